@@ -1,0 +1,163 @@
+/**
+ * Every message between the main thread, the prober threads and the aggregator thread.
+ *
+ * A *stream* is (group, target, class): one row of the results. It has a number, 0 to 65534, that is unique in the process while
+ * it lives and is not given out again before the aggregator closed every interval in which it was probed.
+ * Its STAMP session identifier is the number plus one, on every source port. A *path* is a stream on one source port:
+ * `path = stream * source ports + index of the source port`.
+ *
+ * Order: the main thread tells the aggregator of a stream before it tells the probers, and the aggregator reads its messages after
+ * it read the heads of the rings, so no record of an unknown stream can turn up.
+ */
+
+import type { TimestampMode } from '../config/types.js';
+import type { TimeBase } from '../net/clock.js';
+
+export const MAX_STREAMS = 65_535;
+
+/** One source port's socket, opened by the main thread, which also closes it: it outlives the prober thread that uses it. */
+export interface SourceSocket {
+  readonly fd: number;
+  readonly family: 4 | 6;
+  /** Index of the source port, the same for its IPv4 and IPv6 socket. */
+  readonly sourceIndex: number;
+  readonly port: number;
+}
+
+/** What a prober thread gets once, when it starts. */
+export interface ProberStart {
+  readonly thread: number;
+  readonly timeBase: TimeBase;
+  readonly timestamps: TimestampMode;
+  /** All source ports of the collector: the multiplier in a path's number. */
+  readonly sourcePorts: number;
+  readonly sockets: readonly SourceSocket[];
+  readonly wakeFd: number;
+  readonly control: SharedArrayBuffer;
+  readonly ring: SharedArrayBuffer;
+  /** Most probes waiting at a time; 0: no limit but the plan's. The perf harness closes its loop with it. */
+  readonly window: number;
+}
+
+/** Streams in columns, so that ten thousand of them are five buffers. */
+export interface StreamTable {
+  readonly ids: Uint32Array;
+  /** 16 bytes each; an IPv4 address takes the first four. */
+  readonly addresses: Uint8Array;
+  /** 4 or 6. */
+  readonly families: Uint8Array;
+  readonly ports: Uint16Array;
+  /** TOS byte or traffic class: DSCP * 4. */
+  readonly tos: Uint8Array;
+}
+
+/** Streams that share a schedule: a group, as the prober threads see it. */
+export interface RunMessage {
+  readonly type: 'run';
+  readonly revision: number;
+  readonly run: number;
+  readonly periodNs: number;
+  readonly timeoutNs: number;
+  readonly payloadBytes: number;
+  /** All streams of the run in the order in which they are sent on each source port; empty: the run ends. */
+  readonly order: Uint32Array;
+  /** Those of them that the thread does not know yet. */
+  readonly added: StreamTable;
+  /** End after this many probes on this thread; 0: never. */
+  readonly count: number;
+}
+
+/** Send no more; end when everything is decided, or at `graceNs` from now. */
+export interface StopMessage {
+  readonly type: 'stop';
+  readonly revision: number;
+  readonly graceNs: number;
+}
+
+export type ToProber = RunMessage | StopMessage;
+
+/** What the aggregator needs to know of a stream to write its row. */
+export interface StreamRow {
+  readonly id: number;
+  /** The start of the row's JSON object, up to and with the last comma before `"sent"`: `{"group":"west",…,"tags":{…},`. */
+  readonly prefix: string;
+}
+
+export interface AggregatorStart {
+  readonly timeBase: TimeBase;
+  readonly intervalMs: number;
+  readonly sourcePorts: number;
+  readonly control: SharedArrayBuffer;
+  /** Ring and control block of each prober thread. */
+  readonly probers: readonly { readonly ring: SharedArrayBuffer; readonly control: SharedArrayBuffer }[];
+  /** End of the last interval that was reported (after a restart), else 0. */
+  readonly resumeAfterMs: number;
+}
+
+export type ToAggregator =
+  /** New streams, and known ones whose tags changed. */
+  | { readonly type: 'streams'; readonly rows: readonly StreamRow[] }
+  /** The streams' numbers are free again: nothing of theirs is open. */
+  | { readonly type: 'forget'; readonly ids: Uint32Array }
+  /** The thread is dead: read what it left in its ring, report what is missing, wait for the next life's first watermark. */
+  | { readonly type: 'proberDied'; readonly thread: number; readonly life: number }
+  /** Clean end: every prober thread has stopped. Read the rings to the end, close the current interval early, answer `flushed`. */
+  | { readonly type: 'flush' };
+
+/** One finished interval, made by the aggregator so that the main thread only passes bytes on. All buffers are transferred. */
+export interface IntervalReport {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** True when the interval was closed before its time by a clean end. */
+  readonly early: boolean;
+  /** Rows with anything in them; `streams[i]` says whose row `i` is. */
+  readonly streams: Uint32Array;
+  /** The rows' JSON objects, UTF-8, separated by commas. */
+  readonly rows: Uint8Array;
+  /** Row `i` is `rows.subarray(rowOffsets[i], rowOffsets[i + 1] - 1)`, without the comma (the last ends one before the end of a virtual comma). */
+  readonly rowOffsets: Uint32Array;
+  /** The rows' compressed HdrHistogram V2 texts (ASCII, base64, nanoseconds), one behind the other; empty where nothing was received. */
+  readonly histograms: Uint8Array;
+  readonly histogramOffsets: Uint32Array;
+  /** Rows of `PathColumn`s, one per path with anything in it. */
+  readonly paths: Uint32Array;
+  readonly pathCounters: Uint32Array;
+  /** min, mean, max of the RTT in ns, three a path; zeros where nothing was received. */
+  readonly pathRttNs: Float32Array;
+  /** Sums over the interval. */
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
+}
+
+/** Columns of `IntervalReport.pathCounters`, in order. */
+export const PATH_COLUMNS = [
+  'sent',
+  'received',
+  'lost',
+  'unreachable',
+  'localDrops',
+  'late',
+  'duplicates',
+  'reordered',
+  'sendErrors',
+] as const;
+export type PathColumn = (typeof PATH_COLUMNS)[number];
+
+export type FromAggregator =
+  | { readonly type: 'interval'; readonly report: IntervalReport }
+  /** Probes that a dead prober thread had in flight: sent, but without a record. */
+  | { readonly type: 'threadLosses'; readonly thread: number; readonly life: number; readonly probes: number }
+  | { readonly type: 'flushed' };
+
+/** Counters of the aggregator thread, in its control block. */
+export const AGGREGATOR_COUNTERS = [
+  /** Final records read from all rings. Written right before the rings' tails, so that a thread that dies loses count of none. */
+  'consumed',
+  /** Final records in intervals that were handed to the main thread. */
+  'reported',
+  /** Records of a stream or an interval that is not known any more. */
+  'orphans',
+  'turns',
+] as const;
+export type AggregatorCounter = (typeof AGGREGATOR_COUNTERS)[number];

@@ -1,0 +1,69 @@
+/** Finished intervals in memory: the last `retention` of them, and the cursor over them. It keeps bytes; it never parses them. */
+
+import type { Group, Target, TrafficClass } from '../config/types.js';
+import type { IntervalReport } from './messages.js';
+
+/** What a row is about; the filter works on this. */
+export interface StreamInfo {
+  readonly id: number;
+  readonly group: Group;
+  readonly target: Target;
+  readonly class: TrafficClass;
+  /** The local address that the system chooses towards this target. */
+  readonly source: string;
+}
+
+export interface StoredInterval {
+  readonly report: IntervalReport;
+  /** Beside `report.streams`. */
+  readonly infos: readonly StreamInfo[];
+}
+
+/** A page of intervals. */
+export interface ResultsPage {
+  readonly intervals: readonly StoredInterval[];
+  /** `endMs` of the last interval of the page, else the cursor that was asked with. */
+  readonly next: number;
+  /** `endMs` of the oldest interval held; 0 when none is. */
+  readonly oldest: number;
+  /** Intervals after the cursor are no longer held. */
+  readonly gap: boolean;
+}
+
+export class ResultsStore {
+  private readonly retention: number;
+  private readonly held: StoredInterval[] = [];
+  private droppedEndMs = 0;
+  private readonly listeners = new Set<(interval: StoredInterval) => void>();
+
+  constructor(retention: number) {
+    this.retention = retention;
+  }
+
+  add(interval: StoredInterval): void {
+    this.held.push(interval);
+    while (this.held.length > this.retention) this.droppedEndMs = this.held.shift()?.report.endMs ?? this.droppedEndMs;
+    for (const listener of this.listeners) listener(interval);
+  }
+
+  get latest(): StoredInterval | undefined {
+    return this.held.at(-1);
+  }
+
+  /** Intervals that end after `cursor` (epoch ms), oldest first, at most `limit`. */
+  after(cursor: number, limit: number): ResultsPage {
+    const intervals = this.held.filter((interval) => interval.report.endMs > cursor).slice(0, limit);
+    return {
+      intervals,
+      next: intervals.at(-1)?.report.endMs ?? cursor,
+      oldest: this.held[0]?.report.endMs ?? 0,
+      gap: cursor > 0 && cursor < this.droppedEndMs,
+    };
+  }
+
+  /** Calls `listener` with every interval from now on; the result ends that. */
+  subscribe(listener: (interval: StoredInterval) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+}

@@ -1,0 +1,60 @@
+/** What the API may ask of a collector: the seam between `src/api` and `src/collector`. */
+
+import type { Config, Group } from '../config/types.js';
+import type { ProberCounter } from '../ring/control.js';
+import type { ResultsStore } from './results.js';
+
+/** State of one worker thread, for `/v1/status`. */
+export interface ThreadStatus {
+  readonly thread: string;
+  readonly state: 'starting' | 'running' | 'restarting' | 'stopped';
+  readonly restarts: number;
+  /** Message of the error that ended the last life; null when there was none. */
+  readonly lastError: string | null;
+}
+
+export type Totals = Record<ProberCounter | 'threadLosses', number>;
+
+export interface ProberStatus extends ThreadStatus {
+  readonly sourcePorts: readonly number[];
+  readonly paths: number;
+  readonly ringFill: number;
+  readonly totals: Totals;
+}
+
+export interface CollectorStatus {
+  readonly name: string;
+  readonly version: string;
+  readonly startedAt: string;
+  readonly uptimeMs: number;
+  readonly state: 'starting' | 'running' | 'stopping';
+  readonly timestamps: 'full' | 'receive';
+  readonly groups: number;
+  readonly targets: number;
+  readonly paths: number;
+  /** What the plan asks for. */
+  readonly probesPerSecond: number;
+  readonly totals: Totals;
+  readonly workers: readonly ProberStatus[];
+  readonly aggregator: ThreadStatus & {
+    readonly consumed: number;
+    readonly reported: number;
+    readonly orphans: number;
+    /** Probes that were read from a ring but not reported, because the aggregator died; part of `totals.threadLosses`. */
+    readonly threadLosses: number;
+  };
+  /** Why results may be about the tool and not the network; empty when all is well. */
+  readonly warnings: readonly string[];
+}
+
+export interface CollectorService {
+  readonly config: Config;
+  readonly results: ResultsStore;
+  status(): CollectorStatus;
+  groups(): readonly Group[];
+  group(name: string): Group | undefined;
+  /** Resolves when every prober thread works by the new plan. Rejects with `LLAMA_PLAN_TOO_LARGE`, and changes nothing. */
+  putGroup(group: Group): Promise<{ readonly created: boolean }>;
+  /** Rejects with `LLAMA_GROUP_UNKNOWN`. */
+  deleteGroup(name: string): Promise<void>;
+}

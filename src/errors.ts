@@ -1,0 +1,66 @@
+/**
+ * Every error a user can meet, in one table: class, stable code, HTTP status, exit code.
+ *
+ * A message says what was found, what was expected and what to do. Code elsewhere throws `new LlamaError(code, message)`;
+ * it never invents a code of its own.
+ */
+
+/** HTTP status: what the API answers. Exit code: 1 wrong input, 2 could not run. */
+export const ERROR_TABLE = {
+  LLAMA_ARGUMENT_INVALID: { status: 400, exitCode: 1, title: 'A command-line argument is not valid' },
+  LLAMA_CONFIG_UNREADABLE: { status: 400, exitCode: 1, title: 'The configuration file cannot be read' },
+  LLAMA_CONFIG_SYNTAX: { status: 400, exitCode: 1, title: 'The configuration is not valid YAML' },
+  LLAMA_CONFIG_INVALID: { status: 400, exitCode: 1, title: 'The configuration is not valid' },
+  LLAMA_GROUP_INVALID: { status: 400, exitCode: 1, title: 'The group is not valid' },
+  LLAMA_GROUP_UNKNOWN: { status: 404, exitCode: 1, title: 'There is no group of this name' },
+  LLAMA_GROUP_EXISTS: { status: 409, exitCode: 1, title: 'A group of this name exists already' },
+  LLAMA_PLAN_TOO_LARGE: { status: 422, exitCode: 1, title: 'The plan needs more than its limits allow' },
+  LLAMA_REQUEST_INVALID: { status: 400, exitCode: 1, title: 'The request is not valid' },
+  LLAMA_NOT_FOUND: { status: 404, exitCode: 1, title: 'There is nothing at this address' },
+  LLAMA_BODY_TOO_LARGE: { status: 413, exitCode: 1, title: 'The request body is too large' },
+  LLAMA_MEDIA_TYPE: { status: 415, exitCode: 1, title: 'The request body is not JSON' },
+  LLAMA_READ_ONLY: { status: 403, exitCode: 1, title: 'Changes are accepted from the loopback address only' },
+  LLAMA_NOT_READY: { status: 503, exitCode: 2, title: 'The service is starting or stopping' },
+  LLAMA_HOST_UNKNOWN: { status: 422, exitCode: 1, title: 'The host name does not resolve' },
+  LLAMA_PLATFORM: { status: 500, exitCode: 1, title: 'LLAMA runs on Linux, x64 or arm64, only' },
+  LLAMA_SYSTEM_CALL: { status: 500, exitCode: 2, title: 'A system call failed' },
+  LLAMA_ADDRESS_IN_USE: { status: 500, exitCode: 2, title: 'The address or port is taken' },
+  LLAMA_NO_FILES: { status: 500, exitCode: 2, title: 'No file descriptors are left' },
+  LLAMA_THREAD: { status: 500, exitCode: 2, title: 'A worker thread could not be started' },
+  LLAMA_INTERNAL: { status: 500, exitCode: 2, title: 'Internal error' },
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_TABLE;
+
+/** One thing that is wrong in an input, and where. */
+export interface Problem {
+  /** JSON pointer into the input, e.g. `/groups/west/period`; empty for the whole. */
+  path: string;
+  /** What was found, what was expected, what to do. */
+  message: string;
+  /** 1-based line and column in a file; absent when the input is not a file. */
+  line?: number;
+  column?: number;
+}
+
+/** An error that is meant for the user: its message needs no stack trace to be understood. */
+export class LlamaError extends Error {
+  override readonly name = 'LlamaError';
+  readonly code: ErrorCode;
+  /** Every single problem, where one input has several. */
+  readonly problems: readonly Problem[];
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; problems?: readonly Problem[] } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.problems = options.problems ?? [];
+  }
+
+  get status(): number {
+    return ERROR_TABLE[this.code].status;
+  }
+
+  get exitCode(): number {
+    return ERROR_TABLE[this.code].exitCode;
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * The ring between one prober thread and the aggregator: single producer, single consumer, over a SharedArrayBuffer.
+ *
+ * It never blocks and never overwrites: when it is full, `push` drops the record and the producer counts it.
+ *
+ * Header (bytes):
+ *
+ * | offset | type | field | written by |
+ * | ---: | --- | --- | --- |
+ * | 0 | u32 | head: records ever written, modulo 2^32 | producer |
+ * | 64 | u32 | tail: records ever read, modulo 2^32 | consumer |
+ * | 128 | | the records, 32 bytes each | producer |
+ *
+ * Record:
+ *
+ * | offset | type | field |
+ * | ---: | --- | --- |
+ * | 0 | u32 | path: stream * source ports + source port index |
+ * | 4 | u8 | outcome (`Outcome`) |
+ * | 5 | u8 | flags (`RecordFlag`) |
+ * | 6 | u8 | TOS or traffic class of the reply as received |
+ * | 7 | u8 | TTL or hop limit of the reply as received |
+ * | 8 | f64 | sent, ns on the collector's time line (`src/net/clock.ts`) |
+ * | 16 | f64 | received, ns on the same line; 0 when nothing came |
+ * | 24 | u32 | residence in the reflector, ns, at most 2^32 - 1 |
+ * | 28 | u32 | sequence number of the probe on its path |
+ *
+ * Head and tail lie on cache lines of their own, so that the two threads do not take them from each other.
+ *
+ * A record of outcome `watermark` says: every probe sent before `sent` is decided, and its record lies before this one.
+ * It travels in the ring, so its order against the records needs no other reasoning.
+ */
+
+export const RECORD_BYTES = 32;
+const HEAD_INDEX = 0;
+const TAIL_INDEX = 16;
+const HEADER_BYTES = 128;
+
+/** What became of a probe. The first four are final: each probe that was sent gets exactly one of them. */
+export const Outcome = {
+  received: 0,
+  lost: 1,
+  unreachable: 2,
+  localDrop: 3,
+  /** A reply after the timeout. The probe was counted lost before; this comes on top. */
+  late: 4,
+  /** A further reply to a probe that has one. */
+  duplicate: 5,
+  /** The kernel refused to send: there was no probe. */
+  sendError: 6,
+  watermark: 7,
+} as const;
+export type Outcome = (typeof Outcome)[keyof typeof Outcome];
+
+/** Outcomes up to this one are final. */
+export const LAST_FINAL_OUTCOME = Outcome.localDrop;
+
+export const RecordFlag = {
+  /** RFC 4737: a probe with a higher sequence number was answered earlier. */
+  reordered: 1,
+  /** Received, but without a trustworthy RTT (a clock step, or a residence longer than the round trip). */
+  noRtt: 2,
+  /** `sent` is the kernel's send stamp, not the time before the system call. */
+  kernelSent: 4,
+} as const;
+
+/** Bytes of a ring that holds `capacity` records (a power of two). */
+export function ringBytes(capacity: number): number {
+  if (capacity < 2 || (capacity & (capacity - 1)) !== 0)
+    throw new RangeError(`ring capacity ${capacity} is not a power of two`);
+  return HEADER_BYTES + capacity * RECORD_BYTES;
+}
+
+export function createRing(capacity: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(ringBytes(capacity));
+}
+
+/** The fields that both ends share. */
+class RingView {
+  readonly capacity: number;
+  protected readonly mask: number;
+  protected readonly header: Int32Array;
+  protected readonly u32: Uint32Array;
+  protected readonly u8: Uint8Array;
+  protected readonly f64: Float64Array;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.capacity = (memory.byteLength - HEADER_BYTES) / RECORD_BYTES;
+    ringBytes(this.capacity);
+    this.mask = this.capacity - 1;
+    this.header = new Int32Array(memory, 0, HEADER_BYTES / 4);
+    this.u32 = new Uint32Array(memory, HEADER_BYTES);
+    this.u8 = new Uint8Array(memory, HEADER_BYTES);
+    this.f64 = new Float64Array(memory, HEADER_BYTES);
+  }
+
+  /** Records written and not yet read, as far as this thread can see. */
+  get size(): number {
+    return (Atomics.load(this.header, HEAD_INDEX) - Atomics.load(this.header, TAIL_INDEX)) >>> 0;
+  }
+}
+
+/** The prober's end. Records become visible with `publish`, a batch at a time. */
+export class RingProducer extends RingView {
+  private head: number;
+  private tailSeen: number;
+
+  /** A new producer on a used ring goes on where the last one published. */
+  constructor(memory: SharedArrayBuffer) {
+    super(memory);
+    this.head = Atomics.load(this.header, HEAD_INDEX);
+    this.tailSeen = Atomics.load(this.header, TAIL_INDEX);
+  }
+
+  /** Hot: writes one record, not yet visible. False when the ring is full; nothing is written then. */
+  push(
+    path: number,
+    outcome: number,
+    flags: number,
+    tos: number,
+    ttl: number,
+    sentNs: number,
+    receivedNs: number,
+    residenceNs: number,
+    sequence: number,
+  ): boolean {
+    if ((this.head - this.tailSeen) >>> 0 >= this.capacity) {
+      this.tailSeen = Atomics.load(this.header, TAIL_INDEX);
+      if ((this.head - this.tailSeen) >>> 0 >= this.capacity) return false;
+    }
+    const slot = this.head & this.mask;
+    const word = slot << 3;
+    const byte = slot << 5;
+    const double = slot << 2;
+    this.u32[word] = path;
+    this.u8[byte + 4] = outcome;
+    this.u8[byte + 5] = flags;
+    this.u8[byte + 6] = tos;
+    this.u8[byte + 7] = ttl;
+    this.f64[double + 1] = sentNs;
+    this.f64[double + 2] = receivedNs;
+    this.u32[word + 6] = residenceNs;
+    this.u32[word + 7] = sequence;
+    this.head = (this.head + 1) | 0;
+    return true;
+  }
+
+  /** Makes all pushed records visible to the consumer. */
+  publish(): void {
+    Atomics.store(this.header, HEAD_INDEX, this.head);
+  }
+}
+
+/**
+ * The aggregator's end. Read with
+ * `const n = ring.begin(); for (let i = 0; i < n; i++) { ring.select(i); … ring.path … } ring.release(n);`
+ */
+export class RingConsumer extends RingView {
+  private tail: number;
+  private slot = 0;
+
+  constructor(memory: SharedArrayBuffer) {
+    super(memory);
+    this.tail = Atomics.load(this.header, TAIL_INDEX);
+  }
+
+  /** How many records can be read now. */
+  begin(): number {
+    return (Atomics.load(this.header, HEAD_INDEX) - this.tail) >>> 0;
+  }
+
+  /** Points the field getters at the record `index` places behind the tail. */
+  select(index: number): void {
+    this.slot = (this.tail + index) & this.mask;
+  }
+
+  get path(): number {
+    return this.u32[this.slot << 3];
+  }
+  get outcome(): number {
+    return this.u8[(this.slot << 5) + 4];
+  }
+  get flags(): number {
+    return this.u8[(this.slot << 5) + 5];
+  }
+  get tos(): number {
+    return this.u8[(this.slot << 5) + 6];
+  }
+  get ttl(): number {
+    return this.u8[(this.slot << 5) + 7];
+  }
+  get sentNs(): number {
+    return this.f64[(this.slot << 2) + 1];
+  }
+  get receivedNs(): number {
+    return this.f64[(this.slot << 2) + 2];
+  }
+  get residenceNs(): number {
+    return this.u32[(this.slot << 3) + 6];
+  }
+  get sequence(): number {
+    return this.u32[(this.slot << 3) + 7];
+  }
+
+  /** Gives `count` records back to the producer. */
+  release(count: number): void {
+    this.tail = (this.tail + count) | 0;
+    Atomics.store(this.header, TAIL_INDEX, this.tail);
+  }
+}
