@@ -1,0 +1,27 @@
+/** What a test may need of the machine. A test that can't run says why on the console; in CI that is a failure. */
+
+import { spawnSync } from 'node:child_process';
+
+const CHECKS = {
+  root: { met: () => process.getuid?.() === 0, say: 'needs root (network namespaces, forced buffers)' },
+  nft: { met: () => succeeds('nft', '--version'), say: 'needs nft: apt-get install nftables' },
+  ip: { met: () => succeeds('ip', '-V'), say: 'needs ip: apt-get install iproute2' },
+  tcpdump: { met: () => succeeds('tcpdump', '--version'), say: 'needs tcpdump: apt-get install tcpdump' },
+  tshark: { met: () => succeeds('tshark', '--version'), say: 'needs tshark: apt-get install tshark' },
+} as const;
+export type Need = keyof typeof CHECKS;
+
+function succeeds(command: string, ...args: string[]): boolean {
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+}
+
+/** Call in a `before` hook: skips the suite, or fails it in CI, when a need is not met. */
+export function needs(context: Mocha.Context, ...list: Need[]): void {
+  for (const need of list) {
+    const check = CHECKS[need];
+    if (check.met()) continue;
+    if (process.env.CI === 'true') throw new Error(`in CI nothing may be skipped: ${check.say}`);
+    console.log(`      skipped: ${check.say}`);
+    context.skip();
+  }
+}
