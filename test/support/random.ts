@@ -1,0 +1,23 @@
+/** Random numbers from a fixed seed (mulberry32), so that a failing random test fails again. */
+
+export interface Random {
+  u32(): number;
+  /** 0 to `limit` - 1. */
+  below(limit: number): number;
+  fill(bytes: Uint8Array): void;
+}
+
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  const u32 = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let x = Math.imul(state ^ (state >>> 15), state | 1);
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
+    return (x ^ (x >>> 14)) >>> 0;
+  };
+  const below = (limit: number): number => Math.floor((u32() / 0x1_0000_0000) * limit);
+  const fill = (bytes: Uint8Array): void => {
+    for (let i = 0; i < bytes.length; i++) bytes[i] = u32() & 0xff;
+  };
+  return { u32, below, fill };
+}
