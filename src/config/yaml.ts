@@ -55,13 +55,12 @@ export function readYaml(text: string): YamlInput {
       uniqueKeys: false,
       logLevel: 'silent',
     });
-    if (document.errors.length > 0)
-      return failed(
-        document.errors
-          // One slip makes the parser complain many times of one place; the first complaint is the cause.
-          .filter(({ pos }, index, errors) => errors.findIndex((other) => other.pos[0] === pos[0]) === index)
-          .map((error) => syntaxProblem(error.message, position(error.pos[0]))),
-      );
+    if (document.errors.length > 0) {
+      // One slip makes the parser complain many times of one place; the first complaint is the cause.
+      const first = new Map<number, string>();
+      for (const { pos, message } of document.errors) if (!first.has(pos[0])) first.set(pos[0], message);
+      return failed([...first].map(([offset, message]) => syntaxProblem(message, position(offset))));
+    }
     return {
       value: document.toJS({ maxAliasCount: MAX_ALIASES }) ?? null,
       locate: (path, at = 'value') => position(offsetOf(document, path, at)),
