@@ -2,6 +2,8 @@
 
 export interface Random {
   u32(): number;
+  /** 0 to 1, without 1. */
+  next(): number;
   /** 0 to `limit` - 1. */
   below(limit: number): number;
   fill(bytes: Uint8Array): void;
@@ -15,9 +17,10 @@ export function seededRandom(seed: number): Random {
     x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
     return (x ^ (x >>> 14)) >>> 0;
   };
-  const below = (limit: number): number => Math.floor((u32() / 0x1_0000_0000) * limit);
+  const next = (): number => u32() / 0x1_0000_0000;
+  const below = (limit: number): number => Math.floor(next() * limit);
   const fill = (bytes: Uint8Array): void => {
     for (let i = 0; i < bytes.length; i++) bytes[i] = u32() & 0xff;
   };
-  return { u32, below, fill };
+  return { u32, next, below, fill };
 }
