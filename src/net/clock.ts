@@ -20,3 +20,13 @@ export interface Clock {
   /** (CLOCK_REALTIME - epoch second) minus the time line, ns: 0 at start, changed by steps of the wall clock only. */
   wallOffsetNs(): number;
 }
+
+/** The real clocks. */
+export function systemClock(timeBase: TimeBase): Clock {
+  const nowNs = (): number => Number(process.hrtime.bigint()) - timeBase.monotonicBaseNs;
+  return {
+    timeBase,
+    nowNs,
+    wallOffsetNs: () => (Date.now() - timeBase.epochS * 1_000) * 1_000_000 - nowNs(),
+  };
+}
