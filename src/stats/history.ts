@@ -2,8 +2,8 @@
  * The last RTT of each path, for jitter. It outlives the intervals, so that a difference across their border is not lost.
  *
  * Jitter here is the mean absolute delay variation between consecutive packets: RFC 3393's ipdv with its selection function
- * of "consecutive packets" (section 2.5 names the function, section 4.1 the pairs), taken of round trips, and without sign. A pair
- * counts only when the two sequence numbers follow each other: with a packet lost in between, RFC 3393 leaves the value undefined.
+ * of consecutive packets (section 2), taken of round trips, and without sign. A pair counts only when the two sequence numbers
+ * follow each other: for a pair with a lost packet RFC 3393 leaves the value undefined (section 4.1).
  * It must never make up a pair from probes that were not sent one after the other.
  *
  * Per path 16 bytes: f64 RTT in ns, u32 sequence number that would follow, u32 1 when there is one.
