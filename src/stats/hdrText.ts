@@ -18,9 +18,9 @@
  *
  * Around it: i32 cookie 0x1c849314, i32 bytes of what follows, the zlib stream; all of that in base64.
  *
- * Why not the library's `encodeIntoCompressedBase64`: for 160 samples around 80 µs it takes 47 µs of CPU where this takes
- * 12 µs (AMD EPYC, Node 20), it appends the rest of its buffer as zeros, and it writes 1 as the index offset and as the bits of
- * the ratio, where HdrHistogram's specification has 0 and 1.0.
+ * Why not the library's `encodeIntoCompressedBase64`: it writes 1 as the index offset and the integer 1 in place of the ratio,
+ * where HdrHistogram itself has 0 and 1.0; and for 160 samples it takes 32 µs of CPU where this takes 17 µs (AMD EPYC, Node
+ * 20), 10 of them in zlib.
  */
 
 import { deflateSync } from 'node:zlib';

@@ -20,7 +20,8 @@
  * | 2 | 1 + number of its histogram; 0: none |
  *
  * Every 4096th sample of a row empties its list into its histogram. Doing that in batches keeps the histogram in the CPU's
- * cache while it is written: measured 4 ns a sample, against 60 ns when each of 1000 rows' samples goes there at once.
+ * cache while it is written: with 1000 rows 13 ns a sample, against 34 ns when each sample goes there at once, and 160 ns with
+ * the library's `recordValue` (AMD EPYC, Node 20).
  */
 
 import { RttHistogram } from './histogram.js';
