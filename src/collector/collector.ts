@@ -17,8 +17,9 @@ import type { IntervalReport } from './messages.js';
 import { type GroupPlan, planGroup, rowPrefix, StreamNumbers, type PlanTools } from './plan.js';
 import { ProberThreads } from './proberThreads.js';
 import { ResultsStore, type StreamInfo } from './results.js';
-import type { CollectorService, CollectorStatus, Totals } from './service.js';
+import type { CollectorService, CollectorStatus, ProberStatus, Totals } from './service.js';
 import { SourcePorts } from './sources.js';
+import { addTotals, RecentWarnings } from './warnings.js';
 
 /** A removed stream's number is free again when the intervals of this long after its last probe's timeout are closed: late replies are known till then. */
 const QUARANTINE_MS = 2_000;
@@ -53,6 +54,7 @@ export class Collector implements CollectorService {
   private readonly streams = new Map<number, StreamInfo>();
   private retired: Retired[] = [];
   private readonly tools: PlanTools;
+  private readonly recent = new RecentWarnings();
   private runs = 0;
   private readonly startedAtMs = Date.now();
   private state: CollectorStatus['state'] = 'starting';
@@ -180,11 +182,8 @@ export class Collector implements CollectorService {
   status(): CollectorStatus {
     const { collector, source } = this.config;
     const groups = this.groups();
-    const workers = this.probers.status(this.streams.size - this.retiredCount(), (thread) => this.aggregator.lossesOf(thread));
-    const totals = { ...workers[0].totals };
-    for (const worker of workers.slice(1)) addTotals(totals, worker.totals);
-    const aggregator = this.aggregator.status();
-    totals.threadLosses += aggregator.threadLosses;
+    const workers = this.workers();
+    const totals = this.totals(workers);
     return {
       name: collector.name,
       version: VERSION,
@@ -198,25 +197,20 @@ export class Collector implements CollectorService {
       probesPerSecond: groups.reduce((sum, group) => sum + probesPerSecond(group, source.ports), 0),
       totals,
       workers,
-      aggregator,
-      warnings: this.warnings(totals),
+      aggregator: this.aggregator.status(),
+      warnings: [...this.sources.warnings, ...this.recent.warnings(totals)],
     };
   }
 
-  /** What an operator should know before blaming the network. */
-  private warnings(totals: Totals): string[] {
-    const warnings = [...this.sources.warnings];
-    const say = (count: number, text: string): void => {
-      if (count > 0) warnings.push(`${count} ${text}`);
-    };
-    say(totals.ringOverflows, 'results were dropped between threads (ringOverflows): the aggregator is too slow for this rate');
-    say(totals.receiveQueueDrops, 'packets were dropped by full receive queues of this host (receiveQueueDrops)');
-    say(totals.threadLosses, 'probes were lost with threads that died (threadLosses)');
-    say(totals.clockSteps, 'steps of the wall clock were seen (clockSteps); RTTs around them were thrown away');
-    const planned = totals.sent + totals.scheduleSlips;
-    if (totals.scheduleSlips > planned / 1000)
-      warnings.push(`${totals.scheduleSlips} of ${planned} planned probes were not sent in time (scheduleSlips): this host is too busy for the plan`);
-    return warnings;
+  private totals(workers: readonly ProberStatus[]): Totals {
+    const totals = { ...workers[0].totals };
+    for (const worker of workers.slice(1)) addTotals(totals, worker.totals);
+    totals.threadLosses += this.aggregator.status().threadLosses;
+    return totals;
+  }
+
+  private workers(): ProberStatus[] {
+    return this.probers.status(this.streams.size - this.retiredCount(), (thread) => this.aggregator.lossesOf(thread));
   }
 
   private mustRun(): void {
@@ -266,6 +260,7 @@ export class Collector implements CollectorService {
       infos.push(info);
     }
     this.results.add({ report, infos });
+    this.recent.intervalEnded(this.totals(this.workers()));
     const free = this.retired.filter(({ afterMs }) => report.startMs > afterMs).flatMap(({ ids }) => ids);
     if (free.length === 0) return;
     this.retired = this.retired.filter(({ afterMs }) => report.startMs <= afterMs);
@@ -283,13 +278,6 @@ export class Collector implements CollectorService {
 }
 
 const toRow = (info: StreamInfo) => ({ id: info.id, prefix: rowPrefix(info) });
-
-function addTotals(sum: Totals, more: Totals): void {
-  for (const name of Object.keys(sum) as (keyof Totals)[]) {
-    if (name === 'latenessNsMax') sum[name] = Math.max(sum[name], more[name]);
-    else sum[name] += more[name];
-  }
-}
 
 function probesPerSecond(group: Group, ports: number): number {
   return (group.targets.length * group.classes.length * ports * NS_PER_S) / group.periodNs;

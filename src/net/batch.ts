@@ -126,6 +126,13 @@ export class ReceiveBatch extends MessageBatch {
 
   /** Reads what waits, without blocking: the number of datagrams, or minus the errno (EAGAIN: nothing waits). */
   receive(fd: number): number {
+    const count = this.fill(fd);
+    for (let i = 0; i < count; i++) this.parse(i);
+    return count;
+  }
+
+  /** The system call of `receive`, without the columns. */
+  fill(fd: number): number {
     const { u32 } = this.memory;
     for (let i = 0; i < this.used; i++) {
       const header = (i * HEADER_BYTES) >> 2;
@@ -138,7 +145,6 @@ export class ReceiveBatch extends MessageBatch {
       return -errno();
     }
     this.used = count;
-    for (let i = 0; i < count; i++) this.parse(i);
     return count;
   }
 

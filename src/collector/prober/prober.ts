@@ -18,8 +18,13 @@ import { ProbeRun } from './run.js';
 import { Sender } from './sender.js';
 import { COUNTER, type ProberSocket, ProberState } from './state.js';
 
-/** Further behind than this, probes are skipped and counted: catching up would be a burst. */
+/**
+ * Further behind than this, probes are skipped and counted: catching up would be a burst. Slow schedules may be a few probes
+ * behind instead: these go to different targets.
+ */
 const SLIP_NS = 5 * NS_PER_MS;
+const SLIP_PROBES = 4;
+const LONGEST_SLIP_NS = 50 * NS_PER_MS;
 /** A sleep is at least this long: what falls due meanwhile leaves in one call. The kernel's timer slack alone is 50 us. */
 const SHORTEST_SLEEP_NS = 100 * NS_PER_US;
 /** ... and at most this long. Replies wait in the socket meanwhile, stamped by the kernel. */
@@ -155,7 +160,7 @@ export class Prober {
     for (const run of this.runs) {
       const lateNs = nowNs - run.dueNs;
       if (lateNs < 0) continue;
-      if (lateNs > SLIP_NS) {
+      if (lateNs > SLIP_NS && lateNs > Math.min(SLIP_PROBES * run.spacingNs, LONGEST_SLIP_NS)) {
         const skipped = Math.min(Math.floor(lateNs / run.spacingNs), run.remaining);
         counters[COUNTER.scheduleSlips] += skipped;
         run.advance(skipped);
