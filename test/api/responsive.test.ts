@@ -46,6 +46,19 @@ describe('a large plan', () => {
       console.log(`        ${bytes} bytes, longest turn ${(delay.max / 1e6).toFixed(1)} ms`);
       expect(delay.max / 1e6).to.be.lessThan(100);
     });
+
+  it('goes on serving when a reader leaves in the middle of an answer', async () => {
+    for (const url of ['/v1/results?histograms=1', '/v1/paths?limit=1000000']) {
+      const leaving = new AbortController();
+      const response = await fetch(`${origin}${url}`, { signal: leaving.signal });
+      const reader = response.body?.getReader();
+      expect((await reader?.read())?.value)
+        .to.have.property('length')
+        .greaterThan(0);
+      leaving.abort();
+      expect((await fetch(`${origin}/healthz`)).status).to.equal(200);
+    }
+  });
 });
 
 /** Reads in pieces, so that the client in this process adds no long turn of its own. */
