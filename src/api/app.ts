@@ -1,8 +1,8 @@
 /** The HTTP interface of a collector, ready to listen or to be injected into. It asks a `CollectorService`; it measures nothing itself. */
 
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { CollectorService } from '../collector/service.js';
-import { sendProblem, useProblemDocuments } from './errors.js';
+import { refuseBrokenRequest, sendProblem, useProblemDocuments } from './errors.js';
 import { groupRoutes } from './groups.js';
 import { healthRoutes } from './health.js';
 import { pathsRoute } from './paths.js';
@@ -26,12 +26,13 @@ export function buildApi(service: CollectorService, options: ApiOptions = {}): F
   const app = Fastify({
     ...(options.logger === undefined ? {} : { loggerInstance: options.logger }),
     bodyLimit: options.bodyLimitBytes ?? BODY_LIMIT_BYTES,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     // A reader that stalls in the middle of an answer must not keep the process from ending.
     forceCloseConnections: true,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     ajv: { customOptions: { allErrors: true, removeAdditional: false, useDefaults: true, coerceTypes: true } },
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply),
+    clientErrorHandler: refuseBrokenRequest,
   });
   app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', async (_request, reply) => {

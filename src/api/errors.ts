@@ -1,5 +1,6 @@
 /** Every error of the API as an RFC 9457 problem document. Nothing of the inside (stacks, paths, values of other requests) gets out. */
 
+import type { Duplex } from 'node:stream';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { found, nearest } from '../config/problems.js';
 import { ERROR_TABLE, type ErrorCode, LlamaError, type Problem } from '../errors.js';
@@ -25,6 +26,22 @@ export function useProblemDocuments(app: FastifyInstance): void {
       request,
       reply,
     ),
+  );
+}
+
+/** Answers what is not even HTTP, on the bare socket, and closes it. */
+export function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const code: ErrorCode = 'LLAMA_REQUEST_INVALID';
+  const { status, title } = ERROR_TABLE[code];
+  const type = `urn:llama:error:${code}`;
+  const detail = `found a request that cannot be read (${error.code ?? 'unknown'}), expected HTTP/1.1`;
+  const body = JSON.stringify({ type, title, status, detail, code });
+  socket.end(
+    `HTTP/1.1 ${status} Bad Request\r\ncontent-type: ${PROBLEM_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }
 

@@ -1,3 +1,5 @@
+import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
@@ -76,6 +78,25 @@ describe('the API', () => {
     expect(response.statusCode).to.equal(400);
     expect(response.headers['content-type']).to.match(/^application\/problem\+json/);
     expect(response.json().code).to.equal('LLAMA_REQUEST_INVALID');
+  });
+
+  it('answers bytes that are not HTTP with a problem document', async () => {
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const address = app.server.address() as AddressInfo;
+    const socket = connect(address.port, '127.0.0.1');
+    socket.end('this is not HTTP\r\n\r\n');
+    const answer = await text(socket);
+    expect(answer).to.match(/^HTTP\/1\.1 400 Bad Request\r\ncontent-type: application\/problem\+json/);
+    expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).to.include({ code: 'LLAMA_REQUEST_INVALID', status: 400 });
+  });
+
+  it('answers HEAD without a body', async () => {
+    collector.finish(10_000);
+    for (const url of ['/v1/status', '/v1/results', '/v1/paths', '/healthz']) {
+      const response = await app.inject({ method: 'HEAD', url });
+      expect(response.statusCode).to.equal(200);
+      expect(response.body).to.equal('');
+    }
   });
 
   it('refuses query parameters where there are none', async () => {

@@ -1,0 +1,114 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { parse } from 'yaml';
+import { loadConfig, parseConfig } from '../../src/config/config.js';
+import { GroupSchema } from '../../src/config/group-schema.js';
+import { PROCESS_OPTIONS } from '../../src/config/schema.js';
+import { LlamaError } from '../../src/errors.js';
+
+const FOLDER = new URL('../../../config/', import.meta.url);
+const TEXT = readFileSync(new URL('default.yaml', FOLDER), 'utf8');
+const SECTIONS = ['collector', 'source', 'api'] as const;
+
+function allOptions() {
+  return [
+    ...SECTIONS.flatMap((section) =>
+      Object.entries(PROCESS_OPTIONS[section]).map(([key, option]) => ({ name: `${section}.${key}`, option })),
+    ),
+    { name: 'stateDir', option: PROCESS_OPTIONS.stateDir },
+  ];
+}
+
+describe('config/default.yaml', () => {
+  it('has every process option with its default, and no other', () => {
+    const defaults: Record<string, unknown> = { stateDir: PROCESS_OPTIONS.stateDir.default, groups: {} };
+    for (const section of SECTIONS)
+      defaults[section] = Object.fromEntries(
+        Object.entries(PROCESS_OPTIONS[section]).map(([key, option]) => [key, option.default]),
+      );
+    expect(parse(TEXT)).to.deep.equal(defaults);
+  });
+
+  it('names the environment variable of every option', () => {
+    for (const { option } of allOptions()) expect(TEXT).to.match(new RegExp(`\\b${option.env}\\b`));
+  });
+
+  it('means the same as no options at all', () => {
+    expect(parseConfig(TEXT, 'default.yaml', {})).to.deep.equal(parseConfig('groups: {}', 'c.yaml', {}));
+  });
+
+  it('shows a group with every option at its default, ready to be uncommented', () => {
+    const comment = TEXT.slice(TEXT.indexOf('# groups:\n')).replaceAll(/^# ?/gm, '');
+    const [group] = parseConfig(comment, 'comment', {}).groups;
+    expect(group).to.deep.include({ name: 'west' });
+    const written = parse(comment).groups.west as Record<string, unknown>;
+    expect(Object.keys(written)).to.have.members(Object.keys(GroupSchema.properties));
+    for (const [key, schema] of Object.entries(GroupSchema.properties))
+      if (key !== 'targets') expect(written[key], key).to.deep.equal(Reflect.get(schema, 'default'));
+  });
+});
+
+describe('the options', () => {
+  for (const { name, option } of allOptions())
+    it(`${name} has a default that is valid, and an environment variable by its name`, () => {
+      expect(option.parse(option.default)).not.to.equal(undefined);
+      expect(option.env).to.equal(
+        `LLAMA_${name
+          .replace('.', '_')
+          .replaceAll(/([a-z])([A-Z])/g, '$1_$2')
+          .toUpperCase()}`,
+      );
+      expect(option.doc).to.match(/\.$/);
+      expect(option.unit).not.to.equal('');
+    });
+
+  it('are each set by their variable, as text', () => {
+    const values: Record<string, string> = {
+      LLAMA_COLLECTOR_NAME: 'n',
+      LLAMA_COLLECTOR_INTERVAL: '1s',
+      LLAMA_COLLECTOR_WORKERS: '2',
+      LLAMA_COLLECTOR_RETENTION: '3',
+      LLAMA_COLLECTOR_TIMESTAMPS: 'receive',
+      LLAMA_COLLECTOR_PROBE_MEMORY: '2097152',
+      LLAMA_SOURCE_ADDRESS: '127.0.0.1',
+      LLAMA_SOURCE_ADDRESS6: '::1',
+      LLAMA_SOURCE_PORTS: '4',
+      LLAMA_SOURCE_BASE_PORT: '5000',
+      LLAMA_API_LISTEN: '[::]:6000',
+      LLAMA_API_TOKEN_FILE: 't',
+      LLAMA_STATE_DIR: 's',
+    };
+    expect(Object.keys(values)).to.have.members(allOptions().map(({ option }) => option.env));
+    expect(parseConfig('groups: {}', 'c.yaml', values)).to.deep.equal({
+      collector: {
+        name: 'n',
+        intervalMs: 1000,
+        workers: 2,
+        retention: 3,
+        timestamps: 'receive',
+        probeMemoryBytes: 2_097_152,
+      },
+      source: { address: '127.0.0.1', address6: '::1', ports: 4, basePort: 5000 },
+      api: { host: '::', port: 6000, tokenFile: 't' },
+      stateDir: 's',
+      groups: [],
+    });
+  });
+});
+
+describe('config/examples', () => {
+  const files = readdirSync(new URL('examples/', FOLDER));
+
+  it('are there', () => {
+    expect(files).to.include('two-hosts.yaml');
+  });
+
+  for (const file of files)
+    it(`${file} loads and has groups`, () => {
+      try {
+        expect(loadConfig(new URL(`examples/${file}`, FOLDER).pathname).groups).not.to.have.length(0);
+      } catch (error) {
+        throw error instanceof LlamaError ? new Error(error.message, { cause: error }) : error;
+      }
+    });
+});

@@ -1,0 +1,213 @@
+import { expect } from 'chai';
+import { groupToJson, parseGroup } from '../../src/config/group.js';
+import { LlamaError } from '../../src/errors.js';
+
+function problemsOf(input: unknown, name = 'west'): { path: string; message: string }[] {
+  try {
+    parseGroup(input, name);
+  } catch (error) {
+    if (!(error instanceof LlamaError)) throw error;
+    expect(error.code).to.equal('LLAMA_GROUP_INVALID');
+    return [...error.problems];
+  }
+  throw new Error('expected a LlamaError, got none');
+}
+
+const FULL = {
+  protocol: 'stamp',
+  port: 8200,
+  period: '1500us',
+  timeout: '20ms',
+  classes: ['af41', 'va', 1],
+  payloadBytes: 1000,
+  targets: [
+    { address: '10.0.0.1', tags: { rack: 'r1' } },
+    { address: '2001:db8::1', port: 9000 },
+    { address: '10.0.0.3' },
+  ],
+};
+
+describe('parseGroup', () => {
+  it('fills in every default', () => {
+    expect(parseGroup({ targets: ['10.0.0.1'] }, 'west')).to.deep.equal({
+      name: 'west',
+      protocol: 'stamp',
+      port: 8100,
+      periodNs: 1_000_000_000,
+      timeoutNs: 1_000_000_000,
+      classes: [{ name: 'cs0', dscp: 0 }],
+      payloadBytes: 44,
+      targets: [{ address: '10.0.0.1', family: 4, port: 8100, tags: {} }],
+    });
+  });
+
+  it('resolves ports, units and classes', () => {
+    expect(parseGroup(FULL, 'west')).to.deep.equal({
+      name: 'west',
+      protocol: 'stamp',
+      port: 8200,
+      periodNs: 1_500_000,
+      timeoutNs: 20_000_000,
+      classes: [
+        { name: 'af41', dscp: 34 },
+        { name: 'va', dscp: 44 },
+        { name: '1', dscp: 1 },
+      ],
+      payloadBytes: 1000,
+      targets: [
+        { address: '10.0.0.1', family: 4, port: 8200, tags: { rack: 'r1' } },
+        { address: '2001:db8::1', family: 6, port: 9000, tags: {} },
+        { address: '10.0.0.3', family: 4, port: 8200, tags: {} },
+      ],
+    });
+  });
+
+  it('is undone by groupToJson', () => {
+    expect(groupToJson(parseGroup(FULL, 'west'))).to.deep.equal(FULL);
+    const group = parseGroup({ targets: ['10.0.0.1'] }, 'west');
+    expect(parseGroup(groupToJson(group), 'west')).to.deep.equal(group);
+  });
+
+  it('keeps a class as it was written, but for upper case', () => {
+    const classes = parseGroup({ classes: ['EF', 0, '10', 'le'], targets: ['10.0.0.1'] }, 'west').classes;
+    expect(classes).to.deep.equal([
+      { name: 'ef', dscp: 46 },
+      { name: '0', dscp: 0 },
+      { name: '10', dscp: 10 },
+      { name: 'le', dscp: 1 },
+    ]);
+  });
+
+  it('writes addresses in their canonical form', () => {
+    const targets = ['2001:DB8:0:0:1:0:0:1', '::ffff:10.0.0.1', { address: '::1' }];
+    expect(parseGroup({ targets }, 'west').targets.map(({ address, family }) => [address, family])).to.deep.equal([
+      ['2001:db8::1:0:0:1', 6],
+      ['10.0.0.1', 4],
+      ['::1', 6],
+    ]);
+  });
+
+  it('finds a target that is there twice, however it is written', () => {
+    const targets = [
+      '10.0.0.1',
+      { address: '::ffff:10.0.0.1', port: 8100 },
+      '2001:db8::1',
+      '2001:0db8::1',
+      { address: '10.0.0.1', port: 1 },
+    ];
+    expect(problemsOf({ targets })).to.deep.equal([
+      {
+        path: '/targets/1/address',
+        message:
+          'found "::ffff:10.0.0.1" with port 8100 a second time, expected every address and port once in a group; it is first at /targets/0: remove one of the two',
+      },
+      {
+        path: '/targets/3',
+        message:
+          'found "2001:0db8::1" with port 8100 a second time, expected every address and port once in a group; it is first at /targets/2: remove one of the two',
+      },
+    ]);
+  });
+
+  it('refuses addresses that no probe can be sent to, and says why', () => {
+    for (const [address, why] of [
+      ['0.0.0.0', /the unspecified address/],
+      ['::', /the unspecified address/],
+      ['224.0.0.5', /a multicast address/],
+      ['ff02::1', /a multicast address/],
+      ['255.255.255.255', /the broadcast address/],
+      ['fe80::1', /a link-local IPv6 address/],
+      ['fe80::1%eth0', /without a zone/],
+      ['10.0.0.0/24', /a network is not a target/],
+      ['10.0.0.1:8100', /write \{ address: "10\.0\.0\.1", port: 8100 \}/],
+      ['[2001:db8::1]:8100', /write \{ address: "2001:db8::1", port: 8100 \}/],
+      ['reflector.example', /host names are not resolved/],
+      ['10.0.1', /expected an IPv4 or IPv6 address of a host/],
+      ['010.0.0.1', /expected an IPv4 or IPv6 address of a host/],
+      ['', /expected an IPv4 or IPv6 address of a host/],
+    ] as const) {
+      const problems = problemsOf({ targets: [address] });
+      expect(problems, address).to.have.length(1);
+      expect(problems[0]?.message).to.match(why);
+    }
+  });
+
+  it('says that a protocol to come is not available yet', () => {
+    for (const protocol of ['llama', 'llama-legacy', 'icmp', 'tcp-syn'])
+      expect(problemsOf({ protocol, targets: ['10.0.0.1'] })).to.deep.equal([
+        { path: '/protocol', message: `found "${protocol}", which is not available in this version, expected stamp` },
+      ]);
+    expect(problemsOf({ protocol: 'stmp', targets: ['10.0.0.1'] })[0]?.message).to.equal(
+      'found "stmp", expected stamp; did you mean "stamp"?',
+    );
+  });
+
+  for (const [key, values] of Object.entries({
+    protocol: [5, null, []],
+    port: [0, 65_536, 1.5, '8100', null],
+    period: ['999us', '61m', '1 s', '-1s', '', 1, null, {}],
+    timeout: ['999us', '61s', 'soon', 1000],
+    classes: [[], 'ef', {}, null],
+    payloadBytes: [43, 8953, 44.5, '44', null],
+    targets: [[], '10.0.0.1', {}, null, undefined],
+  }))
+    it(`refuses what ${key} cannot be, once`, () => {
+      for (const value of values) {
+        const problems = problemsOf({ targets: ['10.0.0.1'], [key]: value });
+        expect(
+          problems.map(({ path }) => path),
+          String(value),
+        ).to.deep.equal([`/${key}`]);
+        expect(problems[0]?.message).to.match(/^found .*, expected .+/);
+      }
+    });
+
+  it('refuses targets and tags of the wrong shape, each once', () => {
+    const targets = [
+      5,
+      null,
+      [],
+      {},
+      { address: 5 },
+      { address: '10.0.0.1', port: 0 },
+      { address: '10.0.0.2', tags: [] },
+      { address: '10.0.0.3', tags: { a: 1, b: 'x', c: null } },
+    ];
+    expect(problemsOf({ targets }).map(({ path }) => path)).to.have.members([
+      '/targets/0',
+      '/targets/1',
+      '/targets/2',
+      '/targets/3/address',
+      '/targets/4/address',
+      '/targets/5/port',
+      '/targets/6/tags',
+      '/targets/7/tags/a',
+      '/targets/7/tags/c',
+    ]);
+  });
+
+  it('reports thousands of problems, not only the first few', () => {
+    const targets = Array.from({ length: 3000 }, () => 'nowhere.example');
+    expect(problemsOf({ targets, classes: Array.from({ length: 60 }, () => true) })).to.have.length(3060);
+  });
+
+  it('refuses anything but an object', () => {
+    for (const input of [undefined, null, 5, 'x', []]) expect(problemsOf(input)[0]?.path).to.equal('');
+  });
+
+  it('refuses a name that could not stand in an address', () => {
+    for (const name of ['', 'a b', 'a/b', 'ä', 'x'.repeat(65)])
+      expect(problemsOf({ targets: ['10.0.0.1'] }, name)[0]?.message).to.match(/^found the group name /);
+    expect(parseGroup({ targets: ['10.0.0.1'] }, '__proto__').name).to.equal('__proto__');
+  });
+
+  it('is not fooled by keys that every object has', () => {
+    const input: unknown = JSON.parse(
+      '{"targets":[{"address":"10.0.0.1","tags":{"__proto__":"x","constructor":"y"}}]}',
+    );
+    const tags = parseGroup(input, 'west').targets[0]?.tags ?? {};
+    expect(Object.keys(tags)).to.deep.equal(['__proto__', 'constructor']);
+    expect(problemsOf({ targets: ['10.0.0.1'], classes: ['constructor', 'toString'] })).to.have.length(2);
+    expect(problemsOf({ targets: ['10.0.0.1'], toString: 1, constructor: 2 })).to.have.length(2);
+  });
+});

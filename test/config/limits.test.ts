@@ -1,0 +1,80 @@
+import { expect } from 'chai';
+import { parseGroup } from '../../src/config/group.js';
+import { checkPlan, groupFigures, planFigures, slotsPerPath } from '../../src/config/limits.js';
+import type { Group } from '../../src/config/types.js';
+import { LlamaError } from '../../src/errors.js';
+import { msToNs } from '../../src/stats/units.js';
+
+function group(name: string, targets: number, settings: object = {}): Group {
+  const list = Array.from({ length: targets }, (_, i) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`);
+  return parseGroup({ targets: list, ...settings }, name);
+}
+
+function refusal(probeMemoryBytes: number, ports: number, groups: readonly Group[]): LlamaError | undefined {
+  try {
+    checkPlan({ collector: { probeMemoryBytes }, source: { ports } }, groups);
+    return undefined;
+  } catch (error) {
+    if (error instanceof LlamaError) return error;
+    throw error;
+  }
+}
+
+describe('the limits of a plan', () => {
+  it('takes the power of two above (timeout + 20 ms) / period as slots of a path, at least 2', () => {
+    for (const [timeoutMs, periodMs, slots] of [
+      [1000, 1000, 2],
+      [1, 3_600_000, 2],
+      [1980, 1000, 4],
+      [1979, 1000, 2],
+      [980, 500, 4],
+      [1000, 10, 128],
+      [60_000, 1, 65_536],
+    ])
+      expect(slotsPerPath({ timeoutNs: msToNs(Number(timeoutMs)), periodNs: msToNs(Number(periodMs)) })).to.equal(
+        slots,
+      );
+  });
+
+  it('counts paths, probes and bytes with IP and UDP headers', () => {
+    const mixed = parseGroup({ period: '500ms', classes: ['cs0', 'ef'], targets: ['10.0.0.1', '::1'] }, 'mixed');
+    expect(groupFigures(mixed, 4)).to.deep.equal({
+      targets: 2,
+      streams: 4,
+      paths: 16,
+      slots: 64,
+      memoryBytes: 64 * 40 + 16 * 64,
+      probesPerSecond: 32,
+      wireBytesPerSecond: 16 * (44 + 8 + 20) + 16 * (44 + 8 + 40),
+    });
+    expect(planFigures([mixed, mixed], 4).probesPerSecond).to.equal(64);
+    expect(planFigures([], 4).paths).to.equal(0);
+  });
+
+  it('accepts a plan that needs just the memory there is, and refuses one byte less', () => {
+    const plan = [group('a', 10), group('b', 10)];
+    const { memoryBytes } = planFigures(plan, 16);
+    expect(refusal(memoryBytes, 16, plan)).to.equal(undefined);
+    const error = refusal(memoryBytes - 1, 16, plan);
+    expect(error?.code).to.equal('LLAMA_PLAN_TOO_LARGE');
+    expect(error?.status).to.equal(422);
+    expect(error?.problems.map(({ path }) => path)).to.deep.equal(['/groups/b']);
+    expect(error?.message)
+      .to.match(/10 targets x 1 classes x 16 source ports x 2 probes/)
+      .and.to.match(/raise collector\.probeMemory/);
+  });
+
+  it('accepts 65535 streams, and refuses one more', () => {
+    const most = group('most', 65_535);
+    expect(refusal(2 ** 40, 1, [most])).to.equal(undefined);
+    const error = refusal(2 ** 40, 1, [most, group('more', 1)]);
+    expect(error?.code).to.equal('LLAMA_PLAN_TOO_LARGE');
+    expect(error?.problems.map(({ path }) => path)).to.deep.equal(['/groups/more']);
+    expect(error?.message).to.match(/found 65536 streams .* expected at most 65535/);
+  });
+
+  it('reports both limits when both are passed', () => {
+    const error = refusal(2 ** 20, 16, [group('huge', 40_000, { classes: ['cs0', 'ef'] })]);
+    expect(error?.problems).to.have.length(2);
+  });
+});
