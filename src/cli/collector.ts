@@ -63,7 +63,10 @@ async function reloadGroups(
       if (old !== undefined && JSON.stringify(groupToJson(old)) === JSON.stringify(groupToJson(group))) continue;
       await collector.putGroup(group);
     }
-    logger.info({ file: options.config, groups: groups.length }, 'groups reloaded; other options take effect at the next start');
+    logger.info(
+      { file: options.config, groups: groups.length },
+      'groups reloaded; other options take effect at the next start',
+    );
   } catch (error) {
     if (!(error instanceof LlamaError)) throw error;
     logger.error({ code: error.code, error: error.message }, 'reload failed; the plan in force stays');

@@ -1,7 +1,7 @@
 /** `llama demo`: reflectors and a collector on loopback, with nothing to configure, and a live table of what they measure. */
 
-import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { loadConfig } from '../config/config.js';
 import type { Config, Group } from '../config/types.js';
@@ -21,7 +21,11 @@ export interface DemoOptions {
 
 export async function runDemo(options: DemoOptions): Promise<number> {
   const seconds = options.seconds === undefined ? Number.POSITIVE_INFINITY : Number(options.seconds);
-  if (!(seconds > 0)) throw new LlamaError('LLAMA_ARGUMENT_INVALID', `--seconds ${JSON.stringify(options.seconds)}: expected a number above 0`);
+  if (!(seconds > 0))
+    throw new LlamaError(
+      'LLAMA_ARGUMENT_INVALID',
+      `--seconds ${JSON.stringify(options.seconds)}: expected a number above 0`,
+    );
   const logger = createLogger(process.env.LLAMA_LOG_LEVEL ?? 'warn');
   const signal = signalled();
   const file = loadConfig(CONFIG_FILE);
@@ -29,7 +33,9 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   try {
     const served = await serveWhereFree(withPort(file, port), logger);
     const stop = served.collector.results.subscribe(({ report }) => draw(served, resultRows(report)));
-    process.stdout.write(`${heading(served)}\nwaiting for the first interval (${file.collector.intervalMs / 1000} s) ...\n`);
+    process.stdout.write(
+      `${heading(served)}\nwaiting for the first interval (${file.collector.intervalMs / 1000} s) ...\n`,
+    );
     await Promise.race([signal, ...(seconds === Number.POSITIVE_INFINITY ? [] : [delay(seconds * 1000)])]);
     stop();
     await served.app.close();
@@ -49,11 +55,15 @@ async function startReflectors(group: Group, logger: Logger): Promise<{ reflecto
   try {
     for (const { address, family } of group.targets) {
       const start = (wanted: number): Promise<Reflector> =>
-        Reflector.start({ listen: [{ address, family, port: wanted }], threads: 1, maxPps: null, allow: [], stateful: null }, logger);
+        Reflector.start(
+          { listen: [{ address, family, port: wanted }], threads: 1, maxPps: null, allow: [], stateful: null },
+          logger,
+        );
       try {
         reflectors.push(await start(port));
       } catch (error) {
-        if (reflectors.length > 0 || !(error instanceof LlamaError) || error.code !== 'LLAMA_ADDRESS_IN_USE') throw error;
+        if (reflectors.length > 0 || !(error instanceof LlamaError) || error.code !== 'LLAMA_ADDRESS_IN_USE')
+          throw error;
         const first = await start(0);
         reflectors.push(first);
         port = first.endpoints[0].port;

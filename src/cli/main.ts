@@ -10,7 +10,9 @@ const collect = (value: string, all: readonly string[] = []): string[] => [...al
 
 function program(run: (work: () => Promise<number>) => Promise<void>): Command {
   const llama = new Command('llama')
-    .description('Loss & LAtency MAtrix: measures round-trip latency and packet loss per target, QoS class and ECMP path')
+    .description(
+      'Loss & LAtency MAtrix: measures round-trip latency and packet loss per target, QoS class and ECMP path',
+    )
     .version(VERSION)
     .showHelpAfterError()
     .showSuggestionAfterError()

@@ -37,33 +37,47 @@ function argumentError(text: string): LlamaError {
 
 function wholeNumber(option: string, text: string, most: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : 0;
-  if (value < 1 || value > most) throw argumentError(`${option} ${JSON.stringify(text)}: expected a whole number from 1 to ${most}`);
+  if (value < 1 || value > most)
+    throw argumentError(`${option} ${JSON.stringify(text)}: expected a whole number from 1 to ${most}`);
   return value;
 }
 
 function durationNs(option: string, text: string): number {
   const ns = parseDurationNs(text);
-  if (ns === undefined || ns < 1) throw argumentError(`${option} ${JSON.stringify(text)}: expected a duration such as 500us, 10ms, 1s`);
+  if (ns === undefined || ns < 1)
+    throw argumentError(`${option} ${JSON.stringify(text)}: expected a duration such as 500us, 10ms, 1s`);
   return ns;
 }
 
 /** Address and port of `host`, `host:port`, `address`, `[address]:port`. Names are resolved. */
 async function resolveTarget(text: string): Promise<{ address: string; port: number }> {
-  const match = parseAddress(text) === undefined ? /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) : [text, text, undefined, undefined];
+  const match =
+    parseAddress(text) === undefined
+      ? /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text)
+      : [text, text, undefined, undefined];
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3] ?? DEFAULT_PORT);
   if (host === undefined || port < 1 || port > 65_535)
-    throw argumentError(`${JSON.stringify(text)}: expected a host and perhaps a port, such as 10.0.0.1, host:8100 or [2001:db8::1]:8100`);
+    throw argumentError(
+      `${JSON.stringify(text)}: expected a host and perhaps a port, such as 10.0.0.1, host:8100 or [2001:db8::1]:8100`,
+    );
   const literal = parseAddress(host);
   if (literal !== undefined) return { address: literal.address, port };
   try {
     return { address: (await lookup(host)).address, port };
   } catch (cause) {
-    throw new LlamaError('LLAMA_HOST_UNKNOWN', `${host} does not resolve to an address (${(cause as Error).message}); check the name, or give an address`, { cause });
+    throw new LlamaError(
+      'LLAMA_HOST_UNKNOWN',
+      `${host} does not resolve to an address (${(cause as Error).message}); check the name, or give an address`,
+      { cause },
+    );
   }
 }
 
-function probeConfig(target: { address: string; port: number }, options: ProbeOptions): { config: Config; count: number; spacingNs: number } {
+function probeConfig(
+  target: { address: string; port: number },
+  options: ProbeOptions,
+): { config: Config; count: number; spacingNs: number } {
   const count = wholeNumber('--count', options.count, MOST_PROBES);
   const ports = Math.min(wholeNumber('--source-ports', options.sourcePorts, 4096), count);
   const spacingNs = durationNs('--period', options.period);
@@ -87,14 +101,21 @@ function probeConfig(target: { address: string; port: number }, options: ProbeOp
   });
   const config = parseConfig(text, 'command line', {});
   const groups = config.groups.map((group) => ({ ...group, periodNs: spacingNs * places }));
-  return { config: { ...config, groups, collector: { ...config.collector, intervalMs: ENDLESS_INTERVAL_MS } }, count, spacingNs };
+  return {
+    config: { ...config, groups, collector: { ...config.collector, intervalMs: ENDLESS_INTERVAL_MS } },
+    count,
+    spacingNs,
+  };
 }
 
 /** Prints the results of one measurement of `host` to stdout, progress to stderr. */
 export async function runProbe(host: string, options: ProbeOptions): Promise<number> {
   const target = await resolveTarget(host);
   const { config, count, spacingNs } = probeConfig(target, options);
-  const collector = await Collector.start(config, { logger: createLogger(process.env.LLAMA_LOG_LEVEL ?? 'error'), count });
+  const collector = await Collector.start(config, {
+    logger: createLogger(process.env.LLAMA_LOG_LEVEL ?? 'error'),
+    count,
+  });
   let interrupted = false;
   const interrupt = (): void => {
     interrupted = true;
@@ -113,7 +134,8 @@ export async function runProbe(host: string, options: ProbeOptions): Promise<num
       const title = `${rows[0]?.target ?? target.address} port ${target.port}: ${count} probes, one every ${formatDuration(spacingNs)}, from ${config.source.ports} source ports\n\n`;
       process.stdout.write(title + table(rows));
       for (const [i, row] of rows.entries()) {
-        if (report !== undefined && row.received > 0) process.stdout.write(`\n${distribution(row, histogramText(report, i))}`);
+        if (report !== undefined && row.received > 0)
+          process.stdout.write(`\n${distribution(row, histogramText(report, i))}`);
       }
       for (const warning of collector.status().warnings) process.stderr.write(`note: ${warning}\n`);
     }
@@ -126,7 +148,13 @@ export async function runProbe(host: string, options: ProbeOptions): Promise<num
 }
 
 /** Waits until all probes are sent and decided, showing progress. */
-async function untilDone(collector: Collector, count: number, timeoutNs: number, interrupted: () => boolean, show: boolean): Promise<void> {
+async function untilDone(
+  collector: Collector,
+  count: number,
+  timeoutNs: number,
+  interrupted: () => boolean,
+  show: boolean,
+): Promise<void> {
   const terminal = process.stderr.isTTY;
   let lastSentMs = Date.now();
   let lastPlanned = -1;
@@ -136,7 +164,9 @@ async function untilDone(collector: Collector, count: number, timeoutNs: number,
     const decided = received + lost + unreachable + localDrops;
     if (show && terminal) {
       const done = Math.floor((planned / count) * BAR);
-      process.stderr.write(`\r[${'='.repeat(done)}${' '.repeat(BAR - done)}] ${sent} sent, ${received} received, ${lost} lost `);
+      process.stderr.write(
+        `\r[${'='.repeat(done)}${' '.repeat(BAR - done)}] ${sent} sent, ${received} received, ${lost} lost `,
+      );
     }
     const over = planned >= count && decided >= sent;
     const now = Date.now();
@@ -153,7 +183,8 @@ async function untilDone(collector: Collector, count: number, timeoutNs: number,
 function table(rows: readonly ResultRow[]): string {
   const header = ['class', 'sent', 'received', 'lost', 'loss', 'min', 'p50', 'p90', 'p99', 'max', 'jitter'];
   const cells = rows.map((row) => {
-    const us = (value: number | null | undefined): string => (value === null || value === undefined ? '-' : formatUs(value));
+    const us = (value: number | null | undefined): string =>
+      value === null || value === undefined ? '-' : formatUs(value);
     const { rttUs } = row;
     return [
       row.class,

@@ -46,6 +46,8 @@ async function listen(app: FastifyInstance, host: string, port: number): Promise
         `the API cannot listen on ${where}: EADDRINUSE, another program has the port (ss -ltnp shows it); end that, or choose another by api.listen or --listen`,
         { cause },
       );
-    throw new LlamaError('LLAMA_SYSTEM_CALL', `the API cannot listen on ${where}: ${message}; check api.listen`, { cause });
+    throw new LlamaError('LLAMA_SYSTEM_CALL', `the API cannot listen on ${where}: ${message}; check api.listen`, {
+      cause,
+    });
   }
 }

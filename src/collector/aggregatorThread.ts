@@ -23,7 +23,8 @@ import type { CollectorStatus } from './service.js';
 const WORKER_FILE = fileURLToPath(new URL('../../workers/aggregator.js', import.meta.url));
 const ANSWER_TIMEOUT_MS = 500;
 
-export interface AggregatorThreadOptions extends Pick<AggregatorStart, 'timeBase' | 'intervalMs' | 'sourcePorts' | 'probers'> {
+export interface AggregatorThreadOptions
+  extends Pick<AggregatorStart, 'timeBase' | 'intervalMs' | 'sourcePorts' | 'probers'> {
   readonly timeBase: TimeBase;
   readonly logger: Logger;
   /** All rows in force, for a new life of the thread. */
@@ -147,7 +148,10 @@ export class AggregatorThread {
       case 'threadLosses': {
         this.losses[message.thread] += message.probes;
         if (message.probes > 0)
-          this.options.logger.warn({ thread: message.thread, probes: message.probes }, 'probes were lost with a prober thread');
+          this.options.logger.warn(
+            { thread: message.thread, probes: message.probes },
+            'probes were lost with a prober thread',
+          );
         const key = `${message.thread} ${message.life}`;
         this.unsettled.get(key)?.settle();
         this.unsettled.delete(key);
@@ -164,7 +168,11 @@ export class AggregatorThread {
   /** What the dead thread had read and not reported is gone: count it, when its last messages are in. */
   private async settleDeath(): Promise<void> {
     const { port } = this;
-    if (port !== undefined) await atMost(once(port, 'close').then(() => undefined), ANSWER_TIMEOUT_MS);
+    if (port !== undefined)
+      await atMost(
+        once(port, 'close').then(() => undefined),
+        ANSWER_TIMEOUT_MS,
+      );
     this.lost = this.control.read('consumed') - this.reported - this.control.read('orphans');
   }
 }

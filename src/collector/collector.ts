@@ -10,11 +10,11 @@ import { LlamaError } from '../errors.js';
 import { addressBytes } from '../net/address.js';
 import { SystemClock } from '../net/clock.js';
 import { SourceAddressFinder } from '../net/socket.js';
-import { nsToMs, NS_PER_S } from '../stats/units.js';
+import { NS_PER_S, nsToMs } from '../stats/units.js';
 import { VERSION } from '../version.js';
 import { AggregatorThread } from './aggregatorThread.js';
 import type { IntervalReport } from './messages.js';
-import { type GroupPlan, planGroup, rowPrefix, StreamNumbers, type PlanTools } from './plan.js';
+import { type GroupPlan, type PlanTools, planGroup, rowPrefix, StreamNumbers } from './plan.js';
 import { ProberThreads } from './proberThreads.js';
 import { ResultsStore, type StreamInfo } from './results.js';
 import type { CollectorService, CollectorStatus, ProberStatus, Totals } from './service.js';
@@ -214,7 +214,8 @@ export class Collector implements CollectorService {
   }
 
   private mustRun(): void {
-    if (this.state !== 'running') throw new LlamaError('LLAMA_NOT_READY', `the collector is ${this.state}; try again when it runs`);
+    if (this.state !== 'running')
+      throw new LlamaError('LLAMA_NOT_READY', `the collector is ${this.state}; try again when it runs`);
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -226,7 +227,10 @@ export class Collector implements CollectorService {
   /** Plans a group and carries the change out: the aggregator is told before the probers. */
   private async change(group: Group): Promise<void> {
     if (this.sources.withoutIpv6 !== undefined && group.targets.some((target) => target.family === 6)) {
-      throw new LlamaError('LLAMA_GROUP_INVALID', `group ${group.name} has IPv6 targets, but this host has no IPv6: ${this.sources.withoutIpv6}`);
+      throw new LlamaError(
+        'LLAMA_GROUP_INVALID',
+        `group ${group.name} has IPv6 targets, but this host has no IPv6: ${this.sources.withoutIpv6}`,
+      );
     }
     const old = this.plans.get(group.name);
     const change = await planGroup(old, group, this.tools);
@@ -284,5 +288,8 @@ function probesPerSecond(group: Group, ports: number): number {
 }
 
 function unknownGroup(name: string): LlamaError {
-  return new LlamaError('LLAMA_GROUP_UNKNOWN', `there is no group named ${JSON.stringify(name)}; GET /v1/groups lists them`);
+  return new LlamaError(
+    'LLAMA_GROUP_UNKNOWN',
+    `there is no group named ${JSON.stringify(name)}; GET /v1/groups lists them`,
+  );
 }

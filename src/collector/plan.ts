@@ -4,8 +4,8 @@
  * A stream keeps its number, and so its sequence and history, as long as its address, port and class stay in a group of unchanged timing.
  */
 
-import { LlamaError } from '../errors.js';
 import type { Group, Target, TrafficClass } from '../config/types.js';
+import { LlamaError } from '../errors.js';
 import { addressBytes } from '../net/address.js';
 import { MAX_STREAMS, type StreamTable } from './messages.js';
 import type { StreamInfo } from './results.js';

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
+import type { ProberTask } from '../../workers/prober.js';
 import type { TimestampMode } from '../config/types.js';
 import type { TimeBase } from '../net/clock.js';
 import { closeDescriptor, openWake, wake } from '../net/poll.js';
@@ -11,7 +12,6 @@ import { ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../ring/contr
 import { createRing, RingProducer } from '../ring/ring.js';
 import { msToNs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadTask } from '../threads/supervised.js';
-import type { ProberTask } from '../../workers/prober.js';
 import type { RunMessage, ToProber } from './messages.js';
 import { type GroupPlan, streamTable } from './plan.js';
 import type { StreamInfo } from './results.js';
@@ -100,7 +100,8 @@ export class ProberThreads {
 
   /** Stops sending and waits until what is under way is decided, at most `graceMs`. */
   async stop(graceMs: number): Promise<void> {
-    for (const thread of this.threads) this.tell(thread, { type: 'stop', revision: ++this.revision, graceNs: msToNs(graceMs) });
+    for (const thread of this.threads)
+      this.tell(thread, { type: 'stop', revision: ++this.revision, graceNs: msToNs(graceMs) });
     await this.supervised.stop(graceMs + 100);
   }
 
@@ -163,7 +164,10 @@ export class ProberThreads {
     const deadline = Date.now() + APPLY_TIMEOUT_MS;
     while (this.threads.some((thread) => thread.control.applied < message.revision)) {
       if (Date.now() > deadline) {
-        this.options.logger.warn({ revision: message.revision }, 'a prober thread has not yet carried out a change of the plan');
+        this.options.logger.warn(
+          { revision: message.revision },
+          'a prober thread has not yet carried out a change of the plan',
+        );
         return;
       }
       await delay(APPLY_POLL_MS);

@@ -38,7 +38,9 @@ export class RecentWarnings {
     say('clockSteps', 'steps of the wall clock were seen lately; RTTs around them were thrown away');
     const planned = since('sent') + since('scheduleSlips');
     if (since('scheduleSlips') > Math.max(FEW_SLIPS, planned * SLIP_SHARE))
-      warnings.push(`scheduleSlips: ${since('scheduleSlips')} of ${planned} planned probes were not sent in time lately; this host is too busy`);
+      warnings.push(
+        `scheduleSlips: ${since('scheduleSlips')} of ${planned} planned probes were not sent in time lately; this host is too busy`,
+      );
     return warnings;
   }
 }

@@ -60,8 +60,15 @@ export class SupervisedThreads<Task> {
   constructor(options: SupervisedOptions<Task>) {
     this.options = options;
     const threads = options.controls.length;
-    this.pool = new Piscina({ filename: options.file, minThreads: threads, maxThreads: threads, concurrentTasksPerWorker: 1 });
-    this.pool.on('error', (error) => options.logger.error({ err: error }, `a ${options.name} thread failed outside its task`));
+    this.pool = new Piscina({
+      filename: options.file,
+      minThreads: threads,
+      maxThreads: threads,
+      concurrentTasksPerWorker: 1,
+    });
+    this.pool.on('error', (error) =>
+      options.logger.error({ err: error }, `a ${options.name} thread failed outside its task`),
+    );
     this.lives = options.controls.map(() => ({ state: 'alive', number: 0, lastError: null }));
     this.ended = Promise.all(this.lives.map((_, thread) => this.supervise(thread)));
   }
@@ -72,7 +79,8 @@ export class SupervisedThreads<Task> {
     while (!this.options.controls.every((control) => control.state === ThreadState.running)) {
       const dead = this.lives.find((life) => life.state === 'stopped');
       const reason = dead?.lastError ?? (Date.now() > deadline ? `no answer within ${START_TIMEOUT_MS} ms` : undefined);
-      if (reason !== undefined) throw new LlamaError('LLAMA_THREAD', `a ${this.options.name} thread could not be started: ${reason}`);
+      if (reason !== undefined)
+        throw new LlamaError('LLAMA_THREAD', `a ${this.options.name} thread could not be started: ${reason}`);
       await delay(POLL_MS);
     }
     this.phase = 'running';

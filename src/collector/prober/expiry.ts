@@ -3,10 +3,10 @@
  * can't know, so we don't blame the network.
  */
 
+import { GRACE_NS } from '../../config/limits.js';
 import { receiveQueueDrops } from '../../net/socket.js';
 import { Outcome } from '../../ring/ring.js';
 import { NS_PER_MS } from '../../stats/units.js';
-import { GRACE_NS } from '../../config/limits.js';
 import type { ProbeRun } from './run.js';
 import { SlotState } from './slots.js';
 import { COUNTER, type ProberSocket, type ProberState } from './state.js';

@@ -3,6 +3,7 @@
  * or searches per probe. A turn: messages, send what is due, read stamps and replies, give up what timed out, sleep.
  */
 
+import { GRACE_NS } from '../../config/limits.js';
 import { type Clock, systemClock } from '../../net/clock.js';
 import { PollSet } from '../../net/poll.js';
 import { receiveQueueDrops } from '../../net/socket.js';
@@ -13,7 +14,6 @@ import { STAMP_BYTES } from '../../wire/stamp.js';
 import type { ProberStart, RunMessage, ToProber } from '../messages.js';
 import { Expiry, socketKey } from './expiry.js';
 import { Receiver } from './receiver.js';
-import { GRACE_NS } from '../../config/limits.js';
 import { ProbeRun } from './run.js';
 import { Sender } from './sender.js';
 import { COUNTER, type ProberSocket, ProberState } from './state.js';

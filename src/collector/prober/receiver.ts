@@ -1,5 +1,6 @@
 /** Receiving: send stamps and ICMP errors from the error queue, replies from the data queue. A reply finds its probe by index. */
 
+import { GRACE_NS } from '../../config/limits.js';
 import { SOCKADDR_PORT, sockaddrAddressOffset } from '../../net/address.js';
 import { ReceiveBatch } from '../../net/batch.js';
 import { SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6, SO_EE_ORIGIN_TIMESTAMPING } from '../../net/constants.js';
@@ -14,7 +15,6 @@ import {
   STAMP_TIMESTAMP,
   StampReply,
 } from '../../wire/stamp.js';
-import { GRACE_NS } from '../../config/limits.js';
 import { SlotState } from './slots.js';
 import { COUNTER, type ProberSocket, type ProberState } from './state.js';
 import { targetHash } from './streams.js';
@@ -101,7 +101,12 @@ export class Receiver {
     const { slots, steps, clock } = this.state;
     const end = this.errors.payloadAt(i) + this.errors.lengths[i];
     for (let k = 0; k < this.payloadSizes.length; k++) {
-      const slot = this.requestSlot(socket, this.errors.memory.view, end - this.payloadSizes[k], this.errors.payloadAt(i));
+      const slot = this.requestSlot(
+        socket,
+        this.errors.memory.view,
+        end - this.payloadSizes[k],
+        this.errors.payloadAt(i),
+      );
       if (slot < 0) continue;
       const wallNs = (this.errors.stampS[i] - clock.timeBase.epochS) * NS_PER_S + this.errors.stampNs[i];
       slots.kernelNs[slot] = wallNs - steps.offsetNs;
@@ -137,7 +142,18 @@ export class Receiver {
     slots.state[slot] = SlotState.unreachable;
     counters[COUNTER.unreachable]++;
     const stream = Math.floor(slots.path[slot] / streams.ports);
-    this.state.record(stream, socket.localIndex, Outcome.unreachable, 0, 0, 0, slots.sentNs[slot], 0, 0, slots.sequence[slot]);
+    this.state.record(
+      stream,
+      socket.localIndex,
+      Outcome.unreachable,
+      0,
+      0,
+      0,
+      slots.sentNs[slot],
+      0,
+      0,
+      slots.sequence[slot],
+    );
   }
 
   /** Hot: finds the probe of reply `i` and decides it. */
@@ -177,7 +193,18 @@ export class Receiver {
     const waited = slots.state[slot];
     if (waited === SlotState.received || waited === SlotState.late) {
       counters[COUNTER.duplicates]++;
-      this.state.record(stream, socket.localIndex, Outcome.duplicate, 0, data.tos[i], data.ttl[i], sentNs, 0, 0, reply.senderSequence);
+      this.state.record(
+        stream,
+        socket.localIndex,
+        Outcome.duplicate,
+        0,
+        data.tos[i],
+        data.ttl[i],
+        sentNs,
+        0,
+        0,
+        reply.senderSequence,
+      );
       return;
     }
     const kernelNs = slots.kernelNs[slot];
@@ -201,7 +228,18 @@ export class Receiver {
       }
       slots.state[slot] = SlotState.late;
       counters[COUNTER.late]++;
-      this.state.record(stream, socket.localIndex, Outcome.late, 0, data.tos[i], data.ttl[i], sentNs, receivedNs, 0, reply.senderSequence);
+      this.state.record(
+        stream,
+        socket.localIndex,
+        Outcome.late,
+        0,
+        data.tos[i],
+        data.ttl[i],
+        sentNs,
+        receivedNs,
+        0,
+        reply.senderSequence,
+      );
       return;
     }
     slots.state[slot] = SlotState.received;

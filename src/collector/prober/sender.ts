@@ -1,6 +1,6 @@
 /** Sending: probes that are due are gathered per socket and leave in one system call. */
 
-import { type Family, sockaddrAddressOffset, SOCKADDR_PORT } from '../../net/address.js';
+import { type Family, SOCKADDR_PORT, sockaddrAddressOffset } from '../../net/address.js';
 import { SendBatch } from '../../net/batch.js';
 import { AF_INET, AF_INET6 } from '../../net/constants.js';
 import { EAGAIN, ENOBUFS } from '../../net/libc.js';
@@ -67,7 +67,8 @@ export class Sender {
     u16[(name + SOCKADDR_PORT) >> 1] = streams.port[stream];
     const address = (name + sockaddrAddressOffset(socket.family)) >> 2;
     u32[address] = streams.address[stream * 4];
-    if (socket.family === 6) for (let word = 1; word < 4; word++) u32[address + word] = streams.address[stream * 4 + word];
+    if (socket.family === 6)
+      for (let word = 1; word < 4; word++) u32[address + word] = streams.address[stream * 4 + word];
     batch.setTos(i, streams.tos[stream]);
     batch.setLength(i, run.payloadBytes);
     return true;
@@ -93,7 +94,14 @@ export class Sender {
       slots.t1S[slot] = t1S;
       slots.t1Ns[slot] = t1Ns;
       slots.epoch[slot] = steps.epoch;
-      writeStampRequest(batch.memory.view, batch.payloadAt(i), slots.sequence[slot], t1S, t1Ns, this.batchStream[i] + 1);
+      writeStampRequest(
+        batch.memory.view,
+        batch.payloadAt(i),
+        slots.sequence[slot],
+        t1S,
+        t1Ns,
+        this.batchStream[i] + 1,
+      );
     }
     counters[COUNTER.sent] += count;
     let done = 0;
@@ -124,7 +132,7 @@ export class Sender {
     const sequence = slots.sequence[slot];
     slots.state[slot] = SlotState.free;
     // The number was not used, unless a later probe of the path left already.
-    if (streams.nextSequence[path] === ((sequence + 1) >>> 0)) streams.nextSequence[path] = sequence;
+    if (streams.nextSequence[path] === (sequence + 1) >>> 0) streams.nextSequence[path] = sequence;
     counters[COUNTER.sent]--;
     counters[COUNTER.sendErrors]++;
     this.state.record(this.batchStream[i], this.socket.localIndex, Outcome.sendError, 0, 0, 0, sentNs, 0, 0, sequence);

@@ -1,9 +1,9 @@
 /** What the parts of one prober thread share: its sockets, streams, slots, counters, ring and clock. */
 
 import type { Clock } from '../../net/clock.js';
+import { type ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../../ring/control.js';
 import type { RingProducer } from '../../ring/ring.js';
 import { LAST_FINAL_OUTCOME } from '../../ring/ring.js';
-import { type ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../../ring/control.js';
 import { ClockSteps } from '../../stats/clockSteps.js';
 import { ProbeSlots } from './slots.js';
 import { Streams } from './streams.js';

@@ -120,6 +120,7 @@ export class Streams {
 /** A 31-bit hash of an address (as memory words) and a port. */
 export function targetHash(words: Uint32Array, at: number, family: number, port: number): number {
   let hash = Math.imul(words[at] ^ port, 0x9e3779b1);
-  if (family === 6) for (let word = 1; word < 4; word++) hash = Math.imul(hash ^ words[at + word], 0x85ebca6b) ^ (hash >>> 15);
+  if (family === 6)
+    for (let word = 1; word < 4; word++) hash = Math.imul(hash ^ words[at + word], 0x85ebca6b) ^ (hash >>> 15);
   return (hash ^ (hash >>> 13)) & 0x7fffffff;
 }
