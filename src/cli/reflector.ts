@@ -10,6 +10,7 @@ import { serveStatus } from '../reflector/status.js';
 import { MAX_PPS_LIMIT } from '../reflector/tokens.js';
 import { nsToMs, parseDurationNs } from '../stats/units.js';
 import { createLogger } from './log.js';
+import { signalled } from './signals.js';
 
 /** Options as commander delivers them: texts as typed; absent where not given. */
 export interface ReflectorOptions {
@@ -83,14 +84,6 @@ export function junkReporter(totals: () => ReflectorTotals, logger: Logger): () 
     if (junk > seen) logger.warn({ junk: junk - seen, totals: now }, 'dropped datagrams that are not to be answered');
     seen = junk;
   };
-}
-
-/** Resolves with the name of the signal that asks the process to end. */
-function signalled(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
-  });
 }
 
 /**

@@ -94,21 +94,24 @@ export class Collector implements CollectorService {
   }
 
   /**
-   * Opens the sockets, starts the threads and the configured groups. Rejects with a LlamaError when a port is taken, files run out, a thread
-   * can't start or the plan is too large; nothing is left over then.
+   * Opens the sockets and starts the threads; nothing is sent before `measure`. Rejects with a LlamaError when a port is taken, files run
+   * out or a thread can't start; nothing is left over then.
    */
   static async start(config: Config, options: CollectorOptions): Promise<Collector> {
-    checkPlan(config, config.groups);
     const collector = new Collector(config, options);
     try {
       await Promise.all([collector.probers.started(), collector.aggregator.started()]);
-      for (const group of config.groups) await collector.change(group);
     } catch (error) {
       await collector.close(0);
       throw error;
     }
     collector.state = 'running';
     return collector;
+  }
+
+  /** Puts the configured groups into effect. */
+  async measure(): Promise<void> {
+    for (const group of this.config.groups) await this.putGroup(group);
   }
 
   groups(): readonly Group[] {

@@ -1,0 +1,111 @@
+/** `llama demo`: reflectors and a collector on loopback, with nothing to configure, and a live table of what they measure. */
+
+import { fileURLToPath } from 'node:url';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { loadConfig } from '../config/config.js';
+import type { Config, Group } from '../config/types.js';
+import { LlamaError } from '../errors.js';
+import { Reflector } from '../reflector/reflector.js';
+import { createLogger } from './log.js';
+import { formatUs, type ResultRow, resultRows, textTable } from './rows.js';
+import { type ServedCollector, serveCollector } from './serve.js';
+import { signalled } from './signals.js';
+
+const CONFIG_FILE = fileURLToPath(new URL('../../../config/demo.yaml', import.meta.url));
+const CLEAR_SCREEN = '\u001b[2J\u001b[H';
+
+export interface DemoOptions {
+  readonly seconds?: string;
+}
+
+export async function runDemo(options: DemoOptions): Promise<number> {
+  const seconds = options.seconds === undefined ? Number.POSITIVE_INFINITY : Number(options.seconds);
+  if (!(seconds > 0)) throw new LlamaError('LLAMA_ARGUMENT_INVALID', `--seconds ${JSON.stringify(options.seconds)}: expected a number above 0`);
+  const logger = createLogger(process.env.LLAMA_LOG_LEVEL ?? 'warn');
+  const signal = signalled();
+  const file = loadConfig(CONFIG_FILE);
+  const { reflectors, port } = await startReflectors(file.groups[0], logger);
+  try {
+    const served = await serveWhereFree(withPort(file, port), logger);
+    const stop = served.collector.results.subscribe(({ report }) => draw(served, resultRows(report)));
+    process.stdout.write(`${heading(served)}\nwaiting for the first interval (${file.collector.intervalMs / 1000} s) ...\n`);
+    await Promise.race([signal, ...(seconds === Number.POSITIVE_INFINITY ? [] : [delay(seconds * 1000)])]);
+    stop();
+    await served.app.close();
+    await served.collector.close();
+    const { sent, received, lost } = served.collector.status().totals;
+    process.stdout.write(`\nended: ${sent} probes sent, ${received} received, ${lost} lost\n`);
+  } finally {
+    await Promise.all(reflectors.map((reflector) => reflector.close()));
+  }
+  return 0;
+}
+
+/** One reflector per target. All on the configured port, or, when somebody has it, on one that is free on the first address. */
+async function startReflectors(group: Group, logger: Logger): Promise<{ reflectors: Reflector[]; port: number }> {
+  const reflectors: Reflector[] = [];
+  let { port } = group;
+  try {
+    for (const { address, family } of group.targets) {
+      const start = (wanted: number): Promise<Reflector> =>
+        Reflector.start({ listen: [{ address, family, port: wanted }], threads: 1, maxPps: null, allow: [], stateful: null }, logger);
+      try {
+        reflectors.push(await start(port));
+      } catch (error) {
+        if (reflectors.length > 0 || !(error instanceof LlamaError) || error.code !== 'LLAMA_ADDRESS_IN_USE') throw error;
+        const first = await start(0);
+        reflectors.push(first);
+        port = first.endpoints[0].port;
+      }
+    }
+  } catch (error) {
+    await Promise.all(reflectors.map((reflector) => reflector.close()));
+    throw error;
+  }
+  return { reflectors, port };
+}
+
+function withPort(config: Config, port: number): Config {
+  const groups = config.groups.map((group) => ({
+    ...group,
+    port,
+    targets: group.targets.map((target) => ({ ...target, port })),
+  }));
+  return { ...config, groups };
+}
+
+/** The demo must run beside whatever runs already: a taken API port is replaced by a free one. */
+async function serveWhereFree(config: Config, logger: Logger): Promise<ServedCollector> {
+  try {
+    return await serveCollector(config, logger);
+  } catch (error) {
+    if (!(error instanceof LlamaError) || error.code !== 'LLAMA_ADDRESS_IN_USE') throw error;
+    return serveCollector({ ...config, api: { ...config.api, port: 0 } }, logger);
+  }
+}
+
+function heading({ url, collector }: ServedCollector): string {
+  const { paths, probesPerSecond } = collector.status();
+  return `LLAMA demo: ${paths} paths, ${probesPerSecond} probes/s on loopback. API: ${url}/v1/results  (Ctrl-C ends)\n`;
+}
+
+function draw(served: ServedCollector, rows: readonly ResultRow[]): void {
+  const cells = rows.map((row) => [
+    `${row.target}  ${row.class}`,
+    String(row.sent),
+    `${row.lossPct} %`,
+    row.rttUs === null ? '-' : formatUs(row.rttUs.p50),
+    row.rttUs === null ? '-' : formatUs(row.rttUs.p99),
+  ]);
+  const { totals, warnings } = served.collector.status();
+  const text = [
+    heading(served),
+    new Date().toISOString(),
+    textTable([['target and class', 'sent', 'loss', 'p50', 'p99'], ...cells]),
+    `in all: ${totals.sent} sent, ${totals.received} received, ${totals.lost} lost`,
+    ...warnings.map((warning) => `note: ${warning}`),
+    '',
+  ].join('\n');
+  process.stdout.write(process.stdout.isTTY ? CLEAR_SCREEN + text : `${text}\n`);
+}

@@ -1,0 +1,90 @@
+#!/usr/bin/env node
+/** The command line: one subcommand per file, loaded when it is called. Exit codes: 0 fine, 1 wrong input, 2 could not run. */
+
+import { Command, CommanderError } from 'commander';
+import { ERROR_TABLE, LlamaError } from '../errors.js';
+import { VERSION } from '../version.js';
+
+const EXIT_COULD_NOT_RUN = 2;
+const collect = (value: string, all: readonly string[] = []): string[] => [...all, value];
+
+function program(run: (work: () => Promise<number>) => Promise<void>): Command {
+  const llama = new Command('llama')
+    .description('Loss & LAtency MAtrix: measures round-trip latency and packet loss per target, QoS class and ECMP path')
+    .version(VERSION)
+    .showHelpAfterError()
+    .showSuggestionAfterError()
+    .exitOverride();
+  llama
+    .command('collector')
+    .description('measure what a config says, and serve the API')
+    .requiredOption('--config <file>', 'YAML config; config/default.yaml has every option')
+    .option('--listen <addr:port>', 'where the API listens (default 127.0.0.1:5000)')
+    .option('--state-dir <dir>', 'where live changes are kept')
+    .action((options) => run(async () => (await import('./collector.js')).runCollector(options)));
+  llama
+    .command('reflector')
+    .description('answer probes')
+    .option('--listen <addr:port>', 'where to listen; repeat for more (default 0.0.0.0:8100 and [::]:8100)', collect)
+    .option('--threads <n>', 'threads that share the port (default: the number of CPUs, at most 4)')
+    .option('--max-pps <n>', 'most replies a second, over all threads (default: no limit)')
+    .option('--allow <cidr>', 'answer only this network; repeat for more (default: all)', collect)
+    .option('--status <addr:port>', 'serve counters as JSON and for Prometheus (default: not served)')
+    .option('--stateful', "number the replies of each session, instead of copying the sender's number")
+    .option('--max-sessions <n>', 'most sessions that are numbered (default 65536)')
+    .option('--session-timeout <duration>', 'forget a session after this silence (default 300s)')
+    .action((options) => run(async () => (await import('./reflector.js')).runReflector(options)));
+  llama
+    .command('probe')
+    .description('measure one host once')
+    .argument('<host[:port]>', 'name or address; an IPv6 address with a port stands in brackets')
+    .option('--protocol <name>', 'probe format', 'stamp')
+    .option('--count <n>', 'probes in all, dealt out over source ports and classes', '100')
+    .option('--period <duration>', 'time between two probes', '10ms')
+    .option('--timeout <duration>', 'how long a reply is awaited', '1s')
+    .option('--source-ports <n>', 'source ports, so that all ECMP paths are used', '16')
+    .option('--class <class>', 'QoS class by name or DSCP; repeat for more (default cs0)', collect)
+    .option('--json', 'print one JSON object')
+    .action((host, options) => run(async () => (await import('./probe.js')).runProbe(host, options)));
+  llama
+    .command('check')
+    .description('validate a config and say what it means')
+    .argument('<file>')
+    .action((file) => run(async () => (await import('./check.js')).check(file)));
+  llama
+    .command('demo')
+    .description('reflectors and a collector on loopback, with a live table')
+    .option('--seconds <n>', 'end after this long (default: at Ctrl-C)')
+    .action((options) => run(async () => (await import('./demo.js')).runDemo(options)));
+  return llama;
+}
+
+/** Prints what the user must know of an error, and returns the exit code. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : ERROR_TABLE.LLAMA_ARGUMENT_INVALID.exitCode;
+  if (error instanceof LlamaError) {
+    process.stderr.write(`${error.message}\n`);
+    return error.exitCode;
+  }
+  process.stderr.write(`llama: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
+  return EXIT_COULD_NOT_RUN;
+}
+
+function requireLinux(): void {
+  if (process.platform === 'linux' && (process.arch === 'x64' || process.arch === 'arm64')) return;
+  throw new LlamaError(
+    'LLAMA_PLATFORM',
+    `llama runs on Linux, x64 or arm64; this is ${process.platform}, ${process.arch}: it needs the kernel's time stamps and per-packet DSCP`,
+  );
+}
+
+let exitCode = 0;
+try {
+  requireLinux();
+  await program(async (work) => {
+    exitCode = await work();
+  }).parseAsync();
+} catch (error) {
+  exitCode = report(error);
+}
+process.exit(exitCode);

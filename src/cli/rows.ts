@@ -1,0 +1,58 @@
+/** Result rows for people: the JSON of finished intervals as objects, and tables of them. */
+
+import type { IntervalReport } from '../collector/messages.js';
+
+/** A result, as in `GET /v1/results`. */
+export interface ResultRow {
+  readonly group: string;
+  readonly target: string;
+  readonly port: number;
+  readonly class: string;
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
+  readonly unreachable: number;
+  readonly lossPct: number;
+  readonly late: number;
+  readonly duplicates: number;
+  readonly reordered: number;
+  readonly sendErrors: number;
+  readonly localDrops: number;
+  readonly rttUs: {
+    readonly min: number;
+    readonly mean: number;
+    readonly stddev: number;
+    readonly p50: number;
+    readonly p90: number;
+    readonly p99: number;
+    readonly p999: number;
+    readonly max: number;
+  } | null;
+  readonly residenceUs: number | null;
+  readonly jitterUs: number | null;
+}
+
+export function resultRows(report: IntervalReport): ResultRow[] {
+  return JSON.parse(`[${Buffer.from(report.rows).toString()}]`) as ResultRow[];
+}
+
+/** The histogram text of row `i`; empty when nothing was received. */
+export function histogramText(report: IntervalReport, i: number): string {
+  return Buffer.from(report.histograms.subarray(report.histogramOffsets[i], report.histogramOffsets[i + 1])).toString();
+}
+
+/** Microseconds with three significant digits and the unit that reads best. */
+export function formatUs(us: number): string {
+  if (us < 1_000) return `${us.toPrecision(3)} us`;
+  if (us < 1_000_000) return `${(us / 1_000).toPrecision(3)} ms`;
+  return `${(us / 1_000_000).toPrecision(3)} s`;
+}
+
+/** Columns as wide as their widest cell; the first is flush left, the others flush right. */
+export function textTable(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows
+    .map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join('  '))
+    .map((line) => `${line.trimEnd()}\n`)
+    .join('');
+}
