@@ -2,7 +2,7 @@
 
 import { lookup } from 'node:dns/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import * as hdr from 'hdr-histogram-js';
+import { decodeFromCompressedBase64, type JsHistogram } from 'hdr-histogram-js';
 import { Collector } from '../collector/collector.js';
 import { parseAddress } from '../config/address.js';
 import { parseConfig } from '../config/config.js';
@@ -179,10 +179,14 @@ function table(rows: readonly ResultRow[]): string {
 
 /** Round-trip times drawn: a line per step of a quarter power of two, from the smallest to the greatest. */
 function distribution(row: ResultRow, text: string): string {
-  const histogram = hdr.decodeFromCompressedBase64(text);
+  const histogram = decodeFromCompressedBase64(text) as JsHistogram;
   const counts = new Map<number, number>();
-  for (const level of histogram.recordedValuesIterator())
-    countAt(counts, Math.floor(Math.log2(level.valueIteratedTo) * 4), level.countAtValueIteratedTo);
+  const levels = histogram.recordedValuesIterator;
+  for (levels.reset(); levels.hasNext(); ) {
+    const { valueIteratedTo, countAtValueIteratedTo } = levels.next();
+    const step = Math.floor(Math.log2(valueIteratedTo) * 4);
+    counts.set(step, (counts.get(step) ?? 0) + countAtValueIteratedTo);
+  }
   const steps = [...counts.keys()];
   const [first, last] = [Math.min(...steps), Math.max(...steps)];
   const most = Math.max(...counts.values());
@@ -197,8 +201,4 @@ function distribution(row: ResultRow, text: string): string {
   return `${row.class}, round-trip time from:\n${lines
     .map(([value, count, bar]) => `${`  ${value.padStart(width)}  ${count.padStart(digits)}  ${bar}`.trimEnd()}\n`)
     .join('')}`;
-}
-
-function countAt(counts: Map<number, number>, step: number, count: number): void {
-  counts.set(step, (counts.get(step) ?? 0) + count);
 }

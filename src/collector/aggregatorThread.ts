@@ -37,7 +37,7 @@ export class AggregatorThread {
   private readonly supervised: SupervisedThreads<AggregatorTask>;
   private port: MessagePort | undefined;
   private lastEndMs = 0;
-  /** Final records in the intervals that came, and those that died with a life of the thread. */
+  /** Final records in the intervals that came, and those that died with a life of the thread (without `orphans`, counted by the thread). */
   private reported = 0;
   private lost = 0;
   private readonly losses: number[];
@@ -108,7 +108,7 @@ export class AggregatorThread {
       consumed: this.control.read('consumed'),
       reported: this.reported,
       orphans: this.control.read('orphans'),
-      threadLosses: this.lost,
+      threadLosses: this.lost + this.control.read('orphans'),
     };
   }
 
@@ -165,7 +165,7 @@ export class AggregatorThread {
   private async settleDeath(): Promise<void> {
     const { port } = this;
     if (port !== undefined) await atMost(once(port, 'close').then(() => undefined), ANSWER_TIMEOUT_MS);
-    this.lost = this.control.read('consumed') - this.reported;
+    this.lost = this.control.read('consumed') - this.reported - this.control.read('orphans');
   }
 }
 

@@ -99,7 +99,10 @@ export type ToAggregator =
   | { readonly type: 'streams'; readonly rows: readonly StreamRow[] }
   /** The streams' numbers are free again: nothing of theirs is open. */
   | { readonly type: 'forget'; readonly ids: Uint32Array }
-  /** The thread is dead: read what it left in its ring, report what is missing, wait for the next life's first watermark. */
+  /**
+   * The thread is surely dead: read what it left in its ring, answer `threadLosses`, wait for the next life's first watermark
+   * before an interval is closed. The next life starts after the answer, else its first probes would count as lost.
+   */
   | { readonly type: 'proberDied'; readonly thread: number; readonly life: number }
   /** Clean end: every prober thread has stopped. Read the rings to the end, close the current interval early, answer `flushed`. */
   | { readonly type: 'flush' };
@@ -146,18 +149,25 @@ export type PathColumn = (typeof PATH_COLUMNS)[number];
 
 export type FromAggregator =
   | { readonly type: 'interval'; readonly report: IntervalReport }
-  /** Probes that a dead prober thread had in flight: sent, but without a record. */
+  /** Probes that a dead prober thread had in flight: sent, but without a record. Sent for every `proberDied`, also with 0. */
   | { readonly type: 'threadLosses'; readonly thread: number; readonly life: number; readonly probes: number }
   | { readonly type: 'flushed' };
 
 /** Counters of the aggregator thread, in its control block. */
 export const AGGREGATOR_COUNTERS = [
-  /** Final records read from all rings. Written right before the rings' tails, so that a thread that dies loses count of none. */
+  /**
+   * Final records read from all rings. Once no aggregator thread lives, `consumed - reported - orphans` is what was read but
+   * not reported, less what earlier lives lost in the same way. The rings keep the exact totals; a new life starts from those.
+   */
   'consumed',
-  /** Final records in intervals that were handed to the main thread. */
+  /** Final records in intervals that were handed to the main thread: the sum of `sent` of all reports. Written after each. */
   'reported',
-  /** Records of a stream or an interval that is not known any more. */
+  /** Records of a stream or an interval that is not known any more; the first counts final outcomes only. */
   'orphans',
+  'orphansOther',
+  /** Where the last reported interval ended: epoch ms, and ns on the time line. A new life goes on there. */
+  'reportedEndMs',
+  'reportedEndNs',
   'turns',
 ] as const;
 export type AggregatorCounter = (typeof AGGREGATOR_COUNTERS)[number];

@@ -9,6 +9,8 @@
  * | ---: | --- | --- | --- |
  * | 0 | u32 | head: records ever written, modulo 2^32 | producer |
  * | 64 | u32 | tail: records ever read, modulo 2^32 | consumer |
+ * | 72 | f64 | records of a final outcome ever read | consumer |
+ * | 80 | f64 | probes ever reported as lost with a dead producer | consumer |
  * | 128 | | the records, 32 bytes each | producer |
  *
  * Record:
@@ -25,6 +27,8 @@
  * | 24 | u32 | residence in the reflector, ns, at most 2^32 - 1 |
  * | 28 | u32 | sequence number of the probe on its path |
  *
+ * The two totals of the consumer lie here and not in its own memory because a new consumer on a used ring must know them.
+ *
  * Head and tail lie on cache lines of their own, so that the two threads do not take them from each other.
  *
  * A record of outcome `watermark` says: every probe sent before `sent` is decided, and its record lies before this one.
@@ -34,6 +38,9 @@
 export const RECORD_BYTES = 32;
 const HEAD_INDEX = 0;
 const TAIL_INDEX = 16;
+const TOTALS_OFFSET = 72;
+const FINALS_TOTAL = 0;
+const LOSSES_TOTAL = 1;
 const HEADER_BYTES = 128;
 
 /** What became of a probe. The first four are final: each probe that was sent gets exactly one of them. */
@@ -153,14 +160,17 @@ export class RingProducer extends RingView {
 
 /**
  * The aggregator's end. Read with
- * `const n = ring.begin(); for (let i = 0; i < n; i++) { ring.select(i); … ring.path … } ring.release(n);`
+ * `const n = ring.begin(); for (let i = 0; i < n; i++) { ring.select(i); … ring.path … } ring.release(n, finals);`
  */
 export class RingConsumer extends RingView {
+  private readonly totals: Float64Array;
   private tail: number;
   private slot = 0;
 
+  /** A new consumer on a used ring goes on behind the last record that was released. */
   constructor(memory: SharedArrayBuffer) {
     super(memory);
+    this.totals = new Float64Array(memory, TOTALS_OFFSET, 2);
     this.tail = Atomics.load(this.header, TAIL_INDEX);
   }
 
@@ -202,9 +212,28 @@ export class RingConsumer extends RingView {
     return this.u32[(this.slot << 3) + 7];
   }
 
-  /** Gives `count` records back to the producer. */
-  release(count: number): void {
-    this.tail = (this.tail + count) | 0;
-    Atomics.store(this.header, TAIL_INDEX, this.tail);
+  /**
+   * Gives `count` records back to the producer, `finals` of them of a final outcome. The total and the tail are written one
+   * behind the other without a call or a loop in between, the only places where a thread can be terminated: so the next
+   * consumer reads no record twice that is in the total already.
+   */
+  release(count: number, finals: number): void {
+    const tail = (this.tail + count) | 0;
+    this.tail = tail;
+    this.totals[FINALS_TOTAL] += finals;
+    Atomics.store(this.header, TAIL_INDEX, tail);
+  }
+
+  /** Records of a final outcome that were released since the ring was made, by this consumer and those before it. */
+  get finalsReleased(): number {
+    return this.totals[FINALS_TOTAL];
+  }
+
+  /** Probes that were reported as lost with a dead producer since the ring was made. */
+  get lossesReported(): number {
+    return this.totals[LOSSES_TOTAL];
+  }
+  set lossesReported(probes: number) {
+    this.totals[LOSSES_TOTAL] = probes;
   }
 }

@@ -24,3 +24,8 @@ export function seededRandom(seed: number): Random {
   };
   return { u32, next, below, fill };
 }
+
+/** An integer from `low` to below `high`, of a source of numbers from 0 to 1. */
+export function randomInteger(random: () => number, low: number, high: number): number {
+  return low + Math.floor(random() * (high - low));
+}

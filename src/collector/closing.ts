@@ -1,0 +1,167 @@
+/**
+ * Closes an interval: turns what was counted into an `IntervalReport`, a slice of rows at a time, so that the aggregator can
+ * empty the rings in between (ten thousand rows take longer than a ring lasts at full rate).
+ *
+ * It must never write a row of a stream that it has no prefix for: those records are counted, and dropped.
+ */
+
+import { addPath, type IntervalAccumulator, PathNumbers } from '../stats/accumulator.js';
+import { ByteColumn, FloatColumn, WordColumn } from '../stats/columns.js';
+import { HdrTextEncoder } from '../stats/hdrText.js';
+import type { Interval } from '../stats/intervals.js';
+import { OutcomeNumbers, PERCENTILES_PER_MILLE, RttNumbers, rowJson } from '../stats/row.js';
+import type { IntervalReport } from './messages.js';
+
+const COMMA = ',';
+
+export interface ClosedInterval {
+  readonly interval: Interval<IntervalAccumulator>;
+  readonly report: IntervalReport;
+  /** The report's buffers; nothing else refers to them. */
+  readonly transfer: readonly ArrayBuffer[];
+}
+
+export class IntervalCloser {
+  /** Final records of the interval whose stream is not known any more, and its other records. */
+  orphans = 0;
+  orphansOther = 0;
+
+  private readonly sourcePorts: number;
+  /** By stream number: what a row begins with, UTF-8. */
+  private readonly prefixes: readonly (Uint8Array | undefined)[];
+  private readonly path = new PathNumbers();
+  private readonly rtt = new RttNumbers();
+  private readonly encoder = new HdrTextEncoder();
+
+  private closing: Interval<IntervalAccumulator> | undefined = undefined;
+  private nextStream = 0;
+  private early = false;
+  private sent = 0;
+  private received = 0;
+  private lost = 0;
+
+  private readonly streams = new WordColumn();
+  private readonly rows = new ByteColumn();
+  private readonly rowOffsets = new WordColumn();
+  private readonly histograms = new ByteColumn();
+  private readonly histogramOffsets = new WordColumn();
+  private readonly paths = new WordColumn();
+  private readonly pathCounters = new WordColumn();
+  private readonly pathRttNs = new FloatColumn();
+
+  constructor(sourcePorts: number, prefixes: readonly (Uint8Array | undefined)[]) {
+    this.sourcePorts = sourcePorts;
+    this.prefixes = prefixes;
+  }
+
+  get active(): boolean {
+    return this.closing !== undefined;
+  }
+
+  start(interval: Interval<IntervalAccumulator>, early: boolean): void {
+    this.closing = interval;
+    this.early = early;
+    this.nextStream = 0;
+    this.orphans = 0;
+    this.orphansOther = 0;
+    this.sent = 0;
+    this.received = 0;
+    this.lost = 0;
+    this.rowOffsets.push(0);
+    this.histogramOffsets.push(0);
+  }
+
+  /** Writes at most `rows` rows and empties them in the interval's content. True when all are written: then `finish`. */
+  step(rows: number): boolean {
+    const counts = this.closing?.content;
+    if (counts === undefined) return true;
+    let left = rows;
+    while (this.nextStream < counts.streams) {
+      const stream = this.nextStream;
+      if (counts.has(stream)) {
+        if (left-- === 0) return false;
+        this.writeRow(counts, stream);
+        counts.clear(stream);
+      }
+      this.nextStream++;
+    }
+    return true;
+  }
+
+  /** The report of what was written, and the interval, whose content is empty now. */
+  finish(): ClosedInterval {
+    const interval = this.closing;
+    if (interval === undefined) throw new Error('no interval is being closed');
+    this.closing = undefined;
+    const columns = {
+      streams: this.streams.take(),
+      rows: this.rows.take(),
+      rowOffsets: this.rowOffsets.take(),
+      histograms: this.histograms.take(),
+      histogramOffsets: this.histogramOffsets.take(),
+      paths: this.paths.take(),
+      pathCounters: this.pathCounters.take(),
+      pathRttNs: this.pathRttNs.take(),
+    };
+    const { startMs, endMs } = interval;
+    const { early, sent, received, lost } = this;
+    return {
+      interval,
+      report: { startMs, endMs, early, sent, received, lost, ...columns },
+      transfer: Object.values(columns).map((column) => column.buffer),
+    };
+  }
+
+  private writeRow(counts: IntervalAccumulator, stream: number): void {
+    const outcomes = new OutcomeNumbers();
+    const { rtt } = this;
+    const prefix = this.prefixes[stream];
+    counts.readRow(stream, rtt);
+    const first = stream * this.sourcePorts;
+    for (let path = first; path < first + this.sourcePorts; path++) {
+      counts.readPath(path, this.path);
+      if (this.path.empty) continue;
+      addPath(this.path, outcomes, rtt);
+      if (prefix !== undefined) this.writePath(path);
+    }
+    if (prefix === undefined) {
+      this.orphans += outcomes.sent;
+      this.orphansOther += outcomes.late + outcomes.duplicates + outcomes.sendErrors;
+      return;
+    }
+    this.sent += outcomes.sent;
+    this.received += outcomes.received;
+    this.lost += outcomes.lost;
+
+    if (rtt.count > 0) {
+      const histogram = counts.histogram(stream);
+      histogram.percentiles(PERCENTILES_PER_MILLE, rtt.percentilesNs);
+      this.histograms.ascii(this.encoder.encode(histogram));
+    }
+    this.histogramOffsets.push(this.histograms.length);
+
+    if (this.streams.length > 0) this.rows.ascii(COMMA);
+    this.streams.push(stream);
+    this.rows.raw(prefix);
+    this.rows.ascii(rowJson(outcomes, rtt));
+    this.rowOffsets.push(this.rows.length + COMMA.length);
+  }
+
+  /** In the order of `PATH_COLUMNS`. */
+  private writePath(number: number): void {
+    const { path, pathCounters, pathRttNs } = this;
+    this.paths.push(number);
+    pathCounters.push(path.sent);
+    pathCounters.push(path.received);
+    pathCounters.push(path.lost);
+    pathCounters.push(path.unreachable);
+    pathCounters.push(path.localDrops);
+    pathCounters.push(path.late);
+    pathCounters.push(path.duplicates);
+    pathCounters.push(path.reordered);
+    pathCounters.push(path.sendErrors);
+    pathRttNs.push(path.minNs);
+    pathRttNs.push(path.rtts === 0 ? 0 : path.sumNs / path.rtts);
+    pathRttNs.push(path.maxNs);
+  }
+}

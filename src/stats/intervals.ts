@@ -1,0 +1,120 @@
+/**
+ * The grid of intervals: stretches of the time line (`src/net/clock.ts`) whose ends are aligned, in wall-clock time, to their length.
+ *
+ * It never reads a clock: whoever opens intervals passes the wall clock's present offset. It never gives out an `endMs` twice,
+ * nor an interval of no length or of more than two lengths of line time.
+ *
+ * What a step of the wall clock does to the interval that is opened next (its end is fixed from then on):
+ *
+ * | wall clock | interval |
+ * | --- | --- |
+ * | forward by up to half a length | is shorter by the step, and ends on the next boundary |
+ * | forward by more | boundaries nearer than half a length are skipped: it lasts between 1/2 and 3/2 lengths; the wall-clock time that was jumped over has no interval |
+ * | backward by up to one length | is longer by the step: at most two lengths; no boundary is repeated |
+ * | backward by more | the grid keeps its own pace: intervals of one length, whose times are ahead of the wall clock until it comes back |
+ */
+
+import { MS_PER_S, msToNs, nsToMs } from './units.js';
+
+/** One interval: [startNs, endNs) on the time line; in epoch milliseconds `startMs` and `endMs`, both aligned. */
+export class Interval<Content> {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** -Infinity for the first interval of a process. */
+  readonly startNs: number;
+  readonly endNs: number;
+  /** What the owner of the grid keeps for this interval; undefined until there is anything. */
+  content: Content | undefined = undefined;
+
+  constructor(startMs: number, endMs: number, startNs: number, endNs: number) {
+    this.startMs = startMs;
+    this.endMs = endMs;
+    this.startNs = startNs;
+    this.endNs = endNs;
+  }
+}
+
+export class IntervalGrid<Content> {
+  private readonly intervalMs: number;
+  private readonly intervalNs: number;
+  private readonly epochMs: number;
+  /** Oldest first. */
+  private readonly open: Interval<Content>[] = [];
+  private lastEndMs = 0;
+  private lastEndNs = 0;
+
+  constructor(intervalMs: number, epochS: number) {
+    this.intervalMs = intervalMs;
+    this.intervalNs = msToNs(intervalMs);
+    this.epochMs = epochS * MS_PER_S;
+  }
+
+  /** Opens the first interval: the one that `nowNs` is in. It also takes everything that was sent before. */
+  start(nowNs: number, wallOffsetNs: number): void {
+    const wallMs = this.epochMs + nsToMs(nowNs + wallOffsetNs);
+    const endMs = (Math.floor(wallMs / this.intervalMs) + 1) * this.intervalMs;
+    this.append(endMs, this.lineNs(endMs, wallOffsetNs), Number.NEGATIVE_INFINITY);
+  }
+
+  /** Goes on behind an interval that ended at `endMs`, which was `endNs` on the time line, and opens the next one. */
+  resume(endMs: number, endNs: number, wallOffsetNs: number): void {
+    this.lastEndMs = endMs;
+    this.lastEndNs = endNs;
+    this.openNext(wallOffsetNs);
+  }
+
+  get oldest(): Interval<Content> | undefined {
+    return this.open[0];
+  }
+
+  /** End of the newest interval on the time line. */
+  get endNs(): number {
+    return this.lastEndNs;
+  }
+
+  /** Where epoch milliseconds lie on the time line, ns. */
+  lineNs(epochMs: number, wallOffsetNs: number): number {
+    return msToNs(epochMs - this.epochMs) - wallOffsetNs;
+  }
+
+  /** The open interval that contains `sentNs`; nearly always the newest or the one before. */
+  find(sentNs: number): Interval<Content> | undefined {
+    if (sentNs >= this.lastEndNs) return undefined;
+    for (let i = this.open.length - 1; i >= 0; i--) {
+      if (sentNs >= this.open[i].startNs) return this.open[i];
+    }
+    return undefined;
+  }
+
+  /** Opens intervals until one contains `ns`. */
+  openUpTo(ns: number, wallOffsetNs: number): void {
+    while (ns >= this.lastEndNs) this.openNext(wallOffsetNs);
+  }
+
+  /** Takes the oldest interval out of the grid. Another one is open afterwards, so that the next end is always known. */
+  closeOldest(wallOffsetNs: number): Interval<Content> | undefined {
+    const closed = this.open.shift();
+    if (this.open.length === 0) this.openNext(wallOffsetNs);
+    return closed;
+  }
+
+  private openNext(wallOffsetNs: number): void {
+    let endMs = this.lastEndMs + this.intervalMs;
+    let endNs = this.lineNs(endMs, wallOffsetNs);
+    const earliestNs = this.lastEndNs + this.intervalNs / 2;
+    if (endNs < earliestNs) {
+      const skipped = Math.ceil((earliestNs - endNs) / this.intervalNs);
+      endMs += skipped * this.intervalMs;
+      endNs += skipped * this.intervalNs;
+    } else if (endNs - this.lastEndNs > 2 * this.intervalNs) {
+      endNs = this.lastEndNs + this.intervalNs;
+    }
+    this.append(endMs, endNs, this.lastEndNs);
+  }
+
+  private append(endMs: number, endNs: number, startNs: number): void {
+    this.open.push(new Interval<Content>(endMs - this.intervalMs, endMs, startNs, endNs));
+    this.lastEndMs = endMs;
+    this.lastEndNs = endNs;
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * The numbers of one row (or path) as JSON text: what is published, in which order, unit and rounding. Pure.
+ *
+ * It must never round away a nanosecond of a measured time, nor print a number that was not measured: what has no sample is null.
+ */
+
+import { nsToUs } from './units.js';
+
+/** Thousandths of which `RttNumbers` has the percentiles. */
+export const PERCENTILES_PER_MILLE = [500, 900, 990, 999] as const;
+
+/** The sums of a row's RTTs, all in ns. Filled anew for each row by whoever closes an interval. */
+export class RttNumbers {
+  /** Round trips with an RTT. */
+  count = 0;
+  minNs = 0;
+  maxNs = 0;
+  /** The first RTT; the sums below are of differences to it, so that squares of large numbers do not swallow small spreads. */
+  firstNs = 0;
+  sumNs = 0;
+  squaresNs2 = 0;
+  residenceSumNs = 0;
+  /** Pairs of consecutive probes that both have an RTT, and the sum of their absolute differences. */
+  jitterPairs = 0;
+  jitterSumNs = 0;
+  /** In the order of `PERCENTILES_PER_MILLE`. */
+  readonly percentilesNs = new Float64Array(PERCENTILES_PER_MILLE.length);
+
+  get meanNs(): number {
+    return this.firstNs + this.sumNs / this.count;
+  }
+
+  /** Of the whole population, not an estimate from a sample: these are all round trips that there were. */
+  get stddevNs(): number {
+    const mean = this.sumNs / this.count;
+    return Math.sqrt(Math.max(0, this.squaresNs2 / this.count - mean * mean));
+  }
+
+  /** Mean absolute difference between the RTTs of consecutive probes of a path. */
+  get jitterNs(): number {
+    return this.jitterSumNs / this.jitterPairs;
+  }
+}
+
+/** The outcomes of a row. */
+export class OutcomeNumbers {
+  sent = 0;
+  received = 0;
+  lost = 0;
+  unreachable = 0;
+  late = 0;
+  duplicates = 0;
+  reordered = 0;
+  sendErrors = 0;
+  localDrops = 0;
+}
+
+/** Microseconds with at most 3 decimals: whole nanoseconds. */
+export const roundedUs = (ns: number): number => nsToUs(Math.round(ns));
+
+/** Share of the probes sent that were lost, in percent with at most 4 decimals; 0 when none was sent. */
+export function lossPct(lost: number, sent: number): number {
+  return sent === 0 ? 0 : Math.round((lost / sent) * 1_000_000) / 10_000;
+}
+
+/** The row's JSON from `"sent"` to the closing brace. */
+export function rowJson(outcomes: OutcomeNumbers, rtt: RttNumbers): string {
+  const { sent, received, lost, unreachable, late, duplicates, reordered, sendErrors, localDrops } = outcomes;
+  return (
+    `"sent":${sent},"received":${received},"lost":${lost},"unreachable":${unreachable},"lossPct":${lossPct(lost, sent)},` +
+    `"late":${late},"duplicates":${duplicates},"reordered":${reordered},"sendErrors":${sendErrors},"localDrops":${localDrops},` +
+    `"rttUs":${rttJson(rtt)},"residenceUs":${rtt.count === 0 ? null : roundedUs(rtt.residenceSumNs / rtt.count)},` +
+    `"jitterUs":${rtt.jitterPairs === 0 ? null : roundedUs(rtt.jitterNs)}}`
+  );
+}
+
+/** A percentile is the upper end of what its histogram bucket holds (within 0.1 %): never print one above the exact maximum. */
+function rttJson(rtt: RttNumbers): string {
+  if (rtt.count === 0) return 'null';
+  const [p50, p90, p99, p999] = rtt.percentilesNs;
+  const atMost = (ns: number): number => roundedUs(Math.min(ns, rtt.maxNs));
+  return (
+    `{"min":${roundedUs(rtt.minNs)},"mean":${roundedUs(rtt.meanNs)},"stddev":${roundedUs(rtt.stddevNs)},` +
+    `"p50":${atMost(p50)},"p90":${atMost(p90)},"p99":${atMost(p99)},"p999":${atMost(p999)},"max":${roundedUs(rtt.maxNs)}}`
+  );
+}

@@ -1,0 +1,39 @@
+/**
+ * Entry of the aggregator thread: one loop around `Aggregator`, without Node's event loop. It must never hold any logic of its own.
+ */
+
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { Aggregator } from '../src/collector/aggregator.js';
+import { AGGREGATOR_COUNTERS, type AggregatorStart, type ToAggregator } from '../src/collector/messages.js';
+import { systemClock } from '../src/net/clock.js';
+import { ControlBlock, ThreadState } from '../src/ring/control.js';
+
+/** Longest sleep: how late a record may be noticed. A ring holds 500 ms. */
+const IDLE_MS = 20;
+
+export interface AggregatorTask {
+  readonly start: AggregatorStart;
+  readonly port: MessagePort;
+}
+
+/** Runs until `flushed` was posted. */
+export default function runAggregator({ start, port }: AggregatorTask): void {
+  const control = new ControlBlock(AGGREGATOR_COUNTERS, start.control);
+  const aggregator = new Aggregator(start, systemClock(start.timeBase), (message, transfer) => {
+    port.postMessage(message, transfer as ArrayBuffer[]);
+  });
+  const drainMessages = (): void => {
+    for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+      aggregator.handle(next.message as ToAggregator);
+    }
+  };
+  control.state = ThreadState.running;
+  while (!aggregator.finished) {
+    // Read before the messages: one that is posted after they were drained has changed the doorbell, and the wait ends at once.
+    const seen = control.doorbell;
+    control.beat();
+    // Woken by the main thread's doorbell, or after IDLE_MS to look at the rings: the probers never wake it. Blocks this thread only.
+    if (!aggregator.turn(drainMessages)) control.waitDoorbell(seen, IDLE_MS);
+  }
+  control.state = ThreadState.stopped;
+}
