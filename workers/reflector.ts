@@ -1,9 +1,12 @@
 /** Entry of a reflector thread. Thin: the logic is in src/reflector/engine.ts. */
 
+import { threadId } from 'node:worker_threads';
 import { ReflectorEngine } from '../src/reflector/engine.js';
 import type { ReflectorStart } from '../src/reflector/messages.js';
 
 /** Runs until the thread's doorbell rings. */
 export default function reflect(start: ReflectorStart): void {
-  new ReflectorEngine(start).run();
+  const engine = new ReflectorEngine(start);
+  engine.control.threadId = threadId;
+  engine.run();
 }

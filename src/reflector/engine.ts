@@ -50,7 +50,7 @@ FAULT_COUNTERS[StampFault.reply] = counterIndex('looksLikeReply');
 export class ReflectorEngine {
   private readonly sockets: readonly ListenSocket[];
   private readonly doorbell: number;
-  private readonly control: ControlBlock<ReflectorCounter>;
+  readonly control: ControlBlock<ReflectorCounter>;
   private readonly counters: Float64Array;
   private readonly clock: SystemClock;
   private readonly poll: PollSet;

@@ -3,17 +3,15 @@
  * It must never touch a packet. Sockets and counters belong to it, so they outlive any thread.
  */
 
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
-import { Piscina } from 'piscina';
-import { LlamaError } from '../errors.js';
 import { SystemClock } from '../net/clock.js';
 import { type Endpoint, formatEndpoint } from '../net/endpoint.js';
 import { closeDescriptor, openWake, wake } from '../net/poll.js';
 import { receiveQueueDrops } from '../net/socket.js';
-import { ControlBlock, ThreadState } from '../ring/control.js';
+import { ControlBlock } from '../ring/control.js';
 import { nsToMs } from '../stats/units.js';
+import { SupervisedThreads, type ThreadStatus } from '../threads/supervised.js';
 import { VERSION } from '../version.js';
 import { AllowList } from './allow.js';
 import { closeListeners, type Listener, openListeners } from './listeners.js';
@@ -34,12 +32,7 @@ export interface ReflectorSettings {
 
 export type ReflectorTotals = Record<ReflectorCounter | 'receiveQueueDrops', number>;
 
-export interface ReflectorThreadStatus {
-  readonly thread: string;
-  readonly state: 'starting' | 'running' | 'restarting' | 'stopped';
-  readonly restarts: number;
-  /** Message of the error that ended the last life; null when there was none. */
-  readonly lastError: string | null;
+export interface ReflectorThreadStatus extends ThreadStatus {
   readonly totals: ReflectorTotals;
 }
 
@@ -56,33 +49,20 @@ export interface ReflectorStatus {
 }
 
 interface Thread {
-  readonly name: string;
   readonly wakeFd: number;
   readonly control: ControlBlock<ReflectorCounter>;
+  /** The same for every life. */
   readonly start: ReflectorStart;
-  state: 'alive' | 'restarting' | 'stopped';
-  restarts: number;
-  lastError: string | null;
-  /** Ends the thread of the current life the hard way. */
-  abort: AbortController;
 }
 
 const WORKER_FILE = fileURLToPath(new URL('../../workers/reflector.js', import.meta.url));
-const START_TIMEOUT_MS = 10_000;
-const POLL_MS = 5;
-/** Between the death of a thread and its next life: long enough that a thread that can't live does not take a CPU. */
-const RESTART_PAUSE_MS = 100;
 const STOP_TIMEOUT_MS = 1000;
 
-const STATE_NAMES = { alive: null, restarting: 'restarting', stopped: 'stopped' } as const;
-
 export class Reflector {
-  private readonly logger: Logger;
   private readonly settings: ReflectorSettings;
   private readonly listeners: readonly Listener[];
   private readonly threads: readonly Thread[];
-  private readonly pool: Piscina<ReflectorStart, void>;
-  private readonly lives: readonly Promise<void>[];
+  private readonly supervised: SupervisedThreads<ReflectorStart>;
   private readonly startedAtMs = Date.now();
   private state: ReflectorStatus['state'] = 'starting';
   private closed: Promise<void> | undefined;
@@ -90,13 +70,14 @@ export class Reflector {
   private constructor(settings: ReflectorSettings, listeners: readonly Listener[], logger: Logger) {
     this.settings = settings;
     this.listeners = listeners;
-    this.logger = logger;
     this.threads = this.makeThreads();
-    const { threads } = settings;
-    this.pool = new Piscina({ filename: WORKER_FILE, minThreads: threads, maxThreads: threads });
-    // A thread that dies without a task: the next task gets a new one.
-    this.pool.on('error', (error) => this.logger.error({ err: error }, 'a thread of the pool failed'));
-    this.lives = this.threads.map((thread) => this.supervise(thread));
+    this.supervised = new SupervisedThreads({
+      name: 'reflector',
+      file: WORKER_FILE,
+      controls: this.threads.map(({ control }) => control),
+      logger,
+      begin: (thread) => ({ task: this.threads[thread].start, transfer: [] }),
+    });
   }
 
   /**
@@ -107,7 +88,8 @@ export class Reflector {
     new AllowList(settings.allow);
     const reflector = new Reflector(settings, openListeners(settings.listen, settings.threads, logger), logger);
     try {
-      await reflector.started();
+      await reflector.supervised.started();
+      reflector.state = 'running';
     } catch (error) {
       await reflector.close();
       throw error;
@@ -121,7 +103,7 @@ export class Reflector {
   }
 
   status(): ReflectorStatus {
-    const workers = this.threads.map((thread, i) => this.threadStatus(thread, i));
+    const workers = this.threads.map((_, thread) => this.threadStatus(thread));
     const totals = { ...workers[0].totals };
     for (const worker of workers.slice(1))
       for (const name of Object.keys(totals) as (keyof ReflectorTotals)[]) totals[name] += worker.totals[name];
@@ -138,10 +120,11 @@ export class Reflector {
     };
   }
 
-  /** Ends a thread the hard way, as a fault would; it is started again. For fault tests. */
-  killThread(thread: number): void {
-    this.threads[thread].abort.abort();
+  /** Ends a thread the hard way, as a fault would; it is started again. Resolves when it is gone. For tests of faults. */
+  async killThread(thread: number): Promise<void> {
+    const gone = this.supervised.kill(thread);
     wake(this.threads[thread].wakeFd);
+    await gone;
   }
 
   /** Ends the threads, within a second, and closes the sockets. */
@@ -168,57 +151,14 @@ export class Reflector {
         limit: maxPps === null || tokens === null ? null : { maxPps, tokens },
         sessions: stateful === null ? null : { ...stateful, maxSessions: Math.ceil(stateful.maxSessions / count) },
       };
-      const life = { state: 'alive', restarts: 0, lastError: null, abort: new AbortController() } as const;
-      return { name: `reflector-${thread}`, wakeFd, control, start, ...life };
+      return { wakeFd, control, start };
     });
   }
 
-  /** Runs a thread, again and again, until the reflector stops. Never rejects. */
-  private async supervise(thread: Thread): Promise<void> {
-    for (;;) {
-      try {
-        await this.pool.run(thread.start, { signal: thread.abort.signal });
-        if (this.state !== 'stopping') thread.lastError = 'it ended though nobody told it to';
-      } catch (error) {
-        if (this.state !== 'stopping') thread.lastError = error instanceof Error ? error.message : String(error);
-      }
-      // A thread that could not even start once is not tried again: `started` reports it.
-      if (this.state !== 'running') break;
-      thread.state = 'restarting';
-      thread.restarts++;
-      this.logger.error({ thread: thread.name, error: thread.lastError }, 'a reflector thread died; starting it again');
-      await delay(RESTART_PAUSE_MS);
-      thread.abort = new AbortController();
-      thread.control.state = ThreadState.starting;
-      thread.state = 'alive';
-    }
-    thread.state = 'stopped';
-  }
-
-  private async started(): Promise<void> {
-    const deadline = Date.now() + START_TIMEOUT_MS;
-    while (!this.threads.every(({ control }) => control.state === ThreadState.running)) {
-      const dead = this.threads.find(({ state }) => state === 'stopped');
-      const slow = Date.now() > deadline ? `no answer within ${START_TIMEOUT_MS} ms` : undefined;
-      const reason = dead?.lastError ?? slow;
-      if (reason !== undefined)
-        throw new LlamaError('LLAMA_THREAD', `a reflector thread could not be started: ${reason}`);
-      await delay(POLL_MS);
-    }
-    this.state = 'running';
-  }
-
-  private threadStatus(thread: Thread, index: number): ReflectorThreadStatus {
-    const { name, control, restarts, lastError } = thread;
-    const running = control.state === ThreadState.running ? 'running' : 'starting';
-    const drops = this.listeners.reduce((sum, { sockets }) => sum + receiveQueueDrops(sockets[index].fd), 0);
-    return {
-      thread: name,
-      state: STATE_NAMES[thread.state] ?? running,
-      restarts,
-      lastError,
-      totals: { ...control.snapshot(), receiveQueueDrops: drops },
-    };
+  private threadStatus(thread: number): ReflectorThreadStatus {
+    const drops = this.listeners.reduce((sum, { sockets }) => sum + receiveQueueDrops(sockets[thread].fd), 0);
+    const totals = { ...this.threads[thread].control.snapshot(), receiveQueueDrops: drops };
+    return { ...this.supervised.status(thread), totals };
   }
 
   private async shutDown(): Promise<void> {
@@ -227,13 +167,8 @@ export class Reflector {
       control.ring();
       wake(wakeFd);
     }
-    const ended = Promise.all(this.lives);
-    const timeout = new AbortController();
-    await Promise.race([ended, delay(STOP_TIMEOUT_MS, undefined, { signal: timeout.signal }).catch(() => undefined)]);
-    timeout.abort();
-    // Ends what did not end by itself, and waits for it: only then may the sockets go.
-    await this.pool.destroy();
-    await ended;
+    // The threads are gone after this: only then may the sockets go.
+    await this.supervised.stop(STOP_TIMEOUT_MS);
     closeListeners(this.listeners);
     for (const { wakeFd } of this.threads) closeDescriptor(wakeFd);
   }

@@ -116,7 +116,7 @@ describe('A reflector', () => {
     const peer = await fixture.peer();
     await peer.ask(stampRequest(1), port);
     for (let kill = 1; kill <= 3; kill++) {
-      reflector.killThread(0);
+      await reflector.killThread(0);
       // Sent while nobody reads: the socket holds it, with the kernel's stamp.
       await peer.send(stampRequest(kill + 1), port);
       await waitFor('the next life to answer', () => peer.received.length === kill + 1, 1000);
@@ -130,10 +130,11 @@ describe('A reflector', () => {
   it('while one of two threads is dead the other goes on', async () => {
     const { reflector, port } = await fixture.reflector({ threads: 2 });
     const peers = await Promise.all(Array.from({ length: 16 }, () => fixture.peer()));
-    reflector.killThread(1);
+    await reflector.killThread(1);
     await Promise.all(peers.map((peer) => peer.ask(stampRequest(1), port)));
     const [first, second] = reflector.status().workers;
-    expect([first.restarts, second.restarts]).to.deep.equal([0, 1]);
+    expect(first.restarts).to.equal(0);
+    expect(second.lastError).to.be.a('string');
     expect(first.totals.reflected + second.totals.reflected).to.equal(16);
   });
 
