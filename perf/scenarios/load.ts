@@ -1,0 +1,101 @@
+/** A collector and a reflector in this process, under a given load: what `pipeline` and `precise` measure with. */
+
+import pino from 'pino';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Collector } from '../../src/collector/collector.js';
+import type { Config, Group, Target, TimestampMode } from '../../src/config/types.js';
+import type { Totals } from '../../src/collector/service.js';
+import { Reflector } from '../../src/reflector/reflector.js';
+import { NS_PER_S } from '../../src/stats/units.js';
+
+export interface LoadOptions {
+  readonly port: number;
+  readonly targets: number;
+  readonly sourcePorts: number;
+  readonly probesPerSecond: number;
+  readonly timeoutNs: number;
+  readonly timestamps: TimestampMode;
+  /** Most probes under way; 0: no limit. */
+  readonly window: number;
+  readonly warmUpMs: number;
+  readonly durationMs: number;
+}
+
+export interface LoadResult {
+  readonly echoesPerSecond: number;
+  /** From the first probe to the last. */
+  readonly totals: Totals;
+  /** Within the measured stretch. */
+  readonly measured: Totals;
+  /** Sums over all finished intervals, what the API would serve. */
+  readonly reported: { sent: number; received: number; lost: number };
+}
+
+/** Addresses of 127/8 that one reflector on the wildcard address answers for. */
+export function loopbackTargets(count: number, port: number): Target[] {
+  return Array.from({ length: count }, (_, i) => ({
+    address: `127.1.${i >> 8}.${i & 255}`,
+    family: 4,
+    port,
+    tags: {},
+  }));
+}
+
+export async function underLoad(options: LoadOptions): Promise<LoadResult> {
+  const logger = pino({ level: 'warn' }, pino.destination(2));
+  const reflector = await Reflector.start(
+    { listen: [{ address: '0.0.0.0', family: 4, port: options.port }], threads: 1, maxPps: null, allow: [], stateful: null },
+    logger,
+  );
+  const paths = options.targets * options.sourcePorts;
+  const group: Group = {
+    name: 'load',
+    protocol: 'stamp',
+    port: options.port,
+    periodNs: (paths / options.probesPerSecond) * NS_PER_S,
+    timeoutNs: options.timeoutNs,
+    classes: [{ name: 'ef', dscp: 46 }],
+    payloadBytes: 44,
+    targets: loopbackTargets(options.targets, options.port),
+  };
+  const config: Config = {
+    collector: { name: 'perf', intervalMs: 1000, workers: 1, retention: 600, timestamps: options.timestamps, probeMemoryBytes: 2 ** 30 },
+    source: { address: '0.0.0.0', address6: '::', ports: options.sourcePorts, basePort: 0 },
+    api: { host: '127.0.0.1', port: 0, tokenFile: null },
+    stateDir: null,
+    groups: [group],
+  };
+  const collector = await Collector.start(config, { logger, window: options.window });
+  try {
+    await collector.measure();
+    await delay(options.warmUpMs);
+    const before = collector.status().totals;
+    const started = performance.now();
+    await delay(options.durationMs);
+    const after = collector.status().totals;
+    const seconds = (performance.now() - started) / 1000;
+    await collector.stop();
+    const reported = { sent: 0, received: 0, lost: 0 };
+    for (const { report } of collector.results.after(0, 1e6).intervals) {
+      reported.sent += report.sent;
+      reported.received += report.received;
+      reported.lost += report.lost;
+    }
+    const measured = { ...after };
+    for (const name of Object.keys(measured) as (keyof Totals)[]) measured[name] -= before[name];
+    return {
+      echoesPerSecond: (after.received - before.received) / seconds,
+      totals: collector.status().totals,
+      measured,
+      reported,
+    };
+  } finally {
+    await collector.close(0);
+    await reflector.close();
+  }
+}
+
+/** Probes that did not come back, or whose record did not arrive: all that is not `received` in the results. */
+export function lossesOf({ totals, reported }: LoadResult): number {
+  return totals.sent - reported.received;
+}

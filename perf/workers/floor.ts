@@ -1,0 +1,137 @@
+/**
+ * The floor under `pipeline`: the bare sendmmsg/recvmmsg loop, with the same socket options and control messages, and no work per packet.
+ * The same system calls as the product's (by `SendBatch.send` and `ReceiveBatch.fill`), in batches of 64; nothing is read, written or decided.
+ */
+
+import { addressBytes, writeSockaddr } from '../../src/net/address.js';
+import { ReceiveBatch, SendBatch } from '../../src/net/batch.js';
+import { closeDescriptor, openWake, PollSet } from '../../src/net/poll.js';
+import { UdpSocket } from '../../src/net/socket.js';
+
+const BATCH = 64;
+const PAYLOAD = 44;
+const BUFFER_BYTES = 8 * 2 ** 20;
+
+export interface FloorTask {
+  readonly role: 'echo' | 'send';
+  readonly port: number;
+  readonly sockets: number;
+  readonly targets: number;
+  readonly window: number;
+  /** [0]: 1 when the echo side is ready; [1]: 1 when all is to end. */
+  readonly flags: SharedArrayBuffer;
+  readonly warmUpMs: number;
+  readonly durationMs: number;
+}
+
+/** Echoes a second (role `send`), or 0. */
+export default function floor(task: FloorTask): { rate: number; lost: number } {
+  return task.role === 'echo' ? echo(task) : send(task);
+}
+
+function echo(task: FloorTask): { rate: number; lost: number } {
+  const flags = new Int32Array(task.flags);
+  const socket = UdpSocket.open({
+    family: 4,
+    address: '0.0.0.0',
+    port: task.port,
+    receiveBufferBytes: BUFFER_BYTES,
+    sendBufferBytes: BUFFER_BYTES,
+    tosAndTtl: true,
+    packetInfo: true,
+    stamps: 'receive',
+  });
+  const received = new ReceiveBatch(BATCH, PAYLOAD);
+  const replies = new SendBatch(4, BATCH, PAYLOAD, true);
+  for (let i = 0; i < BATCH; i++) {
+    replies.answer(i, received, i, PAYLOAD);
+    replies.setTos(i, 184);
+  }
+  const wakeFd = openWake();
+  const poll = new PollSet(wakeFd, [socket.fd]);
+  Atomics.store(flags, 0, 1);
+  Atomics.notify(flags, 0);
+  while (Atomics.load(flags, 1) === 0) {
+    poll.wait(10_000_000);
+    for (;;) {
+      const count = received.fill(socket.fd);
+      if (count <= 0) break;
+      // The local address of each first request would be work: all requests of a run go to addresses of this host, any source will do.
+      for (let done = 0; done < count; ) done += Math.max(0, replies.send(socket.fd, done, count - done));
+      if (count < BATCH) break;
+    }
+  }
+  socket.close();
+  closeDescriptor(wakeFd);
+  return { rate: 0, lost: 0 };
+}
+
+function send(task: FloorTask): { rate: number; lost: number } {
+  const flags = new Int32Array(task.flags);
+  // Woken by the echo side when its socket is open; blocks this thread only.
+  Atomics.wait(flags, 0, 0, 5_000);
+  const sockets = Array.from({ length: task.sockets }, () =>
+    UdpSocket.open({
+      family: 4,
+      address: '0.0.0.0',
+      port: 0,
+      receiveBufferBytes: BUFFER_BYTES,
+      sendBufferBytes: BUFFER_BYTES,
+      tosAndTtl: true,
+      icmpErrors: true,
+      stamps: 'receive',
+    }),
+  );
+  const wakeFd = openWake();
+  const poll = new PollSet(
+    wakeFd,
+    sockets.map(({ fd }) => fd),
+  );
+  const received = new ReceiveBatch(BATCH, PAYLOAD);
+  // Enough prepared batches that all targets are among them.
+  const batches = Array.from({ length: Math.ceil(task.targets / BATCH) }, (_, b) => {
+    const batch = new SendBatch(4, BATCH, PAYLOAD);
+    for (let i = 0; i < BATCH; i++) {
+      const target = (b * BATCH + i) % task.targets;
+      writeSockaddr(batch.memory, batch.nameAt(i), 4, addressBytes(`127.1.${target >> 8}.${target & 255}`), task.port);
+      batch.setTos(i, 184);
+      batch.setLength(i, PAYLOAD);
+    }
+    return batch;
+  });
+  let sent = 0;
+  let echoes = 0;
+  let next = 0;
+  const turn = (): void => {
+    for (let s = 0; s < sockets.length && sent - echoes + BATCH <= task.window; s++) {
+      sent += Math.max(0, batches[next].send(sockets[s].fd, 0, BATCH));
+      next = (next + 1) % batches.length;
+    }
+    if (poll.wait(sent - echoes + BATCH <= task.window ? 0 : 1_000_000) === 0) return;
+    for (let s = 0; s < sockets.length; s++) {
+      if (!poll.readable(s)) continue;
+      for (let count = BATCH; count === BATCH; ) {
+        count = received.fill(sockets[s].fd);
+        echoes += Math.max(0, count);
+      }
+    }
+  };
+  const runFor = (ms: number): void => {
+    const end = performance.now() + ms;
+    while (performance.now() < end) turn();
+  };
+  runFor(task.warmUpMs);
+  const echoesBefore = echoes;
+  const started = performance.now();
+  runFor(task.durationMs);
+  const rate = ((echoes - echoesBefore) / (performance.now() - started)) * 1000;
+  const end = performance.now() + 300;
+  while (echoes < sent && performance.now() < end) {
+    poll.wait(1_000_000);
+    for (const { fd } of sockets) echoes += Math.max(0, received.fill(fd));
+  }
+  for (const socket of sockets) socket.close();
+  closeDescriptor(wakeFd);
+  Atomics.store(flags, 1, 1);
+  return { rate, lost: sent - echoes };
+}
