@@ -12,6 +12,18 @@ function accumulator(history = new PathHistory(PORTS)): IntervalAccumulator {
   return new IntervalAccumulator(PORTS, new SampleStore(), history);
 }
 
+function receive(
+  counts: IntervalAccumulator,
+  stream: number,
+  path: number,
+  flags: number,
+  rttNs: number,
+  residenceNs: number,
+  sequence: number,
+): void {
+  counts.received(stream, { path, flags, sentNs: 0, receivedNs: rttNs + residenceNs, residenceNs, sequence });
+}
+
 function readRow(counts: IntervalAccumulator, stream: number): { rtt: RttNumbers; outcomes: OutcomeNumbers } {
   const rtt = new RttNumbers();
   const outcomes = new OutcomeNumbers();
@@ -49,7 +61,7 @@ describe('interval accumulator', () => {
         continue;
       }
       const rttNs = randomInteger(random, 40_000, 4_000_000) + stream * 1_000_000;
-      counts.received(stream, path, 0, rttNs, 1000, sequence);
+      receive(counts, stream, path, 0, rttNs, 1000, sequence);
       rtts.set(stream, [...(rtts.get(stream)?.slice(-1e6) ?? []), rttNs]);
       const last = lastOfPath.get(path);
       if (last?.sequence === sequence - 1) {
@@ -77,7 +89,7 @@ describe('interval accumulator', () => {
   it('has the spread right where squares of the values would swallow it', () => {
     const counts = accumulator();
     counts.open(0);
-    for (let i = 0; i < 100_000; i++) counts.received(0, 0, 0, 4_000_000_000 + (i % 3), 0, i);
+    for (let i = 0; i < 100_000; i++) receive(counts, 0, 0, 0, 4_000_000_000 + (i % 3), 0, i);
     expect(readRow(counts, 0).rtt.stddevNs).to.be.closeTo(Math.sqrt(2 / 3), 1e-4);
   });
 
@@ -85,7 +97,7 @@ describe('interval accumulator', () => {
     const counts = accumulator();
     counts.open(0);
     const values = [2_000_000_000, ...Array.from({ length: 50_000 }, (_, i) => 60_000 + (i % 7))];
-    for (const [i, value] of values.entries()) counts.received(0, 0, 0, value, 0, i);
+    for (const [i, value] of values.entries()) receive(counts, 0, 0, 0, value, 0, i);
     const { stddev } = naive(values);
     expect(readRow(counts, 0).rtt.stddevNs).to.be.closeTo(stddev, stddev * 1e-6);
   });
@@ -93,9 +105,9 @@ describe('interval accumulator', () => {
   it('counts a round trip without a trustworthy RTT as received, and takes no RTT from it', () => {
     const counts = accumulator();
     counts.open(0);
-    counts.received(0, 0, RecordFlag.noRtt, 5000, 1000, 0);
-    counts.received(0, 0, 0, -1, 1000, 1);
-    counts.received(0, 0, 0, Number.NaN, 1000, 2);
+    receive(counts, 0, 0, RecordFlag.noRtt, 5000, 1000, 0);
+    receive(counts, 0, 0, 0, -1, 1000, 1);
+    receive(counts, 0, 0, 0, Number.NaN, 1000, 2);
     const { rtt, outcomes } = readRow(counts, 0);
     expect([outcomes.received, rtt.count, rtt.jitterPairs]).to.deep.equal([3, 0, 0]);
   });
@@ -103,7 +115,7 @@ describe('interval accumulator', () => {
   it('keeps the exact maximum of a round trip that is too long for a sample', () => {
     const counts = accumulator();
     counts.open(0);
-    counts.received(0, 0, 0, 9_000_000_000, 0, 0);
+    receive(counts, 0, 0, 0, 9_000_000_000, 0, 0);
     expect(readRow(counts, 0).rtt.maxNs).to.equal(9_000_000_000);
     expect(counts.histogram(0).hdr.maxValue).to.equal(2 ** 32 - 1);
   });
@@ -113,10 +125,10 @@ describe('interval accumulator', () => {
     const first = accumulator(history);
     const second = accumulator(history);
     for (const counts of [first, second]) counts.open(0);
-    first.received(0, 0, 0, 100, 0, 4);
-    first.received(0, 1, 0, 900, 0, 5);
-    second.received(0, 0, 0, 130, 0, 5);
-    second.received(0, 0, 0, 500, 0, 7);
+    receive(first, 0, 0, 0, 100, 0, 4);
+    receive(first, 0, 1, 0, 900, 0, 5);
+    receive(second, 0, 0, 0, 130, 0, 5);
+    receive(second, 0, 0, 0, 500, 0, 7);
     expect(readRow(first, 0).rtt.jitterPairs).to.equal(0);
     expect(readRow(second, 0).rtt.jitterPairs).to.equal(1);
     expect(readRow(second, 0).rtt.jitterNs).to.equal(30);
@@ -125,8 +137,8 @@ describe('interval accumulator', () => {
   it('follows sequence numbers over 2^32', () => {
     const counts = accumulator();
     counts.open(0);
-    counts.received(0, 0, 0, 100, 0, 2 ** 32 - 1);
-    counts.received(0, 0, 0, 110, 0, 0);
+    receive(counts, 0, 0, 0, 100, 0, 2 ** 32 - 1);
+    receive(counts, 0, 0, 0, 110, 0, 0);
     expect(readRow(counts, 0).rtt.jitterPairs).to.equal(1);
   });
 
@@ -134,7 +146,7 @@ describe('interval accumulator', () => {
     const counts = accumulator();
     for (const stream of [0, 999]) {
       counts.open(stream);
-      counts.received(stream, stream * PORTS + 2, RecordFlag.reordered, 100, 5, 0);
+      receive(counts, stream, stream * PORTS + 2, RecordFlag.reordered, 100, 5, 0);
       for (let outcome = 1; outcome < Outcome.watermark; outcome++) counts.count(stream * PORTS, outcome);
       counts.clear(stream);
       expect(counts.has(stream)).to.equal(false);
