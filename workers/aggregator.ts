@@ -1,8 +1,10 @@
 /**
  * Entry of the aggregator thread: one loop around `Aggregator`, without Node's event loop. It must never hold any logic of its own.
+ *
+ * A pool calls the default export; a plain `Worker` gets the same task as its `workerData`.
  */
 
-import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { Aggregator } from '../src/collector/aggregator.js';
 import { AGGREGATOR_COUNTERS, type AggregatorStart, type ToAggregator } from '../src/collector/messages.js';
 import { systemClock } from '../src/net/clock.js';
@@ -20,7 +22,7 @@ export interface AggregatorTask {
 export default function runAggregator({ start, port }: AggregatorTask): void {
   const control = new ControlBlock(AGGREGATOR_COUNTERS, start.control);
   const aggregator = new Aggregator(start, systemClock(start.timeBase), (message, transfer) => {
-    port.postMessage(message, transfer as ArrayBuffer[]);
+    port.postMessage(message, [...transfer]);
   });
   const drainMessages = (): void => {
     for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
@@ -37,3 +39,6 @@ export default function runAggregator({ start, port }: AggregatorTask): void {
   }
   control.state = ThreadState.stopped;
 }
+
+const task: Partial<AggregatorTask> | null = workerData;
+if (task?.start !== undefined && task.port !== undefined) runAggregator({ start: task.start, port: task.port });

@@ -158,9 +158,7 @@ export class Aggregator {
       if (counts === null || (!counts.has(stream) && !this.openRow(counts, stream))) {
         this.counters[outcome <= LAST_FINAL_OUTCOME ? ORPHANS : ORPHANS_OTHER]++;
       } else if (outcome === Outcome.received) {
-        const residenceNs = ring.residenceNs;
-        const rttNs = ring.receivedNs - sentNs - residenceNs;
-        counts.received(stream, path, ring.flags, rttNs, residenceNs, ring.sequence);
+        counts.received(stream, ring);
       } else {
         counts.count(path, outcome);
       }

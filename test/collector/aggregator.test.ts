@@ -1,0 +1,269 @@
+import { expect } from 'chai';
+import { decodeFromCompressedBase64 } from 'hdr-histogram-js';
+import { Outcome, RecordFlag } from '../../src/ring/ring.js';
+import { randomInteger, seededRandom } from '../support/random.js';
+import { AggregatorBench, EPOCH_MS, histogramOf, pathsOf, rowsOf, SOURCE_PORTS } from './aggregatorBench.js';
+
+const { received, lost, unreachable, localDrop, late, duplicate, sendError } = Outcome;
+
+describe('aggregator', () => {
+  it('reports a row as it is published, with its histogram and its paths', () => {
+    const bench = new AggregatorBench(1);
+    bench.addStreams(3);
+    const path = 3 * SOURCE_PORTS;
+    bench.record(0, path, received, 1, { rttNs: 61_000, residenceNs: 4000, sequence: 0 });
+    bench.record(0, path, received, 2, { rttNs: 131_007, residenceNs: 4200, sequence: 1, flags: RecordFlag.reordered });
+    bench.record(0, path + 2, lost, 2.5);
+    bench.record(0, path + 2, received, 3, { flags: RecordFlag.noRtt });
+    for (const outcome of [unreachable, localDrop, late, duplicate, sendError]) bench.record(0, path + 3, outcome, 4);
+    bench.watermark(0, 10);
+    bench.run(11);
+
+    expect(bench.reports).to.have.length(1);
+    const report = bench.reports[0];
+    expect([report.startMs, report.endMs, report.early]).to.deep.equal([EPOCH_MS, EPOCH_MS + 10_000, false]);
+    expect([report.sent, report.received, report.lost]).to.deep.equal([6, 3, 1]);
+    expect([...report.streams]).to.deep.equal([3]);
+    expect(rowsOf(report)).to.deep.equal([
+      {
+        id: 3,
+        name: 'ü3',
+        sent: 6,
+        received: 3,
+        lost: 1,
+        unreachable: 1,
+        lossPct: 16.6667,
+        late: 1,
+        duplicates: 1,
+        reordered: 1,
+        sendErrors: 1,
+        localDrops: 1,
+        rttUs: {
+          min: 61,
+          mean: 96.004,
+          stddev: 35.004,
+          p50: 61.023,
+          p90: 131.007,
+          p99: 131.007,
+          p999: 131.007,
+          max: 131.007,
+        },
+        residenceUs: 4.1,
+        jitterUs: 70.007,
+      },
+    ]);
+    const histogram = decodeFromCompressedBase64(histogramOf(report, 0));
+    expect(histogram.totalCount).to.equal(2);
+    expect([...report.paths]).to.deep.equal([path, path + 2, path + 3]);
+    expect(pathsOf(report).get(path + 3)).to.deep.equal({
+      sent: 2,
+      received: 0,
+      lost: 0,
+      unreachable: 1,
+      localDrops: 1,
+      late: 1,
+      duplicates: 1,
+      reordered: 0,
+      sendErrors: 1,
+    });
+    expect([...report.pathRttNs]).to.deep.equal([61_000, 96_003.5, 131_007, 0, 0, 0, 0, 0, 0]);
+  });
+
+  it('cuts rows and histograms where the offsets say', () => {
+    const bench = new AggregatorBench(1);
+    bench.addStreams(0, 1, 2);
+    for (const stream of [0, 1, 2]) bench.record(0, stream * SOURCE_PORTS, stream === 1 ? lost : received, 1);
+    bench.watermark(0, 10);
+    bench.run(10);
+    const { rows, rowOffsets, histogramOffsets } = bench.reports[0];
+    expect([rowOffsets.length, histogramOffsets.length]).to.deep.equal([4, 4]);
+    for (const stream of [0, 1, 2]) {
+      const text = new TextDecoder().decode(rows.subarray(rowOffsets[stream], rowOffsets[stream + 1] - 1));
+      expect(JSON.parse(text).id).to.equal(stream);
+    }
+    expect(histogramOf(bench.reports[0], 1)).to.equal('');
+    expect(histogramOf(bench.reports[0], 2)).to.match(/^HISTFAAA/);
+  });
+
+  it('closes an interval when every thread has passed its end, not before', () => {
+    const bench = new AggregatorBench(3);
+    bench.addStreams(0);
+    bench.record(0, 0, received, 9.999);
+    bench.watermark(0, 25);
+    bench.watermark(1, 10);
+    bench.run(25);
+    expect(bench.reports).to.have.length(0);
+    bench.watermark(2, 9.9999);
+    bench.run(26);
+    expect(bench.reports).to.have.length(0);
+    bench.record(2, 1, lost, 9.9999);
+    bench.watermark(2, 30);
+    bench.run(35);
+    expect(bench.reports).to.have.length(1);
+    expect(bench.reports[0].sent).to.equal(2);
+    bench.watermark(1, 30);
+    bench.run(35);
+    expect(bench.reports.map((report) => report.endMs - EPOCH_MS)).to.deep.equal([10_000, 20_000]);
+  });
+
+  it('counts a probe in the interval in which it was sent, whatever the order of the records', () => {
+    const bench = new AggregatorBench(1);
+    bench.addStreams(0);
+    for (const sentS of [12, 9, 21, 3, 10, 19.999999999]) bench.record(0, 0, received, sentS);
+    bench.watermark(0, 30);
+    bench.run(31);
+    expect(bench.reports.map((report) => report.sent)).to.deep.equal([2, 3, 1]);
+  });
+
+  it('reports intervals without any record too, so that the cursor moves', () => {
+    const bench = new AggregatorBench(1);
+    bench.addStreams(0);
+    bench.watermark(0, 35);
+    bench.run(36);
+    expect(bench.reports.map((report) => report.endMs - EPOCH_MS)).to.deep.equal([10_000, 20_000, 30_000]);
+    for (const report of bench.reports)
+      expect([report.rows.length, report.streams.length, report.sent]).to.deep.equal([0, 0, 0]);
+  });
+
+  it('leaves out rows and paths with no record', () => {
+    const bench = new AggregatorBench(1);
+    bench.addStreams(0, 1, 2);
+    bench.record(0, 2 * SOURCE_PORTS + 1, late, 2);
+    bench.watermark(0, 10);
+    bench.run(10);
+    expect([...bench.reports[0].streams]).to.deep.equal([2]);
+    expect([...bench.reports[0].paths]).to.deep.equal([2 * SOURCE_PORTS + 1]);
+    expect(rowsOf(bench.reports[0])[0]).to.include({ sent: 0, lossPct: 0, late: 1, rttUs: null });
+  });
+
+  it('holds sent = received + lost + unreachable + localDrops for every path and interval, over rings and turns', () => {
+    const random = seededRandom(41);
+    const bench = new AggregatorBench(3, 1024);
+    const streams = 300;
+    bench.addStreams(...Array.from({ length: streams }, (_, id) => id));
+    const expected = new Map<string, number[]>();
+    let finals = 0;
+    let overflows = 0;
+    for (let second = 0; second < 60; second++) {
+      for (let thread = 0; thread < 3; thread++) {
+        for (let i = 0; i < 400; i++) {
+          const path = randomInteger(random, 0, streams * SOURCE_PORTS);
+          const outcome = random() < 0.7 ? received : randomInteger(random, lost, Outcome.watermark);
+          const sentS = Math.max(0, second - random() * 2);
+          if (!bench.record(thread, path, outcome, sentS)) {
+            overflows++;
+            continue;
+          }
+          if (outcome <= localDrop) finals++;
+          const key = `${path} ${EPOCH_MS + (Math.floor(sentS / 10) + 1) * 10_000}`;
+          const list = expected.get(key) ?? [0, 0, 0, 0, 0, 0, 0];
+          list[outcome]++;
+          expected.set(key, list);
+        }
+        bench.watermark(thread, second - 2);
+      }
+      if (random() < 0.6) bench.run(second);
+    }
+    for (let thread = 0; thread < 3; thread++) bench.watermark(thread, 60);
+    bench.run(60);
+
+    expect(overflows).to.be.above(0);
+    let sent = 0;
+    for (const report of bench.reports) {
+      const rows = new Map(rowsOf(report).map((row) => [row.id, row]));
+      const rowSent = new Map<number, number>();
+      for (const [path, counts] of pathsOf(report)) {
+        expect(counts.sent).to.equal(counts.received + counts.lost + counts.unreachable + counts.localDrops);
+        const key = `${path} ${report.endMs}`;
+        expect(expected.get(key), key).to.deep.equal([
+          counts.received,
+          counts.lost,
+          counts.unreachable,
+          counts.localDrops,
+          counts.late,
+          counts.duplicates,
+          counts.sendErrors,
+        ]);
+        expected.delete(key);
+        const stream = Math.floor(path / SOURCE_PORTS);
+        rowSent.set(stream, (rowSent.get(stream) ?? 0) + counts.sent);
+      }
+      expect([...rows.keys()]).to.deep.equal([...rowSent.keys()]);
+      for (const [stream, row] of rows) {
+        expect(row.sent).to.equal(rowSent.get(stream));
+        expect(row.sent).to.equal(row.received + row.lost + row.unreachable + row.localDrops);
+      }
+      sent += report.sent;
+    }
+    expect(expected.size).to.equal(0);
+    expect(sent).to.equal(finals);
+    expect(bench.control.read('consumed')).to.equal(finals);
+    expect(bench.control.read('reported')).to.equal(finals);
+    expect(bench.control.read('orphans')).to.equal(0);
+  });
+
+  it('counts a late reply to a probe of a closed interval in the oldest one that is open, and loses no other probe', () => {
+    const bench = new AggregatorBench(1);
+    bench.addStreams(0);
+    bench.record(0, 0, lost, 5);
+    bench.watermark(0, 11);
+    bench.run(11);
+    bench.record(0, 0, late, 5);
+    bench.record(0, 0, received, 12);
+    bench.record(0, 0, late, 21);
+    bench.watermark(0, 30);
+    bench.run(31);
+    expect(bench.reports.map((report) => rowsOf(report)[0])).to.have.length(3);
+    expect(bench.reports.map((report) => rowsOf(report)[0].late)).to.deep.equal([0, 1, 1]);
+    expect(bench.control.read('orphansOther')).to.equal(0);
+  });
+
+  it('counts a late reply in the interval of its probe while that is open', () => {
+    const bench = new AggregatorBench(1);
+    bench.addStreams(0);
+    bench.record(0, 0, lost, 5);
+    bench.record(0, 0, received, 12);
+    bench.record(0, 0, late, 5);
+    bench.watermark(0, 20);
+    bench.run(21);
+    expect(bench.reports.map((report) => rowsOf(report)[0].late)).to.deep.equal([1, 0]);
+  });
+
+  it('goes on reading the rings while it closes an interval of many rows', () => {
+    const bench = new AggregatorBench(1, 8192);
+    const ids = Array.from({ length: 2000 }, (_, id) => id);
+    bench.addStreams(...ids);
+    for (const id of ids) bench.record(0, id * SOURCE_PORTS, received, 1);
+    bench.watermark(0, 10);
+    bench.nowNs = 12e9;
+    bench.producers[0].publish();
+    let turns = 0;
+    let more = true;
+    while (more) {
+      more = bench.aggregator.turn(() => {});
+      turns++;
+      bench.record(0, 0, received, 11);
+      bench.producers[0].publish();
+      expect(bench.producers[0].size).to.equal(1);
+    }
+    expect(turns).to.be.above(10);
+    expect(bench.reports[0].streams.length).to.equal(2000);
+    bench.watermark(0, 20);
+    bench.run(20);
+    expect(bench.reports[1].sent).to.equal(turns);
+  });
+
+  it('has the messages of a turn before its records, but reads no record that came after the messages were looked at', () => {
+    const bench = new AggregatorBench(1);
+    bench.record(0, 0, received, 1);
+    bench.producers[0].publish();
+    bench.aggregator.turn(() => {
+      bench.addStreams(0);
+      bench.record(0, SOURCE_PORTS, received, 1);
+      bench.producers[0].publish();
+    });
+    bench.aggregator.turn(() => bench.addStreams(1));
+    expect(bench.control.read('orphans')).to.equal(0);
+    expect(bench.control.read('consumed')).to.equal(2);
+  });
+});

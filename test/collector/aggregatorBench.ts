@@ -1,0 +1,141 @@
+/** An aggregator on a bench: rings and control blocks in this thread, a clock that stands still, everything it posts kept. */
+
+import { Aggregator } from '../../src/collector/aggregator.js';
+import {
+  AGGREGATOR_COUNTERS,
+  type FromAggregator,
+  type IntervalReport,
+  PATH_COLUMNS,
+  type PathColumn,
+} from '../../src/collector/messages.js';
+import type { Clock } from '../../src/net/clock.js';
+import { ControlBlock, PROBER_COUNTERS } from '../../src/ring/control.js';
+import { createRing, Outcome, RingProducer } from '../../src/ring/ring.js';
+import { sToNs } from '../../src/stats/units.js';
+
+export const INTERVAL_MS = 10_000;
+export const SOURCE_PORTS = 4;
+/** A whole multiple of the interval, so that intervals end at 10, 20, 30 s on the time line. */
+export const EPOCH_S = 1_763_700_000;
+export const EPOCH_MS = EPOCH_S * 1000;
+
+export type PathCounts = Record<PathColumn, number>;
+
+export class AggregatorBench {
+  readonly timeBase = { epochS: EPOCH_S, monotonicBaseNs: 0 };
+  nowNs = 0;
+  wallOffsetNs = 0;
+  readonly control = new ControlBlock(AGGREGATOR_COUNTERS);
+  readonly probers: readonly { ring: SharedArrayBuffer; control: SharedArrayBuffer }[];
+  readonly producers: RingProducer[];
+  readonly proberControls: readonly ControlBlock<(typeof PROBER_COUNTERS)[number]>[];
+  readonly posted: FromAggregator[] = [];
+  aggregator: Aggregator;
+
+  constructor(rings: number, capacity = 4096) {
+    this.probers = Array.from({ length: rings }, () => ({
+      ring: createRing(capacity),
+      control: new ControlBlock(PROBER_COUNTERS).memory,
+    }));
+    this.producers = this.probers.map((prober) => new RingProducer(prober.ring));
+    this.proberControls = this.probers.map((prober) => new ControlBlock(PROBER_COUNTERS, prober.control));
+    this.aggregator = this.newLife(0);
+  }
+
+  /** A new aggregator on the same memory, as after the death of the thread. */
+  newLife(resumeAfterMs: number): Aggregator {
+    const clock: Clock = {
+      timeBase: this.timeBase,
+      nowNs: () => this.nowNs,
+      wallOffsetNs: () => this.wallOffsetNs,
+    };
+    const start = {
+      timeBase: this.timeBase,
+      intervalMs: INTERVAL_MS,
+      sourcePorts: SOURCE_PORTS,
+      control: this.control.memory,
+      probers: this.probers,
+      resumeAfterMs,
+    };
+    this.aggregator = new Aggregator(start, clock, (message, transfer) => {
+      this.posted.push(structuredClone(message, { transfer: [...transfer] }));
+    });
+    return this.aggregator;
+  }
+
+  addStreams(...ids: number[]): void {
+    this.aggregator.handle({
+      type: 'streams',
+      rows: ids.map((id) => ({ id, prefix: `{"id":${id},"name":"ü${id}",` })),
+    });
+  }
+
+  /** A record of a probe of a prober thread; counts it as sent when its outcome is final. */
+  record(thread: number, path: number, outcome: number, sentS: number, details: RecordDetails = {}): boolean {
+    const { rttNs = 50_000, residenceNs = 2000, flags = 0, sequence = 0 } = details;
+    const control = this.proberControls[thread];
+    const final = outcome <= Outcome.localDrop;
+    const sentNs = Math.round(sToNs(sentS));
+    const receivedNs = outcome === Outcome.received ? sentNs + rttNs + residenceNs : 0;
+    if (final) control.counters[control.index('sent')]++;
+    const pushed = this.producers[thread].push(path, outcome, flags, 0, 64, sentNs, receivedNs, residenceNs, sequence);
+    if (!pushed && final) control.counters[control.index('ringOverflows')]++;
+    return pushed;
+  }
+
+  /** All probes of a thread that were sent before are decided. */
+  watermark(thread: number, sentS: number): void {
+    this.producers[thread].push(0, Outcome.watermark, 0, 0, 0, sToNs(sentS), 0, 0, 0);
+  }
+
+  /** Publishes what was recorded, and turns until there is nothing more to do. */
+  run(nowS: number): void {
+    this.nowNs = sToNs(nowS);
+    for (const producer of this.producers) producer.publish();
+    while (this.aggregator.turn(() => {})) {}
+  }
+
+  get reports(): IntervalReport[] {
+    return this.posted.flatMap((message) => (message.type === 'interval' ? [message.report] : []));
+  }
+
+  get threadLosses(): number[] {
+    return this.posted.flatMap((message) => (message.type === 'threadLosses' ? [message.probes] : []));
+  }
+}
+
+export interface RecordDetails {
+  readonly rttNs?: number;
+  readonly residenceNs?: number;
+  readonly flags?: number;
+  readonly sequence?: number;
+}
+
+/** A row as it is published. */
+export interface Row extends PathCounts {
+  readonly id: number;
+  readonly name: string;
+  readonly lossPct: number;
+  readonly rttUs: Record<string, number> | null;
+  readonly residenceUs: number | null;
+  readonly jitterUs: number | null;
+}
+
+export function rowsOf(report: IntervalReport): Row[] {
+  return JSON.parse(`[${new TextDecoder().decode(report.rows)}]`);
+}
+
+export function histogramOf(report: IntervalReport, row: number): string {
+  const { histograms, histogramOffsets } = report;
+  return new TextDecoder().decode(histograms.subarray(histogramOffsets[row], histogramOffsets[row + 1]));
+}
+
+export function pathsOf(report: IntervalReport): Map<number, PathCounts> {
+  const paths = new Map<number, PathCounts>();
+  for (const [i, path] of report.paths.entries()) {
+    const first = i * PATH_COLUMNS.length;
+    const entries = PATH_COLUMNS.map((column, k) => [column, report.pathCounters[first + k]]);
+    paths.set(path, Object.fromEntries(entries));
+  }
+  return paths;
+}
