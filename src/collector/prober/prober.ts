@@ -232,8 +232,9 @@ export class Prober {
     const kept = new Set(message.order);
     const gone = Array.from(run.order).filter((stream) => !kept.has(stream));
     if (gone.length > 0) this.retired.push({ streams: gone, atNs: nowNs + run.timeoutNs + GRACE_NS + LATE_NS });
-    run.reorder(message.order, this.state.streams.ports, nowNs, Math.random);
     this.receiver.usePayloadSizes([...new Set(this.runs.map((known) => known.payloadBytes))]);
+    // Read anew: the first change that a thread carries out takes milliseconds, which must not count as being behind.
+    run.reorder(message.order, this.state.streams.ports, this.clock.nowNs(), Math.random);
   }
 
   /** Frees streams that were taken out of the plan, when their last probe is decided and late replies to it have had their time. */
