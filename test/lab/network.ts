@@ -15,6 +15,7 @@
 
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import type { Spawner } from '../support/process.js';
 import { Namespaces, run } from './namespaces.js';
 import { Spine } from './spine.js';
 
@@ -135,6 +136,11 @@ export class Network {
   /** Starts a process on a host; `destroy` ends it. */
   spawn(host: HostName, command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
     return this.namespaces.spawn(host, command, args, options);
+  }
+
+  /** `spawn` on one host, for whoever only wants to start a process somewhere. */
+  at(host: HostName): Spawner {
+    return (command, args, options) => this.spawn(host, command, args, options);
   }
 
   private async configure(host: HostName): Promise<void> {

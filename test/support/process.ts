@@ -27,11 +27,11 @@ export class Running {
 
   constructor(child: ChildProcess) {
     this.child = child;
-    child.stdout?.on('data', (text: Buffer) => {
-      this.stdout += text.toString();
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
     });
-    child.stderr?.on('data', (text: Buffer) => {
-      this.stderr += text.toString();
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
     });
     this.exited = new Promise((resolve, reject) => {
       child.once('error', reject);

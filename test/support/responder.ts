@@ -102,7 +102,8 @@ interface Flow {
 }
 
 export class Responder {
-  readonly mode: Mode;
+  /** May be changed while it runs; what is held back or delayed already goes its way. */
+  mode: Mode;
   readonly counts: { -readonly [K in keyof ResponderCounts]: ResponderCounts[K] } = {
     requests: 0,
     malformed: 0,
@@ -135,6 +136,11 @@ export class Responder {
 
   get port(): number {
     return this.socket.address().port;
+  }
+
+  /** Replies that wait for their time. */
+  get delayed(): number {
+    return this.timers.size;
   }
 
   /** Whatever is still held back is never sent. */
