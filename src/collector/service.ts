@@ -51,6 +51,8 @@ export interface CollectorService {
   readonly config: Config;
   readonly results: ResultsStore;
   status(): CollectorStatus;
+  /** The UDP source ports by their index in a path's number; they stay the same while the collector lives. Empty before its sockets are open. */
+  sourcePorts(family: 4 | 6): readonly number[];
   groups(): readonly Group[];
   group(name: string): Group | undefined;
   /** Resolves when every prober thread works by the new plan. Rejects with `LLAMA_PLAN_TOO_LARGE`, and changes nothing. */

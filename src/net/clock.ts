@@ -4,6 +4,12 @@
  * and a kernel stamp (CLOCK_REALTIME) gets on it by one subtraction.
  */
 
+import { CLOCK_MONOTONIC, CLOCK_REALTIME } from './constants.js';
+import { libc } from './libc.js';
+import { NativeMemory } from './memory.js';
+
+const NS_PER_S = 1_000_000_000;
+
 /** Where the line starts; the same for all threads of a process. */
 export interface TimeBase {
   /** Whole second of CLOCK_REALTIME that times are counted from. */
@@ -19,4 +25,61 @@ export interface Clock {
   nowNs(): number;
   /** (CLOCK_REALTIME - epoch second) minus the time line, ns: 0 at start, changed by steps of the wall clock only. */
   wallOffsetNs(): number;
+  /** How far the last `wallOffsetNs` may be off: the time between the two readings of CLOCK_MONOTONIC around it. */
+  readonly wallOffsetErrorNs: number;
+}
+
+/** A reading of both clocks in which the thread was held up for longer than this is tried again. */
+const HELD_UP_NS = 5_000;
+const TRIES = 3;
+
+/** The machine's clocks: 60 ns a reading. */
+export class SystemClock implements Clock {
+  readonly timeBase: TimeBase;
+  wallOffsetErrorNs = 0;
+  private readonly memory = new NativeMemory(16);
+
+  constructor(timeBase?: TimeBase) {
+    this.timeBase = timeBase ?? this.startOfLine();
+  }
+
+  nowNs(): number {
+    return this.read(CLOCK_MONOTONIC, 0) - this.timeBase.monotonicBaseNs;
+  }
+
+  wallOffsetNs(): number {
+    let offset = 0;
+    let error = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < TRIES && error > HELD_UP_NS; i++) {
+      const before = this.nowNs();
+      const wall = this.read(CLOCK_REALTIME, this.timeBase.epochS);
+      const after = this.nowNs();
+      if (after - before >= error) continue;
+      error = after - before;
+      offset = wall - (before + after) / 2;
+    }
+    this.wallOffsetErrorNs = error;
+    return offset;
+  }
+
+  /** CLOCK_REALTIME now, ns since the epoch second. */
+  wallNs(): number {
+    return this.read(CLOCK_REALTIME, this.timeBase.epochS);
+  }
+
+  private read(clock: number, fromS: number): number {
+    libc.clock_gettime(clock, this.memory.address);
+    return (this.memory.u32[0] - fromS) * NS_PER_S + this.memory.u32[2];
+  }
+
+  private startOfLine(): TimeBase {
+    libc.clock_gettime(CLOCK_REALTIME, this.memory.address);
+    const epochS = this.memory.u32[0];
+    const wallNs = this.memory.u32[2];
+    return { epochS, monotonicBaseNs: this.read(CLOCK_MONOTONIC, 0) - wallNs };
+  }
+}
+
+export function systemClock(timeBase?: TimeBase): SystemClock {
+  return new SystemClock(timeBase);
 }

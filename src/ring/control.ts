@@ -7,6 +7,7 @@
  * | 64 | i32 | state (`ThreadState`) | thread |
  * | 68 | i32 | applied: revision of the last message carried out | thread |
  * | 72 | i32 | heartbeat: changes at every turn of the loop | thread |
+ * | 76 | i32 | thread id, as `node:worker_threads` numbers them | thread |
  * | 128 | f64 each | counters, in the order of the table given at construction | thread |
  *
  * A counter has one writer. An aligned 8-byte store is one instruction on x64 and arm64, so a reader sees an old or a
@@ -17,6 +18,7 @@ const DOORBELL = 0;
 const STATE = 16;
 const APPLIED = 17;
 const HEARTBEAT = 18;
+const THREAD_ID = 19;
 const COUNTERS_OFFSET = 128;
 
 export const ThreadState = { starting: 0, running: 1, draining: 2, stopped: 3 } as const;
@@ -76,6 +78,12 @@ export class ControlBlock<Name extends string> {
   }
   get heartbeat(): number {
     return Atomics.load(this.header, HEARTBEAT);
+  }
+  get threadId(): number {
+    return Atomics.load(this.header, THREAD_ID);
+  }
+  set threadId(value: number) {
+    Atomics.store(this.header, THREAD_ID, value);
   }
   beat(): void {
     Atomics.add(this.header, HEARTBEAT, 1);

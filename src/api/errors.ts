@@ -1,0 +1,103 @@
+/** Every error of the API as an RFC 9457 problem document. Nothing of the inside (stacks, paths, values of other requests) gets out. */
+
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { found, nearest } from '../config/problems.js';
+import { ERROR_TABLE, type ErrorCode, LlamaError, type Problem } from '../errors.js';
+import type { ProblemDocument } from './schemas.js';
+
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** What Fastify itself refuses, by its code. */
+const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'LLAMA_BODY_TOO_LARGE',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'LLAMA_MEDIA_TYPE',
+};
+
+/** Makes all answers with an error of this app, and of what it never routed, problem documents. */
+export function useProblemDocuments(app: FastifyInstance): void {
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(
+      new LlamaError(
+        'LLAMA_NOT_FOUND',
+        `found ${request.method} ${pathOf(request)}, expected a method and path of this API`,
+      ),
+      request,
+      reply,
+    ),
+  );
+}
+
+/** Answers with the problem document of `error`; an unknown error is logged, and only its request id is told. */
+export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const known = asLlamaError(error, request);
+  if (known === undefined) request.log.error({ err: error }, 'request failed');
+  const code = known?.code ?? 'LLAMA_INTERNAL';
+  const { status, title } = ERROR_TABLE[code];
+  const document: ProblemDocument = {
+    type: `urn:llama:error:${code}`,
+    title,
+    status,
+    detail:
+      known?.message ??
+      `the request could not be carried out; the log of the collector says why, at request ${request.id}`,
+    code,
+    instance: `urn:llama:request:${request.id}`,
+    ...(known === undefined || known.problems.length === 0
+      ? {}
+      : { problems: known.problems.map(({ path, message }) => ({ path, message })) }),
+  };
+  return reply.code(status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(document);
+}
+
+function asLlamaError(error: unknown, request: FastifyRequest): LlamaError | undefined {
+  if (error instanceof LlamaError) return error.status >= 500 && error.code !== 'LLAMA_NOT_READY' ? undefined : error;
+  if (!(error instanceof Error)) return undefined;
+  const { code, statusCode, validation } = error as Partial<FastifyError> & Error;
+  if (validation !== undefined) return invalidRequest(validation, request);
+  const known = code === undefined ? undefined : FASTIFY_CODES[code];
+  if (known === 'LLAMA_MEDIA_TYPE')
+    return new LlamaError(
+      known,
+      `found the content type ${found(request.headers['content-type'])}, expected application/json`,
+    );
+  if (known !== undefined)
+    return new LlamaError(known, `${error.message}; expected less, send the targets as several groups`);
+  return statusCode !== undefined && statusCode >= 400 && statusCode < 500
+    ? new LlamaError('LLAMA_REQUEST_INVALID', error.message)
+    : undefined;
+}
+
+type ValidationErrors = NonNullable<FastifyError['validation']>;
+
+/** Query parameters that do not fit their schema. */
+function invalidRequest(validation: ValidationErrors, request: FastifyRequest): LlamaError {
+  const query = request.query as Readonly<Record<string, unknown>>;
+  const schema: unknown = Reflect.get(request.routeOptions.schema ?? {}, 'querystring');
+  const properties = (schema === undefined ? {} : Reflect.get(Object(schema), 'properties')) as Readonly<
+    Record<string, { readonly description?: string }>
+  >;
+  const problems = validation.map(({ keyword, instancePath, params }): Problem => {
+    if (keyword === 'additionalProperties') {
+      const name = String(params.additionalProperty);
+      const known = Object.keys(properties);
+      const near = nearest(name, known);
+      const expected = known.length === 0 ? 'no query parameters' : `one of ${known.join(', ')}`;
+      const remedy = near === undefined ? '' : `; did you mean "${near}"?`;
+      return {
+        path: `/query/${name}`,
+        message: `found the query parameter ${found(name)}, expected ${expected}${remedy}`,
+      };
+    }
+    const name = instancePath.slice(1);
+    return {
+      path: `/query/${name}`,
+      message: `found ${found(query[name])} for the query parameter ${name}, expected ${properties[name]?.description ?? 'something else'}`,
+    };
+  });
+  return new LlamaError('LLAMA_REQUEST_INVALID', problems.map(({ message }) => message).join('\n'), { problems });
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?')[0] ?? '';
+}

@@ -1,0 +1,80 @@
+/** `/v1/groups`: what is probed, live. A group has the shape that it has in the config file, and is checked by the same code. */
+
+import type { FastifyInstance } from 'fastify';
+import type { CollectorService } from '../collector/service.js';
+import { groupToJson, parseGroup } from '../config/group.js';
+import { GroupSchema } from '../config/group-schema.js';
+import { groupFigures } from '../config/limits.js';
+import type { Group } from '../config/types.js';
+import { LlamaError } from '../errors.js';
+import { requireLocalWriter } from './guard.js';
+import { GroupList, GroupParams, type GroupSummary, NoQuery } from './schemas.js';
+
+interface Named {
+  readonly Params: { readonly name: string };
+}
+
+export function groupRoutes(app: FastifyInstance, service: CollectorService): void {
+  app.get('/v1/groups', { schema: { querystring: NoQuery, response: { 200: GroupList } } }, () => ({
+    groups: service.groups().map((group) => summary(group, service.config.source.ports)),
+  }));
+
+  app.get<Named>(
+    '/v1/groups/:name',
+    {
+      schema: { params: GroupParams, querystring: NoQuery },
+    },
+    (request) => {
+      const group = service.group(request.params.name);
+      if (group === undefined) throw unknownGroup(request.params.name, service);
+      return groupToJson(group);
+    },
+  );
+
+  app.put<Named>(
+    '/v1/groups/:name',
+    {
+      schema: { params: GroupParams, body: GroupSchema },
+      // The schema is for documentation here: `parseGroup` names every problem, and knows durations, classes and addresses.
+      validatorCompiler: () => () => true,
+      onRequest: requireLocalWriter,
+    },
+    async (request, reply) => {
+      const group = parseGroup(request.body, request.params.name);
+      const { created } = await service.putGroup(group);
+      if (created) reply.code(201).header('location', `/v1/groups/${group.name}`);
+      return groupToJson(group);
+    },
+  );
+
+  app.delete<Named>(
+    '/v1/groups/:name',
+    { schema: { params: GroupParams, querystring: NoQuery }, onRequest: requireLocalWriter },
+    async (request, reply) => {
+      if (service.group(request.params.name) === undefined) throw unknownGroup(request.params.name, service);
+      await service.deleteGroup(request.params.name);
+      return reply.code(204).send();
+    },
+  );
+}
+
+function summary(group: Group, sourcePorts: number): GroupSummary {
+  const { targets: _targets, ...settings } = groupToJson(group);
+  const { targets, paths, probesPerSecond } = groupFigures(group, sourcePorts);
+  return {
+    name: group.name,
+    ...settings,
+    classes: group.classes.map(({ name }) => name),
+    targets,
+    paths,
+    probesPerSecond,
+  };
+}
+
+function unknownGroup(name: string, service: CollectorService): LlamaError {
+  const known = service.groups().map((group) => group.name);
+  const some = known.slice(0, 10).join(', ');
+  const expected =
+    known.length === 0 ? 'there are no groups' : `expected one of ${some}${known.length > 10 ? ', …' : ''}`;
+  return new LlamaError('LLAMA_GROUP_UNKNOWN', `found the group name "${name}", ${expected}`);
+}

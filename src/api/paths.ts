@@ -1,0 +1,97 @@
+/** `GET /v1/paths`: the last finished interval per source port, worst first: shows which ECMP path is bad. */
+
+import type { FastifyInstance } from 'fastify';
+import { type IntervalReport, PATH_COLUMNS, type PathColumn } from '../collector/messages.js';
+import type { StoredInterval, StreamInfo } from '../collector/results.js';
+import type { CollectorService } from '../collector/service.js';
+import { nsToUs } from '../stats/units.js';
+import { type RowFilter, rowFilter } from './filter.js';
+import { PathsQuery } from './schemas.js';
+import { Breather, bodyOf, Chunk } from './stream.js';
+import { worstPaths } from './worst.js';
+
+const DEFAULT_LIMIT = 10_000;
+
+/** One path in the answer. */
+export interface PathRow extends Record<PathColumn, number> {
+  readonly group: string;
+  readonly protocol: string;
+  readonly source: string;
+  readonly sourcePort: number | null;
+  readonly target: string;
+  readonly port: number;
+  readonly class: string;
+  readonly dscp: number;
+  readonly lossPct: number;
+  readonly rttUs: { readonly min: number; readonly mean: number; readonly max: number } | null;
+}
+
+export function pathsRoute(app: FastifyInstance, service: CollectorService): void {
+  app.get<{ Querystring: PathsQuery }>('/v1/paths', { schema: { querystring: PathsQuery } }, (request, reply) => {
+    const { latest } = service.results;
+    const limit = request.query.limit ?? DEFAULT_LIMIT;
+    reply.type('application/json; charset=utf-8');
+    if (latest === undefined) return reply.send({ start: null, end: null, endMs: null, total: 0, paths: [] });
+    return reply.send(bodyOf(pathsBody(latest, service, rowFilter(request.query), limit)));
+  });
+}
+
+async function* pathsBody(
+  { report, infos }: StoredInterval,
+  service: CollectorService,
+  filter: RowFilter | undefined,
+  limit: number,
+): AsyncGenerator<Buffer> {
+  const breather = new Breather();
+  const ports = { 4: service.sourcePorts(4), 6: service.sourcePorts(6) };
+  const perStream = service.config.source.ports;
+  const wanted = new Map<number, StreamInfo>();
+  for (const info of infos) {
+    if (breather.due) await breather.breathe();
+    if (filter === undefined || filter(info)) wanted.set(info.id, info);
+  }
+  const infoOf = (row: number) => wanted.get(Math.floor(report.paths[row] / perStream));
+  const { rows, total } = await worstPaths(report, limit, (row) => infoOf(row) !== undefined, breather);
+  const start = new Date(report.startMs).toISOString();
+  const end = new Date(report.endMs).toISOString();
+  const chunk = new Chunk();
+  chunk.addText(JSON.stringify({ start, end, endMs: report.endMs, total }).slice(0, -1));
+  chunk.addText(',"paths":[');
+  let first = true;
+  for (const row of rows) {
+    if (breather.due) await breather.breathe();
+    const info = infoOf(row);
+    if (info === undefined) continue;
+    const sourcePort = ports[info.target.family][report.paths[row] % perStream] ?? null;
+    chunk.addText(`${first ? '' : ','}${JSON.stringify(pathRow(report, row, info, sourcePort))}`);
+    first = false;
+    if (chunk.full) yield chunk.take();
+  }
+  chunk.addText(']}');
+  yield chunk.take();
+}
+
+function pathRow(report: IntervalReport, row: number, info: StreamInfo, sourcePort: number | null): PathRow {
+  const counters = {} as Record<PathColumn, number>;
+  for (const [column, name] of PATH_COLUMNS.entries())
+    counters[name] = report.pathCounters[row * PATH_COLUMNS.length + column];
+  const [min = 0, mean = 0, max = 0] = report.pathRttNs.subarray(row * 3, row * 3 + 3);
+  return {
+    group: info.group.name,
+    protocol: info.group.protocol,
+    source: info.source,
+    sourcePort,
+    target: info.target.address,
+    port: info.target.port,
+    class: info.class.name,
+    dscp: info.class.dscp,
+    ...counters,
+    lossPct: counters.sent === 0 ? 0 : Number(((100 * counters.lost) / counters.sent).toPrecision(6)),
+    rttUs: max === 0 ? null : { min: microseconds(min), mean: microseconds(mean), max: microseconds(max) },
+  };
+}
+
+/** Whole nanoseconds, as microseconds. */
+function microseconds(ns: number): number {
+  return nsToUs(Math.round(ns));
+}

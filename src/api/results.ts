@@ -1,0 +1,96 @@
+/**
+ * `GET /v1/results`: finished intervals after a cursor. The rows are JSON already, made by the aggregator; this only cuts and joins
+ * bytes, so that an answer of many megabytes costs the main thread next to nothing.
+ */
+
+import type { FastifyInstance } from 'fastify';
+import type { ResultsPage, StoredInterval } from '../collector/results.js';
+import type { CollectorService } from '../collector/service.js';
+import { type RowFilter, rowFilter } from './filter.js';
+import { ResultsQuery } from './schemas.js';
+import { asBuffer, Breather, bodyOf, Chunk } from './stream.js';
+
+/** An answer holds as many whole intervals as fit in this, and always one. */
+export const PAGE_BYTES = 16 * 2 ** 20;
+
+/** Registers the route. `pageBytes` is the size of an answer before filters, for tests. */
+export function resultsRoute(app: FastifyInstance, service: CollectorService, pageBytes = PAGE_BYTES): void {
+  app.get<{ Querystring: ResultsQuery }>('/v1/results', { schema: { querystring: ResultsQuery } }, (request, reply) => {
+    const { after = 0, limit, histograms } = request.query;
+    const withHistograms = histograms === '1';
+    const held = service.results.after(after, limit ?? Number.MAX_SAFE_INTEGER);
+    const page = fitting(held, pageBytes, withHistograms);
+    const { name, intervalMs } = service.config.collector;
+    const head = { collector: name, intervalMs, next: page.next, oldest: page.oldest, gap: page.gap };
+    return reply
+      .type('application/json; charset=utf-8')
+      .send(bodyOf(pageBody(head, page.intervals, rowFilter(request.query), withHistograms)));
+  });
+}
+
+/** Whole intervals up to `pageBytes`, at least one. The size is that of all rows, whatever the filter leaves of them. */
+function fitting(page: ResultsPage, pageBytes: number, withHistograms: boolean): ResultsPage {
+  let bytes = 0;
+  let count = 0;
+  for (const { report } of page.intervals) {
+    bytes += report.rows.byteLength + (withHistograms ? report.histograms.byteLength : 0);
+    if (count > 0 && bytes > pageBytes) break;
+    count += 1;
+  }
+  const intervals = page.intervals.slice(0, count);
+  return { ...page, intervals, next: intervals.at(-1)?.report.endMs ?? page.next };
+}
+
+async function* pageBody(
+  head: object,
+  intervals: readonly StoredInterval[],
+  filter: RowFilter | undefined,
+  withHistograms: boolean,
+): AsyncGenerator<Buffer> {
+  const breather = new Breather();
+  yield Buffer.from(`${JSON.stringify(head).slice(0, -1)},"intervals":[`);
+  for (const [index, interval] of intervals.entries()) {
+    const { startMs, endMs, rows } = interval.report;
+    const start = new Date(startMs).toISOString();
+    const end = new Date(endMs).toISOString();
+    yield Buffer.from(`${index === 0 ? '' : ','}{"start":"${start}","end":"${end}","endMs":${endMs},"results":[`);
+    if (filter === undefined && !withHistograms) yield asBuffer(rows);
+    else yield* someRows(interval, filter, withHistograms, breather);
+    yield Buffer.from(']}');
+    await breather.breathe();
+  }
+  yield Buffer.from(']}');
+}
+
+/** Rows that pass the filter, each with its histogram before its closing brace when asked for. */
+async function* someRows(
+  { report, infos }: StoredInterval,
+  filter: RowFilter | undefined,
+  withHistograms: boolean,
+  breather: Breather,
+): AsyncGenerator<Buffer> {
+  const { rowOffsets, histogramOffsets } = report;
+  const rows = asBuffer(report.rows);
+  const histograms = asBuffer(report.histograms);
+  const chunk = new Chunk();
+  let first = true;
+  for (let i = 0; i < report.streams.length; i++) {
+    if (breather.due) await breather.breathe();
+    const info = infos[i];
+    if (filter !== undefined && (info === undefined || !filter(info))) continue;
+    if (!first) chunk.addText(',');
+    first = false;
+    const end = rowOffsets[i + 1] - 1;
+    if (withHistograms) {
+      chunk.add(rows, rowOffsets[i], end - 1);
+      if (histogramOffsets[i + 1] === histogramOffsets[i]) chunk.addText(',"hdr":null}');
+      else {
+        chunk.addText(',"hdr":"');
+        chunk.add(histograms, histogramOffsets[i], histogramOffsets[i + 1]);
+        chunk.addText('"}');
+      }
+    } else chunk.add(rows, rowOffsets[i], end);
+    if (chunk.full) yield chunk.take();
+  }
+  yield chunk.take();
+}

@@ -1,0 +1,131 @@
+/** The shapes of requests and answers: validation, types and the API's documentation from one source. Results are not serialised by them: they come as bytes. */
+
+import { type Static, Type } from 'typebox';
+
+/** RFC 9457 problem document, with LLAMA's stable code and every single problem. */
+export const ProblemSchema = Type.Object(
+  {
+    type: Type.String({ description: 'URI of the kind of problem; one per code' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String({ description: 'what was found, what was expected, what to do' }),
+    code: Type.String({ description: 'stable code, such as LLAMA_GROUP_INVALID' }),
+    instance: Type.String({ description: 'identifies the request in the log' }),
+    problems: Type.Optional(
+      Type.Array(
+        Type.Object({
+          path: Type.String({ description: 'JSON pointer into the request body, or /query/NAME' }),
+          message: Type.String(),
+        }),
+      ),
+    ),
+  },
+  { description: 'problem document (RFC 9457)' },
+);
+export type ProblemDocument = Static<typeof ProblemSchema>;
+
+const FILTERS = {
+  group: Type.Optional(Type.String({ description: 'name of a group: only its rows' })),
+  target: Type.Optional(Type.String({ description: 'address of a target: only its rows' })),
+  class: Type.Optional(Type.String({ description: 'name of a class: only its rows' })),
+};
+
+export const ResultsQuery = Type.Object(
+  {
+    after: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        default: 0,
+        description: 'cursor: "next" of the answer before, epoch milliseconds; 0 for all that is held',
+      }),
+    ),
+    ...FILTERS,
+    histograms: Type.Optional(
+      Type.String({ enum: ['0', '1'], default: '0', description: '1: with the histogram of every row' }),
+    ),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 10_000, description: 'most intervals in the answer, 1 to 10000' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type ResultsQuery = Static<typeof ResultsQuery>;
+
+export const PathsQuery = Type.Object(
+  {
+    ...FILTERS,
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1_000_000, default: 10_000, description: 'most paths, 1 to 1000000' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type PathsQuery = Static<typeof PathsQuery>;
+
+export const NoQuery = Type.Object({}, { additionalProperties: false });
+
+export const GroupParams = Type.Object({ name: Type.String({ description: 'name of the group' }) });
+
+/** One group in the list: what it is and what it asks for, without its targets. */
+export const GroupSummary = Type.Object({
+  name: Type.String(),
+  protocol: Type.String(),
+  port: Type.Integer(),
+  period: Type.String({ description: 'duration' }),
+  timeout: Type.String({ description: 'duration' }),
+  classes: Type.Array(Type.String()),
+  payloadBytes: Type.Integer(),
+  targets: Type.Integer({ description: 'number of targets' }),
+  paths: Type.Integer({ description: 'targets times classes times source ports' }),
+  probesPerSecond: Type.Number(),
+});
+export type GroupSummary = Static<typeof GroupSummary>;
+
+export const GroupList = Type.Object({ groups: Type.Array(GroupSummary) });
+
+const Totals = Type.Record(Type.String(), Type.Number(), { description: 'counters since the start of the process' });
+const THREAD = {
+  thread: Type.String(),
+  state: Type.String({ description: 'starting, running, restarting or stopped' }),
+  restarts: Type.Integer(),
+  lastError: Type.Union([Type.String(), Type.Null()]),
+};
+
+export const StatusSchema = Type.Object({
+  name: Type.String(),
+  version: Type.String(),
+  startedAt: Type.String({ description: 'ISO 8601' }),
+  uptimeMs: Type.Number(),
+  state: Type.String({ description: 'starting, running or stopping' }),
+  timestamps: Type.String({ description: 'full or receive' }),
+  groups: Type.Integer(),
+  targets: Type.Integer(),
+  paths: Type.Integer(),
+  probesPerSecond: Type.Number({ description: 'what the plan asks for' }),
+  totals: Totals,
+  workers: Type.Array(
+    Type.Object({
+      ...THREAD,
+      sourcePorts: Type.Array(Type.Integer()),
+      paths: Type.Integer(),
+      ringFill: Type.Number(),
+      totals: Totals,
+    }),
+  ),
+  aggregator: Type.Object({
+    ...THREAD,
+    consumed: Type.Number(),
+    reported: Type.Number(),
+    orphans: Type.Number(),
+    threadLosses: Type.Number(),
+  }),
+  warnings: Type.Array(Type.String(), {
+    description: 'why results may be about the tool and not the network; empty when all is well',
+  }),
+});
+
+export const HealthSchema = Type.Object({
+  status: Type.String({ description: 'ok, ready, or what is missing' }),
+  reasons: Type.Optional(Type.Array(Type.String())),
+});

@@ -1,0 +1,9 @@
+/** `GET /v1/status`: what the collector is doing, and every counter, per worker and in sum. */
+
+import type { FastifyInstance } from 'fastify';
+import type { CollectorService } from '../collector/service.js';
+import { NoQuery, StatusSchema } from './schemas.js';
+
+export function statusRoute(app: FastifyInstance, service: CollectorService): void {
+  app.get('/v1/status', { schema: { querystring: NoQuery, response: { 200: StatusSchema } } }, () => service.status());
+}

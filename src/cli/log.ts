@@ -1,0 +1,19 @@
+/** The process's log: JSON lines on stderr, pretty when that is a terminal. stdout is for results and never written here. */
+
+import pino, { type Logger } from 'pino';
+import pretty from 'pino-pretty';
+
+const STDERR = 2;
+
+/** Writes are synchronous, so that the last line before an exit is there. `LLAMA_LOG_LEVEL` sets the level (default info). */
+export function createLogger(level = process.env.LLAMA_LOG_LEVEL ?? 'info'): Logger {
+  const options = {
+    level: level in pino.levels.values || level === 'silent' ? level : 'info',
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
+  return process.stderr.isTTY
+    ? pino(options, pretty({ destination: STDERR, sync: true, colorize: true, translateTime: 'SYS:HH:MM:ss.l' }))
+    : pino(options, pino.destination({ dest: STDERR, sync: true }));
+}

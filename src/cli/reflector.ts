@@ -1,0 +1,127 @@
+/** `llama reflector`: from the options as typed to a running reflector, and its clean end on a signal. */
+
+import { availableParallelism } from 'node:os';
+import type { Logger } from 'pino';
+import { LlamaError } from '../errors.js';
+import { formatEndpoint, parseListen } from '../net/endpoint.js';
+import { JUNK_REASONS } from '../reflector/messages.js';
+import { Reflector, type ReflectorSettings, type ReflectorTotals } from '../reflector/reflector.js';
+import { serveStatus } from '../reflector/status.js';
+import { MAX_PPS_LIMIT } from '../reflector/tokens.js';
+import { nsToMs, parseDurationNs } from '../stats/units.js';
+import { createLogger } from './log.js';
+
+/** Options as commander delivers them: texts as typed; absent where not given. */
+export interface ReflectorOptions {
+  /** `--listen ADDR:PORT`…; default `0.0.0.0:8100` and `[::]:8100`. */
+  readonly listen?: readonly string[];
+  /** `--threads N`, 1 to 256; default the number of CPUs, at most 4. */
+  readonly threads?: string;
+  /** `--max-pps N`: most replies a second, over all threads; default no limit. */
+  readonly maxPps?: string;
+  /** `--allow CIDR`…: answer only these sources; default all. */
+  readonly allow?: readonly string[];
+  /** `--status ADDR:PORT`: counters over HTTP; default not served. */
+  readonly status?: string;
+  /** `--stateful`: number the replies of each session (RFC 8762); default: copy the sender's number. */
+  readonly stateful?: boolean;
+  /** `--max-sessions N`, 1 to 16777216 in all; default 65536. */
+  readonly maxSessions?: string;
+  /** `--session-timeout D`: forget a session after this silence; default 300s. */
+  readonly sessionTimeout?: string;
+}
+
+export const MAX_THREADS = 256;
+const DEFAULT_MAX_THREADS = 4;
+const DEFAULT_MAX_SESSIONS = 65_536;
+const MAX_SESSIONS_LIMIT = 16_777_216;
+const DEFAULT_SESSION_TIMEOUT = '300s';
+const JUNK_LOG_PERIOD_MS = 60_000;
+
+function parseCount(option: string, text: string, most: number): number {
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : 0;
+  if (value >= 1 && value <= most) return value;
+  throw new LlamaError('LLAMA_ARGUMENT_INVALID', `${option} '${text}': expected a whole number from 1 to ${most}`);
+}
+
+function parseTimeoutMs(text: string): number {
+  const ns = parseDurationNs(text);
+  if (ns !== undefined && ns > 0) return nsToMs(ns);
+  throw new LlamaError(
+    'LLAMA_ARGUMENT_INVALID',
+    `--session-timeout '${text}': expected a duration above 0 with a unit, such as 300s or 5m`,
+  );
+}
+
+/** The settings that the options mean. Throws `LLAMA_ARGUMENT_INVALID` that names the option and what was expected. */
+export function reflectorSettings(options: ReflectorOptions): ReflectorSettings {
+  const { listen = [], threads, maxPps, allow = [], stateful = false } = options;
+  const { maxSessions = String(DEFAULT_MAX_SESSIONS), sessionTimeout = DEFAULT_SESSION_TIMEOUT } = options;
+  return {
+    listen: listen.length === 0 ? null : listen.map((text) => parseListen(text)),
+    threads:
+      threads === undefined
+        ? Math.min(DEFAULT_MAX_THREADS, availableParallelism())
+        : parseCount('--threads', threads, MAX_THREADS),
+    maxPps: maxPps === undefined ? null : parseCount('--max-pps', maxPps, MAX_PPS_LIMIT),
+    allow,
+    stateful: stateful
+      ? {
+          maxSessions: parseCount('--max-sessions', maxSessions, MAX_SESSIONS_LIMIT),
+          timeoutMs: parseTimeoutMs(sessionTimeout),
+        }
+      : null,
+  };
+}
+
+/** Logs the counters when junk has come since the last call: a line a minute at most, however much comes. */
+export function junkReporter(totals: () => ReflectorTotals, logger: Logger): () => void {
+  let seen = 0;
+  return () => {
+    const now = totals();
+    const junk = JUNK_REASONS.reduce((sum, reason) => sum + now[reason], 0);
+    if (junk > seen) logger.warn({ junk: junk - seen, totals: now }, 'dropped datagrams that are not to be answered');
+    seen = junk;
+  };
+}
+
+/** Resolves with the name of the signal that asks the process to end. */
+function signalled(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+}
+
+/**
+ * Runs a reflector until SIGTERM or SIGINT; resolves with the exit code 0 then. Rejects with a `LlamaError` when the options are
+ * wrong or it can't start; nothing stays open then.
+ */
+export async function runReflector(options: ReflectorOptions): Promise<number> {
+  const settings = reflectorSettings(options);
+  const statusEndpoint = options.status === undefined ? undefined : parseListen(options.status, '--status');
+  const logger = createLogger();
+  const signal = signalled();
+  const reflector = await Reflector.start(settings, logger);
+  const server =
+    statusEndpoint === undefined
+      ? undefined
+      : await serveStatus(statusEndpoint, () => reflector.status()).catch(async (error: unknown) => {
+          await reflector.close();
+          throw error;
+        });
+  const { threads, stateful } = settings;
+  const listen = reflector.endpoints.map(formatEndpoint);
+  const status = server === undefined ? null : formatEndpoint(server.endpoint);
+  logger.info({ listen, threads, stateful: stateful !== null, status }, 'answering probes');
+  const timer = setInterval(
+    junkReporter(() => reflector.status().totals, logger),
+    JUNK_LOG_PERIOD_MS,
+  );
+  const name = await signal;
+  clearInterval(timer);
+  const { totals } = reflector.status();
+  await Promise.all([reflector.close(), server?.app.close()]);
+  logger.info({ signal: name, totals }, 'ended');
+  return 0;
+}

@@ -1,0 +1,177 @@
+/** The aggregator thread, as the main thread sees it: its messages, its restarts, and what was lost with it. */
+
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { Logger } from 'pino';
+import type { AggregatorTask } from '../../workers/aggregator.js';
+import type { TimeBase } from '../net/clock.js';
+import { ControlBlock } from '../ring/control.js';
+import { SupervisedThreads, type ThreadTask } from '../threads/supervised.js';
+import {
+  AGGREGATOR_COUNTERS,
+  type AggregatorCounter,
+  type AggregatorStart,
+  type FromAggregator,
+  type IntervalReport,
+  type StreamRow,
+  type ToAggregator,
+} from './messages.js';
+import type { CollectorStatus } from './service.js';
+
+const WORKER_FILE = fileURLToPath(new URL('../../workers/aggregator.js', import.meta.url));
+const ANSWER_TIMEOUT_MS = 500;
+
+export interface AggregatorThreadOptions extends Pick<AggregatorStart, 'timeBase' | 'intervalMs' | 'sourcePorts' | 'probers'> {
+  readonly timeBase: TimeBase;
+  readonly logger: Logger;
+  /** All rows in force, for a new life of the thread. */
+  readonly rows: () => readonly StreamRow[];
+  readonly report: (report: IntervalReport) => void;
+}
+
+export class AggregatorThread {
+  private readonly options: AggregatorThreadOptions;
+  private readonly control = new ControlBlock<AggregatorCounter>(AGGREGATOR_COUNTERS);
+  private readonly supervised: SupervisedThreads<AggregatorTask>;
+  private port: MessagePort | undefined;
+  private lastEndMs = 0;
+  /** Final records in the intervals that came, and those that died with a life of the thread. */
+  private reported = 0;
+  private lost = 0;
+  private readonly losses: number[];
+  /** Deaths of probers that are not settled: told again to a new life. */
+  private readonly unsettled = new Map<string, { thread: number; life: number; settle: () => void }>();
+  private flushed: (() => void) | undefined;
+
+  constructor(options: AggregatorThreadOptions) {
+    this.options = options;
+    this.losses = options.probers.map(() => 0);
+    this.supervised = new SupervisedThreads<AggregatorTask>({
+      name: 'aggregator',
+      file: WORKER_FILE,
+      controls: [this.control],
+      logger: options.logger,
+      begin: () => this.begin(),
+      died: () => this.settleDeath(),
+    });
+  }
+
+  started(): Promise<void> {
+    return this.supervised.started();
+  }
+
+  addRows(rows: readonly StreamRow[]): void {
+    if (rows.length > 0) this.tell({ type: 'streams', rows });
+  }
+
+  forget(ids: Uint32Array): void {
+    this.tell({ type: 'forget', ids });
+  }
+
+  /** Resolves when the aggregator has read all that the dead thread left and said what is missing, or after half a second. */
+  async proberDied(thread: number, life: number): Promise<void> {
+    const settled = new Promise<void>((settle) => {
+      this.unsettled.set(`${thread} ${life}`, { thread, life, settle });
+    });
+    this.tell({ type: 'proberDied', thread, life });
+    await atMost(settled, ANSWER_TIMEOUT_MS);
+  }
+
+  /** Probes that died with lives of a prober thread. */
+  lossesOf(thread: number): number {
+    return this.losses[thread];
+  }
+
+  /** Closes the open intervals early; resolves when their reports are here. */
+  async flush(): Promise<void> {
+    const done = new Promise<void>((resolve) => {
+      this.flushed = resolve;
+    });
+    this.tell({ type: 'flush' });
+    await atMost(done, ANSWER_TIMEOUT_MS);
+  }
+
+  kill(): Promise<void> {
+    return this.supervised.kill(0);
+  }
+
+  async close(): Promise<void> {
+    await this.supervised.stop(0);
+    this.port?.close();
+  }
+
+  status(): CollectorStatus['aggregator'] {
+    return {
+      ...this.supervised.status(0),
+      consumed: this.control.read('consumed'),
+      reported: this.reported,
+      orphans: this.control.read('orphans'),
+      threadLosses: this.lost,
+    };
+  }
+
+  private tell(message: ToAggregator): void {
+    this.port?.postMessage(message);
+    this.control.ring();
+  }
+
+  private begin(): ThreadTask<AggregatorTask> {
+    const { port1, port2 } = new MessageChannel();
+    this.port = port1;
+    port1.on('message', (message: FromAggregator) => this.take(message));
+    port1.unref();
+    const rows = this.options.rows();
+    if (rows.length > 0) this.tell({ type: 'streams', rows });
+    for (const { thread, life } of this.unsettled.values()) this.tell({ type: 'proberDied', thread, life });
+    const { timeBase, intervalMs, sourcePorts, probers } = this.options;
+    const start: AggregatorStart = {
+      timeBase,
+      intervalMs,
+      sourcePorts,
+      probers,
+      control: this.control.memory,
+      resumeAfterMs: this.lastEndMs,
+    };
+    return { task: { start, port: port2 }, transfer: [port2] };
+  }
+
+  private take(message: FromAggregator): void {
+    switch (message.type) {
+      case 'interval':
+        this.lastEndMs = message.report.endMs;
+        this.reported += message.report.sent;
+        this.options.report(message.report);
+        break;
+      case 'threadLosses': {
+        this.losses[message.thread] += message.probes;
+        if (message.probes > 0)
+          this.options.logger.warn({ thread: message.thread, probes: message.probes }, 'probes were lost with a prober thread');
+        const key = `${message.thread} ${message.life}`;
+        this.unsettled.get(key)?.settle();
+        this.unsettled.delete(key);
+        break;
+      }
+      case 'flushed':
+        this.flushed?.();
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** What the dead thread had read and not reported is gone: count it, when its last messages are in. */
+  private async settleDeath(): Promise<void> {
+    const { port } = this;
+    if (port !== undefined) await atMost(once(port, 'close').then(() => undefined), ANSWER_TIMEOUT_MS);
+    this.lost = this.control.read('consumed') - this.reported;
+  }
+}
+
+/** Resolves with `work`, or after `ms`. */
+async function atMost(work: Promise<void>, ms: number): Promise<void> {
+  const timeout = new AbortController();
+  await Promise.race([work, delay(ms, undefined, { signal: timeout.signal }).catch(() => undefined)]);
+  timeout.abort();
+}

@@ -1,0 +1,140 @@
+/**
+ * From groups to streams: which (group, target, class) has which number, and what changes when a group changes. Pure bookkeeping; no I/O.
+ *
+ * A stream keeps its number, and so its sequence and history, as long as its address, port and class stay in a group of unchanged timing.
+ */
+
+import { LlamaError } from '../errors.js';
+import type { Group, Target, TrafficClass } from '../config/types.js';
+import { addressBytes } from '../net/address.js';
+import { MAX_STREAMS, type StreamTable } from './messages.js';
+import type { StreamInfo } from './results.js';
+
+/** A group as the threads know it. */
+export interface GroupPlan {
+  readonly group: Group;
+  /** Number of the run: changes with the timing. */
+  readonly run: number;
+  /** In sending order: class by class, so that consecutive probes go to different targets. */
+  readonly streams: readonly StreamInfo[];
+}
+
+/** What a change of one group means. */
+export interface PlanChange {
+  readonly plan: GroupPlan;
+  /** Streams that are new, and known ones whose row changed (tags). */
+  readonly added: readonly StreamInfo[];
+  readonly changed: readonly StreamInfo[];
+  readonly removed: readonly StreamInfo[];
+}
+
+/** Gives stream numbers out, smallest first, and takes them back. */
+export class StreamNumbers {
+  private free: number[] = [];
+  private next = 0;
+
+  take(): number {
+    const reused = this.free.pop();
+    if (reused !== undefined) return reused;
+    if (this.next >= MAX_STREAMS) {
+      throw new LlamaError(
+        'LLAMA_PLAN_TOO_LARGE',
+        `all ${MAX_STREAMS} session identifiers of a source port are in use, some by streams that were removed a moment ago; try again after the current interval, or use fewer targets and classes`,
+      );
+    }
+    return this.next++;
+  }
+
+  giveBack(ids: Iterable<number>): void {
+    for (const id of ids) this.free.push(id);
+  }
+}
+
+const sameTiming = (a: Group, b: Group): boolean =>
+  a.protocol === b.protocol &&
+  a.periodNs === b.periodNs &&
+  a.timeoutNs === b.timeoutNs &&
+  a.payloadBytes === b.payloadBytes;
+
+const streamKey = (target: Target, trafficClass: TrafficClass): string =>
+  `${trafficClass.name} ${trafficClass.dscp} ${target.port} ${target.address}`;
+
+/** How many streams are planned between two chances for others to run. */
+const CHUNK = 1000;
+
+export interface PlanTools {
+  readonly numbers: StreamNumbers;
+  readonly nextRun: () => number;
+  /** The local address towards a target. */
+  readonly sourceOf: (target: Target) => string;
+  /** Lets the main thread do something else. */
+  readonly pause: () => Promise<void>;
+}
+
+/** What has to change to go from `old` to `group`. Takes numbers for new streams; gives them back when it fails. */
+export async function planGroup(old: GroupPlan | undefined, group: Group, tools: PlanTools): Promise<PlanChange> {
+  const keep = old !== undefined && sameTiming(old.group, group);
+  const known = new Map<string, StreamInfo>();
+  if (keep) for (const info of old.streams) known.set(streamKey(info.target, info.class), info);
+  const streams: StreamInfo[] = [];
+  const added: StreamInfo[] = [];
+  const changed: StreamInfo[] = [];
+  try {
+    for (const trafficClass of group.classes) {
+      // IPv4 first: a run of one family leaves one socket.
+      for (const family of [4, 6] as const) {
+        for (const target of group.targets) {
+          if (target.family !== family) continue;
+          const key = streamKey(target, trafficClass);
+          const before = known.get(key);
+          known.delete(key);
+          const info: StreamInfo = {
+            id: before?.id ?? tools.numbers.take(),
+            group,
+            target,
+            class: trafficClass,
+            source: before?.source ?? tools.sourceOf(target),
+          };
+          streams.push(info);
+          if (before === undefined) added.push(info);
+          else if (rowPrefix(before) !== rowPrefix(info)) changed.push(info);
+          if (streams.length % CHUNK === 0) await tools.pause();
+        }
+      }
+    }
+  } catch (error) {
+    tools.numbers.giveBack(added.map((info) => info.id));
+    throw error;
+  }
+  const removed = keep ? [...known.values()] : [...(old?.streams ?? [])];
+  return { plan: { group, run: keep ? old.run : tools.nextRun(), streams }, added, changed, removed };
+}
+
+/** The columns that prober threads get of new streams. */
+export function streamTable(infos: readonly StreamInfo[]): StreamTable {
+  const addresses = new Uint8Array(infos.length * 16);
+  for (const [i, info] of infos.entries()) addresses.set(addressBytes(info.target.address), i * 16);
+  return {
+    ids: Uint32Array.from(infos, (info) => info.id),
+    addresses,
+    families: Uint8Array.from(infos, (info) => info.target.family),
+    ports: Uint16Array.from(infos, (info) => info.target.port),
+    tos: Uint8Array.from(infos, (info) => info.class.dscp << 2),
+  };
+}
+
+/** The start of a result row's JSON, up to and with the comma before the numbers. */
+export function rowPrefix(info: StreamInfo): string {
+  const { group, source, target } = info;
+  const row = {
+    group: group.name,
+    protocol: group.protocol,
+    source,
+    target: target.address,
+    port: target.port,
+    class: info.class.name,
+    dscp: info.class.dscp,
+    tags: target.tags,
+  };
+  return `${JSON.stringify(row).slice(0, -1)},`;
+}

@@ -1,0 +1,81 @@
+/**
+ * Giving probes up. A probe without a reply is lost, or a local drop when its socket's receive queue overflowed while it waited: then we
+ * can't know, so we don't blame the network.
+ */
+
+import { receiveQueueDrops } from '../../net/socket.js';
+import { Outcome } from '../../ring/ring.js';
+import { NS_PER_MS } from '../../stats/units.js';
+import { GRACE_NS } from '../../config/limits.js';
+import type { ProbeRun } from './run.js';
+import { SlotState } from './slots.js';
+import { COUNTER, type ProberSocket, type ProberState } from './state.js';
+
+/** Drop counters are read at least this often, so that a rise is known to have happened within so short a stretch. */
+const DROPS_EVERY_NS = 100 * NS_PER_MS;
+
+export class Expiry {
+  private readonly state: ProberState;
+  private readonly readDrops: (fd: number) => number;
+  private lastReadNs = 0;
+  private readonly socketOf: ReadonlyMap<number, ProberSocket>;
+
+  constructor(state: ProberState, readDrops: (fd: number) => number = receiveQueueDrops) {
+    this.state = state;
+    this.readDrops = readDrops;
+    this.socketOf = new Map(state.sockets.map((socket) => [socketKey(socket.localIndex, socket.family), socket]));
+  }
+
+  /**
+   * Gives up what is due, but only up to the moment `emptyNs` at which all sockets were last read empty: a reply that the kernel
+   * took in time is there by then, however long this thread was held up.
+   * Returns the time before which all probes of `run` are decided.
+   */
+  expire(run: ProbeRun, emptyNs: number, nowNs: number): number {
+    const { slots } = this.state;
+    const limitNs = emptyNs - GRACE_NS - run.timeoutNs;
+    while (run.waiting > 0) {
+      const slot = run.oldest;
+      if (slots.state[slot] === SlotState.waiting) {
+        if (slots.sentNs[slot] > limitNs) return slots.sentNs[slot];
+        this.giveUp(slot, nowNs);
+      }
+      run.shift();
+    }
+    return nowNs;
+  }
+
+  /** Reads all drop counters when they are due. */
+  watchDrops(nowNs: number): void {
+    if (nowNs - this.lastReadNs < DROPS_EVERY_NS) return;
+    this.lastReadNs = nowNs;
+    for (const socket of this.state.sockets) this.refreshDrops(socket, nowNs);
+  }
+
+  private refreshDrops(socket: ProberSocket, nowNs: number): void {
+    if (socket.dropsReadNs === nowNs) return;
+    socket.dropsReadNs = nowNs;
+    const drops = this.readDrops(socket.fd);
+    const more = (drops - socket.drops) >>> 0;
+    if (more === 0) return;
+    socket.drops = drops;
+    socket.lastDropNs = nowNs;
+    this.state.counters[COUNTER.receiveQueueDrops] += more;
+  }
+
+  private giveUp(slot: number, nowNs: number): void {
+    const { slots, streams, counters } = this.state;
+    slots.state[slot] = SlotState.expired;
+    const path = slots.path[slot];
+    const stream = Math.floor(path / streams.ports);
+    const localIndex = path - stream * streams.ports;
+    const socket = this.socketOf.get(socketKey(localIndex, streams.family[stream]));
+    if (socket !== undefined) this.refreshDrops(socket, nowNs);
+    const local = socket !== undefined && slots.sentNs[slot] <= socket.lastDropNs;
+    counters[local ? COUNTER.localDrops : COUNTER.lost]++;
+    const outcome = local ? Outcome.localDrop : Outcome.lost;
+    this.state.record(stream, localIndex, outcome, 0, 0, 0, slots.sentNs[slot], 0, 0, slots.sequence[slot]);
+  }
+}
+
+export const socketKey = (localIndex: number, family: number): number => localIndex * 2 + (family === 6 ? 1 : 0);

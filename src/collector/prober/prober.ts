@@ -1,0 +1,242 @@
+/**
+ * One prober thread: a synchronous loop over its sockets. It uses neither Node's event loop nor its sockets, and never allocates, throws
+ * or searches per probe. A turn: messages, send what is due, read stamps and replies, give up what timed out, sleep.
+ */
+
+import { type Clock, systemClock } from '../../net/clock.js';
+import { PollSet } from '../../net/poll.js';
+import { receiveQueueDrops } from '../../net/socket.js';
+import { ControlBlock, PROBER_COUNTERS, type ProberCounter, ThreadState } from '../../ring/control.js';
+import { Outcome, RingProducer } from '../../ring/ring.js';
+import { NS_PER_MS, NS_PER_US } from '../../stats/units.js';
+import { STAMP_BYTES } from '../../wire/stamp.js';
+import type { ProberStart, RunMessage, ToProber } from '../messages.js';
+import { Expiry, socketKey } from './expiry.js';
+import { Receiver } from './receiver.js';
+import { GRACE_NS } from '../../config/limits.js';
+import { ProbeRun } from './run.js';
+import { Sender } from './sender.js';
+import { COUNTER, type ProberSocket, ProberState } from './state.js';
+
+/** Further behind than this, probes are skipped and counted: catching up would be a burst. */
+const SLIP_NS = 5 * NS_PER_MS;
+/** A sleep is at least this long: what falls due meanwhile leaves in one call. The kernel's timer slack alone is 50 us. */
+const SHORTEST_SLEEP_NS = 100 * NS_PER_US;
+/** ... and at most this long. Replies wait in the socket meanwhile, stamped by the kernel. */
+const LONGEST_SLEEP_NS = 50 * NS_PER_MS;
+const WATERMARK_EVERY_NS = 10 * NS_PER_MS;
+/** Probes of one group sent before replies are read. */
+const PROBES_A_TURN = 256;
+/** How long a late reply to a removed stream is still known. */
+const LATE_NS = 1_000 * NS_PER_MS;
+
+/** The messages that wait for the thread; undefined when none does. */
+export type MessageSource = () => ToProber | undefined;
+
+interface Retired {
+  readonly streams: readonly number[];
+  readonly atNs: number;
+}
+
+export class Prober {
+  readonly control: ControlBlock<ProberCounter>;
+  private readonly ring: RingProducer;
+  private readonly clock: Clock;
+  private readonly state: ProberState;
+  private readonly poll: PollSet;
+  private readonly sender: Sender;
+  private readonly receiver: Receiver;
+  private readonly expiry: Expiry;
+  private readonly messages: MessageSource;
+  private readonly window: number;
+  private readonly fullStamps: boolean;
+  private readonly socketOf: (ProberSocket | undefined)[] = [];
+  private runs: ProbeRun[] = [];
+  private retired: Retired[] = [];
+  private doorbell = -1;
+  private emptyNs = 0;
+  private watermarkNs = 0;
+  private watermarkSentNs = 0;
+  private stopAtNs = Number.POSITIVE_INFINITY;
+
+  constructor(start: ProberStart, messages: MessageSource, clock: Clock = systemClock(start.timeBase)) {
+    this.control = new ControlBlock(PROBER_COUNTERS, start.control);
+    this.ring = new RingProducer(start.ring);
+    this.clock = clock;
+    this.messages = messages;
+    this.window = start.window;
+    this.fullStamps = start.timestamps === 'full';
+    const localIndexes = [...new Set(start.sockets.map((socket) => socket.sourceIndex))];
+    const sockets = start.sockets.map(
+      (socket): ProberSocket => ({
+        fd: socket.fd,
+        family: socket.family,
+        localIndex: localIndexes.indexOf(socket.sourceIndex),
+        sourceIndex: socket.sourceIndex,
+        drops: receiveQueueDrops(socket.fd),
+        dropsReadNs: 0,
+        lastDropNs: -1,
+      }),
+    );
+    for (const socket of sockets) this.socketOf[socketKey(socket.localIndex, socket.family)] = socket;
+    this.state = new ProberState(clock, this.ring, this.control, start.sourcePorts, sockets);
+    this.poll = new PollSet(
+      start.wakeFd,
+      sockets.map((socket) => socket.fd),
+    );
+    this.sender = new Sender(this.state, STAMP_BYTES);
+    this.receiver = new Receiver(this.state, this.fullStamps, STAMP_BYTES);
+    this.expiry = new Expiry(this.state);
+  }
+
+  /** Works until it is told to stop. */
+  run(): void {
+    const { counters } = this.state;
+    for (const socket of this.state.sockets) counters[COUNTER.invalidStale] += this.receiver.discard(socket);
+    this.control.state = ThreadState.running;
+    while (this.turn());
+    this.control.state = ThreadState.stopped;
+  }
+
+  /** One turn of the loop; false when the thread is done. */
+  private turn(): boolean {
+    const { sockets, counters } = this.state;
+    this.control.beat();
+    counters[COUNTER.turns]++;
+    if (this.control.doorbell !== this.doorbell) this.readMessages();
+    const stopping = this.stopAtNs !== Number.POSITIVE_INFINITY;
+    if (!stopping) this.sendDue(this.clock.nowNs());
+    const lookNs = this.clock.nowNs();
+    let empty = true;
+    if (this.poll.wait(0) > 0) {
+      for (let i = 0; i < sockets.length; i++) {
+        if (this.poll.readable(i)) empty = this.receiver.replies(sockets[i]) && empty;
+        else if (this.poll.hasErrors(i)) this.receiver.errorQueue(sockets[i]);
+      }
+    }
+    if (empty) this.emptyNs = lookNs;
+    const nowNs = this.clock.nowNs();
+    const waiting = this.expireAll(nowNs);
+    if (this.retired.length > 0) this.forgetRetired(nowNs);
+    if (stopping && (!waiting || nowNs >= this.stopAtNs)) {
+      this.publishWatermark(nowNs);
+      return false;
+    }
+    if (nowNs - this.watermarkSentNs >= WATERMARK_EVERY_NS) this.publishWatermark(nowNs);
+    else this.ring.publish();
+    this.rest(nowNs, stopping);
+    return true;
+  }
+
+  private rest(nowNs: number, stopping: boolean): void {
+    if (this.windowClosed()) {
+      this.poll.wait(NS_PER_MS);
+      return;
+    }
+    let dueNs = nowNs + (stopping ? NS_PER_MS : LONGEST_SLEEP_NS);
+    for (const run of this.runs) dueNs = Math.min(dueNs, run.dueNs);
+    if (dueNs > nowNs) this.poll.sleep(Math.max(dueNs - nowNs, SHORTEST_SLEEP_NS));
+  }
+
+  private windowClosed(): boolean {
+    if (this.window === 0) return false;
+    const { counters } = this.state;
+    const decided =
+      counters[COUNTER.received] +
+      counters[COUNTER.lost] +
+      counters[COUNTER.unreachable] +
+      counters[COUNTER.localDrops];
+    return counters[COUNTER.sent] - decided >= this.window;
+  }
+
+  /** Hot: sends what is due of each group. */
+  private sendDue(nowNs: number): void {
+    const { counters } = this.state;
+    for (const run of this.runs) {
+      const lateNs = nowNs - run.dueNs;
+      if (lateNs < 0) continue;
+      if (lateNs > SLIP_NS) {
+        const skipped = Math.min(Math.floor(lateNs / run.spacingNs), run.remaining);
+        counters[COUNTER.scheduleSlips] += skipped;
+        run.advance(skipped);
+      }
+      const streams = run.order.length;
+      for (let sent = 0; sent < PROBES_A_TURN && run.dueNs <= nowNs; sent++) {
+        if (this.windowClosed()) break;
+        const port = Math.floor(run.place / streams);
+        const stream = run.order[run.place - port * streams];
+        const socket = this.socketOf[socketKey(port, this.state.streams.family[stream])];
+        if (socket === undefined || !this.sender.add(run, socket, stream)) counters[COUNTER.scheduleSlips]++;
+        const probeLateNs = nowNs - run.dueNs;
+        counters[COUNTER.latenessNsSum] += probeLateNs;
+        if (probeLateNs > counters[COUNTER.latenessNsMax]) counters[COUNTER.latenessNsMax] = probeLateNs;
+        run.advance(1);
+      }
+      this.sender.flush();
+    }
+  }
+
+  /** Gives up what timed out, moves the watermark; whether any probe still waits. */
+  private expireAll(nowNs: number): boolean {
+    let decidedNs = nowNs;
+    let waiting = false;
+    this.expiry.watchDrops(nowNs);
+    for (const run of this.runs) {
+      decidedNs = Math.min(decidedNs, this.expiry.expire(run, this.emptyNs, nowNs));
+      waiting ||= run.waiting > 0;
+    }
+    this.watermarkNs = decidedNs;
+    return waiting;
+  }
+
+  private publishWatermark(nowNs: number): void {
+    this.watermarkSentNs = nowNs;
+    // A full ring drops it: the next one comes.
+    this.ring.push(0, Outcome.watermark, 0, 0, 0, this.watermarkNs, 0, 0, 0);
+    this.ring.publish();
+  }
+
+  private readMessages(): void {
+    this.doorbell = this.control.doorbell;
+    for (let message = this.messages(); message !== undefined; message = this.messages()) {
+      switch (message.type) {
+        case 'run':
+          this.takeRun(message);
+          break;
+        case 'stop':
+          this.stopAtNs = this.clock.nowNs() + message.graceNs;
+          this.control.state = ThreadState.draining;
+          break;
+        default:
+          message satisfies never;
+      }
+      this.control.applied = message.revision;
+    }
+  }
+
+  /** Starts, changes or ends a group. */
+  private takeRun(message: RunMessage): void {
+    const nowNs = this.clock.nowNs();
+    let run = this.runs.find((known) => known.id === message.run);
+    if (run === undefined) {
+      run = new ProbeRun(message.run, message.periodNs, message.timeoutNs, message.payloadBytes, message.count);
+      this.runs.push(run);
+    }
+    this.sender.reserve(run.payloadBytes);
+    this.state.streams.add(message.added, run.slotsPerPath, run.payloadBytes, run.timeoutNs);
+    const kept = new Set(message.order);
+    const gone = Array.from(run.order).filter((stream) => !kept.has(stream));
+    if (gone.length > 0) this.retired.push({ streams: gone, atNs: nowNs + run.timeoutNs + GRACE_NS + LATE_NS });
+    run.reorder(message.order, this.state.streams.ports, nowNs, Math.random);
+    this.receiver.usePayloadSizes([...new Set(this.runs.map((known) => known.payloadBytes))]);
+  }
+
+  /** Frees streams that were taken out of the plan, when their last probe is decided and late replies to it have had their time. */
+  private forgetRetired(nowNs: number): void {
+    const over = this.retired.filter((set) => nowNs >= set.atNs && this.watermarkNs >= set.atNs - LATE_NS);
+    if (over.length === 0) return;
+    this.retired = this.retired.filter((set) => !over.includes(set));
+    for (const set of over) for (const stream of set.streams) this.state.streams.remove(stream);
+    this.runs = this.runs.filter((run) => run.places > 0 || run.waiting > 0);
+  }
+}

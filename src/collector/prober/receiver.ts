@@ -1,0 +1,298 @@
+/** Receiving: send stamps and ICMP errors from the error queue, replies from the data queue. A reply finds its probe by index. */
+
+import { SOCKADDR_PORT, sockaddrAddressOffset } from '../../net/address.js';
+import { ReceiveBatch } from '../../net/batch.js';
+import { SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6, SO_EE_ORIGIN_TIMESTAMPING } from '../../net/constants.js';
+import { EAGAIN } from '../../net/libc.js';
+import { Outcome, RecordFlag } from '../../ring/ring.js';
+import { NS_PER_S } from '../../stats/units.js';
+import {
+  parseStampReply,
+  STAMP_BYTES,
+  STAMP_SEQUENCE,
+  STAMP_SSID,
+  STAMP_TIMESTAMP,
+  StampReply,
+} from '../../wire/stamp.js';
+import { GRACE_NS } from '../../config/limits.js';
+import { SlotState } from './slots.js';
+import { COUNTER, type ProberSocket, type ProberState } from './state.js';
+import { targetHash } from './streams.js';
+
+const RECEIVE_BATCH = 64;
+/** Link, network and UDP headers in front of a payload that comes back with a send stamp. */
+const HEADERS_BYTES = 128;
+/** Bytes at the start of a request that name its probe: sequence number, T1, SSID. */
+const NAMING_BYTES = 16;
+/** Batches read from one socket before the others have their turn. */
+const BATCHES_A_TURN = 8;
+/** A residence is kept as u32. */
+const LONGEST_RESIDENCE_NS = 0xffff_ffff;
+
+export class Receiver {
+  private readonly state: ProberState;
+  private readonly fullStamps: boolean;
+  private readonly data = new ReceiveBatch(RECEIVE_BATCH, STAMP_BYTES);
+  private errors: ReceiveBatch;
+  private payloadBytes: number;
+  /** Distinct payload sizes in use. The looped-back packet of a send stamp begins with headers of unknown length, and ends with the payload. */
+  private payloadSizes: readonly number[] = [];
+  private readonly reply = new StampReply();
+
+  constructor(state: ProberState, fullStamps: boolean, payloadBytes: number) {
+    this.state = state;
+    this.fullStamps = fullStamps;
+    this.payloadBytes = payloadBytes;
+    this.errors = new ReceiveBatch(RECEIVE_BATCH, payloadBytes + HEADERS_BYTES, 'errors');
+  }
+
+  /** Makes room for, and looks for, these payload sizes. */
+  usePayloadSizes(sizes: readonly number[]): void {
+    this.payloadSizes = sizes;
+    const largest = Math.max(...sizes, STAMP_BYTES);
+    if (largest <= this.payloadBytes) return;
+    this.payloadBytes = largest;
+    this.errors = new ReceiveBatch(RECEIVE_BATCH, largest + HEADERS_BYTES, 'errors');
+  }
+
+  /** Throws away what waits on `socket`: it answers probes of an earlier life of this thread. Returns how many replies that were. */
+  discard(socket: ProberSocket): number {
+    let replies = 0;
+    for (;;) {
+      const count = this.data.receive(socket.fd);
+      if (count > 0) replies += count;
+      else if (count === -EAGAIN) break;
+    }
+    while (this.errors.receive(socket.fd) > 0);
+    return replies;
+  }
+
+  /** Reads the data queue of `socket`; true when it was read empty. */
+  replies(socket: ProberSocket): boolean {
+    for (let turn = 0; turn < BATCHES_A_TURN; turn++) {
+      const count = this.data.receive(socket.fd);
+      if (count === -EAGAIN) return true;
+      // Another errno is a pending ICMP error, delivered once: read on.
+      if (count < 0) continue;
+      // After the replies, so that the send stamp of each of their probes is in the error queue by now.
+      if (this.fullStamps) this.errorQueue(socket);
+      this.state.checkClock();
+      for (let i = 0; i < count; i++) this.takeReply(socket, i);
+      if (count < RECEIVE_BATCH) return true;
+    }
+    return false;
+  }
+
+  /** Reads the error queue of `socket` empty. */
+  errorQueue(socket: ProberSocket): void {
+    for (let turn = 0; turn < BATCHES_A_TURN; turn++) {
+      const count = this.errors.receive(socket.fd);
+      for (let i = 0; i < count; i++) {
+        const origin = this.errors.errorOrigin[i];
+        if (origin === SO_EE_ORIGIN_TIMESTAMPING) this.takeSendStamp(socket, i);
+        else if (origin === SO_EE_ORIGIN_ICMP || origin === SO_EE_ORIGIN_ICMP6) this.takeIcmpError(socket, i);
+      }
+      if (count < RECEIVE_BATCH) return;
+    }
+  }
+
+  /** Hot: the packet that came back with the stamp names its probe. */
+  private takeSendStamp(socket: ProberSocket, i: number): void {
+    const { slots, steps, clock } = this.state;
+    const end = this.errors.payloadAt(i) + this.errors.lengths[i];
+    for (let k = 0; k < this.payloadSizes.length; k++) {
+      const slot = this.requestSlot(socket, this.errors.memory.view, end - this.payloadSizes[k], this.errors.payloadAt(i));
+      if (slot < 0) continue;
+      const wallNs = (this.errors.stampS[i] - clock.timeBase.epochS) * NS_PER_S + this.errors.stampNs[i];
+      slots.kernelNs[slot] = wallNs - steps.offsetNs;
+      return;
+    }
+  }
+
+  /** The slot of the request of ours at `at` (not before `start`), or -1 when there is no such probe any more. */
+  private requestSlot(socket: ProberSocket, view: DataView, at: number, start: number): number {
+    if (at < start) return -1;
+    const { streams, slots } = this.state;
+    const stream = view.getUint16(at + STAMP_SSID) - 1;
+    if (stream < 0 || stream >= streams.family.length || streams.family[stream] !== socket.family) return -1;
+    const sequence = view.getUint32(at + STAMP_SEQUENCE);
+    const slot = streams.slot(stream, socket.localIndex, sequence);
+    return slots.state[slot] !== SlotState.free &&
+      slots.sequence[slot] === sequence &&
+      slots.t1Ns[slot] === view.getUint32(at + STAMP_TIMESTAMP + 4) &&
+      slots.t1S[slot] === view.getUint32(at + STAMP_TIMESTAMP)
+      ? slot
+      : -1;
+  }
+
+  /** An ICMP error quotes the start of our datagram: at least 8 bytes of UDP header, and with any router of today the payload too. */
+  private takeIcmpError(socket: ProberSocket, i: number): void {
+    const { slots, streams, counters } = this.state;
+    const at = this.errors.payloadAt(i);
+    const slot = this.errors.lengths[i] < NAMING_BYTES ? -1 : this.requestSlot(socket, this.errors.memory.view, at, at);
+    if (slot < 0 || slots.state[slot] !== SlotState.waiting) {
+      counters[COUNTER.icmpUnmatched]++;
+      return;
+    }
+    slots.state[slot] = SlotState.unreachable;
+    counters[COUNTER.unreachable]++;
+    const stream = Math.floor(slots.path[slot] / streams.ports);
+    this.state.record(stream, socket.localIndex, Outcome.unreachable, 0, 0, 0, slots.sentNs[slot], 0, 0, slots.sequence[slot]);
+  }
+
+  /** Hot: finds the probe of reply `i` and decides it. */
+  private takeReply(socket: ProberSocket, i: number): void {
+    const { streams, slots, counters } = this.state;
+    const { reply, data } = this;
+    if (!parseStampReply(data.memory.view, data.payloadAt(i), data.lengths[i], reply)) {
+      counters[COUNTER.invalidFormat]++;
+      return;
+    }
+    const stream = reply.ssid === 0 ? this.streamWithoutSession(socket, i) : reply.ssid - 1;
+    if (stream < 0 || stream >= streams.family.length || streams.family[stream] !== socket.family) {
+      counters[this.isStale() ? COUNTER.invalidStale : COUNTER.invalidSession]++;
+      return;
+    }
+    if (!this.comesFrom(socket, i, stream)) {
+      counters[COUNTER.invalidSource]++;
+      return;
+    }
+    const slot = streams.slot(stream, socket.localIndex, reply.senderSequence);
+    if (slots.state[slot] === SlotState.free || slots.sequence[slot] !== reply.senderSequence) {
+      this.takeUnknown(socket, stream);
+      return;
+    }
+    if (slots.t1S[slot] !== reply.t1S || slots.t1Ns[slot] !== reply.t1Ns) {
+      counters[this.isStale() ? COUNTER.invalidStale : COUNTER.invalidTimestamp]++;
+      return;
+    }
+    this.decide(socket, stream, slot, i);
+  }
+
+  /** Hot: reply `i` answers the probe in `slot`. */
+  private decide(socket: ProberSocket, stream: number, slot: number, i: number): void {
+    const { streams, slots, counters, steps, clock } = this.state;
+    const { reply, data } = this;
+    const sentNs = slots.sentNs[slot];
+    const waited = slots.state[slot];
+    if (waited === SlotState.received || waited === SlotState.late) {
+      counters[COUNTER.duplicates]++;
+      this.state.record(stream, socket.localIndex, Outcome.duplicate, 0, data.tos[i], data.ttl[i], sentNs, 0, 0, reply.senderSequence);
+      return;
+    }
+    const kernelNs = slots.kernelNs[slot];
+    const startNs = kernelNs !== 0 ? kernelNs : sentNs;
+    let receivedNs = (data.stampS[i] - clock.timeBase.epochS) * NS_PER_S + data.stampNs[i] - steps.offsetNs;
+    let flags: number = kernelNs !== 0 ? RecordFlag.kernelSent : 0;
+    const residenceNs = (reply.t3S - reply.t2S) * NS_PER_S + (reply.t3Ns - reply.t2Ns);
+    let timeoutNs = streams.timeoutNs[stream];
+    if (slots.epoch[slot] !== steps.epoch || data.stampS[i] === 0) {
+      // The clock was stepped while the probe was under way: its stamps can't be compared; whether it is late is told by the line.
+      receivedNs = clock.nowNs();
+      timeoutNs += GRACE_NS;
+      flags |= RecordFlag.noRtt;
+    } else if (residenceNs < 0 || residenceNs > LONGEST_RESIDENCE_NS || residenceNs > receivedNs - startNs) {
+      flags |= RecordFlag.noRtt;
+    }
+    if (waited !== SlotState.waiting || receivedNs - startNs > timeoutNs) {
+      if (waited === SlotState.waiting) {
+        counters[COUNTER.lost]++;
+        this.state.record(stream, socket.localIndex, Outcome.lost, 0, 0, 0, sentNs, 0, 0, reply.senderSequence);
+      }
+      slots.state[slot] = SlotState.late;
+      counters[COUNTER.late]++;
+      this.state.record(stream, socket.localIndex, Outcome.late, 0, data.tos[i], data.ttl[i], sentNs, receivedNs, 0, reply.senderSequence);
+      return;
+    }
+    slots.state[slot] = SlotState.received;
+    counters[COUNTER.received]++;
+    if (this.fullStamps && kernelNs === 0) counters[COUNTER.sendStampsMissing]++;
+    if ((flags & RecordFlag.noRtt) !== 0) counters[COUNTER.voidedRtts]++;
+    const path = slots.path[slot];
+    // Numbers are compared modulo 2^32.
+    const ahead = (reply.senderSequence - streams.nextExpected[path]) | 0;
+    if (ahead < 0) {
+      flags |= RecordFlag.reordered;
+      counters[COUNTER.reordered]++;
+    } else {
+      streams.nextExpected[path] = reply.senderSequence + 1;
+    }
+    this.state.record(
+      stream,
+      socket.localIndex,
+      Outcome.received,
+      flags,
+      data.tos[i],
+      data.ttl[i],
+      startNs,
+      receivedNs,
+      (flags & RecordFlag.noRtt) !== 0 ? 0 : residenceNs,
+      reply.senderSequence,
+    );
+  }
+
+  /** Right stream and source, but its slot holds another probe: too late to be known, or a number that was never sent. */
+  private takeUnknown(socket: ProberSocket, stream: number): void {
+    const { streams, counters } = this.state;
+    const next = streams.nextSequence[stream * streams.ports + socket.localIndex];
+    if (this.isStale()) counters[COUNTER.invalidStale]++;
+    else if (((this.reply.senderSequence - next) | 0) < 0 && this.ageNs() > streams.timeoutNs[stream]) {
+      counters[COUNTER.late]++;
+      const sentNs = this.t1WallNs() - this.state.steps.offsetNs;
+      this.state.record(stream, socket.localIndex, Outcome.late, 0, 0, 0, sentNs, 0, 0, this.reply.senderSequence);
+    } else counters[COUNTER.invalidSequence]++;
+  }
+
+  /** How long ago the T1 of the reply is, ns; negative in the future. */
+  private ageNs(): number {
+    return this.state.clock.nowNs() + this.state.steps.offsetNs - this.t1WallNs();
+  }
+
+  /** Whether the reply's T1 is before this life of the thread began, and believable. */
+  private isStale(): boolean {
+    return this.t1WallNs() < this.state.bornWallNs && this.ageNs() < 600 * NS_PER_S;
+  }
+
+  private t1WallNs(): number {
+    return (this.reply.t1S - this.state.clock.timeBase.epochS) * NS_PER_S + this.reply.t1Ns;
+  }
+
+  /** Whether datagram `i` comes from the address and port of `stream`'s target. */
+  private comesFrom(socket: ProberSocket, i: number, stream: number): boolean {
+    const { streams } = this.state;
+    const { u16, u32 } = this.data.memory;
+    const name = this.data.nameAt(i);
+    if (u16[(name + SOCKADDR_PORT) >> 1] !== streams.port[stream]) return false;
+    const address = (name + sockaddrAddressOffset(socket.family)) >> 2;
+    if (u32[address] !== streams.address[stream * 4]) return false;
+    if (socket.family === 4) return true;
+    return (
+      u32[address + 1] === streams.address[stream * 4 + 1] &&
+      u32[address + 2] === streams.address[stream * 4 + 2] &&
+      u32[address + 3] === streams.address[stream * 4 + 3]
+    );
+  }
+
+  /** TWAMP-Light: the stream is told by source address and T1. Among the target's classes, the one whose probe has this number and T1; else the first. */
+  private streamWithoutSession(socket: ProberSocket, i: number): number {
+    const { streams, slots } = this.state;
+    const { u16, u32 } = this.data.memory;
+    const name = this.data.nameAt(i);
+    const address = (name + sockaddrAddressOffset(socket.family)) >> 2;
+    const hash = targetHash(u32, address, socket.family, u16[(name + SOCKADDR_PORT) >> 1]);
+    let candidate = -1;
+    for (let stream = streams.first(hash); stream >= 0; stream = streams.next(stream)) {
+      if (streams.family[stream] !== socket.family || !this.comesFrom(socket, i, stream)) continue;
+      if (candidate < 0) candidate = stream;
+      const slot = streams.slot(stream, socket.localIndex, this.reply.senderSequence);
+      if (
+        slots.state[slot] !== SlotState.free &&
+        slots.sequence[slot] === this.reply.senderSequence &&
+        slots.t1Ns[slot] === this.reply.t1Ns &&
+        slots.t1S[slot] === this.reply.t1S
+      )
+        return stream;
+    }
+    return candidate;
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * A group on one prober thread: when its next probe is due, and which of its probes wait.
+ *
+ * Schedule: place p of a cycle is stream `order[p mod n]` on source port `p / n` of the thread, so consecutive probes leave one socket towards
+ * different targets and go in one system call. Places are spread evenly over the period.
+ *
+ * Waiting probes are a first-in first-out ring of slot numbers: all have the same timeout, so the first in is the first to give up.
+ */
+
+import { GRACE_NS, slotsPerPath } from '../../config/limits.js';
+
+/** Probes of a group start after at most this much, however long its period. */
+const LONGEST_START_NS = 200_000_000;
+
+export class ProbeRun {
+  readonly id: number;
+  readonly periodNs: number;
+  readonly timeoutNs: number;
+  readonly payloadBytes: number;
+  readonly slotsPerPath: number;
+  /** Streams in sending order, and how many places a cycle has. */
+  order: Uint32Array = new Uint32Array(0);
+  places = 0;
+  place = 0;
+  /** When the probe at `place` is due, ns on the time line; infinite when there is nothing to send. */
+  dueNs = Number.POSITIVE_INFINITY;
+  spacingNs = Number.POSITIVE_INFINITY;
+  /** Probes still to send; infinite for a group. */
+  remaining: number;
+  private cycleStartNs = 0;
+  private fifo = new Uint32Array(64);
+  private fifoHead = 0;
+  private fifoTail = 0;
+
+  constructor(id: number, periodNs: number, timeoutNs: number, payloadBytes: number, count: number) {
+    this.id = id;
+    this.periodNs = periodNs;
+    this.timeoutNs = timeoutNs;
+    this.payloadBytes = payloadBytes;
+    this.slotsPerPath = slotsPerPath({ timeoutNs, periodNs });
+    this.remaining = count > 0 ? count : Number.POSITIVE_INFINITY;
+  }
+
+  /** Takes a new order of streams; goes on at the same share of the cycle. `random`: 0 to 1. */
+  reorder(order: Uint32Array, ports: number, nowNs: number, random: () => number): void {
+    const share = this.places === 0 ? random() : this.place / this.places;
+    const wasIdle = this.places === 0;
+    this.order = order;
+    this.places = order.length * ports;
+    if (this.places === 0) {
+      this.dueNs = Number.POSITIVE_INFINITY;
+      return;
+    }
+    this.spacingNs = this.periodNs / this.places;
+    this.place = Math.min(Math.floor(share * this.places), this.places - 1);
+    if (wasIdle) this.dueNs = nowNs + random() * Math.min(this.spacingNs, LONGEST_START_NS);
+    else this.dueNs = Math.min(this.dueNs, nowNs + this.spacingNs);
+    this.cycleStartNs = this.dueNs - this.place * this.spacingNs;
+    this.reserve();
+  }
+
+  /** Goes `count` places on. */
+  advance(count: number): void {
+    let place = this.place + count;
+    while (place >= this.places) {
+      place -= this.places;
+      this.cycleStartNs += this.periodNs;
+    }
+    this.place = place;
+    this.remaining -= count;
+    this.dueNs = this.remaining > 0 ? this.cycleStartNs + place * this.spacingNs : Number.POSITIVE_INFINITY;
+  }
+
+  get waiting(): number {
+    return (this.fifoTail - this.fifoHead) >>> 0;
+  }
+
+  /** Whether no further probe can wait: expiry is far behind. */
+  get full(): boolean {
+    return this.waiting >= this.fifo.length;
+  }
+
+  push(slot: number): void {
+    this.fifo[this.fifoTail & (this.fifo.length - 1)] = slot;
+    this.fifoTail = (this.fifoTail + 1) >>> 0;
+  }
+
+  /** The oldest entry; only when `waiting` is above 0. */
+  get oldest(): number {
+    return this.fifo[this.fifoHead & (this.fifo.length - 1)];
+  }
+
+  shift(): void {
+    this.fifoHead = (this.fifoHead + 1) >>> 0;
+  }
+
+  /** Room for all that can wait at a time, so that `push` never grows. */
+  private reserve(): void {
+    const most = this.places * (Math.ceil((this.timeoutNs + GRACE_NS) / this.periodNs) + 1) + this.waiting + 64;
+    if (most <= this.fifo.length) return;
+    const larger = new Uint32Array(2 ** Math.ceil(Math.log2(most)));
+    let count = 0;
+    for (; this.waiting > 0; this.shift()) larger[count++] = this.oldest;
+    this.fifo = larger;
+    this.fifoHead = 0;
+    this.fifoTail = count;
+  }
+}

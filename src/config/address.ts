@@ -1,0 +1,57 @@
+/** IP addresses as text in, canonical text out. Names are never resolved here: a name's address can change, a path's cannot. */
+
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+
+export interface Address {
+  /** RFC 5952 for IPv6; an IPv4 address mapped into IPv6 becomes the IPv4 address. */
+  readonly address: string;
+  readonly family: 4 | 6;
+}
+
+/** An address in canonical form; undefined when the text is no IPv4 or IPv6 address (a zone, `%eth0`, is not accepted). */
+export function parseAddress(text: string): Address | undefined {
+  if (isIP(text) === 0 || text.includes('%')) return undefined;
+  const parsed = ipaddr.process(text);
+  return parsed instanceof ipaddr.IPv6
+    ? { address: parsed.toRFC5952String(), family: 6 }
+    : { address: parsed.toString(), family: 4 };
+}
+
+const UNREACHABLE_RANGES: Readonly<Record<string, string>> = {
+  unspecified: 'the unspecified address',
+  multicast: 'a multicast address',
+  broadcast: 'the broadcast address',
+};
+
+/** Why no probe can be sent to an address, as `a multicast address`; undefined when one can. */
+export function whyNotTarget(address: Address): string | undefined {
+  const range = ipaddr.parse(address.address).range();
+  if (address.family === 6 && range === 'linkLocal')
+    return 'a link-local IPv6 address, which means nothing without a zone';
+  return UNREACHABLE_RANGES[range];
+}
+
+/** True for 127.0.0.0/8 and ::1, also when the IPv4 address is mapped into IPv6. */
+export function isLoopback(text: string): boolean {
+  const address = parseAddress(text);
+  return address !== undefined && ipaddr.parse(address.address).range() === 'loopback';
+}
+
+const LISTEN = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/;
+
+/** `127.0.0.1:5000` or `[::1]:5000`; undefined when the text is not that. Port 0 lets the system choose. */
+export function parseListen(text: string): { readonly host: string; readonly port: number } | undefined {
+  const match = LISTEN.exec(text);
+  if (match === null) return undefined;
+  const address = parseAddress(match[1] ?? match[2] ?? '');
+  const port = Number(match[3]);
+  if (address === undefined || port > 65_535) return undefined;
+  if ((match[1] === undefined) !== (address.family === 4)) return undefined;
+  return { host: address.address, port };
+}
+
+/** The inverse of `parseListen`. */
+export function formatListen(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

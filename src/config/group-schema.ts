@@ -1,0 +1,109 @@
+/**
+ * The shape of a group, once: for the config file, for REST bodies and for the API's documentation.
+ *
+ * A `description` starts with what is expected, in words that complete "expected …"; behind `: ` it says what it is for.
+ * What a schema cannot say (durations, class names, addresses) is checked in `group.ts`.
+ */
+
+import { type Static, type TSchema, Type } from 'typebox';
+import { CLASS_NAMES } from './classes.js';
+
+/** Payload that every packet format has room for, and that fits a jumbo frame of 9,000 bytes with IPv6 and UDP headers. */
+export const MIN_PAYLOAD_BYTES = 44;
+export const MAX_PAYLOAD_BYTES = 8952;
+export const MAX_TARGETS = 65_535;
+
+const port = (purpose: string, options: { readonly default?: number } = {}) =>
+  Type.Integer({
+    minimum: 1,
+    maximum: 65_535,
+    description: `a port, an integer from 1 to 65535: ${purpose}`,
+    ...options,
+  });
+
+export const TargetSchema = Type.Object(
+  {
+    address: Type.String({
+      description: 'an IPv4 or IPv6 address: where probes are sent; names are not resolved',
+    }),
+    port: Type.Optional(port("where this target answers, when it differs from the group's port")),
+    tags: Type.Optional(
+      Type.Record(
+        Type.String(),
+        Type.String({
+          maxLength: 1024,
+          description: 'text of at most 1024 characters (put numbers, true and false in quotes): a tag of the results',
+        }),
+        { description: 'a map of tags, text to text: passed on with every result of this target' },
+      ),
+    ),
+  },
+  { additionalProperties: false, description: 'a map with address, and maybe port and tags: one that answers probes' },
+);
+
+export const GroupSchema = Type.Object(
+  {
+    protocol: Type.Optional(
+      Type.String({ default: 'stamp', description: 'stamp: the packet format of the probes (RFC 8762)' }),
+    ),
+    port: Type.Optional(port('UDP port that the targets answer on', { default: 8100 })),
+    period: Type.Optional(
+      Type.String({
+        default: '1s',
+        description: 'a duration such as 500us, 10ms, 1s, 5m, from 1ms to 1h: every path is probed once a period',
+      }),
+    ),
+    timeout: Type.Optional(
+      Type.String({
+        default: '1s',
+        description: 'a duration such as 500us, 10ms, 1s, from 1ms to 60s: a probe without a reply by then is lost',
+      }),
+    ),
+    classes: Type.Optional(
+      Type.Array(
+        Type.Union([Type.String(), Type.Integer({ minimum: 0, maximum: 63 })], {
+          description: 'a class such as cs0, af41, ef, or a DSCP from 0 to 63: the marking of the probes',
+        }),
+        {
+          minItems: 1,
+          maxItems: 64,
+          default: ['cs0'],
+          description: `a list of 1 to 64 classes: every target is probed in each; ${CLASS_NAMES.join(', ')} or a DSCP`,
+        },
+      ),
+    ),
+    payloadBytes: Type.Optional(
+      Type.Integer({
+        minimum: MIN_PAYLOAD_BYTES,
+        maximum: MAX_PAYLOAD_BYTES,
+        default: 44,
+        description: `an integer from ${MIN_PAYLOAD_BYTES} (a STAMP packet) to ${MAX_PAYLOAD_BYTES} (what a 9000-byte MTU holds): bytes of UDP payload of a probe; above 1472 (IPv4) or 1452 (IPv6) only where the MTU is greater than 1500`,
+      }),
+    ),
+    targets: Type.Array(
+      Type.Union([Type.String(), TargetSchema], {
+        description: 'an address, or a map with address and maybe port and tags: one that answers probes',
+      }),
+      {
+        minItems: 1,
+        maxItems: MAX_TARGETS,
+        description: 'a list of at least one target: what the group probes; to stop probing, remove the group',
+      },
+    ),
+  },
+  { additionalProperties: false, description: 'a map with targets: a named set of targets probed alike' },
+);
+
+/** A group as it is written in a config file or a request. */
+export type GroupInput = Static<typeof GroupSchema>;
+
+/** What a schema's description says is expected. */
+export function expectedBy(schema: TSchema | undefined): string {
+  const description: unknown = schema === undefined ? undefined : Reflect.get(schema, 'description');
+  return typeof description === 'string' ? (description.split(': ')[0] ?? description) : 'something else';
+}
+
+/** The default that the schema gives to a key of the group. */
+export function defaultOf(key: keyof GroupInput): unknown {
+  return Reflect.get(GroupSchema.properties[key], 'default');
+}

@@ -1,0 +1,189 @@
+/** One group: from the shape in which it is written (config file, REST body) to the shape that the collector works with, and back. */
+
+import { LlamaError, type Problem } from '../errors.js';
+import { formatDuration, NS_PER_MS, NS_PER_S, parseDurationNs } from '../stats/units.js';
+import { parseAddress, whyNotTarget } from './address.js';
+import { CLASS_NAMES, parseClass } from './classes.js';
+import { defaultOf, expectedBy, type GroupInput, GroupSchema } from './group-schema.js';
+import { formatProblem, found, isRecord, type Report, toPointer, unknownWord } from './problems.js';
+import { reportShape } from './schema-problems.js';
+import type { Group, Protocol, Target, TrafficClass } from './types.js';
+
+export const GROUP_NAME = /^[A-Za-z0-9._-]{1,64}$/;
+
+const PLANNED_PROTOCOLS: readonly string[] = ['llama', 'llama-legacy', 'icmp', 'tcp-syn'];
+const MIN_DURATION_NS = NS_PER_MS;
+const MAX_PERIOD_NS = 3600 * NS_PER_S;
+const MAX_TIMEOUT_NS = 60 * NS_PER_S;
+
+/** A group as it is written, with everything optional filled in. */
+export interface GroupJson {
+  readonly protocol: Protocol;
+  readonly port: number;
+  readonly period: string;
+  readonly timeout: string;
+  readonly classes: readonly (string | number)[];
+  readonly payloadBytes: number;
+  readonly targets: readonly {
+    readonly address: string;
+    /** Only where it differs from the group's. */
+    readonly port?: number;
+    readonly tags?: Readonly<Record<string, string>>;
+  }[];
+}
+
+/** Where the input is a file, the line of something in it; a duplicate names the line of the first. */
+export type LineOf = (path: readonly (string | number)[]) => number;
+
+/**
+ * Validates a group that came by REST.
+ * @throws LlamaError `LLAMA_GROUP_INVALID` with every problem; their pointers are relative to `input`.
+ */
+export function parseGroup(input: unknown, name: string): Group {
+  const problems: Problem[] = [];
+  const group = readGroup(input, name, (path, message) => problems.push({ path: toPointer(path), message }));
+  if (group !== undefined) return group;
+  const text = problems.map((problem) => formatProblem(problem)).join('\n');
+  throw new LlamaError('LLAMA_GROUP_INVALID', text, { problems });
+}
+
+/** Reports every problem of a group; undefined when there was one. Paths are relative to the group. */
+export function readGroup(input: unknown, name: string, report: Report, lineOf?: LineOf): Group | undefined {
+  let problems = 0;
+  const count: Report = (path, message, at) => {
+    problems += 1;
+    report(path, message, at);
+  };
+  if (!GROUP_NAME.test(name))
+    count(
+      [],
+      `found the group name ${found(name)}, expected 1 to 64 letters, digits, dots, dashes and underscores`,
+      'key',
+    );
+  reportShape(GroupSchema, input, count);
+  if (!isRecord(input)) return undefined;
+  const port = keyOf(input, 'port');
+  const group: Group = {
+    name,
+    protocol: readProtocol(keyOf(input, 'protocol'), count),
+    port: typeof port === 'number' ? port : 0,
+    periodNs: readDuration(input, 'period', MAX_PERIOD_NS, count),
+    timeoutNs: readDuration(input, 'timeout', MAX_TIMEOUT_NS, count),
+    classes: readClasses(keyOf(input, 'classes'), count),
+    payloadBytes: Number(keyOf(input, 'payloadBytes')),
+    targets: readTargets(input.targets, port, count, lineOf),
+  };
+  return problems === 0 ? group : undefined;
+}
+
+/** The group in the shape of the config file; `parseGroup` makes the same group of it. */
+export function groupToJson(group: Group): GroupJson {
+  return {
+    protocol: group.protocol,
+    port: group.port,
+    period: formatDuration(group.periodNs),
+    timeout: formatDuration(group.timeoutNs),
+    classes: group.classes.map(({ name }) => (/^\d+$/.test(name) ? Number(name) : name)),
+    payloadBytes: group.payloadBytes,
+    targets: group.targets.map(({ address, port, tags }) => ({
+      address,
+      ...(port === group.port ? {} : { port }),
+      ...(Object.keys(tags).length === 0 ? {} : { tags }),
+    })),
+  };
+}
+
+function keyOf(input: Readonly<Record<string, unknown>>, key: keyof GroupInput): unknown {
+  return input[key] === undefined ? defaultOf(key) : input[key];
+}
+
+function readProtocol(value: unknown, report: Report): Protocol {
+  if (typeof value !== 'string' || value === 'stamp') return 'stamp';
+  const available = expectedBy(GroupSchema.properties.protocol);
+  if (PLANNED_PROTOCOLS.includes(value))
+    report(['protocol'], `found ${found(value)}, which is not available in this version, expected ${available}`);
+  else report(['protocol'], unknownWord(value, available, ['stamp']));
+  return 'stamp';
+}
+
+function readDuration(
+  input: Readonly<Record<string, unknown>>,
+  key: 'period' | 'timeout',
+  mostNs: number,
+  report: Report,
+): number {
+  const value = keyOf(input, key);
+  if (typeof value !== 'string') return 0;
+  const ns = parseDurationNs(value);
+  if (ns !== undefined && ns >= MIN_DURATION_NS && ns <= mostNs) return ns;
+  report([key], `found ${found(value)}, expected ${expectedBy(GroupSchema.properties[key])}`);
+  return 0;
+}
+
+function readClasses(value: unknown, report: Report): TrafficClass[] {
+  const classes: TrafficClass[] = [];
+  const firstOf = new Map<number, number>();
+  const list: readonly unknown[] = Array.isArray(value) ? value : [];
+  for (const [index, written] of list.entries()) {
+    // Anything but text and fitting numbers was reported as a wrong type already.
+    const parsed = typeof written === 'string' || typeof written === 'number' ? parseClass(written) : undefined;
+    if (parsed === undefined) {
+      if (typeof written === 'string')
+        report(['classes', index], unknownWord(written, expectedBy(GroupSchema.properties.classes.items), CLASS_NAMES));
+      continue;
+    }
+    const first = firstOf.get(parsed.dscp);
+    if (first !== undefined)
+      report(
+        ['classes', index],
+        `found ${found(written)}, whose DSCP ${parsed.dscp} is already probed as ${found(list[first])}, expected every class once; remove one of the two`,
+      );
+    firstOf.set(parsed.dscp, first ?? index);
+    classes.push(parsed);
+  }
+  return classes;
+}
+
+function readTargets(value: unknown, groupPort: unknown, report: Report, lineOf?: LineOf): Target[] {
+  const targets: Target[] = [];
+  const firstOf = new Map<string, number>();
+  for (const [index, written] of (Array.isArray(value) ? value : []).entries()) {
+    const plain = typeof written === 'string';
+    const text: unknown = plain ? written : isRecord(written) ? written.address : undefined;
+    if (typeof text !== 'string') continue;
+    const path = plain ? ['targets', index] : ['targets', index, 'address'];
+    const address = parseAddress(text);
+    const refused = address === undefined ? undefined : whyNotTarget(address);
+    if (address === undefined || refused !== undefined) {
+      report(path, `found ${found(text)}${refused === undefined ? '' : `, ${refused}`}, expected ${addressHelp(text)}`);
+      continue;
+    }
+    const port = isRecord(written) && written.port !== undefined ? written.port : groupPort;
+    const key = `${address.address} ${port}`;
+    const first = firstOf.get(key);
+    if (first !== undefined) {
+      const where = lineOf === undefined ? `/targets/${first}` : `line ${lineOf(['targets', first])}`;
+      report(
+        path,
+        `found ${found(text)} with port ${port} a second time, expected every address and port once in a group; it is first at ${where}: remove one of the two`,
+      );
+    }
+    firstOf.set(key, first ?? index);
+    const tags = isRecord(written) && isRecord(written.tags) ? written.tags : {};
+    targets.push({ ...address, port: Number(port), tags: tags as Record<string, string> });
+  }
+  return targets;
+}
+
+/** Says for the usual slips how to mend them. */
+function addressHelp(text: string): string {
+  const withPort = /^\[?([^[\]]+)\]?:(\d+)$/.exec(text);
+  const address = withPort === null ? undefined : parseAddress(withPort[1] ?? '');
+  if (address !== undefined && withPort !== null)
+    return `an address alone; write { address: "${address.address}", port: ${withPort[2]} }`;
+  if (text.includes('/')) return 'one IPv4 or IPv6 address; a network is not a target, list its addresses';
+  if (text.includes('%')) return 'an IPv4 or IPv6 address without a zone';
+  if (/[A-Za-z]/.test(text) && !text.includes(':'))
+    return 'an IPv4 or IPv6 address; host names are not resolved, because their address may change: look it up and write the address';
+  return 'an IPv4 or IPv6 address of a host, such as 10.2.0.2 or 2001:db8::2';
+}

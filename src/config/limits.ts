@@ -1,0 +1,122 @@
+/** What a plan asks for, in numbers, and the limits that it must keep. Pure; called for the file and again for every change by REST. */
+
+import { MAX_STREAMS } from '../collector/messages.js';
+import { LlamaError } from '../errors.js';
+import { formatDuration, NS_PER_MS, NS_PER_S } from '../stats/units.js';
+import { formatBytes } from './bytes.js';
+import { toPointer } from './problems.js';
+import type { CollectorSettings, Group, SourceSettings } from './types.js';
+
+/** Memory of one slot for a waiting probe, and of one path, on all threads together. */
+export const SLOT_BYTES = 40;
+export const PATH_BYTES = 64;
+/**
+ * A probe waits this much longer than its timeout before it is given up: a reply may be stamped by the kernel in time and yet need this long
+ * to reach the socket's queue, when the machine is busy.
+ */
+export const GRACE_NS = 20 * NS_PER_MS;
+
+const UDP_HEADER_BYTES = 8;
+const IP_HEADER_BYTES = { 4: 20, 6: 40 } as const;
+
+/** What groups ask of the collector and of the network. */
+export interface PlanFigures {
+  readonly targets: number;
+  /** Targets times classes: rows of the results. */
+  readonly streams: number;
+  /** Streams times source ports. */
+  readonly paths: number;
+  /** Slots for probes that wait for their reply. */
+  readonly slots: number;
+  readonly memoryBytes: number;
+  readonly probesPerSecond: number;
+  /** One direction, with IP and UDP headers; replies take the same. */
+  readonly wireBytesPerSecond: number;
+}
+
+/** Slots of a path: the power of two above the probes that can wait at a time, at least 2. */
+export function slotsPerPath(group: Pick<Group, 'periodNs' | 'timeoutNs'>): number {
+  const waiting = (group.timeoutNs + GRACE_NS) / group.periodNs;
+  return 2 ** Math.max(1, Math.floor(Math.log2(waiting)) + 1);
+}
+
+export function groupFigures(group: Group, sourcePorts: number): PlanFigures {
+  const targets = group.targets.length;
+  const streams = targets * group.classes.length;
+  const paths = streams * sourcePorts;
+  const slots = paths * slotsPerPath(group);
+  const periodsPerSecond = NS_PER_S / group.periodNs;
+  let wireBytes = 0;
+  for (const { family } of group.targets) wireBytes += group.payloadBytes + UDP_HEADER_BYTES + IP_HEADER_BYTES[family];
+  return {
+    targets,
+    streams,
+    paths,
+    slots,
+    memoryBytes: slots * SLOT_BYTES + paths * PATH_BYTES,
+    probesPerSecond: paths * periodsPerSecond,
+    wireBytesPerSecond: wireBytes * group.classes.length * sourcePorts * periodsPerSecond,
+  };
+}
+
+export function addFigures(a: PlanFigures, b: PlanFigures): PlanFigures {
+  return {
+    targets: a.targets + b.targets,
+    streams: a.streams + b.streams,
+    paths: a.paths + b.paths,
+    slots: a.slots + b.slots,
+    memoryBytes: a.memoryBytes + b.memoryBytes,
+    probesPerSecond: a.probesPerSecond + b.probesPerSecond,
+    wireBytesPerSecond: a.wireBytesPerSecond + b.wireBytesPerSecond,
+  };
+}
+
+export const NO_FIGURES: PlanFigures = {
+  targets: 0,
+  streams: 0,
+  paths: 0,
+  slots: 0,
+  memoryBytes: 0,
+  probesPerSecond: 0,
+  wireBytesPerSecond: 0,
+};
+
+export function planFigures(groups: readonly Group[], sourcePorts: number): PlanFigures {
+  return groups.reduce((sum, group) => addFigures(sum, groupFigures(group, sourcePorts)), NO_FIGURES);
+}
+
+/** What the limits depend on; a whole `Config` will do. */
+export interface PlanLimits {
+  readonly collector: Pick<CollectorSettings, 'probeMemoryBytes'>;
+  readonly source: Pick<SourceSettings, 'ports'>;
+}
+
+/**
+ * Refuses groups that need more than there is.
+ * @throws LlamaError `LLAMA_PLAN_TOO_LARGE`; its problems point to the group with which each limit is passed.
+ */
+export function checkPlan(limits: PlanLimits, groups: readonly Group[]): void {
+  const mostBytes = limits.collector.probeMemoryBytes;
+  const ports = limits.source.ports;
+  const problems: { path: string; message: string }[] = [];
+  let sum = NO_FIGURES;
+  for (const group of groups) {
+    const before = sum;
+    const own = groupFigures(group, ports);
+    sum = addFigures(before, own);
+    const path = toPointer(['groups', group.name]);
+    if (sum.streams > MAX_STREAMS && before.streams <= MAX_STREAMS)
+      problems.push({
+        path,
+        message: `found ${sum.streams} streams (targets times classes, ${own.streams} of them in this group), expected at most ${MAX_STREAMS} in all groups, for a STAMP session identifier has 16 bits; take out targets or classes, or share them among several collectors`,
+      });
+    if (sum.memoryBytes > mostBytes && before.memoryBytes <= mostBytes)
+      problems.push({
+        path,
+        message: `found a need of ${formatBytes(sum.memoryBytes)} for waiting probes (this group: ${own.targets} targets x ${group.classes.length} classes x ${ports} source ports x ${slotsPerPath(group)} probes within a timeout of ${formatDuration(group.timeoutNs)}), expected at most ${formatBytes(mostBytes)}; shorten the timeout, lengthen the period, use fewer targets, classes or source ports, or raise collector.probeMemory`,
+      });
+  }
+  if (problems.length === 0) return;
+  const text = problems.map(({ path, message }) => `${path}: ${message}`).join('\n');
+  throw new LlamaError('LLAMA_PLAN_TOO_LARGE', text, { problems });
+}

@@ -1,0 +1,88 @@
+/**
+ * How a wrong input is described: where (JSON pointer, line, column), what was found, what is expected, what to do.
+ * All readers of configurations and request bodies word their problems with these helpers, so that they read alike.
+ */
+
+import { distance } from 'fastest-levenshtein';
+import type { Problem } from '../errors.js';
+
+/** Keys and indexes from the root of the input to a value. */
+export type Path = readonly (string | number)[];
+
+/** What of a path is meant: its key, its value (the usual), or something outside the file, which has no line. */
+export type At = 'key' | 'value' | 'outside';
+
+/** Takes a problem. */
+export type Report = (path: Path, message: string, at?: At) => void;
+
+/** The path as a JSON pointer (RFC 6901); empty for the whole input. */
+export function toPointer(path: Path): string {
+  return path.map((segment) => `/${String(segment).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+/** The inverse of `toPointer`; every segment is text. */
+export function fromPointer(pointer: string): string[] {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+const SHOWN_CHARACTERS = 60;
+
+/** A value as a message shows it: short, and with quotes when it is text. */
+export function found(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  if (typeof value === 'string')
+    return JSON.stringify(value.length > SHOWN_CHARACTERS ? `${value.slice(0, SHOWN_CHARACTERS)}…` : value);
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  return 'a map';
+}
+
+/** True for what a YAML map or a JSON object becomes. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The known word that `word` is most likely a slip of; undefined when none is near. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.ceil(word.length / 3)) + 1;
+  if (word.length > SHOWN_CHARACTERS) return undefined;
+  for (const candidate of known) {
+    const changes = distance(word.toLowerCase(), candidate.toLowerCase());
+    if (changes < bestDistance && changes < candidate.length) {
+      best = candidate;
+      bestDistance = changes;
+    }
+  }
+  return best;
+}
+
+/** `found "x", expected one of a, b; did you mean "a"?` */
+export function unknownWord(word: string, what: string, known: readonly string[]): string {
+  const near = nearest(word, known);
+  return `found ${found(word)}, expected ${what}${near === undefined ? '' : `; did you mean "${near}"?`}`;
+}
+
+/** Reports every key of `map` that is not in `known`. */
+export function reportUnknownKeys(
+  map: Readonly<Record<string, unknown>>,
+  known: readonly string[],
+  path: Path,
+  report: Report,
+): void {
+  for (const key of Object.keys(map)) {
+    if (known.includes(key)) continue;
+    const remedy = nearest(key, known) === undefined ? '; remove it' : '';
+    report([...path, key], `${unknownWord(key, `one of the keys ${known.join(', ')}`, known)}${remedy}`, 'key');
+  }
+}
+
+/** One line for a person: `config.yaml:12:7: /groups/west/period: found …`. */
+export function formatProblem(problem: Problem, fileName?: string): string {
+  const place =
+    fileName === undefined || problem.line === undefined ? '' : `${fileName}:${problem.line}:${problem.column ?? 1}: `;
+  return `${place}${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`;
+}

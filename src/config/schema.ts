@@ -1,0 +1,174 @@
+/**
+ * Every process option, once: what it is for, its unit, default, environment variable, and how its text becomes a value.
+ * convict weighs file, environment and command line by this table; `--help`, documentation and tests read it too.
+ * Groups have a schema of their own (`group-schema.ts`), for they also come by REST.
+ */
+
+import { MS_PER_S, NS_PER_MS, nsToMs, parseDurationNs } from '../stats/units.js';
+import { parseAddress, parseListen, whyNotTarget } from './address.js';
+import { parseBytes } from './bytes.js';
+import type { TimestampMode } from './types.js';
+
+/** One process option. The value it has in a file is called `Raw` text here, whatever its type. */
+export interface ProcessOption<Value> {
+  readonly doc: string;
+  readonly unit: string;
+  /** As it is written in a file. */
+  readonly default: string | number | null;
+  readonly env: string;
+  /** Completes the sentence "expected …". */
+  readonly expected: string;
+  /** undefined when the written value is not valid. */
+  readonly parse: (written: unknown) => Value | undefined;
+  /** Tells convict to take the text of environment variables as it is: `12abc` must not become 12. */
+  readonly format: '*';
+}
+
+function option<Value>(given: Omit<ProcessOption<Value>, 'format'>): ProcessOption<Value> {
+  return { ...given, format: '*' };
+}
+
+/** Environment and command line know text only, so digits count as a number. */
+function integer(written: unknown, least: number, most: number): number | undefined {
+  const value = typeof written === 'string' && /^\d{1,10}$/.test(written) ? Number(written) : written;
+  return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most ? value : undefined;
+}
+
+function text(written: unknown, pattern: RegExp): string | undefined {
+  return typeof written === 'string' && pattern.test(written) ? written : undefined;
+}
+
+function localAddress(written: unknown, family: 4 | 6): string | undefined {
+  const address = typeof written === 'string' ? parseAddress(written) : undefined;
+  if (address?.family !== family) return undefined;
+  const refused = whyNotTarget(address);
+  return refused === undefined || refused === 'the unspecified address' ? address.address : undefined;
+}
+
+const filePath = (written: unknown): string | null | undefined => (written === null ? null : text(written, /^[^\0]+$/));
+
+const MIN_INTERVAL_MS = 100;
+const MAX_INTERVAL_MS = 3600 * MS_PER_S;
+
+function intervalMs(written: unknown): number | undefined {
+  const ns = typeof written === 'string' ? parseDurationNs(written) : undefined;
+  if (ns === undefined || ns % NS_PER_MS !== 0) return undefined;
+  const ms = nsToMs(ns);
+  return ms >= MIN_INTERVAL_MS && ms <= MAX_INTERVAL_MS ? ms : undefined;
+}
+
+const MIN_PROBE_MEMORY = 2 ** 20;
+const MAX_PROBE_MEMORY = 64 * 2 ** 30;
+
+export const PROCESS_OPTIONS = {
+  collector: {
+    name: option<string | null>({
+      doc: 'Name of this collector in results; null: the host name.',
+      unit: 'none',
+      default: null,
+      env: 'LLAMA_COLLECTOR_NAME',
+      expected: 'a name of 1 to 253 letters, digits, dots, dashes and underscores, or null for the host name',
+      parse: (written) => (written === null ? null : text(written, /^[A-Za-z0-9._-]{1,253}$/)),
+    }),
+    interval: option<number>({
+      doc: 'Length of the stretch of time that results are reported for; intervals are aligned to it.',
+      unit: 'duration, whole milliseconds, 100ms to 1h',
+      default: '10s',
+      env: 'LLAMA_COLLECTOR_INTERVAL',
+      expected: 'a duration in whole milliseconds, such as 500ms, 10s, 1m, from 100ms to 1h',
+      parse: intervalMs,
+    }),
+    workers: option<number | 'auto'>({
+      doc: 'Prober threads; auto: one less than the processor cores, at least 1 and at most source.ports.',
+      unit: 'threads, 1 to 256',
+      default: 'auto',
+      env: 'LLAMA_COLLECTOR_WORKERS',
+      expected: 'auto or an integer from 1 to 256',
+      parse: (written) => (written === 'auto' ? 'auto' : integer(written, 1, 256)),
+    }),
+    retention: option<number>({
+      doc: 'Finished intervals that are kept in memory for readers that come late.',
+      unit: 'intervals, 1 to 10000',
+      default: 60,
+      env: 'LLAMA_COLLECTOR_RETENTION',
+      expected: 'an integer from 1 to 10000',
+      parse: (written) => integer(written, 1, 10_000),
+    }),
+    timestamps: option<TimestampMode>({
+      doc: 'full: kernel stamps for sending and receiving; receive: for receiving only, cheaper at very high rates.',
+      unit: 'full or receive',
+      default: 'full',
+      env: 'LLAMA_COLLECTOR_TIMESTAMPS',
+      expected: 'full or receive',
+      parse: (written) => (written === 'full' || written === 'receive' ? written : undefined),
+    }),
+    probeMemory: option<number>({
+      doc: 'Most memory that probes waiting for a reply may take; a plan that needs more is refused.',
+      unit: 'bytes, or with a unit: KiB, MiB, GiB; 1MiB to 64GiB',
+      default: '256MiB',
+      env: 'LLAMA_COLLECTOR_PROBE_MEMORY',
+      expected: 'an amount of memory such as 256MiB or 1GiB, or a number of bytes, from 1MiB to 64GiB',
+      parse: (written) => integer(parseBytes(written), MIN_PROBE_MEMORY, MAX_PROBE_MEMORY),
+    }),
+  },
+  source: {
+    address: option<string>({
+      doc: 'Local IPv4 address that probes are sent from; 0.0.0.0: chosen by the system for each target.',
+      unit: 'IPv4 address',
+      default: '0.0.0.0',
+      env: 'LLAMA_SOURCE_ADDRESS',
+      expected: 'an IPv4 address of this host, or 0.0.0.0',
+      parse: (written) => localAddress(written, 4),
+    }),
+    address6: option<string>({
+      doc: 'Local IPv6 address that probes are sent from; "::": chosen by the system for each target.',
+      unit: 'IPv6 address',
+      default: '::',
+      env: 'LLAMA_SOURCE_ADDRESS6',
+      expected: 'an IPv6 address of this host, or "::"',
+      parse: (written) => localAddress(written, 6),
+    }),
+    ports: option<number>({
+      doc: 'UDP source ports; each makes one path to every target and class, so that probes spread over ECMP paths.',
+      unit: 'ports, 1 to 4096',
+      default: 16,
+      env: 'LLAMA_SOURCE_PORTS',
+      expected: 'an integer from 1 to 4096',
+      parse: (written) => integer(written, 1, 4096),
+    }),
+    basePort: option<number>({
+      doc: 'First of the source ports, the others follow it; 0: every port is chosen by the system.',
+      unit: 'UDP port, 0 to 65535; basePort + ports at most 65536',
+      default: 0,
+      env: 'LLAMA_SOURCE_BASE_PORT',
+      expected: 'an integer from 0 to 65535',
+      parse: (written) => integer(written, 0, 65_535),
+    }),
+  },
+  api: {
+    listen: option<{ readonly host: string; readonly port: number }>({
+      doc: 'Address and TCP port of the HTTP interface; port 0: chosen by the system.',
+      unit: 'ADDRESS:PORT or [ADDRESS6]:PORT',
+      default: '127.0.0.1:5000',
+      env: 'LLAMA_API_LISTEN',
+      expected: 'ADDRESS:PORT such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000',
+      parse: (written) => (typeof written === 'string' ? parseListen(written) : undefined),
+    }),
+    tokenFile: option<string | null>({
+      doc: 'File with the token that writers must show; null: changes are accepted from the loopback address only.',
+      unit: 'path of a file',
+      default: null,
+      env: 'LLAMA_API_TOKEN_FILE',
+      expected: 'the path of a file, or null',
+      parse: filePath,
+    }),
+  },
+  stateDir: option<string | null>({
+    doc: 'Directory that keeps the groups set by REST over restarts; null: they are forgotten.',
+    unit: 'path of a directory',
+    default: null,
+    env: 'LLAMA_STATE_DIR',
+    expected: 'the path of a directory, or null',
+    parse: filePath,
+  }),
+} as const;

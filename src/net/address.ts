@@ -1,0 +1,69 @@
+/**
+ * Socket addresses.
+ *
+ * | offset | `sockaddr_in` (16 bytes) | offset | `sockaddr_in6` (28 bytes) |
+ * | ---: | --- | ---: | --- |
+ * | 0 | family u16 | 0 | family u16 |
+ * | 2 | port, big-endian | 2 | port, big-endian |
+ * | 4 | address, 4 bytes | 4 | flow information u32 |
+ * | 8 | zeros | 8 | address, 16 bytes |
+ * | | | 24 | scope u32 |
+ */
+
+import ipaddr from 'ipaddr.js';
+import { AF_INET, AF_INET6 } from './constants.js';
+import type { NativeMemory } from './memory.js';
+
+export type Family = 4 | 6;
+
+export const SOCKADDR_IN_BYTES = 16;
+export const SOCKADDR_IN6_BYTES = 28;
+/** Room for either, aligned. */
+export const SOCKADDR_STRIDE = 32;
+export const SOCKADDR_PORT = 2;
+export const SOCKADDR_IN_ADDRESS = 4;
+export const SOCKADDR_IN6_ADDRESS = 8;
+
+export const sockaddrBytes = (family: Family): number => (family === 4 ? SOCKADDR_IN_BYTES : SOCKADDR_IN6_BYTES);
+export const sockaddrAddressOffset = (family: Family): number =>
+  family === 4 ? SOCKADDR_IN_ADDRESS : SOCKADDR_IN6_ADDRESS;
+
+/** The bytes of an IP literal: 4 or 16. Throws what ipaddr.js throws when it is none. */
+export function addressBytes(address: string): Uint8Array {
+  return Uint8Array.from(ipaddr.parse(address).toByteArray());
+}
+
+export function familyOf(address: string): Family {
+  return ipaddr.parse(address).kind() === 'ipv4' ? 4 : 6;
+}
+
+/** Canonical text of 4 or 16 address bytes. */
+export function addressText(bytes: Uint8Array): string {
+  return ipaddr.fromByteArray(Array.from(bytes)).toString();
+}
+
+/** Writes a socket address at `at`; returns its length. */
+export function writeSockaddr(
+  memory: NativeMemory,
+  at: number,
+  family: Family,
+  bytes: Uint8Array,
+  port: number,
+): number {
+  const length = sockaddrBytes(family);
+  memory.bytes.fill(0, at, at + length);
+  memory.u16[at >> 1] = family === 4 ? AF_INET : AF_INET6;
+  memory.view.setUint16(at + SOCKADDR_PORT, port);
+  memory.bytes.set(bytes.subarray(0, family === 4 ? 4 : 16), at + sockaddrAddressOffset(family));
+  return length;
+}
+
+/** Address text and port of the socket address at `at`. */
+export function readSockaddr(memory: NativeMemory, at: number): { address: string; port: number } {
+  const family: Family = memory.u16[at >> 1] === AF_INET ? 4 : 6;
+  const from = at + sockaddrAddressOffset(family);
+  return {
+    address: addressText(memory.bytes.subarray(from, from + (family === 4 ? 4 : 16))),
+    port: memory.view.getUint16(at + SOCKADDR_PORT),
+  };
+}

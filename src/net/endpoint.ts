@@ -1,0 +1,44 @@
+/** Local endpoints as users write them: `192.0.2.1:8100`, `[2001:db8::1]:8100`. Pure text work; nothing is resolved or opened. */
+
+import ipaddr from 'ipaddr.js';
+import { LlamaError } from '../errors.js';
+import type { Family } from './address.js';
+
+export interface Endpoint {
+  /** IP literal in canonical form (RFC 5952 for IPv6). */
+  readonly address: string;
+  readonly family: Family;
+  /** 0: chosen by the system. */
+  readonly port: number;
+}
+
+/**
+ * Parses an address and port to listen on. Throws `LLAMA_ARGUMENT_INVALID` that starts with `option`, the name of the option
+ * that the text came from.
+ */
+export function parseListen(text: string, option = '--listen'): Endpoint {
+  const wrong = (found: string): LlamaError =>
+    new LlamaError(
+      'LLAMA_ARGUMENT_INVALID',
+      `${option} '${text}': ${found}; expected an IP address and a port, such as 0.0.0.0:8100 or [::]:8100`,
+    );
+  const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  if (match === null) {
+    if (ipaddr.IPv6.isValid(text)) throw wrong('an IPv6 address stands in brackets, with the port behind them');
+    throw wrong('not of the form ADDRESS:PORT');
+  }
+  const [, v6, v4, portText] = match;
+  const port = Number(portText);
+  if (port > 65_535) throw wrong(`port ${portText} is above 65535`);
+  if (v6 !== undefined) {
+    if (!ipaddr.IPv6.isValid(v6) || v6.includes('%')) throw wrong(`'${v6}' is no IPv6 address`);
+    return { address: ipaddr.parse(v6).toString(), family: 6, port };
+  }
+  if (!ipaddr.IPv4.isValidFourPartDecimal(v4)) throw wrong(`'${v4}' is no IPv4 address (names are not resolved here)`);
+  return { address: v4, family: 4, port };
+}
+
+export function formatEndpoint(endpoint: { readonly address: string; readonly port: number }): string {
+  const { address, port } = endpoint;
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}

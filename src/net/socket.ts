@@ -1,0 +1,192 @@
+/** UDP sockets with the options that measuring needs. A socket is a file descriptor of the process: any thread may use it by its number. */
+
+import { addressBytes, type Family, readSockaddr, SOCKADDR_STRIDE, sockaddrBytes, writeSockaddr } from './address.js';
+import * as c from './constants.js';
+import { check, errno, libc, systemError } from './libc.js';
+import { NativeMemory } from './memory.js';
+
+/** Which kernel stamps a socket delivers. */
+export type Stamps = 'none' | 'receive' | 'full';
+
+export interface UdpSocketOptions {
+  readonly family: Family;
+  /** Local address, IP literal. */
+  readonly address: string;
+  /** Local port; 0: chosen by the system. */
+  readonly port: number;
+  /** Share the port with other sockets that set this too (default false). */
+  readonly reusePort?: boolean;
+  /** Receive and send buffer; forced past the system's limit where permitted (CAP_NET_ADMIN). Default: the system's. */
+  readonly receiveBufferBytes?: number;
+  readonly sendBufferBytes?: number;
+  /** Deliver TOS (traffic class) and TTL (hop limit) of what is received (default false). */
+  readonly tosAndTtl?: boolean;
+  /** Deliver the local address that a packet was sent to (default false). */
+  readonly packetInfo?: boolean;
+  /** Deliver the receive queue's drop counter with packets: SO_RXQ_OVFL (default false). */
+  readonly dropCounter?: boolean;
+  /** Deliver ICMP errors in the error queue: IP_RECVERR (default false). */
+  readonly icmpErrors?: boolean;
+  /** Kernel time stamps (default none). */
+  readonly stamps?: Stamps;
+}
+
+const STAMP_FLAGS: Readonly<Record<Stamps, number>> = {
+  none: 0,
+  receive: c.SOF_TIMESTAMPING_RX_SOFTWARE | c.SOF_TIMESTAMPING_SOFTWARE,
+  // Without OPT_TSONLY and OPT_ID: a send stamp brings back the packet, which names its probe by itself. The
+  // counter of OPT_ID runs away from the sender's count when a packet filter refuses a packet (EPERM); this can't.
+  full: c.SOF_TIMESTAMPING_RX_SOFTWARE | c.SOF_TIMESTAMPING_TX_SOFTWARE | c.SOF_TIMESTAMPING_SOFTWARE,
+};
+
+const optionMemory = new NativeMemory(256);
+const OPTION_VALUE = 0;
+const OPTION_LENGTH = 64;
+const ADDRESS = 128;
+
+function trySetOption(fd: number, level: number, option: number, value: number): boolean {
+  optionMemory.i32[OPTION_VALUE >> 2] = value;
+  return libc.setsockopt(fd, level, option, optionMemory.address + OPTION_VALUE, 4) === 0;
+}
+
+/** Reads an option of up to 64 bytes into the scratch memory; false when the kernel refuses. */
+function tryGetOption(fd: number, level: number, option: number, bytes: number): boolean {
+  optionMemory.u32[OPTION_LENGTH >> 2] = bytes;
+  return (
+    libc.getsockopt(fd, level, option, optionMemory.address + OPTION_VALUE, optionMemory.address + OPTION_LENGTH) === 0
+  );
+}
+
+function describe(options: UdpSocketOptions): string {
+  const host = options.family === 6 ? `[${options.address}]` : options.address;
+  return `open a UDP socket on ${host}:${options.port}`;
+}
+
+export class UdpSocket {
+  readonly fd: number;
+  readonly family: Family;
+  /** Where it is bound. */
+  readonly address: string;
+  readonly port: number;
+  /** What the kernel granted, in its own accounting (about twice the payload). */
+  readonly receiveBufferBytes: number;
+
+  private constructor(fd: number, options: UdpSocketOptions) {
+    this.fd = fd;
+    this.family = options.family;
+    const tried = describe(options);
+    applyOptions(fd, options, tried);
+    const length = writeSockaddr(optionMemory, ADDRESS, options.family, addressBytes(options.address), options.port);
+    check(libc.bind(fd, optionMemory.address + ADDRESS, length), 'bind', tried);
+    const bound = localName(fd, tried);
+    this.address = bound.address;
+    this.port = bound.port;
+    tryGetOption(fd, c.SOL_SOCKET, c.SO_RCVBUF, 4);
+    this.receiveBufferBytes = optionMemory.u32[OPTION_VALUE >> 2];
+  }
+
+  /** Opens and binds. Throws a LlamaError that names the call, the errno and the address; nothing stays open then. */
+  static open(options: UdpSocketOptions): UdpSocket {
+    const domain = options.family === 4 ? c.AF_INET : c.AF_INET6;
+    const fd = check(libc.socket(domain, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0), 'socket', describe(options));
+    try {
+      return new UdpSocket(fd, options);
+    } catch (error) {
+      libc.close(fd);
+      throw error;
+    }
+  }
+
+  close(): void {
+    libc.close(this.fd);
+  }
+}
+
+function applyOptions(fd: number, options: UdpSocketOptions, tried: string): void {
+  const set = (level: number, option: number, value: number, name: string): void => {
+    if (!trySetOption(fd, level, option, value)) throw systemError(`setsockopt(${name})`, errno(), tried);
+  };
+  const v4 = options.family === 4;
+  if (!v4) set(c.IPPROTO_IPV6, c.IPV6_V6ONLY, 1, 'IPV6_V6ONLY');
+  if (options.reusePort) set(c.SOL_SOCKET, c.SO_REUSEPORT, 1, 'SO_REUSEPORT');
+  if (
+    options.receiveBufferBytes !== undefined &&
+    !trySetOption(fd, c.SOL_SOCKET, c.SO_RCVBUFFORCE, options.receiveBufferBytes)
+  )
+    set(c.SOL_SOCKET, c.SO_RCVBUF, options.receiveBufferBytes, 'SO_RCVBUF');
+  if (
+    options.sendBufferBytes !== undefined &&
+    !trySetOption(fd, c.SOL_SOCKET, c.SO_SNDBUFFORCE, options.sendBufferBytes)
+  )
+    set(c.SOL_SOCKET, c.SO_SNDBUF, options.sendBufferBytes, 'SO_SNDBUF');
+  if (options.tosAndTtl) {
+    if (v4) {
+      set(c.IPPROTO_IP, c.IP_RECVTOS, 1, 'IP_RECVTOS');
+      set(c.IPPROTO_IP, c.IP_RECVTTL, 1, 'IP_RECVTTL');
+    } else {
+      set(c.IPPROTO_IPV6, c.IPV6_RECVTCLASS, 1, 'IPV6_RECVTCLASS');
+      set(c.IPPROTO_IPV6, c.IPV6_RECVHOPLIMIT, 1, 'IPV6_RECVHOPLIMIT');
+    }
+  }
+  if (options.packetInfo) {
+    if (v4) set(c.IPPROTO_IP, c.IP_PKTINFO, 1, 'IP_PKTINFO');
+    else set(c.IPPROTO_IPV6, c.IPV6_RECVPKTINFO, 1, 'IPV6_RECVPKTINFO');
+  }
+  if (options.dropCounter) set(c.SOL_SOCKET, c.SO_RXQ_OVFL, 1, 'SO_RXQ_OVFL');
+  if (options.icmpErrors) {
+    if (v4) set(c.IPPROTO_IP, c.IP_RECVERR, 1, 'IP_RECVERR');
+    else set(c.IPPROTO_IPV6, c.IPV6_RECVERR, 1, 'IPV6_RECVERR');
+  }
+  const stamps = STAMP_FLAGS[options.stamps ?? 'none'];
+  if (stamps !== 0) set(c.SOL_SOCKET, c.SO_TIMESTAMPING, stamps, 'SO_TIMESTAMPING');
+}
+
+function localName(fd: number, tried: string): { address: string; port: number } {
+  optionMemory.u32[OPTION_LENGTH >> 2] = SOCKADDR_STRIDE;
+  check(
+    libc.getsockname(fd, optionMemory.address + ADDRESS, optionMemory.address + OPTION_LENGTH),
+    'getsockname',
+    tried,
+  );
+  return readSockaddr(optionMemory, ADDRESS);
+}
+
+/** How many datagrams the receive queue of a socket has dropped since it was opened (SO_MEMINFO); modulo 2^32. */
+export function receiveQueueDrops(fd: number): number {
+  return tryGetOption(fd, c.SOL_SOCKET, c.SO_MEMINFO, c.SK_MEMINFO_VARS * 4)
+    ? optionMemory.u32[(OPTION_VALUE >> 2) + c.SK_MEMINFO_DROPS]
+    : 0;
+}
+
+/**
+ * Tells which local address the system would choose towards each of many targets, by connecting a UDP socket, which sends nothing.
+ */
+export class SourceAddressFinder {
+  private readonly sockets = new Map<Family, number>();
+
+  /** The local address; undefined when there is no route. */
+  find(family: Family, target: Uint8Array): string | undefined {
+    const fd = this.socket(family);
+    if (fd < 0) return undefined;
+    const length = writeSockaddr(optionMemory, ADDRESS, family, target, 9);
+    if (libc.connect(fd, optionMemory.address + ADDRESS, length) < 0) return undefined;
+    const { address } = localName(fd, 'find the source address towards a target');
+    // Disconnect (AF_UNSPEC), so that the next connect chooses its source afresh.
+    optionMemory.bytes.fill(0, ADDRESS, ADDRESS + SOCKADDR_STRIDE);
+    libc.connect(fd, optionMemory.address + ADDRESS, sockaddrBytes(family));
+    return address;
+  }
+
+  private socket(family: Family): number {
+    const known = this.sockets.get(family);
+    if (known !== undefined) return known;
+    const fd = libc.socket(family === 4 ? c.AF_INET : c.AF_INET6, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0);
+    this.sockets.set(family, fd);
+    return fd;
+  }
+
+  close(): void {
+    for (const fd of this.sockets.values()) if (fd >= 0) libc.close(fd);
+    this.sockets.clear();
+  }
+}

@@ -1,0 +1,90 @@
+/** The reflector's counters in Prometheus' text format. It reads the status when it is asked and keeps nothing in between. */
+
+import { Counter, Gauge, Registry } from 'prom-client';
+import { JUNK_REASONS } from './messages.js';
+import type { ReflectorStatus, ReflectorTotals } from './reflector.js';
+
+const PREFIX = 'llama_reflector_';
+
+const COUNTERS: readonly { readonly name: string; readonly help: string; readonly total: keyof ReflectorTotals }[] = [
+  { name: 'packets_received_total', help: 'Datagrams received.', total: 'received' },
+  { name: 'packets_reflected_total', help: 'Requests answered.', total: 'reflected' },
+  { name: 'send_errors_total', help: 'Replies that the kernel refused to send.', total: 'sendErrors' },
+  {
+    name: 'receive_queue_drops_total',
+    help: 'Datagrams dropped by the kernel because a receive queue was full.',
+    total: 'receiveQueueDrops',
+  },
+  {
+    name: 'stamps_missing_total',
+    help: 'Requests without a kernel receive stamp; T2 was read from the clock.',
+    total: 'stampsMissing',
+  },
+  { name: 'sessions_evicted_total', help: 'Sessions forgotten for want of room.', total: 'sessionsEvicted' },
+  { name: 'sessions_expired_total', help: 'Sessions forgotten for age.', total: 'sessionsExpired' },
+];
+
+/** A registry whose values are those of `status()` at the time of reading. */
+export function reflectorMetrics(status: () => ReflectorStatus): Registry {
+  const registry = new Registry();
+  const registers = [registry];
+  for (const { name, help, total } of COUNTERS)
+    new Counter({
+      name: PREFIX + name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(status().totals[total]);
+      },
+    });
+  new Counter({
+    name: `${PREFIX}packets_dropped_total`,
+    help: 'Datagrams dropped and not answered, by reason.',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset();
+      const { totals } = status();
+      for (const reason of JUNK_REASONS) this.inc({ reason }, totals[reason]);
+    },
+  });
+  new Counter({
+    name: `${PREFIX}thread_restarts_total`,
+    help: 'Threads that died and were started again.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(status().workers.reduce((sum, { restarts }) => sum + restarts, 0));
+    },
+  });
+  new Gauge({
+    name: `${PREFIX}sessions`,
+    help: 'Sessions held now (stateful only).',
+    registers,
+    collect() {
+      this.set(status().totals.sessions);
+    },
+  });
+  new Gauge({
+    name: `${PREFIX}threads`,
+    help: 'Threads, by state.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      this.reset();
+      for (const state of ['starting', 'running', 'restarting', 'stopped'] as const)
+        this.set({ state }, status().workers.filter((worker) => worker.state === state).length);
+    },
+  });
+  new Gauge({
+    name: `${PREFIX}info`,
+    help: 'Always 1; the version is in the label.',
+    labelNames: ['version'],
+    registers,
+    collect() {
+      this.set({ version: status().version }, 1);
+    },
+  });
+  return registry;
+}

@@ -1,0 +1,105 @@
+/**
+ * Sending replies, a chunk at a time, from the memory that the requests were received into.
+ * It must never let one reply that can't be sent take others with it.
+ */
+
+import { constants } from 'node:os';
+import { type ReceiveBatch, SendBatch } from '../net/batch.js';
+import type { SystemClock } from '../net/clock.js';
+import { NativeMemory } from '../net/memory.js';
+import { stampT3 } from '../wire/stamp.js';
+
+/**
+ * Replies per system call. T3 is one reading of the clock for all of them, so the last one leaves later than its T3 says, and that
+ * shows as round-trip time.
+ */
+export const CHUNK = 16;
+
+/** A full send buffer is given this long to drain, in all, before the rest of a chunk is given up. */
+const PAUSES = 10;
+const PAUSE_NS = 100_000;
+
+const NS_PER_S = 1_000_000_000;
+const ECN_MASK = 0x03;
+const { EAGAIN, ENOBUFS } = constants.errno;
+
+export class ReplySender {
+  /** Since construction. */
+  sent = 0;
+  errors = 0;
+  private readonly received: ReceiveBatch;
+  private readonly clock: SystemClock;
+  private readonly pause: (ns: number) => void;
+  private readonly batches: readonly SendBatch[];
+  private readonly noSource = new NativeMemory(16);
+  /** Offsets of the replies of this chunk in the memory of `received`. */
+  private readonly offsets = new Uint32Array(CHUNK);
+  private count = 0;
+
+  /** `pause` sleeps; it is called when the kernel's send buffer is full. */
+  constructor(received: ReceiveBatch, clock: SystemClock, pause: (ns: number) => void) {
+    this.received = received;
+    this.clock = clock;
+    this.pause = pause;
+    // The payload room is never used: answers lie in the memory of `received`.
+    this.batches = [new SendBatch(4, CHUNK, 8, true), new SendBatch(6, CHUNK, 8, true)];
+  }
+
+  /** Adds the reply to datagram `j`, already reflected in place: same length and DSCP, from the address that was asked. */
+  add(family: 4 | 6, j: number): void {
+    const { received } = this;
+    const out = this.batches[family === 4 ? 0 : 1];
+    const i = this.count++;
+    this.offsets[i] = received.payloadAt(j);
+    out.answer(i, received, j, received.lengths[j]);
+    out.setTos(i, received.tos[j] & ~ECN_MASK);
+    const local = received.localAddressAt[j];
+    if (local === 0) out.setSource(i, this.noSource, 0);
+    else out.setSource(i, received.memory, local);
+  }
+
+  get full(): boolean {
+    return this.count === CHUNK;
+  }
+
+  /** Stamps T3 into what was added and sends it on the socket that it was received on. */
+  flush(family: 4 | 6, fd: number): void {
+    const out = this.batches[family === 4 ? 0 : 1];
+    const { count } = this;
+    this.count = 0;
+    let from = 0;
+    let pauses = 0;
+    let retried = false;
+    if (count > 0) this.stamp(0, count);
+    while (from < count) {
+      const result = out.send(fd, from, count - from);
+      if (result > 0) {
+        this.sent += result;
+        from += result;
+        retried = false;
+      } else if (result === -EAGAIN || result === -ENOBUFS) {
+        if (pauses++ === PAUSES) {
+          this.errors += count - from;
+          return;
+        }
+        this.pause(PAUSE_NS);
+        this.stamp(from, count);
+      } else if (!retried) {
+        // It may be a pending error of an earlier packet, which the kernel reports once.
+        retried = true;
+      } else {
+        this.errors++;
+        from++;
+        retried = false;
+      }
+    }
+  }
+
+  private stamp(from: number, to: number): void {
+    const wallNs = this.clock.wallNs();
+    const seconds = Math.floor(wallNs / NS_PER_S);
+    const s = this.clock.timeBase.epochS + seconds;
+    const ns = wallNs - seconds * NS_PER_S;
+    for (let i = from; i < to; i++) stampT3(this.received.memory.view, this.offsets[i], s, ns);
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * Threads that run one endless task each, in a Piscina pool, and are started again when they die. What a thread works with (sockets,
+ * rings, counters) belongs to the main thread and outlives it; a new life begins only when the old thread is gone for sure.
+ */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Transferable } from 'node:worker_threads';
+import type { Logger } from 'pino';
+import { Piscina } from 'piscina';
+import { LlamaError } from '../errors.js';
+import { type ControlBlock, ThreadState } from '../ring/control.js';
+
+/** Between the death of a thread and its next life: long enough that a thread that can't live does not take a whole core. */
+const RESTART_PAUSE_MS = 100;
+const START_TIMEOUT_MS = 10_000;
+const POLL_MS = 2;
+
+/** State of one thread, for the status page. */
+export interface ThreadStatus {
+  readonly thread: string;
+  readonly state: 'starting' | 'running' | 'restarting' | 'stopped';
+  readonly restarts: number;
+  /** Message of the error that ended the last life; null when there was none. */
+  readonly lastError: string | null;
+}
+
+/** What a thread is started with. */
+export interface ThreadTask<Task> {
+  readonly task: Task;
+  readonly transfer: readonly Transferable[];
+}
+
+export interface SupervisedOptions<Task> {
+  /** `prober` makes threads `prober-0`, `prober-1`, … */
+  readonly name: string;
+  /** The compiled module whose default export is the task. */
+  readonly file: string;
+  /** Each thread's control block; their number is the number of threads. */
+  readonly controls: readonly ControlBlock<string>[];
+  readonly logger: Logger;
+  /** Makes the task for a thread's next life; `life` counts from 0. */
+  readonly begin: (thread: number, life: number) => ThreadTask<Task>;
+  /** A thread died and is gone; its next life begins when this resolves. */
+  readonly died?: (thread: number, life: number) => Promise<void>;
+}
+
+interface Life {
+  state: 'alive' | 'restarting' | 'stopped';
+  number: number;
+  lastError: string | null;
+}
+
+export class SupervisedThreads<Task> {
+  private readonly options: SupervisedOptions<Task>;
+  private readonly pool: Piscina<Task, void>;
+  private readonly lives: Life[];
+  private readonly ended: Promise<unknown>;
+  private phase: 'starting' | 'running' | 'stopping' = 'starting';
+
+  constructor(options: SupervisedOptions<Task>) {
+    this.options = options;
+    const threads = options.controls.length;
+    this.pool = new Piscina({ filename: options.file, minThreads: threads, maxThreads: threads, concurrentTasksPerWorker: 1 });
+    this.pool.on('error', (error) => options.logger.error({ err: error }, `a ${options.name} thread failed outside its task`));
+    this.lives = options.controls.map(() => ({ state: 'alive', number: 0, lastError: null }));
+    this.ended = Promise.all(this.lives.map((_, thread) => this.supervise(thread)));
+  }
+
+  /** Resolves when every thread runs. Rejects with `LLAMA_THREAD`. */
+  async started(): Promise<void> {
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    while (!this.options.controls.every((control) => control.state === ThreadState.running)) {
+      const dead = this.lives.find((life) => life.state === 'stopped');
+      const reason = dead?.lastError ?? (Date.now() > deadline ? `no answer within ${START_TIMEOUT_MS} ms` : undefined);
+      if (reason !== undefined) throw new LlamaError('LLAMA_THREAD', `a ${this.options.name} thread could not be started: ${reason}`);
+      await delay(POLL_MS);
+    }
+    this.phase = 'running';
+  }
+
+  status(thread: number): ThreadStatus {
+    const { state, number, lastError } = this.lives[thread];
+    const alive = this.options.controls[thread].state === ThreadState.starting ? 'starting' : 'running';
+    return { thread: this.threadName(thread), state: state === 'alive' ? alive : state, restarts: number, lastError };
+  }
+
+  /** Ends a thread the hard way, as a fault would; it is started again. For tests of faults. */
+  async kill(thread: number): Promise<void> {
+    const { threadId } = this.options.controls[thread];
+    await this.pool.threads.find((worker) => worker.threadId === threadId)?.terminate();
+  }
+
+  /** Waits for threads that were told to end, at most `timeoutMs`, then ends the others and waits until they are gone. */
+  async stop(timeoutMs: number): Promise<void> {
+    this.phase = 'stopping';
+    const timeout = new AbortController();
+    await Promise.race([this.ended, delay(timeoutMs, undefined, { signal: timeout.signal }).catch(() => undefined)]);
+    timeout.abort();
+    await this.pool.destroy();
+    await this.ended;
+  }
+
+  private threadName(thread: number): string {
+    return `${this.options.name}-${thread}`;
+  }
+
+  /** Runs a thread, life after life, until `stop`. Never rejects. */
+  private async supervise(thread: number): Promise<void> {
+    const { controls, begin, died, logger } = this.options;
+    const life = this.lives[thread];
+    for (;;) {
+      controls[thread].state = ThreadState.starting;
+      life.state = 'alive';
+      const error = await this.live(begin(thread, life.number));
+      if (this.phase === 'stopping') break;
+      life.lastError = error ?? 'it ended though nobody told it to';
+      // A thread that could not start even once is not tried again: `started` reports it.
+      if (this.phase === 'starting') break;
+      life.state = 'restarting';
+      logger.error({ thread: this.threadName(thread), error: life.lastError }, 'a thread died; starting it again');
+      await died?.(thread, life.number);
+      life.number++;
+      await delay(RESTART_PAUSE_MS);
+      if (this.stopped()) break;
+    }
+    life.state = 'stopped';
+  }
+
+  private stopped(): boolean {
+    return this.phase === 'stopping';
+  }
+
+  /** One life: undefined when the task ended by itself, else what ended it. */
+  private async live({ task, transfer }: ThreadTask<Task>): Promise<string | undefined> {
+    try {
+      await this.pool.run(task, { transferList: [...transfer] });
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * STAMP test packets, unauthenticated mode: RFC 8762 sections 4.2.1 and 4.3.1, with the session identifier of RFC 8972 section 3.
+ * TWAMP Light (RFC 5357 appendix I) is the same layout without the identifier.
+ *
+ * | offset | Session-Sender | Session-Reflector |
+ * | ---: | --- | --- |
+ * | 0 | sequence number u32 | sequence number u32 |
+ * | 4 | T1, 64 bits | T3, 64 bits |
+ * | 12 | error estimate u16 | error estimate u16 |
+ * | 14 | SSID u16 | SSID u16 |
+ * | 16 | zeros | T2, 64 bits |
+ * | 24 | zeros | sender's sequence number u32 |
+ * | 28 | zeros | sender's T1, 64 bits |
+ * | 36 | zeros | sender's error estimate u16, then zeros u16 |
+ * | 40 | zeros | sender's TTL u8, then 3 bytes of zeros |
+ * | 44 | TLVs or padding | as received |
+ *
+ * Error estimate (RFC 4656 section 4.1.2): S 0x8000 (clock synchronised), Z 0x4000 (time format, see timestamps.ts), scale 6 bits,
+ * multiplier 8 bits, never 0.
+ *
+ * Everything is big-endian. Pure functions over a packet at an offset: hot, they never allocate, never throw for what is in the bytes,
+ * and never touch a byte outside `offset` to `offset + length`.
+ */
+
+import { nanosecondsOfFraction, unixSecondsOfNtp } from './timestamps.js';
+
+export const STAMP_SEQUENCE = 0;
+/** T1 in a request, T3 in a reply. */
+export const STAMP_TIMESTAMP = 4;
+export const STAMP_ERROR_ESTIMATE = 12;
+export const STAMP_SSID = 14;
+export const STAMP_RECEIVE_TIMESTAMP = 16;
+export const STAMP_SENDER_SEQUENCE = 24;
+export const STAMP_SENDER_TIMESTAMP = 28;
+export const STAMP_SENDER_ERROR_ESTIMATE = 36;
+export const STAMP_SENDER_TTL = 40;
+
+/** The base packet of both directions; what follows are TLVs or padding. */
+export const STAMP_BYTES = 44;
+/** The shortest packet taken: some TWAMP-Light hosts leave out the 3 zeros behind the TTL. */
+export const STAMP_MIN_BYTES = 41;
+
+export const ERROR_ESTIMATE_S = 0x8000;
+export const ERROR_ESTIMATE_Z = 0x4000;
+const MULTIPLIER_MASK = 0xff;
+
+/**
+ * The error estimate of our own packets: Z 1 (PTPv2), scale 0, multiplier 1, the least there is. S is 0: whether a time service
+ * keeps this host's clock is not known here, and round trip and residence do not depend on it.
+ */
+export const LLAMA_ERROR_ESTIMATE = ERROR_ESTIMATE_Z | 1;
+
+const NS_PER_S = 1_000_000_000;
+
+/**
+ * Writes octets 0 to 15 of a request: sequence number, T1 as PTPv2 (seconds since 1970, nanoseconds), error estimate, SSID.
+ * Zeros from 16 on are the caller's: it writes them once per buffer.
+ */
+export function writeStampRequest(
+  view: DataView,
+  offset: number,
+  sequence: number,
+  t1S: number,
+  t1Ns: number,
+  ssid: number,
+): void {
+  view.setUint32(offset + STAMP_SEQUENCE, sequence);
+  view.setUint32(offset + STAMP_TIMESTAMP, t1S);
+  view.setUint32(offset + STAMP_TIMESTAMP + 4, t1Ns);
+  view.setUint16(offset + STAMP_ERROR_ESTIMATE, LLAMA_ERROR_ESTIMATE);
+  view.setUint16(offset + STAMP_SSID, ssid);
+}
+
+/** What a reply says. Made once and filled by `parseStampReply` again and again; valid where `ok`. */
+export class StampReply {
+  /** False: too short for a reply, or T2 or T3 is no time. The other fields are then those of an earlier reply. */
+  ok = false;
+  /** The reflector's number: a copy of `senderSequence` (stateless), or its own count of replies in the session (stateful). */
+  sequence = 0;
+  /** T3, when the reflector sent: seconds since 1970, nanoseconds; NTP time is converted. */
+  t3S = 0;
+  t3Ns = 0;
+  /** The reflector's. Its Z bit says how T2 and T3 were written; a multiplier of 0 is let pass, T2 and T3 mean the same. */
+  errorEstimate = 0;
+  /** Session identifier; 0 from a reflector that knows none. */
+  ssid = 0;
+  /** T2, when the reflector received; as T3. */
+  t2S = 0;
+  t2Ns = 0;
+  senderSequence = 0;
+  /** The sender's T1 as it came back, both 32-bit words raw: to be compared with what was sent, not to be computed with. */
+  t1S = 0;
+  t1Ns = 0;
+  senderErrorEstimate = 0;
+  /** TTL or hop limit that the request had when it reached the reflector. */
+  senderTtl = 0;
+}
+
+/** Reads the reply of `length` bytes at `offset` into `reply`; the result is `reply.ok`. */
+export function parseStampReply(view: DataView, offset: number, length: number, reply: StampReply): boolean {
+  reply.ok = false;
+  if (length < STAMP_MIN_BYTES) return false;
+  const errorEstimate = view.getUint16(offset + STAMP_ERROR_ESTIMATE);
+  let t3S = view.getUint32(offset + STAMP_TIMESTAMP);
+  let t3Ns = view.getUint32(offset + STAMP_TIMESTAMP + 4);
+  let t2S = view.getUint32(offset + STAMP_RECEIVE_TIMESTAMP);
+  let t2Ns = view.getUint32(offset + STAMP_RECEIVE_TIMESTAMP + 4);
+  if ((errorEstimate & ERROR_ESTIMATE_Z) === 0) {
+    t3S = unixSecondsOfNtp(t3S);
+    t3Ns = nanosecondsOfFraction(t3Ns);
+    t2S = unixSecondsOfNtp(t2S);
+    t2Ns = nanosecondsOfFraction(t2Ns);
+  } else if (t3Ns >= NS_PER_S || t2Ns >= NS_PER_S) {
+    return false;
+  }
+  reply.sequence = view.getUint32(offset + STAMP_SEQUENCE);
+  reply.t3S = t3S;
+  reply.t3Ns = t3Ns;
+  reply.errorEstimate = errorEstimate;
+  reply.ssid = view.getUint16(offset + STAMP_SSID);
+  reply.t2S = t2S;
+  reply.t2Ns = t2Ns;
+  reply.senderSequence = view.getUint32(offset + STAMP_SENDER_SEQUENCE);
+  reply.t1S = view.getUint32(offset + STAMP_SENDER_TIMESTAMP);
+  reply.t1Ns = view.getUint32(offset + STAMP_SENDER_TIMESTAMP + 4);
+  reply.senderErrorEstimate = view.getUint16(offset + STAMP_SENDER_ERROR_ESTIMATE);
+  reply.senderTtl = view.getUint8(offset + STAMP_SENDER_TTL);
+  reply.ok = true;
+  return true;
+}
+
+/** What `checkStampRequest` finds. */
+export const StampFault = {
+  none: 0,
+  /** Below 41 bytes. */
+  tooShort: 1,
+  /** The error estimate's multiplier is 0: RFC 4656 section 4.1.2 calls that packet corrupt. Keeps zero-filled junk out. */
+  malformed: 2,
+  /** It carries, where replies echo T1, a time of this host's clock: it answers a reply of ours. */
+  reply: 3,
+} as const;
+export type StampFault = (typeof StampFault)[keyof typeof StampFault];
+
+/** A reply that is answered comes back well within this. */
+const REPLY_WINDOW_S = 60;
+
+/**
+ * Whether the packet of `length` bytes at `offset` is a request to be reflected at `nowS` seconds since 1970.
+ *
+ * A reply must not be reflected: one packet with a forged source would bounce between two reflectors for ever. In such a loop each packet
+ * carries, as the sender's T1, the T3 that this host wrote the turn before. A request has zeros there, or, from TWAMP-Light
+ * senders, padding that may be random: it passes but for one in 35 million.
+ */
+export function checkStampRequest(view: DataView, offset: number, length: number, nowS: number): StampFault {
+  if (length < STAMP_MIN_BYTES) return StampFault.tooShort;
+  if ((view.getUint16(offset + STAMP_ERROR_ESTIMATE) & MULTIPLIER_MASK) === 0) return StampFault.malformed;
+  const ageS = nowS - view.getUint32(offset + STAMP_SENDER_TIMESTAMP);
+  if (ageS > -REPLY_WINDOW_S && ageS < REPLY_WINDOW_S) return StampFault.reply;
+  return StampFault.none;
+}
+
+/** The session identifier of a request or a reply. */
+export function stampSsid(view: DataView, offset: number): number {
+  return view.getUint16(offset + STAMP_SSID);
+}
+
+/** The sequence number that the packet itself carries. */
+export function stampSequence(view: DataView, offset: number): number {
+  return view.getUint32(offset + STAMP_SEQUENCE);
+}
+
+/**
+ * Turns the request of `length` bytes (at least 41) at `offset` into its reply, in place and of the same length: T2 as PTPv2, the given
+ * sequence number, the sender's number, T1, error estimate and TTL. The SSID and all from 44 on stay as they are.
+ * T3 still holds T1 afterwards: `stampT3` comes right before sending.
+ */
+export function reflectStamp(
+  view: DataView,
+  offset: number,
+  length: number,
+  sequence: number,
+  t2S: number,
+  t2Ns: number,
+  ttl: number,
+): void {
+  view.setUint32(offset + STAMP_SENDER_SEQUENCE, view.getUint32(offset + STAMP_SEQUENCE));
+  view.setUint32(offset + STAMP_SENDER_TIMESTAMP, view.getUint32(offset + STAMP_TIMESTAMP));
+  view.setUint32(offset + STAMP_SENDER_TIMESTAMP + 4, view.getUint32(offset + STAMP_TIMESTAMP + 4));
+  view.setUint16(offset + STAMP_SENDER_ERROR_ESTIMATE, view.getUint16(offset + STAMP_ERROR_ESTIMATE));
+  view.setUint16(offset + STAMP_SENDER_ERROR_ESTIMATE + 2, 0);
+  view.setUint8(offset + STAMP_SENDER_TTL, ttl);
+  const end = Math.min(length, STAMP_BYTES);
+  for (let at = STAMP_SENDER_TTL + 1; at < end; at++) view.setUint8(offset + at, 0);
+  view.setUint32(offset + STAMP_SEQUENCE, sequence);
+  view.setUint16(offset + STAMP_ERROR_ESTIMATE, LLAMA_ERROR_ESTIMATE);
+  view.setUint32(offset + STAMP_RECEIVE_TIMESTAMP, t2S);
+  view.setUint32(offset + STAMP_RECEIVE_TIMESTAMP + 4, t2Ns);
+}
+
+/** Writes T3 (PTPv2: seconds since 1970, nanoseconds) into a reply. */
+export function stampT3(view: DataView, offset: number, s: number, ns: number): void {
+  view.setUint32(offset + STAMP_TIMESTAMP, s);
+  view.setUint32(offset + STAMP_TIMESTAMP + 4, ns);
+}

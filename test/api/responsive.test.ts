@@ -1,0 +1,57 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { expect } from 'chai';
+import { buildApi } from '../../src/api/app.js';
+import { FakeCollector } from '../support/fake-collector.js';
+
+const TARGETS = 10_000;
+
+describe('a large plan', () => {
+  const targets = Array.from({ length: TARGETS }, (_, i) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`);
+  const collector = new FakeCollector(
+    `collector: { probeMemory: 1GiB }\nsource: { ports: 16 }\ngroups: { big: { targets: [${targets.join(', ')}] } }`,
+  );
+  const app = buildApi(collector);
+
+  before(() => {
+    collector.finish(1_763_700_000_000, {
+      padding: 400,
+      paths: Array.from({ length: TARGETS * 16 }, (_, path) => ({
+        path,
+        sent: 10,
+        lost: (path * 7919) % 11,
+        rttNs: [1000, 1000 + ((path * 104_729) % 100_003), 200_000],
+      })),
+    });
+  });
+  after(() => app.close());
+
+  for (const url of [
+    '/v1/results',
+    '/v1/results?histograms=1',
+    '/v1/results?target=10.0.1.1',
+    '/v1/paths',
+    '/v1/paths?limit=1000000',
+    '/v1/paths?target=10.0.1.1',
+  ])
+    it(`leaves the event loop free while ${url} is answered`, async () => {
+      await app.listen({ port: 0, host: '127.0.0.1' }).catch(() => undefined);
+      const address = app.server.address();
+      if (address === null || typeof address === 'string') throw new Error('not listening');
+      await fetchLength(`http://127.0.0.1:${address.port}${url}`);
+      const delay = monitorEventLoopDelay({ resolution: 1 });
+      delay.enable();
+      const bytes = await fetchLength(`http://127.0.0.1:${address.port}${url}`);
+      delay.disable();
+      expect(bytes).to.be.greaterThan(100);
+      console.log(`        ${bytes} bytes, longest turn ${(delay.max / 1e6).toFixed(1)} ms`);
+      expect(delay.max / 1e6).to.be.lessThan(100);
+    });
+});
+
+/** Reads in pieces, so that the client in this process adds no long turn of its own. */
+async function fetchLength(url: string): Promise<number> {
+  const response = await fetch(url);
+  let length = 0;
+  if (response.body !== null) for await (const piece of response.body) length += piece.length;
+  return length;
+}
