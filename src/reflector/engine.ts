@@ -124,7 +124,9 @@ export class ReflectorEngine {
     const nowMs = this.tokens === null && this.sessions === null ? 0 : nsToMs(this.clock.nowNs());
     const granted = this.tokens === null ? picked : this.tokens.take(picked, nowMs);
     counters[OVER_RATE] += picked - granted;
-    const { sent, errors } = replies;
+    // Raised before the replies go out and corrected after: whoever has a reply finds it counted.
+    counters[REFLECTED] += granted;
+    const { errors } = replies;
     const { view } = batch.memory;
     for (let i = 0; i < granted; i++) {
       const j = picks[i];
@@ -136,8 +138,9 @@ export class ReflectorEngine {
       if (replies.full) replies.flush(family, fd);
     }
     replies.flush(family, fd);
-    counters[REFLECTED] += replies.sent - sent;
-    counters[SEND_ERRORS] += replies.errors - errors;
+    const failed = replies.errors - errors;
+    counters[REFLECTED] -= failed;
+    counters[SEND_ERRORS] += failed;
   }
 
   /** Hot: the counter of the reason why datagram `j` is not to be answered, or -1. Sees to it that it has a T2. */

@@ -28,16 +28,13 @@ export function statusApp(status: () => ReflectorStatus): FastifyInstance {
       status: httpStatus,
       message,
     } = new LlamaError('LLAMA_NOT_FOUND', `${request.url} is not here; there are /v1/status, /metrics and /healthz`);
-    return reply
-      .code(httpStatus)
-      .type(PROBLEM_JSON)
-      .send({
-        type: 'about:blank',
-        title: 'There is nothing at this address',
-        status: httpStatus,
-        code,
-        detail: message,
-      });
+    return reply.code(httpStatus).type(PROBLEM_JSON).send({
+      type: 'about:blank',
+      title: 'There is nothing at this address',
+      status: httpStatus,
+      code,
+      detail: message,
+    });
   });
   return app;
 }

@@ -16,6 +16,10 @@ const MILLISECOND = 1;
 const THOUSANDTHS = 1000;
 /** The bucket holds this much of the rate. */
 const BURST_MS = 100;
+/** After this long even one packet a second has filled its bucket. */
+const FULL_AFTER_MS = 2000;
+/** No thread is held up for longer than this between reading the clock and refilling. */
+const CLOCK_READ_CAP_MS = 60_000;
 /** Most packets a second: the burst in thousandths fits 31 bits. */
 export const MAX_PPS_LIMIT = 20_000_000;
 
@@ -29,7 +33,8 @@ export class TokenBucket {
   constructor(memory: SharedArrayBuffer, maxPps: number) {
     this.state = new Int32Array(memory);
     this.rate = maxPps;
-    this.burst = burstOf(maxPps);
+    // A full bucket still collects the parts of the next token: else low rates would lose them with every packet.
+    this.burst = burstOf(maxPps) + THOUSANDTHS - 1;
   }
 
   /** Hot: takes up to `wanted` tokens at `nowMs` (CLOCK_MONOTONIC); how many there were. */
@@ -47,10 +52,10 @@ export class TokenBucket {
     const last = Atomics.load(this.state, MILLISECOND);
     let elapsed = (ms - last) | 0;
     if (elapsed === 0) return;
-    // Slightly negative: another thread has read its clock a little later. Very: 25 days without a packet.
-    if (elapsed < 0 && elapsed > -1000) return;
+    // Below 0: another thread has read its clock later. Far below: 25 days without a packet.
+    if (elapsed < 0 && elapsed > -CLOCK_READ_CAP_MS) return;
     if (Atomics.compareExchange(this.state, MILLISECOND, last, ms) !== last) return;
-    if (elapsed < 0 || elapsed > BURST_CAP_MS) elapsed = BURST_CAP_MS;
+    if (elapsed < 0 || elapsed > FULL_AFTER_MS) elapsed = FULL_AFTER_MS;
     for (;;) {
       const held = Atomics.load(this.state, TOKENS);
       const filled = Math.min(this.burst, held + elapsed * this.rate);
@@ -58,9 +63,6 @@ export class TokenBucket {
     }
   }
 }
-
-/** After this long even one packet a second has filled its bucket. */
-const BURST_CAP_MS = 1000;
 
 /** In thousandths: 100 ms worth of the rate, but at least one packet. */
 function burstOf(maxPps: number): number {

@@ -53,7 +53,7 @@ describe('faults on loopback', function () {
     responders.late.mode = { kind: 'silent' };
     const lateSeen = async (): Promise<boolean> =>
       responders.late.delayed === 0 && (await collector.status()).totals.late === responders.late.counts.faulty;
-    await waitFor(lateSeen, 5_000, 'every late reply is counted late');
+    await waitFor('every late reply is counted late', lateSeen);
     status = await collector.settle();
   });
   after(async () => {

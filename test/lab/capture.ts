@@ -18,6 +18,7 @@ const SNAP_BYTES = 128;
 const BUFFER_KIB = 65_536;
 const START_MS = 5_000;
 const STOP_MS = 10_000;
+const ASK_AGAIN_MS = 100;
 
 /** What tcpdump says when it is asked (SIGUSR1) and when it ends, in one line or in three. */
 const STATISTICS =
@@ -59,7 +60,7 @@ export class Capture {
     args.push('-B', String(BUFFER_KIB), '--time-stamp-precision=nano', '-Z', 'root', options.filter ?? 'udp');
     const child = network.spawn(host, 'tcpdump', args, { stdio: ['ignore', 'ignore', 'pipe'] });
     const capture = new Capture(directory, file, child);
-    await waitFor(() => capture.stderr.includes('listening on'), START_MS, `tcpdump listens on ${host}`);
+    await waitFor(`tcpdump listens on ${host}`, () => capture.stderr.includes('listening on'), START_MS);
     return capture;
   }
 
@@ -69,7 +70,12 @@ export class Capture {
    */
   async stop(senderAddress: string): Promise<StampPackets> {
     const atStop = (await this.ask()).received;
-    await waitFor(async () => (await this.ask()).captured >= atStop, STOP_MS, `tcpdump wrote ${atStop} packets`, 100);
+    await waitFor(
+      `tcpdump wrote ${atStop} packets`,
+      async () => (await this.ask()).captured >= atStop,
+      STOP_MS,
+      ASK_AGAIN_MS,
+    );
     const gone = once(this.child, 'close');
     this.child.kill('SIGINT');
     await gone;
@@ -92,7 +98,7 @@ export class Capture {
   private async ask(): Promise<Statistics> {
     const before = this.statistics().length;
     this.child.kill('SIGUSR1');
-    return waitFor(() => this.statistics().slice(before).at(-1), STOP_MS, 'tcpdump tells its counters');
+    return waitFor('tcpdump tells its counters', () => this.statistics().slice(before).at(-1), STOP_MS);
   }
 
   private statistics(): Statistics[] {

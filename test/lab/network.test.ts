@@ -194,7 +194,7 @@ describe('lab: removal', () => {
       const { pid, names } = JSON.parse(stdout) as { pid: number; names: string[] };
       expect(names).to.have.length(8);
       for (const name of names) expect(existing()).to.not.contain(name);
-      await waitFor(() => !alive(pid), 2_000, `process ${pid} is gone`);
+      await waitFor(`process ${pid} is gone`, () => !alive(pid));
     });
   }
 

@@ -46,7 +46,7 @@ export class TestCollector {
     const base = `http://${listen}`;
     try {
       const ready = async (): Promise<boolean> => (await http.request('GET', `${base}/readyz`)).status === 200;
-      await process.until(ready, START_MS, 'the collector is ready');
+      await process.until('the collector is ready', ready, START_MS);
     } catch (error) {
       process.kill('SIGKILL');
       await http.close();
@@ -86,13 +86,13 @@ export class TestCollector {
       const { sent, threadLosses, ringOverflows } = status.totals;
       return status.aggregator.reported + threadLosses + ringOverflows === sent && status;
     };
-    const status = await waitFor(settled, SETTLE_MS, 'every probe that was sent is reported');
+    const status = await waitFor('every probe that was sent is reported', settled, SETTLE_MS);
     const { sent, threadLosses, ringOverflows } = status.totals;
     const reported = (): number => sumOf(this.recorder.rows(), 'sent');
     await waitFor(
+      'every probe that was sent is in /v1/results',
       () => reported() >= sent - threadLosses - ringOverflows,
       SETTLE_MS,
-      'every probe that was sent is in /v1/results',
     );
     await this.recorder.stop();
     expect(reported() + threadLosses + ringOverflows, 'sent in all intervals').to.equal(sent);

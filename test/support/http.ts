@@ -86,7 +86,7 @@ export class HttpClient {
 
   async waitForHttp(url: string, timeoutMs: number): Promise<void> {
     const ok = async (): Promise<boolean> => (await this.request('GET', url)).status === 200;
-    await waitFor(ok, timeoutMs, `${url} answers 200`);
+    await waitFor(`${url} answers 200`, ok, timeoutMs);
   }
 
   async close(): Promise<void> {

@@ -29,7 +29,7 @@ describe('running process', () => {
 
   it('tells at once that it ended instead of becoming ready', async () => {
     const running = script("console.error('no such file'); process.exitCode = 1");
-    const error = await failure(running.until(() => false, 10_000, 'ready'));
+    const error = await failure(running.until('ready', () => false, 10_000));
     expect(error.message)
       .to.match(/before ready/)
       .and.to.match(/no such file/);
@@ -37,13 +37,13 @@ describe('running process', () => {
 
   it('is ended by the signal that stop is given', async () => {
     const running = script("console.log('ready'); setInterval(() => {}, 1000)");
-    await running.until(() => running.stdout.includes('ready'), 5_000, 'ready');
+    await running.until('ready', () => running.stdout.includes('ready'), 5_000);
     expect(await running.stop('SIGINT')).to.deep.equal({ code: null, signal: 'SIGINT' });
   });
 
   it('is killed, and the stop rejected, when it does not end in time', async () => {
     const running = script("process.on('SIGTERM', () => {}); console.log('ready'); setInterval(() => {}, 1000)");
-    await running.until(() => running.stdout.includes('ready'), 5_000, 'ready');
+    await running.until('ready', () => running.stdout.includes('ready'), 5_000);
     expect((await failure(running.stop('SIGTERM', 100))).message).to.contain('ends after SIGTERM');
     expect(await running.exited).to.deep.equal({ code: null, signal: 'SIGKILL' });
   });
@@ -52,14 +52,14 @@ describe('running process', () => {
 describe('waiting', () => {
   it('resolves with the first answer that is neither undefined nor false', async () => {
     let calls = 0;
-    expect(await waitFor(() => (++calls === 3 ? 0 : undefined), 1_000, 'third call')).to.equal(0);
+    expect(await waitFor('third call', () => (++calls === 3 ? 0 : undefined))).to.equal(0);
     expect(calls).to.equal(3);
   });
 
   it('rejects with what did not come true, and the last error as the cause', async () => {
     const boom = new Error('boom');
-    const error = await failure(waitFor(() => Promise.reject(boom), 50, 'the sky falls'));
-    expect(error.message).to.equal('not within 50 ms: the sky falls');
+    const error = await failure(waitFor('the sky falls', () => Promise.reject(boom), 50));
+    expect(error.message).to.equal('waited 50 ms in vain: the sky falls');
     expect(error.cause).to.equal(boom);
   });
 });

@@ -55,18 +55,18 @@ export class Running {
 
   /** Like `waitFor`, but fails at once, with what the process wrote, when it ends meanwhile. */
   async until<T>(
+    what: string,
     condition: () => T | undefined | false | Promise<T | undefined | false>,
     timeoutMs: number,
-    what: string,
   ): Promise<T> {
     const done = await waitFor(
+      what,
       async () => {
         if (this.exit !== undefined) return { ended: this.exit };
         const answer = await condition();
         return answer !== undefined && answer !== false && { answer };
       },
       timeoutMs,
-      what,
     );
     if ('answer' in done) return done.answer;
     throw new Error(`ended with ${JSON.stringify(done.ended)} before ${what}:\n${this.stdout}${this.stderr}`);
@@ -79,7 +79,7 @@ export class Running {
   async stop(signal: NodeJS.Signals = 'SIGTERM', timeoutMs = STOP_MS): Promise<Exit> {
     this.kill(signal);
     try {
-      return await waitFor(() => this.exit, timeoutMs, `process ${this.pid} ends after ${signal}`);
+      return await waitFor(`process ${this.pid} ends after ${signal}`, () => this.exit, timeoutMs);
     } catch (error) {
       this.kill('SIGKILL');
       await this.exited;

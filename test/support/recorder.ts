@@ -34,12 +34,12 @@ export class Recorder {
   /** Resolves when an interval that starts at or after `startMs` is finished and recorded; with the first such. */
   async interval(startMs: number, timeoutMs: number): Promise<RecordedInterval> {
     return waitFor(
+      `an interval from ${new Date(startMs).toISOString()} on is finished`,
       () => {
         this.check();
         return this.intervals.find((interval) => interval.startMs >= startMs);
       },
       timeoutMs,
-      `an interval from ${new Date(startMs).toISOString()} on is finished`,
     );
   }
 

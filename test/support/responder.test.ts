@@ -33,8 +33,8 @@ describe('misbehaving STAMP responder', () => {
     responder = await Responder.start(mode);
     const requests = [0, 1, 2, 3].map((sequence) => buildRequest(sequence, 7));
     for (const request of requests) client.send(request, responder.port, '127.0.0.1');
-    await waitFor(() => responder.counts.requests === 4, 2_000, 'four requests at the responder');
-    await waitFor(() => received.length >= replies, 2_000, `${replies} replies at the client`);
+    await waitFor('four requests at the responder', () => responder.counts.requests === 4);
+    await waitFor(`${replies} replies at the client`, () => received.length >= replies);
     return requests;
   }
 
@@ -59,14 +59,14 @@ describe('misbehaving STAMP responder', () => {
   it('replies are as long as the request', async () => {
     responder = await Responder.start({ kind: 'normal' });
     client.send(buildRequest(0, 1, 200), responder.port, '127.0.0.1');
-    await waitFor(() => received.length === 1, 2_000, 'a reply');
+    await waitFor('a reply', () => received.length === 1);
     expect(received[0].packet.length).to.equal(200);
   });
 
   it('does not answer what is too short to be a request', async () => {
     responder = await Responder.start({ kind: 'normal' });
     client.send(Buffer.alloc(43), responder.port, '127.0.0.1');
-    await waitFor(() => responder.counts.malformed === 1, 2_000, 'the short datagram is counted');
+    await waitFor('the short datagram is counted', () => responder.counts.malformed === 1);
     expect(responder.counts.replies).to.equal(0);
   });
 

@@ -2,16 +2,16 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const POLL_MS = 20;
+const POLL_MS = 5;
 
 /**
- * Asks again and again until the answer is neither undefined nor false, and resolves with it. Rejects after `timeoutMs`, saying `what` did not
- * come true, and with the last error of `condition` (a connection refused, say) as the cause.
+ * Asks again and again until the answer is neither undefined nor false, and resolves with it. Rejects after `timeoutMs`, saying `what` did
+ * not come true, and with the last error of `condition` (a connection refused, say) as the cause.
  */
 export async function waitFor<T>(
-  condition: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs: number,
   what: string,
+  condition: () => T | undefined | false | Promise<T | undefined | false>,
+  timeoutMs = 5_000,
   pollMs = POLL_MS,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
@@ -23,7 +23,7 @@ export async function waitFor<T>(
     } catch (error) {
       cause = error;
     }
-    if (performance.now() >= deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`, { cause });
+    if (performance.now() >= deadline) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`, { cause });
     await sleep(pollMs);
   }
 }

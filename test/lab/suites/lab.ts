@@ -35,7 +35,7 @@ export class Lab {
       const reflector = startLlama(['reflector', ...listen], network.at('B'));
       const bound = async (): Promise<boolean> =>
         (await network.exec('B', 'ss', ['-Hlun', 'sport', '=', `:${REFLECTOR_PORT}`])).trim() !== '';
-      await reflector.until(bound, START_MS, 'the reflector is bound');
+      await reflector.until('the reflector is bound', bound, START_MS);
       const collector = await TestCollector.start(config, network.at('A'));
       return new Lab(network, collector, reflector, dropsBefore);
     } catch (error) {

@@ -1,0 +1,127 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { expect } from 'chai';
+import pino from 'pino';
+import { junkReporter, type ReflectorOptions, reflectorSettings } from '../../src/cli/reflector.js';
+import { LlamaError } from '../../src/errors.js';
+import { REFLECTOR_COUNTERS } from '../../src/reflector/messages.js';
+import type { ReflectorTotals } from '../../src/reflector/reflector.js';
+import { stampRequest, UdpPeer } from '../support/udp-peer.js';
+
+const MODULE = new URL('../../src/cli/reflector.js', import.meta.url).href;
+
+/** Runs `runReflector` in a process of its own, whose exit code is the result. */
+function runInProcess(options: ReflectorOptions): ChildProcess {
+  const source = `
+    import { runReflector } from ${JSON.stringify(MODULE)};
+    process.exitCode = await runReflector(${JSON.stringify(options)});`;
+  return spawn(process.execPath, ['--input-type=module', '--eval', source], { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** Lines of the log, as they come. */
+function logLines(child: ChildProcess): AsyncIterator<Record<string, unknown>> {
+  if (child.stderr === null) throw new Error('stderr is not a pipe');
+  const lines = createInterface({ input: child.stderr });
+  return (async function* () {
+    for await (const line of lines) yield JSON.parse(line) as Record<string, unknown>;
+  })();
+}
+
+describe('llama reflector', () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    it(`answers, logs JSON on stderr only, and ends with exit code 0 within 2 s of ${signal}`, async () => {
+      const child = runInProcess({ listen: ['127.0.0.1:0'], threads: '2', status: '127.0.0.1:0' });
+      let stdout = '';
+      child.stdout?.on('data', (chunk: Buffer) => {
+        stdout += chunk.toString();
+      });
+      const lines = logLines(child);
+      const peer = await UdpPeer.open();
+      try {
+        const { value: first } = await lines.next();
+        expect(first).to.include({ level: 'info', msg: 'answering probes', threads: 2 });
+        const port = Number(String(first.listen).split(':')[1]);
+        await peer.ask(stampRequest(1), port);
+        const status = await fetch(`http://${first.status}/v1/status`);
+        expect(await status.json())
+          .to.have.property('totals')
+          .that.includes({ reflected: 1 });
+        const askedAtMs = performance.now();
+        child.kill(signal);
+        const [code] = await once(child, 'exit');
+        expect(code).to.equal(0);
+        expect(performance.now() - askedAtMs).to.be.lessThan(2000);
+        expect((await lines.next()).value).to.include({ msg: 'ended', signal });
+        expect(stdout).to.equal('');
+      } finally {
+        child.kill('SIGKILL');
+        await peer.close();
+      }
+    });
+
+  it('without options: default addresses, at most 4 threads, all sources, stateless', () => {
+    const { threads, ...rest } = reflectorSettings({});
+    expect(rest).to.deep.equal({ listen: null, maxPps: null, allow: [], stateful: null });
+    expect(threads).to.be.within(1, 4);
+  });
+
+  it('reads every option', () => {
+    const settings = reflectorSettings({
+      listen: ['127.0.0.1:1', '[::1]:2'],
+      threads: '3',
+      maxPps: '5000',
+      allow: ['10.0.0.0/8'],
+      stateful: true,
+      maxSessions: '100',
+      sessionTimeout: '5m',
+    });
+    expect(settings).to.deep.equal({
+      listen: [
+        { address: '127.0.0.1', family: 4, port: 1 },
+        { address: '::1', family: 6, port: 2 },
+      ],
+      threads: 3,
+      maxPps: 5000,
+      allow: ['10.0.0.0/8'],
+      stateful: { maxSessions: 100, timeoutMs: 300_000 },
+    });
+    expect(reflectorSettings({ stateful: true }).stateful).to.deep.equal({ maxSessions: 65_536, timeoutMs: 300_000 });
+  });
+
+  const wrong: readonly [options: ReflectorOptions, option: string][] = [
+    [{ listen: ['nowhere'] }, '--listen'],
+    [{ threads: '0' }, '--threads'],
+    [{ threads: '1.5' }, '--threads'],
+    [{ threads: '1000' }, '--threads'],
+    [{ maxPps: '-1' }, '--max-pps'],
+    [{ maxPps: '20000001' }, '--max-pps'],
+    [{ stateful: true, maxSessions: 'many' }, '--max-sessions'],
+    [{ stateful: true, sessionTimeout: '300' }, '--session-timeout'],
+    [{ stateful: true, sessionTimeout: '0s' }, '--session-timeout'],
+  ];
+  for (const [options, option] of wrong)
+    it(`${JSON.stringify(options)} is refused, naming ${option} and what was found`, () => {
+      expect(() => reflectorSettings(options))
+        .to.throw(LlamaError, `${option} '`)
+        .with.property('code', 'LLAMA_ARGUMENT_INVALID');
+    });
+
+  it('logs the counters when junk rose, and is silent when it did not', () => {
+    const lines: string[] = [];
+    const logger = pino({ base: null }, { write: (line: string) => void lines.push(line) });
+    const totals = Object.fromEntries(
+      [...REFLECTOR_COUNTERS, 'receiveQueueDrops'].map((name) => [name, 0]),
+    ) as ReflectorTotals;
+    const report = junkReporter(() => totals, logger);
+    report();
+    expect(lines).to.have.length(0);
+    totals.tooShort = 3;
+    totals.overRate = 4;
+    report();
+    totals.received = 100;
+    report();
+    expect(lines).to.have.length(1);
+    expect(JSON.parse(lines[0])).to.include({ junk: 7 });
+  });
+});
