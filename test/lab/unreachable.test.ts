@@ -6,8 +6,14 @@ import { needs } from '../support/needs.js';
 import { B_ADDRESSES, B_ADDRESSES6, HOLE_ADDRESS } from './network.js';
 import { expectAccounted, Lab, REFLECTOR_PORT } from './suites/lab.js';
 
-/** leafA has no route to it. */
-const NO_ROUTE = '10.9.0.1';
+/** leafA refuses to forward to it. (A router without a route is no good here: Linux then sends one ICMP error a second only.) */
+const REFUSED = '10.2.0.201';
+const REFUSE = `table inet refuse {
+  chain forward {
+    type filter hook forward priority 0
+    ip daddr ${REFUSED} reject with icmp type admin-prohibited
+  }
+}`;
 const CLOSED_PORT = 8_199;
 
 describe('unreachable targets in a network', function () {
@@ -26,12 +32,13 @@ describe('unreachable targets in a network', function () {
       source: { ports: 4 },
       groups: {
         good: spec(B_ADDRESSES[0]),
-        noRoute: spec(NO_ROUTE),
         closed: spec(B_ADDRESSES[1], CLOSED_PORT),
         closed6: spec(B_ADDRESSES6[1], CLOSED_PORT),
         hole: spec(HOLE_ADDRESS),
       },
     });
+    await lab.network.exec('leafA', 'nft', ['-f', '-'], REFUSE);
+    await lab.collector.putGroup('refused', spec(REFUSED));
     await lab.collector.recorder.interval(Date.now() + 1_000, 10_000);
     await lab.collector.settle();
   });
@@ -47,7 +54,7 @@ describe('unreachable targets in a network', function () {
 
   for (const [group, outcome, what] of [
     ['good', 'received', 'a reflector next to all these'],
-    ['noRoute', 'unreachable', 'a network that a router has no route to'],
+    ['refused', 'unreachable', 'an address that a router refuses to forward to'],
     ['closed', 'unreachable', 'a closed port'],
     ['closed6', 'unreachable', 'a closed port over IPv6'],
     ['hole', 'lost', 'an address that answers nothing'],
