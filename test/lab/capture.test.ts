@@ -1,6 +1,5 @@
 /** The capture and its reader, with tshark as an independent witness. */
 
-import { once } from 'node:events';
 import { access } from 'node:fs/promises';
 import { expect } from 'chai';
 import { needs } from '../support/needs.js';
@@ -8,7 +7,7 @@ import { Capture } from './capture.js';
 import { run } from './namespaces.js';
 import { A_ADDRESS, A_ADDRESS6, B_ADDRESSES, B_ADDRESSES6, Network } from './network.js';
 import { canonical, readPcap, type StampPackets } from './pcap.js';
-import { RESPOND, SENDER } from './tools.js';
+import { respond, send } from './tools.js';
 
 const PORT = 7_000;
 const FIELDS = ['frame.time_epoch', 'ip.src', 'ipv6.src', 'udp.srcport', 'udp.dstport', 'udp.length', 'udp.payload'];
@@ -19,22 +18,15 @@ describe('lab: capture', () => {
   before(async function () {
     needs(this, 'root', 'ip', 'nft', 'tcpdump');
     network = await Network.create();
-    for (const address of [B_ADDRESSES[0], B_ADDRESSES6[0]]) {
-      const args = [RESPOND, address, String(PORT)];
-      const child = network.spawn('B', process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-      if (child.stdout !== null) await once(child.stdout, 'data');
-    }
+    await respond(network, 'B', { port: PORT, addresses: [B_ADDRESSES[0], B_ADDRESSES6[0]] });
   });
   after(async () => {
     await network?.destroy();
   });
 
-  const send = (target: string, flows: number, perFlow: number): Promise<string> =>
-    network.exec('A', process.execPath, [SENDER, target, PORT, flows, perFlow, 1].map(String));
-
   it('a burst that has just ended is in the file to the last packet, in both directions', async () => {
     const capture = await Capture.start(network, 'A');
-    await send(B_ADDRESSES[0], 32, 100);
+    await send(network, { target: B_ADDRESSES[0], port: PORT, flows: 32, perFlow: 100 });
     const packets = await capture.stop(A_ADDRESS);
     await capture.dispose();
     const seen = new Set<string>();
@@ -46,7 +38,7 @@ describe('lab: capture', () => {
 
   it('stamps are in order, T1 to T3 lie between those of the packets that carry them', async () => {
     const capture = await Capture.start(network, 'A');
-    await send(B_ADDRESSES[0], 1, 20);
+    await send(network, { target: B_ADDRESSES[0], port: PORT, flows: 1, perFlow: 20 });
     const packets = await capture.stop(A_ADDRESS);
     await capture.dispose();
     const base = packets.seconds[0];
@@ -79,7 +71,7 @@ describe('lab: capture', () => {
     it(`tshark reads the same from an IPv${family} capture, field by field`, async function () {
       needs(this, 'tshark');
       const capture = await Capture.start(network, 'A');
-      await send(target, 3, 2);
+      await send(network, { target: target, port: PORT, flows: 3, perFlow: 2 });
       const packets = await capture.stop(source);
       const fields = FIELDS.flatMap((field) => ['-e', field]);
       const lines = await run('tshark', ['-r', capture.file, '-T', 'fields', '-E', 'separator=,', ...fields]);

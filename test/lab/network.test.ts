@@ -18,7 +18,7 @@ import {
   SPINES,
 } from './network.js';
 import type { FlowCount, SpineCounters } from './spine.js';
-import { RESPOND, SENDER } from './tools.js';
+import { respond, send } from './tools.js';
 
 const PORT = 7_000;
 
@@ -30,23 +30,11 @@ describe('lab: two hosts, two leaves, four spines', () => {
     needs(this, 'root', 'ip', 'nft');
     drops = await backlogDrops();
     network = await Network.create();
-    for (const address of [B_ADDRESSES[0], B_ADDRESSES6[0]]) await respond(address);
+    await respond(network, 'B', { port: PORT, addresses: [B_ADDRESSES[0], B_ADDRESSES6[0]] });
   });
   after(async () => {
     await network?.destroy();
   });
-
-  async function respond(address: string): Promise<void> {
-    const child = network.spawn('B', process.execPath, [RESPOND, address, String(PORT)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    if (child.stdout !== null) await once(child.stdout, 'data');
-  }
-
-  async function send(target: string, flows: number, perFlow: number, firstPort = 0): Promise<number> {
-    const args = [SENDER, target, PORT, flows, perFlow, 1, firstPort].map(String);
-    return (JSON.parse(await network.exec('A', process.execPath, args)) as { received: number }).received;
-  }
 
   const counters = (): Promise<SpineCounters[]> => Promise.all(network.spines.map((spine) => spine.counters()));
 
@@ -78,7 +66,9 @@ describe('lab: two hosts, two leaves, four spines', () => {
   ] as const) {
     it(`64 flows over IPv${family} use all spines both ways, each flow one, and every packet is counted`, async () => {
       const [flows, perFlow, firstPort] = [64, 50, 20_000];
-      expect(await send(target, flows, perFlow, firstPort)).to.equal(flows * perFlow);
+      expect(await send(network, { target, port: PORT, flows, perFlow, firstSourcePort: firstPort })).to.equal(
+        flows * perFlow,
+      );
       const all = await counters();
       for (const direction of ['fromA', 'fromB'] as const) {
         const perSpine = all.map((spine) => select(spine[direction].flows, target, firstPort, flows));
@@ -115,7 +105,7 @@ describe('lab: two hosts, two leaves, four spines', () => {
     }`;
     await network.exec('A', 'nft', ['-f', '-'], mark);
     for (const spine of network.spines) await spine.drop({ percent, dscp: 46, from: 'A' });
-    const received = await send(target, flows, perFlow, firstPort);
+    const received = await send(network, { target, port: PORT, flows, perFlow, firstSourcePort: firstPort });
     for (const spine of network.spines) await spine.clear();
 
     const all = await counters();
@@ -134,7 +124,7 @@ describe('lab: two hosts, two leaves, four spines', () => {
   });
 
   it('loses nothing when the rules are gone, and the counters of each spine add up', async () => {
-    expect(await send(B_ADDRESSES[0], 64, 50, 40_000)).to.equal(64 * 50);
+    expect(await send(network, { target: B_ADDRESSES[0], port: PORT, flows: 64, perFlow: 50 })).to.equal(64 * 50);
     for (const spine of await counters()) {
       for (const { arrived, forwarded, dropped } of [spine.fromA, spine.fromB]) {
         expect(forwarded.packets + dropped.packets).to.equal(arrived.packets);
