@@ -11,8 +11,8 @@ import { AGGREGATOR_COUNTERS } from '../../src/collector/messages.js';
 import type { Clock } from '../../src/net/clock.js';
 import { ControlBlock, PROBER_COUNTERS } from '../../src/ring/control.js';
 import { createRing, Outcome, RecordFlag, RingProducer } from '../../src/ring/ring.js';
-import { median, type Scenario, type ScenarioOptions, type ScenarioResult } from '../harness.js';
 import { msToNs, NS_PER_S, nsToS, usToNs } from '../../src/stats/units.js';
+import { median, type Scenario, type ScenarioOptions, type ScenarioResult } from '../harness.js';
 
 const STREAMS = 1000;
 const SOURCE_PORTS = 16;
