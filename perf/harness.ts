@@ -1,9 +1,9 @@
 /** What the scenarios share: samples and their spread, processes of the product, figures of a process from /proc, the table. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createSocket } from 'node:dgram';
 import { cpus, release, totalmem } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -61,7 +61,10 @@ export class Product {
   private stderr = '';
 
   constructor(args: readonly string[]) {
-    this.child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, LLAMA_LOG_LEVEL: 'warn' } });
+    this.child = spawn(process.execPath, [MAIN, ...args], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, LLAMA_LOG_LEVEL: 'warn' },
+    });
     this.child.stderr?.on('data', (chunk: Buffer) => {
       this.stderr = (this.stderr + chunk.toString()).slice(-10_000);
     });
@@ -76,7 +79,8 @@ export class Product {
   async ready(url: string): Promise<void> {
     const deadline = Date.now() + 15_000;
     for (;;) {
-      if (this.child.exitCode !== null) throw new Error(`the process ended with ${this.child.exitCode}: ${this.stderr}`);
+      if (this.child.exitCode !== null)
+        throw new Error(`the process ended with ${this.child.exitCode}: ${this.stderr}`);
       const answer = await fetch(url).catch(() => undefined);
       await answer?.arrayBuffer();
       if (answer?.ok) return;

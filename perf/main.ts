@@ -27,7 +27,11 @@ interface PerfOptions {
   readonly json?: string;
 }
 
-const { quick = false, scenario, json } = new Command('perf')
+const {
+  quick = false,
+  scenario,
+  json,
+} = new Command('perf')
   .option('--quick', 'the short form, for CI')
   .option('--scenario <name>', `one of ${SCENARIOS.map(({ name }) => name).join(', ')}`)
   .option('--json <file>', 'write machine and figures to this file')
@@ -75,7 +79,9 @@ function goalText(goal: Goal | undefined): string {
 
 function verdict(goal: Goal | undefined, value: number): string {
   if (goal === undefined) return '';
-  return value >= (goal.atLeast ?? Number.NEGATIVE_INFINITY) && value <= (goal.atMost ?? Number.POSITIVE_INFINITY) ? 'met' : 'NOT MET';
+  return value >= (goal.atLeast ?? Number.NEGATIVE_INFINITY) && value <= (goal.atMost ?? Number.POSITIVE_INFINITY)
+    ? 'met'
+    : 'NOT MET';
 }
 
 function format(value: number): string {

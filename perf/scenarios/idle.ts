@@ -17,7 +17,10 @@ async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult
       samples.push(round((100 * (collector.cpuSeconds() - cpu)) / ((performance.now() - started) / 1000)));
       progress(`sample ${i + 1} of 3: ${samples[i]} % of a core`);
     }
-    return { fields: { cpuPct: median(samples), rssMb: Math.round(collector.peakRssMb()) }, samples: { cpuPct: samples } };
+    return {
+      fields: { cpuPct: median(samples), rssMb: Math.round(collector.peakRssMb()) },
+      samples: { cpuPct: samples },
+    };
   } finally {
     await stop();
   }

@@ -1,10 +1,10 @@
 /** A collector and a reflector in this process, under a given load: what `pipeline` and `precise` measure with. */
 
-import pino from 'pino';
 import { setTimeout as delay } from 'node:timers/promises';
+import pino from 'pino';
 import { Collector } from '../../src/collector/collector.js';
-import type { Config, Group, Target, TimestampMode } from '../../src/config/types.js';
 import type { Totals } from '../../src/collector/service.js';
+import type { Config, Group, Target, TimestampMode } from '../../src/config/types.js';
 import { Reflector } from '../../src/reflector/reflector.js';
 import { NS_PER_S } from '../../src/stats/units.js';
 
@@ -44,7 +44,13 @@ export function loopbackTargets(count: number, port: number): Target[] {
 export async function underLoad(options: LoadOptions): Promise<LoadResult> {
   const logger = pino({ level: 'warn' }, pino.destination(2));
   const reflector = await Reflector.start(
-    { listen: [{ address: '0.0.0.0', family: 4, port: options.port }], threads: 1, maxPps: null, allow: [], stateful: null },
+    {
+      listen: [{ address: '0.0.0.0', family: 4, port: options.port }],
+      threads: 1,
+      maxPps: null,
+      allow: [],
+      stateful: null,
+    },
     logger,
   );
   const paths = options.targets * options.sourcePorts;
@@ -59,7 +65,14 @@ export async function underLoad(options: LoadOptions): Promise<LoadResult> {
     targets: loopbackTargets(options.targets, options.port),
   };
   const config: Config = {
-    collector: { name: 'perf', intervalMs: 1000, workers: 1, retention: 600, timestamps: options.timestamps, probeMemoryBytes: 2 ** 30 },
+    collector: {
+      name: 'perf',
+      intervalMs: 1000,
+      workers: 1,
+      retention: 600,
+      timestamps: options.timestamps,
+      probeMemoryBytes: 2 ** 30,
+    },
     source: { address: '0.0.0.0', address6: '::', ports: options.sourcePorts, basePort: 0 },
     api: { host: '127.0.0.1', port: 0, tokenFile: null },
     stateDir: null,

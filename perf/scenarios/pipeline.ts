@@ -15,7 +15,11 @@ const ASKED_PER_SECOND = 600_000;
 const FLOOR_FILE = fileURLToPath(new URL('../workers/floor.js', import.meta.url));
 
 async function floorRate(port: number, durationMs: number): Promise<{ rate: number; lost: number }> {
-  const pool = new Piscina<FloorTask, { rate: number; lost: number }>({ filename: FLOOR_FILE, minThreads: 2, maxThreads: 2 });
+  const pool = new Piscina<FloorTask, { rate: number; lost: number }>({
+    filename: FLOOR_FILE,
+    minThreads: 2,
+    maxThreads: 2,
+  });
   const common = {
     port,
     sockets: SOURCE_PORTS,
@@ -58,7 +62,9 @@ async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult
     floors.push(Math.round(floor.rate));
     pipelines.push(Math.round(pipeline.echoesPerSecond));
     ratios.push(round(pipeline.echoesPerSecond / floor.rate));
-    progress(`round ${i + 1} of ${rounds}: floor ${floors[i]}/s (${floor.lost} lost), pipeline ${pipelines[i]}/s, ratio ${ratios[i]}`);
+    progress(
+      `round ${i + 1} of ${rounds}: floor ${floors[i]}/s (${floor.lost} lost), pipeline ${pipelines[i]}/s, ratio ${ratios[i]}`,
+    );
   }
   return {
     fields: { echoesPerSecond: median(pipelines), floorPerSecond: median(floors), ratio: median(ratios), lost },

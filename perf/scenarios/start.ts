@@ -1,7 +1,7 @@
 /** From the start of the collector's process to its first probe on the wire. */
 
-import { once } from 'node:events';
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { median, Product, round, type Scenario, type ScenarioOptions, type ScenarioResult } from '../harness.js';
 import { configFile } from './twoProcesses.js';
 

@@ -1,8 +1,8 @@
 /** A reflector and a collector as processes of their own, with a config in a temporary file, as an operator runs them. */
 
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freeUdpPort, Product } from '../harness.js';

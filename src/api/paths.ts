@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { type IntervalReport, PATH_COLUMNS, type PathColumn } from '../collector/messages.js';
 import type { StoredInterval, StreamInfo } from '../collector/results.js';
 import type { CollectorService } from '../collector/service.js';
+import { lossPct } from '../stats/row.js';
 import { nsToUs } from '../stats/units.js';
 import { type RowFilter, rowFilter } from './filter.js';
 import { PathsQuery } from './schemas.js';
@@ -86,7 +87,7 @@ function pathRow(report: IntervalReport, row: number, info: StreamInfo, sourcePo
     class: info.class.name,
     dscp: info.class.dscp,
     ...counters,
-    lossPct: counters.sent === 0 ? 0 : Number(((100 * counters.lost) / counters.sent).toPrecision(6)),
+    lossPct: lossPct(counters.lost + counters.unreachable, counters.sent),
     rttUs: max === 0 ? null : { min: microseconds(min), mean: microseconds(mean), max: microseconds(max) },
   };
 }

@@ -6,11 +6,13 @@ import type { Breather } from './stream.js';
 const COLUMNS = PATH_COLUMNS.length;
 const SENT = PATH_COLUMNS.indexOf('sent');
 const LOST = PATH_COLUMNS.indexOf('lost');
+const UNREACHABLE = PATH_COLUMNS.indexOf('unreachable');
 
-/** Share of its probes that a path lost, 0 to 1. */
+/** Share of its probes that were lost or unreachable, 0 to 1. */
 function lossRatio(report: IntervalReport, row: number): number {
-  const sent = report.pathCounters[row * COLUMNS + SENT];
-  return sent === 0 ? 0 : report.pathCounters[row * COLUMNS + LOST] / sent;
+  const { pathCounters } = report;
+  const sent = pathCounters[row * COLUMNS + SENT];
+  return sent === 0 ? 0 : (pathCounters[row * COLUMNS + LOST] + pathCounters[row * COLUMNS + UNREACHABLE]) / sent;
 }
 
 /** Negative when row `a` is worse than row `b`: more loss, then a higher mean RTT, then the lower path number. */

@@ -87,6 +87,7 @@ export class AggregatorThread {
 
   /** Closes the open intervals early; resolves when their reports are here. */
   async flush(): Promise<void> {
+    this.supervised.ending();
     const done = new Promise<void>((resolve) => {
       this.flushed = resolve;
     });

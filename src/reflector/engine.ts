@@ -42,9 +42,8 @@ const SESSIONS_EXPIRED = counterIndex('sessionsExpired');
 const TURNS = counterIndex('turns');
 
 /** The counter of each `StampFault`. */
-const FAULT_COUNTERS = new Int32Array(4);
+const FAULT_COUNTERS = new Int32Array(3);
 FAULT_COUNTERS[StampFault.tooShort] = counterIndex('tooShort');
-FAULT_COUNTERS[StampFault.malformed] = counterIndex('malformed');
 FAULT_COUNTERS[StampFault.reply] = counterIndex('looksLikeReply');
 
 export class ReflectorEngine {

@@ -12,8 +12,6 @@ export const JUNK_REASONS = [
   'tooLong',
   /** Shorter than 41 bytes. */
   'tooShort',
-  /** Its error estimate has the multiplier 0 (RFC 4656 section 4.1.2: corrupt). */
-  'malformed',
   /** It answers a reply of this reflector; reflecting it could start a loop. */
   'looksLikeReply',
   /** Above `--max-pps`. */

@@ -58,16 +58,19 @@ export class OutcomeNumbers {
 /** Microseconds with at most 3 decimals: whole nanoseconds. */
 export const roundedUs = (ns: number): number => nsToUs(Math.round(ns));
 
-/** Share of the probes sent that were lost, in percent with at most 4 decimals; 0 when none was sent. */
-export function lossPct(lost: number, sent: number): number {
-  return sent === 0 ? 0 : Math.round((lost / sent) * 1_000_000) / 10_000;
+/**
+ * Share of the probes sent that the network or the target failed, in percent with at most 4 decimals: lost or unreachable, not
+ * those that this host dropped itself. 0 when none was sent.
+ */
+export function lossPct(failed: number, sent: number): number {
+  return sent === 0 ? 0 : Math.round((failed / sent) * 1_000_000) / 10_000;
 }
 
 /** The row's JSON from `"sent"` to the closing brace. */
 export function rowJson(outcomes: OutcomeNumbers, rtt: RttNumbers): string {
   const { sent, received, lost, unreachable, late, duplicates, reordered, sendErrors, localDrops } = outcomes;
   return (
-    `"sent":${sent},"received":${received},"lost":${lost},"unreachable":${unreachable},"lossPct":${lossPct(lost, sent)},` +
+    `"sent":${sent},"received":${received},"lost":${lost},"unreachable":${unreachable},"lossPct":${lossPct(lost + unreachable, sent)},` +
     `"late":${late},"duplicates":${duplicates},"reordered":${reordered},"sendErrors":${sendErrors},"localDrops":${localDrops},` +
     `"rttUs":${rttJson(rtt)},"residenceUs":${rtt.count === 0 ? null : roundedUs(rtt.residenceSumNs / rtt.count)},` +
     `"jitterUs":${rtt.jitterPairs === 0 ? null : roundedUs(rtt.jitterNs)}}`

@@ -98,9 +98,14 @@ export class SupervisedThreads<Task> {
     await this.pool.threads.find((worker) => worker.threadId === threadId)?.terminate();
   }
 
+  /** From here on a thread that ends did so because it was told to. */
+  ending(): void {
+    this.phase = 'stopping';
+  }
+
   /** Waits for threads that were told to end, at most `timeoutMs`, then ends the others and waits until they are gone. */
   async stop(timeoutMs: number): Promise<void> {
-    this.phase = 'stopping';
+    this.ending();
     const timeout = new AbortController();
     await Promise.race([this.ended, delay(timeoutMs, undefined, { signal: timeout.signal }).catch(() => undefined)]);
     timeout.abort();

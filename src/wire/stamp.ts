@@ -42,7 +42,6 @@ export const STAMP_MIN_BYTES = 41;
 
 export const ERROR_ESTIMATE_S = 0x8000;
 export const ERROR_ESTIMATE_Z = 0x4000;
-const MULTIPLIER_MASK = 0xff;
 
 /**
  * The error estimate of our own packets: Z 1 (PTPv2), scale 0, multiplier 1, the least there is. S is 0: whether a time service
@@ -134,10 +133,8 @@ export const StampFault = {
   none: 0,
   /** Below 41 bytes. */
   tooShort: 1,
-  /** The error estimate's multiplier is 0: RFC 4656 section 4.1.2 calls that packet corrupt. Keeps zero-filled junk out. */
-  malformed: 2,
   /** It carries, where replies echo T1, a time of this host's clock: it answers a reply of ours. */
-  reply: 3,
+  reply: 2,
 } as const;
 export type StampFault = (typeof StampFault)[keyof typeof StampFault];
 
@@ -145,7 +142,8 @@ export type StampFault = (typeof StampFault)[keyof typeof StampFault];
 const REPLY_WINDOW_S = 60;
 
 /**
- * Whether the packet of `length` bytes at `offset` is a request to be reflected at `nowS` seconds since 1970.
+ * Whether the packet of `length` bytes at `offset` is a request to be reflected at `nowS` seconds since 1970. An error estimate with
+ * a multiplier of 0 (which RFC 4656 section 4.1.2 calls corrupt) is let pass: senders that know no better write it.
  *
  * A reply must not be reflected: one packet with a forged source would bounce between two reflectors for ever. In such a loop each packet
  * carries, as the sender's T1, the T3 that this host wrote the turn before. A request has zeros there, or, from TWAMP-Light
@@ -153,7 +151,6 @@ const REPLY_WINDOW_S = 60;
  */
 export function checkStampRequest(view: DataView, offset: number, length: number, nowS: number): StampFault {
   if (length < STAMP_MIN_BYTES) return StampFault.tooShort;
-  if ((view.getUint16(offset + STAMP_ERROR_ESTIMATE) & MULTIPLIER_MASK) === 0) return StampFault.malformed;
   const ageS = nowS - view.getUint32(offset + STAMP_SENDER_TIMESTAMP);
   if (ageS > -REPLY_WINDOW_S && ageS < REPLY_WINDOW_S) return StampFault.reply;
   return StampFault.none;

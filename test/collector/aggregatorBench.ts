@@ -48,6 +48,7 @@ export class AggregatorBench {
       timeBase: this.timeBase,
       nowNs: () => this.nowNs,
       wallOffsetNs: () => this.wallOffsetNs,
+      wallOffsetErrorNs: 0,
     };
     const start = {
       timeBase: this.timeBase,

@@ -119,20 +119,17 @@ describe('A reflector on loopback', () => {
   it('counts junk by its reason and answers none of it', async () => {
     const { reflector, port } = await fixture.reflector();
     const peer = await fixture.peer();
-    const noMultiplier = stampRequest(1);
-    noMultiplier.writeUInt16BE(0x4000, 12);
     const answered = (await peer.ask(stampRequest(2), port)).bytes;
     const ours = Buffer.from(answered);
     answered.copy(ours, 28, 4, 12);
     await peer.send(new Uint8Array(0), port);
     await peer.send(stampRequest(1, 40), port);
-    await peer.send(noMultiplier, port);
     await peer.send(ours, port);
     await peer.send(stampRequest(1, 20_000), port);
     // The last one is answered: by then all before it have been looked at.
     await peer.ask(stampRequest(3), port);
     const { totals } = reflector.status();
-    expect(totals).to.include({ received: 7, reflected: 2, tooShort: 2, malformed: 1, looksLikeReply: 1, tooLong: 1 });
+    expect(totals).to.include({ received: 6, reflected: 2, tooShort: 2, looksLikeReply: 1, tooLong: 1 });
     expect(totals).to.include({ notAllowed: 0, overRate: 0, noSource: 0, sendErrors: 0, receiveQueueDrops: 0 });
     expect(peer.received.length).to.equal(2);
   });

@@ -45,7 +45,7 @@ function naive(values: readonly number[]): { mean: number; stddev: number } {
 
 describe('interval accumulator', () => {
   it('agrees with a naive reference on random round trips', () => {
-    const random = seededRandom(31);
+    const random = seededRandom(31).next;
     const counts = accumulator();
     const rtts = new Map<number, number[]>();
     const lastOfPath = new Map<number, { sequence: number; rttNs: number }>();

@@ -25,10 +25,17 @@ import { COUNTER, type ProberSocket, ProberState } from './state.js';
 const SLIP_NS = 5 * NS_PER_MS;
 const SLIP_PROBES = 4;
 const LONGEST_SLIP_NS = 50 * NS_PER_MS;
-/** A sleep is at least this long: what falls due meanwhile leaves in one call. The kernel's timer slack alone is 50 us. */
+/**
+ * A sleep lasts until this many probes are due, within these bounds: they go to different targets and leave in one call. The kernel's
+ * timer slack alone is 50 us.
+ */
+const PROBES_A_SLEEP = 8;
 const SHORTEST_SLEEP_NS = 100 * NS_PER_US;
+const LONGEST_GATHERING_NS = 2 * NS_PER_MS;
 /** ... and at most this long. Replies wait in the socket meanwhile, stamped by the kernel. */
 const LONGEST_SLEEP_NS = 50 * NS_PER_MS;
+/** Shorter than the grace time, so that an ICMP error is read before its probe is given up. */
+const ERRORS_EVERY_NS = 5 * NS_PER_MS;
 const WATERMARK_EVERY_NS = 10 * NS_PER_MS;
 /** Probes of one group sent before replies are read. */
 const PROBES_A_TURN = 256;
@@ -60,6 +67,7 @@ export class Prober {
   private retired: Retired[] = [];
   private doorbell = -1;
   private emptyNs = 0;
+  private errorsReadNs = 0;
   private watermarkNs = 0;
   private watermarkSentNs = 0;
   private stopAtNs = Number.POSITIVE_INFINITY;
@@ -114,9 +122,12 @@ export class Prober {
     const lookNs = this.clock.nowNs();
     let empty = true;
     if (this.poll.wait(0) > 0) {
+      // Send stamps are wanted when a reply is there; alone, they and ICMP errors may wait a little.
+      const readErrors = lookNs - this.errorsReadNs > ERRORS_EVERY_NS;
+      if (readErrors) this.errorsReadNs = lookNs;
       for (let i = 0; i < sockets.length; i++) {
         if (this.poll.readable(i)) empty = this.receiver.replies(sockets[i]) && empty;
-        else if (this.poll.hasErrors(i)) this.receiver.errorQueue(sockets[i]);
+        else if (readErrors && this.poll.hasErrors(i)) this.receiver.errorQueue(sockets[i]);
       }
     }
     if (empty) this.emptyNs = lookNs;
@@ -139,8 +150,12 @@ export class Prober {
       return;
     }
     let dueNs = nowNs + (stopping ? NS_PER_MS : LONGEST_SLEEP_NS);
-    for (const run of this.runs) dueNs = Math.min(dueNs, run.dueNs);
-    if (dueNs > nowNs) this.poll.sleep(Math.max(dueNs - nowNs, SHORTEST_SLEEP_NS));
+    let gatheringNs = LONGEST_GATHERING_NS;
+    for (const run of this.runs) {
+      dueNs = Math.min(dueNs, run.dueNs);
+      gatheringNs = Math.min(gatheringNs, PROBES_A_SLEEP * run.spacingNs);
+    }
+    if (dueNs > nowNs) this.poll.sleep(Math.max(dueNs - nowNs, gatheringNs, SHORTEST_SLEEP_NS));
   }
 
   private windowClosed(): boolean {

@@ -1,0 +1,5 @@
+/** The stall suite in its short form. */
+
+import { stallSuite } from './suites/stall.js';
+
+stallSuite({ stalls: 1 });

@@ -1,0 +1,11 @@
+/** The suites of the lab in their long forms: minutes each. */
+
+import { ecmpSuite } from './suites/ecmp.js';
+import { lossSuite } from './suites/loss.js';
+import { reloadSuite } from './suites/reload.js';
+import { stallSuite } from './suites/stall.js';
+
+ecmpSuite({ seconds: 300 });
+lossSuite({ lossyIntervals: 120 });
+reloadSuite({ seconds: 300 });
+stallSuite({ stalls: 30 });

@@ -1,0 +1,116 @@
+/** What all suites in the lab start with: the network, reflectors on B, a collector on A; and what they end with. */
+
+import { expect } from 'chai';
+import { TestCollector } from '../../support/collector.js';
+import type { ConfigSpec, Outcomes, PathRow } from '../../support/contract.js';
+import { unaccounted } from '../../support/contract.js';
+import { type Running, startLlama } from '../../support/process.js';
+import { backlogDrops, Network } from '../network.js';
+import { type FlowCount, flowKey, type Side, type SpineCounters } from '../spine.js';
+
+export const REFLECTOR_PORT = 8_100;
+const START_MS = 10_000;
+
+/** DSCP of the classes that the suites use. */
+export const DSCP: Readonly<Record<string, number>> = { cs0: 0, ef: 46 };
+
+export class Lab {
+  readonly network: Network;
+  readonly collector: TestCollector;
+  private readonly reflector: Running;
+  private readonly dropsBefore: number;
+
+  private constructor(network: Network, collector: TestCollector, reflector: Running, dropsBefore: number) {
+    this.network = network;
+    this.collector = collector;
+    this.reflector = reflector;
+    this.dropsBefore = dropsBefore;
+  }
+
+  static async start(config: ConfigSpec): Promise<Lab> {
+    const dropsBefore = await backlogDrops();
+    const network = await Network.create();
+    try {
+      const listen = ['--listen', `0.0.0.0:${REFLECTOR_PORT}`, '--listen', `[::]:${REFLECTOR_PORT}`];
+      const reflector = startLlama(['reflector', ...listen], network.at('B'));
+      const bound = async (): Promise<boolean> =>
+        (await network.exec('B', 'ss', ['-Hlun', 'sport', '=', `:${REFLECTOR_PORT}`])).trim() !== '';
+      await reflector.until('the reflector is bound', bound, START_MS);
+      const collector = await TestCollector.start(config, network.at('A'));
+      return new Lab(network, collector, reflector, dropsBefore);
+    } catch (error) {
+      await network.destroy();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    try {
+      await this.collector.stop();
+      await this.reflector.stop();
+    } finally {
+      await this.network.destroy();
+    }
+  }
+
+  counters(): Promise<SpineCounters[]> {
+    return Promise.all(this.network.spines.map((spine) => spine.counters()));
+  }
+
+  /** Every flow in one direction with the index of its spine, checking that no flow took two. By `flowKey`. */
+  async flows(from: Side): Promise<Map<string, FlowCount & { readonly spine: number }>> {
+    const byKey = new Map<string, FlowCount & { readonly spine: number }>();
+    for (const [spine, counters] of (await this.counters()).entries()) {
+      for (const flow of (from === 'A' ? counters.fromA : counters.fromB).flows) {
+        const key = flowKey(flow.sourcePort, flow.target, flow.dscp);
+        expect(byKey.has(key), `flow ${key} on two spines`).to.equal(false);
+        byKey.set(key, { ...flow, spine });
+      }
+    }
+    return byKey;
+  }
+
+  /** When it is not zero, a suite that counts packets proves nothing about the collector. */
+  async dropsOfTheMachine(): Promise<number> {
+    return (await backlogDrops()) - this.dropsBefore;
+  }
+}
+
+export function pathKey(path: PathRow): string {
+  return flowKey(path.sourcePort, path.target, DSCP[path.class]);
+}
+
+/** Sums of rows that belong to the same path, by `pathKey`. */
+export function sumByPath(rows: Iterable<PathRow>): Map<string, Outcomes> {
+  const sums = new Map<string, { -readonly [K in keyof Outcomes]: number }>();
+  for (const row of rows) {
+    const key = pathKey(row);
+    let sum = sums.get(key);
+    if (sum === undefined) {
+      sum = {
+        sent: 0,
+        received: 0,
+        lost: 0,
+        unreachable: 0,
+        localDrops: 0,
+        late: 0,
+        duplicates: 0,
+        reordered: 0,
+        sendErrors: 0,
+      };
+      sums.set(key, sum);
+    }
+    for (const column of Object.keys(sum) as (keyof Outcomes)[]) sum[column] += row[column];
+  }
+  return sums;
+}
+
+/** Every probe has exactly one final outcome: for each stream and each path in each interval. */
+export function expectAccounted(collector: TestCollector): void {
+  for (const interval of collector.recorder.intervals) {
+    for (const row of interval.results)
+      expect(unaccounted(row), `${interval.start} ${JSON.stringify(row)}`).to.equal(0);
+    for (const row of collector.recorder.paths(interval))
+      expect(unaccounted(row), `${interval.start} ${JSON.stringify(row)}`).to.equal(0);
+  }
+}

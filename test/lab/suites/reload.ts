@@ -1,0 +1,101 @@
+/** Groups come, change and go all the time; a steady group does not notice, and no probe is unaccounted for. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import type { GroupSpec } from '../../support/contract.js';
+import { sumOf, unaccounted } from '../../support/contract.js';
+import { needs } from '../../support/needs.js';
+import { B_ADDRESSES, B_ADDRESSES6, HOLE_ADDRESS } from '../network.js';
+import { expectAccounted, Lab, REFLECTOR_PORT } from './lab.js';
+
+const STEADY_PERIOD_MS = 10;
+const SOURCE_PORTS = 16;
+const CHANGES_PER_SECOND = 10;
+const [STEADY, ...OTHERS] = B_ADDRESSES;
+
+/** What a group turns into, one change after the other; null removes it. One target answers nothing, so there are timeouts as well. */
+const LIFE: readonly (Omit<GroupSpec, 'port' | 'timeout'> | null)[] = [
+  { period: '20ms', classes: ['cs0'], targets: [{ address: OTHERS[0] }, { address: OTHERS[1] }] },
+  { period: '50ms', classes: ['cs0'], targets: [{ address: OTHERS[0] }, { address: HOLE_ADDRESS }] },
+  { period: '20ms', classes: ['cs0', 'ef'], targets: [{ address: OTHERS[2] }, { address: B_ADDRESSES6[0] }] },
+  {
+    period: '20ms',
+    classes: ['ef', 'cs0'],
+    payloadBytes: 200,
+    targets: [{ address: OTHERS[2], tags: { rack: 'r1' } }],
+  },
+  null,
+];
+
+export function reloadSuite({ seconds }: { readonly seconds: number }): void {
+  describe(`reload: ${CHANGES_PER_SECOND} changes of groups a second, for ${seconds} s`, function () {
+    this.timeout((seconds + 60) * 1000);
+    let lab: Lab;
+    let totals: Readonly<Record<string, number>>;
+
+    before(async function () {
+      needs(this, 'root', 'ip', 'nft');
+      const steady = {
+        port: REFLECTOR_PORT,
+        period: `${STEADY_PERIOD_MS}ms`,
+        timeout: '300ms',
+        targets: [{ address: STEADY }],
+      };
+      lab = await Lab.start({ source: { ports: SOURCE_PORTS }, groups: { steady } });
+    });
+    after(async () => {
+      await lab?.stop();
+    });
+
+    it('every change is accepted, and every probe is accounted for', async () => {
+      const { collector } = lab;
+      await collector.recorder.interval(Date.now(), 10_000);
+      const changes = seconds * CHANGES_PER_SECOND;
+      for (let i = 0; i < changes; i++) {
+        const next = sleep(1000 / CHANGES_PER_SECOND);
+        const group = LIFE[Math.floor(i / 3) % LIFE.length];
+        const name = `churn${i % 3}`;
+        if (group === null) await collector.deleteGroup(name);
+        else await collector.putGroup(name, { port: REFLECTOR_PORT, timeout: '300ms', ...group });
+        await next;
+      }
+      await collector.recorder.interval(Date.now(), 10_000);
+      ({ totals } = await collector.settle());
+      expect(await lab.dropsOfTheMachine(), 'packets dropped by the machine').to.equal(0);
+      expectAccounted(collector);
+      expect(sumOf(collector.recorder.allPaths(), 'sent')).to.equal(totals.sent);
+    });
+
+    it('the steady group lost nothing and kept its pace', () => {
+      const { recorder } = lab.collector;
+      const whole = recorder.intervals.slice(1, -2);
+      expect(whole.length).to.be.at.least(seconds);
+      let missing = 0;
+      for (const interval of whole) {
+        const paths = recorder.paths(interval).filter((path) => path.group === 'steady');
+        expect(paths).to.have.length(SOURCE_PORTS);
+        for (const path of paths) {
+          expect(path, interval.start).to.include({ lost: 0, unreachable: 0, localDrops: 0, duplicates: 0 });
+          expect(unaccounted(path)).to.equal(0);
+          // One probe may fall on either side of an interval's edge.
+          expect(path.sent, interval.start).to.be.at.most(1000 / STEADY_PERIOD_MS + 1);
+          missing += 1000 / STEADY_PERIOD_MS - path.sent;
+        }
+      }
+      expect(missing).to.be.at.most(totals.scheduleSlips + SOURCE_PORTS);
+    });
+
+    it('what is lost is what was sent into the hole', () => {
+      const rows = lab.collector.recorder.rows();
+      const hole = rows.filter((row) => row.target === HOLE_ADDRESS);
+      expect(sumOf(hole, 'sent')).to.be.above(0);
+      expect(sumOf(hole, 'lost')).to.equal(sumOf(hole, 'sent'));
+      expect(totals.lost).to.equal(sumOf(hole, 'lost'));
+    });
+
+    it('the spines saw every probe', async () => {
+      const arrived = [...(await lab.flows('A')).values()].reduce((sum, flow) => sum + flow.arrived, 0);
+      expect(arrived).to.equal(totals.sent);
+    });
+  });
+}
