@@ -18,7 +18,7 @@ export interface CollectorCommandOptions extends ConfigOverrides {
 }
 
 /** From the signal to the end of the process: the last interval, closed early, can be read until then. */
-const END_AFTER_MS = 1_800;
+const END_AFTER_MS = 1_700;
 
 export async function runCollector(options: CollectorCommandOptions): Promise<number> {
   const config = loadConfig(options.config, options);
