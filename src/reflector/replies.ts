@@ -25,7 +25,7 @@ import { stampT3 } from '../wire/stamp.js';
  *
  * So chunks are short, except when a whole batch of requests was waiting: then the thread is behind, and what it saves shortens the queue.
  */
-const SHORT_CHUNK = 8;
+export const SHORT_CHUNK = 8;
 const LONG_CHUNK = 32;
 
 /** A full send buffer is given this long to drain, in all, before the rest of a chunk is given up. */
