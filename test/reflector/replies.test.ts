@@ -3,7 +3,7 @@ import { addressBytes } from '../../src/net/address.js';
 import { ReceiveBatch } from '../../src/net/batch.js';
 import { SystemClock } from '../../src/net/clock.js';
 import { UdpSocket } from '../../src/net/socket.js';
-import { SHORT_CHUNK, ReplySender } from '../../src/reflector/replies.js';
+import { ReplySender, SHORT_CHUNK } from '../../src/reflector/replies.js';
 import { stampRequest } from '../support/udp-peer.js';
 import { waitFor } from '../support/wait.js';
 import { Fixture } from './support.js';
