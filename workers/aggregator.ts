@@ -8,12 +8,10 @@ import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_
 import { Aggregator } from '../src/collector/aggregator.js';
 import { AGGREGATOR_COUNTERS, type AggregatorStart, type ToAggregator } from '../src/collector/messages.js';
 import { systemClock } from '../src/net/clock.js';
-import { beNice } from '../src/net/priority.js';
 import { ControlBlock, ThreadState } from '../src/ring/control.js';
 
 /** Longest sleep: how late a record may be noticed. A ring holds 500 ms. */
 const IDLE_MS = 20;
-const AGGREGATOR_NICE = 10;
 
 export interface AggregatorTask {
   readonly start: AggregatorStart;
@@ -31,8 +29,6 @@ export default function runAggregator({ start, port }: AggregatorTask): void {
       aggregator.handle(next.message as ToAggregator);
     }
   };
-  // A ring holds what it lags behind; a prober that waits for a core sends late.
-  beNice(AGGREGATOR_NICE);
   control.state = ThreadState.running;
   while (!aggregator.finished) {
     // Read before the messages: one that is posted after they were drained has changed the doorbell, and the wait ends at once.
