@@ -177,9 +177,13 @@ export class Prober {
       const lateNs = nowNs - run.dueNs;
       if (lateNs < 0) continue;
       if (lateNs > SLIP_NS && lateNs > Math.min(SLIP_PROBES * run.spacingNs, LONGEST_SLIP_NS)) {
-        const skipped = Math.min(Math.floor(lateNs / run.spacingNs), run.remaining);
-        counters[COUNTER.scheduleSlips] += skipped;
-        run.advance(skipped);
+        if (run.counted) {
+          run.postpone(lateNs);
+        } else {
+          const skipped = Math.floor(lateNs / run.spacingNs);
+          counters[COUNTER.scheduleSlips] += skipped;
+          run.advance(skipped);
+        }
       }
       const streams = run.order.length;
       for (let sent = 0; sent < PROBES_A_TURN && run.dueNs <= nowNs; sent++) {
