@@ -111,6 +111,14 @@ export function sumByPath(rows: Iterable<PathRow>): Map<string, Outcomes> {
   return sums;
 }
 
+/** Prints what a suite found, below its test. */
+export function printFound(totals: Readonly<Record<string, number>>, more = ''): void {
+  const { sent, received, lost, late, localDrops, ringOverflows, scheduleSlips } = totals;
+  const found = { sent, received, lost, late, localDrops, ringOverflows, scheduleSlips };
+  const text = Object.entries(found).map(([name, count]) => `${name} ${count}`);
+  console.log(`      ${text.join(', ')}${more}`);
+}
+
 /** Every probe has exactly one final outcome: for each stream and each path in each interval. */
 export function expectAccounted(collector: TestCollector): void {
   for (const interval of collector.recorder.intervals) {

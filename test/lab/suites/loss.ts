@@ -7,7 +7,7 @@ import { needs } from '../../support/needs.js';
 import type { RecordedInterval } from '../../support/recorder.js';
 import { B_ADDRESSES, SPINES } from '../network.js';
 import type { DropRule, Side } from '../spine.js';
-import { DSCP, expectAccounted, Lab, pathKey, REFLECTOR_PORT, sumByPath } from './lab.js';
+import { DSCP, expectAccounted, Lab, pathKey, printFound, REFLECTOR_PORT, sumByPath } from './lab.js';
 
 const PERCENT = 20;
 /** Five standard deviations: one false alarm in about two million comparisons. */
@@ -141,6 +141,7 @@ export function lossSuite({ lossyIntervals, turns }: LossOptions): void {
         expect(paths.get(key)?.lost, `lost on ${key}`).to.equal(out.arrived - received);
         dropped += out.arrived - received;
       }
+      printFound(totals, `; dropped by the spines ${dropped}`);
       expect(totals.lost).to.equal(dropped);
     });
   });
