@@ -177,9 +177,13 @@ export class Prober {
       const lateNs = nowNs - run.dueNs;
       if (lateNs < 0) continue;
       if (lateNs > SLIP_NS && lateNs > Math.min(SLIP_PROBES * run.spacingNs, LONGEST_SLIP_NS)) {
-        const skipped = Math.min(Math.floor(lateNs / run.spacingNs), run.remaining);
-        counters[COUNTER.scheduleSlips] += skipped;
-        run.advance(skipped);
+        if (run.counted) {
+          run.postpone(lateNs);
+        } else {
+          const skipped = Math.floor(lateNs / run.spacingNs);
+          counters[COUNTER.scheduleSlips] += skipped;
+          run.advance(skipped);
+        }
       }
       const streams = run.order.length;
       for (let sent = 0; sent < PROBES_A_TURN && run.dueNs <= nowNs; sent++) {
@@ -248,9 +252,10 @@ export class Prober {
     const kept = new Set(message.order);
     const gone = Array.from(run.order).filter((stream) => !kept.has(stream));
     if (gone.length > 0) this.retired.push({ streams: gone, atNs: nowNs + run.timeoutNs + GRACE_NS + LATE_NS });
-    run.reorder(message.order, this.state.streams.ports, nowNs, Math.random);
     this.useFamilies(message.added.families);
     this.receiver.usePayloadSizes([...new Set(this.runs.map((known) => known.payloadBytes))]);
+    // Read anew: the first change that a thread carries out takes milliseconds, which must not count as being behind.
+    run.reorder(message.order, this.state.streams.ports, this.clock.nowNs(), Math.random);
   }
 
   /** Polls the sockets of these address families from now on, beside those that are polled already: each costs about 60 ns a turn. */
