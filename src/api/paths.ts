@@ -1,4 +1,7 @@
-/** `GET /v1/paths`: the last finished interval per source port, worst first: shows which ECMP path is bad. */
+/**
+ * `GET /v1/paths`: one interval per source port, worst first: shows which ECMP path is bad. It is the last finished one or, with `after=CURSOR`,
+ * the next after the cursor, so that a reader who follows `/v1/results` can have the paths of every interval.
+ */
 
 import type { FastifyInstance } from 'fastify';
 import { type IntervalReport, PATH_COLUMNS, type PathColumn } from '../collector/messages.js';
@@ -29,11 +32,11 @@ export interface PathRow extends Record<PathColumn, number> {
 
 export function pathsRoute(app: FastifyInstance, service: CollectorService): void {
   app.get<{ Querystring: PathsQuery }>('/v1/paths', { schema: { querystring: PathsQuery } }, (request, reply) => {
-    const { latest } = service.results;
-    const limit = request.query.limit ?? DEFAULT_LIMIT;
+    const { after, limit = DEFAULT_LIMIT } = request.query;
+    const interval = after === undefined ? service.results.latest : service.results.after(after, 1).intervals[0];
     reply.type('application/json; charset=utf-8');
-    if (latest === undefined) return reply.send({ start: null, end: null, endMs: null, total: 0, paths: [] });
-    return reply.send(bodyOf(pathsBody(latest, service, rowFilter(request.query), limit)));
+    if (interval === undefined) return reply.send({ start: null, end: null, endMs: null, total: 0, paths: [] });
+    return reply.send(bodyOf(pathsBody(interval, service, rowFilter(request.query), limit)));
   });
 }
 
