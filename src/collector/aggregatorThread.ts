@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import type { AggregatorTask } from '../../workers/aggregator.js';
 import type { TimeBase } from '../net/clock.js';
 import { ControlBlock } from '../ring/control.js';
+import { RingConsumer } from '../ring/ring.js';
 import { SupervisedThreads, type ThreadTask } from '../threads/supervised.js';
 import {
   AGGREGATOR_COUNTERS,
@@ -20,8 +21,13 @@ import {
 } from './messages.js';
 import type { CollectorStatus } from './service.js';
 
+/** In place of the number of a life that died. */
+const STOPPED = -1;
 const WORKER_FILE = fileURLToPath(new URL('../../workers/aggregator.js', import.meta.url));
+/** Of a thread that may be dead, at a clean end. */
 const ANSWER_TIMEOUT_MS = 500;
+/** Until the last messages of a dead thread are in; they come at once, unless this thread is held up. */
+const LAST_MESSAGES_TIMEOUT_MS = 5_000;
 
 export interface AggregatorThreadOptions
   extends Pick<AggregatorStart, 'timeBase' | 'intervalMs' | 'sourcePorts' | 'probers'> {
@@ -42,6 +48,8 @@ export class AggregatorThread {
   private reported = 0;
   private lost = 0;
   private readonly losses: number[];
+  /** Only for reading what was released of each ring. */
+  private readonly rings: readonly RingConsumer[];
   /** Deaths of probers that are not settled: told again to a new life. */
   private readonly unsettled = new Map<string, { thread: number; life: number; settle: () => void }>();
   private flushed: (() => void) | undefined;
@@ -49,6 +57,7 @@ export class AggregatorThread {
   constructor(options: AggregatorThreadOptions) {
     this.options = options;
     this.losses = options.probers.map(() => 0);
+    this.rings = options.probers.map(({ ring }) => new RingConsumer(ring));
     this.supervised = new SupervisedThreads<AggregatorTask>({
       name: 'aggregator',
       file: WORKER_FILE,
@@ -71,13 +80,21 @@ export class AggregatorThread {
     this.tell({ type: 'forget', ids });
   }
 
-  /** Resolves when the aggregator has read all that the dead thread left and said what is missing, or after half a second. */
-  async proberDied(thread: number, life: number): Promise<void> {
+  /**
+   * Resolves when the aggregator has read all that the dead thread left and said what is missing. When the aggregator is dead too, that is its
+   * next life: until then the prober must not go on, for its new probes would count as lost with the old ones.
+   */
+  proberDied(thread: number, life: number): Promise<void> {
     const settled = new Promise<void>((settle) => {
       this.unsettled.set(`${thread} ${life}`, { thread, life, settle });
     });
     this.tell({ type: 'proberDied', thread, life });
-    await atMost(settled, ANSWER_TIMEOUT_MS);
+    return settled;
+  }
+
+  /** At a clean end: as `proberDied`, or half a second. */
+  async proberStopped(thread: number): Promise<void> {
+    await atMost(this.proberDied(thread, STOPPED), ANSWER_TIMEOUT_MS);
   }
 
   /** Probes that died with lives of a prober thread. */
@@ -93,6 +110,7 @@ export class AggregatorThread {
     });
     this.tell({ type: 'flush' });
     await atMost(done, ANSWER_TIMEOUT_MS);
+    this.countLost();
   }
 
   kill(): Promise<void> {
@@ -172,9 +190,15 @@ export class AggregatorThread {
     if (port !== undefined)
       await atMost(
         once(port, 'close').then(() => undefined),
-        ANSWER_TIMEOUT_MS,
+        LAST_MESSAGES_TIMEOUT_MS,
       );
-    this.lost = this.control.read('consumed') - this.reported - this.control.read('orphans');
+    this.countLost();
+  }
+
+  /** Only while the thread does nothing. By the rings: what the thread counted may be ahead of them, by a batch that its next life reads again. */
+  private countLost(): void {
+    const released = this.rings.reduce((sum, ring) => sum + ring.finalsReleased, 0);
+    this.lost = released - this.reported - this.control.read('orphans');
   }
 }
 
