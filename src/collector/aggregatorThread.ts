@@ -43,6 +43,8 @@ export class AggregatorThread {
   private readonly control = new ControlBlock<AggregatorCounter>(AGGREGATOR_COUNTERS);
   private readonly supervised: SupervisedThreads<AggregatorTask>;
   private port: MessagePort | undefined;
+  /** Resolves when the port of the present life is closed: by then its last message is in. It may close before the thread is seen to be dead. */
+  private portClosed: Promise<unknown> = Promise.resolve();
   private lastEndMs = 0;
   /** Final records in the intervals that came, and those that died with a life of the thread (without `orphans`, counted by the thread). */
   private reported = 0;
@@ -140,6 +142,7 @@ export class AggregatorThread {
   private begin(): ThreadTask<AggregatorTask> {
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
+    this.portClosed = once(port1, 'close');
     port1.on('message', (message: FromAggregator) => this.take(message));
     port1.unref();
     const rows = this.options.rows();
@@ -186,12 +189,7 @@ export class AggregatorThread {
 
   /** What the dead thread had read and not reported is gone: count it, when its last messages are in. */
   private async settleDeath(): Promise<void> {
-    const { port } = this;
-    if (port !== undefined)
-      await atMost(
-        once(port, 'close').then(() => undefined),
-        LAST_MESSAGES_TIMEOUT_MS,
-      );
+    await atMost(this.portClosed, LAST_MESSAGES_TIMEOUT_MS);
     this.countLost();
   }
 
@@ -203,7 +201,7 @@ export class AggregatorThread {
 }
 
 /** Resolves with `work`, or after `ms`. */
-async function atMost(work: Promise<void>, ms: number): Promise<void> {
+async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
   const timeout = new AbortController();
   await Promise.race([work, delay(ms, undefined, { signal: timeout.signal }).catch(() => undefined)]);
   timeout.abort();
