@@ -1,6 +1,7 @@
 /** Entry of a reflector thread. Thin: the logic is in src/reflector/engine.ts. */
 
 import { threadId } from 'node:worker_threads';
+import { goBeforeOthers } from '../src/net/priority.js';
 import { ReflectorEngine } from '../src/reflector/engine.js';
 import type { ReflectorStart } from '../src/reflector/messages.js';
 
@@ -8,5 +9,6 @@ import type { ReflectorStart } from '../src/reflector/messages.js';
 export default function reflect(start: ReflectorStart): void {
   const engine = new ReflectorEngine(start);
   engine.control.threadId = threadId;
+  goBeforeOthers();
   engine.run();
 }

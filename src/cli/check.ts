@@ -1,12 +1,12 @@
 /** `llama check FILE`: says what a config means, or everything that is wrong with it. Opens no socket and changes nothing. */
 
-import { formatListen } from '../config/address.js';
 import { formatBytes } from '../config/bytes.js';
 import { loadConfig } from '../config/config.js';
 import { groupFigures, type PlanFigures, planFigures } from '../config/limits.js';
 import { formatProblem } from '../config/problems.js';
 import type { Config, Group } from '../config/types.js';
 import { LlamaError } from '../errors.js';
+import { formatEndpoint } from '../net/endpoint.js';
 import { formatDuration, msToNs } from '../stats/units.js';
 
 /** Where the lines go; tests pass their own. */
@@ -48,7 +48,7 @@ function describeConfig(file: string, config: Config): string[] {
       ['timestamps', collector.timestamps],
       ['source addresses', `${source.address} and ${source.address6}`],
       ['source ports', sourcePorts(config)],
-      ['API', `http://${formatListen(api.host, api.port)}`],
+      ['API', `http://${formatEndpoint({ address: api.host, port: api.port })}`],
       ['token file', api.tokenFile ?? 'none: changes are accepted from the loopback address only'],
       ['state directory', config.stateDir ?? 'none: groups set by REST are forgotten at the end'],
     ]),
@@ -83,7 +83,7 @@ function describeGroup(group: Group, ports: number): string[] {
     ]),
     ...table(
       group.targets.map(({ address, port, tags }) => [
-        `    ${formatListen(address, port)}`,
+        `    ${formatEndpoint({ address, port })}`,
         Object.entries(tags)
           .map(([key, value]) => `${key}=${value}`)
           .join(' '),

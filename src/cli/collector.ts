@@ -5,7 +5,9 @@ import type { Logger } from 'pino';
 import type { Collector } from '../collector/collector.js';
 import { loadConfig } from '../config/config.js';
 import { groupToJson } from '../config/group.js';
+import { checkPlan, groupFigures } from '../config/limits.js';
 import type { ConfigOverrides } from '../config/options.js';
+import type { Config, Group } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { createLogger } from './log.js';
 import { serveCollector } from './serve.js';
@@ -16,7 +18,7 @@ export interface CollectorCommandOptions extends ConfigOverrides {
 }
 
 /** From the signal to the end of the process: the last interval, closed early, can be read until then. */
-const END_AFTER_MS = 1_800;
+const END_AFTER_MS = 1_700;
 
 export async function runCollector(options: CollectorCommandOptions): Promise<number> {
   const config = loadConfig(options.config, options);
@@ -26,8 +28,12 @@ export async function runCollector(options: CollectorCommandOptions): Promise<nu
   const { groups, targets, paths, probesPerSecond } = collector.status();
   logger.info({ api: url, groups, targets, paths, probesPerSecond }, 'measuring');
   for (const warning of collector.status().warnings) logger.warn(warning);
+  warnOfIdleOptions(config, logger);
   const fromFile = new Set(config.groups.map((group) => group.name));
-  const reload = (): void => void reloadGroups(collector, options, fromFile, logger);
+  let reloads = Promise.resolve();
+  const reload = (): void => {
+    reloads = reloads.then(() => reloadGroups(collector, options, fromFile, logger));
+  };
   process.on('SIGHUP', reload);
   const name = await signal;
   const endAtMs = Date.now() + END_AFTER_MS;
@@ -42,7 +48,10 @@ export async function runCollector(options: CollectorCommandOptions): Promise<nu
   return 0;
 }
 
-/** SIGHUP: the groups of the file are made what the file now says; groups that came over REST stay. A wrong file changes nothing. */
+/**
+ * SIGHUP: the groups of the file are made what the file now says; groups that came over REST stay. A wrong file changes nothing.
+ * Never rejects: a reload that fails must not end a collector that measures.
+ */
 async function reloadGroups(
   collector: Collector,
   options: CollectorCommandOptions,
@@ -52,12 +61,14 @@ async function reloadGroups(
   try {
     const { groups } = loadConfig(options.config, options);
     const wanted = new Set(groups.map((group) => group.name));
+    const others = collector.groups().filter(({ name }) => !fromFile.has(name) && !wanted.has(name));
+    checkPlan(collector.config, [...others, ...groups]);
     for (const name of fromFile) {
       if (wanted.has(name)) continue;
       fromFile.delete(name);
       if (collector.group(name) !== undefined) await collector.deleteGroup(name);
     }
-    for (const group of groups) {
+    for (const group of smallestGrowthFirst(groups, collector)) {
       fromFile.add(group.name);
       const old = collector.group(group.name);
       if (old !== undefined && JSON.stringify(groupToJson(old)) === JSON.stringify(groupToJson(group))) continue;
@@ -68,7 +79,25 @@ async function reloadGroups(
       'groups reloaded; other options take effect at the next start',
     );
   } catch (error) {
-    if (!(error instanceof LlamaError)) throw error;
-    logger.error({ code: error.code, error: error.message }, 'reload failed; the plan in force stays');
+    const { code, message } = error instanceof LlamaError ? error : { code: 'LLAMA_INTERNAL', message: String(error) };
+    logger.error({ code, error: message }, 'reload failed; the plan in force stays');
   }
+}
+
+/** Groups that shrink make room for those that grow, so that no step on the way passes a limit that the whole keeps. */
+function smallestGrowthFirst(groups: readonly Group[], collector: Collector): Group[] {
+  const bytes = (group: Group): number => groupFigures(group, collector.config.source.ports).memoryBytes;
+  const growth = (group: Group): number => {
+    const old = collector.group(group.name);
+    return bytes(group) - (old === undefined ? 0 : bytes(old));
+  };
+  return groups.toSorted((a, b) => growth(a) - growth(b));
+}
+
+/** Options that are read and checked, but that nothing acts on yet: silence would let a reader believe otherwise. */
+function warnOfIdleOptions(config: Config, logger: Logger): void {
+  if (config.api.tokenFile !== null)
+    logger.warn('api.tokenFile has no effect in this version: changes are accepted from the loopback address only');
+  if (config.stateDir !== null)
+    logger.warn('stateDir has no effect in this version: groups set by REST are forgotten at the end');
 }

@@ -8,11 +8,16 @@ import type { Config, Group } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { Reflector } from '../reflector/reflector.js';
 import { createLogger } from './log.js';
-import { formatUs, type ResultRow, resultRows, textTable } from './rows.js';
+import { formatPct, formatUs, type ResultRow, resultRows, textTable } from './rows.js';
 import { type ServedCollector, serveCollector } from './serve.js';
 import { signalled } from './signals.js';
 
 const CONFIG_FILE = fileURLToPath(new URL('../../../config/demo.yaml', import.meta.url));
+/** Intervals that the trend shows, and its characters from low to high. */
+const TREND = 12;
+const BARS = '▁▂▃▄▅▆▇█';
+/** A timer's longest delay is 2^31 - 1 ms. */
+const MOST_SECONDS = 2_000_000;
 const CLEAR_SCREEN = '\u001b[2J\u001b[H';
 
 export interface DemoOptions {
@@ -21,10 +26,10 @@ export interface DemoOptions {
 
 export async function runDemo(options: DemoOptions): Promise<number> {
   const seconds = options.seconds === undefined ? Number.POSITIVE_INFINITY : Number(options.seconds);
-  if (!(seconds > 0))
+  if (!(seconds > 0) || (options.seconds !== undefined && seconds > MOST_SECONDS))
     throw new LlamaError(
       'LLAMA_ARGUMENT_INVALID',
-      `--seconds ${JSON.stringify(options.seconds)}: expected a number above 0`,
+      `--seconds ${JSON.stringify(options.seconds)}: expected a number above 0 and at most ${MOST_SECONDS}`,
     );
   const logger = createLogger(process.env.LLAMA_LOG_LEVEL ?? 'warn');
   const signal = signalled();
@@ -32,7 +37,11 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const { reflectors, port } = await startReflectors(file.groups[0], logger);
   try {
     const served = await serveWhereFree(withPort(file, port), logger);
-    const stop = served.collector.results.subscribe(({ report }) => draw(served, resultRows(report)));
+    const history: History = new Map();
+    const stop = served.collector.results.subscribe(({ report }) => {
+      remember(history, resultRows(report));
+      draw(served, history);
+    });
     process.stdout.write(
       `${heading(served)}\nwaiting for the first interval (${file.collector.intervalMs / 1000} s) ...\n`,
     );
@@ -100,19 +109,59 @@ function heading({ url, collector }: ServedCollector): string {
   return `LLAMA demo: ${paths} paths, ${probesPerSecond} probes/s on loopback. API: ${url}/v1/results  (Ctrl-C ends)\n`;
 }
 
-function draw(served: ServedCollector, rows: readonly ResultRow[]): void {
-  const cells = rows.map((row) => [
-    `${row.target}  ${row.class}`,
-    String(row.sent),
-    `${row.lossPct} %`,
-    row.rttUs === null ? '-' : formatUs(row.rttUs.p50),
-    row.rttUs === null ? '-' : formatUs(row.rttUs.p99),
+/** What the table shows of one target and class: its last intervals, oldest first. */
+type History = Map<string, ResultRow[]>;
+
+function remember(history: History, rows: readonly ResultRow[]): void {
+  for (const row of rows) {
+    const key = cellKey(row.target, row.class);
+    history.set(key, [...(history.get(key) ?? []), row].slice(-TREND));
+  }
+}
+
+const cellKey = (target: string, className: string): string => `${target} ${className}`;
+
+/** Targets down, classes across. */
+function matrix(history: History): string {
+  const rows = [...history.values()].flat();
+  const classes = [...new Set(rows.map((row) => row.class))];
+  const targets = [...new Set(rows.map((row) => row.target))].sort();
+  const header = ['target', ...classes.flatMap((name) => [`${name} loss`, 'p50', 'p99', 'p50 lately'.padEnd(TREND)])];
+  const lines = targets.map((target) => [
+    target,
+    ...classes.flatMap((name) => cells(history.get(cellKey(target, name)) ?? [])),
   ]);
+  return textTable([header, ...lines]);
+}
+
+function cells(rows: readonly ResultRow[]): string[] {
+  const last = rows.at(-1);
+  const us = (value: number | undefined): string => (value === undefined ? '-' : formatUs(value));
+  return [
+    last === undefined ? '-' : formatPct(last.lossPct),
+    us(last?.rttUs?.p50),
+    us(last?.rttUs?.p99),
+    trend(rows).padEnd(TREND),
+  ];
+}
+
+/** A character an interval: the height is its p50 against the highest shown; `!` where probes were lost. */
+function trend(rows: readonly ResultRow[]): string {
+  const most = Math.max(...rows.map(({ rttUs }) => rttUs?.p50 ?? 0));
+  return rows
+    .map(({ lost, unreachable, rttUs }) => {
+      if (lost + unreachable > 0) return '!';
+      return rttUs === null || most === 0 ? ' ' : BARS[Math.ceil((rttUs.p50 / most) * BARS.length) - 1];
+    })
+    .join('');
+}
+
+function draw(served: ServedCollector, history: History): void {
   const { totals, warnings } = served.collector.status();
   const text = [
     heading(served),
     new Date().toISOString(),
-    textTable([['target and class', 'sent', 'loss', 'p50', 'p99'], ...cells]),
+    matrix(history),
     `in all: ${totals.sent} sent, ${totals.received} received, ${totals.lost} lost`,
     ...warnings.map((warning) => `note: ${warning}`),
     '',

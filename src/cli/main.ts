@@ -4,8 +4,19 @@
 import { Command, CommanderError } from 'commander';
 import { ERROR_TABLE, LlamaError } from '../errors.js';
 import { VERSION } from '../version.js';
+import { requireFiles, requireLinux } from './host.js';
 
 const EXIT_COULD_NOT_RUN = 2;
+const HELP_END = `
+Exit codes: 0 fine, 1 wrong input, 2 could not run. Results go to stdout, logs to stderr; LLAMA_LOG_LEVEL sets how much
+is logged (debug, info, warn, error, silent). "llama help COMMAND" lists a command's options.`;
+const PROBE_HELP_END = `
+Durations have a unit: 500us, 10ms, 1s. The host must run "llama reflector" or another STAMP (RFC 8762) or TWAMP-Light
+responder. Ctrl-C ends early and prints what there is.
+
+Examples:
+  llama probe 10.2.0.2 --count 1000 --period 1ms --class ef --class cs0
+  llama probe "[2001:db8:2::2]:862" --json`;
 const collect = (value: string, all: readonly string[] = []): string[] => [...all, value];
 
 function program(run: (work: () => Promise<number>) => Promise<void>): Command {
@@ -14,15 +25,16 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
       'Loss & LAtency MAtrix: measures round-trip latency and packet loss per target, QoS class and ECMP path',
     )
     .version(VERSION)
-    .showHelpAfterError()
+    .showHelpAfterError('(--help behind the command says more)')
     .showSuggestionAfterError()
-    .exitOverride();
+    .exitOverride()
+    .addHelpText('after', HELP_END);
   llama
     .command('collector')
-    .description('measure what a config says, and serve the API')
+    .description('measure what a config says, and serve the API; SIGHUP reads the groups of the config again')
     .requiredOption('--config <file>', 'YAML config; config/default.yaml has every option')
     .option('--listen <addr:port>', 'where the API listens (default 127.0.0.1:5000)')
-    .option('--state-dir <dir>', 'where live changes are kept')
+    .option('--state-dir <dir>', 'where groups set by REST are to be kept (no effect in this version)')
     .action((options) => run(async () => (await import('./collector.js')).runCollector(options)));
   llama
     .command('reflector')
@@ -40,18 +52,22 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
     .command('probe')
     .description('measure one host once')
     .argument('<host[:port]>', 'name or address; an IPv6 address with a port stands in brackets')
-    .option('--protocol <name>', 'probe format', 'stamp')
+    .option('--protocol <name>', 'packet format', 'stamp')
     .option('--count <n>', 'probes in all, dealt out over source ports and classes', '100')
     .option('--period <duration>', 'time between two probes', '10ms')
     .option('--timeout <duration>', 'how long a reply is awaited', '1s')
     .option('--source-ports <n>', 'source ports, so that all ECMP paths are used', '16')
     .option('--class <class>', 'QoS class by name or DSCP; repeat for more (default cs0)', collect)
-    .option('--json', 'print one JSON object')
+    .option(
+      '--json',
+      'print one JSON object: {"results": [...]}, one result per class, with the fields of the REST API',
+    )
+    .addHelpText('after', PROBE_HELP_END)
     .action((host, options) => run(async () => (await import('./probe.js')).runProbe(host, options)));
   llama
     .command('check')
     .description('validate a config and say what it means')
-    .argument('<file>')
+    .argument('<file>', 'YAML config')
     .action((file) => run(async () => (await import('./check.js')).check(file)));
   llama
     .command('demo')
@@ -59,6 +75,13 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
     .option('--seconds <n>', 'end after this long (default: at Ctrl-C)')
     .action((options) => run(async () => (await import('./demo.js')).runDemo(options)));
   return llama;
+}
+
+/** A reader of our output that goes away (`llama demo | head`) ends the command quietly. */
+function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === 'EPIPE' ? 0 : EXIT_COULD_NOT_RUN),
+  );
 }
 
 /** Prints what the user must know of an error, and returns the exit code. */
@@ -72,17 +95,11 @@ function report(error: unknown): number {
   return EXIT_COULD_NOT_RUN;
 }
 
-function requireLinux(): void {
-  if (process.platform === 'linux' && (process.arch === 'x64' || process.arch === 'arm64')) return;
-  throw new LlamaError(
-    'LLAMA_PLATFORM',
-    `llama runs on Linux, x64 or arm64; this is ${process.platform}, ${process.arch}: it needs the kernel's time stamps and per-packet DSCP`,
-  );
-}
-
 let exitCode = 0;
 try {
+  endWithReader();
   requireLinux();
+  requireFiles();
   await program(async (work) => {
     exitCode = await work();
   }).parseAsync();

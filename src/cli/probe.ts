@@ -2,16 +2,18 @@
 
 import { lookup } from 'node:dns/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { decodeFromCompressedBase64, type JsHistogram } from 'hdr-histogram-js';
 import { Collector } from '../collector/collector.js';
 import { parseAddress } from '../config/address.js';
 import { parseConfig } from '../config/config.js';
-import { GRACE_NS } from '../config/limits.js';
+import { checkPlan, GRACE_NS } from '../config/limits.js';
 import type { Config } from '../config/types.js';
 import { LlamaError } from '../errors.js';
-import { formatDuration, nsToMs, nsToUs, parseDurationNs } from '../stats/units.js';
+import { formatEndpoint } from '../net/endpoint.js';
+import { formatDuration, NS_PER_S, nsToMs, parseDurationNs } from '../stats/units.js';
+import { distribution } from './distribution.js';
+import { requireFiles } from './host.js';
 import { createLogger } from './log.js';
-import { formatUs, histogramText, type ResultRow, resultRows, textTable } from './rows.js';
+import { formatPct, formatUs, histogramText, type ResultRow, resultRows, textTable } from './rows.js';
 
 export interface ProbeOptions {
   readonly protocol: string;
@@ -25,6 +27,7 @@ export interface ProbeOptions {
 
 const DEFAULT_PORT = 8100;
 const MOST_PROBES = 100_000_000;
+const LONGEST_PERIOD_NS = 3600 * NS_PER_S;
 const PROGRESS_MS = 100;
 /** One interval holds the whole measurement: its end lies far ahead. */
 const ENDLESS_INTERVAL_MS = 2 ** 42;
@@ -59,7 +62,7 @@ async function resolveTarget(text: string): Promise<{ address: string; port: num
   const port = Number(match?.[3] ?? DEFAULT_PORT);
   if (host === undefined || port < 1 || port > 65_535)
     throw argumentError(
-      `${JSON.stringify(text)}: expected a host and perhaps a port, such as 10.0.0.1, host:8100 or [2001:db8::1]:8100`,
+      `${JSON.stringify(text)}: expected a host and perhaps a port from 1 to 65535, such as 10.0.0.1, host:8100 or [2001:db8::1]:8100`,
     );
   const literal = parseAddress(host);
   if (literal !== undefined) return { address: literal.address, port };
@@ -84,6 +87,12 @@ function probeConfig(
   const timeoutNs = durationNs('--timeout', options.timeout);
   const classes = options.class ?? ['cs0'];
   const places = ports * classes.length;
+  if (spacingNs > LONGEST_PERIOD_NS)
+    throw argumentError(
+      `--period ${JSON.stringify(options.period)}: expected at most ${formatDuration(LONGEST_PERIOD_NS)}`,
+    );
+  // Between two probes of one path; a config's groups are kept to narrower bounds than a measurement by hand.
+  const periodNs = spacingNs * places;
   // JSON is YAML; the reader's checks and messages serve here too.
   const text = JSON.stringify({
     collector: { name: 'probe', workers: 1, retention: 1 },
@@ -92,15 +101,15 @@ function probeConfig(
     groups: {
       [GROUP]: {
         protocol: options.protocol,
-        period: formatDuration(Math.max(1_000_000, spacingNs * places)),
         timeout: formatDuration(timeoutNs),
         classes: classes.map((name) => (/^\d+$/.test(name) ? Number(name) : name)),
         targets: [target],
       },
     },
   });
-  const config = parseConfig(text, 'command line', {});
-  const groups = config.groups.map((group) => ({ ...group, periodNs: spacingNs * places }));
+  const config = inOptions(() => parseConfig(text, 'command line', {}));
+  const groups = config.groups.map((group) => ({ ...group, periodNs }));
+  inOptions(() => checkPlan(config, groups));
   return {
     config: { ...config, groups, collector: { ...config.collector, intervalMs: ENDLESS_INTERVAL_MS } },
     count,
@@ -108,10 +117,32 @@ function probeConfig(
   };
 }
 
+const OPTION_OF: Readonly<Record<string, string>> = {
+  protocol: '--protocol',
+  timeout: '--timeout',
+  classes: '--class',
+  targets: 'host',
+};
+
+/** What `read` returns; the problems that it throws are told by the option that each came from. */
+function inOptions<Result>(read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof LlamaError) || error.problems.length === 0) throw error;
+    const lines = error.problems.map(({ path, message }) => {
+      const key = path.split('/')[3] ?? '';
+      return `${OPTION_OF[key] ?? '--period and --timeout'}: ${message}`;
+    });
+    throw new LlamaError(error.code, lines.join('\n'), { cause: error });
+  }
+}
+
 /** Prints the results of one measurement of `host` to stdout, progress to stderr. */
 export async function runProbe(host: string, options: ProbeOptions): Promise<number> {
   const target = await resolveTarget(host);
   const { config, count, spacingNs } = probeConfig(target, options);
+  requireFiles(config.source.ports * 2);
   const collector = await Collector.start(config, {
     logger: createLogger(process.env.LLAMA_LOG_LEVEL ?? 'error'),
     count,
@@ -131,20 +162,32 @@ export async function runProbe(host: string, options: ProbeOptions): Promise<num
     if (options.json) {
       process.stdout.write(`${JSON.stringify({ results: rows })}\n`);
     } else {
-      const title = `${rows[0]?.target ?? target.address} port ${target.port}: ${count} probes, one every ${formatDuration(spacingNs)}, from ${config.source.ports} source ports\n\n`;
+      const { sent } = collector.status().totals;
+      const probes = sent === count ? `${count} probes` : `${sent} of ${count} probes`;
+      const title = `${formatEndpoint(target)}: ${probes}, one every ${formatDuration(spacingNs)}, from ${config.source.ports} source ports\n\n`;
       process.stdout.write(title + table(rows));
       for (const [i, row] of rows.entries()) {
         if (report !== undefined && row.received > 0)
-          process.stdout.write(`\n${distribution(row, histogramText(report, i))}`);
+          process.stdout.write(`\n${distribution(row.class, histogramText(report, i))}`);
       }
-      for (const warning of collector.status().warnings) process.stderr.write(`note: ${warning}\n`);
     }
+    for (const warning of notes(collector)) process.stderr.write(`note: ${warning}\n`);
     return 0;
   } finally {
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
     await collector.close(0);
   }
+}
+
+/** Why the figures may be about this host. Of a few hundred probes, each one that was not sent is worth a word. */
+function notes(collector: Collector): string[] {
+  const { warnings, totals } = collector.status();
+  const { scheduleSlips } = totals;
+  const others = warnings.filter((warning) => !warning.startsWith('scheduleSlips'));
+  return scheduleSlips === 0
+    ? others
+    : [...others, `${scheduleSlips} probes were not sent, because this host was too busy to send them in time`];
 }
 
 /** Waits until all probes are sent and decided, showing progress. */
@@ -181,7 +224,20 @@ async function untilDone(
 }
 
 function table(rows: readonly ResultRow[]): string {
-  const header = ['class', 'sent', 'received', 'lost', 'loss', 'min', 'p50', 'p90', 'p99', 'max', 'jitter'];
+  const header = [
+    'class',
+    'sent',
+    'received',
+    'lost',
+    'unreachable',
+    'loss',
+    'min',
+    'p50',
+    'p90',
+    'p99',
+    'max',
+    'jitter',
+  ];
   const cells = rows.map((row) => {
     const us = (value: number | null | undefined): string =>
       value === null || value === undefined ? '-' : formatUs(value);
@@ -190,8 +246,9 @@ function table(rows: readonly ResultRow[]): string {
       row.class,
       String(row.sent),
       String(row.received),
-      String(row.lost + row.unreachable),
-      `${row.lossPct} %`,
+      String(row.lost),
+      String(row.unreachable),
+      formatPct(row.lossPct),
       us(rttUs?.min),
       us(rttUs?.p50),
       us(rttUs?.p90),
@@ -201,35 +258,9 @@ function table(rows: readonly ResultRow[]): string {
     ];
   });
   const extras = rows.flatMap((row) =>
-    (['unreachable', 'late', 'duplicates', 'reordered', 'sendErrors', 'localDrops'] as const)
+    (['late', 'duplicates', 'reordered', 'sendErrors', 'localDrops'] as const)
       .filter((name) => row[name] > 0)
       .map((name) => `${row.class}: ${row[name]} ${name}\n`),
   );
   return textTable([header, ...cells]) + extras.join('');
-}
-
-/** Round-trip times drawn: a line per step of a quarter power of two, from the smallest to the greatest. */
-function distribution(row: ResultRow, text: string): string {
-  const histogram = decodeFromCompressedBase64(text) as JsHistogram;
-  const counts = new Map<number, number>();
-  const levels = histogram.recordedValuesIterator;
-  for (levels.reset(); levels.hasNext(); ) {
-    const { valueIteratedTo, countAtValueIteratedTo } = levels.next();
-    const step = Math.floor(Math.log2(valueIteratedTo) * 4);
-    counts.set(step, (counts.get(step) ?? 0) + countAtValueIteratedTo);
-  }
-  const steps = [...counts.keys()];
-  const [first, last] = [Math.min(...steps), Math.max(...steps)];
-  const most = Math.max(...counts.values());
-  const lines: string[][] = [];
-  for (let step = first; step <= last; step++) {
-    const count = counts.get(step) ?? 0;
-    const bar = count === 0 ? '' : '#'.repeat(Math.max(1, Math.round((count / most) * BAR)));
-    lines.push([`${formatUs(nsToUs(2 ** (step / 4)))}`, String(count), bar]);
-  }
-  const width = Math.max(...lines.map(([value]) => value.length));
-  const digits = Math.max(...lines.map(([, count]) => count.length));
-  return `${row.class}, round-trip time from:\n${lines
-    .map(([value, count, bar]) => `${`  ${value.padStart(width)}  ${count.padStart(digits)}  ${bar}`.trimEnd()}\n`)
-    .join('')}`;
 }

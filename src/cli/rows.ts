@@ -5,6 +5,8 @@ import type { IntervalReport } from '../collector/messages.js';
 /** A result, as in `GET /v1/results`. */
 export interface ResultRow {
   readonly group: string;
+  readonly protocol: string;
+  readonly source: string;
   readonly target: string;
   readonly port: number;
   readonly class: string;
@@ -41,11 +43,23 @@ export function histogramText(report: IntervalReport, i: number): string {
   return Buffer.from(report.histograms.subarray(report.histogramOffsets[i], report.histogramOffsets[i + 1])).toString();
 }
 
+/** Three significant digits, without an exponent: a number from 999.5 up is written whole. */
+function threeDigits(value: number): string {
+  return value >= 999.5 ? String(Math.round(value)) : value.toPrecision(3);
+}
+
 /** Microseconds with three significant digits and the unit that reads best. */
 export function formatUs(us: number): string {
-  if (us < 1_000) return `${us.toPrecision(3)} us`;
-  if (us < 1_000_000) return `${(us / 1_000).toPrecision(3)} ms`;
-  return `${(us / 1_000_000).toPrecision(3)} s`;
+  if (us === 0) return '0 us';
+  if (us < 999.5) return `${threeDigits(us)} us`;
+  if (us < 999_500) return `${threeDigits(us / 1_000)} ms`;
+  return `${threeDigits(us / 1_000_000)} s`;
+}
+
+/** A share in percent, with three digits; more where these would make nearly all look like all. A result has four decimals at most. */
+export function formatPct(pct: number): string {
+  const asIs = pct === 0 || pct === 100 || pct > 99 || pct < 0.01;
+  return `${asIs ? String(Number(pct.toFixed(4))) : threeDigits(pct)} %`;
 }
 
 /** Columns as wide as their widest cell; the first is flush left, the others flush right. */

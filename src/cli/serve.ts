@@ -4,9 +4,13 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { buildApi } from '../api/app.js';
 import { Collector } from '../collector/collector.js';
-import { formatListen } from '../config/address.js';
 import type { Config } from '../config/types.js';
 import { LlamaError } from '../errors.js';
+import { formatEndpoint } from '../net/endpoint.js';
+import { requireFiles } from './host.js';
+
+/** Descriptors that Node keeps open for a worker thread, rounded up. */
+const FILES_PER_THREAD = 8;
 
 export interface ServedCollector {
   readonly collector: Collector;
@@ -17,6 +21,7 @@ export interface ServedCollector {
 
 /** Nothing is sent before the API answers, and nothing stays open when something can't be had. */
 export async function serveCollector(config: Config, logger: Logger): Promise<ServedCollector> {
+  requireFiles(2 * config.source.ports + FILES_PER_THREAD * (config.collector.workers + 1));
   const collector = await Collector.start(config, { logger });
   try {
     const app = buildApi(collector, { logger });
@@ -39,7 +44,7 @@ async function listen(app: FastifyInstance, host: string, port: number): Promise
     return await app.listen({ host, port });
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    const where = formatListen(host, port);
+    const where = formatEndpoint({ address: host, port });
     if (code === 'EADDRINUSE')
       throw new LlamaError(
         'LLAMA_ADDRESS_IN_USE',

@@ -37,21 +37,3 @@ export function isLoopback(text: string): boolean {
   const address = parseAddress(text);
   return address !== undefined && ipaddr.parse(address.address).range() === 'loopback';
 }
-
-const LISTEN = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/;
-
-/** `127.0.0.1:5000` or `[::1]:5000`; undefined when the text is not that. Port 0 lets the system choose. */
-export function parseListen(text: string): { readonly host: string; readonly port: number } | undefined {
-  const match = LISTEN.exec(text);
-  if (match === null) return undefined;
-  const address = parseAddress(match[1] ?? match[2] ?? '');
-  const port = Number(match[3]);
-  if (address === undefined || port > 65_535) return undefined;
-  if ((match[1] === undefined) !== (address.family === 4)) return undefined;
-  return { host: address.address, port };
-}
-
-/** The inverse of `parseListen`. */
-export function formatListen(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}

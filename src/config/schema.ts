@@ -4,8 +4,9 @@
  * Groups have a schema of their own (`group-schema.ts`), for they also come by REST.
  */
 
+import { readEndpoint } from '../net/endpoint.js';
 import { MS_PER_S, NS_PER_MS, nsToMs, parseDurationNs } from '../stats/units.js';
-import { parseAddress, parseListen, whyNotTarget } from './address.js';
+import { parseAddress, whyNotTarget } from './address.js';
 import { parseBytes } from './bytes.js';
 import type { TimestampMode } from './types.js';
 
@@ -43,6 +44,11 @@ function localAddress(written: unknown, family: 4 | 6): string | undefined {
   if (address?.family !== family) return undefined;
   const refused = whyNotTarget(address);
   return refused === undefined || refused === 'the unspecified address' ? address.address : undefined;
+}
+
+function listenAddress(written: unknown): { readonly host: string; readonly port: number } | undefined {
+  const endpoint = typeof written === 'string' ? readEndpoint(written) : 'no text';
+  return typeof endpoint === 'string' ? undefined : { host: endpoint.address, port: endpoint.port };
 }
 
 const filePath = (written: unknown): string | null | undefined => (written === null ? null : text(written, /^[^\0]+$/));
@@ -152,7 +158,7 @@ export const PROCESS_OPTIONS = {
       default: '127.0.0.1:5000',
       env: 'LLAMA_API_LISTEN',
       expected: 'ADDRESS:PORT such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000',
-      parse: (written) => (typeof written === 'string' ? parseListen(written) : undefined),
+      parse: listenAddress,
     }),
     tokenFile: option<string | null>({
       doc: 'File with the token that writers must show; null: changes are accepted from the loopback address only.',

@@ -17,27 +17,34 @@ export interface Endpoint {
  * that the text came from.
  */
 export function parseListen(text: string, option = '--listen'): Endpoint {
-  const wrong = (found: string): LlamaError =>
-    new LlamaError(
-      'LLAMA_ARGUMENT_INVALID',
-      `${option} '${text}': ${found}; expected an IP address and a port, such as 0.0.0.0:8100 or [::]:8100`,
-    );
+  const endpoint = readEndpoint(text);
+  if (typeof endpoint !== 'string') return endpoint;
+  throw new LlamaError(
+    'LLAMA_ARGUMENT_INVALID',
+    `${option} '${text}': ${endpoint}; expected an IP address and a port, such as 0.0.0.0:8100 or [::]:8100`,
+  );
+}
+
+/** The endpoint that `text` means, or what is wrong with it, in words. */
+export function readEndpoint(text: string): Endpoint | string {
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
   if (match === null) {
-    if (ipaddr.IPv6.isValid(text)) throw wrong('an IPv6 address stands in brackets, with the port behind them');
-    throw wrong('not of the form ADDRESS:PORT');
+    return ipaddr.IPv6.isValid(text)
+      ? 'an IPv6 address stands in brackets, with the port behind them'
+      : 'not of the form ADDRESS:PORT';
   }
   const [, v6, v4, portText] = match;
   const port = Number(portText);
-  if (port > 65_535) throw wrong(`port ${portText} is above 65535`);
+  if (port > 65_535) return `port ${portText} is above 65535`;
   if (v6 !== undefined) {
-    if (!ipaddr.IPv6.isValid(v6) || v6.includes('%')) throw wrong(`'${v6}' is no IPv6 address`);
-    return { address: ipaddr.parse(v6).toString(), family: 6, port };
+    if (!ipaddr.IPv6.isValid(v6) || v6.includes('%')) return `'${v6}' is no IPv6 address`;
+    return { address: ipaddr.IPv6.parse(v6).toRFC5952String(), family: 6, port };
   }
-  if (!ipaddr.IPv4.isValidFourPartDecimal(v4)) throw wrong(`'${v4}' is no IPv4 address (names are not resolved here)`);
+  if (!ipaddr.IPv4.isValidFourPartDecimal(v4)) return `'${v4}' is no IPv4 address (names are not resolved here)`;
   return { address: v4, family: 4, port };
 }
 
+/** The inverse of `parseListen`. */
 export function formatEndpoint(endpoint: { readonly address: string; readonly port: number }): string {
   const { address, port } = endpoint;
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;

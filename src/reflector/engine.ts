@@ -126,6 +126,7 @@ export class ReflectorEngine {
     // Raised before the replies go out and corrected after: whoever has a reply finds it counted.
     counters[REFLECTED] += granted;
     const { errors } = replies;
+    replies.behind = count === BATCH;
     const { view } = batch.memory;
     for (let i = 0; i < granted; i++) {
       const j = picks[i];

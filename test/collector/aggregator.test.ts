@@ -32,7 +32,7 @@ describe('aggregator', () => {
         received: 3,
         lost: 1,
         unreachable: 1,
-        lossPct: 16.6667,
+        lossPct: 33.3333,
         late: 1,
         duplicates: 1,
         reordered: 1,

@@ -3,7 +3,7 @@ import { addressBytes } from '../../src/net/address.js';
 import { ReceiveBatch } from '../../src/net/batch.js';
 import { SystemClock } from '../../src/net/clock.js';
 import { UdpSocket } from '../../src/net/socket.js';
-import { CHUNK, ReplySender } from '../../src/reflector/replies.js';
+import { ReplySender, SHORT_CHUNK } from '../../src/reflector/replies.js';
 import { stampRequest } from '../support/udp-peer.js';
 import { waitFor } from '../support/wait.js';
 import { Fixture } from './support.js';
@@ -44,15 +44,15 @@ describe('Sending replies', () => {
   });
 
   it('is full after a chunk, and empty again after it was sent', async () => {
-    const { peer, sender } = await requests(CHUNK);
-    for (let j = 0; j < CHUNK; j++) {
+    const { peer, sender } = await requests(SHORT_CHUNK);
+    for (let j = 0; j < SHORT_CHUNK; j++) {
       expect(sender.full).to.equal(false);
       sender.add(4, j);
     }
     expect(sender.full).to.equal(true);
     sender.flush(4, socket.fd);
     sender.flush(4, socket.fd);
-    await waitFor('all replies', () => peer.received.length === CHUNK);
-    expect([sender.full, sender.sent, sender.errors]).to.deep.equal([false, CHUNK, 0]);
+    await waitFor('all replies', () => peer.received.length === SHORT_CHUNK);
+    expect([sender.full, sender.sent, sender.errors]).to.deep.equal([false, SHORT_CHUNK, 0]);
   });
 });

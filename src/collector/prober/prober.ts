@@ -31,7 +31,7 @@ const LONGEST_SLIP_NS = 50 * NS_PER_MS;
  * timer slack alone is 50 us.
  */
 const PROBES_A_SLEEP = 8;
-const SHORTEST_SLEEP_NS = 100 * NS_PER_US;
+const SHORTEST_SLEEP_NS = 250 * NS_PER_US;
 const LONGEST_GATHERING_NS = 2 * NS_PER_MS;
 /** Shorter than the grace time, so that an ICMP error is read before its probe is given up. */
 const ERRORS_EVERY_NS = 5 * NS_PER_MS;
@@ -63,7 +63,10 @@ export class Prober {
   private readonly ring: RingProducer;
   private readonly clock: Clock;
   private readonly state: ProberState;
-  private readonly poll: PollSet;
+  /** The sockets whose family has targets, and the poll set of these. */
+  private used: readonly ProberSocket[] = [];
+  private poll: PollSet;
+  private readonly wakeFd: number;
   private readonly sender: Sender;
   private readonly receiver: Receiver;
   private readonly expiry: Expiry;
@@ -105,10 +108,8 @@ export class Prober {
     );
     for (const socket of sockets) this.socketOf[socketKey(socket.localIndex, socket.family)] = socket;
     this.state = new ProberState(clock, this.ring, this.control, start.sourcePorts, sockets);
-    this.poll = new PollSet(
-      start.wakeFd,
-      sockets.map((socket) => socket.fd),
-    );
+    this.wakeFd = start.wakeFd;
+    this.poll = new PollSet(start.wakeFd, []);
     this.sender = new Sender(this.state, STAMP_BYTES);
     this.receiver = new Receiver(this.state, start.timestamps === 'full', STAMP_BYTES);
     this.expiry = new Expiry(this.state, readDrops);
@@ -131,7 +132,7 @@ export class Prober {
 
   /** One turn of the loop, without the rest after it; false when the thread is done. */
   turn(): boolean {
-    const { sockets, counters } = this.state;
+    const { counters } = this.state;
     this.control.beat();
     counters[COUNTER.turns]++;
     if (this.control.doorbell !== this.doorbell) this.readMessages();
@@ -143,9 +144,9 @@ export class Prober {
       // Send stamps are wanted when a reply is there; alone, they and ICMP errors may wait a little.
       const readErrors = lookNs - this.errorsReadNs > ERRORS_EVERY_NS;
       if (readErrors) this.errorsReadNs = lookNs;
-      for (let i = 0; i < sockets.length; i++) {
-        if (this.poll.readable(i)) empty = this.receiver.replies(sockets[i]) && empty;
-        if (readErrors && this.poll.hasErrors(i)) this.receiver.errorQueue(sockets[i]);
+      for (let i = 0; i < this.used.length; i++) {
+        if (this.poll.readable(i)) empty = this.receiver.replies(this.used[i]) && empty;
+        if (readErrors && this.poll.hasErrors(i)) this.receiver.errorQueue(this.used[i]);
       }
     }
     if (empty) this.emptyNs = lookNs;
@@ -202,9 +203,13 @@ export class Prober {
       const lateNs = nowNs - run.dueNs;
       if (lateNs < 0) continue;
       if (lateNs > SLIP_NS && lateNs > Math.min(SLIP_PROBES * run.spacingNs, LONGEST_SLIP_NS)) {
-        const skipped = Math.min(Math.floor(lateNs / run.spacingNs), run.remaining);
-        counters[COUNTER.scheduleSlips] += skipped;
-        run.advance(skipped);
+        if (run.counted) {
+          run.postpone(lateNs);
+        } else {
+          const skipped = Math.floor(lateNs / run.spacingNs);
+          counters[COUNTER.scheduleSlips] += skipped;
+          run.advance(skipped);
+        }
       }
       const streams = run.order.length;
       for (let sent = 0; sent < PROBES_A_TURN && run.dueNs <= nowNs; sent++) {
@@ -279,8 +284,21 @@ export class Prober {
     const kept = new Set(message.order);
     const gone = Array.from(run.order).filter((stream) => !kept.has(stream));
     if (gone.length > 0) this.retired.push({ streams: gone, atNs: nowNs + run.timeoutNs + GRACE_NS + LATE_NS });
-    run.reorder(message.order, this.state.streams.ports, nowNs, this.random);
+    this.useFamilies(message.added.families);
     this.receiver.usePayloadSizes([...new Set(this.runs.map((known) => known.payloadBytes))]);
+    // Read anew: the first change that a thread carries out takes milliseconds, which must not count as being behind.
+    run.reorder(message.order, this.state.streams.ports, this.clock.nowNs(), this.random);
+  }
+
+  /** Polls the sockets of these address families from now on, beside those that are polled already: each costs about 60 ns a turn. */
+  private useFamilies(families: Uint8Array): void {
+    const used = this.state.sockets.filter((socket) => this.used.includes(socket) || families.includes(socket.family));
+    if (used.length === this.used.length) return;
+    this.used = used;
+    this.poll = new PollSet(
+      this.wakeFd,
+      used.map((socket) => socket.fd),
+    );
   }
 
   /** Frees streams that were taken out of the plan, when their last probe is decided and late replies to it have had their time. */

@@ -65,6 +65,17 @@ export class ProbeRun {
     this.reserve();
   }
 
+  /** Whether it ends after a number of probes: then none is skipped, the rest comes later. */
+  get counted(): boolean {
+    return this.remaining !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Moves the schedule from here on by `ns`. */
+  postpone(ns: number): void {
+    this.cycleStartNs += ns;
+    this.dueNs += ns;
+  }
+
   /** Goes `count` places on. */
   advance(count: number): void {
     let place = this.place + count;

@@ -11,10 +11,7 @@ import type { ProbeRun } from './run.js';
 import { SlotState } from './slots.js';
 import { COUNTER, type ProberSocket, type ProberState } from './state.js';
 
-/**
- * Most probes a system call. All of a call get the same T1, and the last leaves about 1.6 us a probe after the first, so without kernel send
- * stamps a long batch costs exactness: 32 was as fast as 64 within 2 %.
- */
+/** Most probes a system call. All of a call get the same T1, and the last leaves some 2 us a probe after the first: kernel send stamps cure that. */
 export const SEND_BATCH = 32;
 /** A pending ICMP error makes the kernel refuse one send to anybody; several may be pending, one behind the other. */
 const PENDING_ERRORS = 8;

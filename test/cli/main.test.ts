@@ -1,0 +1,109 @@
+import { expect } from 'chai';
+import { Command, endCommands, llama, llamaEnds, MAIN } from '../support/command.js';
+import { waitFor } from '../support/wait.js';
+
+const COMMANDS = ['collector', 'reflector', 'probe', 'check', 'demo'];
+
+describe('llama', () => {
+  afterEach(endCommands);
+
+  it('--help lists every command and the exit codes, and ends with 0', async () => {
+    const { code, out, err } = await llamaEnds(['--help']);
+    expect([code, err]).to.deep.equal([0, '']);
+    for (const name of COMMANDS) expect(out).to.match(new RegExp(`^  ${name} `, 'm'));
+    expect(out).to.include('Exit codes: 0 fine, 1 wrong input, 2 could not run');
+  });
+
+  for (const name of COMMANDS)
+    it(`${name} --help ends with 0 and writes to stdout only`, async () => {
+      const { code, out, err } = await llamaEnds([name, '--help']);
+      expect([code, err]).to.deep.equal([0, '']);
+      expect(out).to.match(new RegExp(`^Usage: llama ${name} `));
+    });
+
+  it('--version prints the version of the package', async () => {
+    const { code, out } = await llamaEnds(['--version']);
+    expect(code).to.equal(0);
+    expect(out).to.match(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  for (const [args, says] of [
+    [['colector'], 'Did you mean collector?'],
+    [['collector', '--config', 'x', '--lisen', 'y'], 'Did you mean --listen?'],
+    [['collector'], "required option '--config <file>' not specified"],
+    [['probe'], "missing required argument 'host[:port]'"],
+    [['check'], "missing required argument 'file'"],
+    [['check', 'a', 'b'], 'Expected 1 argument but got 2'],
+    [['demo', '--seconds', 'five'], '--seconds "five": expected a number above 0'],
+    [['demo', '--seconds', '0'], '--seconds "0": expected a number above 0'],
+    [['reflector', '--listen', 'here'], "--listen 'here': not of the form ADDRESS:PORT"],
+  ] as const)
+    it(`'${args.join(' ')}' is refused with "${says}" and exit code 1`, async () => {
+      const { code, out, err } = await llamaEnds(args);
+      expect(code).to.equal(1);
+      expect(out).to.equal('');
+      expect(err).to.include(says).and.not.include('    at ');
+    });
+
+  for (const [name, property, value] of [
+    ['an operating system', 'platform', 'darwin'],
+    ['a processor', 'arch', 'ia32'],
+  ])
+    it(`says which systems it runs on, on ${name} that it does not run on, and ends with 1`, async () => {
+      const module = `Object.defineProperty(process,${JSON.stringify(property)},{value:${JSON.stringify(value)}})`;
+      const { code, out, err } = await llamaEnds(['demo'], {
+        node: ['--import', `data:text/javascript,${encodeURIComponent(module)}`],
+      });
+      expect([code, out]).to.deep.equal([1, '']);
+      expect(err)
+        .to.match(/^llama runs on Linux, x64 or arm64; this is /)
+        .and.include(value);
+    });
+
+  it('ends with 2 and one sentence when the limit of open files is too low to load it', async () => {
+    const command = new Command('bash', ['-c', 'ulimit -n 40; exec "$@"', 'bash', process.execPath, MAIN, 'demo']);
+    expect(await command.exit()).to.equal(2);
+    expect(command.err).to.match(
+      /^found a limit of 40 open files, expected at least \d+ .*raise it \(ulimit -n.*\)\n$/,
+    );
+  });
+
+  it('ends quietly when the reader of its output goes away', async () => {
+    const command = new Command('bash', [
+      '-c',
+      'set -o pipefail; "$@" | head -n 1',
+      'bash',
+      process.execPath,
+      MAIN,
+      'demo',
+      '--seconds',
+      '4',
+    ]);
+    expect(await command.exit()).to.equal(0);
+    expect(command.err).not.to.include('EPIPE');
+  });
+});
+
+describe('llama demo', () => {
+  afterEach(endCommands);
+
+  it('shows targets by classes, ends by itself with 0, and leaves no port open', async () => {
+    const { code, out } = await llamaEnds(['demo', '--seconds', '5'], { env: { LLAMA_LOG_LEVEL: 'silent' } });
+    expect(code).to.equal(0);
+    expect(out).to.match(/^target +cs0 loss +p50 +p99 +p50 lately +ef loss +p50 +p99 +p50 lately$/m);
+    for (const target of ['127.0.1.1', '127.0.1.2', '127.0.1.3', '127.0.1.4'])
+      expect(out).to.match(new RegExp(`^${target}( +0 % +[\\d.]+ [mu]s +[\\d.]+ [mu]s +\\S+){2}$`, 'm'));
+    const end = /ended: (\d+) probes sent, (\d+) received, (\d+) lost\n$/.exec(out);
+    expect(Number(end?.[1])).to.be.greaterThan(300);
+    const api = /API: (http:\/\/[^/]+)/.exec(out)?.[1] ?? '';
+    expect(await fetch(`${api}/healthz`).catch(() => 'closed')).to.equal('closed');
+  });
+
+  it('ends with 0 at SIGINT, also before the first interval', async () => {
+    const command = llama(['demo']);
+    await waitFor('the heading', () => command.out.includes('waiting for the first interval'));
+    command.signal('SIGINT');
+    expect(await command.exit()).to.equal(0);
+    expect(command.out).to.match(/ended: \d+ probes sent/);
+  });
+});

@@ -1,0 +1,103 @@
+import { expect } from 'chai';
+import { endCommands, llama, llamaEnds, startReflector } from '../support/command.js';
+import { UdpPeer } from '../support/udp-peer.js';
+import { waitFor } from '../support/wait.js';
+
+describe('llama probe', () => {
+  let port: number;
+  before(async () => {
+    ({ port } = await startReflector());
+  });
+  after(endCommands);
+
+  it('--json prints a result per class, with exactly as many probes as asked for', async () => {
+    const { code, out, err } = await llamaEnds([
+      ...['probe', `127.0.0.1:${port}`, '--count', '101', '--period', '10ms', '--source-ports', '4', '--json'],
+      ...['--class', 'ef', '--class', '10'],
+    ]);
+    expect([code, err]).to.deep.equal([0, '']);
+    const { results, ...rest } = JSON.parse(out);
+    expect(rest).to.deep.equal({});
+    expect(results.map((row: { class: string; dscp: number }) => [row.class, row.dscp])).to.deep.equal([
+      ['ef', 46],
+      ['10', 10],
+    ]);
+    const sums = { sent: 0, received: 0 };
+    for (const row of results) {
+      expect(row).to.have.all.keys(
+        ...['group', 'protocol', 'source', 'target', 'port', 'class', 'dscp', 'tags', 'sent', 'received', 'lost'],
+        ...['unreachable', 'lossPct', 'late', 'duplicates', 'reordered', 'sendErrors', 'localDrops', 'rttUs'],
+        ...['residenceUs', 'jitterUs'],
+      );
+      expect(row).to.include({ protocol: 'stamp', source: '127.0.0.1', target: '127.0.0.1', port, lossPct: 0 });
+      expect(row.sent).to.equal(row.received + row.lost + row.unreachable + row.localDrops);
+      const { min, p50, p90, p99, p999, max } = row.rttUs;
+      expect([min, p50, p90, p99, p999, max]).to.deep.equal([min, p50, p90, p99, p999, max].sort((a, b) => a - b));
+      expect(min).to.be.greaterThan(0);
+      sums.sent += row.sent;
+      sums.received += row.received;
+    }
+    expect(sums).to.deep.equal({ sent: 101, received: 101 });
+  });
+
+  it('prints a table and the distribution of every class', async () => {
+    const { code, out } = await llamaEnds(['probe', `localhost:${port}`, '--count', '20', '--period', '2ms']);
+    expect(code).to.equal(0);
+    expect(out).to.match(
+      /^127\.0\.0\.1:\d+: 20 probes, one every 2ms, from 16 source ports\n\nclass +sent +received +lost/,
+    );
+    expect(out).to.match(/^cs0 +20 +20 +0 +0 +0 %( +[\d.]+ [mu]s){6}$/m);
+    const counts = [...out.slice(out.indexOf('round-trip time from:')).matchAll(/^ +[\d.]+ [mu]s +(\d+)/gm)];
+    expect(counts.reduce((sum, [, count]) => sum + Number(count), 0)).to.equal(20);
+  });
+
+  it('counts probes of a closed port unreachable, not lost', async () => {
+    const peer = await UdpPeer.open();
+    const { port: closed } = peer;
+    await peer.close();
+    const { code, out } = await llamaEnds(['probe', `127.0.0.1:${closed}`, '--count', '10', '--json']);
+    expect(code).to.equal(0);
+    expect(JSON.parse(out).results[0]).to.include({ sent: 10, received: 0, lost: 0, unreachable: 10, rttUs: null });
+  });
+
+  it('counts what a silent host does not answer lost, and ends soon after the timeout', async () => {
+    const silent = await UdpPeer.open();
+    const target = `127.0.0.1:${silent.port}`;
+    const { out } = await llamaEnds(['probe', target, '--count', '5', '--timeout', '50ms', '--json']);
+    expect(JSON.parse(out).results[0]).to.include({ sent: 5, received: 0, lost: 5, unreachable: 0, lossPct: 100 });
+    expect(silent.received).to.have.length(5);
+    await silent.close();
+  });
+
+  it('prints what there is when it is interrupted', async () => {
+    const silent = await UdpPeer.open();
+    const command = llama(['probe', `127.0.0.1:${silent.port}`, '--count', '100000', '--timeout', '100ms']);
+    await waitFor('probes', () => silent.received.length > 3);
+    command.signal('SIGINT');
+    expect(await command.exit()).to.equal(0);
+    expect(command.out).to.match(/: \d+ of 100000 probes/);
+    await silent.close();
+  });
+
+  for (const [args, says] of [
+    [['127.0.0.1:70000'], 'a port from 1 to 65535'],
+    [['::1:2:3:4:5:6:7:8:9'], 'expected a host'],
+    [['127.0.0.1', '--count', '0'], '--count "0": expected a whole number from 1 to'],
+    [['127.0.0.1', '--count', '1e3'], '--count "1e3": expected a whole number'],
+    [['127.0.0.1', '--period', '10'], '--period "10": expected a duration'],
+    [['127.0.0.1', '--period', '2h'], '--period "2h": expected at most 1h'],
+    [['127.0.0.1', '--period', '1us', '--timeout', '60s', '--source-ports', '1'], 'found a need of'],
+    [['127.0.0.1', '--timeout', '2m'], '--timeout: found "2m", expected a duration'],
+    [['127.0.0.1', '--source-ports', '5000'], '--source-ports "5000": expected a whole number from 1 to 4096'],
+    [['127.0.0.1', '--class', 'gold'], '--class: found "gold", expected a class'],
+    [['127.0.0.1', '--class', 'ef', '--class', '46'], '--class: found'],
+    [['127.0.0.1', '--protocol', 'stmp'], '--protocol: found "stmp"'],
+    [['224.0.0.1'], 'host: found "224.0.0.1", a multicast address'],
+    [['name.invalid'], 'name.invalid does not resolve to an address'],
+  ] as const)
+    it(`refuses '${args.join(' ')}', naming the option, with exit code 1`, async () => {
+      const { code, out, err } = await llamaEnds(['probe', ...args]);
+      expect([code, out]).to.deep.equal([1, '']);
+      expect(err).to.include(says).and.not.include('    at ');
+    });
+});

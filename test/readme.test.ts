@@ -1,0 +1,149 @@
+/** The README against the code: what it says of options, errors, counters, commands and configs must be so. */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { AGGREGATOR_COUNTERS, PATH_COLUMNS } from '../src/collector/messages.js';
+import { parseConfig } from '../src/config/config.js';
+import { GroupSchema } from '../src/config/group-schema.js';
+import { PROCESS_OPTIONS, type ProcessOption } from '../src/config/schema.js';
+import { ERROR_TABLE } from '../src/errors.js';
+import { PROBER_COUNTERS } from '../src/ring/control.js';
+import { OutcomeNumbers, RttNumbers, rowJson } from '../src/stats/row.js';
+import { llamaEnds } from './support/command.js';
+
+const ROOT = new URL('../../', import.meta.url);
+const README = readFileSync(new URL('README.md', ROOT), 'utf8');
+const PACKAGE = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8'));
+
+/** Cells of the table that begins with this header cell, without its header and rule. Backquotes are taken off. */
+function table(firstHeader: string, secondHeader = ''): string[][] {
+  const lines = README.split('\n');
+  const start = lines.findIndex((line) => line.startsWith(`| ${firstHeader} | ${secondHeader}`));
+  expect(start, `a table that begins with "${firstHeader} | ${secondHeader}"`).to.be.at.least(0);
+  const rows: string[][] = [];
+  for (let i = start + 2; lines[i].startsWith('|'); i++)
+    rows.push(
+      lines[i]
+        .slice(1, -1)
+        .split(' | ')
+        .map((cell) => cell.trim()),
+    );
+  return rows;
+}
+
+const plain = (cell: string): string => cell.replaceAll('`', '');
+
+/** The text of all code blocks of a language. */
+function blocks(language: string): string[] {
+  return [...README.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(([, text]) => text);
+}
+
+describe('README.md', () => {
+  it('has every process option with its meaning, unit, default and variable, and no other', () => {
+    const row = (name: string, option: ProcessOption<unknown>): string[] => [
+      `\`${name}\``,
+      option.doc,
+      option.unit,
+      `\`${option.default}\``,
+      `\`${option.env}\``,
+    ];
+    const { collector, source, api, stateDir } = PROCESS_OPTIONS;
+    const expected = Object.entries({ collector, source, api }).flatMap(([section, options]) =>
+      Object.entries<ProcessOption<unknown>>(options).map(([key, option]) => row(`${section}.${key}`, option)),
+    );
+    expect(table('option', 'meaning')).to.deep.equal([...expected, row('stateDir', stateDir)]);
+  });
+
+  it('has every key of a group with what is expected', () => {
+    const expected = Object.entries(GroupSchema.properties).map(([key, schema]) => [
+      `\`${key}\``,
+      Reflect.get(schema, 'description'),
+    ]);
+    expect(table('key', 'expected').map((cells) => cells.slice(0, 2))).to.deep.equal(expected);
+    for (const [key, , written] of table('key', 'expected')) {
+      const value: unknown = Reflect.get(Reflect.get(GroupSchema.properties, plain(key)), 'default');
+      expect(plain(written), key).to.equal(
+        value === undefined ? 'none: must be given' : JSON.stringify(value).replaceAll('"', ''),
+      );
+    }
+  });
+
+  it('has every error code with its HTTP status, exit code and title', () => {
+    const expected = Object.entries(ERROR_TABLE).map(([code, { status, exitCode, title }]) => [
+      `\`${code}\``,
+      String(status),
+      String(exitCode),
+      title,
+    ]);
+    expect(table('code', 'HTTP status')).to.deep.equal(expected);
+  });
+
+  it('has every counter, in the order of the status page, and no other', () => {
+    expect(table('counter', 'meaning').map(([name]) => plain(name))).to.deep.equal([
+      ...PROBER_COUNTERS,
+      'threadLosses',
+    ]);
+    for (const name of AGGREGATOR_COUNTERS.slice(0, 3)) expect(README).to.include(`\`${name}\` (`);
+  });
+
+  it('has every field of a result row', () => {
+    const numbers = new RttNumbers();
+    numbers.count = 1;
+    const written = Object.keys(JSON.parse(`{${rowJson(new OutcomeNumbers(), numbers)}`));
+    const prefix = ['group', 'protocol', 'tags', 'source', 'target', 'port', 'class', 'dscp'];
+    const named = table('field of a row', 'unit').flatMap(([cell]) => plain(cell).split(', '));
+    expect(named).to.have.members([...prefix, ...written, 'hdr']);
+    expect(named).to.include.members([...PATH_COLUMNS]);
+    const { rttUs } = JSON.parse(`{${rowJson(new OutcomeNumbers(), numbers)}`);
+    for (const key of Object.keys(rttUs)) expect(README).to.include(`\`${key}\``);
+  });
+
+  it('uses only commands and options that --help has', async () => {
+    const commands = blocks('sh')
+      .join('\n')
+      .split('\n')
+      .flatMap((line) => /^(?:npx |node dist\/src\/cli\/main\.js )?(?:llama )?(.*)$/.exec(withoutComment(line)) ?? [])
+      .filter((_, i) => i % 2 === 1);
+    const inText = [...README.matchAll(/`llama ([^`]+)`/g)].map(([, text]) => text);
+    const { out: top } = await llamaEnds(['--help']);
+    const known = [...top.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name);
+    const used = [...commands.filter((line) => known.includes(line.split(' ')[0])), ...inText];
+    const helps = new Map<string, string>();
+    for (const text of used) {
+      const name = text.split(' ')[0];
+      expect(known, text).to.include(name);
+      if (!helps.has(name)) helps.set(name, (await llamaEnds([name, '--help'])).out);
+      for (const [, option] of text.matchAll(/ (--[a-z-]+)/g)) expect(helps.get(name), text).to.include(option);
+    }
+    expect([...helps.keys()]).to.include.members(['collector', 'reflector', 'probe', 'check', 'demo']);
+    for (const [, option] of README.slice(README.indexOf('## Two hosts'), README.indexOf('## Groups')).matchAll(
+      /`(--[a-z-]+)/g,
+    ))
+      expect([...helps.values()].join('\n'), option).to.include(option);
+  });
+
+  it('has configs that load', () => {
+    const yaml = blocks('yaml');
+    expect(yaml).to.have.length.at.least(1);
+    for (const text of yaml) expect(parseConfig(text, 'README.md', {}).groups).not.to.have.length(0);
+  });
+
+  it('gives a reason for every dependency, and names no other', () => {
+    const named = table('package', 'why').flatMap(([cell]) => plain(cell).split(', '));
+    expect(named).to.have.members([...Object.keys(PACKAGE.dependencies), ...Object.keys(PACKAGE.devDependencies)]);
+  });
+
+  it('uses only npm scripts that there are', () => {
+    for (const [, name] of README.matchAll(/npm run ([a-z]+)/g)) expect(PACKAGE.scripts).to.have.property(name);
+  });
+
+  it('names files and folders that exist', () => {
+    const links = [...README.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path]) => path);
+    const folders = table('folder', 'what').map(([cell]) => plain(cell));
+    for (const path of [...links, ...folders]) expect(existsSync(new URL(path, ROOT)), path).to.equal(true);
+  });
+});
+
+function withoutComment(line: string): string {
+  return line.replace(/\s+#.*$/, '');
+}
