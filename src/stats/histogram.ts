@@ -96,6 +96,23 @@ export class RttHistogram {
     }
   }
 
+  /**
+   * Counts of the samples between bounds, in one pass; each is for itself, not added up.
+   *
+   * @param boundIndices ascending: the last index (`indexOfNs`) of each bucket
+   * @param out gets one count for each, and behind them that of all greater samples
+   */
+  bucketCounts(boundIndices: readonly number[], out: Uint32Array): void {
+    out.fill(0);
+    if (this.count === 0) return;
+    const last = this.lastIndex;
+    let bucket = 0;
+    for (let index = this.firstIndex; index <= last; index++) {
+      while (bucket < boundIndices.length && index > boundIndices[bucket]) bucket++;
+      out[bucket] += this.hdr.getCountAtIndex(index);
+    }
+  }
+
   reset(): void {
     this.hdr.reset();
     this.leastNs = MAX_SAMPLE_NS;

@@ -32,7 +32,7 @@ describe('parseConfig', () => {
         probeMemoryBytes: 256 * 2 ** 20,
       },
       source: { address: '0.0.0.0', address6: '::', ports: 16, basePort: 0 },
-      api: { host: '127.0.0.1', port: 5000, tokenFile: null },
+      api: { host: '127.0.0.1', port: 5000, tokenFile: null, metricsMaxTargets: 2000 },
       stateDir: null,
       groups: [],
     });
@@ -272,7 +272,7 @@ describe('loadConfig', () => {
     const file = join(folder, 'windows.yaml');
     writeFileSync(file, '\uFEFFcollector:\r\n  name: host-w\r\n');
     expect(loadConfig(file, { listen: '127.0.0.1:7' })).to.deep.include({
-      api: { host: '127.0.0.1', port: 7, tokenFile: null },
+      api: { host: '127.0.0.1', port: 7, tokenFile: null, metricsMaxTargets: 2000 },
     });
     expect(loadConfig(file).collector.name).to.equal('host-w');
   });
