@@ -34,22 +34,21 @@ export function metricsRoute(app: FastifyInstance, service: CollectorService): v
     own.close();
   });
 
-  async function* body(): AsyncGenerator<Buffer> {
+  app.get('/metrics', { schema: { querystring: NoQuery } }, async (_request, reply) => {
     follow();
-    const breather = new Breather();
-    const plan = targets.omitted ? [] : service.groups();
-    const ofTargets = targets.snapshot();
     const ofGroups = groups.snapshot();
-    yield Buffer.from(await own.text(limit, targets.omitted ? targets.planned : 0));
-    await breather.breathe();
-    yield* seriesText(ofGroups, GROUP_NAMES, breather);
-    yield* seriesText(ofTargets, TARGET_NAMES, breather);
-    if (plan.length > 0) yield* targetInfoText(plan, breather);
-  }
-
-  app.get('/metrics', { schema: { querystring: NoQuery } }, (_request, reply) =>
-    reply.type(own.registry.contentType).send(bodyOf(body())),
-  );
+    const ofTargets = targets.snapshot();
+    const plan = targets.omitted ? [] : service.groups();
+    const ownText = await own.text(limit, targets.omitted ? targets.planned : 0);
+    async function* body(): AsyncGenerator<Buffer> {
+      yield Buffer.from(ownText);
+      const breather = new Breather();
+      yield* seriesText(ofGroups, GROUP_NAMES, breather);
+      yield* seriesText(ofTargets, TARGET_NAMES, breather);
+      if (plan.length > 0) yield* targetInfoText(plan, breather);
+    }
+    return reply.type(own.registry.contentType).send(bodyOf(body()));
+  });
 }
 
 /** Groups times classes that have series whatever the limit for targets is. */
