@@ -60,7 +60,7 @@ stateDir: /var/lib/llama
         probeMemoryBytes: 1_048_576,
       },
       source: { address: '127.0.0.1', address6: '::1', ports: 4, basePort: 65_532 },
-      api: { host: '::1', port: 0, tokenFile: 'token.txt' },
+      api: { host: '::1', port: 0, tokenFile: 'token.txt', metricsMaxTargets: 2000 },
       stateDir: '/var/lib/llama',
       groups: [],
     });
@@ -186,7 +186,7 @@ collectr: 1
     expect(problemsOf('[1]')[0]).to.match(/found a list, expected a map with any of the keys/);
     expect(problemsOf('just text')[0]).to.match(/found "just text", expected a map/);
     expect(problemsOf('api: [1]')).to.deep.equal([
-      'c.yaml:1:6: /api: found a list, expected a map with any of the keys listen, tokenFile',
+      'c.yaml:1:6: /api: found a list, expected a map with any of the keys listen, tokenFile, metricsMaxTargets',
     ]);
     expect(problemsOf('collector: { interval: { a: 1 } }')[0]).to.match(
       /\/collector\/interval: found a map, expected a duration/,
