@@ -10,10 +10,11 @@ import { ByteColumn, DoubleColumn, FloatColumn, WordColumn } from '../stats/colu
 import { HdrTextEncoder } from '../stats/hdrText.js';
 import type { Interval } from '../stats/intervals.js';
 import { OutcomeNumbers, PERCENTILES_PER_MILLE, RttNumbers, rowJson } from '../stats/row.js';
-import { RTT_BOUND_INDICES, RTT_BUCKETS } from '../stats/rttBuckets.js';
+import { RTT_BUCKETS } from '../stats/rttBuckets.js';
 import type { IntervalReport, PathColumn } from './messages.js';
 
 const COMMA = ',';
+const NO_RTTS = new Uint32Array(RTT_BUCKETS);
 
 export interface ClosedInterval {
   readonly interval: Interval<IntervalAccumulator>;
@@ -49,7 +50,6 @@ export class IntervalCloser {
   private readonly rowCounters = new WordColumn();
   private readonly rowRttSumsNs = new DoubleColumn();
   private readonly rowRttBuckets = new WordColumn();
-  private readonly buckets = new Uint32Array(RTT_BUCKETS);
   private readonly paths = new WordColumn();
   private readonly pathCounters = new WordColumn();
   private readonly pathRttNs = new FloatColumn();
@@ -141,10 +141,10 @@ export class IntervalCloser {
     this.received += outcomes.received;
     this.lost += outcomes.lost;
 
-    this.buckets.fill(0);
+    let buckets = NO_RTTS;
     if (rtt.count > 0) {
       const histogram = counts.histogram(stream);
-      histogram.bucketCounts(RTT_BOUND_INDICES, this.buckets);
+      buckets = histogram.buckets;
       histogram.percentiles(PERCENTILES_PER_MILLE, rtt.percentilesNs);
       this.histograms.ascii(this.encoder.encode(histogram));
     }
@@ -158,7 +158,7 @@ export class IntervalCloser {
 
     pushCounters(this.rowCounters, outcomes);
     this.rowRttSumsNs.push(rtt.count * rtt.firstNs + rtt.sumNs);
-    for (let bucket = 0; bucket < RTT_BUCKETS; bucket++) this.rowRttBuckets.push(this.buckets[bucket]);
+    for (let bucket = 0; bucket < RTT_BUCKETS; bucket++) this.rowRttBuckets.push(buckets[bucket]);
   }
 
   private writePath(number: number): void {

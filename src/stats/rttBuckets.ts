@@ -1,11 +1,8 @@
 /**
  * The fixed buckets in which round-trip times are counted for Prometheus. They never change with the data, so that counts of many
- * intervals, targets and collectors may be added up.
- *
- * A time belongs to the first bucket whose bound it does not exceed, as precisely as a histogram knows it: within 0.1 %.
+ * intervals, targets and collectors may be added up. A time belongs to the first bucket whose bound it does not exceed.
  */
 
-import { indexOfNs } from './histogram.js';
 import { NS_PER_US } from './units.js';
 
 /** Upper bounds, ns; behind the last one is a bucket for everything greater. Fine where networks are: 25 µs to 2.5 s. */
@@ -15,6 +12,3 @@ export const RTT_BOUNDS_NS: readonly number[] = [
 
 /** Buckets of a row: one for each bound, and the last. */
 export const RTT_BUCKETS = RTT_BOUNDS_NS.length + 1;
-
-/** Histogram indices up to which the values belong to each bucket but the last. */
-export const RTT_BOUND_INDICES: readonly number[] = RTT_BOUNDS_NS.map(indexOfNs);

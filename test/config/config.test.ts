@@ -214,6 +214,7 @@ collectr: 1
       '"localhost:5000"',
     ],
     'api.tokenFile': ['""', '5'],
+    'api.metricsMaxTargets': ['-1', '65536', '1.5', 'all', 'null'],
   }))
     it(`refuses what ${option} cannot be`, () => {
       const [section = '', key = ''] = option.split('.');

@@ -28,3 +28,27 @@ export function readExposition(text: string): Exposition {
   }
   return { values, types };
 }
+
+/** What documentation says of a metric: name, type, names of its labels (of any series), help. */
+export interface MetricFamily {
+  readonly name: string;
+  readonly type: string;
+  readonly labels: readonly string[];
+  readonly help: string;
+}
+
+/** All metrics in order. The labels are without `le`, which every histogram has; labels made from tags are one `tag_…`. */
+export function metricFamilies(text: string): MetricFamily[] {
+  const families: { name: string; type: string; labels: Set<string>; help: string }[] = [];
+  for (const line of text.split('\n')) {
+    const help = /^# HELP (\S+) (.*)$/.exec(line);
+    const type = /^# TYPE \S+ (.*)$/.exec(line);
+    const family = families.at(-1);
+    if (help !== null) families.push({ name: help[1], type: '', labels: new Set(), help: help[2] });
+    else if (family !== undefined && type !== null) family.type = type[1];
+    else if (family !== undefined)
+      for (const [, name] of line.matchAll(/[{,]([a-zA-Z_]+)="/g))
+        if (name !== 'le') family.labels.add(name.replace(/^tag_.*/, 'tag_…'));
+  }
+  return families.map(({ labels, ...family }) => ({ ...family, labels: [...labels] }));
+}

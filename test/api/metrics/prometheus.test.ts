@@ -134,8 +134,11 @@ groups:
         results.find((row) => LABELS.map((label) => row[label]).join(' ') === key),
       );
       /** Sums up to and with each interval; the first entry is before all of them. */
-      const sums = (of: (row: Row) => number): number[] =>
-        rows.reduce<number[]>((list, row) => [...list, list[list.length - 1] + (row === undefined ? 0 : of(row))], [0]);
+      const sums = (of: (row: Row) => number): number[] => {
+        const list = [0];
+        for (const row of rows) list.push((list.at(-1) ?? 0) + (row === undefined ? 0 : of(row)));
+        return list;
+      };
       const sent = sums((row) => row.sent);
       const own = series.find(
         ({ metric }) =>
