@@ -2,7 +2,11 @@ import { expect } from 'chai';
 import type { FastifyInstance } from 'fastify';
 import { buildApi } from '../../src/api/app.js';
 import { goTime } from '../../src/api/llama.js';
+import { serveCollector } from '../../src/cli/serve.js';
+import { parseConfig } from '../../src/config/config.js';
+import { Fixture, silent } from '../reflector/support.js';
 import { FakeCollector } from '../support/fake-collector.js';
+import { waitFor } from '../support/wait.js';
 
 const T = 1_763_700_000_000;
 
@@ -136,6 +140,49 @@ describe("LLAMA's own interfaces", () => {
         expect(timestamp).to.equal(T / 1000);
       }
     }
+  });
+});
+
+describe("LLAMA's own interfaces of a collector that measures", () => {
+  const fixture = new Fixture();
+  let served: Awaited<ReturnType<typeof serveCollector>> | undefined;
+  after(async () => {
+    await served?.app.close();
+    await served?.collector.close();
+    await fixture.closeAll();
+  });
+
+  it('say of the last interval what /v1/results says', async () => {
+    const { port } = await fixture.reflector();
+    const text = `
+collector: { name: test, interval: 500ms, workers: 1 }
+source: { address: 127.0.0.1, ports: 2 }
+api: { listen: "127.0.0.1:0" }
+groups:
+  up: { port: ${port}, period: 10ms, timeout: 50ms, targets: [{ address: 127.0.0.1, tags: { dst_rack: r1 } }] }
+  down: { port: 9, period: 10ms, timeout: 50ms, targets: [{ address: 127.0.0.2 }] }
+`;
+    served = await serveCollector(parseConfig(text, 'test.yaml', {}), silent);
+    const { url } = served;
+    const get = async (path: string) => (await fetch(url + path)).text();
+    const agreeing = async () => {
+      const points = goDecode(await get('/influxdata'));
+      const latency = JSON.parse(await get('/latency'));
+      const last = JSON.parse(await get('/v1/results')).intervals.at(-1);
+      return points.length === 2 && points[0].time.getTime() === last?.endMs && { points, latency, rows: last.results };
+    };
+    const { points, latency, rows } = await waitFor('an interval in all three', agreeing);
+    for (const [i, row] of rows.entries()) {
+      const { fields, tags } = points[i];
+      expect(tags).to.deep.equal({ src_ip: '127.0.0.1', dst_ip: row.target, ...row.tags });
+      expect(fields.sent).to.equal(row.sent).and.to.be.greaterThan(0);
+      expect(fields.lost).to.equal(row.lost + row.unreachable);
+      expect(fields.loss).to.be.closeTo(row.lossPct, 0.0001);
+      expect(fields.rtt).to.be.closeTo((row.rttUs?.mean ?? 0) / 1000, 1e-6);
+      expect(latency[i].tags.dst_host).to.equal(row.target);
+      expect(latency[i].data[0][1]).to.be.closeTo(fields.rtt, 1e-6);
+    }
+    expect(points.map(({ fields }) => fields.loss)).to.deep.equal([0, 100]);
   });
 });
 
