@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { buildApi } from '../../../src/api/app.js';
-import { WORKER_METRICS } from '../../../src/api/metrics/processMetrics.js';
+import { WORKER_METRICS } from '../../../src/api/metrics/workerMetrics.js';
 import { PATH_COLUMNS } from '../../../src/collector/messages.js';
 import type { StreamInfo } from '../../../src/collector/results.js';
 import { parseGroup } from '../../../src/config/group.js';
