@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { buildApi } from '../src/api/app.js';
 import { AGGREGATOR_COUNTERS, PATH_COLUMNS } from '../src/collector/messages.js';
 import { parseConfig } from '../src/config/config.js';
 import { GroupSchema } from '../src/config/group-schema.js';
@@ -10,6 +11,8 @@ import { ERROR_TABLE } from '../src/errors.js';
 import { PROBER_COUNTERS } from '../src/ring/control.js';
 import { OutcomeNumbers, RttNumbers, rowJson } from '../src/stats/row.js';
 import { llamaEnds } from './support/command.js';
+import { metricFamilies } from './support/exposition.js';
+import { FakeCollector } from './support/fake-collector.js';
 
 const ROOT = new URL('../../', import.meta.url);
 const README = readFileSync(new URL('README.md', ROOT), 'utf8');
@@ -120,6 +123,19 @@ describe('README.md', () => {
       /`(--[a-z-]+)/g,
     ))
       expect([...helps.values()].join('\n'), option).to.include(option);
+  });
+
+  it('has every metric with its type, labels and meaning, and no other', async () => {
+    const app = buildApi(new FakeCollector());
+    const { body } = await app.inject('/metrics');
+    await app.close();
+    const expected = metricFamilies(body).map(({ name, type, labels, help }) => [
+      `\`${name}\``,
+      type,
+      labels.map((label) => `\`${label}\``).join(', '),
+      help,
+    ]);
+    expect(table('metric', 'type')).to.deep.equal(expected);
   });
 
   it('has configs that load', () => {

@@ -5,6 +5,8 @@ import type { CollectorService } from '../collector/service.js';
 import { refuseBrokenRequest, sendProblem, useProblemDocuments } from './errors.js';
 import { groupRoutes } from './groups.js';
 import { healthRoutes } from './health.js';
+import { llamaRoutes } from './llama.js';
+import { metricsRoute } from './metrics/route.js';
 import { pathsRoute } from './paths.js';
 import { resultsRoute } from './results.js';
 import { statusRoute } from './status.js';
@@ -44,5 +46,7 @@ export function buildApi(service: CollectorService, options: ApiOptions = {}): F
   pathsRoute(app, service);
   groupRoutes(app, service);
   healthRoutes(app, service);
+  metricsRoute(app, service);
+  llamaRoutes(app, service);
   return app;
 }

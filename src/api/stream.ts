@@ -17,7 +17,12 @@ export class Breather {
   /** True when it is time to `await breathe()`. */
   get due(): boolean {
     this.asked += 1;
-    return (this.asked & 63) === 0 && performance.now() - this.sinceMs > TURN_MS;
+    return (this.asked & 63) === 0 && this.dueNow;
+  }
+
+  /** The same for longer pieces of work: the clock is read every time. */
+  get dueNow(): boolean {
+    return performance.now() - this.sinceMs > TURN_MS;
   }
 
   async breathe(): Promise<void> {

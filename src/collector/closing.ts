@@ -6,13 +6,15 @@
  */
 
 import { addPath, type IntervalAccumulator, PathNumbers } from '../stats/accumulator.js';
-import { ByteColumn, FloatColumn, WordColumn } from '../stats/columns.js';
+import { ByteColumn, DoubleColumn, FloatColumn, WordColumn } from '../stats/columns.js';
 import { HdrTextEncoder } from '../stats/hdrText.js';
 import type { Interval } from '../stats/intervals.js';
 import { OutcomeNumbers, PERCENTILES_PER_MILLE, RttNumbers, rowJson } from '../stats/row.js';
-import type { IntervalReport } from './messages.js';
+import { RTT_BUCKETS } from '../stats/rttBuckets.js';
+import type { IntervalReport, PathColumn } from './messages.js';
 
 const COMMA = ',';
+const NO_RTTS = new Uint32Array(RTT_BUCKETS);
 
 export interface ClosedInterval {
   readonly interval: Interval<IntervalAccumulator>;
@@ -45,6 +47,9 @@ export class IntervalCloser {
   private readonly rowOffsets = new WordColumn();
   private readonly histograms = new ByteColumn();
   private readonly histogramOffsets = new WordColumn();
+  private readonly rowCounters = new WordColumn();
+  private readonly rowRttSumsNs = new DoubleColumn();
+  private readonly rowRttBuckets = new WordColumn();
   private readonly paths = new WordColumn();
   private readonly pathCounters = new WordColumn();
   private readonly pathRttNs = new FloatColumn();
@@ -99,6 +104,9 @@ export class IntervalCloser {
       rowOffsets: this.rowOffsets.take(),
       histograms: this.histograms.take(),
       histogramOffsets: this.histogramOffsets.take(),
+      rowCounters: this.rowCounters.take(),
+      rowRttSumsNs: this.rowRttSumsNs.take(),
+      rowRttBuckets: this.rowRttBuckets.take(),
       paths: this.paths.take(),
       pathCounters: this.pathCounters.take(),
       pathRttNs: this.pathRttNs.take(),
@@ -133,8 +141,10 @@ export class IntervalCloser {
     this.received += outcomes.received;
     this.lost += outcomes.lost;
 
+    let buckets = NO_RTTS;
     if (rtt.count > 0) {
       const histogram = counts.histogram(stream);
+      buckets = histogram.buckets;
       histogram.percentiles(PERCENTILES_PER_MILLE, rtt.percentilesNs);
       this.histograms.ascii(this.encoder.encode(histogram));
     }
@@ -145,23 +155,31 @@ export class IntervalCloser {
     this.rows.raw(prefix);
     this.rows.ascii(rowJson(outcomes, rtt));
     this.rowOffsets.push(this.rows.length + COMMA.length);
+
+    pushCounters(this.rowCounters, outcomes);
+    this.rowRttSumsNs.push(rtt.count * rtt.firstNs + rtt.sumNs);
+    for (let bucket = 0; bucket < RTT_BUCKETS; bucket++) this.rowRttBuckets.push(buckets[bucket]);
   }
 
-  /** In the order of `PATH_COLUMNS`. */
   private writePath(number: number): void {
-    const { path, pathCounters, pathRttNs } = this;
+    const { path, pathRttNs } = this;
     this.paths.push(number);
-    pathCounters.push(path.sent);
-    pathCounters.push(path.received);
-    pathCounters.push(path.lost);
-    pathCounters.push(path.unreachable);
-    pathCounters.push(path.localDrops);
-    pathCounters.push(path.late);
-    pathCounters.push(path.duplicates);
-    pathCounters.push(path.reordered);
-    pathCounters.push(path.sendErrors);
+    pushCounters(this.pathCounters, path);
     pathRttNs.push(path.minNs);
     pathRttNs.push(path.rtts === 0 ? 0 : path.sumNs / path.rtts);
     pathRttNs.push(path.maxNs);
   }
+}
+
+/** In the order of `PATH_COLUMNS`. */
+function pushCounters(column: WordColumn, numbers: Readonly<Record<PathColumn, number>>): void {
+  column.push(numbers.sent);
+  column.push(numbers.received);
+  column.push(numbers.lost);
+  column.push(numbers.unreachable);
+  column.push(numbers.localDrops);
+  column.push(numbers.late);
+  column.push(numbers.duplicates);
+  column.push(numbers.reordered);
+  column.push(numbers.sendErrors);
 }

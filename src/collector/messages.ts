@@ -122,6 +122,12 @@ export interface IntervalReport {
   /** The rows' compressed HdrHistogram V2 texts (ASCII, base64, nanoseconds), one behind the other; empty where nothing was received. */
   readonly histograms: Uint8Array;
   readonly histogramOffsets: Uint32Array;
+  /** The rows' numbers for readers that add them up: `PathColumn`s of each row. */
+  readonly rowCounters: Uint32Array;
+  /** Sum of each row's RTTs, ns. */
+  readonly rowRttSumsNs: Float64Array;
+  /** `RTT_BUCKETS` of each row: how many RTTs fell into each bucket; their sum is the number of RTTs. */
+  readonly rowRttBuckets: Uint32Array;
   /** Rows of `PathColumn`s, one per path with anything in it. */
   readonly paths: Uint32Array;
   readonly pathCounters: Uint32Array;

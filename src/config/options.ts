@@ -86,7 +86,11 @@ export function readOptions(
       ports,
       basePort,
     },
-    api: { ...listen, tokenFile: value('api.tokenFile', api.tokenFile) },
+    api: {
+      ...listen,
+      tokenFile: value('api.tokenFile', api.tokenFile),
+      metricsMaxTargets: value('api.metricsMaxTargets', api.metricsMaxTargets),
+    },
     stateDir: value('stateDir', stateDir),
   };
   if (basePort + ports > 65_536)

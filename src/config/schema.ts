@@ -168,6 +168,14 @@ export const PROCESS_OPTIONS = {
       expected: 'the path of a file, or null',
       parse: filePath,
     }),
+    metricsMaxTargets: option<number>({
+      doc: 'Most targets (times classes) that /metrics has series of; above it there are only those of groups.',
+      unit: 'series, 0 to 65535; 0: never any of targets',
+      default: 2000,
+      env: 'LLAMA_API_METRICS_MAX_TARGETS',
+      expected: 'an integer from 0 to 65535',
+      parse: (written) => integer(written, 0, 65_535),
+    }),
   },
   stateDir: option<string | null>({
     doc: 'Directory that keeps the groups set by REST over restarts; null: they are forgotten.',

@@ -58,6 +58,8 @@ export interface ApiSettings {
   /** 0: chosen by the system. */
   readonly port: number;
   readonly tokenFile: string | null;
+  /** Most targets (times classes) that `/metrics` has series of. */
+  readonly metricsMaxTargets: number;
 }
 
 export interface Config {

@@ -61,6 +61,27 @@ export class WordColumn {
   }
 }
 
+/** 64-bit floating-point numbers. */
+export class DoubleColumn {
+  private doubles = new Float64Array(INITIAL_LENGTH);
+  length = 0;
+
+  push(value: number): void {
+    if (this.length === this.doubles.length) {
+      const larger = new Float64Array(this.doubles.length * 2);
+      larger.set(this.doubles);
+      this.doubles = larger;
+    }
+    this.doubles[this.length++] = value;
+  }
+
+  take(): Float64Array<ArrayBuffer> {
+    const copy = this.doubles.slice(0, this.length);
+    this.length = 0;
+    return copy;
+  }
+}
+
 /** 32-bit floating-point numbers. */
 export class FloatColumn {
   private floats = new Float32Array(INITIAL_LENGTH);

@@ -9,6 +9,7 @@
  */
 
 import { Int32Histogram } from 'hdr-histogram-js';
+import { RTT_BOUNDS_NS, RTT_BUCKETS } from './rttBuckets.js';
 
 export const SIGNIFICANT_DIGITS = 3;
 /** Greatest value that is recorded as it is: 4.29 s. Greater ones count as this one. */
@@ -32,9 +33,19 @@ function highestNsAt(index: number): number {
   return (index - (bucket << HALF_BITS)) * width + width - 1;
 }
 
+/** By index: the bucket (`rttBuckets.ts`) that its least value belongs to. A search per sample costs more than the sample. */
+const BUCKET_AT = Uint8Array.from({ length: indexOfNs(MAX_SAMPLE_NS) + 1 }, (_, index) => {
+  const leastNs = index === 0 ? 0 : highestNsAt(index - 1) + 1;
+  const bucket = RTT_BOUNDS_NS.findIndex((boundNs) => leastNs <= boundNs);
+  return bucket === -1 ? RTT_BOUNDS_NS.length : bucket;
+});
+const UPPER_BOUNDS_NS = Float64Array.of(...RTT_BOUNDS_NS, Number.POSITIVE_INFINITY);
+
 export class RttHistogram {
   /** The library's histogram; read it freely, write it only through this class. */
   readonly hdr: Int32Histogram;
+  /** How many of the values fell into each of the fixed buckets; read it freely. */
+  readonly buckets = new Uint32Array(RTT_BUCKETS);
   private leastNs = MAX_SAMPLE_NS;
   private greatestNs = 0;
 
@@ -48,6 +59,9 @@ export class RttHistogram {
     const index = indexOfNs(ns);
     if (ns < this.leastNs) this.leastNs = ns;
     if (ns > this.greatestNs) this.greatestNs = ns;
+    const bucket = BUCKET_AT[index];
+    // An index that has a bound within it holds times on both sides of the bound.
+    this.buckets[ns > UPPER_BOUNDS_NS[bucket] ? bucket + 1 : bucket]++;
     if (index >= this.hdr.countsArrayLength) {
       this.hdr.recordValue(ns);
       return;
@@ -98,6 +112,7 @@ export class RttHistogram {
 
   reset(): void {
     this.hdr.reset();
+    this.buckets.fill(0);
     this.leastNs = MAX_SAMPLE_NS;
     this.greatestNs = 0;
   }

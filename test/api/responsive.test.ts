@@ -18,6 +18,7 @@ describe('a large plan', () => {
     origin = await app.listen({ port: 0, host: '127.0.0.1' });
     collector.finish(1_763_700_000_000, {
       padding: 400,
+      numbers: new Map(collector.streams().map(({ id }) => [id, { sent: 10, received: 10, rttsNs: [100_000] }])),
       paths: Array.from({ length: TARGETS * 16 }, (_, path) => ({
         path,
         sent: 10,
@@ -35,6 +36,9 @@ describe('a large plan', () => {
     '/v1/paths',
     '/v1/paths?limit=1000000',
     '/v1/paths?target=10.0.1.1',
+    '/influxdata',
+    '/latency',
+    '/metrics',
   ])
     it(`leaves the event loop free while ${url} is answered`, async () => {
       await fetchLength(`${origin}${url}`);

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { decodeFromCompressedBase64 } from 'hdr-histogram-js';
 import { Outcome, RecordFlag } from '../../src/ring/ring.js';
+import { RTT_BOUNDS_NS } from '../../src/stats/rttBuckets.js';
 import { randomInteger, seededRandom } from '../support/random.js';
 import { AggregatorBench, EPOCH_MS, histogramOf, pathsOf, rowsOf, SOURCE_PORTS } from './aggregatorBench.js';
 
@@ -51,6 +52,15 @@ describe('aggregator', () => {
         residenceUs: 4.1,
         jitterUs: 70.007,
       },
+    ]);
+    expect([...report.rowCounters], 'the same as numbers, in the order of PATH_COLUMNS').to.deep.equal([
+      6, 3, 1, 1, 1, 1, 1, 1, 1,
+    ]);
+    expect([...report.rowRttSumsNs]).to.deep.equal([192_007]);
+    const buckets = [...report.rowRttBuckets].flatMap((count, i) => (count === 0 ? [] : [[RTT_BOUNDS_NS[i], count]]));
+    expect(buckets).to.deep.equal([
+      [100_000, 1],
+      [250_000, 1],
     ]);
     const histogram = decodeFromCompressedBase64(histogramOf(report, 0));
     expect(histogram.totalCount).to.equal(2);

@@ -32,7 +32,7 @@ describe('parseConfig', () => {
         probeMemoryBytes: 256 * 2 ** 20,
       },
       source: { address: '0.0.0.0', address6: '::', ports: 16, basePort: 0 },
-      api: { host: '127.0.0.1', port: 5000, tokenFile: null },
+      api: { host: '127.0.0.1', port: 5000, tokenFile: null, metricsMaxTargets: 2000 },
       stateDir: null,
       groups: [],
     });
@@ -60,7 +60,7 @@ stateDir: /var/lib/llama
         probeMemoryBytes: 1_048_576,
       },
       source: { address: '127.0.0.1', address6: '::1', ports: 4, basePort: 65_532 },
-      api: { host: '::1', port: 0, tokenFile: 'token.txt' },
+      api: { host: '::1', port: 0, tokenFile: 'token.txt', metricsMaxTargets: 2000 },
       stateDir: '/var/lib/llama',
       groups: [],
     });
@@ -186,7 +186,7 @@ collectr: 1
     expect(problemsOf('[1]')[0]).to.match(/found a list, expected a map with any of the keys/);
     expect(problemsOf('just text')[0]).to.match(/found "just text", expected a map/);
     expect(problemsOf('api: [1]')).to.deep.equal([
-      'c.yaml:1:6: /api: found a list, expected a map with any of the keys listen, tokenFile',
+      'c.yaml:1:6: /api: found a list, expected a map with any of the keys listen, tokenFile, metricsMaxTargets',
     ]);
     expect(problemsOf('collector: { interval: { a: 1 } }')[0]).to.match(
       /\/collector\/interval: found a map, expected a duration/,
@@ -214,6 +214,7 @@ collectr: 1
       '"localhost:5000"',
     ],
     'api.tokenFile': ['""', '5'],
+    'api.metricsMaxTargets': ['-1', '65536', '1.5', 'all', 'null'],
   }))
     it(`refuses what ${option} cannot be`, () => {
       const [section = '', key = ''] = option.split('.');
@@ -272,7 +273,7 @@ describe('loadConfig', () => {
     const file = join(folder, 'windows.yaml');
     writeFileSync(file, '\uFEFFcollector:\r\n  name: host-w\r\n');
     expect(loadConfig(file, { listen: '127.0.0.1:7' })).to.deep.include({
-      api: { host: '127.0.0.1', port: 7, tokenFile: null },
+      api: { host: '127.0.0.1', port: 7, tokenFile: null, metricsMaxTargets: 2000 },
     });
     expect(loadConfig(file).collector.name).to.equal('host-w');
   });

@@ -76,6 +76,7 @@ describe('the options', () => {
       LLAMA_SOURCE_BASE_PORT: '5000',
       LLAMA_API_LISTEN: '[::]:6000',
       LLAMA_API_TOKEN_FILE: 't',
+      LLAMA_API_METRICS_MAX_TARGETS: '7',
       LLAMA_STATE_DIR: 's',
     };
     expect(Object.keys(values)).to.have.members(allOptions().map(({ option }) => option.env));
@@ -89,7 +90,7 @@ describe('the options', () => {
         probeMemoryBytes: 2_097_152,
       },
       source: { address: '127.0.0.1', address6: '::1', ports: 4, basePort: 5000 },
-      api: { host: '::', port: 6000, tokenFile: 't' },
+      api: { host: '::', port: 6000, tokenFile: 't', metricsMaxTargets: 7 },
       stateDir: 's',
       groups: [],
     });

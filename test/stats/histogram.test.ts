@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { build, Int32Histogram } from 'hdr-histogram-js';
 import { indexOfNs, MAX_SAMPLE_NS, RttHistogram } from '../../src/stats/histogram.js';
+import { RTT_BOUNDS_NS, RTT_BUCKETS } from '../../src/stats/rttBuckets.js';
 import { randomInteger, seededRandom } from '../support/random.js';
 
 /** Values of all magnitudes, and those around each power of two. */
@@ -40,6 +41,22 @@ describe('RTT histogram', () => {
         expect(found[i], `${perMille[i]} of ${count}`).to.equal(library.getValueAtPercentile(perMille[i] / 10));
         expect(found[i]).to.equal(mine.hdr.getValueAtPercentile(perMille[i] / 10));
       }
+    }
+  });
+
+  it('counts every value in the bucket that a naive search finds, again after a reset too', () => {
+    const random = seededRandom(4).next;
+    const histogram = new RttHistogram();
+    const around = RTT_BOUNDS_NS.flatMap((boundNs) => [boundNs - 1, boundNs, boundNs + 1]);
+    for (let run = 0; run < 200; run++) {
+      histogram.reset();
+      const expected = new Array<number>(RTT_BUCKETS).fill(0);
+      for (const value of [...around, ...someValues(random, randomInteger(random, 100, 1000))]) {
+        histogram.record(value);
+        const bucket = RTT_BOUNDS_NS.findIndex((boundNs) => value <= boundNs);
+        expected[bucket === -1 ? RTT_BUCKETS - 1 : bucket] += 1;
+      }
+      expect([...histogram.buckets]).to.deep.equal(expected);
     }
   });
 

@@ -1,6 +1,6 @@
 /** A collector for the API's tests: groups in a map, intervals made by hand, nothing measured. */
 
-import { type IntervalReport, PATH_COLUMNS } from '../../src/collector/messages.js';
+import { type IntervalReport, PATH_COLUMNS, type PathColumn } from '../../src/collector/messages.js';
 import { ResultsStore, type StoredInterval, type StreamInfo } from '../../src/collector/results.js';
 import type { CollectorService, CollectorStatus, ThreadStatus, Totals } from '../../src/collector/service.js';
 import { parseConfig } from '../../src/config/config.js';
@@ -8,6 +8,7 @@ import { checkPlan, planFigures } from '../../src/config/limits.js';
 import type { Config, Group } from '../../src/config/types.js';
 import { LlamaError } from '../../src/errors.js';
 import { PROBER_COUNTERS } from '../../src/ring/control.js';
+import { RTT_BOUNDS_NS, RTT_BUCKETS } from '../../src/stats/rttBuckets.js';
 
 export const CONFIG_TEXT = `
 collector: { name: host-a, interval: 10s, workers: 1, retention: 3 }
@@ -115,11 +116,16 @@ export interface PathSpec {
   readonly rttNs?: readonly [number, number, number];
 }
 
+/** What a row counted; `rttsNs` are all its RTTs. */
+export type RowSpec = Partial<Record<PathColumn, number>> & { readonly rttsNs?: readonly number[] };
+
 export interface IntervalOptions {
   readonly infos?: readonly StreamInfo[];
   /** Ids of streams that received nothing, and so have no histogram. */
   readonly silent?: readonly number[];
   readonly paths?: readonly PathSpec[];
+  /** Numbers of rows, by the id of their stream; others are empty. */
+  readonly numbers?: ReadonlyMap<number, RowSpec>;
   /** Makes rows longer by this. */
   readonly padding?: number;
 }
@@ -135,7 +141,8 @@ export function rowOf(info: StreamInfo, padding = 0): Record<string, unknown> {
 }
 
 export function makeReport(endMs: number, infos: readonly StreamInfo[], options: IntervalOptions = {}): IntervalReport {
-  const { silent = [], paths = [], padding = 0 } = options;
+  const { silent = [], paths = [], padding = 0, numbers = new Map<number, RowSpec>() } = options;
+  const rows = infos.map(({ id }) => numbers.get(id) ?? {});
   const texts = infos.map((info) => Buffer.from(JSON.stringify(rowOf(info, padding))));
   const histograms = infos.map((info) => Buffer.from(silent.includes(info.id) ? '' : `HISTF${info.id}`));
   return {
@@ -147,6 +154,9 @@ export function makeReport(endMs: number, infos: readonly StreamInfo[], options:
     rowOffsets: offsets(texts.map((text) => text.length + 1)),
     histograms: Uint8Array.from(Buffer.concat(histograms)),
     histogramOffsets: offsets(histograms.map((text) => text.length)),
+    rowCounters: Uint32Array.from(rows.flatMap((row) => PATH_COLUMNS.map((name) => row[name] ?? 0))),
+    rowRttSumsNs: Float64Array.from(rows, ({ rttsNs = [] }) => rttsNs.reduce((sum, ns) => sum + ns, 0)),
+    rowRttBuckets: Uint32Array.from(rows.flatMap(({ rttsNs = [] }) => bucketsOf(rttsNs))),
     paths: Uint32Array.from(paths, ({ path }) => path),
     pathCounters: Uint32Array.from(
       paths.flatMap(({ sent, lost }) =>
@@ -158,6 +168,15 @@ export function makeReport(endMs: number, infos: readonly StreamInfo[], options:
     received: 0,
     lost: 0,
   };
+}
+
+function bucketsOf(rttsNs: readonly number[]): number[] {
+  const counts = new Array<number>(RTT_BUCKETS).fill(0);
+  for (const ns of rttsNs) {
+    const bucket = RTT_BOUNDS_NS.findIndex((bound) => ns <= bound);
+    counts[bucket === -1 ? RTT_BUCKETS - 1 : bucket] += 1;
+  }
+  return counts;
 }
 
 function offsets(lengths: readonly number[]): Uint32Array {

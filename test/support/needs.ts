@@ -8,6 +8,10 @@ const CHECKS = {
   ip: { met: () => succeeds('ip', '-V'), say: 'needs ip: apt-get install iproute2' },
   tcpdump: { met: () => succeeds('tcpdump', '--version'), say: 'needs tcpdump: apt-get install tcpdump' },
   tshark: { met: () => succeeds('tshark', '--version'), say: 'needs tshark: apt-get install tshark' },
+  prometheus: {
+    met: () => succeeds('prometheus', '--version') && succeeds('promtool', '--version'),
+    say: 'needs prometheus and promtool: apt-get install prometheus',
+  },
 } as const;
 export type Need = keyof typeof CHECKS;
 

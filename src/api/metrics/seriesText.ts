@@ -1,0 +1,110 @@
+/** Series of targets and groups in Prometheus' text format, made in short turns: a thousand of them are some megabytes. */
+
+import { PATH_COLUMNS, type PathColumn } from '../../collector/messages.js';
+import type { Group } from '../../config/types.js';
+import { RTT_BOUNDS_NS } from '../../stats/rttBuckets.js';
+import { nsToS } from '../../stats/units.js';
+import { type Breather, Chunk } from '../stream.js';
+import { FIRST_BUCKET, label, RTT_SUM, type Series } from './totals.js';
+
+/** A metric with what it says. */
+export interface Named {
+  readonly name: string;
+  readonly help: string;
+}
+
+/** The counters of a row, by column: the end of the name, and what is counted. */
+const COLUMN_METRICS: Readonly<Record<PathColumn, Named>> = {
+  sent: { name: 'probes_sent_total', help: 'Probes sent.' },
+  received: { name: 'probes_received_total', help: 'Probes answered within the timeout.' },
+  lost: { name: 'probes_lost_total', help: 'Probes not answered within the timeout.' },
+  unreachable: { name: 'probes_unreachable_total', help: 'Probes answered by an ICMP error.' },
+  localDrops: { name: 'local_drops_total', help: 'Probes unanswered while the receive queue of this host overflowed.' },
+  late: { name: 'late_replies_total', help: 'Replies after the timeout.' },
+  duplicates: { name: 'duplicate_replies_total', help: 'Further replies to a probe that has one.' },
+  reordered: { name: 'reordered_replies_total', help: 'Replies that were overtaken on their path.' },
+  sendErrors: { name: 'send_errors_total', help: 'Probes that the kernel refused to send.' },
+};
+
+const BUCKET_LABELS = [...RTT_BOUNDS_NS.map((ns) => `,le="${nsToS(ns)}"`), ',le="+Inf"'];
+
+export interface SeriesNames {
+  readonly counters: readonly Named[];
+  readonly histogram: Named;
+}
+
+function names(prefix: string, of: string, histogram: string): SeriesNames {
+  const counters = PATH_COLUMNS.map((column) => {
+    const { name, help } = COLUMN_METRICS[column];
+    return { name: prefix + name, help: `${help.slice(0, -1)}, in all finished intervals, by ${of}.` };
+  });
+  return { counters, histogram: { name: histogram, help: `Round-trip times, in all finished intervals, by ${of}.` } };
+}
+
+export const TARGET_NAMES = names('llama_target_', 'group, target and class', 'llama_rtt_seconds');
+export const GROUP_NAMES = names('llama_group_', 'group and class', 'llama_group_rtt_seconds');
+export const TARGET_INFO: Named = {
+  name: 'llama_target_info',
+  help: 'Always 1; the tags of a target are its labels, each with tag_ before its name.',
+};
+
+const head = ({ name, help }: Named, type: string): string => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
+
+/** All counters and the histogram of `series`; nothing when there are none. */
+export async function* seriesText(
+  series: readonly Series[],
+  { counters, histogram }: SeriesNames,
+  breather: Breather,
+): AsyncGenerator<Buffer> {
+  if (series.length === 0) return;
+  const chunk = new Chunk();
+  for (const [column, counter] of counters.entries()) {
+    chunk.addText(head(counter, 'counter'));
+    for (const { labels, values } of series) {
+      chunk.addText(`${counter.name}{${labels}} ${values[column]}\n`);
+      if (breather.due) await breather.breathe();
+      if (chunk.full) yield chunk.take();
+    }
+  }
+  chunk.addText(head(histogram, 'histogram'));
+  for (const line of series) {
+    chunk.addText(histogramText(histogram.name, line));
+    if (breather.dueNow) await breather.breathe();
+    if (chunk.full) yield chunk.take();
+  }
+  yield chunk.take();
+}
+
+function histogramText(name: string, { labels, values }: Series): string {
+  let text = '';
+  let count = 0;
+  for (let bucket = 0; bucket < BUCKET_LABELS.length; bucket++) {
+    count += values[FIRST_BUCKET + bucket];
+    text += `${name}_bucket{${labels}${BUCKET_LABELS[bucket]}} ${count}\n`;
+  }
+  return `${text}${name}_sum{${labels}} ${nsToS(values[RTT_SUM])}\n${name}_count{${labels}} ${count}\n`;
+}
+
+/** `llama_target_info`: a line for each target of each group. */
+export async function* targetInfoText(groups: readonly Group[], breather: Breather): AsyncGenerator<Buffer> {
+  const chunk = new Chunk();
+  chunk.addText(head(TARGET_INFO, 'gauge'));
+  for (const { name, targets } of groups)
+    for (const { address, port, tags } of targets) {
+      const labels = [label('group', name), label('target', address), `port="${port}"`, ...tagLabels(tags)];
+      chunk.addText(`${TARGET_INFO.name}{${labels.join(',')}} 1\n`);
+      if (breather.due) await breather.breathe();
+      if (chunk.full) yield chunk.take();
+    }
+  yield chunk.take();
+}
+
+/** Tag names may hold what a label's may not: that becomes `_`. When two become the same, the first stays. */
+function tagLabels(tags: Readonly<Record<string, string>>): string[] {
+  const byName = new Map<string, string>();
+  for (const [tag, value] of Object.entries(tags)) {
+    const name = `tag_${tag.replace(/[^A-Za-z0-9_]/g, '_')}`;
+    if (!byName.has(name)) byName.set(name, label(name, value));
+  }
+  return [...byName.values()];
+}

@@ -1,0 +1,132 @@
+/**
+ * Sums over all finished intervals, a line per series: what Prometheus' counters and histograms are made of.
+ *
+ * They are exact: a sum is that of the rows that `/v1/results` gave for the same labels. It must never lose an interval that a
+ * series in the plan has a part in, nor keep a series that the plan no longer has.
+ */
+
+import { type IntervalReport, PATH_COLUMNS } from '../../collector/messages.js';
+import type { StoredInterval, StreamInfo } from '../../collector/results.js';
+import type { Group } from '../../config/types.js';
+import { RTT_BUCKETS } from '../../stats/rttBuckets.js';
+
+/** A line of values: `PATH_COLUMNS`, the sum of the RTTs in ns, `RTT_BUCKETS`. */
+export const RTT_SUM = PATH_COLUMNS.length;
+export const FIRST_BUCKET = RTT_SUM + 1;
+const LINE = FIRST_BUCKET + RTT_BUCKETS;
+
+/** What a series is about: its labels as text, without braces. */
+export interface Series {
+  readonly labels: string;
+  readonly values: Float64Array;
+}
+
+/** Which series there are: one for each key. */
+export interface SeriesKind {
+  /** How many series groups have. */
+  readonly count: (groups: readonly Group[]) => number;
+  /** Every series of a group, with its key and labels; calls back. */
+  readonly each: (group: Group, take: (key: string, labels: string) => void) => void;
+  /** The series that a row belongs to. */
+  readonly keyOf: (info: StreamInfo) => string;
+}
+
+/** `name="value"`, escaped as Prometheus' text format wants it. */
+export function label(name: string, value: string): string {
+  return `${name}="${value.replace(/[\\"\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`))}"`;
+}
+
+export const BY_TARGET: SeriesKind = {
+  count: (groups) => groups.reduce((sum, { targets, classes }) => sum + targets.length * classes.length, 0),
+  each: (group, take) => {
+    const start = label('group', group.name);
+    for (const { address, port } of group.targets)
+      for (const { name } of group.classes)
+        take(
+          targetKey(group.name, address, port, name),
+          `${start},${label('target', address)},port="${port}",${label('class', name)}`,
+        );
+  },
+  keyOf: ({ group, target, class: { name } }) => targetKey(group.name, target.address, target.port, name),
+};
+
+export const BY_GROUP: SeriesKind = {
+  count: (groups) => groups.reduce((sum, { classes }) => sum + classes.length, 0),
+  each: (group, take) => {
+    for (const { name } of group.classes)
+      take(groupKey(group.name, name), `${label('group', group.name)},${label('class', name)}`);
+  },
+  keyOf: ({ group, class: { name } }) => groupKey(group.name, name),
+};
+
+const targetKey = (group: string, address: string, port: number, className: string): string =>
+  `${group} ${className} ${address} ${port}`;
+const groupKey = (group: string, className: string): string => `${group} ${className}`;
+
+export class SeriesTotals {
+  private readonly kind: SeriesKind;
+  private readonly most: number;
+  private groups: readonly Group[] = [];
+  private byKey = new Map<string, Series>();
+  /** Whose series a row is; forgotten when the plan changes. */
+  private bySource = new WeakMap<StreamInfo, Series | { readonly values: undefined }>();
+  /** How many series the plan has, whether they are kept or not. */
+  planned = 0;
+
+  /** Above `most` series none are kept. */
+  constructor(kind: SeriesKind, most: number) {
+    this.kind = kind;
+    this.most = most;
+  }
+
+  /** True when there are more series than may be. */
+  get omitted(): boolean {
+    return this.planned > this.most;
+  }
+
+  /** Makes the series those of the plan: new ones begin at 0, those that stay keep their sums. Cheap when nothing changed. */
+  follow(groups: readonly Group[]): void {
+    if (groups.length === this.groups.length && groups.every((group, i) => group === this.groups[i])) return;
+    const before = this.byKey;
+    this.groups = [...groups];
+    this.byKey = new Map();
+    this.bySource = new WeakMap();
+    this.planned = this.kind.count(groups);
+    if (this.omitted) return;
+    for (const group of groups)
+      this.kind.each(group, (key, labels) => {
+        this.byKey.set(key, before.get(key) ?? { labels, values: new Float64Array(LINE) });
+      });
+  }
+
+  /** Adds a finished interval; rows of no series are left out. */
+  add({ report, infos }: StoredInterval): void {
+    if (this.byKey.size === 0) return;
+    for (let row = 0; row < infos.length; row++) {
+      const { values } = this.seriesOf(infos[row]);
+      if (values !== undefined) addRow(values, report, row);
+    }
+  }
+
+  /** The series as they are now, which later intervals do not change. */
+  snapshot(): Series[] {
+    return Array.from(this.byKey.values(), ({ labels, values }) => ({ labels, values: values.slice() }));
+  }
+
+  private seriesOf(info: StreamInfo): Series | { readonly values: undefined } {
+    let series = this.bySource.get(info);
+    if (series === undefined) {
+      series = this.byKey.get(this.kind.keyOf(info)) ?? { values: undefined };
+      this.bySource.set(info, series);
+    }
+    return series;
+  }
+}
+
+function addRow(values: Float64Array, report: IntervalReport, row: number): void {
+  const { rowCounters, rowRttSumsNs, rowRttBuckets } = report;
+  for (let column = 0; column < RTT_SUM; column++) values[column] += rowCounters[row * RTT_SUM + column];
+  values[RTT_SUM] += rowRttSumsNs[row];
+  for (let bucket = 0; bucket < RTT_BUCKETS; bucket++)
+    values[FIRST_BUCKET + bucket] += rowRttBuckets[row * RTT_BUCKETS + bucket];
+}
