@@ -65,7 +65,7 @@ targets            2
 paths              16
 probes             32/s
 on the wire        2,624 bytes/s each way, with UDP and IP headers, without those of the link
-memory for probes  3.5KiB of 256MiB
+memory for probes  4KiB of 256MiB
 `);
   });
 
