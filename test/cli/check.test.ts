@@ -85,7 +85,7 @@ memory for probes  4KiB of 256MiB
       'groups: { west: { period: 1ms, timeout: 60s, targets: [10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4,10.0.0.5,10.0.0.6,10.0.0.7] } }',
     );
     expect(large.code).to.equal(1);
-    expect(large.err).to.match(/:1:11: \/groups\/west: found a need of 280MiB/);
+    expect(large.err).to.match(/:1:11: \/groups\/west: found a need of 336MiB/);
     let err = '';
     const code = await check(join(folder, 'missing.yaml'), {
       out: () => undefined,
