@@ -65,10 +65,19 @@ describe('README.md', () => {
     expect(table('key', 'expected').map((cells) => cells.slice(0, 2))).to.deep.equal(expected);
     for (const [key, , written] of table('key', 'expected')) {
       const value: unknown = Reflect.get(Reflect.get(GroupSchema.properties, plain(key)), 'default');
-      expect(plain(written), key).to.equal(
-        value === undefined ? 'none: must be given' : JSON.stringify(value).replaceAll('"', ''),
-      );
+      expect(plain(written), key).to.equal(value === undefined ? 'none' : JSON.stringify(value).replaceAll('"', ''));
     }
+  });
+
+  it('has every key of the sources of targets with what is expected', () => {
+    const expected = (['fromFile', 'fromHttp', 'fromDns'] as const).flatMap((source) =>
+      Object.entries(GroupSchema.properties[source].properties).map(([key, schema]) => [
+        `\`${source}.${key}\``,
+        Reflect.get(schema, 'description'),
+        Reflect.get(schema, 'default') === undefined ? 'none' : `\`${Reflect.get(schema, 'default')}\``,
+      ]),
+    );
+    expect(table('key of a source', 'expected')).to.deep.equal(expected);
   });
 
   it('has every error code with its HTTP status, exit code and title', () => {

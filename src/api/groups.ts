@@ -5,6 +5,7 @@ import type { CollectorService } from '../collector/service.js';
 import { groupToJson, parseGroup } from '../config/group.js';
 import { GroupSchema } from '../config/group-schema.js';
 import { groupFigures } from '../config/limits.js';
+import { isRecord } from '../config/problems.js';
 import type { Group } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { requireLocalWriter } from './guard.js';
@@ -27,7 +28,7 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
     (request) => {
       const group = service.group(request.params.name);
       if (group === undefined) throw unknownGroup(request.params.name, service);
-      return groupToJson(group);
+      return shown(group, service);
     },
   );
 
@@ -40,10 +41,10 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
       onRequest: requireLocalWriter,
     },
     async (request, reply) => {
-      const group = parseGroup(request.body, request.params.name);
+      const group = parseGroup(withoutDiscovery(request.body), request.params.name);
       const { created } = await service.putGroup(group);
       if (created) reply.code(201).header('location', `/v1/groups/${group.name}`);
-      return groupToJson(group);
+      return shown(group, service);
     },
   );
 
@@ -58,6 +59,19 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
   );
 }
 
+/** A group as it would be written in a config, and beside it how its source does. */
+function shown(group: Group, service: CollectorService): object {
+  const discovery = service.discoveryStatus(group.name);
+  return { ...groupToJson(group), ...(discovery === undefined ? {} : { discovery }) };
+}
+
+/** What `GET` shows beside a group may come back in a `PUT`; it sets nothing. */
+function withoutDiscovery(body: unknown): unknown {
+  if (!isRecord(body)) return body;
+  const { discovery: _discovery, ...group } = body;
+  return group;
+}
+
 function summary(group: Group, sourcePorts: number): GroupSummary {
   const { targets: _targets, ...settings } = groupToJson(group);
   const { targets, paths, probesPerSecond } = groupFigures(group, sourcePorts);
@@ -65,6 +79,7 @@ function summary(group: Group, sourcePorts: number): GroupSummary {
     name: group.name,
     ...settings,
     classes: group.classes.map(({ name }) => name),
+    ...(group.from === undefined ? {} : { source: group.from.kind }),
     targets,
     paths,
     probesPerSecond,

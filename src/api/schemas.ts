@@ -83,6 +83,9 @@ export const GroupSummary = Type.Object({
   timeout: Type.String({ description: 'duration' }),
   classes: Type.Array(Type.String()),
   payloadBytes: Type.Integer(),
+  source: Type.Optional(
+    Type.String({ description: 'file, http or dns: where the targets come from; absent when listed' }),
+  ),
   targets: Type.Integer({ description: 'number of targets' }),
   paths: Type.Integer({ description: 'targets times classes times source ports' }),
   probesPerSecond: Type.Number(),

@@ -4,6 +4,7 @@ import { formatBytes } from '../config/bytes.js';
 import { loadConfig } from '../config/config.js';
 import { groupFigures, type PlanFigures, planFigures } from '../config/limits.js';
 import { formatProblem } from '../config/problems.js';
+import { describeSource } from '../config/target-source.js';
 import type { Config, Group } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { formatEndpoint } from '../net/endpoint.js';
@@ -79,7 +80,8 @@ function describeGroup(group: Group, ports: number): string[] {
       ['  payload', `${group.payloadBytes} bytes`],
       ['  classes', group.classes.map(({ name, dscp }) => `${name} (DSCP ${dscp})`).join(', ')],
       ...loadRows(groupFigures(group, ports)).map(([name, value]): [string, string] => [`  ${name}`, value]),
-      ['  targets', count(group.targets.length)],
+      ...(group.skipSelf === true ? [['  own addresses', 'left out'] as const] : []),
+      ['  targets', group.from === undefined ? count(group.targets.length) : `from ${describeSource(group.from)}`],
     ]),
     ...table(
       group.targets.map(({ address, port, tags }) => [

@@ -6,6 +6,8 @@ import { setImmediate as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { checkPlan, GRACE_NS } from '../config/limits.js';
 import type { Config, Group, Target } from '../config/types.js';
+import { Discovery, type DiscoveryStatus, type DiscoveryTools } from '../discovery/discovery.js';
+import { ownAddresses } from '../discovery/self.js';
 import { LlamaError } from '../errors.js';
 import { addressBytes } from '../net/address.js';
 import { SystemClock } from '../net/clock.js';
@@ -33,6 +35,8 @@ export interface CollectorOptions {
   readonly window?: number;
   /** Each prober thread ends its groups after this many probes; 0: never. */
   readonly count?: number;
+  /** Clock, HTTP and name servers for groups whose targets come from a source. */
+  readonly discovery?: DiscoveryTools;
 }
 
 interface Retired {
@@ -56,6 +60,7 @@ export class Collector implements CollectorService {
   /** Removed streams whose numbers are free. */
   private readonly forgotten = new Set<number>();
   private readonly tools: PlanTools;
+  private readonly discovery: Discovery;
   private readonly recent = new RecentWarnings();
   private runs = 0;
   private readonly startedAtMs = Date.now();
@@ -76,6 +81,13 @@ export class Collector implements CollectorService {
       pause: () => pause(),
     };
     this.sources = new SourcePorts(config.source, config.collector.timestamps);
+    this.discovery = new Discovery({
+      ...options.discovery,
+      logger: this.logger,
+      ownAddresses: () => ownAddresses(config.source),
+      reachable: (family) => family === 4 || this.sources.withoutIpv6 === undefined,
+      apply: (name, make, done) => this.setTargets(name, make, done),
+    });
     const { timeBase } = new SystemClock();
     const threads = Math.min(config.collector.workers, config.source.ports);
     try {
@@ -140,12 +152,17 @@ export class Collector implements CollectorService {
   putGroup(group: Group): Promise<{ readonly created: boolean }> {
     return this.inTurn(async () => {
       this.mustRun();
-      const others = this.groups().filter((other) => other.name !== group.name);
-      checkPlan(this.config, [...others, group]);
-      const created = !this.plans.has(group.name);
-      await this.change(group);
-      return { created };
+      const before = this.group(group.name);
+      const effective = this.discovery.effective(group, before);
+      this.checkWith(effective);
+      await this.change(effective);
+      this.discovery.follow(group, before);
+      return { created: before === undefined };
     });
+  }
+
+  discoveryStatus(name: string): DiscoveryStatus | undefined {
+    return this.discovery.status(name, this.group(name)?.targets.length ?? 0);
   }
 
   deleteGroup(name: string): Promise<void> {
@@ -153,6 +170,7 @@ export class Collector implements CollectorService {
       this.mustRun();
       const plan = this.plans.get(name);
       if (plan === undefined) throw unknownGroup(name);
+      this.discovery.drop(name);
       this.plans.delete(name);
       await this.probers.endRun(plan);
       this.retire(plan.streams, plan.group);
@@ -162,6 +180,7 @@ export class Collector implements CollectorService {
 
   /** Stops probing, waits for what is under way (at most about a second), closes the current interval. The results stay readable. */
   stop(): Promise<void> {
+    this.discovery.close();
     this.stopped ??= this.inTurn(async () => {
       this.state = 'stopping';
       const timeouts = this.groups().map((group) => nsToMs(group.timeoutNs + GRACE_NS) + STOP_MARGIN_MS);
@@ -182,6 +201,7 @@ export class Collector implements CollectorService {
   private async end(graceMs: number): Promise<void> {
     if (this.state !== 'starting') await this.stop();
     this.state = 'stopping';
+    this.discovery.close();
     await this.probers.close(graceMs);
     await this.aggregator.close();
     this.sources.close();
@@ -212,7 +232,7 @@ export class Collector implements CollectorService {
       totals,
       workers,
       aggregator: this.aggregator.status(),
-      warnings: [...this.sources.warnings, ...this.recent.warnings(totals)],
+      warnings: [...this.sources.warnings, ...this.recent.warnings(totals), ...this.discovery.failures()],
     };
   }
 
@@ -237,6 +257,24 @@ export class Collector implements CollectorService {
     const result = this.changes.then(work);
     this.changes = result.catch(() => undefined);
     return result;
+  }
+
+  /** A source's answer: the group gets other targets, unless it was replaced or removed meanwhile. */
+  private setTargets(name: string, make: () => Group | undefined, done: () => void): Promise<void> {
+    return this.inTurn(async () => {
+      const before = this.group(name);
+      const group = before === undefined || this.state !== 'running' ? undefined : make();
+      if (group === undefined) return;
+      if (JSON.stringify(group) !== JSON.stringify(before)) {
+        this.checkWith(group);
+        await this.change(group);
+      }
+      done();
+    });
+  }
+
+  private checkWith(group: Group): void {
+    checkPlan(this.config, [...this.groups().filter((other) => other.name !== group.name), group]);
   }
 
   /** Plans a group and carries the change out: the aggregator is told before the probers. */

@@ -1,6 +1,7 @@
 /** What the API may ask of a collector: the seam between `src/api` and `src/collector`. */
 
 import type { Config, Group } from '../config/types.js';
+import type { DiscoveryStatus } from '../discovery/discovery.js';
 import type { ProberCounter } from '../ring/control.js';
 import type { ResultsStore } from './results.js';
 
@@ -55,6 +56,8 @@ export interface CollectorService {
   sourcePorts(family: 4 | 6): readonly number[];
   groups(): readonly Group[];
   group(name: string): Group | undefined;
+  /** How the source of a group's targets does; undefined when they are listed. */
+  discoveryStatus(name: string): DiscoveryStatus | undefined;
   /** Resolves when every prober thread works by the new plan. Rejects with `LLAMA_PLAN_TOO_LARGE`, and changes nothing. */
   putGroup(group: Group): Promise<{ readonly created: boolean }>;
   /** Rejects with `LLAMA_GROUP_UNKNOWN`. */

@@ -7,6 +7,7 @@
 
 import { type Static, type TSchema, Type } from 'typebox';
 import { CLASS_NAMES } from './classes.js';
+import { FromDnsSchema, FromFileSchema, FromHttpSchema } from './source-schema.js';
 
 /** Payload that every packet format has room for, and that fits a jumbo frame of 9,000 bytes with IPv6 and UDP headers. */
 export const MIN_PAYLOAD_BYTES = 44;
@@ -80,18 +81,34 @@ export const GroupSchema = Type.Object(
         description: `an integer from ${MIN_PAYLOAD_BYTES} (a STAMP packet) to ${MAX_PAYLOAD_BYTES} (what a 9000-byte MTU holds): bytes of UDP payload of a probe; above 1472 (IPv4) or 1452 (IPv6) only where the MTU is greater than 1500`,
       }),
     ),
-    targets: Type.Array(
-      Type.Union([Type.String(), TargetSchema], {
-        description: 'an address, or a map with address and maybe port and tags: one that answers probes',
+    skipSelf: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          "true or false: whether this host's own addresses are left out, so that one config serves every host",
       }),
-      {
-        minItems: 1,
-        maxItems: MAX_TARGETS,
-        description: 'a list of at least one target: what the group probes; to stop probing, remove the group',
-      },
     ),
+    targets: Type.Optional(
+      Type.Array(
+        Type.Union([Type.String(), TargetSchema], {
+          description: 'an address, or a map with address and maybe port and tags: one that answers probes',
+        }),
+        {
+          minItems: 1,
+          maxItems: MAX_TARGETS,
+          description:
+            'a list of at least one target: what the group probes; to stop probing, remove the group. A group has exactly one of targets, fromFile, fromHttp, fromDns',
+        },
+      ),
+    ),
+    fromFile: Type.Optional(FromFileSchema),
+    fromHttp: Type.Optional(FromHttpSchema),
+    fromDns: Type.Optional(FromDnsSchema),
   },
-  { additionalProperties: false, description: 'a map with targets: a named set of targets probed alike' },
+  {
+    additionalProperties: false,
+    description: 'a map with targets, or a source of targets: a named set of targets probed alike',
+  },
 );
 
 /** A group as it is written in a config file or a request. */

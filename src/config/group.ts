@@ -8,6 +8,7 @@ import { CLASS_NAMES, parseClass } from './classes.js';
 import { defaultOf, expectedBy, type GroupInput, GroupSchema } from './group-schema.js';
 import { formatProblem, found, isRecord, type Report, toPointer, unknownWord } from './problems.js';
 import { reportShape } from './schema-problems.js';
+import { readSource, type SourceJson, sourceToJson } from './target-source.js';
 import type { Group, Protocol, Target, TrafficClass } from './types.js';
 
 export const GROUP_NAME = /^[A-Za-z0-9._-]{1,64}$/;
@@ -21,14 +22,17 @@ const MAX_PERIOD_NS = 3600 * NS_PER_S;
 const MAX_TIMEOUT_NS = 60 * NS_PER_S;
 
 /** A group as it is written, with everything optional filled in. */
-export interface GroupJson {
+export interface GroupJson extends SourceJson {
   readonly protocol: Protocol;
   readonly port: number;
   readonly period: string;
   readonly timeout: string;
   readonly classes: readonly (string | number)[];
   readonly payloadBytes: number;
-  readonly targets: readonly {
+  /** Only where it is asked for. */
+  readonly skipSelf?: true;
+  /** As listed; absent when they come from a source. */
+  readonly targets?: readonly {
     readonly address: string;
     /** Only where it differs from the group's. */
     readonly port?: number;
@@ -67,6 +71,7 @@ export function readGroup(input: unknown, name: string, report: Report, lineOf?:
   if (!SHAPE.Check(input)) reportShape(GroupSchema, input, count);
   if (!isRecord(input)) return undefined;
   const port = keyOf(input, 'port');
+  const from = readSource(input, count);
   const group: Group = {
     name,
     protocol: readProtocol(keyOf(input, 'protocol'), count),
@@ -76,6 +81,8 @@ export function readGroup(input: unknown, name: string, report: Report, lineOf?:
     classes: readClasses(keyOf(input, 'classes'), count),
     payloadBytes: Number(keyOf(input, 'payloadBytes')),
     targets: readTargets(input.targets, port, count, lineOf),
+    ...(from === undefined ? {} : { from }),
+    ...(input.skipSelf === true ? { skipSelf: true } : {}),
   };
   return problems === 0 ? group : undefined;
 }
@@ -89,12 +96,17 @@ export function groupToJson(group: Group): GroupJson {
     timeout: formatDuration(group.timeoutNs),
     classes: group.classes.map(({ name }) => (/^\d+$/.test(name) ? Number(name) : name)),
     payloadBytes: group.payloadBytes,
-    targets: group.targets.map(({ address, port, tags }) => ({
-      address,
-      ...(port === group.port ? {} : { port }),
-      ...(Object.keys(tags).length === 0 ? {} : { tags }),
-    })),
+    ...(group.skipSelf === true ? { skipSelf: true } : {}),
+    ...(group.from === undefined ? { targets: targetsToJson(group) } : sourceToJson(group.from)),
   };
+}
+
+function targetsToJson(group: Group): NonNullable<GroupJson['targets']> {
+  return (group.listed ?? group.targets).map(({ address, port, tags }) => ({
+    address,
+    ...(port === group.port ? {} : { port }),
+    ...(Object.keys(tags).length === 0 ? {} : { tags }),
+  }));
 }
 
 function keyOf(input: Readonly<Record<string, unknown>>, key: keyof GroupInput): unknown {

@@ -19,6 +19,25 @@ export interface Target {
   readonly tags: Readonly<Record<string, string>>;
 }
 
+export type DnsType = 'A' | 'AAAA' | 'A+AAAA' | 'SRV';
+
+/** Where the targets of a group come from, when they are not listed in it. */
+export type TargetSource = {
+  /** Whether an answer without any target empties the group; else it is an error, and the last targets stay. */
+  readonly allowEmpty: boolean;
+} & (
+  | { readonly kind: 'file'; readonly path: string; readonly refreshMs: number }
+  | {
+      readonly kind: 'http';
+      readonly url: string;
+      readonly refreshMs: number;
+      readonly timeoutMs: number;
+      readonly tokenFile: string | null;
+    }
+  /** `refreshMs` null: at the records' TTL. */
+  | { readonly kind: 'dns'; readonly name: string; readonly type: DnsType; readonly refreshMs: number | null }
+);
+
 export interface Group {
   readonly name: string;
   readonly protocol: Protocol;
@@ -29,7 +48,14 @@ export interface Group {
   readonly classes: readonly TrafficClass[];
   /** UDP payload of a probe. */
   readonly payloadBytes: number;
+  /** As listed; of a group with `from` or `skipSelf` that is in force, those that are probed. */
   readonly targets: readonly Target[];
+  /** Absent when the targets are listed. */
+  readonly from?: TargetSource;
+  /** This host's own addresses are not probed. */
+  readonly skipSelf?: true;
+  /** The targets as listed, where `targets` lacks own addresses. */
+  readonly listed?: readonly Target[];
 }
 
 export interface CollectorSettings {

@@ -69,6 +69,20 @@ memory for probes  4KiB of 256MiB
 `);
   });
 
+  it('says where the targets of a group come from, and that own addresses are left out', async () => {
+    const { code, out } = await run(`
+groups:
+  mesh: { skipSelf: true, fromDns: { name: mesh.example } }
+  hosts: { fromFile: { path: /etc/hosts.yaml } }
+  inventory: { fromHttp: { url: "https://inventory.example/t", refresh: 2m } }
+`);
+    expect(code).to.equal(0);
+    expect(out).to.match(/own addresses +left out/);
+    expect(out).to.match(/targets +from the A and AAAA records of mesh\.example, asked when their TTL is over/);
+    expect(out).to.match(/targets +from the file \/etc\/hosts\.yaml, watched, and read every 30s/);
+    expect(out).to.match(/targets +from https:\/\/inventory\.example\/t, asked every 2m/);
+  });
+
   it('prints one problem a line to stderr, nothing to stdout, and ends with 1', async () => {
     const { code, out, err, file } = await run('groups:\n  west: { period: 1 sec, targets: [host.example] }\n');
     expect([code, out]).to.deep.equal([1, '']);

@@ -132,7 +132,7 @@ collectr: 1
       'c.yaml:5:50: /source/address6: found "host.example", expected an IPv6 address of this host, or "::"',
       'c.yaml:7:11: /api/listen: found 5000, expected ADDRESS:PORT such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000',
       'c.yaml:9:3: /groups/we st: found the group name "we st", expected 1 to 64 letters, digits, dots, dashes and underscores',
-      'c.yaml:11:5: /groups/west/prot: found "prot", expected one of the keys protocol, port, period, timeout, classes, payloadBytes, targets; did you mean "port"?',
+      'c.yaml:11:5: /groups/west/prot: found "prot", expected one of the keys protocol, port, period, timeout, classes, payloadBytes, skipSelf, targets, fromFile, fromHttp, fromDns; did you mean "port"?',
       'c.yaml:12:13: /groups/west/period: found "1 sec", expected a duration such as 500us, 10ms, 1s, 5m, from 1ms to 1h',
       `c.yaml:13:11: /groups/west/port: found 70000, expected ${port}`,
       'c.yaml:14:15: /groups/west/classes/0: found "eff", expected a class such as cs0, af41, ef, or a DSCP from 0 to 63; did you mean "ef"?',
@@ -142,7 +142,7 @@ collectr: 1
       'c.yaml:18:20: /groups/west/targets/2/address: found "10.0.0.2" with port 70000 a second time, expected every address and port once in a group; it is first at line 17: remove one of the two',
       'c.yaml:19:9: /groups/west/targets/3: found "host.example", expected an IPv4 or IPv6 address; host names are not resolved, because their address may change: look it up and write the address',
       'c.yaml:20:9: /groups/west/targets/4/address: found nothing, expected an IPv4 or IPv6 address',
-      'c.yaml:21:8: /groups/none: found nothing, expected a map with targets',
+      'c.yaml:21:8: /groups/none: found nothing, expected a map with targets, or a source of targets',
       'c.yaml:22:1: /collectr: found "collectr", expected one of the keys collector, source, api, stateDir, groups; did you mean "collector"?',
     ]);
   });

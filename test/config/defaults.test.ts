@@ -38,14 +38,32 @@ describe('config/default.yaml', () => {
   });
 
   it('shows a group with every option at its default, ready to be uncommented', () => {
-    const comment = TEXT.slice(TEXT.indexOf('# groups:\n')).replaceAll(/^# ?/gm, '');
+    const comment = TEXT.slice(TEXT.indexOf('# groups:\n'), TEXT.indexOf('#\n# In the place')).replaceAll(/^# ?/gm, '');
     const [group] = parseConfig(comment, 'comment', {}).groups;
     expect(group).to.deep.include({ name: 'west' });
     const written = parse(comment).groups.west as Record<string, unknown>;
-    expect(Object.keys(written)).to.have.members(Object.keys(GroupSchema.properties));
+    const keys = Object.keys(GroupSchema.properties);
+    expect(Object.keys(written)).to.have.members(keys.filter((key) => !key.startsWith('from')));
     for (const [key, schema] of Object.entries(GroupSchema.properties))
-      if (key !== 'targets') expect(written[key], key).to.deep.equal(Reflect.get(schema, 'default'));
+      if (key in written && key !== 'targets') expect(written[key], key).to.deep.equal(Reflect.get(schema, 'default'));
   });
+});
+
+describe('the sources of targets in config/default.yaml', () => {
+  const comment = TEXT.slice(TEXT.indexOf('#     fromFile:')).replaceAll(/^# {4}/gm, '');
+  const sources: Record<string, Record<string, unknown>> = parse(comment);
+
+  for (const key of ['fromFile', 'fromHttp', 'fromDns'] as const)
+    it(`${key} is there with every option at its default, ready to be uncommented`, () => {
+      const { properties } = GroupSchema.properties[key];
+      expect(Object.keys(sources[key])).to.have.members(Object.keys(properties));
+      for (const [name, schema] of Object.entries(properties)) {
+        const value: unknown = Reflect.get(schema, 'default');
+        if (value !== undefined) expect(sources[key][name], name).to.deep.equal(value);
+      }
+      const text = JSON.stringify({ groups: { west: { [key]: sources[key] } } });
+      expect(parseConfig(text, 'comment', {}).groups[0].from).not.to.equal(undefined);
+    });
 });
 
 describe('the options', () => {
@@ -101,7 +119,7 @@ describe('config/examples', () => {
   const files = readdirSync(new URL('examples/', FOLDER));
 
   it('are there', () => {
-    expect(files).to.include('two-hosts.yaml');
+    expect(files).to.include.members(['two-hosts.yaml', 'mesh-dns.yaml', 'kubernetes.yaml']);
   });
 
   for (const file of files)

@@ -6,6 +6,7 @@ import type { CollectorService, CollectorStatus, ThreadStatus, Totals } from '..
 import { parseConfig } from '../../src/config/config.js';
 import { checkPlan, planFigures } from '../../src/config/limits.js';
 import type { Config, Group } from '../../src/config/types.js';
+import type { DiscoveryStatus } from '../../src/discovery/discovery.js';
 import { LlamaError } from '../../src/errors.js';
 import { PROBER_COUNTERS } from '../../src/ring/control.js';
 import { RTT_BOUNDS_NS, RTT_BUCKETS } from '../../src/stats/rttBuckets.js';
@@ -37,6 +38,8 @@ export class FakeCollector implements CollectorService {
   aggregator: ThreadStatus = { ...RUNNING, thread: 'aggregator' };
   /** Thrown by the next `status()`. */
   failure: Error | undefined;
+  /** How the sources of groups do. */
+  readonly discovery = new Map<string, DiscoveryStatus>();
   private readonly held = new Map<string, Group>();
 
   constructor(text = CONFIG_TEXT) {
@@ -76,6 +79,10 @@ export class FakeCollector implements CollectorService {
 
   group(name: string): Group | undefined {
     return this.held.get(name);
+  }
+
+  discoveryStatus(name: string): DiscoveryStatus | undefined {
+    return this.discovery.get(name);
   }
 
   async putGroup(group: Group): Promise<{ readonly created: boolean }> {

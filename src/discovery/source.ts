@@ -1,0 +1,53 @@
+/** What every source of targets is to the rest: it can be asked, and may notice on its own when asking again is worthwhile. */
+
+/** One target of an answer, already checked; its port is the group's where it has none. */
+export interface Entry {
+  readonly address: string;
+  readonly family: 4 | 6;
+  readonly port: number | null;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface Answer {
+  readonly entries: readonly Entry[];
+  /** What was refused of an answer whose rest is good. */
+  readonly warnings: readonly string[];
+  /** When to ask again at the earliest; absent when the source has no opinion. */
+  readonly ttlMs?: number;
+  /** Why there are no entries, when the source knows more than that there are none. */
+  readonly empty?: string;
+}
+
+export interface Source {
+  /** Asks once, and ends soon when aborted. Rejects with an error whose message is for the operator. Never called while a call is under way. */
+  ask(signal: AbortSignal): Promise<Answer>;
+  /** Calls `changed` whenever the answer may have changed; the result ends that. */
+  watch?(changed: () => void): () => void;
+}
+
+/** Clock, timers and chance, passed in so that tests have their own. */
+export interface Timing {
+  /** Epoch milliseconds. */
+  nowMs(): number;
+  /** Runs something later; the result cancels it. */
+  after(ms: number, run: () => void): () => void;
+  /** 0 to 1. */
+  random(): number;
+}
+
+export const SYSTEM_TIMING: Timing = {
+  nowMs: () => Date.now(),
+  after: (ms, run) => {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+  random: Math.random,
+};
+
+/** More than any answer that the plan's limits allow: 65,535 targets with some labels each. */
+export const MAX_ANSWER_BYTES = 16 * 2 ** 20;
+
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

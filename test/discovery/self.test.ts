@@ -1,0 +1,15 @@
+import { expect } from 'chai';
+import { ownAddresses } from '../../src/discovery/self.js';
+
+describe('own addresses', () => {
+  it('are those of all interfaces and those that probes are sent from, in canonical form', () => {
+    const interfaces = (): NodeJS.Dict<[]> =>
+      ({
+        lo: [{ address: '127.0.0.1' }],
+        eth0: [{ address: '10.0.0.1' }, { address: '2001:db8:0:0::1' }, { address: 'fe80::1' }],
+        gone: undefined,
+      }) as unknown as NodeJS.Dict<[]>;
+    const own = ownAddresses({ address: '10.9.9.9', address6: '2001:DB8::9' }, interfaces);
+    expect([...own]).to.have.members(['127.0.0.1', '10.0.0.1', '2001:db8::1', 'fe80::1', '10.9.9.9', '2001:db8::9']);
+  });
+});

@@ -1,0 +1,79 @@
+import { expect } from 'chai';
+import { parseTargetGroups, parseTargetText, readTarget } from '../../src/discovery/targetGroups.js';
+import { seededRandom } from '../support/random.js';
+
+describe("Prometheus' target groups", () => {
+  it('give targets with and without ports; labels become tags, except those that begin with two underscores', () => {
+    const text = `[{"targets": ["10.0.0.1:8101", "10.0.0.2", "[2001:db8::1]:9000", "2001:DB8::2"],
+      "labels": {"rack": "r1", "__meta_x": "y", "n": 5}}]`;
+    const tags = { rack: 'r1', n: '5' };
+    expect(parseTargetText(text)).to.deep.equal({
+      entries: [
+        { address: '10.0.0.1', family: 4, port: 8101, tags },
+        { address: '10.0.0.2', family: 4, port: null, tags },
+        { address: '2001:db8::1', family: 6, port: 9000, tags },
+        { address: '2001:db8::2', family: 6, port: null, tags },
+      ],
+      warnings: [],
+    });
+  });
+
+  it('are read from YAML as well, in block and in flow style', () => {
+    const expected = parseTargetText('[{"targets":["10.0.0.1:1"],"labels":{"a":"b"}}]');
+    expect(parseTargetText('# ours\n- targets:\n    - 10.0.0.1:1\n  labels:\n    a: b\n')).to.deep.equal(expected);
+    expect(parseTargetText('[{targets: ["10.0.0.1:1"], labels: {a: b}}]')).to.deep.equal(expected);
+  });
+
+  it('an empty list is an answer without targets', () => {
+    for (const text of ['[]', '[{"targets":[]}]']) expect(parseTargetText(text).entries).to.deep.equal([]);
+  });
+
+  it('a target that cannot be probed is left out with the reason, and the rest holds', () => {
+    const answer = parseTargetGroups([
+      { targets: ['host.example:8100', '10.0.0.1:0', '10.0.0.1:65536', '224.0.0.1', '10.0.0.9', 'http://10.0.0.1/'] },
+    ]);
+    expect(answer.entries.map(({ address }) => address)).to.deep.equal(['10.0.0.9']);
+    expect(answer.warnings).to.have.length(5);
+    expect(answer.warnings[0]).to.equal(
+      '/0/targets/0: found the host name "host.example:8100", expected an address with or without a port; names are not resolved here: write the address, or use fromDns',
+    );
+    expect(answer.warnings[1]).to.match(/expected a port from 1 to 65535/);
+    expect(answer.warnings[3]).to.match(/a multicast address/);
+  });
+
+  it('a list of which nothing can be probed is refused', () => {
+    expect(() => parseTargetGroups([{ targets: ['a.example', 'b.example'] }])).to.throw(
+      /none of 2 targets can be probed/,
+    );
+  });
+
+  for (const [title, text, why] of [
+    ['nothing', '', /found nothing, expected a list/],
+    ['a map', '{"targets": []}', /found a map, expected a list/],
+    ['a list of texts', '["10.0.0.1"]', /found "10\.0\.0\.1" at \/0/],
+    ['a group without targets', '[{"labels": {}}]', /found nothing at \/0\/targets/],
+    ['a target that is a number', '[{"targets": [5]}]', /found 5 at \/0\/targets\/0/],
+    ['labels that are a list', '[{"targets": [], "labels": []}]', /at \/0\/labels/],
+    ['a label that is a map', '[{"targets": [], "labels": {"a": {}}}]', /at \/0\/labels\/a/],
+    ['half a file', '[{"targets": ["10.0.', /line 1/],
+    ['a web page', '<html>', /expected a list/],
+    [
+      'too many targets',
+      JSON.stringify([{ targets: Array.from({ length: 65_536 }, () => '10.0.0.1') }]),
+      /more than 65535/,
+    ],
+  ] as const)
+    it(`refuses ${title} as a whole, and says where`, () => {
+      expect(() => parseTargetText(text)).to.throw(why);
+    });
+
+  it('never throws on a target, whatever its text', () => {
+    const random = seededRandom(7);
+    const alphabet = '0123456789abcdef:.[]%/- \u0000ü';
+    for (let i = 0; i < 20_000; i++) {
+      const text = Array.from({ length: random.below(20) }, () => alphabet[random.below(alphabet.length)]);
+      const entry = readTarget(text.join(''), {});
+      if (typeof entry !== 'string') expect(entry.port ?? 1).to.be.within(1, 65_535);
+    }
+  });
+});
