@@ -19,18 +19,14 @@ describe('llama check', () => {
     writeFileSync(file, text);
     let out = '';
     let err = '';
-    const code = await check(
-      file,
-      {},
-      {
-        out: (more) => {
-          out += more;
-        },
-        err: (more) => {
-          err += more;
-        },
+    const code = await check(file, options, {
+      out: (more) => {
+        out += more;
       },
-    );
+      err: (more) => {
+        err += more;
+      },
+    });
     return { code, out, err, file };
   }
 

@@ -67,7 +67,7 @@ describe("a configuration of Dropbox's LLAMA", () => {
     const wanted = [
       /^probes are STAMP packets .* do not answer STAMP until/,
       /^l\.yaml:1:32: \/summarization\/handlers: /,
-      /^l\.yaml:5:41: \/ports\/voice\/tos: TOS 185 is DSCP 46 and ECN bits 01: the ECN bits are not carried over/,
+      /^l\.yaml:5:40: \/ports\/voice\/tos: TOS 185 is DSCP 46 and ECN bits 01: the ECN bits are not carried over/,
       /^l\.yaml:8:39: .*class ef of group west had 2 source ports, here all classes have 4: 16 probes\/s .* instead of 8$/,
     ];
     expect(notes).to.have.length(wanted.length);
