@@ -1,4 +1,7 @@
-/** `GET /v1/paths`: the last finished interval per source port, worst first: shows which ECMP path is bad. */
+/**
+ * `GET /v1/paths`: one interval per source port, worst first: shows which ECMP path is bad. It is the last finished one or, with `after=CURSOR`,
+ * the next after the cursor, so that a reader who follows `/v1/results` can have the paths of every interval.
+ */
 
 import type { FastifyInstance } from 'fastify';
 import { type IntervalReport, PATH_COLUMNS, type PathColumn } from '../collector/messages.js';
@@ -29,16 +32,18 @@ export interface PathRow extends Record<PathColumn, number> {
 
 export function pathsRoute(app: FastifyInstance, service: CollectorService): void {
   app.get<{ Querystring: PathsQuery }>('/v1/paths', { schema: { querystring: PathsQuery } }, (request, reply) => {
-    const { latest } = service.results;
-    const limit = request.query.limit ?? DEFAULT_LIMIT;
+    const { after, limit = DEFAULT_LIMIT } = request.query;
+    const { interval, gap } =
+      after === undefined ? { interval: service.results.latest, gap: false } : service.results.pathsAfter(after);
     reply.type('application/json; charset=utf-8');
-    if (latest === undefined) return reply.send({ start: null, end: null, endMs: null, total: 0, paths: [] });
-    return reply.send(bodyOf(pathsBody(latest, service, rowFilter(request.query), limit)));
+    if (interval === undefined) return reply.send({ start: null, end: null, endMs: null, gap, total: 0, paths: [] });
+    return reply.send(bodyOf(pathsBody(interval, gap, service, rowFilter(request.query), limit)));
   });
 }
 
 async function* pathsBody(
   { report, infos }: StoredInterval,
+  gap: boolean,
   service: CollectorService,
   filter: RowFilter | undefined,
   limit: number,
@@ -56,7 +61,7 @@ async function* pathsBody(
   const start = new Date(report.startMs).toISOString();
   const end = new Date(report.endMs).toISOString();
   const chunk = new Chunk();
-  chunk.addText(JSON.stringify({ start, end, endMs: report.endMs, total }).slice(0, -1));
+  chunk.addText(JSON.stringify({ start, end, endMs: report.endMs, gap, total }).slice(0, -1));
   chunk.addText(',"paths":[');
   let first = true;
   for (const row of rows) {

@@ -55,6 +55,13 @@ export type ResultsQuery = Static<typeof ResultsQuery>;
 export const PathsQuery = Type.Object(
   {
     ...FILTERS,
+    after: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'show the oldest held interval that ends after this (epoch ms), instead of the last finished one',
+      }),
+    ),
     limit: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 1_000_000, default: 10_000, description: 'most paths, 1 to 1000000' }),
     ),

@@ -5,11 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Collector } from '../collector/collector.js';
 import { parseAddress } from '../config/address.js';
 import { parseConfig } from '../config/config.js';
-import { GRACE_NS } from '../config/limits.js';
+import { checkPlan, GRACE_NS } from '../config/limits.js';
 import type { Config } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { formatEndpoint } from '../net/endpoint.js';
-import { formatDuration, nsToMs, parseDurationNs } from '../stats/units.js';
+import { formatDuration, NS_PER_S, nsToMs, parseDurationNs } from '../stats/units.js';
 import { distribution } from './distribution.js';
 import { requireFiles } from './host.js';
 import { createLogger } from './log.js';
@@ -27,6 +27,7 @@ export interface ProbeOptions {
 
 const DEFAULT_PORT = 8100;
 const MOST_PROBES = 100_000_000;
+const LONGEST_PERIOD_NS = 3600 * NS_PER_S;
 const PROGRESS_MS = 100;
 /** One interval holds the whole measurement: its end lies far ahead. */
 const ENDLESS_INTERVAL_MS = 2 ** 42;
@@ -86,6 +87,12 @@ function probeConfig(
   const timeoutNs = durationNs('--timeout', options.timeout);
   const classes = options.class ?? ['cs0'];
   const places = ports * classes.length;
+  if (spacingNs > LONGEST_PERIOD_NS)
+    throw argumentError(
+      `--period ${JSON.stringify(options.period)}: expected at most ${formatDuration(LONGEST_PERIOD_NS)}`,
+    );
+  // Between two probes of one path; a config's groups are kept to narrower bounds than a measurement by hand.
+  const periodNs = spacingNs * places;
   // JSON is YAML; the reader's checks and messages serve here too.
   const text = JSON.stringify({
     collector: { name: 'probe', workers: 1, retention: 1 },
@@ -94,15 +101,15 @@ function probeConfig(
     groups: {
       [GROUP]: {
         protocol: options.protocol,
-        period: formatDuration(Math.max(1_000_000, spacingNs * places)),
         timeout: formatDuration(timeoutNs),
         classes: classes.map((name) => (/^\d+$/.test(name) ? Number(name) : name)),
         targets: [target],
       },
     },
   });
-  const config = readAsConfig(text);
-  const groups = config.groups.map((group) => ({ ...group, periodNs: spacingNs * places }));
+  const config = inOptions(() => parseConfig(text, 'command line', {}));
+  const groups = config.groups.map((group) => ({ ...group, periodNs }));
+  inOptions(() => checkPlan(config, groups));
   return {
     config: { ...config, groups, collector: { ...config.collector, intervalMs: ENDLESS_INTERVAL_MS } },
     count,
@@ -112,21 +119,20 @@ function probeConfig(
 
 const OPTION_OF: Readonly<Record<string, string>> = {
   protocol: '--protocol',
-  period: '--period',
   timeout: '--timeout',
   classes: '--class',
   targets: 'host',
 };
 
-/** `parseConfig`, whose problems are told by the option that each came from. */
-function readAsConfig(text: string): Config {
+/** What `read` returns; the problems that it throws are told by the option that each came from. */
+function inOptions<Result>(read: () => Result): Result {
   try {
-    return parseConfig(text, 'command line', {});
+    return read();
   } catch (error) {
     if (!(error instanceof LlamaError) || error.problems.length === 0) throw error;
     const lines = error.problems.map(({ path, message }) => {
       const key = path.split('/')[3] ?? '';
-      return `${OPTION_OF[key] ?? 'probe'}: ${message}`;
+      return `${OPTION_OF[key] ?? '--period and --timeout'}: ${message}`;
     });
     throw new LlamaError(error.code, lines.join('\n'), { cause: error });
   }

@@ -56,9 +56,10 @@ export function formatUs(us: number): string {
   return `${threeDigits(us / 1_000_000)} s`;
 }
 
-/** A share in percent: nothing and everything without digits, anything between with three. */
+/** A share in percent, with three digits; more where these would make nearly all look like all. A result has four decimals at most. */
 export function formatPct(pct: number): string {
-  return pct === 0 || pct === 100 ? `${pct} %` : `${pct < 0.01 ? pct.toFixed(4) : threeDigits(pct)} %`;
+  const asIs = pct === 0 || pct === 100 || pct > 99 || pct < 0.01;
+  return `${asIs ? String(Number(pct.toFixed(4))) : threeDigits(pct)} %`;
 }
 
 /** Columns as wide as their widest cell; the first is flush left, the others flush right. */

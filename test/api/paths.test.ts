@@ -31,7 +31,17 @@ describe('GET /v1/paths', () => {
   }
 
   it('answers without paths before the first interval is finished', async () => {
-    expect(await get()).to.deep.equal({ start: null, end: null, endMs: null, total: 0, paths: [] });
+    expect(await get()).to.deep.equal({ start: null, end: null, endMs: null, gap: false, total: 0, paths: [] });
+  });
+
+  it('answers with the interval behind a cursor, and without paths when there is none', async () => {
+    for (const i of [0, 1, 2]) collector.finish(T + i * 10_000, { paths: PATHS });
+    for (const i of [0, 1, 2]) {
+      const { endMs, total } = await get(`?after=${T + i * 10_000 - 1}`);
+      expect([endMs, total]).to.deep.equal([T + i * 10_000, PATHS.length]);
+    }
+    expect(await get('?after=0')).to.include({ endMs: T });
+    expect(await get(`?after=${T + 20_000}`)).to.include({ endMs: null, total: 0 });
   });
 
   it('answers with the last interval, every field of a path in its unit', async () => {
@@ -42,6 +52,7 @@ describe('GET /v1/paths', () => {
       start: new Date(T - 10_000).toISOString(),
       end: new Date(T).toISOString(),
       endMs: T,
+      gap: false,
       total: 1,
       paths: [
         {
@@ -105,7 +116,7 @@ describe('GET /v1/paths', () => {
   });
 
   it('refuses an unknown parameter and a wrong limit', async () => {
-    for (const query of ['?limit=0', '?limit=x', '?after=1']) {
+    for (const query of ['?limit=0', '?limit=x', '?before=1']) {
       const response = await app.inject(`/v1/paths${query}`);
       expect(response.statusCode).to.equal(400);
       expect(response.json().code).to.equal('LLAMA_REQUEST_INVALID');

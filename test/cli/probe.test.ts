@@ -85,6 +85,8 @@ describe('llama probe', () => {
     [['127.0.0.1', '--count', '0'], '--count "0": expected a whole number from 1 to'],
     [['127.0.0.1', '--count', '1e3'], '--count "1e3": expected a whole number'],
     [['127.0.0.1', '--period', '10'], '--period "10": expected a duration'],
+    [['127.0.0.1', '--period', '2h'], '--period "2h": expected at most 1h'],
+    [['127.0.0.1', '--period', '1us', '--timeout', '60s', '--source-ports', '1'], 'found a need of'],
     [['127.0.0.1', '--timeout', '2m'], '--timeout: found "2m", expected a duration'],
     [['127.0.0.1', '--source-ports', '5000'], '--source-ports "5000": expected a whole number from 1 to 4096'],
     [['127.0.0.1', '--class', 'gold'], '--class: found "gold", expected a class'],

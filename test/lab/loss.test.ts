@@ -2,4 +2,4 @@
 
 import { lossSuite } from './suites/loss.js';
 
-lossSuite({ lossyIntervals: 2 });
+lossSuite({ lossyIntervals: 2, turns: 1 });

@@ -3,9 +3,11 @@
 import { ecmpSuite } from './suites/ecmp.js';
 import { lossSuite } from './suites/loss.js';
 import { reloadSuite } from './suites/reload.js';
+import { rttSuite } from './suites/rtt.js';
 import { stallSuite } from './suites/stall.js';
 
 ecmpSuite({ seconds: 300 });
-lossSuite({ lossyIntervals: 120 });
+lossSuite({ lossyIntervals: 60, turns: 16 });
 reloadSuite({ seconds: 300 });
 stallSuite({ stalls: 30 });
+rttSuite({ seconds: 60 });

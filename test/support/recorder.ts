@@ -1,14 +1,11 @@
-/**
- * Follows a collector over its REST interface and keeps every finished interval: streams from `/v1/results`, paths from `/v1/paths`.
- *
- * `/v1/paths` shows the last interval only, so it is asked several times in each; `paths` throws when one was missed all the same.
- */
+/** Follows a collector over its REST interface and keeps every finished interval: streams from `/v1/results`, paths from `/v1/paths`. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PathRow, PathsAnswer, ResultInterval, ResultRow, ResultsAnswer } from './contract.js';
 import { waitFor } from './wait.js';
 
 const POLL_MS = 100;
+const MOST_PATHS = 1_000_000;
 
 export type Get = <T>(path: string) => Promise<T>;
 
@@ -46,7 +43,7 @@ export class Recorder {
   /** Paths of one interval. */
   paths(interval: ResultInterval): readonly PathRow[] {
     const rows = this.pathsByStart.get(interval.start);
-    if (rows === undefined) throw new Error(`/v1/paths was not seen for the interval from ${interval.start}`);
+    if (rows === undefined) throw new Error(`/v1/paths was not read for the interval from ${interval.start}`);
     return rows;
   }
 
@@ -75,7 +72,6 @@ export class Recorder {
     try {
       for (;;) {
         const last = this.stopping;
-        await this.readPaths();
         await this.readResults();
         if (last) return;
         await sleep(POLL_MS);
@@ -85,8 +81,9 @@ export class Recorder {
     }
   }
 
-  private async readPaths(): Promise<void> {
-    const { start, paths } = await this.get<PathsAnswer>('/v1/paths');
+  private async readPaths(interval: ResultInterval): Promise<void> {
+    const { start, paths } = await this.get<PathsAnswer>(`/v1/paths?after=${interval.endMs - 1}&limit=${MOST_PATHS}`);
+    if (start !== interval.start) throw new Error(`/v1/paths answers with ${start} instead of ${interval.start}`);
     this.pathsByStart.set(start, paths);
   }
 
@@ -94,8 +91,10 @@ export class Recorder {
     for (;;) {
       const answer = await this.get<ResultsAnswer>(`/v1/results?after=${this.cursor}`);
       this.gap ||= answer.gap;
-      for (const interval of answer.intervals)
+      for (const interval of answer.intervals) {
+        await this.readPaths(interval);
         this.intervals.push({ ...interval, startMs: Date.parse(interval.start) });
+      }
       if (answer.next === this.cursor) return;
       this.cursor = answer.next;
     }

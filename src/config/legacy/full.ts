@@ -15,7 +15,7 @@ export function convertFull(input: LegacyInput): Converted {
   const api = readApi(input, file.api);
   const { groups, flows, ports } = readTests(input, file);
   const source = sourceOf(input, flows, ports);
-  const notes = [...(Object.keys(groups).length === 0 ? [] : [LEGACY_PROTOCOL_NOTE]), ...input.notes];
+  const notes = [...(Object.keys(groups).length === 0 ? [] : [LEGACY_PROTOCOL_NOTE]), ...input.allNotes()];
   return { value: { collector, source, api, groups }, places: input.places, notes };
 }
 

@@ -20,10 +20,14 @@ export interface Converted {
   readonly notes: readonly string[];
 }
 
+/** Notes of one wording that are given with their place. */
+const MOST_ALIKE = 3;
+
 export class LegacyInput {
   readonly notes: string[] = [];
   readonly places = new Map<string, Place>();
   private readonly said = new Set<string>();
+  private readonly times = new Map<string, number>();
 
   readonly yaml: YamlInput;
   readonly report: Report;
@@ -42,8 +46,17 @@ export class LegacyInput {
   note(path: Path, message: string, at: 'key' | 'value' = 'value'): void {
     const { line, column } = this.yaml.locate(path, at);
     const note = formatProblem({ path: toPointer(path), message, line, column }, this.fileName);
-    if (!this.said.has(note)) this.notes.push(note);
+    if (this.said.has(note)) return;
     this.said.add(note);
+    const times = (this.times.get(message) ?? 0) + 1;
+    this.times.set(message, times);
+    if (times <= MOST_ALIKE) this.notes.push(note);
+  }
+
+  /** All notes, in the end; of a thousand that say the same, the first few. */
+  allNotes(): string[] {
+    const more = [...this.times].filter(([, times]) => times > MOST_ALIKE);
+    return [...this.notes, ...more.map(([message, times]) => `${times - MOST_ALIKE} times more: ${message}`)];
   }
 
   /** Remembers where a value of our form came from. */

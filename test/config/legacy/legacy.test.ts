@@ -68,7 +68,7 @@ describe("a configuration of Dropbox's LLAMA", () => {
       /^probes are STAMP packets .* do not answer STAMP until/,
       /^l\.yaml:1:32: \/summarization\/handlers: /,
       /^l\.yaml:5:40: \/ports\/voice\/tos: TOS 185 is DSCP 46 and ECN bits 01: the ECN bits are not carried over/,
-      /^l\.yaml:8:39: .*class ef of group west had 2 source ports, here all classes have 4: 16 probes\/s .* instead of 8$/,
+      /^l\.yaml:8:38: .*class ef of group west had 2 source ports, here all classes have 4: 16 probes\/s .* instead of 8$/,
     ];
     expect(notes).to.have.length(wanted.length);
     for (const [index, pattern] of wanted.entries()) expect(notes[index]).to.match(pattern);
@@ -116,6 +116,15 @@ describe("a configuration of Dropbox's LLAMA", () => {
       expect(loaded.notes.filter((line) => note.test(line))).to.have.length.at.least(1);
       expectRoundTrip(loaded);
     });
+
+  it('full form: what holds for thousands of targets is said of the first three, with the number of the others', () => {
+    const targets = Array.from({ length: 10_000 }, (_, i) => `    - { ip: 10.9.${i >> 8}.${i & 255} }\n`).join('');
+    const { config, notes } = read(FULL.replace(/ {4}- \{ ip: 10\.1[\s\S]*/, targets));
+    expect(config.groups[0].targets).to.have.length(10_000);
+    const said = notes.filter((note) => note.includes('no port: probed on 8100'));
+    expect(said).to.have.length(4);
+    expect(said[3]).to.match(/^9997 times more: no port/);
+  });
 
   it('full form: fixed source ports that follow each other become the range', () => {
     const text = FULL.replace(

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { sumOf } from '../../support/contract.js';
 import { needs } from '../../support/needs.js';
 import { B_ADDRESSES, B_ADDRESSES6, SPINES } from '../network.js';
-import { expectAccounted, Lab, pathKey, REFLECTOR_PORT, sumByPath } from './lab.js';
+import { expectAccounted, Lab, pathKey, printFound, REFLECTOR_PORT, sumByPath } from './lab.js';
 
 const SOURCE_PORTS = 16;
 
@@ -32,6 +32,7 @@ export function ecmpSuite({ seconds }: { readonly seconds: number }): void {
       const { recorder } = lab.collector;
       await recorder.interval(Date.now() + (seconds - 1) * 1000, (seconds + 10) * 1000);
       const { totals } = await lab.collector.settle();
+      printFound(totals);
       expect(await lab.dropsOfTheMachine(), 'packets dropped by the machine').to.equal(0);
       expectAccounted(lab.collector);
 

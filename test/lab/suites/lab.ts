@@ -14,6 +14,16 @@ const START_MS = 10_000;
 /** DSCP of the classes that the suites use. */
 export const DSCP: Readonly<Record<string, number>> = { cs0: 0, ef: 46 };
 
+/** Starts the reflector on B; resolves when it is bound. The network's end is its end. */
+export async function startReflector(network: Network): Promise<Running> {
+  const listen = ['--listen', `0.0.0.0:${REFLECTOR_PORT}`, '--listen', `[::]:${REFLECTOR_PORT}`];
+  const reflector = startLlama(['reflector', ...listen], network.at('B'));
+  const bound = async (): Promise<boolean> =>
+    (await network.exec('B', 'ss', ['-Hlun', 'sport', '=', `:${REFLECTOR_PORT}`])).trim() !== '';
+  await reflector.until('the reflector is bound', bound, START_MS);
+  return reflector;
+}
+
 export class Lab {
   readonly network: Network;
   readonly collector: TestCollector;
@@ -31,11 +41,7 @@ export class Lab {
     const dropsBefore = await backlogDrops();
     const network = await Network.create();
     try {
-      const listen = ['--listen', `0.0.0.0:${REFLECTOR_PORT}`, '--listen', `[::]:${REFLECTOR_PORT}`];
-      const reflector = startLlama(['reflector', ...listen], network.at('B'));
-      const bound = async (): Promise<boolean> =>
-        (await network.exec('B', 'ss', ['-Hlun', 'sport', '=', `:${REFLECTOR_PORT}`])).trim() !== '';
-      await reflector.until('the reflector is bound', bound, START_MS);
+      const reflector = await startReflector(network);
       const collector = await TestCollector.start(config, network.at('A'));
       return new Lab(network, collector, reflector, dropsBefore);
     } catch (error) {
@@ -103,6 +109,14 @@ export function sumByPath(rows: Iterable<PathRow>): Map<string, Outcomes> {
     for (const column of Object.keys(sum) as (keyof Outcomes)[]) sum[column] += row[column];
   }
   return sums;
+}
+
+/** Prints what a suite found, below its test. */
+export function printFound(totals: Readonly<Record<string, number>>, more = ''): void {
+  const { sent, received, lost, late, localDrops, ringOverflows, scheduleSlips } = totals;
+  const found = { sent, received, lost, late, localDrops, ringOverflows, scheduleSlips };
+  const text = Object.entries(found).map(([name, count]) => `${name} ${count}`);
+  console.log(`      ${text.join(', ')}${more}`);
 }
 
 /** Every probe has exactly one final outcome: for each stream and each path in each interval. */

@@ -5,21 +5,30 @@ import type { PathRow } from '../../support/contract.js';
 import { sumOf } from '../../support/contract.js';
 import { needs } from '../../support/needs.js';
 import type { RecordedInterval } from '../../support/recorder.js';
-import { B_ADDRESSES } from '../network.js';
-import type { DropRule } from '../spine.js';
-import { DSCP, expectAccounted, Lab, pathKey, REFLECTOR_PORT, sumByPath } from './lab.js';
+import { B_ADDRESSES, SPINES } from '../network.js';
+import type { DropRule, Side } from '../spine.js';
+import { DSCP, expectAccounted, Lab, pathKey, printFound, REFLECTOR_PORT, sumByPath } from './lab.js';
 
 const PERCENT = 20;
 /** Five standard deviations: one false alarm in about two million comparisons. */
 const SIGMAS = 5;
 const INTERVAL_MS = 1_000;
+/** Whole intervals of loss in each turn, and what comes on top of them at most. */
+const TURN_INTERVALS = 10;
+const TURN_MARGIN = 10;
 
-export function lossSuite({ lossyIntervals }: { readonly lossyIntervals: number }): void {
-  describe(`loss of ${PERCENT} % in one spine, for ${lossyIntervals} intervals`, function () {
-    this.timeout((2 * lossyIntervals + 60) * 1000);
+export interface LossOptions {
+  readonly lossyIntervals: number;
+  /** How many times a spine drops for some intervals, one spine after the other: once around what comes from B, then what comes from A. */
+  readonly turns: number;
+}
+
+export function lossSuite({ lossyIntervals, turns }: LossOptions): void {
+  describe(`loss of ${PERCENT} % in one spine, for ${lossyIntervals} intervals and in ${turns} turns`, function () {
+    this.timeout((2 * lossyIntervals + turns * (TURN_INTERVALS + TURN_MARGIN) + 60) * 1000);
     let lab: Lab;
-    /** Index of the spine that a path takes on its way out, by `pathKey`. */
-    let spineOf: Map<string, number>;
+    /** Index of the spine that a path's probes and replies take, by the side they come from and by `pathKey`. */
+    let spineOf: Record<Side, Map<string, number>>;
 
     before(async function () {
       needs(this, 'root', 'ip', 'nft');
@@ -36,7 +45,9 @@ export function lossSuite({ lossyIntervals }: { readonly lossyIntervals: number 
         },
       });
       await lab.collector.recorder.interval(Date.now(), 10_000);
-      spineOf = new Map([...(await lab.flows('A'))].map(([key, flow]) => [key, flow.spine]));
+      const spines = async (from: Side): Promise<Map<string, number>> =>
+        new Map([...(await lab.flows(from))].map(([key, flow]) => [key, flow.spine]));
+      spineOf = { A: await spines('A'), B: await spines('B') };
     });
     after(async () => {
       await lab?.stop();
@@ -62,18 +73,23 @@ export function lossSuite({ lossyIntervals }: { readonly lossyIntervals: number 
     }
 
     /** Has the rule in force for whole intervals, then looks at these and at those behind it. */
-    async function lossWith(spine: number, rule: DropRule, hit: (path: PathRow) => boolean): Promise<void> {
+    async function lossWith(
+      spine: number,
+      rule: DropRule,
+      intervals: number,
+      hit: (path: PathRow) => boolean,
+    ): Promise<void> {
       const { recorder } = lab.collector;
       await lab.network.spines[spine].drop(rule);
       const onMs = Date.now();
-      await recorder.interval(onMs + (lossyIntervals - 1) * INTERVAL_MS, (lossyIntervals + 10) * 1000);
+      await recorder.interval(onMs + (intervals - 1) * INTERVAL_MS, (intervals + TURN_MARGIN) * 1000);
       const offMs = Date.now();
       await lab.network.spines[spine].clear();
       const clearedMs = Date.now();
       const firstClean = await recorder.interval(clearedMs, 10_000);
 
       const lossy = within(onMs, offMs);
-      expect(lossy.length).to.be.at.least(lossyIntervals);
+      expect(lossy.length).to.be.at.least(intervals);
       expectLoss(
         lossy.flatMap((interval) => recorder.paths(interval)),
         hit,
@@ -88,26 +104,44 @@ export function lossSuite({ lossyIntervals }: { readonly lossyIntervals: number 
     });
 
     it('shows on the paths through that spine and on no other, and is gone in the first whole interval after it', () =>
-      lossWith(0, { percent: PERCENT, from: 'A' }, (path) => spineOf.get(pathKey(path)) === 0));
+      lossWith(0, { percent: PERCENT, from: 'A' }, lossyIntervals, (path) => spineOf.A.get(pathKey(path)) === 0));
 
     it('shows in the class that it hits and in no other', () =>
       lossWith(
         1,
         { percent: PERCENT, from: 'A', dscp: DSCP.ef },
-        (path) => spineOf.get(pathKey(path)) === 1 && path.class === 'ef',
+        lossyIntervals,
+        (path) => spineOf.A.get(pathKey(path)) === 1 && path.class === 'ef',
       ));
+
+    it('shows when the replies are hit, and when one spine after the other drops', async () => {
+      for (let turn = 0; turn < turns; turn++) {
+        const spine = turn % SPINES;
+        const from = Math.floor(turn / SPINES) % 2 === 0 ? 'B' : 'A';
+        const intervals = Math.min(TURN_INTERVALS, lossyIntervals);
+        await lossWith(
+          spine,
+          { percent: PERCENT, from },
+          intervals,
+          (path) => spineOf[from].get(pathKey(path)) === spine,
+        );
+      }
+    });
 
     it('is reported to the packet, path by path', async () => {
       const { totals } = await lab.collector.settle();
       expect(await lab.dropsOfTheMachine(), 'packets dropped by the machine').to.equal(0);
       expectAccounted(lab.collector);
       const paths = sumByPath(lab.collector.recorder.allPaths());
+      const back = await lab.flows('B');
       let dropped = 0;
-      for (const [key, flow] of await lab.flows('A')) {
-        expect(paths.get(key)?.sent, `sent on ${key}`).to.equal(flow.arrived);
-        expect(paths.get(key)?.lost, `lost on ${key}`).to.equal(flow.arrived - flow.forwarded);
-        dropped += flow.arrived - flow.forwarded;
+      for (const [key, out] of await lab.flows('A')) {
+        const received = back.get(key)?.forwarded ?? 0;
+        expect(paths.get(key)?.sent, `sent on ${key}`).to.equal(out.arrived);
+        expect(paths.get(key)?.lost, `lost on ${key}`).to.equal(out.arrived - received);
+        dropped += out.arrived - received;
       }
+      printFound(totals, `; dropped by the spines ${dropped}`);
       expect(totals.lost).to.equal(dropped);
     });
   });

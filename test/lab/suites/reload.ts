@@ -6,7 +6,7 @@ import type { GroupSpec } from '../../support/contract.js';
 import { sumOf, unaccounted } from '../../support/contract.js';
 import { needs } from '../../support/needs.js';
 import { B_ADDRESSES, B_ADDRESSES6, HOLE_ADDRESS } from '../network.js';
-import { expectAccounted, Lab, REFLECTOR_PORT } from './lab.js';
+import { expectAccounted, Lab, printFound, REFLECTOR_PORT } from './lab.js';
 
 const STEADY_PERIOD_MS = 10;
 const SOURCE_PORTS = 16;
@@ -61,6 +61,7 @@ export function reloadSuite({ seconds }: { readonly seconds: number }): void {
       }
       await collector.recorder.interval(Date.now(), 10_000);
       ({ totals } = await collector.settle());
+      printFound(totals, `; ${changes} changes`);
       expect(await lab.dropsOfTheMachine(), 'packets dropped by the machine').to.equal(0);
       expectAccounted(collector);
       expect(sumOf(collector.recorder.allPaths(), 'sent')).to.equal(totals.sent);

@@ -6,7 +6,7 @@ import { sumOf } from '../../support/contract.js';
 import { needs } from '../../support/needs.js';
 import { B_ADDRESSES } from '../network.js';
 import { respond } from '../tools.js';
-import { Lab, REFLECTOR_PORT } from './lab.js';
+import { Lab, printFound, REFLECTOR_PORT } from './lab.js';
 
 const STOPPED_MS = 2_000;
 const SLOW_PORT = 7_000;
@@ -46,6 +46,7 @@ export function stallSuite({ stalls }: { readonly stalls: number }): void {
         await collector.recorder.interval(Date.now(), 15_000);
       }
       const { totals } = await collector.settle();
+      printFound(totals);
       expect(await lab.dropsOfTheMachine(), 'packets dropped by the machine').to.equal(0);
       expect(totals.scheduleSlips, 'probes not sent in the meantime').to.be.above(stalls * 5_000);
       for (const column of [

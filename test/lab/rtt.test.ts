@@ -1,0 +1,5 @@
+/** The RTT suite in its short form. */
+
+import { rttSuite } from './suites/rtt.js';
+
+rttSuite({ seconds: 5 });
