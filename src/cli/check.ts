@@ -1,14 +1,19 @@
-/** `llama check FILE`: says what a config means, or everything that is wrong with it. Opens no socket and changes nothing. */
+/**
+ * `llama check FILE`: says what a config means and where each value came from, or everything that is wrong with it. Opens no socket and
+ * changes nothing.
+ */
 
 import { formatBytes } from '../config/bytes.js';
-import { loadConfig } from '../config/config.js';
+import { type LoadedConfig, type LocatedOption, loadConfigFile } from '../config/config.js';
 import { groupFigures, type PlanFigures, planFigures } from '../config/limits.js';
+import type { ConfigOverrides } from '../config/options.js';
+import { printConfig } from '../config/print.js';
 import { formatProblem } from '../config/problems.js';
 import { describeSource } from '../config/target-source.js';
 import type { Config, Group } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { formatEndpoint } from '../net/endpoint.js';
-import { formatDuration, msToNs } from '../stats/units.js';
+import { formatDuration } from '../stats/units.js';
 
 /** Where the lines go; tests pass their own. */
 export interface CheckOutput {
@@ -21,39 +26,49 @@ const STANDARD_OUTPUT: CheckOutput = {
   err: (text) => process.stderr.write(text),
 };
 
+/** The options of `llama collector` weigh here what they weigh there. */
+export interface CheckOptions extends ConfigOverrides {
+  /** Write the config in our own form instead of describing it. */
+  readonly print?: boolean | undefined;
+}
+
 /** Prints what `file` means to stdout, or one problem a line to stderr. The result is the exit code: 0, or 1 when it is wrong. */
-export async function check(file: string, output: CheckOutput = STANDARD_OUTPUT): Promise<number> {
-  let config: Config;
+export async function check(
+  file: string,
+  options: CheckOptions = {},
+  output: CheckOutput = STANDARD_OUTPUT,
+): Promise<number> {
+  let loaded: LoadedConfig;
   try {
-    config = loadConfig(file);
+    loaded = loadConfigFile(file, options);
   } catch (error) {
     if (!(error instanceof LlamaError)) throw error;
     const lines = error.problems.map((problem) => formatProblem(problem, file));
     output.err(`${(lines.length > 0 ? lines : [error.message]).join('\n')}\n`);
     return error.exitCode;
   }
-  output.out(`${describeConfig(file, config).join('\n')}\n`);
+  if (options.print === true) output.out(printConfig(loaded, `Written by "llama check --print" from ${file}.`));
+  else output.out(`${describeConfig(file, loaded).join('\n')}\n`);
   return 0;
 }
 
-function describeConfig(file: string, config: Config): string[] {
-  const { collector, source, api } = config;
+const FORM_NAMES = {
+  own: '',
+  simple: ", in the simple form of Dropbox's LLAMA",
+  full: ", in the full form of Dropbox's LLAMA",
+} as const;
+
+function describeConfig(file: string, { config, form, notes, options, groupPlaces }: LoadedConfig): string[] {
+  const { collector, source } = config;
   const total = planFigures(config.groups, source.ports);
   return [
-    `${file} is valid`,
+    `${file} is valid${FORM_NAMES[form]}`,
     '',
     ...table([
-      ['collector', collector.name],
-      ['interval', `${formatDuration(msToNs(collector.intervalMs))}, the last ${collector.retention} kept in memory`],
-      ['worker threads', String(collector.workers)],
-      ['timestamps', collector.timestamps],
-      ['source addresses', `${source.address} and ${source.address6}`],
-      ['source ports', sourcePorts(config)],
-      ['API', `http://${formatEndpoint({ address: api.host, port: api.port })}`],
-      ['token file', api.tokenFile ?? 'none: changes are accepted from the loopback address only'],
-      ['state directory', config.stateDir ?? 'none: groups set by REST are forgotten at the end'],
+      ['option', 'value', 'from'],
+      ...options.map((option) => [option.name, effective(option, config), option.from] as const),
     ]),
-    ...config.groups.flatMap((group) => ['', ...describeGroup(group, source.ports)]),
+    ...config.groups.flatMap((group) => ['', ...describeGroup(group, source.ports, groupPlaces.get(group.name))]),
     '',
     ...table([
       ['groups', String(config.groups.length)],
@@ -61,18 +76,21 @@ function describeConfig(file: string, config: Config): string[] {
       ...loadRows(total),
       ['memory for probes', `${formatBytes(total.memoryBytes)} of ${formatBytes(collector.probeMemoryBytes)}`],
     ]),
+    ...(notes.length === 0 ? [] : ['', 'What this form says otherwise, or what is not carried over:']),
+    ...notes.map((note) => `- ${note}`),
   ];
 }
 
-function sourcePorts({ source }: Config): string {
-  return source.basePort === 0
-    ? `${source.ports}, chosen by the system`
-    : `${source.ports}, ${source.basePort} to ${source.basePort + source.ports - 1}`;
+/** The value as it is written, and what it comes to where that depends on this host. */
+function effective({ name, written }: LocatedOption, { collector }: Config): string {
+  const text = String(written);
+  if (name === 'collector.name' && written === null) return `${collector.name} (the host name)`;
+  return name === 'collector.workers' && written === 'auto' ? `auto (${collector.workers} here)` : text;
 }
 
-function describeGroup(group: Group, ports: number): string[] {
+function describeGroup(group: Group, ports: number, place = ''): string[] {
   return [
-    `group ${group.name}`,
+    `group ${group.name} (${place})`,
     ...table([
       ['  protocol', group.protocol],
       ['  period', formatDuration(group.periodNs)],
@@ -109,8 +127,15 @@ function count(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: 1 });
 }
 
-/** Two columns; the first as wide as its longest cell. */
-function table(rows: readonly (readonly [string, string])[]): string[] {
-  const width = rows.reduce((most, [name]) => Math.max(most, name.length), 0);
-  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`.trimEnd());
+/** Columns as wide as their longest cell. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows)
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }

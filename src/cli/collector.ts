@@ -2,12 +2,10 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { Collector } from '../collector/collector.js';
-import { loadConfig } from '../config/config.js';
-import { groupToJson } from '../config/group.js';
-import { checkPlan, groupFigures } from '../config/limits.js';
+import { ConfigReloader } from '../collector/reload.js';
+import { loadConfigFile } from '../config/config.js';
 import type { ConfigOverrides } from '../config/options.js';
-import type { Config, Group } from '../config/types.js';
+import type { Config } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { createLogger } from './log.js';
 import { serveCollector } from './serve.js';
@@ -21,19 +19,18 @@ export interface CollectorCommandOptions extends ConfigOverrides {
 const END_AFTER_MS = 1_700;
 
 export async function runCollector(options: CollectorCommandOptions): Promise<number> {
-  const config = loadConfig(options.config, options);
+  const loaded = loadConfigFile(options.config, options);
+  const { config } = loaded;
   const logger = createLogger();
   const signal = signalled();
   const { collector, app, url } = await serveCollector(config, logger);
   const { groups, targets, paths, probesPerSecond } = collector.status();
   logger.info({ api: url, groups, targets, paths, probesPerSecond }, 'measuring');
   for (const warning of collector.status().warnings) logger.warn(warning);
+  for (const note of loaded.notes) logger.warn(note);
   warnOfIdleOptions(config, logger);
-  const fromFile = new Set(config.groups.map((group) => group.name));
-  let reloads = Promise.resolve();
-  const reload = (): void => {
-    reloads = reloads.then(() => reloadGroups(collector, options, fromFile, logger));
-  };
+  const reloader = new ConfigReloader(collector, loaded, () => loadConfigFile(options.config, options));
+  const reload = (): void => void reloadAtSignal(reloader, options.config, logger);
   process.on('SIGHUP', reload);
   const name = await signal;
   const endAtMs = Date.now() + END_AFTER_MS;
@@ -48,50 +45,17 @@ export async function runCollector(options: CollectorCommandOptions): Promise<nu
   return 0;
 }
 
-/**
- * SIGHUP: the groups of the file are made what the file now says; groups that came over REST stay. A wrong file changes nothing.
- * Never rejects: a reload that fails must not end a collector that measures.
- */
-async function reloadGroups(
-  collector: Collector,
-  options: CollectorCommandOptions,
-  fromFile: Set<string>,
-  logger: Logger,
-): Promise<void> {
+/** Never rejects: a reload that fails must not end a collector that measures. */
+async function reloadAtSignal(reloader: ConfigReloader, file: string, logger: Logger): Promise<void> {
   try {
-    const { groups } = loadConfig(options.config, options);
-    const wanted = new Set(groups.map((group) => group.name));
-    const others = collector.groups().filter(({ name }) => !fromFile.has(name) && !wanted.has(name));
-    checkPlan(collector.config, [...others, ...groups]);
-    for (const name of fromFile) {
-      if (wanted.has(name)) continue;
-      fromFile.delete(name);
-      if (collector.group(name) !== undefined) await collector.deleteGroup(name);
-    }
-    for (const group of smallestGrowthFirst(groups, collector)) {
-      fromFile.add(group.name);
-      const old = collector.group(group.name);
-      if (old !== undefined && JSON.stringify(groupToJson(old)) === JSON.stringify(groupToJson(group))) continue;
-      await collector.putGroup(group);
-    }
-    logger.info(
-      { file: options.config, groups: groups.length },
-      'groups reloaded; other options take effect at the next start',
-    );
+    const { restart, notes, ...groups } = await reloader.reload();
+    logger.info({ file, ...groups }, 'config reloaded');
+    for (const note of notes) logger.warn(note);
+    if (restart.length > 0) logger.warn({ options: restart }, 'changed options that take effect at the next start');
   } catch (error) {
     const { code, message } = error instanceof LlamaError ? error : { code: 'LLAMA_INTERNAL', message: String(error) };
     logger.error({ code, error: message }, 'reload failed; the plan in force stays');
   }
-}
-
-/** Groups that shrink make room for those that grow, so that no step on the way passes a limit that the whole keeps. */
-function smallestGrowthFirst(groups: readonly Group[], collector: Collector): Group[] {
-  const bytes = (group: Group): number => groupFigures(group, collector.config.source.ports).memoryBytes;
-  const growth = (group: Group): number => {
-    const old = collector.group(group.name);
-    return bytes(group) - (old === undefined ? 0 : bytes(old));
-  };
-  return groups.toSorted((a, b) => growth(a) - growth(b));
 }
 
 /** Options that are read and checked, but that nothing acts on yet: silence would let a reader believe otherwise. */

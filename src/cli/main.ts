@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { ERROR_TABLE, LlamaError } from '../errors.js';
 import { VERSION } from '../version.js';
 import { requireFiles, requireLinux } from './host.js';
+import { collectorHelpEnd, overrideOption } from './optionsHelp.js';
 
 const EXIT_COULD_NOT_RUN = 2;
 const HELP_END = `
@@ -31,10 +32,11 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
     .addHelpText('after', HELP_END);
   llama
     .command('collector')
-    .description('measure what a config says, and serve the API; SIGHUP reads the groups of the config again')
-    .requiredOption('--config <file>', 'YAML config; config/default.yaml has every option')
-    .option('--listen <addr:port>', 'where the API listens (default 127.0.0.1:5000)')
-    .option('--state-dir <dir>', 'where groups set by REST are to be kept (no effect in this version)')
+    .description('measure what a config says, and serve the API; SIGHUP reads the config again')
+    .requiredOption('--config <file>', "YAML config, or one of Dropbox's LLAMA")
+    .option(...overrideOption('listen', '<addr:port>'))
+    .option(...overrideOption('stateDir', '<dir>'))
+    .addHelpText('after', collectorHelpEnd)
     .action((options) => run(async () => (await import('./collector.js')).runCollector(options)));
   llama
     .command('reflector')
@@ -66,9 +68,12 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
     .action((host, options) => run(async () => (await import('./probe.js')).runProbe(host, options)));
   llama
     .command('check')
-    .description('validate a config and say what it means')
-    .argument('<file>', 'YAML config')
-    .action((file) => run(async () => (await import('./check.js')).check(file)));
+    .description('validate a config, say what it means and where each value came from')
+    .argument('<file>', "YAML config, or one of Dropbox's LLAMA")
+    .option('--print', "write it in this program's own form, which is how a LLAMA config moves over")
+    .option(...overrideOption('listen', '<addr:port>'))
+    .option(...overrideOption('stateDir', '<dir>'))
+    .action((file, options) => run(async () => (await import('./check.js')).check(file, options)));
   llama
     .command('demo')
     .description('reflectors and a collector on loopback, with a live table')

@@ -3,9 +3,20 @@
 import { readFileSync } from 'node:fs';
 import { type ErrorCode, LlamaError, type Problem } from '../errors.js';
 import { readGroup } from './group.js';
+import { convertLegacy } from './legacy/convert.js';
+import { type ConfigForm, configForm } from './legacy/form.js';
 import { checkPlan } from './limits.js';
-import { type ConfigOverrides, type Environment, readOptions, TOP_KEYS } from './options.js';
-import { formatProblem, found, fromPointer, isRecord, type Report, reportUnknownKeys, toPointer } from './problems.js';
+import { type ConfigOverrides, type EffectiveOption, type Environment, readOptions, TOP_KEYS } from './options.js';
+import {
+  formatProblem,
+  found,
+  fromPointer,
+  isRecord,
+  type Path,
+  type Report,
+  reportUnknownKeys,
+  toPointer,
+} from './problems.js';
 import type { Config, Group } from './types.js';
 import { readYaml, type YamlInput } from './yaml.js';
 
@@ -15,11 +26,33 @@ const UNREADABLE: Readonly<Record<string, string>> = {
   EISDIR: 'it is a directory; name a file in it',
 };
 
+/** A config together with what a person wants to know of how it came about. */
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly form: ConfigForm;
+  /** What of a LLAMA configuration could not be carried over, or not as it was; one sentence each, with its line. Empty for our own form. */
+  readonly notes: readonly string[];
+  /** Every process option and where its value came from. */
+  readonly options: readonly LocatedOption[];
+  /** Where each group stands, by its name: `file.yaml:12`. */
+  readonly groupPlaces: ReadonlyMap<string, string>;
+}
+
+export interface LocatedOption extends EffectiveOption {
+  /** Where the value came from: `default`, `file.yaml:12`, `environment variable NAME`, `command line --flag`. */
+  readonly from: string;
+}
+
 /**
- * Reads and validates a config file. The environment counts more than the file, `overrides` more than both.
+ * Reads and validates a config file of any accepted form. The environment counts more than the file, `overrides` more than both.
  * @throws LlamaError `LLAMA_CONFIG_UNREADABLE`, or as `parseConfig`.
  */
 export function loadConfig(file: string, overrides: ConfigOverrides = {}): Config {
+  return loadConfigFile(file, overrides).config;
+}
+
+/** As `loadConfig`, with notes and origins. */
+export function loadConfigFile(file: string, overrides: ConfigOverrides = {}): LoadedConfig {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
@@ -31,7 +64,7 @@ export function loadConfig(file: string, overrides: ConfigOverrides = {}): Confi
         : (UNREADABLE[code] ?? message);
     throw new LlamaError('LLAMA_CONFIG_UNREADABLE', `${file}: ${why}`, { cause });
   }
-  return parseConfig(text, file, process.env, overrides);
+  return readConfig(text, file, process.env, overrides);
 }
 
 /**
@@ -44,38 +77,104 @@ export function parseConfig(
   env: Environment = process.env,
   overrides: ConfigOverrides = {},
 ): Config {
+  return readConfig(text, fileName, env, overrides).config;
+}
+
+/** As `parseConfig`, with notes and origins. */
+export function readConfig(
+  text: string,
+  fileName: string,
+  env: Environment = process.env,
+  overrides: ConfigOverrides = {},
+): LoadedConfig {
   const yaml = readYaml(text);
   if (yaml.syntaxProblems.length > 0) throw failure('LLAMA_CONFIG_SYNTAX', fileName, yaml.syntaxProblems);
-  const problems: Problem[] = [...yaml.duplicateKeys];
-  const report: Report = (path, message, at) => {
-    const position = at === 'outside' ? {} : yaml.locate(path, at);
-    problems.push({ path: toPointer(path), message, ...position });
-  };
+  const problems: Problem[] = [];
   const { value } = yaml;
   if (!isRecord(value)) {
     const remedy = value === null ? '; for a collector without groups, write "groups: {}"' : '';
-    report([], `found ${found(value)}, expected a map with any of the keys ${TOP_KEYS.join(', ')}${remedy}`);
-    throw failure('LLAMA_CONFIG_INVALID', fileName, problems);
+    const message = `found ${found(value)}, expected a map with any of the keys ${TOP_KEYS.join(', ')}${remedy}`;
+    throw failure('LLAMA_CONFIG_INVALID', fileName, [{ path: '', message, ...yaml.locate([]) }]);
   }
-  reportUnknownKeys(value, TOP_KEYS, [], report);
-  const settings = readOptions(value, env, overrides, report);
-  const groups = readGroups(value.groups ?? {}, yaml, report);
-  if (settings === undefined || problems.length > 0) throw failure('LLAMA_CONFIG_INVALID', fileName, problems);
-  const config: Config = { ...settings, groups };
+  const form = configForm(value, TOP_KEYS);
+  const input = form === 'own' ? ownInput(yaml, value, problems) : legacyInput(form, text, fileName, problems);
+  const report: Report = (path, message, at) => {
+    if (at === 'outside') problems.push({ path: toPointer(path), message });
+    else problems.push({ message, ...input.place(path, at ?? 'value') });
+  };
+  const read = readOptions(input.value, env, overrides, report);
+  const groups = readGroups(input.value.groups ?? {}, input, report);
+  if (read === undefined || problems.length > 0) throw failure('LLAMA_CONFIG_INVALID', fileName, problems);
+  const config: Config = { ...read.settings, groups };
   try {
     checkPlan(config, groups);
   } catch (error) {
     if (!(error instanceof LlamaError)) throw error;
-    const located = error.problems.map((problem) => ({
-      ...problem,
-      ...yaml.locate(fromPointer(problem.path), 'key'),
-    }));
+    const located = error.problems.map(({ path, message }) => ({ message, ...input.place(fromPointer(path), 'key') }));
     throw failure(error.code, fileName, located);
   }
-  return config;
+  const lineOf = (path: Path): string => `${fileName}:${input.place(path, 'key').line}`;
+  return {
+    config,
+    form,
+    notes: input.notes,
+    options: read.options.map((option) => ({ ...option, from: originText(option, input, lineOf) })),
+    groupPlaces: new Map(groups.map(({ name }) => [name, lineOf(['groups', name])])),
+  };
 }
 
-function readGroups(value: unknown, yaml: YamlInput, report: Report): Group[] {
+/** A file of any form, as a value of our own form whose parts know their place in the file. */
+interface ConfigInput {
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly notes: readonly string[];
+  /** Whether a value was written in the file; else it is a default of its form. */
+  isWritten(path: Path): boolean;
+  /** Pointer, line and column in the file of what is at `path` of the value. */
+  place(path: Path, at: 'key' | 'value'): Place;
+}
+
+type Place = Required<Pick<Problem, 'path' | 'line' | 'column'>>;
+
+function ownInput(yaml: YamlInput, value: Record<string, unknown>, problems: Problem[]): ConfigInput {
+  problems.push(...yaml.duplicateKeys);
+  const place: ConfigInput['place'] = (path, at) => ({ path: toPointer(path), ...yaml.locate(path, at) });
+  reportUnknownKeys(value, TOP_KEYS, [], (path, message) => problems.push({ message, ...place(path, 'key') }));
+  return { value, notes: [], isWritten: () => true, place };
+}
+
+function legacyInput(form: 'simple' | 'full', text: string, fileName: string, problems: Problem[]): ConfigInput {
+  const yaml = readYaml(text, { textOnly: true });
+  const { value, places, notes } = convertLegacy(form, yaml, fileName, (path, message, at = 'value') =>
+    problems.push({ path: toPointer(path), message, ...yaml.locate(path, at === 'key' ? 'key' : 'value') }),
+  );
+  const place: ConfigInput['place'] = (path, at) => {
+    for (let length = path.length; length > 0; length--) {
+      const known = places.get(toPointer(path.slice(0, length)));
+      if (known === undefined) continue;
+      const theirs = [...known.path, ...path.slice(length)];
+      return { path: toPointer(theirs), ...yaml.locate(theirs, length === path.length ? known.at : at) };
+    }
+    return { path: '', ...yaml.locate([]) };
+  };
+  return { value, notes, isWritten: (path) => places.has(toPointer(path)), place };
+}
+
+function originText({ name, origin }: EffectiveOption, input: ConfigInput, lineOf: (path: Path) => string): string {
+  switch (origin.from) {
+    case 'default':
+      return 'default';
+    case 'file': {
+      const path = name.split('.');
+      return input.isWritten(path) ? lineOf(path) : "default of Dropbox's LLAMA";
+    }
+    case 'environment':
+      return `environment variable ${origin.variable}`;
+    case 'command line':
+      return `command line ${origin.flag}`;
+  }
+}
+
+function readGroups(value: unknown, file: ConfigInput, report: Report): Group[] {
   if (!isRecord(value)) {
     report(['groups'], `found ${found(value)}, expected a map from group names to groups`);
     return [];
@@ -86,7 +185,7 @@ function readGroups(value: unknown, yaml: YamlInput, report: Report): Group[] {
       input,
       name,
       (path, message, at) => report(['groups', name, ...path], message, at),
-      (path) => yaml.locate(['groups', name, ...path]).line,
+      (path) => file.place(['groups', name, ...path], 'value').line,
     );
     if (group !== undefined) groups.push(group);
   }
@@ -94,7 +193,9 @@ function readGroups(value: unknown, yaml: YamlInput, report: Report): Group[] {
 }
 
 function failure(code: ErrorCode, fileName: string, problems: readonly Problem[]): LlamaError {
-  const sorted = problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+  // What two tests of a LLAMA configuration share is wrong once, not twice.
+  const distinct = [...new Map(problems.map((problem) => [formatProblem(problem, fileName), problem])).values()];
+  const sorted = distinct.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
   return new LlamaError(code, sorted.map((problem) => formatProblem(problem, fileName)).join('\n'), {
     problems: sorted,
   });

@@ -17,11 +17,31 @@ export interface ConfigOverrides {
 export type Environment = Readonly<Record<string, string | undefined>>;
 export type ProcessSettings = Omit<Config, 'groups'>;
 
+/** Where the value of an option came from: the weightiest of those that gave one. */
+export type OptionOrigin =
+  | { readonly from: 'default' | 'file' }
+  | { readonly from: 'environment'; readonly variable: string }
+  | { readonly from: 'command line'; readonly flag: string };
+
+/** The value of an option as it was written, before it was read. */
+export interface EffectiveOption {
+  readonly name: string;
+  readonly written: unknown;
+  readonly origin: OptionOrigin;
+}
+
+export interface ReadOptions {
+  readonly settings: ProcessSettings;
+  /** All of them, in the order of the schema. */
+  readonly options: readonly EffectiveOption[];
+}
+
 const SECTIONS = ['collector', 'source', 'api'] as const;
 /** Keys at the top of a config file. */
 export const TOP_KEYS: readonly string[] = [...SECTIONS, 'stateDir', 'groups'];
 
-const OVERRIDE_OF: Readonly<Record<string, { readonly flag: string; readonly key: keyof ConfigOverrides }>> = {
+/** Options that have a flag of their own on the command line, by name. */
+export const OVERRIDE_OF: Readonly<Record<string, { readonly flag: string; readonly key: keyof ConfigOverrides }>> = {
   'api.listen': { flag: '--listen', key: 'listen' },
   stateDir: { flag: '--state-dir', key: 'stateDir' },
 };
@@ -35,7 +55,7 @@ export function readOptions(
   environment: Environment,
   overrides: ConfigOverrides,
   report: Report,
-): ProcessSettings | undefined {
+): ReadOptions | undefined {
   let problems = 0;
   const count: Report = (path, message, at) => {
     problems += 1;
@@ -46,7 +66,8 @@ export function readOptions(
     env,
     args: [],
   });
-  settings.load(knownParts(file, count));
+  const known = knownParts(file, count);
+  settings.load(known);
   for (const [name, { key }] of Object.entries(OVERRIDE_OF))
     if (overrides[key] !== undefined) settings.set(name, overrides[key]);
 
@@ -54,16 +75,17 @@ export function readOptions(
     const written: unknown = settings.get(name);
     const parsed = option.parse(written);
     if (parsed !== undefined) return parsed;
-    const outside = origin(name, option.env);
-    const message = `found ${found(written)}${outside ?? ''}, expected ${option.expected}`;
-    count(name.split('.'), message, outside === undefined ? 'value' : 'outside');
+    const outside = place(origin(name, option.env));
+    const message = `found ${found(written)}${outside}, expected ${option.expected}`;
+    count(name.split('.'), message, outside === '' ? 'value' : 'outside');
     return option.parse(option.default) as Value;
   }
-  /** Where a value came from, when it was not the file. */
-  function origin(name: string, variable: string): string | undefined {
+  function origin(name: string, variable: string): OptionOrigin {
     const override = OVERRIDE_OF[name];
-    if (override !== undefined && overrides[override.key] !== undefined) return ` for ${override.flag}`;
-    return env[variable] === undefined ? undefined : ` in the environment variable ${variable}`;
+    if (override !== undefined && overrides[override.key] !== undefined)
+      return { from: 'command line', flag: override.flag };
+    if (env[variable] !== undefined) return { from: 'environment', variable };
+    return { from: isSet(known, name) ? 'file' : 'default' };
   }
 
   const { collector, source, api, stateDir } = PROCESS_OPTIONS;
@@ -103,7 +125,39 @@ export function readOptions(
       ['collector', 'workers'],
       `found ${workers}, expected at most one thread for each of the ${ports} source ports; lower it or raise source.ports`,
     );
-  return problems === 0 ? result : undefined;
+  if (problems > 0) return undefined;
+  const options = allOptions().map(({ name, option }) => ({
+    name,
+    written: settings.get(name) as unknown,
+    origin: origin(name, option.env),
+  }));
+  return { settings: result, options };
+}
+
+/** Every process option by its name in the file, in the order of the schema. */
+export function allOptions(): { readonly name: string; readonly option: ProcessOption<unknown> }[] {
+  return Object.entries<object>(PROCESS_OPTIONS).flatMap(([name, entry]) =>
+    'format' in entry
+      ? [{ name, option: entry as ProcessOption<unknown> }]
+      : Object.entries<ProcessOption<unknown>>(entry as Record<string, ProcessOption<unknown>>).map(
+          ([key, option]) => ({
+            name: `${name}.${key}`,
+            option,
+          }),
+        ),
+  );
+}
+
+/** What the message of a wrong value says of its origin; nothing for the file, whose line it names. */
+function place(origin: OptionOrigin): string {
+  if (origin.from === 'command line') return ` for ${origin.flag}`;
+  return origin.from === 'environment' ? ` in the environment variable ${origin.variable}` : '';
+}
+
+function isSet(known: Readonly<Record<string, unknown>>, name: string): boolean {
+  const [section = '', key] = name.split('.');
+  const value = known[section];
+  return key === undefined ? value !== undefined : isRecord(value) && value[key] !== undefined;
 }
 
 /** The file without what convict would trip over: unknown keys, and maps where a plain value belongs. An empty section is fine. */

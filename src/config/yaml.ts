@@ -10,6 +10,8 @@ import {
   type Node,
   type Pair,
   parseDocument,
+  type Scalar,
+  visit,
   type YAMLMap,
 } from 'yaml';
 import type { Problem } from '../errors.js';
@@ -35,7 +37,12 @@ export interface YamlInput {
 /** Enough for a thousand groups that share an anchor; far below what an "alias bomb" needs. */
 const MAX_ALIASES = 10_000;
 
-export function readYaml(text: string): YamlInput {
+export interface YamlOptions {
+  /** Every scalar stays the text that was written: `010`, `yes` and `1.50` are not numbers or booleans. Only null, ~ and nothing are null. */
+  readonly textOnly?: boolean;
+}
+
+export function readYaml(text: string, options: YamlOptions = {}): YamlInput {
   const lines = new LineCounter();
   const position = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
@@ -61,6 +68,7 @@ export function readYaml(text: string): YamlInput {
       for (const { pos, message } of document.errors) if (!first.has(pos[0])) first.set(pos[0], message);
       return failed([...first].map(([offset, message]) => syntaxProblem(message, position(offset))));
     }
+    if (options.textOnly === true) visit(document, { Scalar: (_, scalar) => keepText(scalar) });
     return {
       value: document.toJS({ maxAliasCount: MAX_ALIASES }) ?? null,
       locate: (path, at = 'value') => position(offsetOf(document, path, at)),
@@ -71,6 +79,13 @@ export function readYaml(text: string): YamlInput {
     // Thrown for aliases that cannot be resolved or would make the document explode, and for nesting deeper than the stack.
     return failed([syntaxProblem(cause instanceof Error ? cause.message : String(cause), { line: 1, column: 1 })]);
   }
+}
+
+const NULL = /^(?:|~|null|Null|NULL)$/;
+
+function keepText(scalar: Scalar): void {
+  const { source, type } = scalar;
+  if (source !== undefined) scalar.value = type === 'PLAIN' && NULL.test(source) ? null : source;
 }
 
 function syntaxProblem(message: string, position: Position): Problem {

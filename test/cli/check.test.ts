@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { check } from '../../src/cli/check.js';
+import { type CheckOptions, check } from '../../src/cli/check.js';
 
 describe('llama check', () => {
   let folder: string;
@@ -10,13 +10,16 @@ describe('llama check', () => {
     folder = mkdtempSync(join(tmpdir(), 'llama-check-'));
   });
   after(() => rmSync(folder, { recursive: true }));
+  afterEach(() => {
+    delete process.env.LLAMA_SOURCE_PORTS;
+  });
 
-  async function run(text: string) {
+  async function run(text: string, options: CheckOptions = {}) {
     const file = join(folder, 'c.yaml');
     writeFileSync(file, text);
     let out = '';
     let err = '';
-    const code = await check(file, {
+    const code = await check(file, options, {
       out: (more) => {
         out += more;
       },
@@ -27,27 +30,37 @@ describe('llama check', () => {
     return { code, out, err, file };
   }
 
-  it('prints what the config means', async () => {
-    const { code, out, err, file } = await run(`
+  it('prints what the config means and where each value came from', async () => {
+    process.env.LLAMA_SOURCE_PORTS = '4';
+    const { code, out, err, file } = await run(
+      `
 collector: { name: host-a, workers: 2 }
-source: { ports: 4, basePort: 40000 }
+source: { ports: 3, basePort: 40000 }
 groups:
   west: { period: 500ms, classes: [cs0, ef], targets: [ { address: 10.0.0.1, tags: { rack: r1 } }, "2001:db8::1" ] }
-`);
+`,
+      { listen: '127.0.0.1:6000' },
+    );
     expect([code, err]).to.deep.equal([0, '']);
     expect(out).to.equal(`${file} is valid
 
-collector         host-a
-interval          10s, the last 60 kept in memory
-worker threads    2
-timestamps        full
-source addresses  0.0.0.0 and ::
-source ports      4, 40000 to 40003
-API               http://127.0.0.1:5000
-token file        none: changes are accepted from the loopback address only
-state directory   none: groups set by REST are forgotten at the end
+option                 value           from
+collector.name         host-a          ${file}:2
+collector.interval     10s             default
+collector.workers      2               ${file}:2
+collector.retention    60              default
+collector.timestamps   full            default
+collector.probeMemory  256MiB          default
+source.address         0.0.0.0         default
+source.address6        ::              default
+source.ports           4               environment variable LLAMA_SOURCE_PORTS
+source.basePort        40000           ${file}:3
+api.listen             127.0.0.1:6000  command line --listen
+api.tokenFile          null            default
+api.metricsMaxTargets  2000            default
+stateDir               null            default
 
-group west
+group west (${file}:5)
   protocol     stamp
   period       500ms
   timeout      1s
@@ -94,6 +107,23 @@ groups:
     expect(lines[1]).to.match(/host names are not resolved/);
   });
 
+  it("says that a config is one of Dropbox's LLAMA, and what is not carried over", async () => {
+    const { code, out } = await run('10.0.0.1: { dst_rack: r1 }\n');
+    expect(code).to.equal(0);
+    expect(out).to.match(/c\.yaml is valid, in the simple form of Dropbox's LLAMA\n/);
+    expect(out).to.match(/^source\.ports +4 +default of Dropbox's LLAMA$/m);
+    expect(out).to.match(/\n- probes are STAMP packets/);
+  });
+
+  it('--print writes our own form, with the notes as comments, and nothing else', async () => {
+    const { code, out, err } = await run('10.0.0.1: { dst_rack: r1 }\n', { print: true });
+    expect([code, err]).to.deep.equal([0, '']);
+    const again = await run(out);
+    expect(again.out).to.match(/c\.yaml is valid\n/);
+    expect(again.out).to.match(/^ {4}10\.0\.0\.1:8100 {2}dst_rack=r1$/m);
+    expect(out).to.match(/^# Written by "llama check --print" from .*\n# the simple form/);
+  });
+
   it('ends with 1 for a plan that is too large, and for a file that is not there', async () => {
     const large = await run(
       'groups: { west: { period: 1ms, timeout: 60s, targets: [10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4,10.0.0.5,10.0.0.6,10.0.0.7] } }',
@@ -101,12 +131,16 @@ groups:
     expect(large.code).to.equal(1);
     expect(large.err).to.match(/:1:11: \/groups\/west: found a need of 336MiB/);
     let err = '';
-    const code = await check(join(folder, 'missing.yaml'), {
-      out: () => undefined,
-      err: (text) => {
-        err += text;
+    const code = await check(
+      join(folder, 'missing.yaml'),
+      {},
+      {
+        out: () => undefined,
+        err: (text) => {
+          err += text;
+        },
       },
-    });
+    );
     expect(code).to.equal(1);
     expect(err).to.match(/missing\.yaml: there is no such file; check the path\n$/);
   });

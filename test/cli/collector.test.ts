@@ -125,9 +125,16 @@ describe('llama collector', () => {
       body: JSON.stringify({ port, targets: ['127.0.0.1'] }),
     });
     expect(put.status).to.equal(201);
-    writeFileSync(file, config(`{ west: ${group(', classes: [ef]')}, east: ${group()} }`));
+    writeFileSync(file, config(`{ west: ${group(', classes: [ef]')}, east: ${group()} }`, { interval: '5s' }));
     command.signal('SIGHUP');
-    await command.logged('groups reloaded; other options take effect at the next start');
+    expect(await command.logged('config reloaded')).to.deep.include({
+      added: ['east'],
+      changed: ['west'],
+      removed: ['old'],
+      kept: [],
+    });
+    const { options } = await command.logged('changed options that take effect at the next start');
+    expect(options).to.deep.equal(['collector.interval']);
     const { groups } = await get('/v1/groups');
     expect(groups.map(({ name }: { name: string }) => name)).to.have.members(['west', 'east', 'live']);
     const west = groups.find(({ name }: { name: string }) => name === 'west');
@@ -137,6 +144,25 @@ describe('llama collector', () => {
       const { intervals } = await get(`/v1/results?after=${endMs}&group=east`);
       return intervals.some(({ results }: { results: unknown[] }) => results.length > 0);
     });
+  });
+
+  it("measures by a config of Dropbox's LLAMA, and logs what it does not carry over", async () => {
+    const { command, get } = await start(`
+summarization: { interval: 1, handlers: 2 }
+api: { bind: "127.0.0.1:0" }
+ports: { p: { ip: 127.0.0.1, port: 0, tos: 184, timeout: 100 } }
+port_groups: { g: [ { port: p, count: 2 } ] }
+rate_limits: { r: { cps: 50 } }
+tests: [ { targets: t, port_group: g, rate_limit: r } ]
+targets: { t: [ { ip: 127.0.0.1, port: ${port}, tags: { rack: 007 } } ] }
+`);
+    await waitFor('an interval', async () => (await get('/v1/results')).intervals.length > 0);
+    const [row] = (await get('/v1/results')).intervals[0].results;
+    expect(row).to.deep.include({ group: 't', class: 'ef', source: '127.0.0.1', tags: { rack: '007' }, lost: 0 });
+    const notes = command.log().filter(({ level }) => level === 'warn');
+    expect(notes.map(({ msg }) => msg).join('\n')).to.match(
+      /probes are STAMP packets.*\n.*handlers has no counterpart/,
+    );
   });
 
   it('at SIGHUP with a wrong file changes nothing, says why, and goes on', async () => {

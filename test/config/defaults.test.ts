@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { parse } from 'yaml';
+import { collectorHelpEnd, overrideOption } from '../../src/cli/optionsHelp.js';
 import { loadConfig, parseConfig } from '../../src/config/config.js';
 import { GroupSchema } from '../../src/config/group-schema.js';
 import { PROCESS_OPTIONS } from '../../src/config/schema.js';
@@ -115,11 +116,35 @@ describe('the options', () => {
   });
 });
 
+describe('llama collector --help', () => {
+  const help = collectorHelpEnd().replaceAll(/\s+/g, ' ');
+
+  for (const { name, option } of allOptions())
+    it(`has ${name} with its meaning, unit, default and variable`, () => {
+      expect(help).to.include(`${name} ${option.doc} ${option.unit} (default ${option.default}, ${option.env})`);
+    });
+
+  it('has a description with the default for every flag', () => {
+    expect(overrideOption('listen', '<addr:port>')).to.deep.equal([
+      '--listen <addr:port>',
+      `api.listen: ${PROCESS_OPTIONS.api.listen.doc} (default 127.0.0.1:5000)`,
+    ]);
+    expect(overrideOption('stateDir', '<dir>')[0]).to.equal('--state-dir <dir>');
+  });
+});
+
 describe('config/examples', () => {
   const files = readdirSync(new URL('examples/', FOLDER));
 
   it('are there', () => {
-    expect(files).to.include.members(['two-hosts.yaml', 'mesh-dns.yaml', 'kubernetes.yaml']);
+    expect(files).to.have.length(11);
+    expect(files).to.include.members([
+      'two-hosts.yaml',
+      'mesh-dns.yaml',
+      'kubernetes.yaml',
+      'legacy-simple.yaml',
+      'legacy-full.yaml',
+    ]);
   });
 
   for (const file of files)

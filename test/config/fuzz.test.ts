@@ -26,6 +26,17 @@ stateDir: null
     <<: *w
     targets: [10.0.0.1]
 `,
+  `10.0.0.1: { rack: 07 }
+2001:db8::1:
+  up: yes
+`,
+  `api: { bind: "0.0.0.0:5000" }
+ports: { p: { ip: 0.0.0.0, port: 0, tos: 184, timeout: 1000 } }
+port_groups: { g: [ { port: p, count: 4 } ] }
+rate_limits: { r: { cps: 4.0 } }
+tests: [ { targets: t, port_group: g, rate_limit: r } ]
+targets: { t: [ { ip: 10.0.0.1, port: 8100, tags: { a: b } } ] }
+`,
 ];
 
 const PIECES = [

@@ -1,0 +1,125 @@
+/**
+ * `tests` and `targets` of LLAMA's full form: every test becomes a group, or several where its ports differ in their timeout. The ports of
+ * a test that differ in their TOS become the classes of the group.
+ */
+
+import { GROUP_NAME } from '../group.js';
+import type { Path } from '../problems.js';
+import { LEGACY_DEFAULTS } from './defaults.js';
+import { groupOf } from './group.js';
+import { isNothing, type LegacyInput, shown } from './input.js';
+import { type LegacyPort, named, type PortUse, readPortGroups, readPorts, readRateLimits } from './ports.js';
+import { type LegacyTarget, readTags, TargetList } from './targets.js';
+
+/** What LLAMA would send in one class of one group: so many source ports. */
+export interface LegacyFlow {
+  readonly group: string;
+  readonly dscp: number;
+  readonly count: number;
+  readonly cps: number;
+  /** The first port group entry of it. */
+  readonly path: Path;
+}
+
+export interface LegacyTests {
+  readonly groups: Record<string, unknown>;
+  readonly flows: readonly LegacyFlow[];
+  /** The ports that tests use. */
+  readonly ports: readonly LegacyPort[];
+}
+
+export function readTests(input: LegacyInput, file: Readonly<Record<string, unknown>>): LegacyTests {
+  const ports = readPorts(input, file.ports);
+  const portGroups = readPortGroups(input, file.port_groups, ports);
+  const rateLimits = readRateLimits(input, file.rate_limits);
+  const sets = new Map(Object.entries(input.map(file.targets, ['targets'], 'a map from names to lists of targets')));
+  const used = { ports: new Set<string>(), port_groups: new Set(), rate_limits: new Set(), targets: new Set() };
+  const groups: Record<string, unknown> = {};
+  const flows: LegacyFlow[] = [];
+  const tests = input.list(file.tests, ['tests'], 'a list of { targets: NAME, port_group: NAME, rate_limit: NAME }');
+  if (tests.length === 0) input.notes.push('there are no tests: nothing is probed, as in LLAMA');
+  for (const [index, written] of tests.entries()) {
+    const path: Path = ['tests', index];
+    const test = input.map(written, path, 'a map with targets, port_group and rate_limit');
+    input.noteUnknownKeys(test, ['targets', 'port_group', 'rate_limit'], path);
+    const uses = named(input, test.port_group, [...path, 'port_group'], portGroups, 'a port group', 'port_groups');
+    const rate = named(input, test.rate_limit, [...path, 'rate_limit'], rateLimits, 'a rate limit', 'rate_limits');
+    const set = named(input, test.targets, [...path, 'targets'], sets, 'a list of targets', 'targets');
+    used.targets.add(test.targets);
+    used.port_groups.add(test.port_group);
+    used.rate_limits.add(test.rate_limit);
+    if (uses === undefined || rate === undefined || !sets.has(String(test.targets))) continue;
+    const byTimeout = groupBy(uses, ({ port }) => port.timeoutMs);
+    for (const [timeoutMs, alike] of byTimeout) {
+      const wanted = byTimeout.size === 1 ? String(test.targets) : `${test.targets}-${timeoutMs}ms`;
+      const name = freeName(input, wanted, groups, path);
+      input.came(['groups', name], path);
+      const targets = readTargets(input, set, ['targets', String(test.targets)], ['groups', name, 'targets']);
+      const byClass = groupBy(alike, ({ port }) => port.dscp);
+      for (const { port } of alike) used.ports.add(port.name);
+      if (targets.length === 0) {
+        input.note(path, `the targets ${shown(test.targets)} are an empty list: the test probes nothing`);
+        continue;
+      }
+      groups[name] = groupOf({ cps: rate.cps, timeoutMs, dscps: [...byClass.keys()], targets });
+      for (const [dscp, entries] of byClass)
+        flows.push({ group: name, dscp, cps: rate.cps, count: sum(entries), path: entries[0]?.path ?? path });
+    }
+  }
+  for (const [section, names] of Object.entries(used)) {
+    const map = file[section];
+    const all = { ports, port_groups: portGroups, rate_limits: rateLimits, targets: sets }[section];
+    for (const name of map === undefined ? [] : (all?.keys() ?? []))
+      if (!names.has(name)) input.note([section, name], 'no test uses this: not carried over', 'key');
+  }
+  return { groups, flows, ports: [...ports.values()].filter(({ name }) => used.ports.has(name)) };
+}
+
+function groupBy(uses: readonly PortUse[], keyOf: (use: PortUse) => number): Map<number, PortUse[]> {
+  const groups = new Map<number, PortUse[]>();
+  for (const use of uses) {
+    const group = groups.get(keyOf(use));
+    if (group === undefined) groups.set(keyOf(use), [use]);
+    else group.push(use);
+  }
+  return groups;
+}
+
+function sum(uses: readonly PortUse[]): number {
+  return uses.reduce((count, use) => count + use.count, 0);
+}
+
+/** Reads the list again for every test that names it, but speaks of it only once. */
+function readTargets(input: LegacyInput, written: unknown, path: Path, own: Path): readonly LegacyTarget[] {
+  const list = new TargetList(input, own);
+  for (const [index, entry] of input.list(written, path, 'a list of { ip, port, tags }').entries()) {
+    const target: Path = [...path, index];
+    const map = input.map(entry, target, 'a map with ip, port and tags');
+    input.noteUnknownKeys(map, ['ip', 'port', 'tags'], target);
+    list.add(
+      {
+        address: isNothing(map.ip) ? '' : String(map.ip),
+        port: readTargetPort(input, map.port, [...target, 'port']),
+        tags: readTags(input, map.tags, [...target, 'tags']),
+      },
+      { target, address: [...target, 'ip'], at: 'value', tags: [...target, 'tags'] },
+    );
+  }
+  return list.targets;
+}
+
+function readTargetPort(input: LegacyInput, written: unknown, path: Path): number {
+  const { targetPort } = LEGACY_DEFAULTS;
+  if (!isNothing(written)) return input.integer(written, path, 'a port from 1 to 65535', 1, 65_535) ?? targetPort;
+  input.note(path, `no port: probed on ${targetPort}, where LLAMA's reflectors listen`);
+  return targetPort;
+}
+
+/** Group names have fewer letters than LLAMA's, and each test needs its own. */
+function freeName(input: LegacyInput, wanted: string, taken: Readonly<Record<string, unknown>>, path: Path): string {
+  const valid = GROUP_NAME.test(wanted) ? wanted : wanted.replaceAll(/[^A-Za-z0-9._-]+/g, '-').slice(0, 56) || 'group';
+  let name = valid;
+  for (let nth = 2; Object.hasOwn(taken, name); nth++) name = `${valid.slice(0, 56)}-${nth}`;
+  if (name !== wanted) input.note(path, `the group of this test is named ${shown(name)}`);
+  return name;
+}

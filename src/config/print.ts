@@ -1,0 +1,40 @@
+/** A validated config as text in our own form; `parseConfig` makes an equal config of it. */
+
+import { Document, isCollection, isMap, isNode, visit } from 'yaml';
+import type { LoadedConfig } from './config.js';
+import { groupToJson } from './group.js';
+import { allOptions } from './options.js';
+
+const LINE_WIDTH = 120;
+
+/** YAML with every process option as it is in effect (environment and command line too), the groups, and the notes as comments at the top. */
+export function printConfig({ config, options, notes }: LoadedConfig, heading: string): string {
+  const value: Record<string, unknown> = {};
+  const defaults = new Map(allOptions().map(({ name, option }) => [name, option.default]));
+  for (const { name, written } of options) {
+    const [section = '', key] = name.split('.');
+    const plain = asNumber(written, defaults.get(name));
+    if (key === undefined) value[section] = plain;
+    else value[section] = { ...(value[section] as object | undefined), [key]: plain };
+  }
+  value.groups = Object.fromEntries(config.groups.map((group) => [group.name, groupToJson(group)]));
+  const document = new Document(value, { aliasDuplicateObjects: false, compat: 'yaml-1.1' });
+  // A target or a list of classes is one line.
+  visit(document, {
+    Map: (_, node, ancestors) => {
+      if (ancestors.some((ancestor) => isCollection(ancestor) && !isMap(ancestor))) node.flow = true;
+    },
+    Seq: (_, node) => {
+      if (!node.items.some((item) => isNode(item) && isMap(item))) node.flow = true;
+    },
+  });
+  const comments = [heading, ...notes].map((line) => `# ${line.replaceAll(/[\r\n]+/g, ' ')}\n`).join('');
+  return `${comments}\n${document.toString({ lineWidth: LINE_WIDTH, flowCollectionPadding: true })}`;
+}
+
+/** The environment knows text only; a number reads better without quotes. */
+function asNumber(written: unknown, standard: unknown): unknown {
+  return typeof standard === 'number' && typeof written === 'string' && /^\d+$/.test(written)
+    ? Number(written)
+    : written;
+}
