@@ -48,7 +48,7 @@ function describeConfig(file: string, config: Config): string[] {
       ['timestamps', collector.timestamps],
       ['source addresses', `${source.address} and ${source.address6}`],
       ['source ports', sourcePorts(config)],
-      ['API', `http://${formatEndpoint({ address: api.host, port: api.port })}`],
+      ['API', `http${api.tls === null ? '' : 's'}://${formatEndpoint({ address: api.host, port: api.port })}`],
       ['token file', api.tokenFile ?? 'none: changes are accepted from the loopback address only'],
       ['state directory', config.stateDir ?? 'none: groups set by REST are forgotten at the end'],
     ]),

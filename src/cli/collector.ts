@@ -24,7 +24,7 @@ export async function runCollector(options: CollectorCommandOptions): Promise<nu
   const config = loadConfig(options.config, options);
   const logger = createLogger();
   const signal = signalled();
-  const { collector, app, url } = await serveCollector(config, logger);
+  const { collector, app, url, reloadAccess } = await serveCollector(config, logger);
   const { groups, targets, paths, probesPerSecond } = collector.status();
   logger.info({ api: url, groups, targets, paths, probesPerSecond }, 'measuring');
   for (const warning of collector.status().warnings) logger.warn(warning);
@@ -32,7 +32,7 @@ export async function runCollector(options: CollectorCommandOptions): Promise<nu
   const fromFile = new Set(config.groups.map((group) => group.name));
   let reloads = Promise.resolve();
   const reload = (): void => {
-    reloads = reloads.then(() => reloadGroups(collector, options, fromFile, logger));
+    reloads = reloads.then(reloadAccess).then(() => reloadGroups(collector, options, fromFile, logger));
   };
   process.on('SIGHUP', reload);
   const name = await signal;
@@ -96,8 +96,6 @@ function smallestGrowthFirst(groups: readonly Group[], collector: Collector): Gr
 
 /** Options that are read and checked, but that nothing acts on yet: silence would let a reader believe otherwise. */
 function warnOfIdleOptions(config: Config, logger: Logger): void {
-  if (config.api.tokenFile !== null)
-    logger.warn('api.tokenFile has no effect in this version: changes are accepted from the loopback address only');
   if (config.stateDir !== null)
     logger.warn('stateDir has no effect in this version: groups set by REST are forgotten at the end');
 }

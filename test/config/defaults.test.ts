@@ -76,6 +76,12 @@ describe('the options', () => {
       LLAMA_SOURCE_BASE_PORT: '5000',
       LLAMA_API_LISTEN: '[::]:6000',
       LLAMA_API_TOKEN_FILE: 't',
+      LLAMA_API_READ_TOKEN_FILE: 'r',
+      LLAMA_API_ALLOW_REMOTE_WRITES: 'true',
+      LLAMA_API_TLS_CERT_FILE: 'c',
+      LLAMA_API_TLS_KEY_FILE: 'k',
+      LLAMA_API_RATE_LIMIT: '7',
+      LLAMA_API_BODY_LIMIT: '2048',
       LLAMA_STATE_DIR: 's',
     };
     expect(Object.keys(values)).to.have.members(allOptions().map(({ option }) => option.env));
@@ -89,7 +95,16 @@ describe('the options', () => {
         probeMemoryBytes: 2_097_152,
       },
       source: { address: '127.0.0.1', address6: '::1', ports: 4, basePort: 5000 },
-      api: { host: '::', port: 6000, tokenFile: 't' },
+      api: {
+        host: '::',
+        port: 6000,
+        tokenFile: 't',
+        readTokenFile: 'r',
+        allowRemoteWrites: true,
+        tls: { certFile: 'c', keyFile: 'k' },
+        rateLimit: 7,
+        bodyLimitBytes: 2048,
+      },
       stateDir: 's',
       groups: [],
     });
