@@ -66,7 +66,9 @@ export function openApiRoute(app: FastifyInstance): void {
         summary: 'This document',
         tags: ['service'],
         querystring: NoQuery,
-        response: { 200: Type.Object({ openapi: Type.String() }, { description: 'OpenAPI 3.1' }) },
+        response: {
+          200: Type.Object({ openapi: Type.String() }, { additionalProperties: true, description: 'OpenAPI 3.1' }),
+        },
       },
     },
     () => app.swagger(),
