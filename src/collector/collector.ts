@@ -50,9 +50,11 @@ export class Collector implements CollectorService {
   private readonly aggregator: AggregatorThread;
   private readonly finder = new SourceAddressFinder();
   private readonly plans = new Map<string, GroupPlan>();
-  /** By number; also those that were removed but may still have results under way. */
+  /** By number; also those that were removed: until the number is given out again, results of theirs may be under way. */
   private readonly streams = new Map<number, StreamInfo>();
   private retired: Retired[] = [];
+  /** Removed streams whose numbers are free. */
+  private readonly forgotten = new Set<number>();
   private readonly tools: PlanTools;
   private readonly recent = new RecentWarnings();
   private runs = 0;
@@ -60,6 +62,8 @@ export class Collector implements CollectorService {
   private state: CollectorStatus['state'] = 'starting';
   /** Changes of the plan happen one behind the other. */
   private changes: Promise<unknown> = Promise.resolve();
+  private stopped: Promise<void> | undefined;
+  private closed: Promise<void> | undefined;
 
   private constructor(config: Config, options: CollectorOptions) {
     this.config = config;
@@ -74,23 +78,28 @@ export class Collector implements CollectorService {
     this.sources = new SourcePorts(config.source, config.collector.timestamps);
     const { timeBase } = new SystemClock();
     const threads = Math.min(config.collector.workers, config.source.ports);
-    this.probers = new ProberThreads({
-      sources: this.sources,
-      threads,
-      timeBase,
-      timestamps: config.collector.timestamps,
-      window: options.window ?? 0,
-      count: options.count ?? 0,
-      logger: this.logger,
-      died: (thread, life) => this.aggregator.proberDied(thread, life),
-    });
+    try {
+      this.probers = new ProberThreads({
+        sources: this.sources,
+        threads,
+        timeBase,
+        timestamps: config.collector.timestamps,
+        window: options.window ?? 0,
+        count: options.count ?? 0,
+        logger: this.logger,
+        died: (thread, life) => this.aggregator.proberDied(thread, life),
+      });
+    } catch (error) {
+      this.sources.close();
+      throw error;
+    }
     this.aggregator = new AggregatorThread({
       timeBase,
       intervalMs: config.collector.intervalMs,
       sourcePorts: config.source.ports,
       probers: this.probers.memories(),
       logger: this.logger,
-      rows: () => [...this.streams.values()].map(toRow),
+      rows: () => [...this.streams.values()].filter(({ id }) => !this.forgotten.has(id)).map(toRow),
       report: (report) => this.takeReport(report),
     });
   }
@@ -145,28 +154,33 @@ export class Collector implements CollectorService {
       const plan = this.plans.get(name);
       if (plan === undefined) throw unknownGroup(name);
       this.plans.delete(name);
-      this.retire(plan.streams, plan.group);
       await this.probers.endRun(plan);
+      this.retire(plan.streams, plan.group);
       this.logger.info({ group: name }, 'group removed');
     });
   }
 
   /** Stops probing, waits for what is under way (at most about a second), closes the current interval. The results stay readable. */
-  async stop(): Promise<void> {
-    if (this.state === 'stopping') return;
-    await this.inTurn(async () => {
+  stop(): Promise<void> {
+    this.stopped ??= this.inTurn(async () => {
       this.state = 'stopping';
       const timeouts = this.groups().map((group) => nsToMs(group.timeoutNs + GRACE_NS) + STOP_MARGIN_MS);
       const graceMs = Math.min(STOP_GRACE_MS, Math.max(0, ...timeouts));
       await this.probers.stop(graceMs);
-      for (let thread = 0; thread < this.probers.count; thread++) await this.aggregator.proberDied(thread, -1);
+      for (let thread = 0; thread < this.probers.count; thread++) await this.aggregator.proberStopped(thread);
       await this.aggregator.flush();
     });
+    return this.stopped;
   }
 
   /** Ends all threads and closes all sockets; `stop` first, unless a start failed. */
-  async close(graceMs = STOP_GRACE_MS): Promise<void> {
-    if (this.state === 'running') await this.stop();
+  close(graceMs = STOP_GRACE_MS): Promise<void> {
+    this.closed ??= this.end(graceMs);
+    return this.closed;
+  }
+
+  private async end(graceMs: number): Promise<void> {
+    if (this.state !== 'starting') await this.stop();
     this.state = 'stopping';
     await this.probers.close(graceMs);
     await this.aggregator.close();
@@ -210,7 +224,8 @@ export class Collector implements CollectorService {
   }
 
   private workers(): ProberStatus[] {
-    return this.probers.status(this.streams.size - this.retiredCount(), (thread) => this.aggregator.lossesOf(thread));
+    const streams = [...this.plans.values()].reduce((sum, plan) => sum + plan.streams.length, 0);
+    return this.probers.status(streams, (thread) => this.aggregator.lossesOf(thread));
   }
 
   private mustRun(): void {
@@ -234,26 +249,26 @@ export class Collector implements CollectorService {
     }
     const old = this.plans.get(group.name);
     const change = await planGroup(old, group, this.tools);
-    for (const info of change.plan.streams) this.streams.set(info.id, info);
+    for (const info of change.plan.streams) {
+      this.forgotten.delete(info.id);
+      this.streams.set(info.id, info);
+    }
     this.plans.set(group.name, change.plan);
-    this.retire(change.removed, old?.group ?? group);
     this.aggregator.addRows([...change.added, ...change.changed].map(toRow));
     if (old !== undefined && old.run !== change.plan.run) await this.probers.endRun(old);
     await this.probers.setRun(change.plan, change.added);
+    this.retire(change.removed, old?.group ?? group);
     this.logger.info(
       { group: group.name, targets: group.targets.length, added: change.added.length, removed: change.removed.length },
       'group in effect',
     );
   }
 
+  /** After the probers have taken the streams out: their time runs from then. */
   private retire(infos: readonly StreamInfo[], group: Group): void {
     if (infos.length === 0) return;
     const afterMs = Date.now() + nsToMs(group.timeoutNs + GRACE_NS) + QUARANTINE_MS;
     this.retired.push({ ids: infos.map((info) => info.id), afterMs });
-  }
-
-  private retiredCount(): number {
-    return this.retired.reduce((sum, { ids }) => sum + ids.length, 0);
   }
 
   private takeReport(report: IntervalReport): void {
@@ -268,7 +283,7 @@ export class Collector implements CollectorService {
     const free = this.retired.filter(({ afterMs }) => report.startMs > afterMs).flatMap(({ ids }) => ids);
     if (free.length === 0) return;
     this.retired = this.retired.filter(({ afterMs }) => report.startMs <= afterMs);
-    for (const id of free) this.streams.delete(id);
+    for (const id of free) this.forgotten.add(id);
     this.aggregator.forget(Uint32Array.from(free));
     this.tools.numbers.giveBack(free);
   }

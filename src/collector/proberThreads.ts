@@ -53,16 +53,7 @@ export class ProberThreads {
 
   constructor(options: ProberThreadsOptions) {
     this.options = options;
-    this.threads = Array.from({ length: options.threads }, () => {
-      const ring = createRing(RING_RECORDS);
-      return {
-        control: new ControlBlock(PROBER_COUNTERS),
-        ring,
-        ringView: new RingProducer(ring),
-        wakeFd: openWake(),
-        port: undefined,
-      };
-    });
+    this.threads = createThreads(options.threads);
     this.supervised = new SupervisedThreads<ProberTask>({
       name: 'prober',
       file: WORKER_FILE,
@@ -138,6 +129,8 @@ export class ProberThreads {
     thread.port?.close();
     thread.port = port1;
     port1.unref();
+    // Nothing to carry out, and so nobody who would say that it is.
+    if (this.plans.size === 0) thread.control.applied = this.revision;
     for (const plan of this.plans.values()) port1.postMessage(runMessage(plan, plan.streams, count, this.revision));
     const start = {
       thread: index,
@@ -172,6 +165,22 @@ export class ProberThreads {
       }
       await delay(APPLY_POLL_MS);
     }
+  }
+}
+
+/** Throws `LLAMA_NO_FILES`; nothing stays open then. */
+function createThreads(count: number): Thread[] {
+  const threads: Thread[] = [];
+  try {
+    while (threads.length < count) {
+      const ring = createRing(RING_RECORDS);
+      const control = new ControlBlock(PROBER_COUNTERS);
+      threads.push({ control, ring, ringView: new RingProducer(ring), wakeFd: openWake(), port: undefined });
+    }
+    return threads;
+  } catch (error) {
+    for (const { wakeFd } of threads) closeDescriptor(wakeFd);
+    throw error;
   }
 }
 

@@ -60,6 +60,10 @@ export class Streams {
     }
   }
 
+  has(stream: number): boolean {
+    return stream < this.family.length && this.family[stream] !== 0;
+  }
+
   /** Forgets a stream none of whose probes waits any more. */
   remove(stream: number): void {
     this.unlink(stream);
