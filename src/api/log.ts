@@ -25,7 +25,8 @@ export function logRequests(app: FastifyInstance): void {
   app.addHook('onResponse', async (request, reply) => {
     const problem = problemOf(request);
     const failed = reply.statusCode >= 500 && !HEALTH.has(request.routeOptions.url ?? '');
-    if (problem === 'LLAMA_INTERNAL') return; // Logged with its error when it happened.
+    // An internal error was logged with its stack when it happened. A client over its limit must not fill the disk instead.
+    if (problem === 'LLAMA_INTERNAL' || problem === 'LLAMA_RATE_LIMIT') return;
     if (!failed && onlyReads(request.method)) return;
     const line = {
       client: request.ip,
