@@ -87,6 +87,7 @@ export const PathsSchema = Type.Object(
     start: Nullable(time('start')),
     end: Nullable(time('end')),
     endMs: Nullable(endMs),
+    gap: Type.Boolean({ description: 'with after: paths of intervals in between are no longer held' }),
     total: count('paths that match'),
     paths: Type.Array(PathSchema),
   },

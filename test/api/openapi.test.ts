@@ -291,6 +291,14 @@ groups:
     await api.close();
   });
 
+  it('would be found wrong by this test, if a field were missing or not documented', () => {
+    const schema = document.paths['/v1/groups'].get?.responses['200'].content?.['application/json'].schema as object;
+    const validator = Compile(closed({ ...schema, components: document.components }) as object);
+    for (const wrong of [{}, { groups: [{ name: 'west' }] }, { groups: [], more: 1 }])
+      expect(validator.Check(wrong), JSON.stringify(wrong).slice(0, 100)).to.equal(false);
+    expect(validator.Check({ groups: [] })).to.equal(true);
+  });
+
   it('can be read and tried at /docs, with files of this host only', async () => {
     const page = await app.inject('/docs');
     expect(page.statusCode).to.equal(200);
