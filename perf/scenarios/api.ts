@@ -17,7 +17,9 @@ const CONNECTIONS = 10;
 /** Of all connections together: many more readers than a collector has, but so few that not the load itself is measured. */
 const REQUESTS_PER_SECOND = 50;
 /** Without a cursor an answer has all intervals, some megabytes: what a reader asks for once, when it starts. */
-const REQUESTS_PER_SECOND_ALL = 10;
+const REQUESTS_PER_SECOND_ALL = 5;
+/** No longer than an interval, so that an answer after the cursor stays at one interval or two. */
+const ROUND_SECONDS = 5;
 const MB = 1e6;
 
 interface Stretch {
@@ -59,14 +61,13 @@ async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult
     await delay(WARM_UP_MS);
     const before = await status(url);
     const started = performance.now();
-    const rounds = quick ? 1 : 3;
-    const seconds = quick ? 5 : 10;
+    const rounds = quick ? 1 : 5;
     const latest: Stretch[] = [];
     const all: Stretch[] = [];
     for (let i = 0; i < rounds; i++) {
       const { next } = (await (await fetch(`${url}/v1/results`)).json()) as { next: number };
-      latest.push(await read(`${url}/v1/results?after=${next - INTERVAL_MS}`, REQUESTS_PER_SECOND, seconds));
-      all.push(await read(`${url}/v1/results`, REQUESTS_PER_SECOND_ALL, seconds));
+      latest.push(await read(`${url}/v1/results?after=${next - INTERVAL_MS}`, REQUESTS_PER_SECOND, ROUND_SECONDS));
+      all.push(await read(`${url}/v1/results`, REQUESTS_PER_SECOND_ALL, ROUND_SECONDS));
       progress(`round ${i + 1} of ${rounds}: after a cursor ${text(latest[i])}; all that is held ${text(all[i])}`);
     }
     const { totals, warnings } = await status(url);
