@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { textTable } from '../src/cli/rows.js';
 import { type Goal, machine, type Scenario, type ScenarioResult } from './harness.js';
 import { aggregateScenario } from './scenarios/aggregate.js';
+import { apiScenario } from './scenarios/api.js';
 import { idleScenario } from './scenarios/idle.js';
 import { pipelineScenario } from './scenarios/pipeline.js';
 import { preciseScenario } from './scenarios/precise.js';
@@ -17,6 +18,7 @@ const SCENARIOS: readonly Scenario[] = [
   preciseScenario,
   aggregateScenario,
   scaleScenario,
+  apiScenario,
   idleScenario,
   startScenario,
 ];

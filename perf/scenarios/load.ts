@@ -74,7 +74,17 @@ export async function underLoad(options: LoadOptions): Promise<LoadResult> {
       probeMemoryBytes: 2 ** 30,
     },
     source: { address: '0.0.0.0', address6: '::', ports: options.sourcePorts, basePort: 0 },
-    api: { host: '127.0.0.1', port: 0, tokenFile: null, metricsMaxTargets: 2000 },
+    api: {
+      host: '127.0.0.1',
+      port: 0,
+      tokenFile: null,
+      readTokenFile: null,
+      allowRemoteWrites: null,
+      tls: null,
+      rateLimit: 0,
+      bodyLimitBytes: 2 ** 24,
+      metricsMaxTargets: 2000,
+    },
     stateDir: null,
     groups: [group],
   };

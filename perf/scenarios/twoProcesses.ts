@@ -30,6 +30,8 @@ export interface PairOptions {
   readonly sourcePorts: number;
   readonly timestamps: 'full' | 'receive';
   readonly interval: string;
+  /** Requests a second of one client; the default when not given. */
+  readonly rateLimit?: number;
 }
 
 /** A config file for `targets` loopback targets on `port`; removed by `remove`. */
@@ -40,7 +42,10 @@ export function configFile(options: PairOptions, port: number, apiPort: number):
   const config = {
     collector: { name: 'perf', interval: options.interval, timestamps: options.timestamps },
     source: { ports: options.sourcePorts },
-    api: { listen: `127.0.0.1:${apiPort}` },
+    api: {
+      listen: `127.0.0.1:${apiPort}`,
+      ...(options.rateLimit === undefined ? {} : { rateLimit: options.rateLimit }),
+    },
     groups: { load: { port, period: '1s', timeout: '1s', targets } },
   };
   writeFileSync(file, JSON.stringify(config));

@@ -4,9 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { found, nearest } from '../config/problems.js';
 import { ERROR_TABLE, type ErrorCode, LlamaError, type Problem } from '../errors.js';
-import type { ProblemDocument } from './schemas.js';
-
-export const PROBLEM_TYPE = 'application/problem+json';
+import { PROBLEM_TYPE, type ProblemDocument } from './schemas.js';
 
 /** What Fastify itself refuses, by its code. */
 const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
@@ -45,11 +43,23 @@ export function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex
   );
 }
 
+const problems = new WeakMap<FastifyRequest, ErrorCode>();
+
+/** The code of the problem document that a request was answered with; undefined when it was not. */
+export function problemOf(request: FastifyRequest): ErrorCode | undefined {
+  return problems.get(request);
+}
+
 /** Answers with the problem document of `error`; an unknown error is logged, and only its request id is told. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known = asLlamaError(error, request);
-  if (known === undefined) request.log.error({ err: error }, 'request failed');
   const code = known?.code ?? 'LLAMA_INTERNAL';
+  if (known === undefined)
+    request.log.error(
+      { client: request.ip, method: request.method, path: pathOf(request), err: error },
+      'request failed',
+    );
+  problems.set(request, code);
   const { status, title } = ERROR_TABLE[code];
   const document: ProblemDocument = {
     type: `urn:llama:error:${code}`,
@@ -115,6 +125,7 @@ function invalidRequest(validation: ValidationErrors, request: FastifyRequest): 
   return new LlamaError('LLAMA_REQUEST_INVALID', problems.map(({ message }) => message).join('\n'), { problems });
 }
 
-function pathOf(request: FastifyRequest): string {
+/** Without the query, which may hold what is nobody's business. */
+export function pathOf(request: FastifyRequest): string {
   return request.url.split('?')[0] ?? '';
 }

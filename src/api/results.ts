@@ -6,6 +6,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ResultsPage, StoredInterval } from '../collector/results.js';
 import type { CollectorService } from '../collector/service.js';
+import { ResultsSchema } from './answers.js';
 import { type RowFilter, rowFilter } from './filter.js';
 import { ResultsQuery } from './schemas.js';
 import { asBuffer, Breather, bodyOf, Chunk } from './stream.js';
@@ -15,7 +16,14 @@ export const PAGE_BYTES = 16 * 2 ** 20;
 
 /** Registers the route. `pageBytes` is the size of an answer before filters, for tests. */
 export function resultsRoute(app: FastifyInstance, service: CollectorService, pageBytes = PAGE_BYTES): void {
-  app.get<{ Querystring: ResultsQuery }>('/v1/results', { schema: { querystring: ResultsQuery } }, (request, reply) => {
+  const schema = {
+    operationId: 'getResults',
+    summary: 'Finished intervals after a cursor',
+    tags: ['results'],
+    querystring: ResultsQuery,
+    response: { 200: ResultsSchema },
+  };
+  app.get<{ Querystring: ResultsQuery }>('/v1/results', { schema }, (request, reply) => {
     const { after = 0, limit, histograms } = request.query;
     const withHistograms = histograms === '1';
     const held = service.results.after(after, limit ?? Number.MAX_SAFE_INTEGER);

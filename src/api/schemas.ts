@@ -2,6 +2,9 @@
 
 import { type Static, Type } from 'typebox';
 
+/** Content type of problem documents. */
+export const PROBLEM_TYPE = 'application/problem+json';
+
 /** RFC 9457 problem document, with LLAMA's stable code and every single problem. */
 export const ProblemSchema = Type.Object(
   {
@@ -92,7 +95,10 @@ export const GroupSummary = Type.Object({
 });
 export type GroupSummary = Static<typeof GroupSummary>;
 
-export const GroupList = Type.Object({ groups: Type.Array(GroupSummary) });
+export const GroupList = Type.Object(
+  { groups: Type.Array(GroupSummary) },
+  { description: 'every group, without its targets' },
+);
 
 const Totals = Type.Record(Type.String(), Type.Number(), { description: 'counters since the start of the process' });
 const THREAD = {
@@ -102,40 +108,46 @@ const THREAD = {
   lastError: Type.Union([Type.String(), Type.Null()]),
 };
 
-export const StatusSchema = Type.Object({
-  name: Type.String(),
-  version: Type.String(),
-  startedAt: Type.String({ description: 'ISO 8601' }),
-  uptimeMs: Type.Number(),
-  state: Type.String({ description: 'starting, running or stopping' }),
-  timestamps: Type.String({ description: 'full or receive' }),
-  groups: Type.Integer(),
-  targets: Type.Integer(),
-  paths: Type.Integer(),
-  probesPerSecond: Type.Number({ description: 'what the plan asks for' }),
-  totals: Totals,
-  workers: Type.Array(
-    Type.Object({
+export const StatusSchema = Type.Object(
+  {
+    name: Type.String(),
+    version: Type.String(),
+    startedAt: Type.String({ description: 'ISO 8601' }),
+    uptimeMs: Type.Number(),
+    state: Type.String({ description: 'starting, running or stopping' }),
+    timestamps: Type.String({ description: 'full or receive' }),
+    groups: Type.Integer(),
+    targets: Type.Integer(),
+    paths: Type.Integer(),
+    probesPerSecond: Type.Number({ description: 'what the plan asks for' }),
+    totals: Totals,
+    workers: Type.Array(
+      Type.Object({
+        ...THREAD,
+        sourcePorts: Type.Array(Type.Integer()),
+        paths: Type.Integer(),
+        ringFill: Type.Number(),
+        totals: Totals,
+      }),
+    ),
+    aggregator: Type.Object({
       ...THREAD,
-      sourcePorts: Type.Array(Type.Integer()),
-      paths: Type.Integer(),
-      ringFill: Type.Number(),
-      totals: Totals,
+      consumed: Type.Number(),
+      reported: Type.Number(),
+      orphans: Type.Number(),
+      threadLosses: Type.Number(),
     }),
-  ),
-  aggregator: Type.Object({
-    ...THREAD,
-    consumed: Type.Number(),
-    reported: Type.Number(),
-    orphans: Type.Number(),
-    threadLosses: Type.Number(),
-  }),
-  warnings: Type.Array(Type.String(), {
-    description: 'why results may be about the tool and not the network; empty when all is well',
-  }),
-});
+    warnings: Type.Array(Type.String(), {
+      description: 'why results may be about the tool and not the network; empty when all is well',
+    }),
+  },
+  { description: 'the collector and its threads' },
+);
 
-export const HealthSchema = Type.Object({
-  status: Type.String({ description: 'ok, ready, or what is missing' }),
-  reasons: Type.Optional(Type.Array(Type.String())),
-});
+export const HealthSchema = Type.Object(
+  {
+    status: Type.String({ description: 'ok, ready, or what is missing' }),
+    reasons: Type.Optional(Type.Array(Type.String())),
+  },
+  { description: 'yes' },
+);

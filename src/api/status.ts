@@ -5,5 +5,18 @@ import type { CollectorService } from '../collector/service.js';
 import { NoQuery, StatusSchema } from './schemas.js';
 
 export function statusRoute(app: FastifyInstance, service: CollectorService): void {
-  app.get('/v1/status', { schema: { querystring: NoQuery, response: { 200: StatusSchema } } }, () => service.status());
+  app.get(
+    '/v1/status',
+    {
+      schema: {
+        operationId: 'getStatus',
+        summary: 'Threads, counters and warnings',
+        tags: ['service'],
+        querystring: NoQuery,
+        response: { 200: StatusSchema },
+        problems: ['LLAMA_NOT_READY'],
+      },
+    },
+    () => service.status(),
+  );
 }

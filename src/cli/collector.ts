@@ -23,14 +23,17 @@ export async function runCollector(options: CollectorCommandOptions): Promise<nu
   const { config } = loaded;
   const logger = createLogger();
   const signal = signalled();
-  const { collector, app, url } = await serveCollector(config, logger);
+  const { collector, app, url, reloadAccess } = await serveCollector(config, logger);
   const { groups, targets, paths, probesPerSecond } = collector.status();
   logger.info({ api: url, groups, targets, paths, probesPerSecond }, 'measuring');
   for (const warning of collector.status().warnings) logger.warn(warning);
   for (const note of loaded.notes) logger.warn(note);
   warnOfIdleOptions(config, logger);
   const reloader = new ConfigReloader(collector, loaded, () => loadConfigFile(options.config, options));
-  const reload = (): void => void reloadAtSignal(reloader, options.config, logger);
+  const reload = (): void => {
+    reloadAccess();
+    void reloadAtSignal(reloader, options.config, logger);
+  };
   process.on('SIGHUP', reload);
   const name = await signal;
   const endAtMs = Date.now() + END_AFTER_MS;
@@ -60,8 +63,6 @@ async function reloadAtSignal(reloader: ConfigReloader, file: string, logger: Lo
 
 /** Options that are read and checked, but that nothing acts on yet: silence would let a reader believe otherwise. */
 function warnOfIdleOptions(config: Config, logger: Logger): void {
-  if (config.api.tokenFile !== null)
-    logger.warn('api.tokenFile has no effect in this version: changes are accepted from the loopback address only');
   if (config.stateDir !== null)
     logger.warn('stateDir has no effect in this version: groups set by REST are forgotten at the end');
 }

@@ -7,6 +7,7 @@ import { Collector } from '../collector/collector.js';
 import type { Config } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { formatEndpoint } from '../net/endpoint.js';
+import { openAccess } from './access.js';
 import { requireFiles } from './host.js';
 
 /** Descriptors that Node keeps open for a worker thread, rounded up. */
@@ -17,14 +18,22 @@ export interface ServedCollector {
   readonly app: FastifyInstance;
   /** Where the API answers, with the port that the system chose where it was to. */
   readonly url: string;
+  /** Reads tokens, certificate and key again. What cannot be read stays as it is, and the log says so; it never throws. */
+  readonly reloadAccess: () => void;
 }
 
 /** Nothing is sent before the API answers, and nothing stays open when something can't be had. */
 export async function serveCollector(config: Config, logger: Logger): Promise<ServedCollector> {
   requireFiles(2 * config.source.ports + FILES_PER_THREAD * (config.collector.workers + 1));
+  const access = openAccess(config.api, logger);
   const collector = await Collector.start(config, { logger });
   try {
-    const app = buildApi(collector, { logger });
+    const app = buildApi(collector, {
+      logger,
+      bodyLimitBytes: config.api.bodyLimitBytes,
+      rateLimit: config.api.rateLimit,
+      ...access.options,
+    });
     const url = await listen(app, config.api.host, config.api.port);
     try {
       await collector.measure();
@@ -32,7 +41,7 @@ export async function serveCollector(config: Config, logger: Logger): Promise<Se
       await app.close();
       throw error;
     }
-    return { collector, app, url };
+    return { collector, app, url, reloadAccess: () => access.reload(app) };
   } catch (error) {
     await collector.close(0);
     throw error;

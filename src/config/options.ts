@@ -4,7 +4,7 @@ import { availableParallelism, hostname } from 'node:os';
 import convict from 'convict';
 import { found, isRecord, type Path, type Report, reportUnknownKeys } from './problems.js';
 import { PROCESS_OPTIONS, type ProcessOption } from './schema.js';
-import type { Config } from './types.js';
+import type { ApiSettings, Config } from './types.js';
 
 /** What the command line may say; undefined where it says nothing. */
 export interface ConfigOverrides {
@@ -93,6 +93,8 @@ export function readOptions(
   const basePort = value('source.basePort', source.basePort);
   const workers = value('collector.workers', collector.workers);
   const listen = value('api.listen', api.listen);
+  const tlsCertFile = value('api.tlsCertFile', api.tlsCertFile);
+  const tlsKeyFile = value('api.tlsKeyFile', api.tlsKeyFile);
   const result: ProcessSettings = {
     collector: {
       name: value('collector.name', collector.name) ?? hostname(),
@@ -111,6 +113,11 @@ export function readOptions(
     api: {
       ...listen,
       tokenFile: value('api.tokenFile', api.tokenFile),
+      readTokenFile: value('api.readTokenFile', api.readTokenFile),
+      allowRemoteWrites: value('api.allowRemoteWrites', api.allowRemoteWrites),
+      tls: tlsCertFile === null || tlsKeyFile === null ? null : { certFile: tlsCertFile, keyFile: tlsKeyFile },
+      rateLimit: value('api.rateLimit', api.rateLimit),
+      bodyLimitBytes: value('api.bodyLimit', api.bodyLimit),
       metricsMaxTargets: value('api.metricsMaxTargets', api.metricsMaxTargets),
     },
     stateDir: value('stateDir', stateDir),
@@ -125,6 +132,7 @@ export function readOptions(
       ['collector', 'workers'],
       `found ${workers}, expected at most one thread for each of the ${ports} source ports; lower it or raise source.ports`,
     );
+  if (problems === 0) checkAccess(result.api, tlsCertFile, tlsKeyFile, count);
   if (problems > 0) return undefined;
   const options = allOptions().map(({ name, option }) => ({
     name,
@@ -158,6 +166,24 @@ function isSet(known: Readonly<Record<string, unknown>>, name: string): boolean 
   const [section = '', key] = name.split('.');
   const value = known[section];
   return key === undefined ? value !== undefined : isRecord(value) && value[key] !== undefined;
+}
+
+/** Options of access that only make sense together: half of them would leave a door open that was meant to be shut. */
+function checkAccess(api: ApiSettings, tlsCertFile: string | null, tlsKeyFile: string | null, report: Report): void {
+  if (api.allowRemoteWrites === true && api.tokenFile === null)
+    report(
+      ['api', 'allowRemoteWrites'],
+      'found true without api.tokenFile, which would let anyone change what is probed; set api.tokenFile to a file with a secret token, or take allowRemoteWrites away',
+    );
+  if (api.readTokenFile !== null && api.tokenFile === null)
+    report(
+      ['api', 'readTokenFile'],
+      'found a token for reading but none for changes, expected api.tokenFile as well; set it to a file with another secret token',
+    );
+  if ((tlsCertFile === null) !== (tlsKeyFile === null)) {
+    const [there, missing] = tlsKeyFile === null ? ['tlsCertFile', 'tlsKeyFile'] : ['tlsKeyFile', 'tlsCertFile'];
+    report(['api', there], `found it without api.${missing}, expected both or none; set api.${missing} too`);
+  }
 }
 
 /** The file without what convict would trip over: unknown keys, and maps where a plain value belongs. An empty section is fine. */

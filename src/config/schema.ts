@@ -15,7 +15,7 @@ export interface ProcessOption<Value> {
   readonly doc: string;
   readonly unit: string;
   /** As it is written in a file. */
-  readonly default: string | number | null;
+  readonly default: string | number | boolean | null;
   readonly env: string;
   /** Completes the sentence "expected …". */
   readonly expected: string;
@@ -53,6 +53,14 @@ function listenAddress(written: unknown): { readonly host: string; readonly port
 
 const filePath = (written: unknown): string | null | undefined => (written === null ? null : text(written, /^[^\0]+$/));
 
+/** Environment and command line know text only. */
+function optionalBoolean(written: unknown): boolean | null | undefined {
+  if (written === 'true' || written === 'false') return written === 'true';
+  return typeof written === 'boolean' || written === null ? written : undefined;
+}
+
+const MIN_BODY_LIMIT = 2 ** 10;
+const MAX_BODY_LIMIT = 2 ** 30;
 const MIN_INTERVAL_MS = 100;
 const MAX_INTERVAL_MS = 3600 * MS_PER_S;
 
@@ -161,12 +169,60 @@ export const PROCESS_OPTIONS = {
       parse: listenAddress,
     }),
     tokenFile: option<string | null>({
-      doc: 'File with the token that writers must show; null: changes are accepted from the loopback address only.',
+      doc: 'File with the token that allows changes, and reading; null: changes are accepted from the loopback address only.',
       unit: 'path of a file',
       default: null,
       env: 'LLAMA_API_TOKEN_FILE',
       expected: 'the path of a file, or null',
       parse: filePath,
+    }),
+    readTokenFile: option<string | null>({
+      doc: 'File with a token that allows reading only; when it is set, readers must show one of the two; null: all may read.',
+      unit: 'path of a file; only with tokenFile',
+      default: null,
+      env: 'LLAMA_API_READ_TOKEN_FILE',
+      expected: 'the path of a file, or null',
+      parse: filePath,
+    }),
+    allowRemoteWrites: option<boolean | null>({
+      doc: 'Changes from other hosts; null: with the token, where there is one; true: the same, but the collector does not start without tokenFile; false: never.',
+      unit: 'true, false or null',
+      default: null,
+      env: 'LLAMA_API_ALLOW_REMOTE_WRITES',
+      expected: 'true, false or null',
+      parse: optionalBoolean,
+    }),
+    tlsCertFile: option<string | null>({
+      doc: 'PEM file with the certificate, and those between it and the root; with it and tlsKeyFile the API speaks HTTPS only.',
+      unit: 'path of a file; only with tlsKeyFile',
+      default: null,
+      env: 'LLAMA_API_TLS_CERT_FILE',
+      expected: 'the path of a file, or null',
+      parse: filePath,
+    }),
+    tlsKeyFile: option<string | null>({
+      doc: 'PEM file with the private key of the certificate, without a passphrase.',
+      unit: 'path of a file; only with tlsCertFile',
+      default: null,
+      env: 'LLAMA_API_TLS_KEY_FILE',
+      expected: 'the path of a file, or null',
+      parse: filePath,
+    }),
+    rateLimit: option<number>({
+      doc: 'Most requests a second of one client address (IPv6: of one /64); more are answered with 429; 0: no limit.',
+      unit: 'requests/s, 0 to 1000000',
+      default: 1000,
+      env: 'LLAMA_API_RATE_LIMIT',
+      expected: 'an integer from 0 to 1000000',
+      parse: (written) => integer(written, 0, 1_000_000),
+    }),
+    bodyLimit: option<number>({
+      doc: 'Largest body of a request; 16MiB has room for a group of some 100,000 targets.',
+      unit: 'bytes, or with a unit: KiB, MiB, GiB; 1KiB to 1GiB',
+      default: '16MiB',
+      env: 'LLAMA_API_BODY_LIMIT',
+      expected: 'an amount of memory such as 16MiB, or a number of bytes, from 1KiB to 1GiB',
+      parse: (written) => integer(parseBytes(written), MIN_BODY_LIMIT, MAX_BODY_LIMIT),
     }),
     metricsMaxTargets: option<number>({
       doc: 'Most targets (times classes) that /metrics has series of; above it there are only those of groups.',

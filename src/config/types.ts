@@ -79,11 +79,27 @@ export interface SourceSettings {
   readonly basePort: number;
 }
 
+/** PEM files. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
 export interface ApiSettings {
   readonly host: string;
   /** 0: chosen by the system. */
   readonly port: number;
+  /** Holds the token that allows everything; null: changes come from this host only. */
   readonly tokenFile: string | null;
+  /** Holds the token that allows reading; null: reading is open. */
+  readonly readTokenFile: string | null;
+  /** null: where there is a token. */
+  readonly allowRemoteWrites: boolean | null;
+  /** null: plain HTTP. */
+  readonly tls: TlsFiles | null;
+  /** Requests a second of one client; 0: no limit. */
+  readonly rateLimit: number;
+  readonly bodyLimitBytes: number;
   /** Most targets (times classes) that `/metrics` has series of. */
   readonly metricsMaxTargets: number;
 }

@@ -57,6 +57,12 @@ source.ports           4               environment variable LLAMA_SOURCE_PORTS
 source.basePort        40000           ${file}:3
 api.listen             127.0.0.1:6000  command line --listen
 api.tokenFile          null            default
+api.readTokenFile      null            default
+api.allowRemoteWrites  null            default
+api.tlsCertFile        null            default
+api.tlsKeyFile         null            default
+api.rateLimit          1000            default
+api.bodyLimit          16MiB           default
 api.metricsMaxTargets  2000            default
 stateDir               null            default
 

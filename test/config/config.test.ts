@@ -20,6 +20,17 @@ function problemsOf(text: string, env: Environment = {}, overrides: ConfigOverri
   return failureOf(() => parseConfig(text, 'c.yaml', env, overrides)).message.split('\n');
 }
 
+/** The options of access, as they are when nothing is said. */
+const OPEN_API = {
+  tokenFile: null,
+  readTokenFile: null,
+  allowRemoteWrites: null,
+  tls: null,
+  rateLimit: 1000,
+  bodyLimitBytes: 16 * 2 ** 20,
+  metricsMaxTargets: 2000,
+};
+
 describe('parseConfig', () => {
   it('fills in every default', () => {
     expect(parseConfig('groups: {}', 'c.yaml', {})).to.deep.equal({
@@ -32,7 +43,7 @@ describe('parseConfig', () => {
         probeMemoryBytes: 256 * 2 ** 20,
       },
       source: { address: '0.0.0.0', address6: '::', ports: 16, basePort: 0 },
-      api: { host: '127.0.0.1', port: 5000, tokenFile: null, metricsMaxTargets: 2000 },
+      api: { host: '127.0.0.1', port: 5000, ...OPEN_API },
       stateDir: null,
       groups: [],
     });
@@ -47,7 +58,15 @@ describe('parseConfig', () => {
     const text = `
 collector: { name: host-a, interval: 1m, workers: 3, retention: 5, timestamps: receive, probeMemory: 1048576 }
 source: { address: 127.0.0.1, address6: "0:0::1", ports: 4, basePort: 65532 }
-api: { listen: "[::1]:0", tokenFile: token.txt }
+api:
+  listen: "[::1]:0"
+  tokenFile: token.txt
+  readTokenFile: read.txt
+  allowRemoteWrites: false
+  tlsCertFile: cert.pem
+  tlsKeyFile: key.pem
+  rateLimit: 0
+  bodyLimit: 1MiB
 stateDir: /var/lib/llama
 `;
     expect(parseConfig(text, 'c.yaml', {})).to.deep.equal({
@@ -60,7 +79,17 @@ stateDir: /var/lib/llama
         probeMemoryBytes: 1_048_576,
       },
       source: { address: '127.0.0.1', address6: '::1', ports: 4, basePort: 65_532 },
-      api: { host: '::1', port: 0, tokenFile: 'token.txt', metricsMaxTargets: 2000 },
+      api: {
+        host: '::1',
+        port: 0,
+        tokenFile: 'token.txt',
+        readTokenFile: 'read.txt',
+        allowRemoteWrites: false,
+        tls: { certFile: 'cert.pem', keyFile: 'key.pem' },
+        rateLimit: 0,
+        bodyLimitBytes: 1_048_576,
+        metricsMaxTargets: 2000,
+      },
       stateDir: '/var/lib/llama',
       groups: [],
     });
@@ -186,7 +215,7 @@ collectr: 1
     expect(problemsOf('[1]')[0]).to.match(/found a list, expected a map with any of the keys/);
     expect(problemsOf('just text')[0]).to.match(/found "just text", expected a map/);
     expect(problemsOf('api: [1]')).to.deep.equal([
-      'c.yaml:1:6: /api: found a list, expected a map with any of the keys listen, tokenFile, metricsMaxTargets',
+      'c.yaml:1:6: /api: found a list, expected a map with any of the keys listen, tokenFile, readTokenFile, allowRemoteWrites, tlsCertFile, tlsKeyFile, rateLimit, bodyLimit, metricsMaxTargets',
     ]);
     expect(problemsOf('collector: { interval: { a: 1 } }')[0]).to.match(
       /\/collector\/interval: found a map, expected a duration/,
@@ -214,6 +243,12 @@ collectr: 1
       '"localhost:5000"',
     ],
     'api.tokenFile': ['""', '5'],
+    'api.readTokenFile': ['""', '5'],
+    'api.allowRemoteWrites': ['"yes"', '1', '""'],
+    'api.tlsCertFile': ['""', '5'],
+    'api.tlsKeyFile': ['""', '5'],
+    'api.rateLimit': ['-1', '1.5', '1000001', 'many'],
+    'api.bodyLimit': ['1023', '2GiB', '16MB', 'null'],
     'api.metricsMaxTargets': ['-1', '65536', '1.5', 'all', 'null'],
   }))
     it(`refuses what ${option} cannot be`, () => {
@@ -233,6 +268,22 @@ collectr: 1
     expect(problemsOf('collector: { workers: 5 }\nsource: { ports: 4 }')[0]).to.match(
       /at most one thread for each of the 4 source ports/,
     );
+  });
+
+  it('refuses options of access that leave a door open, and says how to shut it', () => {
+    for (const [text, says] of [
+      [
+        'api: { allowRemoteWrites: true }',
+        /^c\.yaml:1:27: \/api\/allowRemoteWrites: found true without api\.tokenFile, .*; set api\.tokenFile to a file/,
+      ],
+      ['api: { readTokenFile: r }', /\/api\/readTokenFile: found a token for reading but none for changes, .*; set it/],
+      ['api: { tlsCertFile: c }', /\/api\/tlsCertFile: found it without api\.tlsKeyFile, .* set api\.tlsKeyFile too/],
+      ['api: { tlsKeyFile: k }', /\/api\/tlsKeyFile: found it without api\.tlsCertFile, .* set api\.tlsCertFile too/],
+    ] as const) {
+      const problems = problemsOf(text);
+      expect(problems).to.have.length(1);
+      expect(problems[0]).to.match(says);
+    }
   });
 
   it('names the line of the group with which the plan becomes too large', () => {
@@ -273,7 +324,7 @@ describe('loadConfig', () => {
     const file = join(folder, 'windows.yaml');
     writeFileSync(file, '\uFEFFcollector:\r\n  name: host-w\r\n');
     expect(loadConfig(file, { listen: '127.0.0.1:7' })).to.deep.include({
-      api: { host: '127.0.0.1', port: 7, tokenFile: null, metricsMaxTargets: 2000 },
+      api: { host: '127.0.0.1', port: 7, ...OPEN_API },
     });
     expect(loadConfig(file).collector.name).to.equal('host-w');
   });

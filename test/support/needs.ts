@@ -7,6 +7,7 @@ const CHECKS = {
   nft: { met: () => succeeds('nft', '--version'), say: 'needs nft: apt-get install nftables' },
   ip: { met: () => succeeds('ip', '-V'), say: 'needs ip: apt-get install iproute2' },
   tcpdump: { met: () => succeeds('tcpdump', '--version'), say: 'needs tcpdump: apt-get install tcpdump' },
+  openssl: { met: () => succeeds('openssl', 'version'), say: 'needs openssl: apt-get install openssl' },
   tshark: { met: () => succeeds('tshark', '--version'), say: 'needs tshark: apt-get install tshark' },
   prometheus: {
     met: () => succeeds('prometheus', '--version') && succeeds('promtool', '--version'),

@@ -1,0 +1,112 @@
+/** Readers on /v1/results while 50,000 probes a second run: how long they wait, and whether the measurement notices them. */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import autocannon from 'autocannon';
+import type { CollectorStatus } from '../../src/collector/service.js';
+import { median, round, type Scenario, type ScenarioOptions, type ScenarioResult } from '../harness.js';
+import { startPair } from './twoProcesses.js';
+
+const TARGETS = 1_000;
+/** With a period of a second: 50,000 probes a second. */
+const SOURCE_PORTS = 50;
+const INTERVAL = '5s';
+const INTERVAL_MS = 5_000;
+/** Enough for the cursor of one interval back, and for a first answer with several intervals. */
+const WARM_UP_MS = 3 * INTERVAL_MS;
+const CONNECTIONS = 10;
+/** Of all connections together: many more readers than a collector has, but so few that not the load itself is measured. */
+const REQUESTS_PER_SECOND = 50;
+/** Without a cursor an answer has all intervals, some megabytes: what a reader asks for once, when it starts. */
+const REQUESTS_PER_SECOND_ALL = 5;
+/** No longer than an interval, so that an answer after the cursor stays at one interval or two. */
+const ROUND_SECONDS = 5;
+const MB = 1e6;
+
+interface Stretch {
+  readonly p99Ms: number;
+  readonly requestsPerSecond: number;
+  readonly megabytesPerSecond: number;
+  readonly failed: number;
+}
+
+async function status(url: string): Promise<CollectorStatus> {
+  return (await (await fetch(`${url}/v1/status`)).json()) as CollectorStatus;
+}
+
+/** The latency is counted from when a request should have been sent, so that a stalled server does not hide behind its stalled clients. */
+async function read(url: string, overallRate: number, seconds: number): Promise<Stretch> {
+  const { latency, requests, throughput, errors, timeouts, non2xx } = await autocannon({
+    url,
+    connections: CONNECTIONS,
+    duration: seconds,
+    overallRate,
+  });
+  return {
+    p99Ms: latency.p99,
+    requestsPerSecond: round(requests.average),
+    megabytesPerSecond: round(throughput.average / MB),
+    failed: errors + timeouts + non2xx,
+  };
+}
+
+async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult> {
+  const { url, stop } = await startPair({
+    targets: TARGETS,
+    sourcePorts: SOURCE_PORTS,
+    timestamps: 'receive',
+    interval: INTERVAL,
+    rateLimit: 0,
+  });
+  try {
+    await delay(WARM_UP_MS);
+    const before = await status(url);
+    const started = performance.now();
+    const rounds = quick ? 1 : 5;
+    const latest: Stretch[] = [];
+    const all: Stretch[] = [];
+    for (let i = 0; i < rounds; i++) {
+      const { next } = (await (await fetch(`${url}/v1/results`)).json()) as { next: number };
+      latest.push(await read(`${url}/v1/results?after=${next - INTERVAL_MS}`, REQUESTS_PER_SECOND, ROUND_SECONDS));
+      all.push(await read(`${url}/v1/results`, REQUESTS_PER_SECOND_ALL, ROUND_SECONDS));
+      progress(`round ${i + 1} of ${rounds}: after a cursor ${text(latest[i])}; all that is held ${text(all[i])}`);
+    }
+    const { totals, warnings } = await status(url);
+    const elapsed = (performance.now() - started) / 1000;
+    const sent = totals.sent - before.totals.sent;
+    const slips = totals.scheduleSlips - before.totals.scheduleSlips;
+    if (warnings.length > 0) progress(JSON.stringify(warnings));
+    const p99Ms = latest.map((stretch) => stretch.p99Ms);
+    const p99MsAll = all.map((stretch) => stretch.p99Ms);
+    return {
+      fields: {
+        p99Ms: median(p99Ms),
+        requestsPerSecond: median(latest.map(({ requestsPerSecond }) => requestsPerSecond)),
+        p99MsAll: median(p99MsAll),
+        requestsPerSecondAll: median(all.map(({ requestsPerSecond }) => requestsPerSecond)),
+        megabytesPerSecondAll: median(all.map(({ megabytesPerSecond }) => megabytesPerSecond)),
+        failed: [...latest, ...all].reduce((sum, { failed }) => sum + failed, 0),
+        probesPerSecond: Math.round(sent / elapsed),
+        lost: totals.lost + totals.unreachable + totals.localDrops + totals.threadLosses + totals.ringOverflows,
+        slipsPct: round((100 * slips) / (slips + sent)),
+      },
+      samples: { p99Ms, p99MsAll },
+    };
+  } finally {
+    await stop();
+  }
+}
+
+function text({ p99Ms, requestsPerSecond, megabytesPerSecond }: Stretch): string {
+  return `${requestsPerSecond} requests/s, p99 ${p99Ms} ms, ${megabytesPerSecond} MB/s`;
+}
+
+export const apiScenario: Scenario = {
+  name: 'api',
+  about: `${CONNECTIONS} readers, ${REQUESTS_PER_SECOND} requests/s after a cursor, then ${REQUESTS_PER_SECOND_ALL}/s without ("All"), ${TARGETS} targets, ${TARGETS * SOURCE_PORTS} probes/s`,
+  goals: [
+    { field: 'p99Ms', atMost: 100 },
+    { field: 'failed', atMost: 0 },
+    { field: 'lost', atMost: 0 },
+  ],
+  run,
+};

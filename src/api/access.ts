@@ -1,0 +1,101 @@
+/**
+ * Who may do what. One hook over all routes, by method: what is not GET or HEAD changes something, so a route that is added later is
+ * closed before anyone thinks of it.
+ */
+
+import { isIP } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isLoopback } from '../config/address.js';
+import { LlamaError } from '../errors.js';
+import type { Tokens } from './tokens.js';
+
+export interface AccessOptions {
+  /** None: reading is open, and changes come from this host only. */
+  readonly tokens?: Tokens;
+  /** See the option `api.allowRemoteWrites`. */
+  readonly allowRemoteWrites?: boolean | null;
+}
+
+/** What service managers ask, and what says how to ask: nothing here is about this collector's network, and browsers show no token. */
+const OPEN = new Set(['/healthz', '/readyz', '/openapi.json']);
+const OPEN_BELOW = '/docs';
+
+/** Whether a route can be read without a token, by its path as it was registered. */
+export function isOpen(path: string | undefined): boolean {
+  return path !== undefined && (OPEN.has(path) || path === OPEN_BELOW || path.startsWith(`${OPEN_BELOW}/`));
+}
+
+/** Whether a request with this method only reads. */
+export function onlyReads(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+/**
+ * The hook. It throws `LLAMA_UNAUTHORIZED` (401), `LLAMA_FORBIDDEN` (403: a token for reading only) and `LLAMA_READ_ONLY` (403: not from
+ * this host), the first two with the challenge of RFC 6750 section 3.
+ */
+export function accessHook({ tokens, allowRemoteWrites = null }: AccessOptions) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    if (onlyReads(request.method)) {
+      if (tokens?.forReading && !isOpen(request.routeOptions.url)) requireGrant(tokens, request, reply);
+      return;
+    }
+    if (allowRemoteWrites === false || !tokens?.forWriting) requireLocal(request);
+    if (!tokens?.forWriting) requireOwnOrigin(request);
+    else if (requireGrant(tokens, request, reply) !== 'write') {
+      challenge(reply, 'insufficient_scope');
+      throw new LlamaError(
+        'LLAMA_FORBIDDEN',
+        'found a token that allows reading only, expected the token of api.tokenFile',
+      );
+    }
+  };
+}
+
+function requireGrant(tokens: Tokens, request: FastifyRequest, reply: FastifyReply) {
+  const { authorization } = request.headers;
+  const grant = tokens.grantOf(authorization);
+  if (grant !== undefined) return grant;
+  challenge(reply, authorization === undefined ? undefined : 'invalid_token');
+  throw new LlamaError(
+    'LLAMA_UNAUTHORIZED',
+    `found ${authorization === undefined ? 'no token' : 'a token that is not valid'}, expected the header "Authorization: Bearer TOKEN" with a token of this collector`,
+  );
+}
+
+function challenge(reply: FastifyReply, error: string | undefined): void {
+  reply.header('www-authenticate', `Bearer realm="llama"${error === undefined ? '' : `, error="${error}"`}`);
+}
+
+/** A proxy on this host makes all its clients look local; what it says of them shows that it is one. */
+const PROXY_HEADERS = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];
+
+function requireLocal(request: FastifyRequest): void {
+  if (!isLoopback(request.ip))
+    throw new LlamaError(
+      'LLAMA_READ_ONLY',
+      `found a request from ${request.ip}, expected one from the host of the collector (127.0.0.1 or ::1); changes from elsewhere need api.tokenFile`,
+    );
+  const header = PROXY_HEADERS.find((name) => request.headers[name] !== undefined);
+  if (header !== undefined)
+    throw new LlamaError(
+      'LLAMA_READ_ONLY',
+      `found the header ${header}, so a proxy passed this request on; changes through a proxy need api.tokenFile`,
+    );
+}
+
+/**
+ * A web page from elsewhere in a browser on this host must not change anything: its name may have been made to resolve to the loopback
+ * address (DNS rebinding), so only an address or `localhost` is taken. With tokens there is no need: such a page knows none.
+ */
+function requireOwnOrigin(request: FastifyRequest): void {
+  const { origin } = request.headers;
+  if (origin !== undefined && !isLocalOrigin(origin))
+    throw new LlamaError('LLAMA_READ_ONLY', `found the web origin ${origin}, expected this collector's own page`);
+}
+
+function isLocalOrigin(origin: string): boolean {
+  if (!URL.canParse(origin)) return false;
+  const host = new URL(origin).hostname.replace(/^\[|\]$/g, '');
+  return host === 'localhost' || (isIP(host) !== 0 && isLoopback(host));
+}

@@ -1,0 +1,95 @@
+/**
+ * The shapes of answers with results, for the API's documentation. The answers themselves are made as bytes by the aggregator and are
+ * never checked by these on the way out; a test holds the two together.
+ */
+
+import { Type } from 'typebox';
+
+const count = (description: string) => Type.Integer({ minimum: 0, description });
+const us = (description: string) => Type.Number({ description: `${description}, µs` });
+const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
+  Type.Union([schema, Type.Null()]);
+const time = (description: string) => Type.String({ description: `${description}, ISO 8601` });
+const endMs = Type.Integer({ description: 'end of the interval, epoch milliseconds' });
+
+const STREAM = {
+  group: Type.String(),
+  protocol: Type.String({ description: 'packet format' }),
+  source: Type.String({ description: 'local address towards the target' }),
+  target: Type.String({ description: 'address of the target' }),
+  port: Type.Integer({ description: 'port of the target' }),
+  class: Type.String({ description: 'QoS class, as configured' }),
+  dscp: Type.Integer({ minimum: 0, maximum: 63 }),
+};
+
+const OUTCOMES = {
+  sent: count('probes that the kernel took; sent = received + lost + unreachable + localDrops'),
+  received: count('probes answered within the timeout'),
+  lost: count('probes not answered within the timeout, and nothing else explains it'),
+  unreachable: count('probes answered by an ICMP error'),
+  late: count('replies after the timeout'),
+  duplicates: count('second replies to a probe, or more'),
+  reordered: count('replies overtaken on their path (RFC 4737)'),
+  sendErrors: count('probes that the kernel refused'),
+  localDrops: count('probes without a reply while a receive queue of this host overflowed'),
+  lossPct: Type.Number({ description: '100 (lost + unreachable) / sent' }),
+};
+
+const RttUs = Type.Object(
+  {
+    min: us('least'),
+    mean: us('mean'),
+    stddev: us('standard deviation'),
+    p50: us('median'),
+    p90: us('90th percentile'),
+    p99: us('99th percentile'),
+    p999: us('99.9th percentile'),
+    max: us('greatest'),
+  },
+  { description: "round trips without the reflector's residence; null when there are none" },
+);
+
+export const ResultRowSchema = Type.Object({
+  ...STREAM,
+  tags: Type.Record(Type.String(), Type.String()),
+  ...OUTCOMES,
+  rttUs: Nullable(RttUs),
+  residenceUs: Nullable(us('mean time inside the reflector')),
+  jitterUs: Nullable(us('mean absolute difference between consecutive round trips of a path')),
+  hdr: Type.Optional(
+    Nullable(Type.String({ description: 'with histograms=1: compressed HdrHistogram V2 in nanoseconds, base64' })),
+  ),
+});
+
+export const ResultsSchema = Type.Object(
+  {
+    collector: Type.String({ description: 'name of the collector' }),
+    intervalMs: Type.Integer(),
+    next: Type.Integer({ description: 'the cursor for the next request' }),
+    oldest: Type.Integer({ description: 'endMs of the oldest interval that is held; 0 when none is' }),
+    gap: Type.Boolean({ description: 'intervals after the cursor are no longer held' }),
+    intervals: Type.Array(
+      Type.Object({ start: time('start'), end: time('end'), endMs, results: Type.Array(ResultRowSchema) }),
+    ),
+  },
+  { description: 'finished intervals, oldest first' },
+);
+
+const PathSchema = Type.Object({
+  ...STREAM,
+  sourcePort: Nullable(Type.Integer({ description: 'UDP port that the probes were sent from' })),
+  ...OUTCOMES,
+  rttUs: Nullable(Type.Object({ min: us('least'), mean: us('mean'), max: us('greatest') })),
+});
+
+export const PathsSchema = Type.Object(
+  {
+    start: Nullable(time('start')),
+    end: Nullable(time('end')),
+    endMs: Nullable(endMs),
+    gap: Type.Boolean({ description: 'with after: paths of intervals in between are no longer held' }),
+    total: count('paths that match'),
+    paths: Type.Array(PathSchema),
+  },
+  { description: 'one interval by path, worst first; null and empty while none is finished' },
+);

@@ -1,0 +1,44 @@
+/** Small files with secrets: tokens and keys. What is in them gets into no message. */
+
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { type ErrorCode, LlamaError } from '../errors.js';
+
+const MAX_BYTES = 2 ** 20;
+const READABLE_BY_ALL = 0o004;
+const TYPE_BITS = 0o777;
+
+/**
+ * The text of a file; warns when every user of the host can read it.
+ * @throws LlamaError `code`, with the file and the option that names it
+ */
+export function readSecret(file: string, option: string, code: ErrorCode, warn: (text: string) => void): string {
+  const { text, mode } = readSmall(file, option, code);
+  if ((mode & READABLE_BY_ALL) !== 0)
+    warn(
+      `${file} (${option}): every user of this host can read it (mode ${(mode & TYPE_BITS).toString(8)}); chmod o= ${file}`,
+    );
+  return text;
+}
+
+/** The text of a file that is no secret, with the same errors. */
+export function readSmall(
+  file: string,
+  option: string,
+  code: ErrorCode,
+): { readonly text: string; readonly mode: number } {
+  try {
+    const descriptor = openSync(file, 'r');
+    try {
+      const stats = fstatSync(descriptor);
+      if (stats.size > MAX_BYTES) throw new Error(`it has ${stats.size} bytes, more than ${MAX_BYTES}`);
+      return { text: readFileSync(descriptor, 'utf8'), mode: stats.mode };
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new LlamaError(code, `${file} (${option}): found no file that can be read: ${reason}; check path and owner`, {
+      cause,
+    });
+  }
+}

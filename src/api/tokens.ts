@@ -1,0 +1,104 @@
+/**
+ * Bearer tokens from files. Only their hashes are kept, and compared in constant time; neither a token nor a part of it is ever logged
+ * or told.
+ */
+
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { ApiSettings } from '../config/types.js';
+import { LlamaError } from '../errors.js';
+import { readSecret } from './secrets.js';
+
+/** What a token allows. Who may write may read. */
+export type Grant = 'write' | 'read';
+
+/** RFC 6750 section 2.1, `b64token`. */
+const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
+/** Shorter ones can be guessed in the lifetime of a collector. */
+const SAFE_LENGTH = 16;
+const HASH_BYTES = 32;
+
+type Hash = Uint8Array;
+interface Hashes {
+  readonly write: Hash | undefined;
+  readonly read: Hash | undefined;
+}
+
+export class Tokens {
+  private readonly files: Pick<ApiSettings, 'tokenFile' | 'readTokenFile'>;
+  private hashes: Hashes;
+
+  /** @throws LlamaError `LLAMA_TOKEN_FILE` with the remedy; `warn` is told of files that are readable by all, and of short tokens. */
+  constructor(files: Pick<ApiSettings, 'tokenFile' | 'readTokenFile'>, warn: (text: string) => void) {
+    this.files = files;
+    this.hashes = readHashes(files, warn);
+  }
+
+  /** True when changes need a token. */
+  get forWriting(): boolean {
+    return this.hashes.write !== undefined;
+  }
+
+  /** True when reading needs a token too. */
+  get forReading(): boolean {
+    return this.hashes.read !== undefined;
+  }
+
+  /** Reads the files again. When that throws, the tokens in force stay. */
+  reload(warn: (text: string) => void): void {
+    this.hashes = readHashes(this.files, warn);
+  }
+
+  /** What the header `Authorization` grants; undefined when it is missing, or its token is none of ours. */
+  grantOf(authorization: string | undefined): Grant | undefined {
+    const token = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
+    if (token === undefined) return undefined;
+    const hash = hashOf(token);
+    // Both are compared always: the time must not tell which of them came near.
+    const writes = equal(hash, this.hashes.write);
+    const reads = equal(hash, this.hashes.read);
+    if (writes) return 'write';
+    return reads ? 'read' : undefined;
+  }
+}
+
+function readHashes(
+  { tokenFile, readTokenFile }: Pick<ApiSettings, 'tokenFile' | 'readTokenFile'>,
+  warn: (text: string) => void,
+): Hashes {
+  const write = readToken(tokenFile, 'api.tokenFile', warn);
+  const read = readToken(readTokenFile, 'api.readTokenFile', warn);
+  if (write !== undefined && equal(write, read))
+    throw new LlamaError(
+      'LLAMA_TOKEN_FILE',
+      `${readTokenFile} (api.readTokenFile): found the token of api.tokenFile, expected another one; readers could change what is probed with it`,
+    );
+  return { write, read };
+}
+
+function readToken(file: string | null, option: string, warn: (text: string) => void): Hash | undefined {
+  if (file === null) return undefined;
+  const token = readSecret(file, option, 'LLAMA_TOKEN_FILE', warn).trim();
+  const remedy = 'make one with: openssl rand -hex 32';
+  if (token === '')
+    throw new LlamaError('LLAMA_TOKEN_FILE', `${file} (${option}): found an empty file, expected a token; ${remedy}`);
+  if (!TOKEN.test(token))
+    throw new LlamaError(
+      'LLAMA_TOKEN_FILE',
+      `${file} (${option}): found characters that a bearer token cannot have, expected one line of letters, digits and any of - . _ ~ + / ; ${remedy}`,
+    );
+  if (token.length < SAFE_LENGTH)
+    warn(
+      `${file} (${option}): the token has ${token.length} characters; fewer than ${SAFE_LENGTH} can be guessed; ${remedy}`,
+    );
+  return hashOf(token);
+}
+
+function hashOf(token: string): Hash {
+  return createHash('sha256').update(token).digest();
+}
+
+const NOTHING = new Uint8Array(HASH_BYTES);
+
+function equal(hash: Hash, other: Hash | undefined): boolean {
+  return timingSafeEqual(hash, other ?? NOTHING) && other !== undefined;
+}

@@ -1,0 +1,58 @@
+/** Tokens, certificate and key of the API: read before anything is opened, and again when asked. */
+
+import type { Server } from 'node:https';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import type { ApiOptions } from '../api/app.js';
+import { readTls } from '../api/tls.js';
+import { Tokens } from '../api/tokens.js';
+import { isLoopback } from '../config/address.js';
+import type { ApiSettings } from '../config/types.js';
+import { LlamaError } from '../errors.js';
+
+export interface Access {
+  readonly options: Pick<ApiOptions, 'tokens' | 'tls' | 'allowRemoteWrites'>;
+  /** Reads the files again; what fails stays as it was, and is logged. Connections that are open keep their certificate. */
+  readonly reload: (app: FastifyInstance) => void;
+}
+
+/**
+ * @throws LlamaError `LLAMA_TOKEN_FILE` or `LLAMA_TLS_FILE`: a service that was meant to be closed must not start open;
+ * `LLAMA_CONFIG_INVALID` when changes from other hosts are allowed and nothing guards them.
+ */
+export function openAccess(api: ApiSettings, logger: Logger): Access {
+  const warn = (text: string): void => logger.warn(text);
+  if (api.allowRemoteWrites === true && api.tokenFile === null)
+    throw new LlamaError('LLAMA_CONFIG_INVALID', 'found api.allowRemoteWrites without api.tokenFile, expected both');
+  const tokens = api.tokenFile === null ? undefined : new Tokens(api, warn);
+  const tls = api.tls === null ? undefined : readTls(api.tls, warn);
+  if (!isLoopback(api.host)) {
+    if (tokens === undefined)
+      warn('without api.tokenFile the API is read-only for other hosts: changes are accepted from this host only');
+    else if (tls === undefined)
+      warn('tokens cross the network as plain text; set api.tlsCertFile and api.tlsKeyFile, or listen on 127.0.0.1');
+  }
+  function attempt(what: string, work: () => void): void {
+    try {
+      work();
+      logger.info(`${what} read again`);
+    } catch (error) {
+      const { code, message } =
+        error instanceof LlamaError ? error : { code: 'LLAMA_INTERNAL', message: String(error) };
+      logger.error({ code, error: message }, `${what} could not be read again; the old one stays in force`);
+    }
+  }
+  return {
+    options: {
+      allowRemoteWrites: api.allowRemoteWrites,
+      ...(tokens === undefined ? {} : { tokens }),
+      ...(tls === undefined ? {} : { tls }),
+    },
+    reload: (app) => {
+      if (tokens !== undefined) attempt('tokens', () => tokens.reload(warn));
+      const { tls: files } = api;
+      if (files !== null)
+        attempt('certificate', () => (app.server as unknown as Server).setSecureContext(readTls(files, warn)));
+    },
+  };
+}
