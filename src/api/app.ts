@@ -6,6 +6,7 @@ import { refuseBrokenRequest, sendProblem, useProblemDocuments } from './errors.
 import { groupRoutes } from './groups.js';
 import { healthRoutes } from './health.js';
 import { pathsRoute } from './paths.js';
+import { type Reload, reloadRoute } from './reload.js';
 import { resultsRoute } from './results.js';
 import { statusRoute } from './status.js';
 
@@ -14,6 +15,8 @@ export interface ApiOptions {
   readonly logger?: FastifyBaseLogger;
   /** Most bytes of a request body; 16 MiB when not given: a group of some 100,000 targets. */
   readonly bodyLimitBytes?: number;
+  /** Reads the config file again; without it there is no `POST /v1/reload`. */
+  readonly reload?: Reload;
   /** Most bytes of rows in an answer with results; see `PAGE_BYTES`. */
   readonly pageBytes?: number;
 }
@@ -43,6 +46,7 @@ export function buildApi(service: CollectorService, options: ApiOptions = {}): F
   resultsRoute(app, service, options.pageBytes);
   pathsRoute(app, service);
   groupRoutes(app, service);
+  if (options.reload !== undefined) reloadRoute(app, options.reload);
   healthRoutes(app, service);
   return app;
 }

@@ -72,11 +72,27 @@ export type PathsQuery = Static<typeof PathsQuery>;
 
 export const NoQuery = Type.Object({}, { additionalProperties: false });
 
+export const ChangeQuery = Type.Object(
+  {
+    dryRun: Type.Optional(
+      Type.String({
+        enum: ['0', '1'],
+        default: '0',
+        description: '1: only say what the change would do; nothing changes',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type ChangeQuery = Static<typeof ChangeQuery>;
+
 export const GroupParams = Type.Object({ name: Type.String({ description: 'name of the group' }) });
 
 /** One group in the list: what it is and what it asks for, without its targets. */
 export const GroupSummary = Type.Object({
   name: Type.String(),
+  origin: Type.String({ description: 'file: from the config file; api: set by REST' }),
+  hidesFile: Type.Optional(Type.Boolean({ description: 'set by REST in place of a group of the config file' })),
   protocol: Type.String(),
   port: Type.Integer(),
   period: Type.String({ description: 'duration' }),

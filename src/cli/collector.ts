@@ -24,16 +24,20 @@ export async function runCollector(options: CollectorCommandOptions): Promise<nu
   const config = loadConfig(options.config, options);
   const logger = createLogger();
   const signal = signalled();
-  const { collector, app, url } = await serveCollector(config, logger);
+  const fromFile = new Set(config.groups.map((group) => group.name));
+  let reloads: Promise<unknown> = Promise.resolve();
+  const reloadOf = (of: Collector): Promise<{ groups: number }> => {
+    const done = reloads.then(() => reloadGroups(of, options, fromFile, logger));
+    reloads = done.catch(() => undefined);
+    return done;
+  };
+  const { collector, app, url } = await serveCollector(config, logger, reloadOf);
   const { groups, targets, paths, probesPerSecond } = collector.status();
   logger.info({ api: url, groups, targets, paths, probesPerSecond }, 'measuring');
   for (const warning of collector.status().warnings) logger.warn(warning);
   warnOfIdleOptions(config, logger);
-  const fromFile = new Set(config.groups.map((group) => group.name));
-  let reloads = Promise.resolve();
-  const reload = (): void => {
-    reloads = reloads.then(() => reloadGroups(collector, options, fromFile, logger));
-  };
+  // A reload that fails must not end a collector that measures; the log has the reason.
+  const reload = (): void => void reloadOf(collector).catch(() => undefined);
   process.on('SIGHUP', reload);
   const name = await signal;
   const endAtMs = Date.now() + END_AFTER_MS;
@@ -49,38 +53,42 @@ export async function runCollector(options: CollectorCommandOptions): Promise<nu
 }
 
 /**
- * SIGHUP: the groups of the file are made what the file now says; groups that came over REST stay. A wrong file changes nothing.
- * Never rejects: a reload that fails must not end a collector that measures.
+ * SIGHUP or `POST /v1/reload`: the groups of the file are made what the file now says; groups that came over REST stay. A wrong file
+ * changes nothing; the log says why, and so does the error that this rejects with.
  */
 async function reloadGroups(
   collector: Collector,
   options: CollectorCommandOptions,
   fromFile: Set<string>,
   logger: Logger,
-): Promise<void> {
+): Promise<{ groups: number }> {
   try {
     const { groups } = loadConfig(options.config, options);
     const wanted = new Set(groups.map((group) => group.name));
-    const others = collector.groups().filter(({ name }) => !fromFile.has(name) && !wanted.has(name));
-    checkPlan(collector.config, [...others, ...groups]);
+    const live = collector.heldGroups().filter(({ origin }) => origin === 'api');
+    const hidden = new Set(live.map(({ group }) => group.name));
+    const visible = groups.filter((group) => !hidden.has(group.name));
+    checkPlan(collector.config, [...live.map(({ group }) => group), ...visible]);
     for (const name of fromFile) {
       if (wanted.has(name)) continue;
       fromFile.delete(name);
-      if (collector.group(name) !== undefined) await collector.deleteGroup(name);
+      if (collector.inFile(name)) await collector.deleteGroup(name);
     }
     for (const group of smallestGrowthFirst(groups, collector)) {
       fromFile.add(group.name);
-      const old = collector.group(group.name);
-      if (old !== undefined && JSON.stringify(groupToJson(old)) === JSON.stringify(groupToJson(group))) continue;
+      const old = collector.heldGroup(group.name);
+      if (old?.origin === 'file' && old.text === JSON.stringify(groupToJson(group))) continue;
       await collector.putGroup(group);
     }
     logger.info(
       { file: options.config, groups: groups.length },
       'groups reloaded; other options take effect at the next start',
     );
+    return { groups: groups.length };
   } catch (error) {
     const { code, message } = error instanceof LlamaError ? error : { code: 'LLAMA_INTERNAL', message: String(error) };
     logger.error({ code, error: message }, 'reload failed; the plan in force stays');
+    throw error;
   }
 }
 
@@ -98,6 +106,4 @@ function smallestGrowthFirst(groups: readonly Group[], collector: Collector): Gr
 function warnOfIdleOptions(config: Config, logger: Logger): void {
   if (config.api.tokenFile !== null)
     logger.warn('api.tokenFile has no effect in this version: changes are accepted from the loopback address only');
-  if (config.stateDir !== null)
-    logger.warn('stateDir has no effect in this version: groups set by REST are forgotten at the end');
 }

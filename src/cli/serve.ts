@@ -3,6 +3,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { buildApi } from '../api/app.js';
+import type { Reload } from '../api/reload.js';
 import { Collector } from '../collector/collector.js';
 import type { Config } from '../config/types.js';
 import { LlamaError } from '../errors.js';
@@ -20,11 +21,15 @@ export interface ServedCollector {
 }
 
 /** Nothing is sent before the API answers, and nothing stays open when something can't be had. */
-export async function serveCollector(config: Config, logger: Logger): Promise<ServedCollector> {
+export async function serveCollector(
+  config: Config,
+  logger: Logger,
+  reload?: (collector: Collector) => ReturnType<Reload>,
+): Promise<ServedCollector> {
   requireFiles(2 * config.source.ports + FILES_PER_THREAD * (config.collector.workers + 1));
   const collector = await Collector.start(config, { logger });
   try {
-    const app = buildApi(collector, { logger });
+    const app = buildApi(collector, { logger, ...(reload && { reload: () => reload(collector) }) });
     const url = await listen(app, config.api.host, config.api.port);
     try {
       await collector.measure();

@@ -4,6 +4,7 @@
 
 import { setImmediate as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { parseGroupInTurns } from '../config/group.js';
 import { checkPlan, GRACE_NS } from '../config/limits.js';
 import type { Config, Group, Target } from '../config/types.js';
 import { LlamaError } from '../errors.js';
@@ -13,12 +14,31 @@ import { SourceAddressFinder } from '../net/socket.js';
 import { NS_PER_S, nsToMs } from '../stats/units.js';
 import { VERSION } from '../version.js';
 import { AggregatorThread } from './aggregatorThread.js';
+import { type GroupOrigin, type HeldGroup, holdGroup } from './held.js';
 import type { IntervalReport } from './messages.js';
-import { type GroupPlan, type PlanTools, planGroup, rowPrefix, StreamNumbers } from './plan.js';
+import {
+  type GroupPlan,
+  groupDifference,
+  type PlanChange,
+  type PlanTools,
+  planGroup,
+  rowPrefix,
+  StreamNumbers,
+} from './plan.js';
 import { ProberThreads } from './proberThreads.js';
 import { ResultsStore, type StreamInfo } from './results.js';
-import type { CollectorService, CollectorStatus, ProberStatus, Totals } from './service.js';
+import type {
+  ChangeOptions,
+  CollectorService,
+  CollectorStatus,
+  GroupChange,
+  GroupEdit,
+  ProberStatus,
+  Totals,
+} from './service.js';
 import { SourcePorts } from './sources.js';
+import { StateDirectory } from './state.js';
+import type { StateEntry } from './stateFormat.js';
 import { addTotals, RecentWarnings } from './warnings.js';
 
 /** A removed stream's number is free again when the intervals of this long after its last probe's timeout are closed: late replies are known till then. */
@@ -26,6 +46,8 @@ const QUARANTINE_MS = 2_000;
 /** At a clean end, probes under way are awaited for at most this long. */
 const STOP_GRACE_MS = 1_150;
 const STOP_MARGIN_MS = 150;
+/** Rows that the aggregator is told of at a time: about two milliseconds of the main thread. */
+const ROWS_A_TURN = 1000;
 
 export interface CollectorOptions {
   readonly logger: Logger;
@@ -50,6 +72,13 @@ export class Collector implements CollectorService {
   private readonly aggregator: AggregatorThread;
   private readonly finder = new SourceAddressFinder();
   private readonly plans = new Map<string, GroupPlan>();
+  /** Beside `plans`. */
+  private readonly held = new Map<string, HeldGroup>();
+  /** What the config file has, in force or hidden by a live change: digest by name. */
+  private readonly file = new Map<string, string>();
+  /** The file's groups that were removed by REST: the digest of what was removed, by name. */
+  private readonly removed = new Map<string, string>();
+  private readonly stateDirectory: StateDirectory | undefined;
   /** By number; also those that were removed but may still have results under way. */
   private readonly streams = new Map<number, StreamInfo>();
   private retired: Retired[] = [];
@@ -61,8 +90,9 @@ export class Collector implements CollectorService {
   /** Changes of the plan happen one behind the other. */
   private changes: Promise<unknown> = Promise.resolve();
 
-  private constructor(config: Config, options: CollectorOptions) {
+  private constructor(config: Config, options: CollectorOptions, stateDirectory: StateDirectory | undefined) {
     this.config = config;
+    this.stateDirectory = stateDirectory;
     this.logger = options.logger;
     this.results = new ResultsStore(config.collector.retention);
     this.tools = {
@@ -97,10 +127,17 @@ export class Collector implements CollectorService {
 
   /**
    * Opens the sockets and starts the threads; nothing is sent before `measure`. Rejects with a LlamaError when a port is taken, files run
-   * out or a thread can't start; nothing is left over then.
+   * out, a thread can't start or the state directory can't be had; nothing is left over then.
    */
   static async start(config: Config, options: CollectorOptions): Promise<Collector> {
-    const collector = new Collector(config, options);
+    const directory = config.stateDir === null ? undefined : await StateDirectory.open(config.stateDir, options.logger);
+    let collector: Collector;
+    try {
+      collector = new Collector(config, options, directory);
+    } catch (error) {
+      await directory?.close();
+      throw error;
+    }
     try {
       await Promise.all([collector.probers.started(), collector.aggregator.started()]);
     } catch (error) {
@@ -111,9 +148,59 @@ export class Collector implements CollectorService {
     return collector;
   }
 
-  /** Puts the configured groups into effect. */
+  /** Puts the configured groups into effect, as far as live changes that the state directory keeps do not say otherwise, and the live ones. */
   async measure(): Promise<void> {
-    for (const group of this.config.groups) await this.putGroup(group);
+    const live = (await this.stateDirectory?.load()) ?? [];
+    const hidden = new Set<string>();
+    const groups: Group[] = [];
+    for (const { name, entry } of live) {
+      if (entry.kind === 'removed') {
+        this.removed.set(name, entry.digest);
+        this.stateDirectory?.remember(name, entry);
+        continue;
+      }
+      const group = await this.readSaved(name, entry.input);
+      if (group === undefined) continue;
+      groups.push(group);
+      hidden.add(name);
+    }
+    for (const group of this.config.groups) {
+      if (hidden.has(group.name)) await this.hide(group);
+      else await this.putGroup(group);
+    }
+    for (const group of groups) await this.putSaved(group);
+    for (const name of this.removed.keys()) {
+      if (this.file.has(name)) continue;
+      this.removed.delete(name);
+      await this.stateDirectory?.save(name, undefined);
+    }
+  }
+
+  /** A live group of the state directory; undefined when it is wrong, which is told in the log. */
+  private async readSaved(name: string, input: unknown): Promise<Group | undefined> {
+    try {
+      return await parseGroupInTurns(input, name, pause);
+    } catch (error) {
+      await this.stateDirectory?.setAside(this.stateDirectory.fileOf(name), messageOf(error));
+      return undefined;
+    }
+  }
+
+  /** A live group that does not fit the plan any more must not keep the others from being measured; it stays in the state directory. */
+  private async putSaved(group: Group): Promise<void> {
+    try {
+      await this.inTurn(async () => {
+        const held = await holdGroup(group, 'api', pause);
+        this.stateDirectory?.remember(group.name, { kind: 'group', text: held.text });
+        this.checkGroup(group);
+        await this.apply(held, await planGroup(undefined, group, this.tools));
+      });
+    } catch (error) {
+      this.logger.error(
+        { group: group.name, error: messageOf(error) },
+        'a live group of the state directory is not in force; it is kept there and tried again at the next start',
+      );
+    }
   }
 
   groups(): readonly Group[] {
@@ -124,31 +211,123 @@ export class Collector implements CollectorService {
     return this.plans.get(name)?.group;
   }
 
+  heldGroups(): readonly HeldGroup[] {
+    return [...this.held.values()];
+  }
+
+  heldGroup(name: string): HeldGroup | undefined {
+    return this.held.get(name);
+  }
+
+  inFile(name: string): boolean {
+    return this.file.has(name);
+  }
+
   sourcePorts(family: 4 | 6): readonly number[] {
     return this.sources.ports(family);
   }
 
-  putGroup(group: Group): Promise<{ readonly created: boolean }> {
+  changeGroup(name: string, edit: GroupEdit, options: ChangeOptions = {}): Promise<GroupChange> {
     return this.inTurn(async () => {
       this.mustRun();
-      const others = this.groups().filter((other) => other.name !== group.name);
-      checkPlan(this.config, [...others, group]);
-      const created = !this.plans.has(group.name);
-      await this.change(group);
-      return { created };
+      const before = this.held.get(name);
+      const group = edit(before);
+      if (group === undefined && before === undefined) throw unknownGroup(name);
+      const difference = groupDifference(before?.group, group);
+      if (group === undefined) {
+        if (options.dryRun !== true) await this.removeLive(name);
+        return { before, after: undefined, difference };
+      }
+      this.checkGroup(group);
+      const after = await holdGroup(group, 'api', pause);
+      if (options.dryRun !== true) await this.putLive(after);
+      return { before, after, difference };
     });
   }
 
-  deleteGroup(name: string): Promise<void> {
+  async putGroup(group: Group, origin: GroupOrigin = 'file'): Promise<{ readonly created: boolean }> {
+    if (origin === 'api') return { created: (await this.changeGroup(group.name, () => group)).before === undefined };
     return this.inTurn(async () => {
       this.mustRun();
-      const plan = this.plans.get(name);
-      if (plan === undefined) throw unknownGroup(name);
-      this.plans.delete(name);
-      this.retire(plan.streams, plan.group);
-      await this.probers.endRun(plan);
-      this.logger.info({ group: name }, 'group removed');
+      const { name } = group;
+      const before = this.held.get(name);
+      const after = await holdGroup(group, 'file', pause);
+      if (before?.origin === 'api' || this.removed.get(name) === after.digest) {
+        this.file.set(name, after.digest);
+        this.logHidden(name, before);
+        return { created: false };
+      }
+      this.checkGroup(group);
+      const change = await planGroup(this.plans.get(name), group, this.tools);
+      // The file says something else than what was removed: that counts again.
+      if (this.removed.delete(name)) await this.stateDirectory?.save(name, undefined);
+      this.file.set(name, after.digest);
+      await this.apply(after, change);
+      return { created: before === undefined };
     });
+  }
+
+  async deleteGroup(name: string, origin: GroupOrigin = 'file'): Promise<void> {
+    if (origin === 'api') {
+      await this.changeGroup(name, () => undefined);
+      return;
+    }
+    return this.inTurn(async () => {
+      this.mustRun();
+      if (!this.file.has(name)) throw unknownGroup(name);
+      if (this.removed.has(name)) await this.stateDirectory?.save(name, undefined);
+      this.removed.delete(name);
+      this.file.delete(name);
+      if (this.held.get(name)?.origin === 'file') await this.applyRemoval(name);
+    });
+  }
+
+  /** The config file's group of a name that a live group has. */
+  private async hide(group: Group): Promise<void> {
+    this.file.set(group.name, (await holdGroup(group, 'file', pause)).digest);
+    this.logger.warn({ group: group.name }, 'a live group hides the group of this name in the config file');
+  }
+
+  private logHidden(name: string, live: HeldGroup | undefined): void {
+    this.logger.warn(
+      { group: name },
+      live === undefined
+        ? 'the group of the config file was removed live and stays away; it counts again when the file changes it'
+        : 'a live group hides the group of this name in the config file',
+    );
+  }
+
+  /** Kept first, then carried out: who is told of the change finds it after any crash. */
+  private async putLive(after: HeldGroup): Promise<void> {
+    const { group, text } = after;
+    const change = await planGroup(this.plans.get(group.name), group, this.tools);
+    try {
+      await this.keeping(group.name, { kind: 'group', text }, () => this.apply(after, change));
+    } catch (error) {
+      if (this.held.get(group.name) !== after) this.tools.numbers.giveBack(change.added.map((info) => info.id));
+      throw error;
+    }
+    this.removed.delete(group.name);
+  }
+
+  private async removeLive(name: string): Promise<void> {
+    const digest = this.file.get(name);
+    const entry: StateEntry | undefined = digest === undefined ? undefined : { kind: 'removed', digest };
+    await this.keeping(name, entry, () => this.applyRemoval(name));
+    if (digest !== undefined) this.removed.set(name, digest);
+  }
+
+  /** Keeps the entry in the state directory while `apply` carries it out; when that fails the directory is as before. */
+  private async keeping(name: string, entry: StateEntry | undefined, apply: () => Promise<void>): Promise<void> {
+    const directory = this.stateDirectory;
+    const before = directory?.entry(name);
+    await directory?.save(name, entry);
+    try {
+      await apply();
+    } catch (error) {
+      await directory?.save(name, before);
+      throw error;
+    }
   }
 
   /** Stops probing, waits for what is under way (at most about a second), closes the current interval. The results stay readable. */
@@ -172,6 +351,7 @@ export class Collector implements CollectorService {
     await this.aggregator.close();
     this.sources.close();
     this.finder.close();
+    await this.stateDirectory?.close();
   }
 
   /** Ends a thread the hard way, as a fault would. For tests of faults. */
@@ -224,26 +404,54 @@ export class Collector implements CollectorService {
     return result;
   }
 
-  /** Plans a group and carries the change out: the aggregator is told before the probers. */
-  private async change(group: Group): Promise<void> {
+  private checkGroup(group: Group): void {
+    checkPlan(this.config, [...this.groups().filter((other) => other.name !== group.name), group]);
     if (this.sources.withoutIpv6 !== undefined && group.targets.some((target) => target.family === 6)) {
       throw new LlamaError(
         'LLAMA_GROUP_INVALID',
         `group ${group.name} has IPv6 targets, but this host has no IPv6: ${this.sources.withoutIpv6}`,
       );
     }
+  }
+
+  /** Carries a planned change out: the aggregator is told before the probers. */
+  private async apply(after: HeldGroup, change: PlanChange): Promise<void> {
+    const { group } = after;
     const old = this.plans.get(group.name);
-    const change = await planGroup(old, group, this.tools);
     for (const info of change.plan.streams) this.streams.set(info.id, info);
+    await this.tellAggregator([...change.added, ...change.changed]);
     this.plans.set(group.name, change.plan);
+    this.held.set(group.name, after);
     this.retire(change.removed, old?.group ?? group);
-    this.aggregator.addRows([...change.added, ...change.changed].map(toRow));
     if (old !== undefined && old.run !== change.plan.run) await this.probers.endRun(old);
     await this.probers.setRun(change.plan, change.added);
     this.logger.info(
-      { group: group.name, targets: group.targets.length, added: change.added.length, removed: change.removed.length },
+      {
+        group: group.name,
+        origin: after.origin,
+        targets: group.targets.length,
+        added: change.added.length,
+        removed: change.removed.length,
+      },
       'group in effect',
     );
+  }
+
+  private async applyRemoval(name: string): Promise<void> {
+    const plan = this.plans.get(name);
+    if (plan === undefined) return;
+    this.plans.delete(name);
+    this.held.delete(name);
+    this.retire(plan.streams, plan.group);
+    await this.probers.endRun(plan);
+    this.logger.info({ group: name }, 'group removed');
+  }
+
+  private async tellAggregator(infos: readonly StreamInfo[]): Promise<void> {
+    for (let from = 0; from < infos.length; from += ROWS_A_TURN) {
+      if (from > 0) await pause();
+      this.aggregator.addRows(infos.slice(from, from + ROWS_A_TURN).map(toRow));
+    }
   }
 
   private retire(infos: readonly StreamInfo[], group: Group): void {
@@ -282,6 +490,8 @@ export class Collector implements CollectorService {
 }
 
 const toRow = (info: StreamInfo) => ({ id: info.id, prefix: rowPrefix(info) });
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function probesPerSecond(group: Group, ports: number): number {
   return (group.targets.length * group.classes.length * ports * NS_PER_S) / group.periodNs;

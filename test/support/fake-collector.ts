@@ -1,9 +1,20 @@
 /** A collector for the API's tests: groups in a map, intervals made by hand, nothing measured. */
 
+import type { GroupOrigin, HeldGroup } from '../../src/collector/held.js';
 import { type IntervalReport, PATH_COLUMNS } from '../../src/collector/messages.js';
+import { groupDifference } from '../../src/collector/plan.js';
 import { ResultsStore, type StoredInterval, type StreamInfo } from '../../src/collector/results.js';
-import type { CollectorService, CollectorStatus, ThreadStatus, Totals } from '../../src/collector/service.js';
+import type {
+  ChangeOptions,
+  CollectorService,
+  CollectorStatus,
+  GroupChange,
+  GroupEdit,
+  ThreadStatus,
+  Totals,
+} from '../../src/collector/service.js';
 import { parseConfig } from '../../src/config/config.js';
+import { groupToJson } from '../../src/config/group.js';
 import { checkPlan, planFigures } from '../../src/config/limits.js';
 import type { Config, Group } from '../../src/config/types.js';
 import { LlamaError } from '../../src/errors.js';
@@ -23,6 +34,11 @@ groups:
     targets: [10.1.0.2]
 `;
 
+function hold(group: Group, origin: GroupOrigin): HeldGroup {
+  const text = JSON.stringify(groupToJson(group));
+  return { group, origin, text, digest: text, etag: `"${origin}-${text.length}-${group.targets.length}"` };
+}
+
 const RUNNING: ThreadStatus = { thread: 'prober 0', state: 'running', restarts: 0, lastError: null };
 
 function zeroTotals(): Totals {
@@ -36,12 +52,12 @@ export class FakeCollector implements CollectorService {
   aggregator: ThreadStatus = { ...RUNNING, thread: 'aggregator' };
   /** Thrown by the next `status()`. */
   failure: Error | undefined;
-  private readonly held = new Map<string, Group>();
+  private readonly held = new Map<string, HeldGroup>();
 
   constructor(text = CONFIG_TEXT) {
     this.config = parseConfig(text, 'test.yaml', {});
     this.results = new ResultsStore(this.config.collector.retention);
-    for (const group of this.config.groups) this.held.set(group.name, group);
+    for (const group of this.config.groups) this.held.set(group.name, hold(group, 'file'));
   }
 
   status(): CollectorStatus {
@@ -70,22 +86,42 @@ export class FakeCollector implements CollectorService {
   }
 
   groups(): readonly Group[] {
-    return [...this.held.values()];
+    return this.heldGroups().map(({ group }) => group);
   }
 
   group(name: string): Group | undefined {
+    return this.held.get(name)?.group;
+  }
+
+  heldGroups(): readonly HeldGroup[] {
+    return [...this.held.values()];
+  }
+
+  heldGroup(name: string): HeldGroup | undefined {
     return this.held.get(name);
   }
 
+  inFile(name: string): boolean {
+    return this.config.groups.some((group) => group.name === name);
+  }
+
+  async changeGroup(name: string, edit: GroupEdit, { dryRun = false }: ChangeOptions = {}): Promise<GroupChange> {
+    const before = this.held.get(name);
+    const group = edit(before);
+    if (group !== undefined) checkPlan(this.config, [...this.groups().filter((other) => other.name !== name), group]);
+    const after = group && hold(group, 'api');
+    if (!dryRun && after !== undefined) this.held.set(name, after);
+    if (!dryRun && after === undefined && !this.held.delete(name))
+      throw new LlamaError('LLAMA_GROUP_UNKNOWN', `found ${name}`);
+    return { before, after, difference: groupDifference(before?.group, group) };
+  }
+
   async putGroup(group: Group): Promise<{ readonly created: boolean }> {
-    const created = !this.held.has(group.name);
-    checkPlan(this.config, [...this.groups().filter(({ name }) => name !== group.name), group]);
-    this.held.set(group.name, group);
-    return { created };
+    return { created: (await this.changeGroup(group.name, () => group)).before === undefined };
   }
 
   async deleteGroup(name: string): Promise<void> {
-    if (!this.held.delete(name)) throw new LlamaError('LLAMA_GROUP_UNKNOWN', `found ${name}`);
+    await this.changeGroup(name, () => undefined);
   }
 
   /** Every stream of the groups, in order; ids count from 0. */
