@@ -9,6 +9,7 @@ import { aggregateScenario } from './scenarios/aggregate.js';
 import { idleScenario } from './scenarios/idle.js';
 import { pipelineScenario } from './scenarios/pipeline.js';
 import { preciseScenario } from './scenarios/precise.js';
+import { reconfigureScenario } from './scenarios/reconfigure.js';
 import { scaleScenario } from './scenarios/scale.js';
 import { startScenario } from './scenarios/start.js';
 
@@ -17,6 +18,7 @@ const SCENARIOS: readonly Scenario[] = [
   preciseScenario,
   aggregateScenario,
   scaleScenario,
+  reconfigureScenario,
   idleScenario,
   startScenario,
 ];
