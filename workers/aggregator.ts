@@ -4,7 +4,7 @@
  * A pool calls the default export; a plain `Worker` gets the same task as its `workerData`.
  */
 
-import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort, threadId, workerData } from 'node:worker_threads';
 import { Aggregator } from '../src/collector/aggregator.js';
 import { AGGREGATOR_COUNTERS, type AggregatorStart, type ToAggregator } from '../src/collector/messages.js';
 import { systemClock } from '../src/net/clock.js';
@@ -29,6 +29,7 @@ export default function runAggregator({ start, port }: AggregatorTask): void {
       aggregator.handle(next.message as ToAggregator);
     }
   };
+  control.threadId = threadId;
   control.state = ThreadState.running;
   while (!aggregator.finished) {
     // Read before the messages: one that is posted after they were drained has changed the doorbell, and the wait ends at once.

@@ -42,6 +42,12 @@ async function blockedMs({ child }: Product, file: string): Promise<number> {
   return Number(readFileSync(file, 'utf8'));
 }
 
+/** Probes that a steady rate would have sent and these intervals have not. */
+function missing(perInterval: readonly number[]): number {
+  const rate = STEADY_TARGETS * SOURCE_PORTS;
+  return perInterval.length * rate - perInterval.reduce((sum, sent) => sum + sent, 0);
+}
+
 async function once(quick: boolean): Promise<Record<string, number>> {
   const folder = mkdtempSync(join(tmpdir(), 'llama-perf-'));
   const file = join(folder, 'loop');
@@ -57,8 +63,9 @@ async function once(quick: boolean): Promise<Record<string, number>> {
     const { port } = await json<{ port: number }>(`${url}/v1/groups/load`);
     const body = JSON.stringify({ port, period: NEW_PERIOD, timeout: '1s', classes: ['cs0'], targets });
     await delay(quick ? WARM_UP_MS / 2 : WARM_UP_MS);
+    const idle = await json<CollectorStatus>(`${url}/v1/status`);
     await blockedMs(collector, file);
-    await delay(1_000);
+    await delay(AFTER_MS);
     const idleBlockedMs = await blockedMs(collector, file);
     const before = await json<CollectorStatus>(`${url}/v1/status`);
     const started = performance.now();
@@ -71,11 +78,19 @@ async function once(quick: boolean): Promise<Record<string, number>> {
     const appliedMs = performance.now() - started;
     if (response.status !== 201) throw new Error(`PUT answered ${response.status}`);
     const longest = await blockedMs(collector, file);
-    await delay(AFTER_MS);
+    await delay(AFTER_MS + 1_500);
     const after = await json<CollectorStatus>(`${url}/v1/status`);
     let lost = 0;
-    for (const { results } of (await json<Rows>(`${url}/v1/results?group=load`)).intervals)
-      for (const row of results) lost += row.sent - row.received;
+    // Every path of the steady group is probed once a second, and an interval is a second: what is missing was skipped.
+    const perInterval: number[] = [];
+    for (const { results } of (await json<Rows>(`${url}/v1/results?group=load`)).intervals) {
+      let sent = 0;
+      for (const row of results) {
+        sent += row.sent;
+        lost += row.sent - row.received;
+      }
+      perInterval.push(sent);
+    }
     let probed = 0;
     for (const { results } of (await json<Rows>(`${url}/v1/results?group=large`)).intervals)
       for (const row of results) probed += row.received;
@@ -84,7 +99,9 @@ async function once(quick: boolean): Promise<Record<string, number>> {
       blockedMs: round(longest),
       idleBlockedMs: round(idleBlockedMs),
       otherLost: lost,
-      otherSlips: after.totals.scheduleSlips - before.totals.scheduleSlips,
+      otherSlips: missing(perInterval.slice(-5)),
+      allSlips: after.totals.scheduleSlips - before.totals.scheduleSlips,
+      idleSlips: before.totals.scheduleSlips - idle.totals.scheduleSlips,
       latenessMsMax: round(after.totals.latenessNsMax / 1e6),
       newReceived: probed,
     };

@@ -33,15 +33,17 @@ export interface PathRow extends Record<PathColumn, number> {
 export function pathsRoute(app: FastifyInstance, service: CollectorService): void {
   app.get<{ Querystring: PathsQuery }>('/v1/paths', { schema: { querystring: PathsQuery } }, (request, reply) => {
     const { after, limit = DEFAULT_LIMIT } = request.query;
-    const interval = after === undefined ? service.results.latest : service.results.after(after, 1).intervals[0];
+    const { interval, gap } =
+      after === undefined ? { interval: service.results.latest, gap: false } : service.results.pathsAfter(after);
     reply.type('application/json; charset=utf-8');
-    if (interval === undefined) return reply.send({ start: null, end: null, endMs: null, total: 0, paths: [] });
-    return reply.send(bodyOf(pathsBody(interval, service, rowFilter(request.query), limit)));
+    if (interval === undefined) return reply.send({ start: null, end: null, endMs: null, gap, total: 0, paths: [] });
+    return reply.send(bodyOf(pathsBody(interval, gap, service, rowFilter(request.query), limit)));
   });
 }
 
 async function* pathsBody(
   { report, infos }: StoredInterval,
+  gap: boolean,
   service: CollectorService,
   filter: RowFilter | undefined,
   limit: number,
@@ -59,7 +61,7 @@ async function* pathsBody(
   const start = new Date(report.startMs).toISOString();
   const end = new Date(report.endMs).toISOString();
   const chunk = new Chunk();
-  chunk.addText(JSON.stringify({ start, end, endMs: report.endMs, total }).slice(0, -1));
+  chunk.addText(JSON.stringify({ start, end, endMs: report.endMs, gap, total }).slice(0, -1));
   chunk.addText(',"paths":[');
   let first = true;
   for (const row of rows) {

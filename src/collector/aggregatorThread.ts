@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import type { AggregatorTask } from '../../workers/aggregator.js';
 import type { TimeBase } from '../net/clock.js';
 import { ControlBlock } from '../ring/control.js';
+import { RingConsumer } from '../ring/ring.js';
 import { SupervisedThreads, type ThreadTask } from '../threads/supervised.js';
 import {
   AGGREGATOR_COUNTERS,
@@ -20,8 +21,13 @@ import {
 } from './messages.js';
 import type { CollectorStatus } from './service.js';
 
+/** In place of the number of a life that died. */
+const STOPPED = -1;
 const WORKER_FILE = fileURLToPath(new URL('../../workers/aggregator.js', import.meta.url));
+/** Of a thread that may be dead, at a clean end. */
 const ANSWER_TIMEOUT_MS = 500;
+/** Until the last messages of a dead thread are in; they come at once, unless this thread is held up. */
+const LAST_MESSAGES_TIMEOUT_MS = 5_000;
 
 export interface AggregatorThreadOptions
   extends Pick<AggregatorStart, 'timeBase' | 'intervalMs' | 'sourcePorts' | 'probers'> {
@@ -37,11 +43,15 @@ export class AggregatorThread {
   private readonly control = new ControlBlock<AggregatorCounter>(AGGREGATOR_COUNTERS);
   private readonly supervised: SupervisedThreads<AggregatorTask>;
   private port: MessagePort | undefined;
+  /** Resolves when the port of the present life is closed: by then its last message is in. It may close before the thread is seen to be dead. */
+  private portClosed: Promise<unknown> = Promise.resolve();
   private lastEndMs = 0;
   /** Final records in the intervals that came, and those that died with a life of the thread (without `orphans`, counted by the thread). */
   private reported = 0;
   private lost = 0;
   private readonly losses: number[];
+  /** Only for reading what was released of each ring. */
+  private readonly rings: readonly RingConsumer[];
   /** Deaths of probers that are not settled: told again to a new life. */
   private readonly unsettled = new Map<string, { thread: number; life: number; settle: () => void }>();
   private flushed: (() => void) | undefined;
@@ -49,6 +59,7 @@ export class AggregatorThread {
   constructor(options: AggregatorThreadOptions) {
     this.options = options;
     this.losses = options.probers.map(() => 0);
+    this.rings = options.probers.map(({ ring }) => new RingConsumer(ring));
     this.supervised = new SupervisedThreads<AggregatorTask>({
       name: 'aggregator',
       file: WORKER_FILE,
@@ -71,13 +82,21 @@ export class AggregatorThread {
     this.tell({ type: 'forget', ids });
   }
 
-  /** Resolves when the aggregator has read all that the dead thread left and said what is missing, or after half a second. */
-  async proberDied(thread: number, life: number): Promise<void> {
+  /**
+   * Resolves when the aggregator has read all that the dead thread left and said what is missing. When the aggregator is dead too, that is its
+   * next life: until then the prober must not go on, for its new probes would count as lost with the old ones.
+   */
+  proberDied(thread: number, life: number): Promise<void> {
     const settled = new Promise<void>((settle) => {
       this.unsettled.set(`${thread} ${life}`, { thread, life, settle });
     });
     this.tell({ type: 'proberDied', thread, life });
-    await atMost(settled, ANSWER_TIMEOUT_MS);
+    return settled;
+  }
+
+  /** At a clean end: as `proberDied`, or half a second. */
+  async proberStopped(thread: number): Promise<void> {
+    await atMost(this.proberDied(thread, STOPPED), ANSWER_TIMEOUT_MS);
   }
 
   /** Probes that died with lives of a prober thread. */
@@ -93,6 +112,7 @@ export class AggregatorThread {
     });
     this.tell({ type: 'flush' });
     await atMost(done, ANSWER_TIMEOUT_MS);
+    this.countLost();
   }
 
   kill(): Promise<void> {
@@ -122,6 +142,7 @@ export class AggregatorThread {
   private begin(): ThreadTask<AggregatorTask> {
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
+    this.portClosed = once(port1, 'close');
     port1.on('message', (message: FromAggregator) => this.take(message));
     port1.unref();
     const rows = this.options.rows();
@@ -168,18 +189,19 @@ export class AggregatorThread {
 
   /** What the dead thread had read and not reported is gone: count it, when its last messages are in. */
   private async settleDeath(): Promise<void> {
-    const { port } = this;
-    if (port !== undefined)
-      await atMost(
-        once(port, 'close').then(() => undefined),
-        ANSWER_TIMEOUT_MS,
-      );
-    this.lost = this.control.read('consumed') - this.reported - this.control.read('orphans');
+    await atMost(this.portClosed, LAST_MESSAGES_TIMEOUT_MS);
+    this.countLost();
+  }
+
+  /** Only while the thread does nothing. By the rings: what the thread counted may be ahead of them, by a batch that its next life reads again. */
+  private countLost(): void {
+    const released = this.rings.reduce((sum, ring) => sum + ring.finalsReleased, 0);
+    this.lost = released - this.reported - this.control.read('orphans');
   }
 }
 
 /** Resolves with `work`, or after `ms`. */
-async function atMost(work: Promise<void>, ms: number): Promise<void> {
+async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
   const timeout = new AbortController();
   await Promise.race([work, delay(ms, undefined, { signal: timeout.signal }).catch(() => undefined)]);
   timeout.abort();

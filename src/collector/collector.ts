@@ -79,9 +79,11 @@ export class Collector implements CollectorService {
   /** The file's groups that were removed by REST: the digest of what was removed, by name. */
   private readonly removed = new Map<string, string>();
   private readonly stateDirectory: StateDirectory | undefined;
-  /** By number; also those that were removed but may still have results under way. */
+  /** By number; also those that were removed: until the number is given out again, results of theirs may be under way. */
   private readonly streams = new Map<number, StreamInfo>();
   private retired: Retired[] = [];
+  /** Removed streams whose numbers are free. */
+  private readonly forgotten = new Set<number>();
   private readonly tools: PlanTools;
   private readonly recent = new RecentWarnings();
   private runs = 0;
@@ -89,6 +91,8 @@ export class Collector implements CollectorService {
   private state: CollectorStatus['state'] = 'starting';
   /** Changes of the plan happen one behind the other. */
   private changes: Promise<unknown> = Promise.resolve();
+  private stopped: Promise<void> | undefined;
+  private closed: Promise<void> | undefined;
 
   private constructor(config: Config, options: CollectorOptions, stateDirectory: StateDirectory | undefined) {
     this.config = config;
@@ -104,23 +108,28 @@ export class Collector implements CollectorService {
     this.sources = new SourcePorts(config.source, config.collector.timestamps);
     const { timeBase } = new SystemClock();
     const threads = Math.min(config.collector.workers, config.source.ports);
-    this.probers = new ProberThreads({
-      sources: this.sources,
-      threads,
-      timeBase,
-      timestamps: config.collector.timestamps,
-      window: options.window ?? 0,
-      count: options.count ?? 0,
-      logger: this.logger,
-      died: (thread, life) => this.aggregator.proberDied(thread, life),
-    });
+    try {
+      this.probers = new ProberThreads({
+        sources: this.sources,
+        threads,
+        timeBase,
+        timestamps: config.collector.timestamps,
+        window: options.window ?? 0,
+        count: options.count ?? 0,
+        logger: this.logger,
+        died: (thread, life) => this.aggregator.proberDied(thread, life),
+      });
+    } catch (error) {
+      this.sources.close();
+      throw error;
+    }
     this.aggregator = new AggregatorThread({
       timeBase,
       intervalMs: config.collector.intervalMs,
       sourcePorts: config.source.ports,
       probers: this.probers.memories(),
       logger: this.logger,
-      rows: () => [...this.streams.values()].map(toRow),
+      rows: () => [...this.streams.values()].filter(({ id }) => !this.forgotten.has(id)).map(toRow),
       report: (report) => this.takeReport(report),
     });
   }
@@ -331,21 +340,26 @@ export class Collector implements CollectorService {
   }
 
   /** Stops probing, waits for what is under way (at most about a second), closes the current interval. The results stay readable. */
-  async stop(): Promise<void> {
-    if (this.state === 'stopping') return;
-    await this.inTurn(async () => {
+  stop(): Promise<void> {
+    this.stopped ??= this.inTurn(async () => {
       this.state = 'stopping';
       const timeouts = this.groups().map((group) => nsToMs(group.timeoutNs + GRACE_NS) + STOP_MARGIN_MS);
       const graceMs = Math.min(STOP_GRACE_MS, Math.max(0, ...timeouts));
       await this.probers.stop(graceMs);
-      for (let thread = 0; thread < this.probers.count; thread++) await this.aggregator.proberDied(thread, -1);
+      for (let thread = 0; thread < this.probers.count; thread++) await this.aggregator.proberStopped(thread);
       await this.aggregator.flush();
     });
+    return this.stopped;
   }
 
   /** Ends all threads and closes all sockets; `stop` first, unless a start failed. */
-  async close(graceMs = STOP_GRACE_MS): Promise<void> {
-    if (this.state === 'running') await this.stop();
+  close(graceMs = STOP_GRACE_MS): Promise<void> {
+    this.closed ??= this.end(graceMs);
+    return this.closed;
+  }
+
+  private async end(graceMs: number): Promise<void> {
+    if (this.state !== 'starting') await this.stop();
     this.state = 'stopping';
     await this.probers.close(graceMs);
     await this.aggregator.close();
@@ -390,7 +404,8 @@ export class Collector implements CollectorService {
   }
 
   private workers(): ProberStatus[] {
-    return this.probers.status(this.streams.size - this.retiredCount(), (thread) => this.aggregator.lossesOf(thread));
+    const streams = [...this.plans.values()].reduce((sum, plan) => sum + plan.streams.length, 0);
+    return this.probers.status(streams, (thread) => this.aggregator.lossesOf(thread));
   }
 
   private mustRun(): void {
@@ -418,13 +433,16 @@ export class Collector implements CollectorService {
   private async apply(after: HeldGroup, change: PlanChange): Promise<void> {
     const { group } = after;
     const old = this.plans.get(group.name);
-    for (const info of change.plan.streams) this.streams.set(info.id, info);
+    for (const info of change.plan.streams) {
+      this.forgotten.delete(info.id);
+      this.streams.set(info.id, info);
+    }
     await this.tellAggregator([...change.added, ...change.changed]);
     this.plans.set(group.name, change.plan);
     this.held.set(group.name, after);
-    this.retire(change.removed, old?.group ?? group);
     if (old !== undefined && old.run !== change.plan.run) await this.probers.endRun(old);
     await this.probers.setRun(change.plan, change.added);
+    this.retire(change.removed, old?.group ?? group);
     this.logger.info(
       {
         group: group.name,
@@ -442,8 +460,8 @@ export class Collector implements CollectorService {
     if (plan === undefined) return;
     this.plans.delete(name);
     this.held.delete(name);
-    this.retire(plan.streams, plan.group);
     await this.probers.endRun(plan);
+    this.retire(plan.streams, plan.group);
     this.logger.info({ group: name }, 'group removed');
   }
 
@@ -454,14 +472,11 @@ export class Collector implements CollectorService {
     }
   }
 
+  /** After the probers have taken the streams out: their time runs from then. */
   private retire(infos: readonly StreamInfo[], group: Group): void {
     if (infos.length === 0) return;
     const afterMs = Date.now() + nsToMs(group.timeoutNs + GRACE_NS) + QUARANTINE_MS;
     this.retired.push({ ids: infos.map((info) => info.id), afterMs });
-  }
-
-  private retiredCount(): number {
-    return this.retired.reduce((sum, { ids }) => sum + ids.length, 0);
   }
 
   private takeReport(report: IntervalReport): void {
@@ -476,7 +491,7 @@ export class Collector implements CollectorService {
     const free = this.retired.filter(({ afterMs }) => report.startMs > afterMs).flatMap(({ ids }) => ids);
     if (free.length === 0) return;
     this.retired = this.retired.filter(({ afterMs }) => report.startMs <= afterMs);
-    for (const id of free) this.streams.delete(id);
+    for (const id of free) this.forgotten.add(id);
     this.aggregator.forget(Uint32Array.from(free));
     this.tools.numbers.giveBack(free);
   }

@@ -8,13 +8,15 @@ import { toPointer } from './problems.js';
 import type { CollectorSettings, Group, SourceSettings } from './types.js';
 
 /** Memory of one slot for a waiting probe, and of one path, on all threads together. */
-export const SLOT_BYTES = 40;
+export const SLOT_BYTES = 48;
 export const PATH_BYTES = 64;
 /**
  * A probe waits this much longer than its timeout before it is given up: a reply may be stamped by the kernel in time and yet need this long
  * to reach the socket's queue, when the machine is busy.
  */
 export const GRACE_NS = 20 * NS_PER_MS;
+/** The longest turn of a prober thread that is not held up: a probe is given up this much later than it could be. */
+export const LONGEST_TURN_NS = 50 * NS_PER_MS;
 
 const UDP_HEADER_BYTES = 8;
 const IP_HEADER_BYTES = { 4: 20, 6: 40 } as const;
@@ -34,9 +36,9 @@ export interface PlanFigures {
   readonly wireBytesPerSecond: number;
 }
 
-/** Slots of a path: the power of two above the probes that can wait at a time, at least 2. */
+/** Slots of a path: the power of two above the probes that can wait at a time, at least 2. So a slot is free again when its turn comes. */
 export function slotsPerPath(group: Pick<Group, 'periodNs' | 'timeoutNs'>): number {
-  const waiting = (group.timeoutNs + GRACE_NS) / group.periodNs;
+  const waiting = (group.timeoutNs + GRACE_NS + Math.min(LONGEST_TURN_NS, group.periodNs)) / group.periodNs;
   return 2 ** Math.max(1, Math.floor(Math.log2(waiting)) + 1);
 }
 

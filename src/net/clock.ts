@@ -38,13 +38,18 @@ export class SystemClock implements Clock {
   readonly timeBase: TimeBase;
   wallOffsetErrorNs = 0;
   private readonly memory = new NativeMemory(16);
+  /** The base in two parts: after 104 days of uptime, nanoseconds since boot are no longer exact in a double. */
+  private readonly baseS: number;
+  private readonly baseNs: number;
 
   constructor(timeBase?: TimeBase) {
     this.timeBase = timeBase ?? this.startOfLine();
+    this.baseS = Math.floor(this.timeBase.monotonicBaseNs / NS_PER_S);
+    this.baseNs = this.timeBase.monotonicBaseNs - this.baseS * NS_PER_S;
   }
 
   nowNs(): number {
-    return this.read(CLOCK_MONOTONIC, 0) - this.timeBase.monotonicBaseNs;
+    return this.read(CLOCK_MONOTONIC, this.baseS) - this.baseNs;
   }
 
   wallOffsetNs(): number {

@@ -14,6 +14,8 @@ import { type ControlBlock, ThreadState } from '../ring/control.js';
 const RESTART_PAUSE_MS = 100;
 const START_TIMEOUT_MS = 10_000;
 const POLL_MS = 2;
+/** In a control block until its thread has noted its own id. */
+const NO_THREAD = -1;
 
 /** State of one thread, for the status page. */
 export interface ThreadStatus {
@@ -56,6 +58,10 @@ export class SupervisedThreads<Task> {
   private readonly lives: Life[];
   private readonly ended: Promise<unknown>;
   private phase: 'starting' | 'running' | 'stopping' = 'starting';
+  private endingBegins: () => void = () => undefined;
+  private readonly endingBegun = new Promise<void>((resolve) => {
+    this.endingBegins = resolve;
+  });
 
   constructor(options: SupervisedOptions<Task>) {
     this.options = options;
@@ -76,11 +82,13 @@ export class SupervisedThreads<Task> {
   /** Resolves when every thread runs. Rejects with `LLAMA_THREAD`. */
   async started(): Promise<void> {
     const deadline = Date.now() + START_TIMEOUT_MS;
-    while (!this.options.controls.every((control) => control.state === ThreadState.running)) {
+    for (;;) {
+      // First: one that ran and died before the others ran would never be started again.
       const dead = this.lives.find((life) => life.state === 'stopped');
       const reason = dead?.lastError ?? (Date.now() > deadline ? `no answer within ${START_TIMEOUT_MS} ms` : undefined);
       if (reason !== undefined)
         throw new LlamaError('LLAMA_THREAD', `a ${this.options.name} thread could not be started: ${reason}`);
+      if (this.options.controls.every((control) => control.state === ThreadState.running)) break;
       await delay(POLL_MS);
     }
     this.phase = 'running';
@@ -101,6 +109,7 @@ export class SupervisedThreads<Task> {
   /** From here on a thread that ends did so because it was told to. */
   ending(): void {
     this.phase = 'stopping';
+    this.endingBegins();
   }
 
   /** Waits for threads that were told to end, at most `timeoutMs`, then ends the others and waits until they are gone. */
@@ -123,6 +132,7 @@ export class SupervisedThreads<Task> {
     const life = this.lives[thread];
     for (;;) {
       controls[thread].state = ThreadState.starting;
+      controls[thread].threadId = NO_THREAD;
       life.state = 'alive';
       const error = await this.live(begin(thread, life.number));
       if (this.phase === 'stopping') break;
@@ -131,7 +141,8 @@ export class SupervisedThreads<Task> {
       if (this.phase === 'starting') break;
       life.state = 'restarting';
       logger.error({ thread: this.threadName(thread), error: life.lastError }, 'a thread died; starting it again');
-      await died?.(thread, life.number);
+      // Those who would answer may be ending too.
+      await Promise.race([died?.(thread, life.number), this.endingBegun]);
       life.number++;
       await delay(RESTART_PAUSE_MS);
       if (this.stopped()) break;

@@ -31,7 +31,7 @@ describe('GET /v1/paths', () => {
   }
 
   it('answers without paths before the first interval is finished', async () => {
-    expect(await get()).to.deep.equal({ start: null, end: null, endMs: null, total: 0, paths: [] });
+    expect(await get()).to.deep.equal({ start: null, end: null, endMs: null, gap: false, total: 0, paths: [] });
   });
 
   it('answers with the interval behind a cursor, and without paths when there is none', async () => {
@@ -52,6 +52,7 @@ describe('GET /v1/paths', () => {
       start: new Date(T - 10_000).toISOString(),
       end: new Date(T).toISOString(),
       endMs: T,
+      gap: false,
       total: 1,
       paths: [
         {

@@ -65,7 +65,7 @@ targets            2
 paths              16
 probes             32/s
 on the wire        2,624 bytes/s each way, with UDP and IP headers, without those of the link
-memory for probes  3.5KiB of 256MiB
+memory for probes  4KiB of 256MiB
 `);
   });
 
@@ -85,7 +85,7 @@ memory for probes  3.5KiB of 256MiB
       'groups: { west: { period: 1ms, timeout: 60s, targets: [10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4,10.0.0.5,10.0.0.6,10.0.0.7] } }',
     );
     expect(large.code).to.equal(1);
-    expect(large.err).to.match(/:1:11: \/groups\/west: found a need of 280MiB/);
+    expect(large.err).to.match(/:1:11: \/groups\/west: found a need of 336MiB/);
     let err = '';
     const code = await check(join(folder, 'missing.yaml'), {
       out: () => undefined,

@@ -241,7 +241,7 @@ collectr: 1
     const error = failureOf(() => parseConfig(`groups:\n  a: ${group}\n  b: ${group}\n  c: ${group}\n`, 'c.yaml', {}));
     expect(error.code).to.equal('LLAMA_PLAN_TOO_LARGE');
     expect(error.message).to.match(
-      /^c\.yaml:3:3: \/groups\/b: found a need of 320MiB .* expected at most 256MiB; shorten/,
+      /^c\.yaml:3:3: \/groups\/b: found a need of 384MiB .* expected at most 256MiB; shorten/,
     );
     expect(error.problems).to.have.length(1);
   });

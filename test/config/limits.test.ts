@@ -26,12 +26,13 @@ function refusal(
 }
 
 describe('the limits of a plan', () => {
-  it('takes the power of two above (timeout + 20 ms) / period as slots of a path, at least 2', () => {
+  it('takes the power of two above (timeout + 20 ms + a turn of the thread) / period as slots of a path, at least 2', () => {
     for (const [timeoutMs, periodMs, slots] of [
       [1000, 1000, 2],
       [1, 3_600_000, 2],
       [1980, 1000, 4],
-      [1979, 1000, 2],
+      [1930, 1000, 4],
+      [1929, 1000, 2],
       [980, 500, 4],
       [1000, 10, 128],
       [60_000, 1, 65_536],
@@ -48,7 +49,7 @@ describe('the limits of a plan', () => {
       streams: 4,
       paths: 16,
       slots: 64,
-      memoryBytes: 64 * 40 + 16 * 64,
+      memoryBytes: 64 * 48 + 16 * 64,
       probesPerSecond: 32,
       wireBytesPerSecond: 16 * (44 + 8 + 20) + 16 * (44 + 8 + 40),
     });

@@ -36,8 +36,11 @@ export class Expiry {
     const limitNs = emptyNs - GRACE_NS - run.timeoutNs;
     while (run.waiting > 0) {
       const slot = run.oldest;
-      if (slots.state[slot] === SlotState.waiting) {
-        if (slots.sentNs[slot] > limitNs) return slots.sentNs[slot];
+      const leftNs = run.oldestSentNs;
+      // Sent later than the entry says: the slot's next probe, which has an entry of its own.
+      if (slots.state[slot] === SlotState.waiting && slots.sentNs[slot] <= leftNs) {
+        // The thread may have been held up between noting the time and sending: the timeout runs from when the probe had left for sure.
+        if (leftNs > limitNs) return slots.sentNs[slot];
         this.giveUp(slot, nowNs);
       }
       run.shift();
@@ -63,15 +66,30 @@ export class Expiry {
     this.state.counters[COUNTER.receiveQueueDrops] += more;
   }
 
+  /** Gives up all probes of `stream` that wait, as local drops: its slots are taken away. */
+  abandon(stream: number): void {
+    const { slots, streams } = this.state;
+    const first = streams.slot(stream, 0, 0);
+    const end = first + (streams.slotMask[stream] + 1) * streams.ports;
+    for (let slot = first; slot < end; slot++) {
+      if (slots.state[slot] === SlotState.waiting)
+        this.decide(slot, stream, slots.path[slot] - stream * streams.ports, true);
+    }
+  }
+
   private giveUp(slot: number, nowNs: number): void {
-    const { slots, streams, counters } = this.state;
-    slots.state[slot] = SlotState.expired;
+    const { slots, streams } = this.state;
     const path = slots.path[slot];
     const stream = Math.floor(path / streams.ports);
     const localIndex = path - stream * streams.ports;
     const socket = this.socketOf.get(socketKey(localIndex, streams.family[stream]));
     if (socket !== undefined) this.refreshDrops(socket, nowNs);
-    const local = socket !== undefined && slots.sentNs[slot] <= socket.lastDropNs;
+    this.decide(slot, stream, localIndex, socket !== undefined && slots.sentNs[slot] <= socket.lastDropNs);
+  }
+
+  private decide(slot: number, stream: number, localIndex: number, local: boolean): void {
+    const { slots, counters } = this.state;
+    slots.state[slot] = SlotState.expired;
     counters[local ? COUNTER.localDrops : COUNTER.lost]++;
     const outcome = local ? Outcome.localDrop : Outcome.lost;
     this.state.record(stream, localIndex, outcome, 0, 0, 0, slots.sentNs[slot], 0, 0, slots.sequence[slot]);

@@ -1,9 +1,10 @@
 /**
  * One prober thread: a synchronous loop over its sockets. It uses neither Node's event loop nor its sockets, and never allocates, throws
- * or searches per probe. A turn: messages, send what is due, read stamps and replies, give up what timed out, sleep.
+ * or searches per probe. A turn: messages, send what is due, read stamps and replies, give up what timed out. Then it sleeps, at most
+ * `LONGEST_TURN_NS`: replies wait in the socket meanwhile, stamped by the kernel.
  */
 
-import { GRACE_NS } from '../../config/limits.js';
+import { GRACE_NS, LONGEST_TURN_NS, slotsPerPath } from '../../config/limits.js';
 import { type Clock, systemClock } from '../../net/clock.js';
 import { PollSet } from '../../net/poll.js';
 import { receiveQueueDrops } from '../../net/socket.js';
@@ -11,7 +12,7 @@ import { ControlBlock, PROBER_COUNTERS, type ProberCounter, ThreadState } from '
 import { Outcome, RingProducer } from '../../ring/ring.js';
 import { NS_PER_MS, NS_PER_US } from '../../stats/units.js';
 import { STAMP_BYTES } from '../../wire/stamp.js';
-import type { ProberStart, RunMessage, ToProber } from '../messages.js';
+import type { ProberStart, RunMessage, StreamsMessage, ToProber } from '../messages.js';
 import { Expiry, socketKey } from './expiry.js';
 import { Receiver } from './receiver.js';
 import { ProbeRun } from './run.js';
@@ -32,8 +33,6 @@ const LONGEST_SLIP_NS = 50 * NS_PER_MS;
 const PROBES_A_SLEEP = 8;
 const SHORTEST_SLEEP_NS = 250 * NS_PER_US;
 const LONGEST_GATHERING_NS = 2 * NS_PER_MS;
-/** ... and at most this long. Replies wait in the socket meanwhile, stamped by the kernel. */
-const LONGEST_SLEEP_NS = 50 * NS_PER_MS;
 /** Shorter than the grace time, so that an ICMP error is read before its probe is given up. */
 const ERRORS_EVERY_NS = 5 * NS_PER_MS;
 const WATERMARK_EVERY_NS = 10 * NS_PER_MS;
@@ -45,8 +44,17 @@ const LATE_NS = 1_000 * NS_PER_MS;
 /** The messages that wait for the thread; undefined when none does. */
 export type MessageSource = () => ToProber | undefined;
 
+/** What a prober takes from outside, so that tests can pass their own. */
+export interface ProberTools {
+  readonly clock: Clock;
+  /** 0 to 1, without 1. */
+  readonly random: () => number;
+  /** The drop counter of a socket's receive queue. */
+  readonly readDrops: (fd: number) => number;
+}
+
 interface Retired {
-  readonly streams: readonly number[];
+  streams: readonly number[];
   readonly atNs: number;
 }
 
@@ -64,24 +72,28 @@ export class Prober {
   private readonly expiry: Expiry;
   private readonly messages: MessageSource;
   private readonly window: number;
-  private readonly fullStamps: boolean;
+  /** Probes that died with earlier lives of this thread: sent, never to be decided. */
+  private readonly neverDecided: number;
+  private readonly random: () => number;
   private readonly socketOf: (ProberSocket | undefined)[] = [];
   private runs: ProbeRun[] = [];
   private retired: Retired[] = [];
   private doorbell = -1;
+  private empty = true;
   private emptyNs = 0;
   private errorsReadNs = 0;
   private watermarkNs = 0;
   private watermarkSentNs = 0;
   private stopAtNs = Number.POSITIVE_INFINITY;
 
-  constructor(start: ProberStart, messages: MessageSource, clock: Clock = systemClock(start.timeBase)) {
+  constructor(start: ProberStart, messages: MessageSource, tools: Partial<ProberTools> = {}) {
+    const { clock = systemClock(start.timeBase), random = Math.random, readDrops = receiveQueueDrops } = tools;
     this.control = new ControlBlock(PROBER_COUNTERS, start.control);
     this.ring = new RingProducer(start.ring);
     this.clock = clock;
     this.messages = messages;
     this.window = start.window;
-    this.fullStamps = start.timestamps === 'full';
+    this.random = random;
     const localIndexes = [...new Set(start.sockets.map((socket) => socket.sourceIndex))];
     const sockets = start.sockets.map(
       (socket): ProberSocket => ({
@@ -89,7 +101,7 @@ export class Prober {
         family: socket.family,
         localIndex: localIndexes.indexOf(socket.sourceIndex),
         sourceIndex: socket.sourceIndex,
-        drops: receiveQueueDrops(socket.fd),
+        drops: readDrops(socket.fd),
         dropsReadNs: 0,
         lastDropNs: -1,
       }),
@@ -99,21 +111,27 @@ export class Prober {
     this.wakeFd = start.wakeFd;
     this.poll = new PollSet(start.wakeFd, []);
     this.sender = new Sender(this.state, STAMP_BYTES);
-    this.receiver = new Receiver(this.state, this.fullStamps, STAMP_BYTES);
-    this.expiry = new Expiry(this.state);
+    this.receiver = new Receiver(this.state, start.timestamps === 'full', STAMP_BYTES);
+    this.expiry = new Expiry(this.state, readDrops);
+    this.neverDecided = this.undecided();
   }
 
   /** Works until it is told to stop. */
   run(): void {
-    const { counters } = this.state;
-    for (const socket of this.state.sockets) counters[COUNTER.invalidStale] += this.receiver.discard(socket);
-    this.control.state = ThreadState.running;
-    while (this.turn());
+    this.begin();
+    while (this.turn()) this.rest();
     this.control.state = ThreadState.stopped;
   }
 
-  /** One turn of the loop; false when the thread is done. */
-  private turn(): boolean {
+  /** Throws away what answers probes of earlier lives. */
+  begin(): void {
+    const { counters, sockets } = this.state;
+    for (const socket of sockets) counters[COUNTER.invalidStale] += this.receiver.discard(socket);
+    this.control.state = ThreadState.running;
+  }
+
+  /** One turn of the loop, without the rest after it; false when the thread is done. */
+  turn(): boolean {
     const { counters } = this.state;
     this.control.beat();
     counters[COUNTER.turns]++;
@@ -128,10 +146,11 @@ export class Prober {
       if (readErrors) this.errorsReadNs = lookNs;
       for (let i = 0; i < this.used.length; i++) {
         if (this.poll.readable(i)) empty = this.receiver.replies(this.used[i]) && empty;
-        else if (readErrors && this.poll.hasErrors(i)) this.receiver.errorQueue(this.used[i]);
+        if (readErrors && this.poll.hasErrors(i)) this.receiver.errorQueue(this.used[i]);
       }
     }
     if (empty) this.emptyNs = lookNs;
+    this.empty = empty;
     const nowNs = this.clock.nowNs();
     const waiting = this.expireAll(nowNs);
     if (this.retired.length > 0) this.forgetRetired(nowNs);
@@ -141,16 +160,20 @@ export class Prober {
     }
     if (nowNs - this.watermarkSentNs >= WATERMARK_EVERY_NS) this.publishWatermark(nowNs);
     else this.ring.publish();
-    this.rest(nowNs, stopping);
     return true;
   }
 
-  private rest(nowNs: number, stopping: boolean): void {
+  /** Sleeps until there is something to send, or to read where that is waited for. */
+  private rest(): void {
+    // More waits than one turn reads.
+    if (!this.empty) return;
+    const nowNs = this.clock.nowNs();
+    const stopping = this.stopAtNs !== Number.POSITIVE_INFINITY;
     if (this.windowClosed()) {
       this.poll.wait(NS_PER_MS);
       return;
     }
-    let dueNs = nowNs + (stopping ? NS_PER_MS : LONGEST_SLEEP_NS);
+    let dueNs = nowNs + (stopping ? NS_PER_MS : LONGEST_TURN_NS);
     let gatheringNs = LONGEST_GATHERING_NS;
     for (const run of this.runs) {
       dueNs = Math.min(dueNs, run.dueNs);
@@ -160,14 +183,17 @@ export class Prober {
   }
 
   private windowClosed(): boolean {
-    if (this.window === 0) return false;
+    return this.window !== 0 && this.undecided() - this.neverDecided >= this.window;
+  }
+
+  private undecided(): number {
     const { counters } = this.state;
     const decided =
       counters[COUNTER.received] +
       counters[COUNTER.lost] +
       counters[COUNTER.unreachable] +
       counters[COUNTER.localDrops];
-    return counters[COUNTER.sent] - decided >= this.window;
+    return counters[COUNTER.sent] - decided;
   }
 
   /** Hot: sends what is due of each group. */
@@ -223,10 +249,14 @@ export class Prober {
 
   private readMessages(): void {
     this.doorbell = this.control.doorbell;
+    let { applied } = this.control;
     for (let message = this.messages(); message !== undefined; message = this.messages()) {
       switch (message.type) {
         case 'run':
           this.takeRun(message);
+          break;
+        case 'streams':
+          this.takeStreams(message);
           break;
         case 'stop':
           this.stopAtNs = this.clock.nowNs() + message.graceNs;
@@ -235,8 +265,20 @@ export class Prober {
         default:
           message satisfies never;
       }
-      this.control.applied = message.revision;
+      applied = message.revision;
     }
+    // Only now: the messages that a life begins with all have the same revision.
+    this.control.applied = applied;
+  }
+
+  /** Takes in streams that a `run` message will put in order. */
+  private takeStreams({ added, coming, payloadBytes, timeoutNs, ...message }: StreamsMessage): void {
+    const slots = slotsPerPath({ timeoutNs, periodNs: message.periodNs });
+    const highest = added.ids.reduce((most, id) => Math.max(most, id), 0);
+    this.state.streams.reserve(coming, highest + 1 + coming - added.ids.length, slots);
+    for (const stream of added.ids) if (this.state.streams.has(stream)) this.forgetNow(stream);
+    this.state.streams.add(added, slots, payloadBytes, timeoutNs);
+    this.useFamilies(added.families);
   }
 
   /** Starts, changes or ends a group. */
@@ -244,10 +286,13 @@ export class Prober {
     const nowNs = this.clock.nowNs();
     let run = this.runs.find((known) => known.id === message.run);
     if (run === undefined) {
+      // Ended before this life of the thread began.
+      if (message.order.length === 0) return;
       run = new ProbeRun(message.run, message.periodNs, message.timeoutNs, message.payloadBytes, message.count);
       this.runs.push(run);
     }
     this.sender.reserve(run.payloadBytes);
+    for (const stream of message.added.ids) if (this.state.streams.has(stream)) this.forgetNow(stream);
     this.state.streams.add(message.added, run.slotsPerPath, run.payloadBytes, run.timeoutNs);
     const kept = new Set(message.order);
     const gone = Array.from(run.order).filter((stream) => !kept.has(stream));
@@ -255,7 +300,7 @@ export class Prober {
     this.useFamilies(message.added.families);
     this.receiver.usePayloadSizes([...new Set(this.runs.map((known) => known.payloadBytes))]);
     // Read anew: the first change that a thread carries out takes milliseconds, which must not count as being behind.
-    run.reorder(message.order, this.state.streams.ports, this.clock.nowNs(), Math.random);
+    run.reorder(message.order, this.state.streams.ports, this.clock.nowNs(), this.random);
   }
 
   /** Polls the sockets of these address families from now on, beside those that are polled already: each costs about 60 ns a turn. */
@@ -276,5 +321,15 @@ export class Prober {
     this.retired = this.retired.filter((set) => !over.includes(set));
     for (const set of over) for (const stream of set.streams) this.state.streams.remove(stream);
     this.runs = this.runs.filter((run) => run.places > 0 || run.waiting > 0);
+  }
+
+  /**
+   * The number of a retired stream is given out again before its time here is over: this thread was held up so long that it hears of
+   * both at once. What still waits was this host's fault.
+   */
+  private forgetNow(stream: number): void {
+    this.expiry.abandon(stream);
+    this.state.streams.remove(stream);
+    for (const set of this.retired) set.streams = set.streams.filter((retired) => retired !== stream);
   }
 }

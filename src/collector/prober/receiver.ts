@@ -1,12 +1,11 @@
 /** Receiving: send stamps and ICMP errors from the error queue, replies from the data queue. A reply finds its probe by index. */
 
-import { GRACE_NS } from '../../config/limits.js';
 import { SOCKADDR_PORT, sockaddrAddressOffset } from '../../net/address.js';
 import { ReceiveBatch } from '../../net/batch.js';
 import { SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6, SO_EE_ORIGIN_TIMESTAMPING } from '../../net/constants.js';
 import { EAGAIN } from '../../net/libc.js';
 import { Outcome, RecordFlag } from '../../ring/ring.js';
-import { NS_PER_S } from '../../stats/units.js';
+import { NS_PER_S, NS_PER_US } from '../../stats/units.js';
 import {
   parseStampReply,
   STAMP_BYTES,
@@ -26,6 +25,10 @@ const HEADERS_BYTES = 128;
 const NAMING_BYTES = 16;
 /** Batches read from one socket before the others have their turn. */
 const BATCHES_A_TURN = 8;
+/** Batches thrown away per socket at most, when a thread begins, so that no flood keeps it from beginning. */
+const DISCARD_BATCHES = 4096;
+/** How far kernel stamps may be off the time line, beside steps of the wall clock: the uncertainty of the offset between the two. */
+const CLOCK_NOISE_NS = 100 * NS_PER_US;
 /** A residence is kept as u32. */
 const LONGEST_RESIDENCE_NS = 0xffff_ffff;
 
@@ -38,6 +41,8 @@ export class Receiver {
   /** Distinct payload sizes in use. The looped-back packet of a send stamp begins with headers of unknown length, and ends with the payload. */
   private payloadSizes: readonly number[] = [];
   private readonly reply = new StampReply();
+  /** When the last batch of the error queue was read. */
+  private readNs = 0;
 
   constructor(state: ProberState, fullStamps: boolean, payloadBytes: number) {
     this.state = state;
@@ -58,16 +63,16 @@ export class Receiver {
   /** Throws away what waits on `socket`: it answers probes of an earlier life of this thread. Returns how many replies that were. */
   discard(socket: ProberSocket): number {
     let replies = 0;
-    for (;;) {
-      const count = this.data.receive(socket.fd);
+    for (let batch = 0; batch < DISCARD_BATCHES; batch++) {
+      const count = this.data.fill(socket.fd);
       if (count > 0) replies += count;
       else if (count === -EAGAIN) break;
     }
-    while (this.errors.receive(socket.fd) > 0);
+    for (let batch = 0; batch < DISCARD_BATCHES; batch++) if (this.errors.fill(socket.fd) <= 0) break;
     return replies;
   }
 
-  /** Reads the data queue of `socket`; true when it was read empty. */
+  /** Reads the data queue of `socket`; true when it was read empty. A batch that is not full says nothing: a pending ICMP error cuts it short. */
   replies(socket: ProberSocket): boolean {
     for (let turn = 0; turn < BATCHES_A_TURN; turn++) {
       const count = this.data.receive(socket.fd);
@@ -78,7 +83,6 @@ export class Receiver {
       if (this.fullStamps) this.errorQueue(socket);
       this.state.checkClock();
       for (let i = 0; i < count; i++) this.takeReply(socket, i);
-      if (count < RECEIVE_BATCH) return true;
     }
     return false;
   }
@@ -87,6 +91,7 @@ export class Receiver {
   errorQueue(socket: ProberSocket): void {
     for (let turn = 0; turn < BATCHES_A_TURN; turn++) {
       const count = this.errors.receive(socket.fd);
+      this.readNs = this.state.clock.nowNs();
       for (let i = 0; i < count; i++) {
         const origin = this.errors.errorOrigin[i];
         if (origin === SO_EE_ORIGIN_TIMESTAMPING) this.takeSendStamp(socket, i);
@@ -109,7 +114,11 @@ export class Receiver {
       );
       if (slot < 0) continue;
       const wallNs = (this.errors.stampS[i] - clock.timeBase.epochS) * NS_PER_S + this.errors.stampNs[i];
-      slots.kernelNs[slot] = wallNs - steps.offsetNs;
+      const leftNs = wallNs - steps.offsetNs;
+      // Outside these bounds: the wall clock was stepped, which is not seen before the next look at the clocks.
+      if (leftNs < slots.sentNs[slot] - CLOCK_NOISE_NS || leftNs > this.readNs + CLOCK_NOISE_NS) return;
+      // Never before `sentNs`: the watermark may have passed that time.
+      slots.kernelNs[slot] = Math.max(leftNs, slots.sentNs[slot]);
       return;
     }
   }
@@ -207,21 +216,19 @@ export class Receiver {
       );
       return;
     }
-    const kernelNs = slots.kernelNs[slot];
+    // Over a step of the wall clock the stamps can't be compared with anything; nor without a stamp.
+    const comparable = slots.epoch[slot] === steps.epoch && data.stampS[i] !== 0;
+    const kernelNs = comparable ? slots.kernelNs[slot] : 0;
     const startNs = kernelNs !== 0 ? kernelNs : sentNs;
-    let receivedNs = (data.stampS[i] - clock.timeBase.epochS) * NS_PER_S + data.stampNs[i] - steps.offsetNs;
+    const stampNs = (data.stampS[i] - clock.timeBase.epochS) * NS_PER_S + data.stampNs[i] - steps.offsetNs;
     let flags: number = kernelNs !== 0 ? RecordFlag.kernelSent : 0;
     const residenceNs = (reply.t3S - reply.t2S) * NS_PER_S + (reply.t3Ns - reply.t2Ns);
-    let timeoutNs = streams.timeoutNs[stream];
-    if (slots.epoch[slot] !== steps.epoch || data.stampS[i] === 0) {
-      // The clock was stepped while the probe was under way: its stamps can't be compared; whether it is late is told by the line.
-      receivedNs = clock.nowNs();
-      timeoutNs += GRACE_NS;
-      flags |= RecordFlag.noRtt;
-    } else if (residenceNs < 0 || residenceNs > LONGEST_RESIDENCE_NS || residenceNs > receivedNs - startNs) {
-      flags |= RecordFlag.noRtt;
-    }
-    if (waited !== SlotState.waiting || receivedNs - startNs > timeoutNs) {
+    const receivedNs = comparable ? stampNs : clock.nowNs();
+    const rttNs = receivedNs - startNs - residenceNs;
+    if (!comparable || residenceNs < 0 || residenceNs > LONGEST_RESIDENCE_NS || rttNs < 0) flags |= RecordFlag.noRtt;
+    // Not comparable, but not given up either: it may be in time and read late, so the network is not blamed.
+    const late = comparable && receivedNs - startNs > streams.timeoutNs[stream];
+    if (waited !== SlotState.waiting || late) {
       if (waited === SlotState.waiting) {
         counters[COUNTER.lost]++;
         this.state.record(stream, socket.localIndex, Outcome.lost, 0, 0, 0, sentNs, 0, 0, reply.senderSequence);
@@ -244,7 +251,7 @@ export class Receiver {
     }
     slots.state[slot] = SlotState.received;
     counters[COUNTER.received]++;
-    if (this.fullStamps && kernelNs === 0) counters[COUNTER.sendStampsMissing]++;
+    if (this.fullStamps && comparable && kernelNs === 0) counters[COUNTER.sendStampsMissing]++;
     if ((flags & RecordFlag.noRtt) !== 0) counters[COUNTER.voidedRtts]++;
     const path = slots.path[slot];
     // Numbers are compared modulo 2^32.

@@ -4,10 +4,12 @@
  * Schedule: place p of a cycle is stream `order[p mod n]` on source port `p / n` of the thread, so consecutive probes leave one socket towards
  * different targets and go in one system call. Places are spread evenly over the period.
  *
- * Waiting probes are a first-in first-out ring of slot numbers: all have the same timeout, so the first in is the first to give up.
+ * Waiting probes are a first-in first-out ring of slot numbers: all have the same timeout, so the first in is the first to give up. An entry
+ * stays behind when its probe is answered, and its slot may then hold a newer probe: it is known by having been sent after the entry was made.
  */
 
 import { GRACE_NS, slotsPerPath } from '../../config/limits.js';
+import { SEND_BATCH } from './sender.js';
 
 /** Probes of a group start after at most this much, however long its period. */
 const LONGEST_START_NS = 200_000_000;
@@ -29,6 +31,8 @@ export class ProbeRun {
   remaining: number;
   private cycleStartNs = 0;
   private fifo = new Uint32Array(64);
+  /** Beside each slot: when the system call that sent its probe was over, ns. */
+  private fifoSentNs = new Float64Array(64);
   private fifoHead = 0;
   private fifoTail = 0;
 
@@ -43,8 +47,8 @@ export class ProbeRun {
 
   /** Takes a new order of streams; goes on at the same share of the cycle. `random`: 0 to 1. */
   reorder(order: Uint32Array, ports: number, nowNs: number, random: () => number): void {
-    const share = this.places === 0 ? random() : this.place / this.places;
-    const wasIdle = this.places === 0;
+    const before = this.places;
+    const wasIdle = before === 0;
     this.order = order;
     this.places = order.length * ports;
     if (this.places === 0) {
@@ -52,8 +56,10 @@ export class ProbeRun {
       return;
     }
     this.spacingNs = this.periodNs / this.places;
-    this.place = Math.min(Math.floor(share * this.places), this.places - 1);
-    if (wasIdle) this.dueNs = nowNs + random() * Math.min(this.spacingNs, LONGEST_START_NS);
+    // Multiplied first: the product is exact, so that an order of the same length goes on at the very same place.
+    this.place = Math.floor(wasIdle ? random() * this.places : (this.place * this.places) / before);
+    if (this.remaining <= 0) this.dueNs = Number.POSITIVE_INFINITY;
+    else if (wasIdle) this.dueNs = nowNs + random() * Math.min(this.spacingNs, LONGEST_START_NS);
     else this.dueNs = Math.min(this.dueNs, nowNs + this.spacingNs);
     this.cycleStartNs = this.dueNs - this.place * this.spacingNs;
     this.reserve();
@@ -86,13 +92,16 @@ export class ProbeRun {
     return (this.fifoTail - this.fifoHead) >>> 0;
   }
 
-  /** Whether no further probe can wait: expiry is far behind. */
+  /** Whether no further probe can wait, beside a batch that is being gathered: expiry is far behind. */
   get full(): boolean {
-    return this.waiting >= this.fifo.length;
+    return this.waiting > this.fifo.length - SEND_BATCH;
   }
 
-  push(slot: number): void {
-    this.fifo[this.fifoTail & (this.fifo.length - 1)] = slot;
+  /** `sentNs`: by then its probe had left. */
+  push(slot: number, sentNs: number): void {
+    const i = this.fifoTail & (this.fifo.length - 1);
+    this.fifo[i] = slot;
+    this.fifoSentNs[i] = sentNs;
     this.fifoTail = (this.fifoTail + 1) >>> 0;
   }
 
@@ -101,18 +110,30 @@ export class ProbeRun {
     return this.fifo[this.fifoHead & (this.fifo.length - 1)];
   }
 
+  /** By when the oldest entry's probe had left, ns. */
+  get oldestSentNs(): number {
+    return this.fifoSentNs[this.fifoHead & (this.fifo.length - 1)];
+  }
+
   shift(): void {
     this.fifoHead = (this.fifoHead + 1) >>> 0;
   }
 
   /** Room for all that can wait at a time, so that `push` never grows. */
   private reserve(): void {
-    const most = this.places * (Math.ceil((this.timeoutNs + GRACE_NS) / this.periodNs) + 1) + this.waiting + 64;
+    const most =
+      this.places * (Math.ceil((this.timeoutNs + GRACE_NS) / this.periodNs) + 1) + this.waiting + 2 * SEND_BATCH;
     if (most <= this.fifo.length) return;
-    const larger = new Uint32Array(2 ** Math.ceil(Math.log2(most)));
+    const capacity = 2 ** Math.ceil(Math.log2(most));
+    const larger = new Uint32Array(capacity);
+    const largerSentNs = new Float64Array(capacity);
     let count = 0;
-    for (; this.waiting > 0; this.shift()) larger[count++] = this.oldest;
+    for (; this.waiting > 0; this.shift()) {
+      larger[count] = this.oldest;
+      largerSentNs[count++] = this.oldestSentNs;
+    }
     this.fifo = larger;
+    this.fifoSentNs = largerSentNs;
     this.fifoHead = 0;
     this.fifoTail = count;
   }

@@ -51,6 +51,8 @@ export class Sender {
     const slot = streams.slot(stream, socket.localIndex, sequence);
     if (slots.state[slot] === SlotState.waiting || run.full) return false;
     streams.nextSequence[path] = sequence + 1;
+    // From here on, so that a batch that goes round all slots of a path does not take one twice.
+    slots.state[slot] = SlotState.waiting;
     slots.sequence[slot] = sequence;
     slots.path[slot] = path;
     this.socket = socket;
@@ -82,8 +84,8 @@ export class Sender {
     const sentNs = clock.nowNs();
     const wallNs = sentNs + steps.offsetNs;
     const wholeS = Math.floor(wallNs / NS_PER_S);
-    const t1S = clock.timeBase.epochS + wholeS;
-    const t1Ns = Math.floor(wallNs - wholeS * NS_PER_S);
+    let t1S = clock.timeBase.epochS + wholeS;
+    let t1Ns = Math.floor(wallNs - wholeS * NS_PER_S);
     for (let i = 0; i < count; i++) {
       const slot = this.batchSlot[i];
       slots.sentNs[slot] = sentNs;
@@ -99,6 +101,12 @@ export class Sender {
         t1Ns,
         this.batchStream[i] + 1,
       );
+      // No two probes have the same T1: where the SSID does not come back, it alone tells two classes of a target apart.
+      t1Ns++;
+      if (t1Ns === NS_PER_S) {
+        t1Ns = 0;
+        t1S++;
+      }
     }
     counters[COUNTER.sent] += count;
     let done = 0;
@@ -106,17 +114,17 @@ export class Sender {
     while (done < count) {
       const taken = batch.send(this.socket.fd, done, count - done);
       if (taken > 0) {
-        for (const end = done + taken; done < end; done++) {
-          slots.state[this.batchSlot[done]] = SlotState.waiting;
-          run.push(this.batchSlot[done]);
-        }
+        const leftNs = clock.nowNs();
+        for (const end = done + taken; done < end; done++) run.push(this.batchSlot[done], leftNs);
         tries = 0;
       } else if (-taken !== EAGAIN && -taken !== ENOBUFS && tries < PENDING_ERRORS) {
         tries++;
       } else {
         // Full send buffers stay full for the rest of the batch; any other refusal is about this one destination.
         const refused = tries < PENDING_ERRORS ? count - done : 1;
-        for (const end = done + refused; done < end; done++) this.refuse(done, sentNs);
+        // The last first, so that all numbers of a path are given back.
+        for (let i = done + refused - 1; i >= done; i--) this.refuse(i, sentNs);
+        done += refused;
         tries = 0;
       }
     }

@@ -51,6 +51,7 @@ export class ProberState {
     this.sourcePorts = sourcePorts;
     this.sockets = sockets;
     const offsetNs = clock.wallOffsetNs();
+    // An uncertain reading is replaced by the first good one.
     this.steps = new ClockSteps(offsetNs, clock.wallOffsetErrorNs);
     this.bornWallNs = clock.nowNs() + offsetNs;
     const indexes: number[] = [];

@@ -1,0 +1,128 @@
+import { expect } from 'chai';
+import { ProbeRun } from '../../../src/collector/prober/run.js';
+import { seededRandom } from '../../support/random.js';
+
+const order = (length: number): Uint32Array => Uint32Array.from({ length }, (_, i) => i);
+
+/** The next `count` probes: place and time. */
+function take(run: ProbeRun, count: number): { place: number; dueNs: number }[] {
+  return Array.from({ length: count }, () => {
+    const { place, dueNs } = run;
+    run.advance(1);
+    return { place, dueNs };
+  });
+}
+
+describe('A run of probes', () => {
+  it('each path is due exactly once a period, and the probes are spread evenly over it', () => {
+    const random = seededRandom(21);
+    for (let round = 0; round < 200; round++) {
+      const ports = 1 + random.below(16);
+      const streams = 1 + random.below(40);
+      const periodNs = 1e6 * (1 + random.below(1000));
+      const run = new ProbeRun(1, periodNs, 1e9, 44, 0);
+      const nowNs = random.below(1e9);
+      run.reorder(order(streams), ports, nowNs, random.next);
+      const spacingNs = periodNs / (streams * ports);
+      expect(run.dueNs).to.be.within(nowNs, nowNs + Math.min(spacingNs, 200e6));
+      const probes = take(run, streams * ports * 3);
+      const last = new Map<number, number>();
+      for (const [i, { place, dueNs }] of probes.entries()) {
+        if (i > 0) expect(dueNs - probes[i - 1].dueNs).to.be.closeTo(spacingNs, 1);
+        const before = last.get(place);
+        if (before !== undefined) expect(dueNs - before).to.be.closeTo(periodNs, 1);
+        last.set(place, dueNs);
+      }
+      expect(last.size).to.equal(streams * ports);
+    }
+  });
+
+  it('does not drift in a million periods', () => {
+    const run = new ProbeRun(1, 1e6 + 1, 1e9, 44, 0);
+    run.reorder(order(1), 1, 0, () => 0);
+    const startNs = run.dueNs;
+    run.advance(1_000_000);
+    expect(run.dueNs - startNs).to.equal(1_000_000 * (1e6 + 1));
+  });
+
+  it('an order of the same length goes on at the very same place and time, whatever the place', () => {
+    for (let places = 1; places <= 300; places++) {
+      const run = new ProbeRun(1, 1e9, 1e9, 44, 0);
+      run.reorder(order(places), 1, 0, () => 0);
+      for (let place = 0; place < places; place++) {
+        const { dueNs } = run;
+        run.reorder(order(places), 1, dueNs - 1, () => 0.9);
+        expect([run.place, run.dueNs]).to.deep.equal([place, dueNs]);
+        run.advance(1);
+      }
+    }
+  });
+
+  it('an order of another length goes on at the same share of the cycle, and within its spacing', () => {
+    const run = new ProbeRun(1, 1e9, 1e9, 44, 0);
+    run.reorder(order(10), 1, 0, () => 0);
+    run.advance(5);
+    run.reorder(order(100), 1, 450e6, () => 0);
+    expect(run.place).to.equal(50);
+    expect(run.dueNs).to.be.within(450e6, 460e6);
+    run.reorder(order(4), 1, 455e6, () => 0);
+    expect(run.place).to.equal(2);
+    expect(new Set(take(run, 4).map(({ place }) => place)).size).to.equal(4);
+  });
+
+  it('skipped places come again one period later', () => {
+    const run = new ProbeRun(1, 100e6, 1e9, 44, 0);
+    run.reorder(order(10), 1, 0, () => 0);
+    run.advance(57);
+    expect([run.place, run.dueNs]).to.deep.equal([7, 570e6]);
+  });
+
+  it('ends after its count, and a new order does not start it again', () => {
+    const run = new ProbeRun(1, 10e6, 1e9, 44, 3);
+    run.reorder(order(2), 1, 0, () => 0);
+    take(run, 3);
+    expect(run.dueNs).to.equal(Number.POSITIVE_INFINITY);
+    run.reorder(order(5), 1, 100e6, () => 0);
+    expect(run.dueNs).to.equal(Number.POSITIVE_INFINITY);
+  });
+
+  it('an empty order has nothing due, and starts anew with the next', () => {
+    const run = new ProbeRun(1, 10e6, 1e9, 44, 0);
+    run.reorder(order(2), 1, 0, () => 0);
+    run.reorder(order(0), 1, 5e6, () => 0);
+    expect([run.dueNs, run.places]).to.deep.equal([Number.POSITIVE_INFINITY, 0]);
+    run.reorder(order(3), 2, 7e6, () => 0);
+    expect(run.dueNs).to.equal(7e6);
+  });
+
+  it('waiting probes stay in order while the room for them grows and they go round it', () => {
+    const random = seededRandom(22);
+    const run = new ProbeRun(1, 100e6, 1e6, 44, 0);
+    const expected: [slot: number, sentNs: number][] = [];
+    let slot = 0;
+    for (let i = 0; i < 20_000; i++) {
+      const what = random.below(100);
+      if (what === 0) run.reorder(order(1 + random.below(500)), 2, i, random.next);
+      else if (what < 55 && !run.full) {
+        expected.push([slot, i]);
+        run.push(slot++, i);
+      } else if (run.waiting > 0) {
+        expect([run.oldest, run.oldestSentNs]).to.deep.equal(expected.shift());
+        run.shift();
+      }
+      expect(run.waiting).to.equal(expected.length);
+    }
+  });
+
+  it('is full early enough for a whole batch that is being gathered', () => {
+    const run = new ProbeRun(1, 100e6, 1e6, 44, 0);
+    run.reorder(order(1), 1, 0, () => 0);
+    let pushed = 0;
+    while (!run.full) run.push(pushed++, 0);
+    for (let i = 0; i < 31; i++) run.push(pushed++, 0);
+    for (let slot = 0; slot < pushed; slot++) {
+      expect(run.oldest).to.equal(slot);
+      run.shift();
+    }
+  });
+});
