@@ -46,8 +46,8 @@ const QUARANTINE_MS = 2_000;
 /** At a clean end, probes under way are awaited for at most this long. */
 const STOP_GRACE_MS = 1_150;
 const STOP_MARGIN_MS = 150;
-/** Rows that the aggregator is told of at a time: about two milliseconds of the main thread. */
-const ROWS_A_TURN = 1000;
+/** Rows that the aggregator is told of at a time: about a millisecond of the main thread. */
+const ROWS_A_TURN = 250;
 
 export interface CollectorOptions {
   readonly logger: Logger;
@@ -243,6 +243,7 @@ export class Collector implements CollectorService {
       const group = edit(before);
       if (group === undefined && before === undefined) throw unknownGroup(name);
       const difference = groupDifference(before?.group, group);
+      await pause();
       if (group === undefined) {
         if (options.dryRun !== true) await this.removeLive(name);
         return { before, after: undefined, difference };

@@ -19,7 +19,7 @@ export interface HeldGroup {
 }
 
 /** How many targets are written between two chances for others to run. */
-const CHUNK = 1000;
+const CHUNK = 500;
 
 /** The JSON text of a group, made in short turns: ten thousand targets at once would hold the main thread for 20 ms. */
 export async function groupText(group: Group, pause: () => Promise<void>): Promise<string> {

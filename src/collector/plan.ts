@@ -110,7 +110,7 @@ function sameTags({ tags: a }: Target, { tags: b }: Target): boolean {
 }
 
 /** How many streams are planned between two chances for others to run. */
-const CHUNK = 1000;
+const CHUNK = 200;
 
 export interface PlanTools {
   readonly numbers: StreamNumbers;

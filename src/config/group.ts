@@ -17,7 +17,7 @@ const SHAPE = Compile(GroupSchema);
 
 const PLANNED_PROTOCOLS: readonly string[] = ['llama', 'llama-legacy', 'icmp', 'tcp-syn'];
 /** How many targets are read between two chances for others to run: about a millisecond. */
-const TARGETS_A_TURN = 500;
+const TARGETS_A_TURN = 250;
 const MIN_DURATION_NS = NS_PER_MS;
 const MAX_PERIOD_NS = 3600 * NS_PER_S;
 const MAX_TIMEOUT_NS = 60 * NS_PER_S;
