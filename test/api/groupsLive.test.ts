@@ -6,6 +6,8 @@ import pino from 'pino';
 import { buildApi } from '../../src/api/app.js';
 import { Collector } from '../../src/collector/collector.js';
 import { parseConfig } from '../../src/config/config.js';
+import { PATH_BYTES, SLOT_BYTES, slotsPerPath } from '../../src/config/limits.js';
+import { msToNs } from '../../src/stats/units.js';
 import { UdpPeer } from '../support/udp-peer.js';
 import { waitFor } from '../support/wait.js';
 
@@ -218,6 +220,8 @@ groups: { west: { period: 20ms, timeout: 50ms, port: ${peer.port}, targets: [127
   it('says by a dry run what a change would do, and changes nothing', async () => {
     await call('PUT', '/new', spec(['127.0.0.3', '127.0.0.4']));
     const state = async () => [(await call('GET', '')).body, collector.status().paths];
+    const slots = slotsPerPath({ periodNs: msToNs(20), timeoutNs: msToNs(50) });
+    const memory = (paths: number): number => paths * (slots * SLOT_BYTES + PATH_BYTES);
     const before = await state();
     const changed = await call(
       'PUT',
@@ -231,8 +235,8 @@ groups: { west: { period: 20ms, timeout: 50ms, port: ${peer.port}, targets: [127
       restarts: false,
       targets: { added: 1, removed: 1, kept: 1, retagged: 1 },
       paths: { added: 6, removed: 2, kept: 2 },
-      group: { targets: 2, paths: 8, probesPerSecond: 400, bytesPerSecond: 28_800, memoryBytes: 8 * (4 * 40 + 64) },
-      total: { targets: 4, paths: 12, probesPerSecond: 600, bytesPerSecond: 43_200, memoryBytes: 12 * (4 * 40 + 64) },
+      group: { targets: 2, paths: 8, probesPerSecond: 400, bytesPerSecond: 28_800, memoryBytes: memory(8) },
+      total: { targets: 4, paths: 12, probesPerSecond: 600, bytesPerSecond: 43_200, memoryBytes: memory(12) },
       budget: { probesPerSecond: 5000, memoryBytes: 256 * 2 ** 20 },
       threads: 1,
     });
