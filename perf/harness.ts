@@ -55,15 +55,21 @@ export function machine(): Record<string, string | number> {
 
 export const MAIN = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 
+export interface ProductOptions {
+  /** Options of Node itself. */
+  readonly node?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A running command of the product. */
 export class Product {
   readonly child: ChildProcess;
   private stderr = '';
 
-  constructor(args: readonly string[]) {
-    this.child = spawn(process.execPath, [MAIN, ...args], {
+  constructor(args: readonly string[], { node = [], env = {} }: ProductOptions = {}) {
+    this.child = spawn(process.execPath, [...node, MAIN, ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, LLAMA_LOG_LEVEL: 'warn' },
+      env: { ...process.env, LLAMA_LOG_LEVEL: 'warn', ...env },
     });
     this.child.stderr?.on('data', (chunk: Buffer) => {
       this.stderr = (this.stderr + chunk.toString()).slice(-10_000);

@@ -10,6 +10,7 @@ import { apiScenario } from './scenarios/api.js';
 import { idleScenario } from './scenarios/idle.js';
 import { pipelineScenario } from './scenarios/pipeline.js';
 import { preciseScenario } from './scenarios/precise.js';
+import { reconfigureScenario } from './scenarios/reconfigure.js';
 import { scaleScenario } from './scenarios/scale.js';
 import { startScenario } from './scenarios/start.js';
 
@@ -19,6 +20,7 @@ const SCENARIOS: readonly Scenario[] = [
   aggregateScenario,
   scaleScenario,
   apiScenario,
+  reconfigureScenario,
   idleScenario,
   startScenario,
 ];

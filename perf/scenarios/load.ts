@@ -72,6 +72,7 @@ export async function underLoad(options: LoadOptions): Promise<LoadResult> {
       retention: 600,
       timestamps: options.timestamps,
       probeMemoryBytes: 2 ** 30,
+      maxProbesPerSecond: 100_000_000,
     },
     source: { address: '0.0.0.0', address6: '::', ports: options.sourcePorts, basePort: 0 },
     api: {

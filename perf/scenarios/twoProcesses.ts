@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freeUdpPort, Product } from '../harness.js';
+import { freeUdpPort, Product, type ProductOptions } from '../harness.js';
 import { loopbackTargets } from './load.js';
 
 export interface TwoProcesses {
@@ -52,12 +52,12 @@ export function configFile(options: PairOptions, port: number, apiPort: number):
   return { file, remove: () => rmSync(dir, { recursive: true }) };
 }
 
-export async function startPair(options: PairOptions): Promise<TwoProcesses> {
+export async function startPair(options: PairOptions, collectorOptions: ProductOptions = {}): Promise<TwoProcesses> {
   const port = await freeUdpPort();
   const apiPort = await freeTcpPort();
   const config = configFile(options, port, apiPort);
   const reflector = new Product(['reflector', '--listen', `0.0.0.0:${port}`, '--threads', '1']);
-  const collector = new Product(['collector', '--config', config.file]);
+  const collector = new Product(['collector', '--config', config.file], collectorOptions);
   const url = `http://127.0.0.1:${apiPort}`;
   const stop = async (): Promise<void> => {
     await collector.stop();

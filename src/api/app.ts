@@ -18,6 +18,7 @@ import { logRequests, requestId } from './log.js';
 import { metricsRoute } from './metrics/route.js';
 import { documentApi, openApiRoute } from './openapi.js';
 import { pathsRoute } from './paths.js';
+import { type Reload, reloadRoute } from './reload.js';
 import { resultsRoute } from './results.js';
 import { statusRoute } from './status.js';
 import type { TlsOptions } from './tls.js';
@@ -27,6 +28,8 @@ export interface ApiOptions extends AccessOptions {
   readonly logger?: FastifyBaseLogger;
   /** Most bytes of a request body; 16 MiB when not given: a group of some 100,000 targets. */
   readonly bodyLimitBytes?: number;
+  /** Reads the config file again; without it there is no `POST /v1/reload`. */
+  readonly reload?: Reload;
   /** Most bytes of rows in an answer with results; see `PAGE_BYTES`. */
   readonly pageBytes?: number;
   /** Most requests a second of one client; no limit when not given, or 0. */
@@ -76,6 +79,7 @@ function routes(app: FastifyInstance, service: CollectorService, options: ApiOpt
   resultsRoute(app, service, options.pageBytes);
   pathsRoute(app, service);
   groupRoutes(app, service);
+  if (options.reload !== undefined) reloadRoute(app, options.reload);
   healthRoutes(app, service);
   metricsRoute(app, service);
   llamaRoutes(app, service);

@@ -12,6 +12,9 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'LLAMA_MEDIA_TYPE',
 };
 
+/** Of the errors of the inside, those whose message is for the client: it says what to wait for or to mend. */
+const TOLD: readonly ErrorCode[] = ['LLAMA_NOT_READY', 'LLAMA_STATE_UNWRITABLE'];
+
 /** Makes all answers with an error of this app, and of what it never routed, problem documents. */
 export function useProblemDocuments(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
@@ -78,7 +81,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
 }
 
 function asLlamaError(error: unknown, request: FastifyRequest): LlamaError | undefined {
-  if (error instanceof LlamaError) return error.status >= 500 && error.code !== 'LLAMA_NOT_READY' ? undefined : error;
+  if (error instanceof LlamaError) return error.status >= 500 && !TOLD.includes(error.code) ? undefined : error;
   if (!(error instanceof Error)) return undefined;
   const { code, statusCode, validation } = error as Partial<FastifyError> & Error;
   if (validation !== undefined) return invalidRequest(validation, request);

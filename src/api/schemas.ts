@@ -75,17 +75,60 @@ export type PathsQuery = Static<typeof PathsQuery>;
 
 export const NoQuery = Type.Object({}, { additionalProperties: false });
 
+export const ChangeQuery = Type.Object(
+  {
+    dryRun: Type.Optional(
+      Type.String({
+        enum: ['0', '1'],
+        default: '0',
+        description: '1: only say what the change would do; nothing changes',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type ChangeQuery = Static<typeof ChangeQuery>;
+
 export const GroupParams = Type.Object({ name: Type.String({ description: 'name of the group' }) });
+
+const ifNoneMatch = Type.Optional(
+  Type.String({ description: 'entity tags: only when the group has none of them; * only when there is no such group' }),
+);
+export const ReadHeaders = Type.Object({ 'if-none-match': ifNoneMatch });
+export const ConditionHeaders = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({ description: 'entity tags: only while the group has one of them; * while there is such a group' }),
+  ),
+  'if-none-match': ifNoneMatch,
+});
+
+const NullableString = (description: string) => Type.Union([Type.String(), Type.Null()], { description });
+
+export const DiscoverySchema = Type.Object(
+  {
+    source: Type.String({ description: 'file, http or dns' }),
+    targets: Type.Integer({ description: 'how many are in force' }),
+    updatedAt: NullableString('when the source last gave a good answer, ISO 8601; null before the first'),
+    ageMs: Type.Union([Type.Number(), Type.Null()], { description: 'how long ago that is' }),
+    error: NullableString('why the latest answer is not in force; null when it is'),
+    warnings: Type.Array(Type.String(), { description: 'what was left out of the answer in force' }),
+    nextAt: NullableString('when it is asked again, ISO 8601; null while it is being asked'),
+  },
+  { description: 'how the source of the targets does; absent when they are listed. Ignored in a request' },
+);
 
 /** One group in the list: what it is and what it asks for, without its targets. */
 export const GroupSummary = Type.Object({
   name: Type.String(),
+  origin: Type.String({ description: 'file: from the config file; api: set by REST' }),
+  hidesFile: Type.Optional(Type.Boolean({ description: 'set by REST in place of a group of the config file' })),
   protocol: Type.String(),
   port: Type.Integer(),
   period: Type.String({ description: 'duration' }),
   timeout: Type.String({ description: 'duration' }),
   classes: Type.Array(Type.String()),
   payloadBytes: Type.Integer(),
+  skipSelf: Type.Optional(Type.Boolean({ description: "this host's own addresses are left out" })),
   source: Type.Optional(
     Type.String({ description: 'file, http or dns: where the targets come from; absent when listed' }),
   ),

@@ -2,10 +2,10 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { ConfigReloader } from '../collector/reload.js';
+import type { Collector } from '../collector/collector.js';
+import { ConfigReloader, type ReloadReport } from '../collector/reload.js';
 import { loadConfigFile } from '../config/config.js';
 import type { ConfigOverrides } from '../config/options.js';
-import type { Config } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { createLogger } from './log.js';
 import { serveCollector } from './serve.js';
@@ -23,22 +23,23 @@ export async function runCollector(options: CollectorCommandOptions): Promise<nu
   const { config } = loaded;
   const logger = createLogger();
   const signal = signalled();
-  const { collector, app, url, reloadAccess } = await serveCollector(config, logger);
+  let reloader: ConfigReloader | undefined;
+  const reloadConfig = (of: Collector): Promise<ReloadReport> => {
+    reloader ??= new ConfigReloader(of, loaded, () => loadConfigFile(options.config, options));
+    return logged(reloader.reload(), options.config, logger);
+  };
+  const { collector, app, url, reload } = await serveCollector(config, logger, reloadConfig);
   const { groups, targets, paths, probesPerSecond } = collector.status();
   logger.info({ api: url, groups, targets, paths, probesPerSecond }, 'measuring');
   for (const warning of collector.status().warnings) logger.warn(warning);
   for (const note of loaded.notes) logger.warn(note);
-  warnOfIdleOptions(config, logger);
-  const reloader = new ConfigReloader(collector, loaded, () => loadConfigFile(options.config, options));
-  const reload = (): void => {
-    reloadAccess();
-    void reloadAtSignal(reloader, options.config, logger);
-  };
-  process.on('SIGHUP', reload);
+  // A reload that fails must not end a collector that measures; the log has the reason.
+  const reloadAtSignal = (): void => void reload().catch(() => undefined);
+  process.on('SIGHUP', reloadAtSignal);
   const name = await signal;
   const endAtMs = Date.now() + END_AFTER_MS;
   logger.info({ signal: name }, 'ending: no more probes; the last interval is served until the end');
-  process.off('SIGHUP', reload);
+  process.off('SIGHUP', reloadAtSignal);
   const again = signalled();
   await collector.stop();
   await Promise.race([again, delay(Math.max(0, endAtMs - Date.now()))]);
@@ -48,21 +49,18 @@ export async function runCollector(options: CollectorCommandOptions): Promise<nu
   return 0;
 }
 
-/** Never rejects: a reload that fails must not end a collector that measures. */
-async function reloadAtSignal(reloader: ConfigReloader, file: string, logger: Logger): Promise<void> {
+/** Tells the log what a reload did, or why it did nothing. */
+async function logged(reload: Promise<ReloadReport>, file: string, logger: Logger): Promise<ReloadReport> {
   try {
-    const { restart, notes, ...groups } = await reloader.reload();
+    const report = await reload;
+    const { restart, notes, ...groups } = report;
     logger.info({ file, ...groups }, 'config reloaded');
     for (const note of notes) logger.warn(note);
     if (restart.length > 0) logger.warn({ options: restart }, 'changed options that take effect at the next start');
+    return report;
   } catch (error) {
     const { code, message } = error instanceof LlamaError ? error : { code: 'LLAMA_INTERNAL', message: String(error) };
     logger.error({ code, error: message }, 'reload failed; the plan in force stays');
+    throw error;
   }
-}
-
-/** Options that are read and checked, but that nothing acts on yet: silence would let a reader believe otherwise. */
-function warnOfIdleOptions(config: Config, logger: Logger): void {
-  if (config.stateDir !== null)
-    logger.warn('stateDir has no effect in this version: groups set by REST are forgotten at the end');
 }

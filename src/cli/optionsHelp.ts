@@ -2,7 +2,7 @@
 
 import { allOptions, type ConfigOverrides, OVERRIDE_OF } from '../config/options.js';
 
-const NAME_WIDTH = 26;
+const NAME_WIDTH = 32;
 const TEXT_WIDTH = 92;
 
 /** Flag and description of a process option that the command line has too. */

@@ -3,6 +3,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { buildApi } from '../api/app.js';
+import type { Reload, ReloadAnswer } from '../api/reload.js';
 import { Collector } from '../collector/collector.js';
 import type { Config } from '../config/types.js';
 import { LlamaError } from '../errors.js';
@@ -12,27 +13,38 @@ import { requireFiles } from './host.js';
 
 /** Descriptors that Node keeps open for a worker thread, rounded up. */
 const FILES_PER_THREAD = 8;
+/** Of a collector without a config file. */
+const NOTHING_RELOADED: ReloadAnswer = { added: [], changed: [], removed: [], kept: [], restart: [], notes: [] };
 
 export interface ServedCollector {
   readonly collector: Collector;
   readonly app: FastifyInstance;
   /** Where the API answers, with the port that the system chose where it was to. */
   readonly url: string;
-  /** Reads tokens, certificate and key again. What cannot be read stays as it is, and the log says so; it never throws. */
-  readonly reloadAccess: () => void;
+  /** Reads tokens, certificate and key again, then the config: the same as `POST /v1/reload`. Rejects when the config is wrong; access holds then. */
+  readonly reload: Reload;
 }
 
-/** Nothing is sent before the API answers, and nothing stays open when something can't be had. */
-export async function serveCollector(config: Config, logger: Logger): Promise<ServedCollector> {
+/** Nothing is sent before the API answers, and nothing stays open when something can't be had. Without `reloadConfig` there is no `POST /v1/reload`. */
+export async function serveCollector(
+  config: Config,
+  logger: Logger,
+  reloadConfig?: (collector: Collector) => Promise<ReloadAnswer>,
+): Promise<ServedCollector> {
   requireFiles(2 * config.source.ports + FILES_PER_THREAD * (config.collector.workers + 1));
   const access = openAccess(config.api, logger);
   const collector = await Collector.start(config, { logger });
   try {
-    const app = buildApi(collector, {
+    const reload = async (): Promise<ReloadAnswer> => {
+      access.reload(app);
+      return reloadConfig === undefined ? NOTHING_RELOADED : reloadConfig(collector);
+    };
+    const app: FastifyInstance = buildApi(collector, {
       logger,
       bodyLimitBytes: config.api.bodyLimitBytes,
       rateLimit: config.api.rateLimit,
       ...access.options,
+      ...(reloadConfig && { reload }),
     });
     const url = await listen(app, config.api.host, config.api.port);
     try {
@@ -41,7 +53,7 @@ export async function serveCollector(config: Config, logger: Logger): Promise<Se
       await app.close();
       throw error;
     }
-    return { collector, app, url, reloadAccess: () => access.reload(app) };
+    return { collector, app, url, reload };
   } catch (error) {
     await collector.close(0);
     throw error;

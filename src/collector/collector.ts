@@ -1,12 +1,12 @@
 /**
- * The collector's main thread: keeps groups and their plan, tells the threads, hands finished intervals to the results store. Never touches a probe.
+ * The collector's main thread: keeps the plan of the groups, tells the threads, hands finished intervals to the results store. Never touches a probe.
  */
 
 import { setImmediate as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { checkPlan, GRACE_NS } from '../config/limits.js';
 import type { Config, Group, Target } from '../config/types.js';
-import { Discovery, type DiscoveryStatus, type DiscoveryTools } from '../discovery/discovery.js';
+import type { DiscoveryStatus, DiscoveryTools } from '../discovery/discovery.js';
 import { ownAddresses } from '../discovery/self.js';
 import { LlamaError } from '../errors.js';
 import { addressBytes } from '../net/address.js';
@@ -15,12 +15,23 @@ import { SourceAddressFinder } from '../net/socket.js';
 import { NS_PER_S, nsToMs } from '../stats/units.js';
 import { VERSION } from '../version.js';
 import { AggregatorThread } from './aggregatorThread.js';
+import { Groups } from './groups.js';
+import type { GroupOrigin, HeldGroup } from './held.js';
 import type { IntervalReport } from './messages.js';
-import { type GroupPlan, type PlanTools, planGroup, rowPrefix, StreamNumbers } from './plan.js';
+import { type GroupPlan, type PlanChange, type PlanTools, planGroup, rowPrefix, StreamNumbers } from './plan.js';
 import { ProberThreads } from './proberThreads.js';
 import { ResultsStore, type StreamInfo } from './results.js';
-import type { CollectorService, CollectorStatus, ProberStatus, Totals } from './service.js';
+import type {
+  ChangeOptions,
+  CollectorService,
+  CollectorStatus,
+  GroupChange,
+  GroupEdit,
+  ProberStatus,
+  Totals,
+} from './service.js';
 import { SourcePorts } from './sources.js';
+import { StateDirectory } from './state.js';
 import { addTotals, RecentWarnings } from './warnings.js';
 
 /** A removed stream's number is free again when the intervals of this long after its last probe's timeout are closed: late replies are known till then. */
@@ -28,6 +39,8 @@ const QUARANTINE_MS = 2_000;
 /** At a clean end, probes under way are awaited for at most this long. */
 const STOP_GRACE_MS = 1_150;
 const STOP_MARGIN_MS = 150;
+/** Rows that the aggregator is told of at a time: about a millisecond of the main thread. */
+const ROWS_A_TURN = 250;
 
 export interface CollectorOptions {
   readonly logger: Logger;
@@ -60,18 +73,18 @@ export class Collector implements CollectorService {
   /** Removed streams whose numbers are free. */
   private readonly forgotten = new Set<number>();
   private readonly tools: PlanTools;
-  private readonly discovery: Discovery;
+  private readonly held: Groups;
+  private readonly stateDirectory: StateDirectory | undefined;
   private readonly recent = new RecentWarnings();
   private runs = 0;
   private readonly startedAtMs = Date.now();
   private state: CollectorStatus['state'] = 'starting';
-  /** Changes of the plan happen one behind the other. */
-  private changes: Promise<unknown> = Promise.resolve();
   private stopped: Promise<void> | undefined;
   private closed: Promise<void> | undefined;
 
-  private constructor(config: Config, options: CollectorOptions) {
+  private constructor(config: Config, options: CollectorOptions, stateDirectory: StateDirectory | undefined) {
     this.config = config;
+    this.stateDirectory = stateDirectory;
     this.logger = options.logger;
     this.results = new ResultsStore(config.collector.retention);
     this.tools = {
@@ -81,12 +94,22 @@ export class Collector implements CollectorService {
       pause: () => pause(),
     };
     this.sources = new SourcePorts(config.source, config.collector.timestamps);
-    this.discovery = new Discovery({
-      ...options.discovery,
+    this.held = new Groups({
       logger: this.logger,
-      ownAddresses: () => ownAddresses(config.source),
-      reachable: (family) => family === 4 || this.sources.withoutIpv6 === undefined,
-      apply: (name, make, done) => this.setTargets(name, make, done),
+      state: stateDirectory,
+      discovery: {
+        ...options.discovery,
+        ownAddresses: () => ownAddresses(config.source),
+        reachable: (family) => family === 4 || this.sources.withoutIpv6 === undefined,
+      },
+      plan: {
+        mustRun: () => this.mustRun(),
+        check: (group, others) => this.check(group, others),
+        prepare: (group) => planGroup(this.plans.get(group.name), group, this.tools),
+        discard: ({ added }) => this.tools.numbers.giveBack(added.map((info) => info.id)),
+        carryOut: (change, origin, taken) => this.carryOut(change, origin, taken),
+        remove: (name) => this.remove(name),
+      },
     });
     const { timeBase } = new SystemClock();
     const threads = Math.min(config.collector.workers, config.source.ports);
@@ -118,10 +141,17 @@ export class Collector implements CollectorService {
 
   /**
    * Opens the sockets and starts the threads; nothing is sent before `measure`. Rejects with a LlamaError when a port is taken, files run
-   * out or a thread can't start; nothing is left over then.
+   * out, a thread can't start or the state directory can't be had; nothing is left over then.
    */
   static async start(config: Config, options: CollectorOptions): Promise<Collector> {
-    const collector = new Collector(config, options);
+    const directory = config.stateDir === null ? undefined : await StateDirectory.open(config.stateDir, options.logger);
+    let collector: Collector;
+    try {
+      collector = new Collector(config, options, directory);
+    } catch (error) {
+      await directory?.close();
+      throw error;
+    }
     try {
       await Promise.all([collector.probers.started(), collector.aggregator.started()]);
     } catch (error) {
@@ -132,9 +162,9 @@ export class Collector implements CollectorService {
     return collector;
   }
 
-  /** Puts the configured groups into effect. */
-  async measure(): Promise<void> {
-    for (const group of this.config.groups) await this.putGroup(group);
+  /** Puts the configured groups into effect, and the live changes that the state directory keeps. */
+  measure(): Promise<void> {
+    return this.held.begin(this.config.groups);
   }
 
   groups(): readonly Group[] {
@@ -145,43 +175,44 @@ export class Collector implements CollectorService {
     return this.plans.get(name)?.group;
   }
 
+  heldGroups(): readonly HeldGroup[] {
+    return this.held.all();
+  }
+
+  heldGroup(name: string): HeldGroup | undefined {
+    return this.held.get(name);
+  }
+
+  inFile(name: string): boolean {
+    return this.held.inFile(name);
+  }
+
   sourcePorts(family: 4 | 6): readonly number[] {
     return this.sources.ports(family);
   }
 
-  putGroup(group: Group): Promise<{ readonly created: boolean }> {
-    return this.inTurn(async () => {
-      this.mustRun();
-      const before = this.group(group.name);
-      const effective = this.discovery.effective(group, before);
-      this.checkWith(effective);
-      await this.change(effective);
-      this.discovery.follow(group, before);
-      return { created: before === undefined };
-    });
+  changeGroup(name: string, edit: GroupEdit, options: ChangeOptions = {}): Promise<GroupChange> {
+    return this.held.change(name, edit, options);
+  }
+
+  async putGroup(group: Group, origin: GroupOrigin = 'file'): Promise<{ readonly created: boolean }> {
+    if (origin === 'file') return this.held.putFromFile(group);
+    return { created: (await this.changeGroup(group.name, () => group)).before === undefined };
+  }
+
+  async deleteGroup(name: string, origin: GroupOrigin = 'file'): Promise<void> {
+    if (origin === 'file') await this.held.deleteFromFile(name);
+    else await this.changeGroup(name, () => undefined);
   }
 
   discoveryStatus(name: string): DiscoveryStatus | undefined {
-    return this.discovery.status(name, this.group(name)?.targets.length ?? 0);
-  }
-
-  deleteGroup(name: string): Promise<void> {
-    return this.inTurn(async () => {
-      this.mustRun();
-      const plan = this.plans.get(name);
-      if (plan === undefined) throw unknownGroup(name);
-      this.discovery.drop(name);
-      this.plans.delete(name);
-      await this.probers.endRun(plan);
-      this.retire(plan.streams, plan.group);
-      this.logger.info({ group: name }, 'group removed');
-    });
+    return this.held.discovery.status(name, this.group(name)?.targets.length ?? 0);
   }
 
   /** Stops probing, waits for what is under way (at most about a second), closes the current interval. The results stay readable. */
   stop(): Promise<void> {
-    this.discovery.close();
-    this.stopped ??= this.inTurn(async () => {
+    this.held.discovery.close();
+    this.stopped ??= this.held.inTurn(async () => {
       this.state = 'stopping';
       const timeouts = this.groups().map((group) => nsToMs(group.timeoutNs + GRACE_NS) + STOP_MARGIN_MS);
       const graceMs = Math.min(STOP_GRACE_MS, Math.max(0, ...timeouts));
@@ -201,11 +232,12 @@ export class Collector implements CollectorService {
   private async end(graceMs: number): Promise<void> {
     if (this.state !== 'starting') await this.stop();
     this.state = 'stopping';
-    this.discovery.close();
+    this.held.discovery.close();
     await this.probers.close(graceMs);
     await this.aggregator.close();
     this.sources.close();
     this.finder.close();
+    await this.stateDirectory?.close();
   }
 
   /** Ends a thread the hard way, as a fault would. For tests of faults. */
@@ -232,7 +264,7 @@ export class Collector implements CollectorService {
       totals,
       workers,
       aggregator: this.aggregator.status(),
-      warnings: [...this.sources.warnings, ...this.recent.warnings(totals), ...this.discovery.failures()],
+      warnings: [...this.sources.warnings, ...this.recent.warnings(totals), ...this.held.discovery.failures()],
     };
   }
 
@@ -253,53 +285,48 @@ export class Collector implements CollectorService {
       throw new LlamaError('LLAMA_NOT_READY', `the collector is ${this.state}; try again when it runs`);
   }
 
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.changes.then(work);
-    this.changes = result.catch(() => undefined);
-    return result;
-  }
-
-  /** A source's answer: the group gets other targets, unless it was replaced or removed meanwhile. */
-  private setTargets(name: string, make: () => Group | undefined, done: () => void): Promise<void> {
-    return this.inTurn(async () => {
-      const before = this.group(name);
-      const group = before === undefined || this.state !== 'running' ? undefined : make();
-      if (group === undefined) return;
-      if (JSON.stringify(group) !== JSON.stringify(before)) {
-        this.checkWith(group);
-        await this.change(group);
-      }
-      done();
-    });
-  }
-
-  private checkWith(group: Group): void {
-    checkPlan(this.config, [...this.groups().filter((other) => other.name !== group.name), group]);
-  }
-
-  /** Plans a group and carries the change out: the aggregator is told before the probers. */
-  private async change(group: Group): Promise<void> {
+  private check(group: Group, others: readonly Group[]): void {
+    checkPlan(this.config, [...others, group]);
     if (this.sources.withoutIpv6 !== undefined && group.targets.some((target) => target.family === 6)) {
       throw new LlamaError(
         'LLAMA_GROUP_INVALID',
         `group ${group.name} has IPv6 targets, but this host has no IPv6: ${this.sources.withoutIpv6}`,
       );
     }
+  }
+
+  /** Carries a planned change out: the aggregator is told before the probers. */
+  private async carryOut(change: PlanChange, origin: GroupOrigin, taken: () => void): Promise<void> {
+    const { group } = change.plan;
     const old = this.plans.get(group.name);
-    const change = await planGroup(old, group, this.tools);
     for (const info of change.plan.streams) {
       this.forgotten.delete(info.id);
       this.streams.set(info.id, info);
     }
+    await this.tellAggregator([...change.added, ...change.changed]);
     this.plans.set(group.name, change.plan);
-    this.aggregator.addRows([...change.added, ...change.changed].map(toRow));
+    taken();
     if (old !== undefined && old.run !== change.plan.run) await this.probers.endRun(old);
     await this.probers.setRun(change.plan, change.added);
     this.retire(change.removed, old?.group ?? group);
-    this.logger.info(
-      { group: group.name, targets: group.targets.length, added: change.added.length, removed: change.removed.length },
-      'group in effect',
-    );
+    const [added, removed] = [change.added.length, change.removed.length];
+    this.logger.info({ group: group.name, origin, targets: group.targets.length, added, removed }, 'group in effect');
+  }
+
+  private async remove(name: string): Promise<void> {
+    const plan = this.plans.get(name);
+    if (plan === undefined) return;
+    this.plans.delete(name);
+    await this.probers.endRun(plan);
+    this.retire(plan.streams, plan.group);
+    this.logger.info({ group: name }, 'group removed');
+  }
+
+  private async tellAggregator(infos: readonly StreamInfo[]): Promise<void> {
+    for (let from = 0; from < infos.length; from += ROWS_A_TURN) {
+      if (from > 0) await pause();
+      this.aggregator.addRows(infos.slice(from, from + ROWS_A_TURN).map(toRow));
+    }
   }
 
   /** After the probers have taken the streams out: their time runs from then. */
@@ -338,11 +365,4 @@ const toRow = (info: StreamInfo) => ({ id: info.id, prefix: rowPrefix(info) });
 
 function probesPerSecond(group: Group, ports: number): number {
   return (group.targets.length * group.classes.length * ports * NS_PER_S) / group.periodNs;
-}
-
-function unknownGroup(name: string): LlamaError {
-  return new LlamaError(
-    'LLAMA_GROUP_UNKNOWN',
-    `there is no group named ${JSON.stringify(name)}; GET /v1/groups lists them`,
-  );
 }

@@ -67,6 +67,21 @@ export interface RunMessage {
   readonly count: number;
 }
 
+/**
+ * Some of the streams that a `run` message will put in order. A change of thousands comes in several of these, each carried out before the next
+ * is sent: taken in at once they would hold a thread up for tens of milliseconds, which other groups would notice.
+ */
+export interface StreamsMessage {
+  readonly type: 'streams';
+  readonly revision: number;
+  readonly periodNs: number;
+  readonly timeoutNs: number;
+  readonly payloadBytes: number;
+  readonly added: StreamTable;
+  /** How many streams are coming, these and later ones: room for all is made at once. */
+  readonly coming: number;
+}
+
 /** Send no more; end when everything is decided, or at `graceNs` from now. */
 export interface StopMessage {
   readonly type: 'stop';
@@ -74,7 +89,7 @@ export interface StopMessage {
   readonly graceNs: number;
 }
 
-export type ToProber = RunMessage | StopMessage;
+export type ToProber = RunMessage | StreamsMessage | StopMessage;
 
 /** What the aggregator needs to know of a stream to write its row. */
 export interface StreamRow {

@@ -57,10 +57,60 @@ const sameTiming = (a: Group, b: Group): boolean =>
   a.payloadBytes === b.payloadBytes;
 
 const streamKey = (target: Target, trafficClass: TrafficClass): string =>
-  `${trafficClass.name} ${trafficClass.dscp} ${target.port} ${target.address}`;
+  `${classKey(trafficClass)} ${targetKey(target)}`;
+
+/** What a change would do, in numbers of targets and of streams; nothing is planned for it. */
+export interface PlanDifference {
+  /** The timing changes, or the protocol or payload: every path begins anew. */
+  readonly restarts: boolean;
+  readonly targets: Difference & { readonly retagged: number };
+  readonly streams: Difference;
+}
+
+interface Difference {
+  readonly added: number;
+  readonly removed: number;
+  readonly kept: number;
+}
+
+/** What there is to do to go from one state of a group to another; undefined: there is none. */
+export function groupDifference(old: Group | undefined, group: Group | undefined): PlanDifference {
+  const restarts = old !== undefined && group !== undefined && !sameTiming(old, group);
+  const before = new Map(old?.targets.map((target) => [targetKey(target), target]));
+  let kept = 0;
+  let retagged = 0;
+  for (const target of group?.targets ?? []) {
+    const known = before.get(targetKey(target));
+    if (known === undefined) continue;
+    kept += 1;
+    if (!sameTags(known, target)) retagged += 1;
+  }
+  const classes = new Set(old?.classes.map(classKey));
+  const keptClasses = (group?.classes ?? []).filter((one) => classes.has(classKey(one))).length;
+  const streams = (of: Group | undefined): number => (of === undefined ? 0 : of.targets.length * of.classes.length);
+  const keptStreams = restarts ? 0 : kept * keptClasses;
+  return {
+    restarts,
+    targets: {
+      added: (group?.targets.length ?? 0) - kept,
+      removed: before.size - kept,
+      kept,
+      retagged,
+    },
+    streams: { added: streams(group) - keptStreams, removed: streams(old) - keptStreams, kept: keptStreams },
+  };
+}
+
+const targetKey = ({ port, address }: Target): string => `${port} ${address}`;
+const classKey = ({ name, dscp }: TrafficClass): string => `${name} ${dscp}`;
+
+function sameTags({ tags: a }: Target, { tags: b }: Target): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}
 
 /** How many streams are planned between two chances for others to run. */
-const CHUNK = 1000;
+const CHUNK = 200;
 
 export interface PlanTools {
   readonly numbers: StreamNumbers;

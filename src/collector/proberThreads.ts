@@ -12,7 +12,7 @@ import { ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../ring/contr
 import { createRing, RingProducer } from '../ring/ring.js';
 import { msToNs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadTask } from '../threads/supervised.js';
-import type { RunMessage, ToProber } from './messages.js';
+import type { RunMessage, StreamsMessage, ToProber } from './messages.js';
 import { type GroupPlan, streamTable } from './plan.js';
 import type { StreamInfo } from './results.js';
 import type { ProberStatus } from './service.js';
@@ -35,6 +35,9 @@ export interface ProberThreadsOptions {
   readonly logger: Logger;
   readonly died: (thread: number, life: number) => Promise<void>;
 }
+
+/** New streams that a thread takes in at a time: some 200 us of its time. */
+const STREAMS_A_TURN = 250;
 
 interface Thread {
   readonly control: ControlBlock<ProberCounter>;
@@ -78,9 +81,34 @@ export class ProberThreads {
   }
 
   /** Starts or changes a run; resolves when every thread works by it. */
-  setRun(plan: GroupPlan, added: readonly StreamInfo[]): Promise<void> {
+  async setRun(plan: GroupPlan, added: readonly StreamInfo[]): Promise<void> {
+    // From here on a new life of a thread gets all of the plan when it begins, and so nothing of what is dealt out here.
     this.plans.set(plan.run, plan);
-    return this.tellAll(runMessage(plan, added, this.options.count, ++this.revision));
+    const lives = this.threads.map(({ port }) => port);
+    const same = (thread: Thread, i: number): boolean => thread.port === lives[i];
+    let dealt = 0;
+    for (; added.length - dealt > STREAMS_A_TURN; dealt += STREAMS_A_TURN) {
+      const message = this.streamsMessage(plan, added, dealt);
+      for (const [i, thread] of this.threads.entries()) if (same(thread, i)) this.tell(thread, message);
+      await this.applied(message.revision, same);
+    }
+    const message = runMessage(plan, added.slice(dealt), this.options.count, ++this.revision);
+    const again = { ...message, added: streamTable([]) };
+    for (const [i, thread] of this.threads.entries()) this.tell(thread, same(thread, i) ? message : again);
+    await this.applied(message.revision);
+  }
+
+  private streamsMessage(plan: GroupPlan, added: readonly StreamInfo[], from: number): StreamsMessage {
+    const { periodNs, timeoutNs, payloadBytes } = plan.group;
+    return {
+      type: 'streams',
+      revision: ++this.revision,
+      periodNs,
+      timeoutNs,
+      payloadBytes,
+      added: streamTable(added.slice(from, from + STREAMS_A_TURN)),
+      coming: added.length - from,
+    };
   }
 
   /** Ends a run; its probes under way are still decided. */
@@ -154,13 +182,15 @@ export class ProberThreads {
 
   private async tellAll(message: RunMessage): Promise<void> {
     for (const thread of this.threads) this.tell(thread, message);
+    await this.applied(message.revision);
+  }
+
+  /** Resolves when every thread (of those that `counts`) has carried the change out, or after a while without. */
+  private async applied(revision: number, counts: (thread: Thread, i: number) => boolean = () => true): Promise<void> {
     const deadline = Date.now() + APPLY_TIMEOUT_MS;
-    while (this.threads.some((thread) => thread.control.applied < message.revision)) {
+    while (this.threads.some((thread, i) => counts(thread, i) && thread.control.applied < revision)) {
       if (Date.now() > deadline) {
-        this.options.logger.warn(
-          { revision: message.revision },
-          'a prober thread has not yet carried out a change of the plan',
-        );
+        this.options.logger.warn({ revision }, 'a prober thread has not yet carried out a change of the plan');
         return;
       }
       await delay(APPLY_POLL_MS);

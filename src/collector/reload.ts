@@ -14,14 +14,17 @@ export interface ReloadReport {
   readonly added: readonly string[];
   readonly changed: readonly string[];
   readonly removed: readonly string[];
-  /** Groups of the file that were set or removed over REST since: what REST said stays. */
+  /** Groups of the file that were set or removed over REST: what REST said stays, a removal until the file changes the group. */
   readonly kept: readonly string[];
   /** Options that now have another value than when the collector started; they take effect at the next start. */
   readonly restart: readonly string[];
   readonly notes: readonly string[];
 }
 
-export type ReloadTarget = Pick<CollectorService, 'config' | 'groups' | 'group' | 'putGroup' | 'deleteGroup'>;
+export type ReloadTarget = Pick<
+  CollectorService,
+  'config' | 'groups' | 'group' | 'heldGroup' | 'inFile' | 'putGroup' | 'deleteGroup'
+>;
 
 export class ConfigReloader {
   private readonly collector: ReloadTarget;
@@ -53,7 +56,8 @@ export class ConfigReloader {
   private async reloadNow(): Promise<ReloadReport> {
     const loaded = this.load();
     const wanted = byName(loaded.config.groups);
-    const kept = [...new Set([...this.fromFile.keys(), ...wanted.keys()])].filter((name) => this.isLive(name));
+    const names = [...new Set([...this.fromFile.keys(), ...wanted.keys()])];
+    const kept = names.filter((name) => this.isLive(name, wanted.get(name)));
     const mine = loaded.config.groups.filter(({ name }) => !kept.includes(name));
     const removed = [...this.fromFile.keys()].filter((name) => !wanted.has(name) && !kept.includes(name));
     const others = this.collector
@@ -62,7 +66,11 @@ export class ConfigReloader {
     checkPlan(this.collector.config, [...others, ...mine]);
     const different = mine.filter((group) => !same(this.collector.group(group.name), group));
     const added = different.filter(({ name }) => this.collector.group(name) === undefined).map(({ name }) => name);
-    await this.apply(removed, different);
+    const hidden = kept.filter((name) => !same(this.fromFile.get(name), wanted.get(name)));
+    await this.apply(
+      [...removed, ...hidden.filter((name) => !wanted.has(name) && this.collector.inFile(name))],
+      [...different, ...loaded.config.groups.filter(({ name }) => hidden.includes(name))],
+    );
     this.fromFile = wanted;
     return {
       added,
@@ -74,22 +82,28 @@ export class ConfigReloader {
     };
   }
 
-  /** Whether a group runs otherwise than the file last said: then it was set, or removed, over REST. */
-  private isLive(name: string): boolean {
-    return !same(this.collector.group(name), this.fromFile.get(name));
+  /** Whether REST has the last word on a group: it was set over REST, or removed and the file says nothing else of it than it did then. */
+  private isLive(name: string, wanted: Group | undefined): boolean {
+    const held = this.collector.heldGroup(name);
+    if (held !== undefined) return held.origin === 'api';
+    const before = this.fromFile.get(name);
+    return before !== undefined && (wanted === undefined || same(before, wanted));
   }
 
-  /** All of it or nothing: what was done before a group is refused is undone. */
+  /**
+   * All of it or nothing: what was done before a group is refused is undone. The collector is told of groups that REST has the last word on as
+   * well: it knows then what the file has in their place, and leaves them alone.
+   */
   private async apply(removed: readonly string[], put: readonly Group[]): Promise<void> {
     const undo: (() => Promise<unknown>)[] = [];
     try {
       for (const name of removed) {
-        const old = this.collector.group(name);
+        const old = this.hadFromFile(name);
         await this.collector.deleteGroup(name);
         if (old !== undefined) undo.push(() => this.collector.putGroup(old));
       }
       for (const group of this.smallestGrowthFirst(put)) {
-        const old = this.collector.group(group.name);
+        const old = this.hadFromFile(group.name);
         await this.collector.putGroup(group);
         undo.push(() => (old === undefined ? this.collector.deleteGroup(group.name) : this.collector.putGroup(old)));
       }
@@ -97,6 +111,12 @@ export class ConfigReloader {
       for (const step of undo.reverse()) await step();
       throw error;
     }
+  }
+
+  /** What the collector knows the file to have under a name, in force or not. */
+  private hadFromFile(name: string): Group | undefined {
+    if (this.collector.heldGroup(name)?.origin === 'file') return this.collector.group(name);
+    return this.collector.inFile(name) ? this.fromFile.get(name) : undefined;
   }
 
   /** Groups that shrink make room for those that grow, so that no step on the way passes a limit that the whole keeps. */

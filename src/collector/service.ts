@@ -3,6 +3,8 @@
 import type { Config, Group } from '../config/types.js';
 import type { DiscoveryStatus } from '../discovery/discovery.js';
 import type { ProberCounter } from '../ring/control.js';
+import type { GroupOrigin, HeldGroup } from './held.js';
+import type { PlanDifference } from './plan.js';
 import type { ResultsStore } from './results.js';
 
 /** State of one worker thread, for `/v1/status`. */
@@ -48,6 +50,20 @@ export interface CollectorStatus {
   readonly warnings: readonly string[];
 }
 
+/** What a group is to become, decided at the turn of the change; undefined: it is removed. A throw ends the change. */
+export type GroupEdit = (held: HeldGroup | undefined) => Group | undefined;
+
+export interface ChangeOptions {
+  /** Only say what would be: the same checks, no change. */
+  readonly dryRun?: boolean;
+}
+
+export interface GroupChange {
+  readonly before: HeldGroup | undefined;
+  readonly after: HeldGroup | undefined;
+  readonly difference: PlanDifference;
+}
+
 export interface CollectorService {
   readonly config: Config;
   readonly results: ResultsStore;
@@ -58,8 +74,22 @@ export interface CollectorService {
   group(name: string): Group | undefined;
   /** How the source of a group's targets does; undefined when they are listed. */
   discoveryStatus(name: string): DiscoveryStatus | undefined;
-  /** Resolves when every prober thread works by the new plan. Rejects with `LLAMA_PLAN_TOO_LARGE`, and changes nothing. */
-  putGroup(group: Group): Promise<{ readonly created: boolean }>;
-  /** Rejects with `LLAMA_GROUP_UNKNOWN`. */
-  deleteGroup(name: string): Promise<void>;
+  /** Groups in force, with where they come from. */
+  heldGroups(): readonly HeldGroup[];
+  heldGroup(name: string): HeldGroup | undefined;
+  /** Whether the config file has a group of this name, in force or not. */
+  inFile(name: string): boolean;
+  /**
+   * A live change: kept in the state directory, then carried out. Changes happen one behind the other, and `edit` sees the group as it
+   * is at its turn. Resolves when every prober thread works by the new plan. Rejects with what `edit` throws, `LLAMA_PLAN_TOO_LARGE`,
+   * `LLAMA_GROUP_UNKNOWN` (nothing to remove) or `LLAMA_STATE_UNWRITABLE`, and changes nothing.
+   */
+  changeGroup(name: string, edit: GroupEdit, options?: ChangeOptions): Promise<GroupChange>;
+  /**
+   * What the config file says of a group (or, with the origin `api`, the same as `changeGroup`). A group that was set or removed by REST
+   * hides it: then it does not take effect. Rejects with `LLAMA_PLAN_TOO_LARGE`, and changes nothing.
+   */
+  putGroup(group: Group, origin?: GroupOrigin): Promise<{ readonly created: boolean }>;
+  /** The config file has the group no more. Rejects with `LLAMA_GROUP_UNKNOWN` when it never had. */
+  deleteGroup(name: string, origin?: GroupOrigin): Promise<void>;
 }

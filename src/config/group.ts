@@ -17,6 +17,8 @@ export const GROUP_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const SHAPE = Compile(GroupSchema);
 
 const PLANNED_PROTOCOLS: readonly string[] = ['llama', 'llama-legacy', 'icmp', 'tcp-syn'];
+/** How many targets are read between two chances for others to run: about a millisecond. */
+const TARGETS_A_TURN = 250;
 const MIN_DURATION_NS = NS_PER_MS;
 const MAX_PERIOD_NS = 3600 * NS_PER_S;
 const MAX_TIMEOUT_NS = 60 * NS_PER_S;
@@ -51,12 +53,47 @@ export function parseGroup(input: unknown, name: string): Group {
   const problems: Problem[] = [];
   const group = readGroup(input, name, (path, message) => problems.push({ path: toPointer(path), message }));
   if (group !== undefined) return group;
+  throw invalidGroup(problems);
+}
+
+/**
+ * The same in short turns: `pause` lets other work run every few hundred targets.
+ * @throws LlamaError `LLAMA_GROUP_INVALID`, as `parseGroup`.
+ */
+export async function parseGroupInTurns(input: unknown, name: string, pause: () => Promise<void>): Promise<Group> {
+  const problems: Problem[] = [];
+  const reading = readingGroup(input, name, (path, message) => problems.push({ path: toPointer(path), message }));
+  let step = reading.next();
+  for (; step.done !== true; step = reading.next()) await pause();
+  if (step.value !== undefined) return step.value;
+  throw invalidGroup(problems);
+}
+
+/** All problems of a group that came by REST, as one error. */
+export function invalidGroup(problems: readonly Problem[]): LlamaError {
   const text = problems.map((problem) => formatProblem(problem)).join('\n');
-  throw new LlamaError('LLAMA_GROUP_INVALID', text, { problems });
+  return new LlamaError('LLAMA_GROUP_INVALID', text, { problems });
 }
 
 /** Reports every problem of a group; undefined when there was one. Paths are relative to the group. */
 export function readGroup(input: unknown, name: string, report: Report, lineOf?: LineOf): Group | undefined {
+  return atOnce(readingGroup(input, name, report, lineOf));
+}
+
+/** Goes through a reading without pauses. */
+function atOnce<Result>(reading: Generator<void, Result>): Result {
+  let step = reading.next();
+  while (step.done !== true) step = reading.next();
+  return step.value;
+}
+
+/** As `readGroup`; yields where other work may run. */
+function* readingGroup(
+  input: unknown,
+  name: string,
+  report: Report,
+  lineOf?: LineOf,
+): Generator<void, Group | undefined> {
   let problems = 0;
   const count: Report = (path, message, at) => {
     problems += 1;
@@ -68,8 +105,10 @@ export function readGroup(input: unknown, name: string, report: Report, lineOf?:
       `found the group name ${found(name)}, expected 1 to 64 letters, digits, dots, dashes and underscores`,
       'key',
     );
+  yield;
   if (!SHAPE.Check(input)) reportShape(GroupSchema, input, count);
   if (!isRecord(input)) return undefined;
+  yield;
   const port = keyOf(input, 'port');
   const from = readSource(input, count);
   const group: Group = {
@@ -80,7 +119,7 @@ export function readGroup(input: unknown, name: string, report: Report, lineOf?:
     timeoutNs: readDuration(input, 'timeout', MAX_TIMEOUT_NS, count),
     classes: readClasses(keyOf(input, 'classes'), count),
     payloadBytes: Number(keyOf(input, 'payloadBytes')),
-    targets: readTargets(input.targets, port, count, lineOf),
+    targets: yield* readingTargets(input.targets, port, count, lineOf),
     ...(from === undefined ? {} : { from }),
     ...(input.skipSelf === true ? { skipSelf: true } : {}),
   };
@@ -160,10 +199,21 @@ function readClasses(value: unknown, report: Report): TrafficClass[] {
   return classes;
 }
 
-function readTargets(value: unknown, groupPort: unknown, report: Report, lineOf?: LineOf): Target[] {
+/** Targets of a list that has the right shape already. `groupPort` is for those without a port of their own. */
+export function readTargets(value: unknown, groupPort: unknown, report: Report, lineOf?: LineOf): Target[] {
+  return atOnce(readingTargets(value, groupPort, report, lineOf));
+}
+
+function* readingTargets(
+  value: unknown,
+  groupPort: unknown,
+  report: Report,
+  lineOf?: LineOf,
+): Generator<void, Target[]> {
   const targets: Target[] = [];
   const firstOf = new Map<string, number>();
   for (const [index, written] of (Array.isArray(value) ? value : []).entries()) {
+    if (index % TARGETS_A_TURN === TARGETS_A_TURN - 1) yield;
     const plain = typeof written === 'string';
     const text: unknown = plain ? written : isRecord(written) ? written.address : undefined;
     if (typeof text !== 'string') continue;

@@ -89,9 +89,14 @@ export function planFigures(groups: readonly Group[], sourcePorts: number): Plan
 
 /** What the limits depend on; a whole `Config` will do. */
 export interface PlanLimits {
-  readonly collector: Pick<CollectorSettings, 'probeMemoryBytes'>;
+  readonly collector: Pick<CollectorSettings, 'probeMemoryBytes' | 'maxProbesPerSecond'>;
   readonly source: Pick<SourceSettings, 'ports'>;
 }
+
+/** Rates are sums of fractions: a hair above the limit is the limit. */
+const exceeds = (rate: number, most: number): boolean => rate > most * (1 + 1e-9);
+
+const formatRate = (rate: number): string => String(Number(rate.toFixed(rate < 10 ? 3 : 0)));
 
 /**
  * Refuses groups that need more than there is.
@@ -99,6 +104,7 @@ export interface PlanLimits {
  */
 export function checkPlan(limits: PlanLimits, groups: readonly Group[]): void {
   const mostBytes = limits.collector.probeMemoryBytes;
+  const mostProbes = limits.collector.maxProbesPerSecond;
   const ports = limits.source.ports;
   const problems: { path: string; message: string }[] = [];
   let sum = NO_FIGURES;
@@ -116,6 +122,11 @@ export function checkPlan(limits: PlanLimits, groups: readonly Group[]): void {
       problems.push({
         path,
         message: `found a need of ${formatBytes(sum.memoryBytes)} for waiting probes (this group: ${own.targets} targets x ${group.classes.length} classes x ${ports} source ports x ${slotsPerPath(group)} probes within a timeout of ${formatDuration(group.timeoutNs)}), expected at most ${formatBytes(mostBytes)}; shorten the timeout, lengthen the period, use fewer targets, classes or source ports, or raise collector.probeMemory`,
+      });
+    if (exceeds(sum.probesPerSecond, mostProbes) && !exceeds(before.probesPerSecond, mostProbes))
+      problems.push({
+        path,
+        message: `found a need of ${formatRate(sum.probesPerSecond)} probes/s (this group: ${formatRate(own.probesPerSecond)}, from ${own.targets} targets x ${group.classes.length} classes x ${ports} source ports every ${formatDuration(group.periodNs)}; other groups: ${formatRate(before.probesPerSecond)}), expected at most the budget of ${mostProbes}; lengthen the period, use fewer targets, classes or source ports, or raise collector.maxProbesPerSecond`,
       });
   }
   if (problems.length === 0) return;

@@ -103,6 +103,7 @@ export function readOptions(
       retention: value('collector.retention', collector.retention),
       timestamps: value('collector.timestamps', collector.timestamps),
       probeMemoryBytes: value('collector.probeMemory', collector.probeMemory),
+      maxProbesPerSecond: value('collector.maxProbesPerSecond', collector.maxProbesPerSecond),
     },
     source: {
       address: value('source.address', source.address),

@@ -124,6 +124,14 @@ export const PROCESS_OPTIONS = {
       expected: 'an amount of memory such as 256MiB or 1GiB, or a number of bytes, from 1MiB to 64GiB',
       parse: (written) => integer(parseBytes(written), MIN_PROBE_MEMORY, MAX_PROBE_MEMORY),
     }),
+    maxProbesPerSecond: option<number>({
+      doc: 'Budget: most probes a second that all groups together may ask for; a plan that needs more is refused.',
+      unit: 'probes/s, 1 to 100000000',
+      default: 200_000,
+      env: 'LLAMA_COLLECTOR_MAX_PROBES_PER_SECOND',
+      expected: 'an integer from 1 to 100000000',
+      parse: (written) => integer(written, 1, 100_000_000),
+    }),
   },
   source: {
     address: option<string>({

@@ -68,6 +68,8 @@ export interface CollectorSettings {
   readonly timestamps: TimestampMode;
   /** Most bytes that waiting probes may take; a plan that needs more is refused. */
   readonly probeMemoryBytes: number;
+  /** Most probes a second that all groups together may ask for; a plan that needs more is refused. */
+  readonly maxProbesPerSecond: number;
 }
 
 export interface SourceSettings {

@@ -56,5 +56,8 @@ export const POLLERR = 0x8;
 export const EFD_NONBLOCK = 0o4000;
 export const EFD_CLOEXEC = 0o2000000;
 
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+
 export const CLOCK_REALTIME = 0;
 export const CLOCK_MONOTONIC = 1;

@@ -201,7 +201,7 @@ describe('access', () => {
     it('are in the one line that each change has in the log, with who asked for what and what came of it', async () => {
       app = buildApi(collector, { logger, tokens: tokens(false) });
       const id = { 'x-request-id': 'mine' };
-      await app.inject(put({ headers: { ...id, ...bearer(WRITE) }, url: '/v1/groups/west?secret=1' }));
+      await app.inject(put({ headers: { ...id, ...bearer(WRITE) }, url: '/v1/groups/west?dryRun=0' }));
       await app.inject(put({ headers: { ...id, ...bearer('wrong-token') } }));
       await app.inject('/v1/groups');
       expect(lines().map(({ level, time, pid, hostname, ms, ...line }) => line)).to.deep.equal([
@@ -217,13 +217,13 @@ describe('access', () => {
         },
       ]);
       expect(log.join())
-        .not.to.match(/wrong-token|secret/)
+        .not.to.match(/wrong-token|dryRun/)
         .and.not.to.include(WRITE);
     });
 
     it('are in the one line of a failure, whose error stays in the log', async () => {
       app = buildApi(collector, { logger });
-      collector.putGroup = () => Promise.reject(new Error('inside'));
+      collector.changeGroup = () => Promise.reject(new Error('inside'));
       const response = await app.inject(put({ headers: { 'x-request-id': 'mine' } }));
       expect(response.statusCode).to.equal(500);
       expect(response.body).not.to.match(/inside|\.js/);

@@ -22,6 +22,7 @@ describe('/v1/groups', () => {
       groups: [
         {
           name: 'west',
+          origin: 'file',
           protocol: 'stamp',
           port: 8100,
           period: '1s',
@@ -34,6 +35,7 @@ describe('/v1/groups', () => {
         },
         {
           name: 'east',
+          origin: 'file',
           protocol: 'stamp',
           port: 8100,
           period: '500ms',
@@ -51,6 +53,8 @@ describe('/v1/groups', () => {
   it('gives a group in the shape of the config, which can be put back as it is', async () => {
     const response = await app.inject('/v1/groups/west');
     expect(response.json()).to.deep.equal({
+      name: 'west',
+      origin: 'file',
       protocol: 'stamp',
       port: 8100,
       period: '1s',

@@ -75,12 +75,30 @@ const CALLS: Readonly<Record<string, readonly Call[]>> = {
     { path: { name: 'no name' }, body: GROUP, status: 400 },
     { path: { name: 'huge' }, body: HUGE, status: 422 },
   ],
+  postGroup: [
+    { body: { name: 'south', ...GROUP }, query: '?dryRun=1', status: 200 },
+    { body: { name: 'south', ...GROUP }, status: 201 },
+    { body: { name: 'south', ...GROUP }, status: 409 },
+    { body: GROUP, status: 400 },
+    { body: { name: 'source', fromFile: { path: '/nowhere' } }, status: 201 },
+  ],
+  patchTargets: [
+    { path: { name: 'north' }, body: { add: ['127.0.0.5'] }, query: '?dryRun=1', status: 200 },
+    { path: { name: 'north' }, body: { add: ['127.0.0.5'] }, status: 200 },
+    { path: { name: 'north' }, body: { remove: ['127.0.0.6'] }, status: 400 },
+    { path: { name: 'source' }, body: { add: ['127.0.0.5'] }, status: 400 },
+    { path: { name: 'nowhere' }, body: { add: ['127.0.0.5'] }, status: 404 },
+  ],
   getGroup: [
     { path: { name: 'west' }, status: 200 },
     { path: { name: 'north' }, status: 200 },
+    { path: { name: 'source' }, status: 200 },
     { path: { name: 'nowhere' }, status: 404 },
   ],
+  listGroups: [{ status: 200 }],
+  reload: [{ status: 200 }],
   deleteGroup: [
+    { path: { name: 'north' }, query: '?dryRun=1', status: 200 },
     { path: { name: 'north' }, status: 204 },
     { path: { name: 'north' }, status: 404 },
   ],
@@ -127,7 +145,8 @@ groups:
       {},
     );
     collector = await Collector.start(config, { logger });
-    app = buildApi(collector, { tokens: new Tokens(files, () => {}) });
+    const nothing = { added: [], changed: [], removed: [], kept: [], restart: [], notes: [] };
+    app = buildApi(collector, { tokens: new Tokens(files, () => {}), reload: async () => nothing });
     app.addHook('onRoute', ({ method, url }) => {
       for (const one of [method].flat()) routes.push(`${one} ${url}`);
     });

@@ -44,27 +44,28 @@ groups:
     expect([code, err]).to.deep.equal([0, '']);
     expect(out).to.equal(`${file} is valid
 
-option                 value           from
-collector.name         host-a          ${file}:2
-collector.interval     10s             default
-collector.workers      2               ${file}:2
-collector.retention    60              default
-collector.timestamps   full            default
-collector.probeMemory  256MiB          default
-source.address         0.0.0.0         default
-source.address6        ::              default
-source.ports           4               environment variable LLAMA_SOURCE_PORTS
-source.basePort        40000           ${file}:3
-api.listen             127.0.0.1:6000  command line --listen
-api.tokenFile          null            default
-api.readTokenFile      null            default
-api.allowRemoteWrites  null            default
-api.tlsCertFile        null            default
-api.tlsKeyFile         null            default
-api.rateLimit          1000            default
-api.bodyLimit          16MiB           default
-api.metricsMaxTargets  2000            default
-stateDir               null            default
+option                        value           from
+collector.name                host-a          ${file}:2
+collector.interval            10s             default
+collector.workers             2               ${file}:2
+collector.retention           60              default
+collector.timestamps          full            default
+collector.probeMemory         256MiB          default
+collector.maxProbesPerSecond  200000          default
+source.address                0.0.0.0         default
+source.address6               ::              default
+source.ports                  4               environment variable LLAMA_SOURCE_PORTS
+source.basePort               40000           ${file}:3
+api.listen                    127.0.0.1:6000  command line --listen
+api.tokenFile                 null            default
+api.readTokenFile             null            default
+api.allowRemoteWrites         null            default
+api.tlsCertFile               null            default
+api.tlsKeyFile                null            default
+api.rateLimit                 1000            default
+api.bodyLimit                 16MiB           default
+api.metricsMaxTargets         2000            default
+stateDir                      null            default
 
 group west (${file}:5)
   protocol     stamp

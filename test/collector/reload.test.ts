@@ -48,7 +48,7 @@ describe('ConfigReloader', () => {
 
   it('removes what vanished, changes what changed, adds what is new, and leaves groups of REST alone', async () => {
     const fixture = new Fixture(`${A}, ${B}, c: { targets: [10.0.0.3] }`);
-    await fixture.collector.putGroup(live);
+    await fixture.collector.putGroup(live, 'api');
     const puts: string[] = [];
     const put = fixture.collector.putGroup.bind(fixture.collector);
     fixture.collector.putGroup = (group: Group) => {
@@ -64,9 +64,9 @@ describe('ConfigReloader', () => {
 
   it('keeps what REST made of a group of the file, also that it removed it, and names it', async () => {
     const fixture = new Fixture(`${A}, ${B}`);
-    await fixture.collector.putGroup(parseGroup({ targets: ['10.0.0.7'] }, 'a'));
-    await fixture.collector.deleteGroup('b');
-    await fixture.collector.putGroup(live);
+    await fixture.collector.putGroup(parseGroup({ targets: ['10.0.0.7'] }, 'a'), 'api');
+    await fixture.collector.deleteGroup('b', 'api');
+    await fixture.collector.putGroup(live, 'api');
     const report = await fixture.reload(
       `a: { targets: [10.0.0.1], classes: [ef] }, ${B}, live: { targets: [10.0.0.8] }`,
     );
@@ -74,6 +74,24 @@ describe('ConfigReloader', () => {
     expect(fixture.collector.group('a')?.targets[0]?.address).to.equal('10.0.0.7');
     expect(fixture.collector.group('live')?.targets[0]?.address).to.equal('10.0.0.9');
     expect(fixture.collector.group('b')).to.equal(undefined);
+  });
+
+  it('tells the collector what the file has in the place of groups of REST', async () => {
+    const fixture = new Fixture(`${A}, ${B}, c: { targets: [10.0.0.3] }`);
+    const { collector } = fixture;
+    await collector.putGroup(parseGroup({ targets: ['10.0.0.7'] }, 'a'), 'api');
+    await collector.deleteGroup('b', 'api');
+    await collector.deleteGroup('c', 'api');
+    expect(await fixture.reload('b: { targets: [10.0.0.5] }')).to.deep.include({ added: ['b'], kept: ['a', 'c'] });
+    expect(collector.group('b')?.targets[0]?.address, 'a removal holds until the file changes').to.equal('10.0.0.5');
+    expect(['a', 'b', 'c'].filter((name) => collector.inFile(name))).to.deep.equal(['b']);
+    expect(collector.heldGroup('a')?.origin).to.equal('api');
+    expect(await fixture.reload(`${A}, c: { targets: [10.0.0.3] }`)).to.deep.include({
+      added: ['c'],
+      removed: ['b'],
+      kept: ['a'],
+    });
+    expect(collector.inFile('a')).to.equal(true);
   });
 
   it('a wrong file changes nothing and says why, with lines; the next reload works', async () => {
@@ -88,7 +106,7 @@ describe('ConfigReloader', () => {
   it('a plan that has no room beside the groups of REST changes nothing', async () => {
     const fixture = new Fixture(A);
     const large = { period: '1ms', timeout: '60s', targets: ['10.1.0.1', '10.1.0.2', '10.1.0.3'] };
-    await fixture.collector.putGroup(parseGroup(large, 'live'));
+    await fixture.collector.putGroup(parseGroup(large, 'live'), 'api');
     const error = await failure(
       fixture.reload(
         `${A}, big: ${JSON.stringify({ ...large, targets: ['10.2.0.1', '10.2.0.2', '10.2.0.3', '10.2.0.4'] })}`,

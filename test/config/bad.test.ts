@@ -203,9 +203,9 @@ const BAD: readonly Bad[] = [
   },
   {
     name: 'a plan without room',
-    text: 'source: { ports: 4096 }\ngroups:\n  west: { period: 1ms, timeout: 60s, targets: [10.0.0.1] }',
+    text: 'source: { ports: 4096 }\ncollector: { maxProbesPerSecond: 100000000 }\ngroups:\n  west: { period: 1ms, timeout: 60s, targets: [10.0.0.1] }',
     code: 'LLAMA_PLAN_TOO_LARGE',
-    line: 3,
+    line: 4,
     path: west,
     says: /shorten the timeout/,
   },

@@ -89,6 +89,7 @@ describe('the options', () => {
       LLAMA_COLLECTOR_RETENTION: '3',
       LLAMA_COLLECTOR_TIMESTAMPS: 'receive',
       LLAMA_COLLECTOR_PROBE_MEMORY: '2097152',
+      LLAMA_COLLECTOR_MAX_PROBES_PER_SECOND: '1000',
       LLAMA_SOURCE_ADDRESS: '127.0.0.1',
       LLAMA_SOURCE_ADDRESS6: '::1',
       LLAMA_SOURCE_PORTS: '4',
@@ -113,6 +114,7 @@ describe('the options', () => {
         retention: 3,
         timestamps: 'receive',
         probeMemoryBytes: 2_097_152,
+        maxProbesPerSecond: 1000,
       },
       source: { address: '127.0.0.1', address6: '::1', ports: 4, basePort: 5000 },
       api: {

@@ -10,9 +10,14 @@ function group(name: string, targets: number, settings: object = {}): Group {
   return parseGroup({ targets: list, ...settings }, name);
 }
 
-function refusal(probeMemoryBytes: number, ports: number, groups: readonly Group[]): LlamaError | undefined {
+function refusal(
+  probeMemoryBytes: number,
+  ports: number,
+  groups: readonly Group[],
+  maxProbesPerSecond = 100_000_000,
+): LlamaError | undefined {
   try {
-    checkPlan({ collector: { probeMemoryBytes }, source: { ports } }, groups);
+    checkPlan({ collector: { probeMemoryBytes, maxProbesPerSecond }, source: { ports } }, groups);
     return undefined;
   } catch (error) {
     if (error instanceof LlamaError) return error;
@@ -77,5 +82,15 @@ describe('the limits of a plan', () => {
   it('reports both limits when both are passed', () => {
     const error = refusal(2 ** 20, 16, [group('huge', 40_000, { classes: ['cs0', 'ef'] })]);
     expect(error?.problems).to.have.length(2);
+  });
+
+  it('refuses more probes a second than the budget, with what is asked, the budget, and what is in force', () => {
+    const groups = [group('west', 10), group('east', 100, { period: '100ms' })];
+    expect(refusal(2 ** 30, 2, groups, 2_020)).to.equal(undefined);
+    const error = refusal(2 ** 30, 2, groups, 2_019);
+    expect(error?.code).to.equal('LLAMA_PLAN_TOO_LARGE');
+    expect(error?.problems.map(({ path }) => path)).to.deep.equal(['/groups/east']);
+    expect(error?.message).to.match(/need of 2020 probes\/s \(this group: 2000, .*other groups: 20\)/);
+    expect(error?.message).to.match(/the budget of 2019;.*raise collector\.maxProbesPerSecond/);
   });
 });

@@ -1,9 +1,20 @@
 /** A collector for the API's tests: groups in a map, intervals made by hand, nothing measured. */
 
+import type { GroupOrigin, HeldGroup } from '../../src/collector/held.js';
 import { type IntervalReport, PATH_COLUMNS, type PathColumn } from '../../src/collector/messages.js';
+import { groupDifference } from '../../src/collector/plan.js';
 import { ResultsStore, type StoredInterval, type StreamInfo } from '../../src/collector/results.js';
-import type { CollectorService, CollectorStatus, ThreadStatus, Totals } from '../../src/collector/service.js';
+import type {
+  ChangeOptions,
+  CollectorService,
+  CollectorStatus,
+  GroupChange,
+  GroupEdit,
+  ThreadStatus,
+  Totals,
+} from '../../src/collector/service.js';
 import { parseConfig } from '../../src/config/config.js';
+import { groupToJson } from '../../src/config/group.js';
 import { checkPlan, planFigures } from '../../src/config/limits.js';
 import type { Config, Group } from '../../src/config/types.js';
 import type { DiscoveryStatus } from '../../src/discovery/discovery.js';
@@ -25,6 +36,11 @@ groups:
     targets: [10.1.0.2]
 `;
 
+function hold(group: Group, origin: GroupOrigin): HeldGroup {
+  const text = JSON.stringify(groupToJson(group));
+  return { group, origin, text, digest: text, etag: `"${origin}-${text.length}-${group.targets.length}"` };
+}
+
 const RUNNING: ThreadStatus = { thread: 'prober 0', state: 'running', restarts: 0, lastError: null };
 
 function zeroTotals(): Totals {
@@ -40,12 +56,15 @@ export class FakeCollector implements CollectorService {
   failure: Error | undefined;
   /** How the sources of groups do. */
   readonly discovery = new Map<string, DiscoveryStatus>();
-  private readonly held = new Map<string, Group>();
+  private readonly held = new Map<string, HeldGroup>();
+  /** Texts of what the config file has, and of what of it was removed by REST. */
+  private readonly file = new Map<string, string>();
+  private readonly removed = new Map<string, string>();
 
   constructor(text = CONFIG_TEXT) {
     this.config = parseConfig(text, 'test.yaml', {});
     this.results = new ResultsStore(this.config.collector.retention);
-    for (const group of this.config.groups) this.held.set(group.name, group);
+    for (const group of this.config.groups) void this.putGroup(group);
   }
 
   status(): CollectorStatus {
@@ -74,10 +93,18 @@ export class FakeCollector implements CollectorService {
   }
 
   groups(): readonly Group[] {
-    return [...this.held.values()];
+    return this.heldGroups().map(({ group }) => group);
   }
 
   group(name: string): Group | undefined {
+    return this.held.get(name)?.group;
+  }
+
+  heldGroups(): readonly HeldGroup[] {
+    return [...this.held.values()];
+  }
+
+  heldGroup(name: string): HeldGroup | undefined {
     return this.held.get(name);
   }
 
@@ -85,15 +112,44 @@ export class FakeCollector implements CollectorService {
     return this.discovery.get(name);
   }
 
-  async putGroup(group: Group): Promise<{ readonly created: boolean }> {
-    const created = !this.held.has(group.name);
-    checkPlan(this.config, [...this.groups().filter(({ name }) => name !== group.name), group]);
-    this.held.set(group.name, group);
-    return { created };
+  inFile(name: string): boolean {
+    return this.file.has(name);
   }
 
-  async deleteGroup(name: string): Promise<void> {
-    if (!this.held.delete(name)) throw new LlamaError('LLAMA_GROUP_UNKNOWN', `found ${name}`);
+  async changeGroup(name: string, edit: GroupEdit, { dryRun = false }: ChangeOptions = {}): Promise<GroupChange> {
+    const before = this.held.get(name);
+    const group = edit(before);
+    if (group !== undefined) checkPlan(this.config, [...this.groups().filter((other) => other.name !== name), group]);
+    const after = group && hold(group, 'api');
+    const inFile = this.file.get(name);
+    if (!dryRun && after !== undefined) this.held.set(name, after);
+    if (!dryRun && after === undefined && !this.held.delete(name))
+      throw new LlamaError('LLAMA_GROUP_UNKNOWN', `found ${name}`);
+    if (!dryRun && after === undefined && inFile !== undefined) this.removed.set(name, inFile);
+    if (!dryRun && after !== undefined) this.removed.delete(name);
+    return { before, after, difference: groupDifference(before?.group, group) };
+  }
+
+  async putGroup(group: Group, origin: GroupOrigin = 'file'): Promise<{ readonly created: boolean }> {
+    const { name } = group;
+    if (origin === 'api') return { created: (await this.changeGroup(name, () => group)).before === undefined };
+    const before = this.held.get(name);
+    const after = hold(group, 'file');
+    this.file.set(name, after.text);
+    if (before?.origin === 'api' || this.removed.get(name) === after.text) return { created: false };
+    checkPlan(this.config, [...this.groups().filter((other) => other.name !== name), group]);
+    this.removed.delete(name);
+    this.held.set(name, after);
+    return { created: before === undefined };
+  }
+
+  async deleteGroup(name: string, origin: GroupOrigin = 'file'): Promise<void> {
+    if (origin === 'api') await this.changeGroup(name, () => undefined);
+    else {
+      this.removed.delete(name);
+      this.file.delete(name);
+      if (this.held.get(name)?.origin === 'file') this.held.delete(name);
+    }
   }
 
   /** Every stream of the groups, in order; ids count from 0. */

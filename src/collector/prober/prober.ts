@@ -4,7 +4,7 @@
  * `LONGEST_TURN_NS`: replies wait in the socket meanwhile, stamped by the kernel.
  */
 
-import { GRACE_NS, LONGEST_TURN_NS } from '../../config/limits.js';
+import { GRACE_NS, LONGEST_TURN_NS, slotsPerPath } from '../../config/limits.js';
 import { type Clock, systemClock } from '../../net/clock.js';
 import { PollSet } from '../../net/poll.js';
 import { receiveQueueDrops } from '../../net/socket.js';
@@ -12,7 +12,7 @@ import { ControlBlock, PROBER_COUNTERS, type ProberCounter, ThreadState } from '
 import { Outcome, RingProducer } from '../../ring/ring.js';
 import { NS_PER_MS, NS_PER_US } from '../../stats/units.js';
 import { STAMP_BYTES } from '../../wire/stamp.js';
-import type { ProberStart, RunMessage, ToProber } from '../messages.js';
+import type { ProberStart, RunMessage, StreamsMessage, ToProber } from '../messages.js';
 import { Expiry, socketKey } from './expiry.js';
 import { Receiver } from './receiver.js';
 import { ProbeRun } from './run.js';
@@ -255,6 +255,9 @@ export class Prober {
         case 'run':
           this.takeRun(message);
           break;
+        case 'streams':
+          this.takeStreams(message);
+          break;
         case 'stop':
           this.stopAtNs = this.clock.nowNs() + message.graceNs;
           this.control.state = ThreadState.draining;
@@ -266,6 +269,16 @@ export class Prober {
     }
     // Only now: the messages that a life begins with all have the same revision.
     this.control.applied = applied;
+  }
+
+  /** Takes in streams that a `run` message will put in order. */
+  private takeStreams({ added, coming, payloadBytes, timeoutNs, ...message }: StreamsMessage): void {
+    const slots = slotsPerPath({ timeoutNs, periodNs: message.periodNs });
+    const highest = added.ids.reduce((most, id) => Math.max(most, id), 0);
+    this.state.streams.reserve(coming, highest + 1 + coming - added.ids.length, slots);
+    for (const stream of added.ids) if (this.state.streams.has(stream)) this.forgetNow(stream);
+    this.state.streams.add(added, slots, payloadBytes, timeoutNs);
+    this.useFamilies(added.families);
   }
 
   /** Starts, changes or ends a group. */

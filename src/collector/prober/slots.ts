@@ -47,6 +47,11 @@ export class ProbeSlots {
     return first;
   }
 
+  /** Makes room for `length` more slots in one go; the memory is touched only when it is used. */
+  reserve(length: number): void {
+    if (this.end + length > this.state.length) this.grow(this.end + length);
+  }
+
   release(first: number, length: number): void {
     this.state.fill(SlotState.free, first, first + length);
     const blocks = this.freeBlocks.get(length);

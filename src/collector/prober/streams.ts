@@ -39,6 +39,12 @@ export class Streams {
     this.nextExpected = new Uint32Array(FIRST_CAPACITY * ports);
   }
 
+  /** Makes room for new streams whose numbers are below `end`. */
+  reserve(count: number, end: number, slotsPerPath: number): void {
+    if (end > this.family.length) this.grow(end);
+    this.slots.reserve(count * slotsPerPath * this.ports);
+  }
+
   /** Takes new streams in, with `slotsPerPath` (a power of two) slots for each path. */
   add(table: StreamTable, slotsPerPath: number, payloadBytes: number, timeoutNs: number): void {
     const words = new Uint32Array(table.addresses.buffer, table.addresses.byteOffset, table.addresses.byteLength >> 2);

@@ -22,9 +22,11 @@ describe('GET /metrics', () => {
   let collector: FakeCollector;
   let app: FastifyInstance;
 
-  beforeEach(() => {
+  beforeEach(async () => {
     collector = new FakeCollector();
     app = buildApi(collector);
+    // The routes listen to finished intervals from then on.
+    await app.ready();
   });
   afterEach(() => app.close());
 
@@ -251,6 +253,7 @@ describe('the text of /metrics', () => {
   it('gives promtool nothing to complain of', async () => {
     const collector = new FakeCollector();
     const app = buildApi(collector);
+    await app.ready();
     collector.finish(T, { numbers: new Map([[0, { sent: 5, rttsNs: [100_000] }]]) });
     const { body } = await app.inject('/metrics');
     await app.close();

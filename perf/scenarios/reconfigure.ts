@@ -1,0 +1,141 @@
+/** One PUT of 10,000 targets while another group is probed: how long it takes, what it blocks, and what the other group notices. */
+
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { CollectorStatus } from '../../src/collector/service.js';
+import { median, type Product, round, type Scenario, type ScenarioOptions, type ScenarioResult } from '../harness.js';
+import { startPair } from './twoProcesses.js';
+
+const STEADY_TARGETS = 1250;
+const SOURCE_PORTS = 16;
+const NEW_TARGETS = 10_000;
+/** The new group adds 16,000 probes a second. */
+const NEW_PERIOD = '10s';
+const WARM_UP_MS = 3_000;
+const AFTER_MS = 4_000;
+const PRELOAD = fileURLToPath(new URL('../workers/loopDelay.js', import.meta.url));
+
+interface Rows {
+  readonly intervals: readonly {
+    readonly results: readonly {
+      sent: number;
+      received: number;
+      lost: number;
+      localDrops: number;
+      unreachable: number;
+    }[];
+  }[];
+}
+
+async function json<Answer>(url: string): Promise<Answer> {
+  return (await (await fetch(url)).json()) as Answer;
+}
+
+/** Milliseconds of the longest stretch since the last question. */
+async function blockedMs({ child }: Product, file: string): Promise<number> {
+  rmSync(file, { force: true });
+  child.kill('SIGUSR2');
+  while (!existsSync(file)) await delay(5);
+  return Number(readFileSync(file, 'utf8'));
+}
+
+/** Probes that a steady rate would have sent and these intervals have not. */
+function missing(perInterval: readonly number[]): number {
+  const rate = STEADY_TARGETS * SOURCE_PORTS;
+  return perInterval.length * rate - perInterval.reduce((sum, sent) => sum + sent, 0);
+}
+
+async function once(quick: boolean): Promise<Record<string, number>> {
+  const folder = mkdtempSync(join(tmpdir(), 'llama-perf-'));
+  const file = join(folder, 'loop');
+  const { collector, url, stop } = await startPair(
+    { targets: STEADY_TARGETS, sourcePorts: SOURCE_PORTS, timestamps: 'full', interval: '1s' },
+    { node: ['--import', PRELOAD], env: { LOOP_DELAY_FILE: file } },
+  );
+  try {
+    const targets = Array.from({ length: NEW_TARGETS }, (_, i) => ({
+      address: `127.2.${i >> 8}.${i & 255}`,
+      tags: { dst_rack: `r${i % 40}`, dst_region: 'west' },
+    }));
+    const { port } = await json<{ port: number }>(`${url}/v1/groups/load`);
+    const body = JSON.stringify({ port, period: NEW_PERIOD, timeout: '1s', classes: ['cs0'], targets });
+    await delay(quick ? WARM_UP_MS / 2 : WARM_UP_MS);
+    const idle = await json<CollectorStatus>(`${url}/v1/status`);
+    await blockedMs(collector, file);
+    await delay(AFTER_MS);
+    const idleBlockedMs = await blockedMs(collector, file);
+    const before = await json<CollectorStatus>(`${url}/v1/status`);
+    const started = performance.now();
+    const response = await fetch(`${url}/v1/groups/large`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
+    await response.arrayBuffer();
+    const appliedMs = performance.now() - started;
+    if (response.status !== 201) throw new Error(`PUT answered ${response.status}`);
+    const longest = await blockedMs(collector, file);
+    await delay(AFTER_MS + 1_500);
+    const after = await json<CollectorStatus>(`${url}/v1/status`);
+    let lost = 0;
+    // Every path of the steady group is probed once a second, and an interval is a second: what is missing was skipped.
+    const perInterval: number[] = [];
+    for (const { results } of (await json<Rows>(`${url}/v1/results?group=load`)).intervals) {
+      let sent = 0;
+      for (const row of results) {
+        sent += row.sent;
+        lost += row.sent - row.received;
+      }
+      perInterval.push(sent);
+    }
+    let probed = 0;
+    for (const { results } of (await json<Rows>(`${url}/v1/results?group=large`)).intervals)
+      for (const row of results) probed += row.received;
+    return {
+      appliedMs: round(appliedMs),
+      blockedMs: round(longest),
+      idleBlockedMs: round(idleBlockedMs),
+      otherLost: lost,
+      otherSlips: missing(perInterval.slice(-5)),
+      allSlips: after.totals.scheduleSlips - before.totals.scheduleSlips,
+      idleSlips: before.totals.scheduleSlips - idle.totals.scheduleSlips,
+      latenessMsMax: round(after.totals.latenessNsMax / 1e6),
+      newReceived: probed,
+    };
+  } finally {
+    await stop();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult> {
+  const samples: Record<string, number[]> = {};
+  for (let i = 0; i < (quick ? 1 : 5); i++) {
+    const figures = await once(quick);
+    progress(JSON.stringify(figures));
+    for (const [name, value] of Object.entries(figures)) samples[name] = [...(samples[name] ?? []), value];
+  }
+  // Losses count whenever they happen; times by their median.
+  const fields = Object.fromEntries(
+    Object.entries(samples).map(([name, values]) => [
+      name,
+      name.startsWith('other') ? values.reduce((sum, value) => sum + value, 0) : median(values),
+    ]),
+  );
+  return { fields, samples };
+}
+
+export const reconfigureScenario: Scenario = {
+  name: 'reconfigure',
+  about: `one PUT of ${NEW_TARGETS} targets beside ${STEADY_TARGETS * SOURCE_PORTS} probes/s; applied: until the PUT is answered, when every thread works by it`,
+  goals: [
+    { field: 'appliedMs', atMost: 1000 },
+    { field: 'blockedMs', atMost: 50 },
+    { field: 'otherLost', atMost: 0 },
+    { field: 'otherSlips', atMost: 0 },
+  ],
+  run,
+};

@@ -1,0 +1,49 @@
+/** `POST /v1/reload`: reads the config file again, as SIGHUP does. What that means is decided by whoever hands the function in. */
+
+import type { FastifyInstance } from 'fastify';
+import { type Static, Type } from 'typebox';
+import { NoQuery } from './schemas.js';
+
+const names = (description: string) => Type.Array(Type.String(), { description });
+
+export const ReloadSchema = Type.Object(
+  {
+    added: names('groups that the file has and that were not probed'),
+    changed: names('groups that are probed otherwise now'),
+    removed: names('groups that the file has no more'),
+    kept: names('groups of the file that were set or removed over REST: what REST said stays'),
+    restart: names('options that have another value than at the start; they take effect at the next start'),
+    notes: names("what of a configuration of Dropbox's LLAMA is not carried over"),
+  },
+  { description: 'the file is in force' },
+);
+
+/** Resolves when the file is in force; rejects with a LlamaError that says what is wrong with it, and changes nothing. */
+export type Reload = () => Promise<ReloadAnswer>;
+
+/** What a reload did; a `ReloadReport` is one. */
+export type ReloadAnswer = { readonly [Key in keyof Static<typeof ReloadSchema>]: readonly string[] };
+
+export function reloadRoute(app: FastifyInstance, reload: Reload): void {
+  app.post(
+    '/v1/reload',
+    {
+      schema: {
+        operationId: 'reload',
+        summary: 'Read the config file, tokens and certificate again',
+        tags: ['service'],
+        querystring: NoQuery,
+        response: { 200: ReloadSchema },
+        problems: [
+          'LLAMA_CONFIG_UNREADABLE',
+          'LLAMA_CONFIG_SYNTAX',
+          'LLAMA_CONFIG_INVALID',
+          'LLAMA_PLAN_TOO_LARGE',
+          'LLAMA_STATE_UNWRITABLE',
+          'LLAMA_NOT_READY',
+        ],
+      },
+    },
+    () => reload(),
+  );
+}

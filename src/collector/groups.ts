@@ -1,0 +1,295 @@
+/**
+ * The groups of a collector: those of the config file, those set by REST, what the state directory keeps of them, and their sources of targets.
+ * Every change happens here, one behind the other. What a change means for streams and threads is the `Plan`'s.
+ */
+
+import { setImmediate as pause } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { parseGroupInTurns } from '../config/group.js';
+import type { Group } from '../config/types.js';
+import { Discovery, type DiscoveryOptions } from '../discovery/discovery.js';
+import { LlamaError } from '../errors.js';
+import { type GroupOrigin, type HeldGroup, holdGroup } from './held.js';
+import { groupDifference, type PlanChange } from './plan.js';
+import type { ChangeOptions, GroupChange, GroupEdit } from './service.js';
+import type { StateDirectory } from './state.js';
+import type { StateEntry } from './stateFormat.js';
+
+/** What carries groups out. All of it is called at the turn of a change. */
+export interface Plan {
+  /** @throws LlamaError `LLAMA_NOT_READY` */
+  mustRun(): void;
+  /** @throws LlamaError `LLAMA_PLAN_TOO_LARGE` or `LLAMA_GROUP_INVALID` when a group can't be probed beside `others`. */
+  check(group: Group, others: readonly Group[]): void;
+  prepare(group: Group): Promise<PlanChange>;
+  /** Gives back what `prepare` took. */
+  discard(change: PlanChange): void;
+  /** Resolves when every prober thread works by it; `taken` is called when there is no way back. */
+  carryOut(change: PlanChange, origin: GroupOrigin, taken: () => void): Promise<void>;
+  remove(name: string): Promise<void>;
+}
+
+export interface GroupsOptions {
+  readonly logger: Logger;
+  readonly plan: Plan;
+  /** None: live changes are forgotten at the end. */
+  readonly state: StateDirectory | undefined;
+  readonly discovery: Omit<DiscoveryOptions, 'apply' | 'logger'>;
+}
+
+export class Groups {
+  readonly discovery: Discovery;
+  private readonly logger: Logger;
+  private readonly plan: Plan;
+  private readonly state: StateDirectory | undefined;
+  /** In force. */
+  private readonly held = new Map<string, HeldGroup>();
+  /** What the config file has, in force or hidden by a live change: digest by name. */
+  private readonly file = new Map<string, string>();
+  /** The file's groups that were removed by REST: the digest of what was removed, by name. */
+  private readonly removed = new Map<string, string>();
+  /** Changes happen one behind the other. */
+  private changes: Promise<unknown> = Promise.resolve();
+
+  constructor(options: GroupsOptions) {
+    this.logger = options.logger;
+    this.plan = options.plan;
+    this.state = options.state;
+    this.discovery = new Discovery({
+      ...options.discovery,
+      logger: options.logger,
+      apply: (name, make, done) => this.setTargets(name, make, done),
+    });
+  }
+
+  all(): readonly HeldGroup[] {
+    return [...this.held.values()];
+  }
+
+  get(name: string): HeldGroup | undefined {
+    return this.held.get(name);
+  }
+
+  inFile(name: string): boolean {
+    return this.file.has(name);
+  }
+
+  /** Does something between two changes. */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.changes.then(work);
+    this.changes = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Puts the config file's groups into effect, as far as live changes that the state directory keeps do not say otherwise, and the live ones. */
+  async begin(fromFile: readonly Group[]): Promise<void> {
+    const live = (await this.state?.load()) ?? [];
+    const hidden = new Set<string>();
+    const groups: Group[] = [];
+    for (const { name, entry } of live) {
+      if (entry.kind === 'removed') {
+        this.removed.set(name, entry.digest);
+        this.state?.remember(name, entry);
+        continue;
+      }
+      const group = await this.readSaved(name, entry.input);
+      if (group === undefined) continue;
+      groups.push(group);
+      hidden.add(name);
+    }
+    for (const group of fromFile) {
+      if (hidden.has(group.name)) await this.hide(group);
+      else await this.putFromFile(group);
+    }
+    for (const group of groups) await this.putSaved(group);
+    for (const name of this.removed.keys()) {
+      if (this.file.has(name)) continue;
+      this.removed.delete(name);
+      await this.state?.save(name, undefined);
+    }
+  }
+
+  /** See `CollectorService.changeGroup`. */
+  change(name: string, edit: GroupEdit, options: ChangeOptions = {}): Promise<GroupChange> {
+    return this.inTurn(async () => {
+      this.plan.mustRun();
+      const before = this.held.get(name);
+      const group = edit(before);
+      if (group === undefined && before === undefined) throw unknownGroup(name);
+      if (group === undefined) {
+        const difference = groupDifference(before?.group, group);
+        await pause();
+        if (options.dryRun !== true) await this.removeLive(name);
+        return { before, after: undefined, difference };
+      }
+      const effective = this.discovery.effective(group, before?.group);
+      const difference = groupDifference(before?.group, effective);
+      await pause();
+      this.check(effective);
+      const after = await holdGroup(effective, 'api', pause);
+      if (options.dryRun !== true) await this.putLive(group, before, after);
+      return { before, after, difference };
+    });
+  }
+
+  /** The config file has this group. A live group, or a live removal of the same, hides it. */
+  putFromFile(group: Group): Promise<{ readonly created: boolean }> {
+    return this.inTurn(async () => {
+      this.plan.mustRun();
+      const { name } = group;
+      const before = this.held.get(name);
+      const effective = this.discovery.effective(group, before?.group);
+      const after = await holdGroup(effective, 'file', pause);
+      if (before?.origin === 'api' || this.removed.get(name) === after.digest) {
+        this.file.set(name, after.digest);
+        this.logHidden(name, before);
+        return { created: false };
+      }
+      this.check(effective);
+      const change = await this.plan.prepare(effective);
+      try {
+        // The file says something else than what was removed: that counts again.
+        if (this.removed.has(name)) await this.state?.save(name, undefined);
+      } catch (error) {
+        this.plan.discard(change);
+        throw error;
+      }
+      this.removed.delete(name);
+      this.file.set(name, after.digest);
+      await this.carryOut(after, change);
+      this.discovery.follow(group, before?.group);
+      return { created: before === undefined };
+    });
+  }
+
+  /** The config file has the group no more. */
+  deleteFromFile(name: string): Promise<void> {
+    return this.inTurn(async () => {
+      this.plan.mustRun();
+      if (!this.file.has(name)) throw unknownGroup(name);
+      if (this.removed.has(name)) await this.state?.save(name, undefined);
+      this.removed.delete(name);
+      this.file.delete(name);
+      if (this.held.get(name)?.origin === 'file') await this.remove(name);
+    });
+  }
+
+  /** A source's answer: the group gets other targets, unless it was replaced or removed meanwhile. What it is defined as stays, and so does its tag. */
+  private setTargets(name: string, make: () => Group | undefined, done: () => void): Promise<void> {
+    return this.inTurn(async () => {
+      const before = this.held.get(name);
+      const group = before === undefined ? undefined : make();
+      if (before === undefined || group === undefined) return;
+      this.plan.mustRun();
+      if (JSON.stringify(group) !== JSON.stringify(before.group)) {
+        this.check(group);
+        await this.carryOut({ ...before, group }, await this.plan.prepare(group));
+      }
+      done();
+    });
+  }
+
+  /** A live group of the state directory; undefined when it is wrong, which is told in the log. */
+  private async readSaved(name: string, input: unknown): Promise<Group | undefined> {
+    try {
+      return await parseGroupInTurns(input, name, pause);
+    } catch (error) {
+      await this.state?.setAside(this.state.fileOf(name), messageOf(error));
+      return undefined;
+    }
+  }
+
+  /** A live group that does not fit the plan any more must not keep the others from being measured; it stays in the state directory. */
+  private async putSaved(group: Group): Promise<void> {
+    try {
+      await this.inTurn(async () => {
+        const effective = this.discovery.effective(group, undefined);
+        const held = await holdGroup(effective, 'api', pause);
+        this.state?.remember(group.name, { kind: 'group', text: held.text });
+        this.check(effective);
+        await this.carryOut(held, await this.plan.prepare(effective));
+        this.discovery.follow(group, undefined);
+      });
+    } catch (error) {
+      this.logger.error(
+        { group: group.name, error: messageOf(error) },
+        'a live group of the state directory is not in force; it is kept there and tried again at the next start',
+      );
+    }
+  }
+
+  /** The config file's group of a name that a live group has. */
+  private async hide(group: Group): Promise<void> {
+    this.file.set(group.name, (await holdGroup(group, 'file', pause)).digest);
+    this.logger.warn({ group: group.name }, 'a live group hides the group of this name in the config file');
+  }
+
+  private logHidden(name: string, live: HeldGroup | undefined): void {
+    this.logger.warn(
+      { group: name },
+      live === undefined
+        ? 'the group of the config file was removed live and stays away; it counts again when the file changes it'
+        : 'a live group hides the group of this name in the config file',
+    );
+  }
+
+  /** Kept first, then carried out: who is told of the change finds it after any crash. */
+  private async putLive(group: Group, before: HeldGroup | undefined, after: HeldGroup): Promise<void> {
+    const { name } = group;
+    const change = await this.plan.prepare(after.group);
+    try {
+      await this.keeping(name, { kind: 'group', text: after.text }, () => this.carryOut(after, change));
+    } catch (error) {
+      if (this.held.get(name) !== after) this.plan.discard(change);
+      throw error;
+    }
+    this.removed.delete(name);
+    this.discovery.follow(group, before?.group);
+  }
+
+  private async removeLive(name: string): Promise<void> {
+    const digest = this.file.get(name);
+    const entry: StateEntry | undefined = digest === undefined ? undefined : { kind: 'removed', digest };
+    await this.keeping(name, entry, () => this.remove(name));
+    if (digest !== undefined) this.removed.set(name, digest);
+  }
+
+  /** Keeps the entry in the state directory while `apply` carries it out; when that fails the directory is as before. */
+  private async keeping(name: string, entry: StateEntry | undefined, apply: () => Promise<void>): Promise<void> {
+    const before = this.state?.entry(name);
+    await this.state?.save(name, entry);
+    try {
+      await apply();
+    } catch (error) {
+      await this.state?.save(name, before);
+      throw error;
+    }
+  }
+
+  private check(group: Group): void {
+    const others = this.all().filter(({ group: other }) => other.name !== group.name);
+    this.plan.check(
+      group,
+      others.map((held) => held.group),
+    );
+  }
+
+  private carryOut(after: HeldGroup, change: PlanChange): Promise<void> {
+    return this.plan.carryOut(change, after.origin, () => this.held.set(after.group.name, after));
+  }
+
+  private async remove(name: string): Promise<void> {
+    if (!this.held.delete(name)) return;
+    this.discovery.drop(name);
+    await this.plan.remove(name);
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function unknownGroup(name: string): LlamaError {
+  return new LlamaError(
+    'LLAMA_GROUP_UNKNOWN',
+    `there is no group named ${JSON.stringify(name)}; GET /v1/groups lists them`,
+  );
+}

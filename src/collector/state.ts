@@ -1,0 +1,181 @@
+/**
+ * The state directory: what was set by REST, there again after a restart or a `kill -9` at any instant.
+ *
+ * A change is a new file, written, synced, renamed to its place, and the directory synced: a reader sees the old content or the new one,
+ * never a part. Whoever calls `save` tells nobody of the change before it resolves.
+ */
+
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { LlamaError } from '../errors.js';
+import { tryLock } from '../net/lock.js';
+import { type ReadState, readState, type StateEntry, writeState } from './stateFormat.js';
+
+const SUFFIX = '.group.json';
+const TEMPORARY = '.new';
+const LOCK = 'lock';
+const MODE = 0o600;
+
+export type SavedState = Exclude<ReadState, { damage: string }>;
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOSPC: 'the file system is full; make room',
+  EDQUOT: 'the disk quota is used up; make room or raise it',
+  EROFS: 'the file system is read-only',
+  EACCES: 'this user may not write there; change its owner or mode',
+  EPERM: 'this user may not write there; change its owner or mode',
+  ENOTDIR: 'a part of the path is a file',
+  EEXIST: 'it is a file; name a directory',
+  ENOENT: 'the directory is gone',
+};
+
+export class StateDirectory {
+  private readonly path: string;
+  private readonly logger: Logger;
+  private readonly lock: FileHandle;
+  private readonly saved = new Map<string, StateEntry>();
+
+  private constructor(path: string, logger: Logger, lock: FileHandle) {
+    this.path = path;
+    this.logger = logger;
+    this.lock = lock;
+  }
+
+  /**
+   * Creates the directory if it is missing and takes its lock.
+   * @throws LlamaError `LLAMA_STATE_UNWRITABLE`, or `LLAMA_STATE_IN_USE` with the process that has it.
+   */
+  static async open(path: string, logger: Logger): Promise<StateDirectory> {
+    let lock: FileHandle | undefined;
+    try {
+      await mkdir(path, { recursive: true, mode: 0o700 });
+      // Opened without truncating: the number of the holder must stay readable for those who come second.
+      lock = await open(join(path, LOCK), 'a+', MODE);
+      if (!tryLock(lock.fd, `lock the state directory ${path}`)) {
+        const holder = (await readFile(join(path, LOCK), 'utf8')).trim();
+        throw new LlamaError(
+          'LLAMA_STATE_IN_USE',
+          `${path}: another collector uses this state directory${holder === '' ? '' : `, process ${holder}`}; end it, or give each its own by stateDir or --state-dir`,
+        );
+      }
+      await lock.truncate(0);
+      await lock.write(`${process.pid}\n`);
+      return new StateDirectory(path, logger, lock);
+    } catch (error) {
+      await lock?.close();
+      throw error instanceof LlamaError ? error : unwritable(path, error);
+    }
+  }
+
+  /** All that is kept, by name. A damaged file is set aside, and the log says so; what an interrupted change left is cleared away. */
+  async load(): Promise<SavedState[]> {
+    const states: SavedState[] = [];
+    try {
+      for (const file of (await readdir(this.path)).sort()) {
+        if (file.endsWith(TEMPORARY)) await rm(join(this.path, file));
+        if (!file.endsWith(SUFFIX)) continue;
+        const state = await this.read(file);
+        if ('damage' in state) await this.setAside(file, state.damage);
+        else states.push(state);
+      }
+    } catch (error) {
+      throw unwritable(this.path, error);
+    }
+    return states;
+  }
+
+  /** Takes a file out of the way that cannot be used, and says why. */
+  async setAside(file: string, damage: string): Promise<void> {
+    const aside = `${file}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
+    await rename(join(this.path, file), join(this.path, aside));
+    this.logger.error(
+      { file: join(this.path, file), aside, damage },
+      'a damaged state file was set aside; what it held is not in force',
+    );
+  }
+
+  fileOf(name: string): string {
+    return `${name}${SUFFIX}`;
+  }
+
+  /** What is known to be kept for a name; to be put back when a change fails after `save`. */
+  entry(name: string): StateEntry | undefined {
+    return this.saved.get(name);
+  }
+
+  /** Tells what `load` gave, when the caller has made use of it. */
+  remember(name: string, entry: StateEntry): void {
+    this.saved.set(name, entry);
+  }
+
+  /**
+   * Keeps `entry` for a name, or nothing when it is undefined; on the disk when this resolves.
+   * @throws LlamaError `LLAMA_STATE_UNWRITABLE`; the directory is as before then.
+   */
+  async save(name: string, entry: StateEntry | undefined): Promise<void> {
+    const before = this.saved.get(name);
+    try {
+      await this.write(name, entry);
+    } catch (error) {
+      // The last step may have failed behind the rename. When the disk refuses this as well, the old entry may come back only with a later change.
+      await this.write(name, before).catch(() => undefined);
+      throw unwritable(this.path, error);
+    }
+    if (entry === undefined) this.saved.delete(name);
+    else this.saved.set(name, entry);
+  }
+
+  /** Gives the lock back. */
+  close(): Promise<void> {
+    return this.lock.close();
+  }
+
+  private async write(name: string, entry: StateEntry | undefined): Promise<void> {
+    const file = join(this.path, this.fileOf(name));
+    if (entry === undefined) await rm(file, { force: true });
+    else {
+      const temporary = `${file}${TEMPORARY}`;
+      try {
+        await writeSynced(temporary, writeState(name, entry));
+        await rename(temporary, file);
+      } catch (error) {
+        await rm(temporary, { force: true }).catch(() => undefined);
+        throw error;
+      }
+    }
+    await syncDirectory(this.path);
+  }
+
+  private async read(file: string): Promise<ReadState> {
+    const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(await readFile(join(this.path, file)));
+    const state = readState(text);
+    if ('damage' in state || this.fileOf(state.name) === file) return state;
+    return { damage: `it holds the group ${state.name}, not that of its file name` };
+  }
+}
+
+async function writeSynced(path: string, text: string): Promise<void> {
+  const file = await open(path, 'w', MODE);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function unwritable(path: string, cause: unknown): LlamaError {
+  const { code = '', message } = cause as NodeJS.ErrnoException;
+  const why = REMEDIES[code] === undefined ? message : `${code}: ${REMEDIES[code]}`;
+  return new LlamaError('LLAMA_STATE_UNWRITABLE', `${path}: the state directory cannot be written: ${why}`, { cause });
+}
