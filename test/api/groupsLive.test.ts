@@ -324,12 +324,15 @@ groups: { west: { period: 20ms, timeout: 50ms, port: ${peer.port}, targets: [127
       expect(large.statusCode, large.body).to.equal(201);
       const probed = new Set<unknown>();
       const from = collector.results.latest?.report.endMs ?? 0;
-      await waitFor('a row of every target', () => {
-        for (const { report } of collector.results.after(from, 1000).intervals)
-          for (const row of JSON.parse(`[${new TextDecoder().decode(report.rows)}]`) as Row[])
-            if (row.group === 'new') probed.add(row.target);
-        return probed.size === targets.length;
-      });
+      await waitFor(
+        'a row of every target',
+        () => {
+          for (const { infos } of collector.results.after(from, 1000).intervals)
+            for (const info of infos) if (info.group.name === 'new') probed.add(info.target.address);
+          return probed.size === targets.length;
+        },
+        8_000,
+      );
       expect((await call('DELETE', '/new')).statusCode).to.equal(204);
     }
     expect(collector.status().totals).to.include({ sendErrors: 0, invalidSession: 0, threadLosses: 0 });
