@@ -19,6 +19,7 @@ const AFTER_MS = 4_000;
 const PRELOAD = fileURLToPath(new URL('../workers/loopDelay.js', import.meta.url));
 
 interface Rows {
+  readonly next: number;
   readonly intervals: readonly {
     readonly results: readonly {
       sent: number;
@@ -48,6 +49,12 @@ function missing(perInterval: readonly number[]): number {
   return perInterval.length * rate - perInterval.reduce((sum, sent) => sum + sent, 0);
 }
 
+/** All intervals that end after `after`; a page holds only some when rows are many. */
+async function rowsAfter(url: string, group: string, after: number): Promise<Rows['intervals']> {
+  const page = await json<Rows>(`${url}/v1/results?group=${group}&after=${after}`);
+  return page.intervals.length === 0 ? [] : [...page.intervals, ...(await rowsAfter(url, group, page.next))];
+}
+
 async function once(quick: boolean): Promise<Record<string, number>> {
   const folder = mkdtempSync(join(tmpdir(), 'llama-perf-'));
   const file = join(folder, 'loop');
@@ -68,6 +75,7 @@ async function once(quick: boolean): Promise<Record<string, number>> {
     await delay(AFTER_MS);
     const idleBlockedMs = await blockedMs(collector, file);
     const before = await json<CollectorStatus>(`${url}/v1/status`);
+    const sinceMs = Date.now();
     const started = performance.now();
     const response = await fetch(`${url}/v1/groups/large`, {
       method: 'PUT',
@@ -80,10 +88,11 @@ async function once(quick: boolean): Promise<Record<string, number>> {
     const longest = await blockedMs(collector, file);
     await delay(AFTER_MS + 1_500);
     const after = await json<CollectorStatus>(`${url}/v1/status`);
+    const allSlips = after.totals.scheduleSlips - before.totals.scheduleSlips;
     let lost = 0;
     // Every path of the steady group is probed once a second, and an interval is a second: what is missing was skipped.
     const perInterval: number[] = [];
-    for (const { results } of (await json<Rows>(`${url}/v1/results?group=load`)).intervals) {
+    for (const { results } of await rowsAfter(url, 'load', sinceMs)) {
       let sent = 0;
       for (const row of results) {
         sent += row.sent;
@@ -92,15 +101,15 @@ async function once(quick: boolean): Promise<Record<string, number>> {
       perInterval.push(sent);
     }
     let probed = 0;
-    for (const { results } of (await json<Rows>(`${url}/v1/results?group=large`)).intervals)
-      for (const row of results) probed += row.received;
+    for (const { results } of await rowsAfter(url, 'large', sinceMs)) for (const row of results) probed += row.received;
     return {
       appliedMs: round(appliedMs),
       blockedMs: round(longest),
       idleBlockedMs: round(idleBlockedMs),
       otherLost: lost,
-      otherSlips: missing(perInterval.slice(-5)),
-      allSlips: after.totals.scheduleSlips - before.totals.scheduleSlips,
+      // A few probes may fall on the other side of an interval's edge; those are no slips.
+      otherSlips: Math.min(allSlips, Math.max(0, missing(perInterval))),
+      allSlips,
       idleSlips: before.totals.scheduleSlips - idle.totals.scheduleSlips,
       latenessMsMax: round(after.totals.latenessNsMax / 1e6),
       newReceived: probed,

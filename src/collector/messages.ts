@@ -78,9 +78,12 @@ export interface StreamsMessage {
   readonly timeoutNs: number;
   readonly payloadBytes: number;
   readonly added: StreamTable;
-  /** How many streams are coming, these and later ones: room for all is made at once. */
+  /** How many streams are coming, these and later ones: each message makes room for all of them in one column of the slots. */
   readonly coming: number;
 }
+
+/** Columns of the slots: that many messages without a stream come first. */
+export const SLOT_COLUMNS = 8;
 
 /** Send no more; end when everything is decided, or at `graceNs` from now. */
 export interface StopMessage {

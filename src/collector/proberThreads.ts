@@ -12,7 +12,7 @@ import { ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../ring/contr
 import { createRing, RingProducer } from '../ring/ring.js';
 import { msToNs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadTask } from '../threads/supervised.js';
-import type { RunMessage, StreamsMessage, ToProber } from './messages.js';
+import { type RunMessage, SLOT_COLUMNS, type StreamsMessage, type ToProber } from './messages.js';
 import { type GroupPlan, streamTable } from './plan.js';
 import type { StreamInfo } from './results.js';
 import type { ProberStatus } from './service.js';
@@ -86,19 +86,21 @@ export class ProberThreads {
     this.plans.set(plan.run, plan);
     const lives = this.threads.map(({ port }) => port);
     const same = (thread: Thread, i: number): boolean => thread.port === lives[i];
-    let dealt = 0;
-    for (; added.length - dealt > STREAMS_A_TURN; dealt += STREAMS_A_TURN) {
-      const message = this.streamsMessage(plan, added, dealt);
+    const deal = async (from: number, to: number): Promise<void> => {
+      const message = this.streamsMessage(plan, added, from, to);
       for (const [i, thread] of this.threads.entries()) if (same(thread, i)) this.tell(thread, message);
       await this.applied(message.revision, same);
-    }
+    };
+    if (added.length > STREAMS_A_TURN) for (let column = 0; column < SLOT_COLUMNS; column++) await deal(0, 0);
+    let dealt = 0;
+    for (; added.length - dealt > STREAMS_A_TURN; dealt += STREAMS_A_TURN) await deal(dealt, dealt + STREAMS_A_TURN);
     const message = runMessage(plan, added.slice(dealt), this.options.count, ++this.revision);
     const again = { ...message, added: streamTable([]) };
     for (const [i, thread] of this.threads.entries()) this.tell(thread, same(thread, i) ? message : again);
     await this.applied(message.revision);
   }
 
-  private streamsMessage(plan: GroupPlan, added: readonly StreamInfo[], from: number): StreamsMessage {
+  private streamsMessage(plan: GroupPlan, added: readonly StreamInfo[], from: number, to: number): StreamsMessage {
     const { periodNs, timeoutNs, payloadBytes } = plan.group;
     return {
       type: 'streams',
@@ -106,7 +108,7 @@ export class ProberThreads {
       periodNs,
       timeoutNs,
       payloadBytes,
-      added: streamTable(added.slice(from, from + STREAMS_A_TURN)),
+      added: streamTable(added.slice(from, to)),
       coming: added.length - from,
     };
   }

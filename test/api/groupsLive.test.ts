@@ -316,4 +316,25 @@ groups: { west: { period: 20ms, timeout: 50ms, port: ${peer.port}, targets: [127
     expectOneLife(comes);
     await Promise.all([stays.close(), comes.close()]);
   });
+
+  it('takes a thousand targets in in pieces, and again after they were removed: every path is probed', async () => {
+    const targets = Array.from({ length: 1000 }, (_, i) => `127.3.${i >> 8}.${i & 255}`);
+    for (let round = 0; round < 2; round++) {
+      const large = await call('PUT', '/large', spec(targets, { period: '1s' }));
+      expect(large.statusCode, large.body).to.equal(201);
+      const probed = new Set<unknown>();
+      const from = collector.results.latest?.report.endMs ?? 0;
+      await waitFor(
+        'a row of every target',
+        () => {
+          for (const { infos } of collector.results.after(from, 1000).intervals)
+            for (const info of infos) if (info.group.name === 'large') probed.add(info.target.address);
+          return probed.size === targets.length;
+        },
+        8_000,
+      );
+      expect((await call('DELETE', '/large')).statusCode).to.equal(204);
+    }
+    expect(collector.status().totals).to.include({ sendErrors: 0, invalidSession: 0, threadLosses: 0 });
+  });
 });

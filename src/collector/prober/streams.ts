@@ -42,7 +42,7 @@ export class Streams {
   /** Makes room for new streams whose numbers are below `end`. */
   reserve(count: number, end: number, slotsPerPath: number): void {
     if (end > this.family.length) this.grow(end);
-    this.slots.reserve(count * slotsPerPath * this.ports);
+    this.slots.reserve(count, slotsPerPath * this.ports);
   }
 
   /** Takes new streams in, with `slotsPerPath` (a power of two) slots for each path. */
