@@ -67,7 +67,7 @@ export async function underLoad(options: LoadOptions): Promise<LoadResult> {
   const config: Config = {
     collector: {
       name: 'perf',
-      intervalMs: 1000,
+      intervalMs: 10_000,
       workers: 1,
       retention: 600,
       timestamps: options.timestamps,
