@@ -27,8 +27,9 @@ const SLIP_NS = 5 * NS_PER_MS;
 const SLIP_PROBES = 4;
 const LONGEST_SLIP_NS = 50 * NS_PER_MS;
 /**
- * A sleep lasts until this many probes are due, within these bounds: they go to different targets and leave in one call. The kernel's
- * timer slack alone is 50 us.
+ * From the beginning of one turn to that of the next, at least, unless the thread is behind: so long that this many probes are due, within these
+ * bounds. They go to different targets and leave in one call. At 160,000 probes/s turns of 250 us take a third less CPU time
+ * than turns as short as can be (4,000 instead of 40,000 a second).
  */
 const PROBES_A_SLEEP = 8;
 const SHORTEST_SLEEP_NS = 250 * NS_PER_US;
@@ -81,6 +82,8 @@ export class Prober {
   private doorbell = -1;
   private empty = true;
   private emptyNs = 0;
+  /** When the last turn began to send. */
+  private sentAtNs = 0;
   private errorsReadNs = 0;
   private watermarkNs = 0;
   private watermarkSentNs = 0;
@@ -137,7 +140,10 @@ export class Prober {
     counters[COUNTER.turns]++;
     if (this.control.doorbell !== this.doorbell) this.readMessages();
     const stopping = this.stopAtNs !== Number.POSITIVE_INFINITY;
-    if (!stopping) this.sendDue(this.clock.nowNs());
+    if (!stopping) {
+      this.sentAtNs = this.clock.nowNs();
+      this.sendDue(this.sentAtNs);
+    }
     const lookNs = this.clock.nowNs();
     let empty = true;
     if (this.poll.wait(0) > 0) {
@@ -179,7 +185,11 @@ export class Prober {
       dueNs = Math.min(dueNs, run.dueNs);
       gatheringNs = Math.min(gatheringNs, PROBES_A_SLEEP * run.spacingNs);
     }
-    if (dueNs > nowNs) this.poll.sleep(Math.max(dueNs - nowNs, gatheringNs, SHORTEST_SLEEP_NS));
+    gatheringNs = Math.max(gatheringNs, SHORTEST_SLEEP_NS);
+    // Behind by more than is gathered at a time: no rest.
+    if (nowNs - dueNs > gatheringNs) return;
+    const sleepNs = Math.max(dueNs, this.sentAtNs + gatheringNs) - nowNs;
+    if (sleepNs > 0) this.poll.sleep(sleepNs);
   }
 
   private windowClosed(): boolean {
