@@ -156,8 +156,11 @@ rate_limits: { r: { cps: 50 } }
 tests: [ { targets: t, port_group: g, rate_limit: r } ]
 targets: { t: [ { ip: 127.0.0.1, port: ${port}, tags: { rack: 007 } } ] }
 `);
-    await waitFor('an interval', async () => (await get('/v1/results')).intervals.length > 0);
-    const [row] = (await get('/v1/results')).intervals[0].results;
+    // The first interval may have ended before the group began.
+    const row = await waitFor('a row', async () => {
+      const { intervals }: { intervals: { results: object[] }[] } = await get('/v1/results');
+      return intervals.flatMap(({ results }) => results)[0];
+    });
     expect(row).to.deep.include({ group: 't', class: 'ef', source: '127.0.0.1', tags: { rack: '007' }, lost: 0 });
     const notes = command.log().filter(({ level }) => level === 'warn');
     expect(notes.map(({ msg }) => msg).join('\n')).to.match(
