@@ -9,7 +9,7 @@ import type { ConfigOverrides } from '../config/options.js';
 import { LlamaError } from '../errors.js';
 import { createLogger } from './log.js';
 import { serveCollector } from './serve.js';
-import { signalled } from './signals.js';
+import { HangUps, signalled } from './signals.js';
 
 export interface CollectorCommandOptions extends ConfigOverrides {
   readonly config: string;
@@ -18,7 +18,7 @@ export interface CollectorCommandOptions extends ConfigOverrides {
 /** From the signal to the end of the process: the last interval, closed early, can be read until then. */
 const END_AFTER_MS = 1_700;
 
-export async function runCollector(options: CollectorCommandOptions): Promise<number> {
+export async function runCollector(options: CollectorCommandOptions, hangUps = new HangUps()): Promise<number> {
   const loaded = loadConfigFile(options.config, options);
   const { config } = loaded;
   const logger = createLogger();
@@ -34,12 +34,11 @@ export async function runCollector(options: CollectorCommandOptions): Promise<nu
   for (const warning of collector.status().warnings) logger.warn(warning);
   for (const note of loaded.notes) logger.warn(note);
   // A reload that fails must not end a collector that measures; the log has the reason.
-  const reloadAtSignal = (): void => void reload().catch(() => undefined);
-  process.on('SIGHUP', reloadAtSignal);
+  hangUps.listen(() => void reload().catch(() => undefined));
   const name = await signal;
   const endAtMs = Date.now() + END_AFTER_MS;
   logger.info({ signal: name }, 'ending: no more probes; the last interval is served until the end');
-  process.off('SIGHUP', reloadAtSignal);
+  hangUps.listen(undefined);
   const again = signalled();
   await collector.stop();
   await Promise.race([again, delay(Math.max(0, endAtMs - Date.now()))]);

@@ -39,6 +39,8 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     const served = await serveWhereFree(withPort(file, port), logger);
     const history: History = new Map();
     const stop = served.collector.results.subscribe(({ report }) => {
+      // The first interval may end before anything was probed.
+      if (report.streams.length === 0) return;
       remember(history, resultRows(report));
       draw(served, history);
     });

@@ -6,6 +6,7 @@ import { ERROR_TABLE, LlamaError } from '../errors.js';
 import { VERSION } from '../version.js';
 import { requireFiles, requireLinux } from './host.js';
 import { collectorHelpEnd, overrideOption } from './optionsHelp.js';
+import { HangUps } from './signals.js';
 
 const EXIT_COULD_NOT_RUN = 2;
 const HELP_END = `
@@ -37,7 +38,12 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
     .option(...overrideOption('listen', '<addr:port>'))
     .option(...overrideOption('stateDir', '<dir>'))
     .addHelpText('after', collectorHelpEnd)
-    .action((options) => run(async () => (await import('./collector.js')).runCollector(options)));
+    .action((options) =>
+      run(async () => {
+        const hangUps = new HangUps();
+        return (await import('./collector.js')).runCollector(options, hangUps);
+      }),
+    );
   llama
     .command('reflector')
     .description('answer probes')

@@ -2,7 +2,6 @@
 
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { buildApi } from '../api/app.js';
 import type { Reload, ReloadAnswer } from '../api/reload.js';
 import { Collector } from '../collector/collector.js';
 import type { Config } from '../config/types.js';
@@ -33,7 +32,8 @@ export async function serveCollector(
 ): Promise<ServedCollector> {
   requireFiles(2 * config.source.ports + FILES_PER_THREAD * (config.collector.workers + 1));
   const access = openAccess(config.api, logger);
-  const collector = await Collector.start(config, { logger });
+  // The threads start while the API's modules are loaded: together they are most of the time to the first probe.
+  const [collector, { buildApi }] = await Promise.all([Collector.start(config, { logger }), import('../api/app.js')]);
   try {
     const reload = async (): Promise<ReloadAnswer> => {
       access.reload(app);

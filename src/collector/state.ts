@@ -59,8 +59,10 @@ export class StateDirectory {
           `${path}: another collector uses this state directory${holder === '' ? '' : `, process ${holder}`}; end it, or give each its own by stateDir or --state-dir`,
         );
       }
-      await lock.truncate(0);
-      await lock.write(`${process.pid}\n`);
+      // Only for those who come second to read: a full disk must not keep the collector from starting.
+      await nameHolder(lock).catch((error: Error) =>
+        logger.warn({ path, error: error.message }, 'the state lock does not name its process'),
+      );
       return new StateDirectory(path, logger, lock);
     } catch (error) {
       await lock?.close();
@@ -68,27 +70,38 @@ export class StateDirectory {
     }
   }
 
-  /** All that is kept, by name. A damaged file is set aside, and the log says so; what an interrupted change left is cleared away. */
+  /** All that is kept, by name. A damaged or unreadable file is set aside, and the log says so; what an interrupted change left is cleared away. */
   async load(): Promise<SavedState[]> {
     const states: SavedState[] = [];
+    let files: string[];
     try {
-      for (const file of (await readdir(this.path)).sort()) {
-        if (file.endsWith(TEMPORARY)) await rm(join(this.path, file));
-        if (!file.endsWith(SUFFIX)) continue;
-        const state = await this.read(file);
-        if ('damage' in state) await this.setAside(file, state.damage);
-        else states.push(state);
-      }
+      files = (await readdir(this.path)).sort();
     } catch (error) {
       throw unwritable(this.path, error);
+    }
+    for (const file of files) {
+      if (file.endsWith(TEMPORARY)) await rm(join(this.path, file)).catch(() => undefined);
+      if (!file.endsWith(SUFFIX)) continue;
+      const state = await this.read(file).catch((error: Error) => ({ damage: `it cannot be read: ${error.message}` }));
+      if ('damage' in state) await this.setAside(file, state.damage);
+      else states.push(state);
     }
     return states;
   }
 
-  /** Takes a file out of the way that cannot be used, and says why. */
+  /** Takes a file out of the way that cannot be used, and says why. One that cannot even be renamed stays where it is. */
   async setAside(file: string, damage: string): Promise<void> {
     const aside = `${file}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
-    await rename(join(this.path, file), join(this.path, aside));
+    try {
+      await rename(join(this.path, file), join(this.path, aside));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.logger.error(
+        { file: join(this.path, file), damage, why },
+        'a damaged state file cannot be set aside; it is not in force',
+      );
+      return;
+    }
     this.logger.error(
       { file: join(this.path, file), aside, damage },
       'a damaged state file was set aside; what it held is not in force',
@@ -178,4 +191,9 @@ function unwritable(path: string, cause: unknown): LlamaError {
   const { code = '', message } = cause as NodeJS.ErrnoException;
   const why = REMEDIES[code] === undefined ? message : `${code}: ${REMEDIES[code]}`;
   return new LlamaError('LLAMA_STATE_UNWRITABLE', `${path}: the state directory cannot be written: ${why}`, { cause });
+}
+
+async function nameHolder(lock: FileHandle): Promise<void> {
+  await lock.truncate(0);
+  await lock.write(`${process.pid}\n`);
 }
