@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Command, endCommands, holdTcpPort, llama, llamaEnds, MAIN, startReflector } from '../support/command.js';
+import type { ResultInterval } from '../support/contract.js';
 import { UdpPeer } from '../support/udp-peer.js';
 import { waitFor } from '../support/wait.js';
 
@@ -14,6 +15,13 @@ source: ${options.source ?? '{ ports: 2 }'}
 api: { listen: "127.0.0.1:0" }
 groups: ${groups}
 `;
+}
+
+/** What these tests read of the answers. */
+interface Answer {
+  readonly totals: { readonly sent: number; readonly received: number };
+  readonly intervals: readonly ResultInterval[];
+  readonly groups: readonly { readonly name: string; readonly classes: readonly string[] }[];
 }
 
 describe('llama collector', () => {
@@ -36,8 +44,7 @@ describe('llama collector', () => {
     writeFileSync(file, text);
     const command = llama(['collector', '--config', file]);
     const { api } = await command.logged('measuring');
-    // biome-ignore lint/suspicious/noExplicitAny: answers are checked by the expectations on them.
-    const get = async (path: string): Promise<any> => (await fetch(`${api}${path}`)).json();
+    const get = async (path: string): Promise<Answer> => (await (await fetch(`${api}${path}`)).json()) as Answer;
     return { command, api: String(api), get };
   }
 
@@ -92,7 +99,7 @@ describe('llama collector', () => {
     expect((await get('/v1/results')).intervals).to.deep.equal([]);
     const signalledMs = performance.now();
     command.signal('SIGTERM');
-    let intervals: { results: { sent: number; received: number; lost: number }[] }[] = [];
+    let intervals: readonly ResultInterval[] = [];
     await waitFor('the last interval', async () => {
       ({ intervals } = await get('/v1/results'));
       return intervals.length > 0;
@@ -136,13 +143,13 @@ describe('llama collector', () => {
     const { options } = await command.logged('changed options that take effect at the next start');
     expect(options).to.deep.equal(['collector.interval']);
     const { groups } = await get('/v1/groups');
-    expect(groups.map(({ name }: { name: string }) => name)).to.have.members(['west', 'east', 'live']);
-    const west = groups.find(({ name }: { name: string }) => name === 'west');
-    expect(west.classes).to.deep.equal(['ef']);
+    expect(groups.map(({ name }) => name)).to.have.members(['west', 'east', 'live']);
+    const west = groups.find(({ name }) => name === 'west');
+    expect(west?.classes).to.deep.equal(['ef']);
     const { endMs = 0 } = (await get('/v1/results')).intervals.at(-1) ?? {};
     await waitFor('results of the new plan', async () => {
       const { intervals } = await get(`/v1/results?after=${endMs}&group=east`);
-      return intervals.some(({ results }: { results: unknown[] }) => results.length > 0);
+      return intervals.some(({ results }) => results.length > 0);
     });
   });
 
@@ -158,7 +165,7 @@ targets: { t: [ { ip: 127.0.0.1, port: ${port}, tags: { rack: 007 } } ] }
 `);
     // The first interval may have ended before the group began.
     const row = await waitFor('a row', async () => {
-      const { intervals }: { intervals: { results: object[] }[] } = await get('/v1/results');
+      const { intervals } = await get('/v1/results');
       return intervals.flatMap(({ results }) => results)[0];
     });
     expect(row).to.deep.include({ group: 't', class: 'ef', source: '127.0.0.1', tags: { rack: '007' }, lost: 0 });
