@@ -147,16 +147,18 @@ describe('the state directory', () => {
       writeState('wrong', { kind: 'group', text: '{"targets":["nowhere"]}' }),
     );
     writeFileSync(join(dir, 'other.group.json'), readFileSync(join(dir, 'fine.group.json')));
+    // Not a file at all: it cannot even be read.
+    mkdirSync(join(dir, 'folder.group.json'));
     writeFileSync(join(dir, 'half.group.json.new'), '{"for');
     logged = [];
     const second = await start();
     expect(inForce(second)).to.deep.equal({ fine: 'api: 127.0.0.1' });
     const files = readdirSync(dir);
-    for (const name of ['cut', 'wrong', 'other'])
+    for (const name of ['cut', 'wrong', 'other', 'folder'])
       expect(files.filter((one) => one.startsWith(`${name}.group.json`))[0]).to.match(/\.damaged-\d{4}-/);
     expect(files).not.to.include('half.group.json.new');
     const lines = logged.filter(({ msg }) => String(msg).startsWith('a damaged state file was set aside'));
-    expect(lines.map(({ damage }) => damage)).to.have.lengthOf(3);
+    expect(lines.map(({ damage }) => damage)).to.have.lengthOf(4);
     expect(JSON.stringify(lines))
       .to.match(/its end is missing/)
       .and.match(/found \\"nowhere/);
