@@ -1,0 +1,87 @@
+/**
+ * What goes through the scraper: finished intervals of collectors, from the poller to the writers and into the matrix.
+ *
+ * collector -> poller -> delivery -> writers (each behind a queue and a spool) -> databases
+ *                     -> matrix history -> /v1/matrix, /v1/results
+ */
+
+/** One result, with the fields of `GET /v1/results`. What a collector of another kind does not tell is null, never invented. */
+export interface ResultRow {
+  readonly group: string;
+  readonly protocol: string;
+  readonly source: string;
+  readonly target: string;
+  readonly port: number;
+  readonly class: string;
+  readonly dscp: number;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
+  readonly unreachable: number;
+  /** 100 (lost + unreachable) / sent. */
+  readonly lossPct: number;
+  readonly late: number;
+  readonly duplicates: number;
+  readonly reordered: number;
+  readonly sendErrors: number;
+  readonly localDrops: number;
+  /** µs; null when nothing came back. */
+  readonly rttUs: RttUs | null;
+  readonly residenceUs: number | null;
+  readonly jitterUs: number | null;
+  /** Compressed HdrHistogram V2 in nanoseconds, base64; null or absent when there is none. */
+  readonly hdr?: string | null;
+}
+
+/** Round trips in µs. Of a collector that tells the mean only, the rest is null. */
+export interface RttUs {
+  readonly min: number | null;
+  readonly mean: number;
+  readonly stddev: number | null;
+  readonly p50: number | null;
+  readonly p90: number | null;
+  readonly p99: number | null;
+  readonly p999: number | null;
+  readonly max: number | null;
+}
+
+/** A finished interval of one collector. `collector` and `endMs` together name it: the same interval fetched again is the same. */
+export interface CollectedInterval {
+  /** The collector's own name. */
+  readonly collector: string;
+  readonly intervalMs: number;
+  /** Epoch milliseconds. */
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly rows: readonly ResultRow[];
+}
+
+/** What became of a batch that a sink took. */
+export interface Written {
+  readonly points: number;
+  /** Points that the sink refused for what they are; to send them again would not help. The first reasons are for the operator. */
+  readonly rejected: number;
+  readonly reasons: readonly string[];
+}
+
+/** A sink of results. To add one: implement this in a file of `writers/`, and name it in `writers/create.ts`. */
+export interface Writer {
+  /** For logs and metrics, unique within a config: `influx2 http://127.0.0.1:8086 llama`. */
+  readonly name: string;
+  /**
+   * Writes intervals, whole. Resolves when the sink acknowledged them; to write the same again must do no harm. Rejects when the sink is
+   * away or says "later" (the delivery tries again), never because of a single bad point.
+   */
+  write(intervals: readonly CollectedInterval[], signal: AbortSignal): Promise<Written>;
+  close(): Promise<void>;
+}
+
+/** Where pollers hand over what they fetched. */
+export interface Delivery {
+  /**
+   * Resolves when the interval is safe with every writer: acknowledged by it, or on disk in its spool, or lost by name because the spool is full
+   * (counted and logged). Only then may the collector's cursor move past it. Rejects only when the scraper ends.
+   */
+  deliver(interval: CollectedInterval): Promise<void>;
+}
