@@ -102,6 +102,7 @@ describe('the options', () => {
       LLAMA_API_TLS_KEY_FILE: 'k',
       LLAMA_API_RATE_LIMIT: '7',
       LLAMA_API_BODY_LIMIT: '2048',
+      LLAMA_API_MAX_STREAMS: '7',
       LLAMA_API_METRICS_MAX_TARGETS: '7',
       LLAMA_STATE_DIR: 's',
     };
@@ -126,6 +127,7 @@ describe('the options', () => {
         tls: { certFile: 'c', keyFile: 'k' },
         rateLimit: 7,
         bodyLimitBytes: 2048,
+        maxStreams: 7,
         metricsMaxTargets: 7,
       },
       stateDir: 's',

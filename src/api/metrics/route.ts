@@ -6,8 +6,8 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { CollectorService } from '../../collector/service.js';
+import { Breather, bodyOf } from '../bodies.js';
 import { NoQuery } from '../schemas.js';
-import { Breather, bodyOf } from '../stream.js';
 import { ProcessMetrics } from './processMetrics.js';
 import { GROUP_NAMES, seriesText, TARGET_NAMES, targetInfoText } from './seriesText.js';
 import { BY_GROUP, BY_TARGET, SeriesTotals } from './totals.js';

@@ -4,7 +4,7 @@ import { PATH_COLUMNS, type PathColumn } from '../../collector/messages.js';
 import type { Group } from '../../config/types.js';
 import { RTT_BOUNDS_NS } from '../../stats/rttBuckets.js';
 import { nsToS } from '../../stats/units.js';
-import { type Breather, Chunk } from '../stream.js';
+import { type Breather, Chunk } from '../bodies.js';
 import { FIRST_BUCKET, label, RTT_SUM, type Series } from './totals.js';
 
 /** A metric with what it says. */

@@ -1,0 +1,77 @@
+/**
+ * Large answers without long turns: bytes are gathered into chunks, and the event loop gets a turn every few milliseconds.
+ * Nothing here knows what the bytes mean.
+ */
+
+import { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
+
+const CHUNK_BYTES = 64 * 1024;
+const TURN_MS = 2;
+
+/** Lets other work run when this turn took long enough. Cheap to ask: the clock is read every 64th time. */
+export class Breather {
+  private sinceMs = performance.now();
+  private asked = 0;
+
+  /** True when it is time to `await breathe()`. */
+  get due(): boolean {
+    this.asked += 1;
+    return (this.asked & 63) === 0 && this.dueNow;
+  }
+
+  /** The same for longer pieces of work: the clock is read every time. */
+  get dueNow(): boolean {
+    return performance.now() - this.sinceMs > TURN_MS;
+  }
+
+  async breathe(): Promise<void> {
+    await setImmediate();
+    this.sinceMs = performance.now();
+  }
+}
+
+/** Gathers pieces into one buffer, to be taken when it is full enough. */
+export class Chunk {
+  private bytes = Buffer.allocUnsafe(CHUNK_BYTES * 2);
+  private length = 0;
+
+  get full(): boolean {
+    return this.length >= CHUNK_BYTES;
+  }
+
+  add(source: Buffer, start = 0, end = source.length): void {
+    this.reserve(end - start);
+    this.length += source.copy(this.bytes, this.length, start, end);
+  }
+
+  addText(text: string): void {
+    this.reserve(text.length * 3);
+    this.length += this.bytes.write(text, this.length);
+  }
+
+  /** What was gathered; the chunk is empty after that. */
+  take(): Buffer {
+    const taken = this.bytes.subarray(0, this.length);
+    this.bytes = Buffer.allocUnsafe(CHUNK_BYTES * 2);
+    this.length = 0;
+    return taken;
+  }
+
+  private reserve(more: number): void {
+    if (this.length + more <= this.bytes.length) return;
+    const bigger = Buffer.allocUnsafe(Math.max(this.bytes.length * 2, this.length + more));
+    this.bytes.copy(bigger, 0, 0, this.length);
+    this.bytes = bigger;
+  }
+}
+
+/** A body for Fastify: it pulls the next buffer when the client took the one before, and ends the generator when the client goes. */
+export function bodyOf(buffers: AsyncGenerator<Buffer>): Readable {
+  return Readable.from(buffers, { objectMode: false });
+}
+
+/** The bytes as a Buffer, without a copy. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
