@@ -88,7 +88,7 @@ function routes(app: FastifyInstance, service: CollectorService, options: ApiOpt
   groupRoutes(app, service);
   if (options.reload !== undefined) reloadRoute(app, options.reload);
   healthRoutes(app, service);
-  metricsRoute(app, service);
+  metricsRoute(app, service, streams);
   llamaRoutes(app, service);
   openApiRoute(app);
 }

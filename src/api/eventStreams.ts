@@ -18,6 +18,8 @@ export class EventStreams {
   private closing = false;
   /** Readers that were turned away since the start. */
   refused = 0;
+  /** How often a reader was told of a gap. */
+  gaps = 0;
 
   /** At most `most` at a time; `option` is what the message of an error calls that. They end when `app` closes. */
   constructor(app: FastifyInstance, most: number, option: string, settings: EventStreamOptions = {}) {

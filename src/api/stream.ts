@@ -19,6 +19,17 @@ import { StreamHeaders, StreamQuery } from './schemas.js';
 /** Before every interval, but not 0, which asks for all that is held and so misses nothing. */
 const BEGINNING = 1;
 
+interface Reader {
+  readonly stream: EventStream;
+  readonly query: StreamQuery;
+  /** `endMs` of the last interval that it has. */
+  readonly cursor: number;
+  /** Whether it may have another interval. */
+  readonly allowed: () => boolean;
+  /** Called with every gap that it is told of. */
+  readonly missed: () => void;
+}
+
 type Request = FastifyRequest<{ Querystring: StreamQuery; Headers: StreamHeaders }>;
 
 export function streamRoute(
@@ -32,7 +43,16 @@ export function streamRoute(
     // Fastify answers HEAD by the same handler, and would read the body to its end, which does not come.
     if (request.method === 'HEAD') return reply.type(EVENT_STREAM_TYPE).send();
     const stream = streams.begin(reply);
-    follow(stream, service, request, cursor, () => mayStillRead(access, request)).catch((error) =>
+    const reader: Reader = {
+      stream,
+      query: request.query,
+      cursor,
+      allowed: () => mayStillRead(access, request),
+      missed: () => {
+        streams.gaps += 1;
+      },
+    };
+    follow(reader, service).catch((error) =>
       request.log.error({ client: request.ip, path: '/v1/stream', err: error }, 'a stream failed'),
     );
     return reply.send(stream.body);
@@ -53,13 +73,8 @@ function cursorOf({ headers, query }: Request, results: ResultsStore): number {
 }
 
 /** Sends interval after interval until the stream is over. The next one is looked up when the reader has room for it, not before. */
-async function follow(
-  stream: EventStream,
-  { results, config }: CollectorService,
-  { query }: Request,
-  from: number,
-  allowed: () => boolean,
-): Promise<void> {
+async function follow(reader: Reader, { results, config }: CollectorService): Promise<void> {
+  const { stream, query } = reader;
   const { name, intervalMs } = config.collector;
   const head = `{"collector":${JSON.stringify(name)},"intervalMs":${intervalMs},"interval":`;
   const filter = rowFilter(query);
@@ -73,7 +88,7 @@ async function follow(
   const unsubscribe = results.subscribe(() => wake());
   void stream.closed.then(() => wake());
   try {
-    let cursor = from;
+    let { cursor } = reader;
     let left = query.limit ?? Number.POSITIVE_INFINITY;
     while (stream.open && left > 0) {
       const { interval, gap } = results.firstAfter(cursor);
@@ -83,10 +98,12 @@ async function follow(
         });
         continue;
       }
-      if (!allowed()) break;
+      if (!reader.allowed()) break;
       const { endMs } = interval.report;
-      if (gap)
+      if (gap) {
+        reader.missed();
         await stream.send({ event: 'gap', data: JSON.stringify({ collector: name, after: cursor, oldest: endMs }) });
+      }
       await stream.send({ event: 'interval', id: endMs, data: data(interval) });
       cursor = endMs;
       left -= 1;

@@ -1,14 +1,15 @@
 import { expect } from 'chai';
 import type { FastifyInstance } from 'fastify';
 import { type ApiOptions, buildApi } from '../../src/api/app.js';
+import { readExposition } from '../support/exposition.js';
 import { FakeCollector, rowOf } from '../support/fake-collector.js';
 import { SseClient } from '../support/sse.js';
 import { waitFor } from '../support/wait.js';
 
 const T = 1_763_700_000_000;
 const STEP = 10_000;
-/** More than all buffers between two programs on this host take. */
-const HUGE_PADDING = 4 * 2 ** 20;
+/** Twenty of these are more than all buffers between two programs on this host take. */
+const HUGE_PADDING = 2 ** 20;
 
 describe('GET /v1/stream', () => {
   let collector: FakeCollector;
@@ -135,21 +136,22 @@ describe('GET /v1/stream', () => {
     const slow = await open('', { paused: true });
     const quick = await open();
     const few = collector.streams().slice(0, 1);
+    const COUNT = 120;
     const before = process.memoryUsage().arrayBuffers;
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < COUNT; i++) {
       collector.finish(T + i * STEP, { infos: few, padding: HUGE_PADDING });
       await got(quick, i + 1);
     }
     expect(quick.events.map(({ event }) => event)).not.to.include('gap');
     expect(slow.events).to.deep.equal([]);
-    // Of 240 MiB: three that the store holds, the reader's one, and what is in flight or not yet collected.
+    // Three that the store holds, the reader's one, and what is in flight or not yet collected.
     const grownMiB = (process.memoryUsage().arrayBuffers - before) / 2 ** 20;
-    console.log(`        ${grownMiB.toFixed(0)} MiB more after 60 intervals of 4 MiB`);
-    expect(grownMiB).to.be.lessThan(120);
+    console.log(`        ${grownMiB.toFixed(0)} MiB more after ${COUNT} intervals of 1 MiB`);
+    expect(grownMiB).to.be.lessThan((2 * COUNT) / 3);
     slow.response.resume();
-    await waitFor('the newest interval', () => slow.ids.at(-1) === T + 59 * STEP, 10_000);
-    expect(slow.ids.slice(-3)).to.deep.equal([57, 58, 59].map((i) => T + i * STEP));
-    expect(slow.ids.length).to.be.lessThan(8);
+    await waitFor('the newest interval', () => slow.ids.at(-1) === T + (COUNT - 1) * STEP, 10_000);
+    expect(slow.ids.slice(-3)).to.deep.equal([3, 2, 1].map((i) => T + (COUNT - i) * STEP));
+    expect(slow.ids.length).to.be.lessThan(COUNT / 3);
     // Every hole has its gap event, and there is none without a hole.
     let cursor = T;
     for (const [index, { event, id, data }] of slow.events.entries()) {
@@ -199,6 +201,17 @@ describe('GET /v1/stream', () => {
     });
   });
 
+  it('counts readers, refusals and gaps in /metrics', async () => {
+    await serve('collector: { retention: 2 }\napi: { maxStreams: 1 }\ngroups: { a: { targets: [10.0.0.1] } }');
+    for (let i = 0; i < 5; i++) collector.finish(T + i * STEP);
+    await got(await open(`?after=${T}`), 2);
+    expect((await fetch(`${origin}/v1/stream`)).status).to.equal(503);
+    const { values } = readExposition((await app.inject('/metrics')).body);
+    expect(
+      ['llama_streams', 'llama_streams_refused_total', 'llama_stream_gaps_total'].map((name) => values.get(name)),
+    ).to.deep.equal([1, 1, 1]);
+  });
+
   it('gives back the place of a reader that leaves while nothing happens', async () => {
     await serve('api: { maxStreams: 1 }\ngroups: { a: { targets: [10.0.0.1] } }');
     for (let i = 0; i < 10; i++) {
@@ -215,9 +228,10 @@ describe('GET /v1/stream', () => {
     const idle = await open();
     await waitFor('three comments', () => idle.comments >= 3);
     const slow = await open('', { paused: true });
-    collector.finish(T, { infos: collector.streams().slice(0, 1), padding: HUGE_PADDING });
+    collector.finish(T, { infos: collector.streams().slice(0, 1), padding: 16 * HUGE_PADDING });
     const heartbeats = idle.comments;
     await waitFor('more comments for the other', () => idle.comments > heartbeats + 5);
+    expect(slow.events).to.deep.equal([]);
     slow.response.resume();
     await got(slow, 1);
     expect(JSON.parse(slow.events[0].data).interval.results).to.have.length(1);
@@ -226,7 +240,7 @@ describe('GET /v1/stream', () => {
   it('gives up a reader that takes nothing for long, whose place is then free', async () => {
     await serve('api: { maxStreams: 1 }\ngroups: { a: { targets: [10.0.0.1] } }', { streams: { stalledMs: 50 } });
     const stalled = await open('', { paused: true });
-    collector.finish(T, { padding: 4 * HUGE_PADDING });
+    collector.finish(T, { padding: 16 * HUGE_PADDING });
     await waitFor('a place', async () => (await open()).status === 200);
     stalled.response.resume();
     await waitFor('the end', () => stalled.cutOff);
@@ -246,7 +260,7 @@ describe('GET /v1/stream', () => {
     await serve();
     const client = await open();
     const stalled = await open('', { paused: true });
-    collector.finish(T, { padding: HUGE_PADDING / 16 });
+    collector.finish(T, { padding: HUGE_PADDING / 4 });
     await got(client, 1);
     const startMs = performance.now();
     await app.close();

@@ -22,7 +22,8 @@ export class SseClient {
   cutOff = false;
   readonly response: IncomingMessage;
   private readonly decoder = new StringDecoder('utf8');
-  private rest = '';
+  /** What came of a line that is not over yet: a line may be some megabytes, in hundreds of pieces. */
+  private rest: string[] = [];
   private event = '';
   private id = '';
   private data: string[] = [];
@@ -68,9 +69,12 @@ export class SseClient {
   }
 
   private take(text: string): void {
-    const lines = (this.rest + text).split('\n');
-    this.rest = lines.pop() ?? '';
-    for (const line of lines) this.line(line);
+    const [first, ...lines] = text.split('\n');
+    this.rest.push(first);
+    for (const line of lines) {
+      this.line(this.rest.join(''));
+      this.rest = [line];
+    }
   }
 
   private line(line: string): void {

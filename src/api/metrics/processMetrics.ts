@@ -7,6 +7,7 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { CollectorService, CollectorStatus, ThreadStatus, Totals } from '../../collector/service.js';
 import { msToS, nsToS, usToS } from '../../stats/units.js';
+import type { EventStreams } from '../eventStreams.js';
 import type { Named } from './seriesText.js';
 import { WORKER_METRICS } from './workerMetrics.js';
 
@@ -102,7 +103,7 @@ export class ProcessMetrics {
   /** The greatest value that a counter was given: a counter that falls looks like a restart to Prometheus. */
   private readonly told = new Map<string, number>();
 
-  constructor(service: CollectorService) {
+  constructor(service: CollectorService, streams: EventStreams) {
     this.service = service;
     const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
     lag.enable();
@@ -111,6 +112,7 @@ export class ProcessMetrics {
     this.addThreads();
     this.addAggregator();
     this.addGauges();
+    this.addStreams(streams);
   }
 
   /** To be called with every finished interval. */
@@ -224,6 +226,21 @@ export class ProcessMetrics {
       registers: [this.registry],
     });
     this.refreshers.push(({ version }) => info.set({ version, node: process.versions.node }, 1));
+  }
+
+  private addStreams(streams: EventStreams): void {
+    this.addGauge({ name: 'llama_streams', help: 'Readers of /v1/stream.' }, () => streams.open);
+    this.addCounter(
+      { name: 'llama_streams_refused_total', help: 'Readers of /v1/stream turned away: more than api.maxStreams.' },
+      () => streams.refused,
+    );
+    this.addCounter(
+      {
+        name: 'llama_stream_gaps_total',
+        help: 'Gaps that readers of /v1/stream were told of: intervals no longer held.',
+      },
+      () => streams.gaps,
+    );
   }
 
   private addCounter(named: Named, value: (status: CollectorStatus) => number): void {

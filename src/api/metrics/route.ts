@@ -7,14 +7,15 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { CollectorService } from '../../collector/service.js';
 import { Breather, bodyOf } from '../bodies.js';
+import type { EventStreams } from '../eventStreams.js';
 import { NoQuery } from '../schemas.js';
 import { ProcessMetrics } from './processMetrics.js';
 import { GROUP_NAMES, seriesText, TARGET_NAMES, targetInfoText } from './seriesText.js';
 import { BY_GROUP, BY_TARGET, SeriesTotals } from './totals.js';
 
-export function metricsRoute(app: FastifyInstance, service: CollectorService): void {
+export function metricsRoute(app: FastifyInstance, service: CollectorService, streams: EventStreams): void {
   const limit = service.config.api.metricsMaxTargets;
-  const own = new ProcessMetrics(service);
+  const own = new ProcessMetrics(service, streams);
   const targets = new SeriesTotals(BY_TARGET, limit);
   const groups = new SeriesTotals(BY_GROUP, Math.max(limit, GROUPS_AT_LEAST));
   const follow = (): void => {
