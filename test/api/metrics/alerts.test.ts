@@ -61,7 +61,6 @@ describe('config/prometheus', () => {
       if (name === 'up') continue;
       const wanted = [...labels.matchAll(/(\w+)=/g)].map(([, label]) => label);
       const own = wanted.filter((label) => !['job', 'instance', 'le'].includes(label));
-      // The metrics of this collector without any thread's death, reason or kind have fewer.
       expect(known.get(base(name)), series).to.include.members(own);
     }
   });

@@ -338,16 +338,23 @@ describe('the text of /metrics', () => {
     needs(this, 'prometheus');
   });
 
-  it('gives promtool nothing to complain of', async () => {
-    const collector = new FakeCollector();
-    const app = buildApi(collector);
-    await app.ready();
-    collector.finish(T, { numbers: new Map([[0, { sent: 5, rttsNs: [100_000] }]]) });
-    const { body } = await app.inject('/metrics');
-    await app.close();
-    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: body, encoding: 'utf8' });
-    expect({ status, stdout, stderr }).to.deep.equal({ status: 0, stdout: '', stderr: '' });
-  });
+  for (const [title, config] of Object.entries({
+    'with series of targets': undefined,
+    'with those of some groups only': `
+api: { metricsMaxTargets: 1 }
+groups: { a: { targets: [10.0.0.1] }, b: { targets: [10.0.0.2, 10.0.0.3] }, c: { fromFile: { path: /nowhere } } }`,
+    'without any group': 'groups: {}',
+  }))
+    it(`gives promtool nothing to complain of, ${title}`, async () => {
+      const collector = new FakeCollector(config);
+      const app = buildApi(collector);
+      await app.ready();
+      collector.finish(T, { numbers: new Map([[0, { sent: 5, rttsNs: [100_000] }]]) });
+      const { body } = await app.inject('/metrics');
+      await app.close();
+      const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: body, encoding: 'utf8' });
+      expect({ status, stdout, stderr }).to.deep.equal({ status: 0, stdout: '', stderr: '' });
+    });
 });
 
 describe('/metrics of a thousand series', () => {

@@ -1,8 +1,8 @@
 /** A real Prometheus scrapes a real collector: its queries must say what `/v1/results` says. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -121,7 +121,7 @@ groups:
       SCRAPES_MS,
       200,
     );
-    const series = await query('{__name__=~"llama_target_probes_.*_total|llama_rtt_seconds_(count|sum)"}[1m]');
+    const series = await query('{__name__=~"llama_(target|group)_probes_.*_total|llama_rtt_seconds_(count|sum)"}[1m]');
     const held = await intervals();
     const reading = (name: string, key: string, at: number): number => {
       const found = series.find(
@@ -129,6 +129,14 @@ groups:
       );
       return Number(found?.values.find(([time]) => time === at)?.[1]);
     };
+    // The one target of each group and class is all there is in it.
+    const ofGroups = series.filter(({ metric }) => metric.__name__.startsWith('llama_group_'));
+    expect(ofGroups).to.have.length(3 * 4);
+    for (const { metric, values } of ofGroups)
+      for (const [at, value] of values)
+        expect(Number(value), `${metric.__name__} ${metric.group} ${metric.class}`).to.equal(
+          reading(metric.__name__.replace('_group_', '_target_'), `${metric.group} 127.0.0.1 ${metric.class}`, at),
+        );
     for (const key of ['up 127.0.0.1 cs0', 'up 127.0.0.1 ef', 'down 127.0.0.1 cs0']) {
       const rows = held.map(({ results }) =>
         results.find((row) => LABELS.map((label) => row[label]).join(' ') === key),
@@ -159,6 +167,23 @@ groups:
         expect(reading('llama_rtt_seconds_sum', key, at), key).to.be.closeTo(seconds, 1e-9 * (sent[interval] + 1));
       }
     }
+  });
+
+  it('answers the queries of the README, and takes its scrape config', async () => {
+    const readme = await readFile(new URL('../../../../README.md', import.meta.url), 'utf8');
+    const rows = readme.slice(readme.indexOf('| question | query |')).split('\n\n')[0].split('\n').slice(2);
+    expect(rows).to.have.length(7);
+    for (const row of rows) {
+      const [, question, text] = /^\| (.*) \| `(.*)` \|$/.exec(row) ?? [];
+      // Nothing is left out here; for the rest there is an answer.
+      if (question.startsWith('which groups have no')) expect(await query(text), question).to.deep.equal([]);
+      else expect(await query(text.replaceAll('[5m]', '[30s]')), question).not.to.deep.equal([]);
+    }
+    const [, yml] = /^```yml\n([\s\S]*?)^```$/m.exec(readme) ?? [];
+    const file = join(folder, 'readme.yml');
+    await writeFile(file, `rule_files: [${JSON.stringify(ALERTS)}]\n${yml}`);
+    const { status, stderr } = spawnSync('promtool', ['check', 'config', file], { encoding: 'utf8' });
+    expect(status, stderr).to.equal(0);
   });
 
   it('finds percentiles with histogram_quantile that are in the same bucket as the exact ones', async () => {
@@ -194,6 +219,10 @@ groups:
       'LlamaLoss',
       'LlamaTargetUnreachable',
       'LlamaLatency',
+      'LlamaGroupLoss',
+      'LlamaGroupUnreachable',
+      'LlamaGroupTargetsSilent',
+      'LlamaGroupLatency',
       'LlamaCollectorDown',
       'LlamaCollectorNoIntervals',
     ]);
@@ -201,13 +230,13 @@ groups:
       (await api<{ alerts: { labels: Record<string, string> }[] }>('/api/v1/alerts')).alerts.map(
         ({ labels }) => labels,
       );
-    await waitFor(
-      'the alert of the target that is down is pending',
-      async () =>
-        (await pending()).some(({ alertname, group }) => alertname === 'LlamaTargetUnreachable' && group === 'down'),
-      SCRAPES_MS,
-      200,
-    );
+    for (const name of ['LlamaTargetUnreachable', 'LlamaGroupUnreachable'])
+      await waitFor(
+        `the alert ${name} of what is down is pending`,
+        async () => (await pending()).some(({ alertname, group }) => alertname === name && group === 'down'),
+        SCRAPES_MS,
+        200,
+      );
     expect((await pending()).filter(({ group }) => group === 'up')).to.deep.equal([]);
   });
 
