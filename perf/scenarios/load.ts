@@ -84,6 +84,7 @@ export async function underLoad(options: LoadOptions): Promise<LoadResult> {
       tls: null,
       rateLimit: 0,
       bodyLimitBytes: 2 ** 24,
+      maxStreams: 256,
       metricsMaxTargets: 2000,
     },
     stateDir: null,

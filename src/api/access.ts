@@ -52,6 +52,11 @@ export function accessHook({ tokens, allowRemoteWrites = null }: AccessOptions) 
   };
 }
 
+/** Whether a request that goes on for long may still read: the tokens in force are read again at a reload. */
+export function mayStillRead({ tokens }: AccessOptions, request: FastifyRequest): boolean {
+  return !tokens?.forReading || tokens.grantOf(request.headers.authorization) !== undefined;
+}
+
 function requireGrant(tokens: Tokens, request: FastifyRequest, reply: FastifyReply) {
   const { authorization } = request.headers;
   const grant = tokens.grantOf(authorization);

@@ -10,6 +10,8 @@ import Fastify, {
 import type { CollectorService } from '../collector/service.js';
 import { type AccessOptions, accessHook } from './access.js';
 import { refuseBrokenRequest, sendProblem, useProblemDocuments } from './errors.js';
+import type { EventStreamOptions } from './eventStream.js';
+import { EventStreams } from './eventStreams.js';
 import { groupRoutes } from './groups.js';
 import { healthRoutes } from './health.js';
 import { limitRate } from './limit.js';
@@ -21,6 +23,7 @@ import { pathsRoute } from './paths.js';
 import { type Reload, reloadRoute } from './reload.js';
 import { resultsRoute } from './results.js';
 import { statusRoute } from './status.js';
+import { streamRoute } from './stream.js';
 import type { TlsOptions } from './tls.js';
 
 export interface ApiOptions extends AccessOptions {
@@ -32,6 +35,8 @@ export interface ApiOptions extends AccessOptions {
   readonly reload?: Reload;
   /** Most bytes of rows in an answer with results; see `PAGE_BYTES`. */
   readonly pageBytes?: number;
+  /** How readers of `/v1/stream` are kept and given up, for tests. */
+  readonly streams?: EventStreamOptions;
   /** Most requests a second of one client; no limit when not given, or 0. */
   readonly rateLimit?: number;
   /** HTTPS; plain HTTP when not given. */
@@ -75,13 +80,15 @@ export function buildApi(service: CollectorService, options: ApiOptions = {}): F
 }
 
 function routes(app: FastifyInstance, service: CollectorService, options: ApiOptions): void {
+  const streams = new EventStreams(app, service.config.api.maxStreams, 'api.maxStreams', options.streams);
   statusRoute(app, service);
   resultsRoute(app, service, options.pageBytes);
+  streamRoute(app, service, streams, options);
   pathsRoute(app, service);
   groupRoutes(app, service);
   if (options.reload !== undefined) reloadRoute(app, options.reload);
   healthRoutes(app, service);
-  metricsRoute(app, service);
+  metricsRoute(app, service, streams);
   llamaRoutes(app, service);
   openApiRoute(app);
 }

@@ -13,7 +13,7 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
 };
 
 /** Of the errors of the inside, those whose message is for the client: it says what to wait for or to mend. */
-const TOLD: readonly ErrorCode[] = ['LLAMA_NOT_READY', 'LLAMA_STATE_UNWRITABLE'];
+const TOLD: readonly ErrorCode[] = ['LLAMA_NOT_READY', 'LLAMA_STREAMS_FULL', 'LLAMA_STATE_UNWRITABLE'];
 
 /** Makes all answers with an error of this app, and of what it never routed, problem documents. */
 export function useProblemDocuments(app: FastifyInstance): void {

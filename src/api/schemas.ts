@@ -55,6 +55,33 @@ export const ResultsQuery = Type.Object(
 );
 export type ResultsQuery = Static<typeof ResultsQuery>;
 
+export const StreamQuery = Type.Object(
+  {
+    after: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description:
+          'cursor: first what is held and ends after this, epoch milliseconds; 0 for all that is held; not given: only what is finished from now on',
+      }),
+    ),
+    ...FILTERS,
+    histograms: ResultsQuery.properties.histograms,
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 10_000, description: 'end after so many intervals, 1 to 10000' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type StreamQuery = Static<typeof StreamQuery>;
+
+export const StreamHeaders = Type.Object({
+  'last-event-id': Type.Optional(
+    Type.String({ description: 'id of the last event that came: the cursor, and weighs more than after' }),
+  ),
+});
+export type StreamHeaders = Static<typeof StreamHeaders>;
+
 export const PathsQuery = Type.Object(
   {
     ...FILTERS,

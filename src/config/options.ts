@@ -119,6 +119,7 @@ export function readOptions(
       tls: tlsCertFile === null || tlsKeyFile === null ? null : { certFile: tlsCertFile, keyFile: tlsKeyFile },
       rateLimit: value('api.rateLimit', api.rateLimit),
       bodyLimitBytes: value('api.bodyLimit', api.bodyLimit),
+      maxStreams: value('api.maxStreams', api.maxStreams),
       metricsMaxTargets: value('api.metricsMaxTargets', api.metricsMaxTargets),
     },
     stateDir: value('stateDir', stateDir),

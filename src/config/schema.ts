@@ -232,8 +232,16 @@ export const PROCESS_OPTIONS = {
       expected: 'an amount of memory such as 16MiB, or a number of bytes, from 1KiB to 1GiB',
       parse: (written) => integer(parseBytes(written), MIN_BODY_LIMIT, MAX_BODY_LIMIT),
     }),
+    maxStreams: option<number>({
+      doc: 'Most readers of /v1/stream at a time; more are answered with 503.',
+      unit: 'readers, 0 to 10000',
+      default: 256,
+      env: 'LLAMA_API_MAX_STREAMS',
+      expected: 'an integer from 0 to 10000',
+      parse: (written) => integer(written, 0, 10_000),
+    }),
     metricsMaxTargets: option<number>({
-      doc: 'Most targets (times classes) that /metrics has series of; above it there are only those of groups.',
+      doc: 'Most targets (times classes) that /metrics has series of; above it whole groups are left out, the largest first.',
       unit: 'series, 0 to 65535; 0: never any of targets',
       default: 2000,
       env: 'LLAMA_API_METRICS_MAX_TARGETS',

@@ -102,6 +102,8 @@ export interface ApiSettings {
   /** Requests a second of one client; 0: no limit. */
   readonly rateLimit: number;
   readonly bodyLimitBytes: number;
+  /** Most readers of `/v1/stream` at a time. */
+  readonly maxStreams: number;
   /** Most targets (times classes) that `/metrics` has series of. */
   readonly metricsMaxTargets: number;
 }

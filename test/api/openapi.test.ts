@@ -67,6 +67,11 @@ const CALLS: Readonly<Record<string, readonly Call[]>> = {
     { query: '?target=127.0.0.1&class=cs0&group=west', status: 200 },
     { query: '?limit=0', status: 400 },
   ],
+  getStream: [
+    { query: '?after=1&limit=1', status: 200 },
+    { query: '?limit=1&histograms=1&group=west&class=ef&target=127.0.0.1', status: 200 },
+    { query: '?limit=0', status: 400 },
+  ],
   getPaths: [{ status: 200 }, { query: '?limit=1', status: 200 }, { query: '?limit=x', status: 400 }],
   putGroup: [
     { path: { name: 'north' }, body: GROUP, status: 201 },

@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { parse } from 'yaml';
+import { check } from '../../src/cli/check.js';
 import { collectorHelpEnd, overrideOption } from '../../src/cli/optionsHelp.js';
-import { loadConfig, parseConfig } from '../../src/config/config.js';
+import { loadConfigFile, parseConfig } from '../../src/config/config.js';
 import { GroupSchema } from '../../src/config/group-schema.js';
+import type { ConfigForm } from '../../src/config/legacy/form.js';
 import { PROCESS_OPTIONS } from '../../src/config/schema.js';
 import { LlamaError } from '../../src/errors.js';
 
@@ -102,6 +105,7 @@ describe('the options', () => {
       LLAMA_API_TLS_KEY_FILE: 'k',
       LLAMA_API_RATE_LIMIT: '7',
       LLAMA_API_BODY_LIMIT: '2048',
+      LLAMA_API_MAX_STREAMS: '7',
       LLAMA_API_METRICS_MAX_TARGETS: '7',
       LLAMA_STATE_DIR: 's',
     };
@@ -126,6 +130,7 @@ describe('the options', () => {
         tls: { certFile: 'c', keyFile: 'k' },
         rateLimit: 7,
         bodyLimitBytes: 2048,
+        maxStreams: 7,
         metricsMaxTargets: 7,
       },
       stateDir: 's',
@@ -153,24 +158,29 @@ describe('llama collector --help', () => {
 
 describe('config/examples', () => {
   const files = readdirSync(new URL('examples/', FOLDER));
+  /** Those that are in a form of Dropbox's LLAMA. */
+  const FORMS: Readonly<Record<string, ConfigForm>> = { 'legacy-simple.yaml': 'simple', 'legacy-full.yaml': 'full' };
 
-  it('are there', () => {
+  it('are there: eleven, with both forms of LLAMA', () => {
     expect(files).to.have.length(11);
-    expect(files).to.include.members([
-      'two-hosts.yaml',
-      'mesh-dns.yaml',
-      'kubernetes.yaml',
-      'legacy-simple.yaml',
-      'legacy-full.yaml',
-    ]);
+    expect(files).to.include.members(['two-hosts.yaml', 'mesh-dns.yaml', 'kubernetes.yaml', ...Object.keys(FORMS)]);
   });
 
   for (const file of files)
-    it(`${file} loads and has groups`, () => {
+    it(`${file} loads, has groups, and is valid for llama check and the collector`, async () => {
+      const path = fileURLToPath(new URL(`examples/${file}`, FOLDER));
       try {
-        expect(loadConfig(new URL(`examples/${file}`, FOLDER).pathname).groups).not.to.have.length(0);
+        const { config, form } = loadConfigFile(path);
+        expect(form).to.equal(FORMS[file] ?? 'own');
+        expect(config.groups).not.to.have.length(0);
+        for (const { targets, from, name } of config.groups)
+          if (from === undefined) expect(targets, name).not.to.have.length(0);
       } catch (error) {
         throw error instanceof LlamaError ? new Error(error.message, { cause: error }) : error;
       }
+      const lines: string[] = [];
+      const code = await check(path, {}, { out: (text) => lines.push(text), err: (text) => lines.push(text) });
+      expect(code, lines.join('')).to.equal(0);
+      expect(lines[0]).to.include(`${file} is valid`);
     });
 });
