@@ -11,6 +11,7 @@ import { type DnsResolver, DnsSource } from './dns.js';
 import { FileSource } from './file.js';
 import { Follower } from './follower.js';
 import { HttpSource } from './http.js';
+import { isOwn } from './self.js';
 import { type Entry, type Source, SYSTEM_TIMING, type Timing } from './source.js';
 
 /** How often a group without a source looks whether this host has other addresses. */
@@ -185,7 +186,7 @@ export class Discovery {
     const seen = new Set<string>();
     let unreachable = 0;
     for (const entry of entries) {
-      if (own?.has(entry.address)) continue;
+      if (own !== undefined && isOwn(own, entry.address)) continue;
       if (group.from !== undefined && !this.options.reachable(entry.family)) {
         unreachable++;
         continue;
