@@ -14,6 +14,7 @@ export const ERROR_TABLE = {
   LLAMA_GROUP_INVALID: { status: 400, exitCode: 1, title: 'The group is not valid' },
   LLAMA_GROUP_UNKNOWN: { status: 404, exitCode: 1, title: 'There is no group of this name' },
   LLAMA_GROUP_EXISTS: { status: 409, exitCode: 1, title: 'A group of this name exists already' },
+  LLAMA_GROUP_CONFLICT: { status: 409, exitCode: 1, title: 'The group as it is does not allow this' },
   LLAMA_GROUP_CHANGED: { status: 412, exitCode: 1, title: 'The group is not as the request expects it' },
   LLAMA_PLAN_TOO_LARGE: { status: 422, exitCode: 1, title: 'The plan needs more than its limits allow' },
   LLAMA_REQUEST_INVALID: { status: 400, exitCode: 1, title: 'The request is not valid' },

@@ -89,6 +89,21 @@ export const ChangeQuery = Type.Object(
 );
 export type ChangeQuery = Static<typeof ChangeQuery>;
 
+export const RemoveQuery = Type.Object(
+  {
+    ...ChangeQuery.properties,
+    revert: Type.Optional(
+      Type.String({
+        enum: ['0', '1'],
+        default: '0',
+        description: '1: only drop what REST made of a group of the config file; what the file says is in force again',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type RemoveQuery = Static<typeof RemoveQuery>;
+
 export const GroupParams = Type.Object({ name: Type.String({ description: 'name of the group' }) });
 
 const ifNoneMatch = Type.Optional(
@@ -138,8 +153,25 @@ export const GroupSummary = Type.Object({
 });
 export type GroupSummary = Static<typeof GroupSummary>;
 
+/** A live group that is kept and not probed. */
+export const WaitingSummary = Type.Object({
+  name: Type.String(),
+  origin: GroupSummary.properties.origin,
+  hidesFile: GroupSummary.properties.hidesFile,
+  notInForce: Type.String({ description: 'why nothing of it is measured, and what to do' }),
+});
+export type WaitingSummary = Static<typeof WaitingSummary>;
+
 export const GroupList = Type.Object(
-  { groups: Type.Array(GroupSummary) },
+  {
+    groups: Type.Array(GroupSummary, { description: 'groups in force' }),
+    notInForce: Type.Array(WaitingSummary, {
+      description: 'groups set by REST that the state directory keeps and that are not probed',
+    }),
+    removed: Type.Array(Type.String(), {
+      description: 'names of groups of the config file that were removed by REST; DELETE with revert=1 brings one back',
+    }),
+  },
   { description: 'every group, without its targets' },
 );
 

@@ -16,7 +16,7 @@ import { NS_PER_S, nsToMs } from '../stats/units.js';
 import { VERSION } from '../version.js';
 import { AggregatorThread } from './aggregatorThread.js';
 import { Groups } from './groups.js';
-import type { GroupOrigin, HeldGroup } from './held.js';
+import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
 import type { IntervalReport } from './messages.js';
 import { type GroupPlan, type PlanChange, type PlanTools, planGroup, rowPrefix, StreamNumbers } from './plan.js';
 import { ProberThreads } from './proberThreads.js';
@@ -32,7 +32,7 @@ import type {
 } from './service.js';
 import { SourcePorts } from './sources.js';
 import { StateDirectory } from './state.js';
-import { addTotals, RecentWarnings } from './warnings.js';
+import { addTotals, notInForce, RecentWarnings } from './warnings.js';
 
 /** A removed stream's number is free again when the intervals of this long after its last probe's timeout are closed: late replies are known till then. */
 const QUARANTINE_MS = 2_000;
@@ -183,6 +183,18 @@ export class Collector implements CollectorService {
     return this.held.get(name);
   }
 
+  waitingGroups(): readonly WaitingGroup[] {
+    return this.held.waiting.all();
+  }
+
+  waitingGroup(name: string): WaitingGroup | undefined {
+    return this.held.waiting.get(name);
+  }
+
+  removedGroups(): readonly string[] {
+    return this.held.removedFromFile();
+  }
+
   inFile(name: string): boolean {
     return this.held.inFile(name);
   }
@@ -193,6 +205,14 @@ export class Collector implements CollectorService {
 
   changeGroup(name: string, edit: GroupEdit, options: ChangeOptions = {}): Promise<GroupChange> {
     return this.held.change(name, edit, options);
+  }
+
+  revertGroup(
+    name: string,
+    may: (known: KnownGroup | undefined) => void,
+    options: ChangeOptions = {},
+  ): Promise<GroupChange> {
+    return this.held.revert(name, may, options);
   }
 
   async putGroup(group: Group, origin: GroupOrigin = 'file'): Promise<{ readonly created: boolean }> {
@@ -264,7 +284,12 @@ export class Collector implements CollectorService {
       totals,
       workers,
       aggregator: this.aggregator.status(),
-      warnings: [...this.sources.warnings, ...this.recent.warnings(totals), ...this.held.discovery.failures()],
+      warnings: [
+        ...this.sources.warnings,
+        ...this.recent.warnings(totals),
+        ...notInForce(this.waitingGroups()),
+        ...this.held.discovery.failures(),
+      ],
     };
   }
 

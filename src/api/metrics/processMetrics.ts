@@ -80,6 +80,10 @@ const GAUGES: readonly (Named & { readonly value: (figures: Figures) => number }
   },
 ];
 
+const NOT_IN_FORCE: Named = {
+  name: 'llama_groups_not_in_force',
+  help: 'Groups set by REST that are kept and not in force; /v1/groups has the reasons.',
+};
 const SERIES_LIMIT: Named = {
   name: 'llama_target_series_limit',
   help: 'Most targets times classes that have series of their own (api.metricsMaxTargets).',
@@ -208,6 +212,7 @@ export class ProcessMetrics {
       { name: 'llama_event_loop_lag_mean_seconds', help: `Mean lag of the main thread ${lagOver}.` },
       () => this.lagMeanS,
     );
+    this.addGauge(NOT_IN_FORCE, () => service.waitingGroups().length);
     this.addGauge(SERIES_LIMIT, () => this.seriesLimit);
     this.addGauge(SERIES_OMITTED, () => this.seriesOmitted);
     this.addCounter(
