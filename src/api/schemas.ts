@@ -125,9 +125,17 @@ export const DiscoverySchema = Type.Object(
     targets: Type.Integer({ description: 'how many are in force' }),
     updatedAt: NullableString('when the source last gave a good answer, ISO 8601; null before the first'),
     ageMs: Type.Union([Type.Number(), Type.Null()], { description: 'how long ago that is' }),
+    restored: Type.Boolean({
+      description:
+        'the targets in force are from an earlier run: the source has not given a good answer since the start',
+    }),
     error: NullableString('why the latest answer is not in force; null when it is'),
     warnings: Type.Array(Type.String(), { description: 'what was left out of the answer in force' }),
     nextAt: NullableString('when it is asked again, ISO 8601; null while it is being asked'),
+    keepError: NullableString(
+      'why the targets cannot be kept in the state directory; null when they can, or without one',
+    ),
+    keepFailures: Type.Integer({ description: 'how often that was tried in vain' }),
   },
   { description: 'how the source of the targets does; absent when they are listed. Ignored in a request' },
 );

@@ -17,6 +17,7 @@ import { VERSION } from '../version.js';
 import { AggregatorThread } from './aggregatorThread.js';
 import { Groups } from './groups.js';
 import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
+import { KeptTargets } from './keptTargets.js';
 import type { IntervalReport } from './messages.js';
 import { type GroupPlan, type PlanChange, type PlanTools, planGroup, rowPrefix, StreamNumbers } from './plan.js';
 import { ProberThreads } from './proberThreads.js';
@@ -75,6 +76,7 @@ export class Collector implements CollectorService {
   private readonly tools: PlanTools;
   private readonly held: Groups;
   private readonly stateDirectory: StateDirectory | undefined;
+  private readonly keptTargets: KeptTargets | undefined;
   private readonly recent = new RecentWarnings();
   private runs = 0;
   private readonly startedAtMs = Date.now();
@@ -94,9 +96,12 @@ export class Collector implements CollectorService {
       pause: () => pause(),
     };
     this.sources = new SourcePorts(config.source, config.collector.timestamps);
+    const { logger } = this;
+    this.keptTargets = stateDirectory && new KeptTargets({ directory: stateDirectory, logger });
     this.held = new Groups({
-      logger: this.logger,
+      logger,
       state: stateDirectory,
+      keptTargets: this.keptTargets,
       discovery: {
         ...options.discovery,
         ownAddresses: () => ownAddresses(config.source),
@@ -253,7 +258,7 @@ export class Collector implements CollectorService {
     if (this.state !== 'starting') await this.stop();
     this.state = 'stopping';
     this.held.discovery.close();
-    await this.probers.close(graceMs);
+    await Promise.all([this.probers.close(graceMs), this.keptTargets?.close()]);
     await this.aggregator.close();
     this.sources.close();
     this.finder.close();

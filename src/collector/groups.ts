@@ -10,6 +10,7 @@ import type { Group } from '../config/types.js';
 import { Discovery, type DiscoveryOptions } from '../discovery/discovery.js';
 import { LlamaError } from '../errors.js';
 import { type GroupOrigin, type HeldGroup, holdGroup, type KnownGroup } from './held.js';
+import type { KeptTargets } from './keptTargets.js';
 import { groupDifference, type PlanChange } from './plan.js';
 import type { ChangeOptions, GroupChange, GroupEdit } from './service.js';
 import type { StateDirectory } from './state.js';
@@ -35,7 +36,9 @@ export interface GroupsOptions {
   readonly plan: Plan;
   /** None: live changes are forgotten at the end. */
   readonly state: StateDirectory | undefined;
-  readonly discovery: Omit<DiscoveryOptions, 'apply' | 'logger'>;
+  /** None: the targets that sources gave are forgotten at the end. */
+  readonly keptTargets: KeptTargets | undefined;
+  readonly discovery: Omit<DiscoveryOptions, 'apply' | 'logger' | 'keeper'>;
 }
 
 export class Groups {
@@ -43,6 +46,7 @@ export class Groups {
   private readonly logger: Logger;
   private readonly plan: Plan;
   private readonly state: StateDirectory | undefined;
+  private readonly keptTargets: KeptTargets | undefined;
   /** Live groups that are kept, and not in force. */
   readonly waiting: WaitingGroups;
   /** In force. */
@@ -58,15 +62,21 @@ export class Groups {
     this.logger = options.logger;
     this.plan = options.plan;
     this.state = options.state;
+    this.keptTargets = options.keptTargets;
     this.discovery = new Discovery({
       ...options.discovery,
+      ...(options.keptTargets && { keeper: options.keptTargets }),
       logger: options.logger,
       apply: (name, make, done) => this.setTargets(name, make, done),
     });
     this.waiting = new WaitingGroups({
       logger: options.logger,
       inTurn: (work) => this.inTurn(work),
-      put: (group) => this.putSaved(group),
+      put: async (group) => {
+        await this.putSaved(group);
+        // Behind this turn.
+        void this.discovery.restore(group.name);
+      },
     });
   }
 
@@ -123,6 +133,15 @@ export class Groups {
       if (this.file.has(name)) continue;
       this.removed.delete(name);
       await this.state?.save(name, undefined);
+    }
+    await this.restoreTargets();
+  }
+
+  /** Groups whose source has not answered yet probe what it gave in an earlier run; what nobody wants any more is removed. */
+  private async restoreTargets(): Promise<void> {
+    for (const name of (await this.keptTargets?.names()) ?? []) {
+      if (this.held.get(name)?.group.from !== undefined) await this.discovery.restore(name);
+      else if (!this.waiting.has(name)) this.keptTargets?.forget(name);
     }
   }
 
@@ -312,6 +331,7 @@ export class Groups {
     await this.keeping(name, entry, () => this.remove(name));
     if (digest !== undefined) this.removed.set(name, digest);
     this.waiting.delete(name);
+    this.keptTargets?.forget(name);
   }
 
   /** Keeps the entry in the state directory while `apply` carries it out; when that fails the directory is as before. */

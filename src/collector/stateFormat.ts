@@ -1,14 +1,13 @@
 /**
  * What a file of the state directory says. Pure: text in, text out.
  *
- * One file a group, so that a change costs what the group costs, and damage to one file is the loss of one group. The file is JSON:
- * `{"format":"llama-state","version":1,"sha256":"<64 hex digits>","entry":<entry>}` and a line feed. The checksum is over the bytes of
- * the entry as they stand in the file. An entry is `{"name":…,"group":{…}}`, the group in the shape of the config file, or
+ * One file a group, so that a change costs what the group costs, and damage to one file is the loss of one group. In the form of
+ * `sealedText.ts` it has an entry: `{"name":…,"group":{…}}`, the group in the shape of the config file, or
  * `{"name":…,"removed":"<digest>"}`: the config file's group of this name, with this digest, was removed by REST.
  */
 
-import { createHash } from 'node:crypto';
 import { isRecord } from '../config/problems.js';
+import { seal, unseal } from './sealedText.js';
 
 export type StateEntry =
   /** A group set by REST, as JSON text. */
@@ -26,33 +25,21 @@ export type ReadState =
   | { readonly newer: string }
   | { readonly damage: string };
 
-const VERSION = 1;
-/** What every version of the format begins with. */
-const ANY_VERSION = /^\{"format":"llama-state","version":([1-9]\d*)[,}]/;
-const HEAD = /^\{"format":"llama-state","version":(\d+),"sha256":"([0-9a-f]{64})","entry":/;
-const TAIL = '}\n';
-
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const FORMAT = 'llama-state';
 
 export function writeState(name: string, entry: StateEntry): string {
   if (entry.kind === 'newer') return entry.text;
   const head = `{"name":${JSON.stringify(name)},`;
-  const body =
-    entry.kind === 'group' ? `${head}"group":${entry.text}}` : `${head}"removed":${JSON.stringify(entry.digest)}}`;
-  return `{"format":"llama-state","version":${VERSION},"sha256":"${sha256(body)}","entry":${body}${TAIL}`;
+  return seal(
+    FORMAT,
+    entry.kind === 'group' ? `${head}"group":${entry.text}}` : `${head}"removed":${JSON.stringify(entry.digest)}}`,
+  );
 }
 
 export function readState(text: string): ReadState {
-  const newer = ANY_VERSION.exec(text)?.[1];
-  if (newer !== undefined && Number(newer) > VERSION) return { newer };
-  const head = HEAD.exec(text);
-  if (head === null) return { damage: text === '' ? 'it is empty' : 'it does not begin as a state file does' };
-  const [start, version, expected] = head;
-  if (Number(version) !== VERSION) return { damage: `found the format's version ${version}, expected ${VERSION}` };
-  if (!text.endsWith(TAIL)) return { damage: 'its end is missing' };
-  const body = text.slice(start.length, -TAIL.length);
-  if (sha256(body) !== expected) return { damage: 'its checksum does not fit its content' };
-  const value: unknown = JSON.parse(body);
+  const unsealed = unseal(FORMAT, text);
+  if (!('body' in unsealed)) return unsealed;
+  const value: unknown = JSON.parse(unsealed.body);
   if (isRecord(value) && typeof value.name === 'string') {
     const { name, group, removed } = value;
     if (isRecord(group)) return { name, entry: { kind: 'group', input: group } };

@@ -8,6 +8,7 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import type { CollectorService, CollectorStatus, ThreadStatus, Totals } from '../../collector/service.js';
 import { msToS, nsToS, usToS } from '../../stats/units.js';
 import type { Named } from './seriesText.js';
+import { addSourceMetrics } from './sourceMetrics.js';
 import { WORKER_METRICS } from './workerMetrics.js';
 
 /** How often the event loop is looked at. */
@@ -115,6 +116,7 @@ export class ProcessMetrics {
     this.addThreads();
     this.addAggregator();
     this.addGauges();
+    this.refreshers.push(addSourceMetrics(this.registry, service));
   }
 
   /** To be called with every finished interval. */

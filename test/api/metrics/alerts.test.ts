@@ -84,6 +84,24 @@ const CASES: readonly Case[] = [
     fires: true,
   },
   {
+    alert: 'LlamaTargetSourceDown',
+    title: 'a source that does not answer',
+    series: { 'llama_target_source_up{instance="a:5000",group="g"}': '1x2 0x30' },
+    fires: true,
+  },
+  {
+    alert: 'LlamaTargetSourceDown',
+    title: 'a source that answers now and then',
+    series: { 'llama_target_source_up{instance="a:5000",group="g"}': '1x2 0x9 1 0x20' },
+    fires: false,
+  },
+  {
+    alert: 'LlamaGroupNotInForce',
+    title: 'a group that is not in force',
+    series: { 'llama_groups_not_in_force{instance="a:5000"}': '1x30' },
+    fires: true,
+  },
+  {
     alert: 'LlamaMetricsLimited',
     title: 'omitted series',
     series: { 'llama_target_series_omitted{instance="a:5000"}': '5000x30' },
