@@ -236,7 +236,7 @@ export class Collector implements CollectorService {
 
   /** Stops probing, waits for what is under way (at most about a second), closes the current interval. The results stay readable. */
   stop(): Promise<void> {
-    this.held.discovery.close();
+    void this.held.discovery.close();
     this.stopped ??= this.held.inTurn(async () => {
       this.state = 'stopping';
       const timeouts = this.groups().map((group) => nsToMs(group.timeoutNs + GRACE_NS) + STOP_MARGIN_MS);
@@ -257,8 +257,7 @@ export class Collector implements CollectorService {
   private async end(graceMs: number): Promise<void> {
     if (this.state !== 'starting') await this.stop();
     this.state = 'stopping';
-    this.held.discovery.close();
-    await Promise.all([this.probers.close(graceMs), this.keptTargets?.close()]);
+    await Promise.all([this.held.discovery.close(), this.probers.close(graceMs), this.keptTargets?.close()]);
     await this.aggregator.close();
     this.sources.close();
     this.finder.close();

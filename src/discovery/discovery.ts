@@ -13,6 +13,7 @@ import { Follower } from './follower.js';
 import { HttpSource } from './http.js';
 import { isOwn } from './self.js';
 import { type Entry, messageOf, type Source, SYSTEM_TIMING, type Timing } from './source.js';
+import { TargetParser } from './targetParser.js';
 
 /** How often a group without a source looks whether this host has other addresses. */
 const SELF_REFRESH_MS = 30_000;
@@ -92,6 +93,7 @@ export class Discovery {
   private readonly options: DiscoveryOptions;
   private readonly timing: Timing;
   private readonly followed = new Map<string, Followed>();
+  private readonly parser = new TargetParser();
   private closed = false;
 
   constructor(options: DiscoveryOptions) {
@@ -204,10 +206,11 @@ export class Discovery {
     });
   }
 
-  /** Ends everything; nothing is applied afterwards. */
-  close(): void {
+  /** Ends everything; nothing is applied from the call on. Resolves when its thread has ended. */
+  close(): Promise<void> {
     this.closed = true;
     for (const name of [...this.followed.keys()]) this.end(name);
+    return this.parser.close();
   }
 
   /** A good answer of a source. Resolves with what is left out of it. */
@@ -284,9 +287,9 @@ export class Discovery {
     }
     switch (from.kind) {
       case 'file':
-        return new FileSource(from.path, this.timing);
+        return new FileSource(from.path, this.timing, this.parser.parse);
       case 'http':
-        return new HttpSource(from, this.timing, this.options.fetch ?? fetch);
+        return new HttpSource(from, this.timing, this.options.fetch ?? fetch, this.parser.parse);
       case 'dns':
         return new DnsSource(from, this.options.resolver ?? systemResolver);
       default:
