@@ -37,7 +37,7 @@ export interface GroupsOptions {
   /** None: live changes are forgotten at the end. */
   readonly state: StateDirectory | undefined;
   /** None: the targets that sources gave are forgotten at the end. */
-  readonly keptTargets: KeptTargets | undefined;
+  readonly keptTargets?: KeptTargets | undefined;
   readonly discovery: Omit<DiscoveryOptions, 'apply' | 'logger' | 'keeper'>;
 }
 

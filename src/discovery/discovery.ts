@@ -5,13 +5,13 @@
 
 import { promises } from 'node:dns';
 import type { Logger } from 'pino';
-import type { Group, Target, TargetSource } from '../config/types.js';
+import type { Group, TargetSource } from '../config/types.js';
 import { LlamaError } from '../errors.js';
+import { type Derived, deriveGroup, entriesOf } from './derive.js';
 import { type DnsResolver, DnsSource } from './dns.js';
 import { FileSource } from './file.js';
 import { Follower } from './follower.js';
 import { HttpSource } from './http.js';
-import { isOwn } from './self.js';
 import { type Entry, messageOf, type Source, SYSTEM_TIMING, type Timing } from './source.js';
 import { TargetParser } from './targetParser.js';
 
@@ -82,11 +82,6 @@ interface Followed {
   /** Identifies what is followed: a group with the same source goes on with its follower. */
   readonly key: string;
   readonly follower: Follower;
-}
-
-interface Derived {
-  readonly group: Group;
-  readonly leftOut: readonly string[];
 }
 
 export class Discovery {
@@ -255,28 +250,7 @@ export class Discovery {
 
   private derive(group: Group, entries: readonly Entry[]): Derived {
     const own = group.skipSelf === true ? this.options.ownAddresses() : undefined;
-    const targets: Target[] = [];
-    const leftOut: string[] = [];
-    const seen = new Set<string>();
-    let unreachable = 0;
-    for (const entry of entries) {
-      if (own !== undefined && isOwn(own, entry.address)) continue;
-      if (group.from !== undefined && !this.options.reachable(entry.family)) {
-        unreachable++;
-        continue;
-      }
-      const { address, family, tags } = entry;
-      const target = { address, family, port: entry.port ?? group.port, tags };
-      const key = `${address} ${target.port}`;
-      if (seen.has(key)) leftOut.push(`found ${address} with port ${target.port} a second time; the first one counts`);
-      else targets.push(target);
-      seen.add(key);
-    }
-    if (unreachable > 0) leftOut.push(`${unreachable} IPv6 addresses are left out: this host has no IPv6`);
-    const listed =
-      group.from === undefined && targets.length < entries.length ? (group.listed ?? group.targets) : undefined;
-    const { listed: _, ...rest } = group;
-    return { group: { ...rest, targets, ...(listed === undefined ? {} : { listed }) }, leftOut };
+    return deriveGroup(group, entries, own, this.options.reachable);
   }
 
   private sourceOf(group: Group): Source {
@@ -308,16 +282,6 @@ function isFollowed(group: Group): boolean {
 
 function keyOf(group: Group): string {
   return JSON.stringify(group.from ?? entriesOf(group));
-}
-
-/** The listed targets of a group, or those in force; the port only where it is not the group's, which may change. */
-function entriesOf(group: Group): Entry[] {
-  return (group.listed ?? group.targets).map(({ address, family, port, tags }) => ({
-    address,
-    family,
-    port: port === group.port ? null : port,
-    tags,
-  }));
 }
 
 function isoTime(ms: number | null): string | null {
