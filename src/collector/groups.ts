@@ -9,6 +9,7 @@ import { parseGroupInTurns } from '../config/group.js';
 import type { Group } from '../config/types.js';
 import { Discovery, type DiscoveryOptions } from '../discovery/discovery.js';
 import { LlamaError } from '../errors.js';
+import { type FileReload, reloadFile, whyHidden } from './fileReload.js';
 import { type GroupOrigin, type HeldGroup, holdGroup } from './held.js';
 import { groupDifference, type PlanChange } from './plan.js';
 import type { ChangeOptions, GroupChange, GroupEdit } from './service.js';
@@ -21,6 +22,8 @@ export interface Plan {
   mustRun(): void;
   /** @throws LlamaError `LLAMA_PLAN_TOO_LARGE` or `LLAMA_GROUP_INVALID` when a group can't be probed beside `others`. */
   check(group: Group, others: readonly Group[]): void;
+  /** The same of all groups that there are to be. */
+  checkAll(groups: readonly Group[]): void;
   prepare(group: Group): Promise<PlanChange>;
   /** Gives back what `prepare` took. */
   discard(change: PlanChange): void;
@@ -142,7 +145,7 @@ export class Groups {
       const after = await holdGroup(effective, 'file', pause);
       if (before?.origin === 'api' || this.removed.get(name) === after.digest) {
         this.file.set(name, after.digest);
-        this.logHidden(name, before);
+        this.logger.warn({ group: name }, whyHidden(before));
         return { created: false };
       }
       this.check(effective);
@@ -172,6 +175,12 @@ export class Groups {
       this.file.delete(name);
       if (this.held.get(name)?.origin === 'file') await this.remove(name);
     });
+  }
+
+  /** What the config file says now, all of it in one turn or nothing; see `reloadFile`. */
+  reloadFile(groups: readonly Group[]): Promise<FileReload> {
+    const { logger, plan, state, discovery, held, file, removed } = this;
+    return this.inTurn(() => reloadFile({ logger, plan, state, discovery, held, file, removed }, groups));
   }
 
   /** A source's answer: the group gets other targets, unless it was replaced or removed meanwhile. What it is defined as stays, and so does its tag. */
@@ -222,15 +231,6 @@ export class Groups {
   private async hide(group: Group): Promise<void> {
     this.file.set(group.name, (await holdGroup(group, 'file', pause)).digest);
     this.logger.warn({ group: group.name }, 'a live group hides the group of this name in the config file');
-  }
-
-  private logHidden(name: string, live: HeldGroup | undefined): void {
-    this.logger.warn(
-      { group: name },
-      live === undefined
-        ? 'the group of the config file was removed live and stays away; it counts again when the file changes it'
-        : 'a live group hides the group of this name in the config file',
-    );
   }
 
   /** Kept first, then carried out: who is told of the change finds it after any crash. */
