@@ -55,13 +55,20 @@ export interface Problem {
 export class LlamaError extends Error {
   override readonly name = 'LlamaError';
   readonly code: ErrorCode;
-  /** Every single problem, where one input has several. */
+  /** Every single problem, where one input has several; the first of very many. */
   readonly problems: readonly Problem[];
+  /** How many there are in all. */
+  readonly problemCount: number;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; problems?: readonly Problem[] } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; problems?: readonly Problem[]; problemCount?: number } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.problems = options.problems ?? [];
+    this.problemCount = options.problemCount ?? this.problems.length;
   }
 
   get status(): number {

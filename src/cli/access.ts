@@ -12,8 +12,11 @@ import { LlamaError } from '../errors.js';
 
 export interface Access {
   readonly options: Pick<ApiOptions, 'tokens' | 'tls' | 'allowRemoteWrites'>;
-  /** Reads the files again; what fails stays as it was, and is logged. Connections that are open keep their certificate. */
-  readonly reload: (app: FastifyInstance) => void;
+  /**
+   * Reads all files again and checks them; what they say is in force when the result is called. Connections that are open keep their certificate.
+   * @throws LlamaError `LLAMA_TOKEN_FILE` or `LLAMA_TLS_FILE`; nothing changes then.
+   */
+  readonly readAgain: (app: FastifyInstance) => () => void;
 }
 
 /**
@@ -32,27 +35,22 @@ export function openAccess(api: ApiSettings, logger: Logger): Access {
     else if (tls === undefined)
       warn('tokens cross the network as plain text; set api.tlsCertFile and api.tlsKeyFile, or listen on 127.0.0.1');
   }
-  function attempt(what: string, work: () => void): void {
-    try {
-      work();
-      logger.info(`${what} read again`);
-    } catch (error) {
-      const { code, message } =
-        error instanceof LlamaError ? error : { code: 'LLAMA_INTERNAL', message: String(error) };
-      logger.error({ code, error: message }, `${what} could not be read again; the old one stays in force`);
-    }
-  }
   return {
     options: {
       allowRemoteWrites: api.allowRemoteWrites,
       ...(tokens === undefined ? {} : { tokens }),
       ...(tls === undefined ? {} : { tls }),
     },
-    reload: (app) => {
-      if (tokens !== undefined) attempt('tokens', () => tokens.reload(warn));
-      const { tls: files } = api;
-      if (files !== null)
-        attempt('certificate', () => (app.server as unknown as Server).setSecureContext(readTls(files, warn)));
+    readAgain: (app) => {
+      const enforceTokens = tokens?.readAgain(warn);
+      const renewed = api.tls === null ? undefined : readTls(api.tls, warn);
+      return () => {
+        enforceTokens?.();
+        if (enforceTokens !== undefined) logger.info('tokens read again');
+        if (renewed === undefined) return;
+        (app.server as unknown as Server).setSecureContext(renewed);
+        logger.info('certificate read again');
+      };
     },
   };
 }

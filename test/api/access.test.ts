@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -301,23 +301,36 @@ describe('access', () => {
 
     it('takes a renewed certificate when asked, and keeps the old one when the new does not fit its key', async () => {
       const files = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
-      const { readFileSync } = await import('node:fs');
       const copy = (from: string, to: string) => writeFileSync(to, readFileSync(from), { mode: 0o600 });
       copy(a.certFile, files.certFile);
       copy(a.keyFile, files.keyFile);
       const { api, access, port } = await listenWith(files);
       expect((await subjectAt(port)).CN).to.equal('a');
       copy(b.certFile, files.certFile);
-      access.reload(api);
+      expect(() => access.readAgain(api))
+        .to.throw(LlamaError, /key\.pem \(api\.tlsKeyFile\): found a key that is not that of .*, expected its own/)
+        .with.nested.property('problems[0].path', '/api/tlsKeyFile');
       expect((await subjectAt(port)).CN).to.equal('a');
-      expect(lines().at(-1)).to.include({
-        code: 'LLAMA_TLS_FILE',
-        msg: 'certificate could not be read again; the old one stays in force',
-      });
       copy(b.keyFile, files.keyFile);
-      access.reload(api);
+      const enforce = access.readAgain(api);
+      expect((await subjectAt(port)).CN, 'only read').to.equal('a');
+      enforce();
       expect((await subjectAt(port)).CN).to.equal('b');
       expect(lines().at(-1)).to.include({ msg: 'certificate read again' });
+    });
+
+    it('leaves tokens alone when the certificate cannot be used', async () => {
+      const { api, access } = await listenWith(a);
+      const other = { ...settings, tls: a, tokenFile: join(folder, 'other') };
+      writeFileSync(other.tokenFile, WRITE, { mode: 0o600 });
+      const files = { certFile: join(folder, 'c.pem'), keyFile: a.keyFile };
+      writeFileSync(files.certFile, readFileSync(a.certFile));
+      const both = openAccess({ ...other, tls: files }, logger);
+      writeFileSync(other.tokenFile, 'a-newer-token-of-the-tests');
+      writeFileSync(files.certFile, 'nothing');
+      expect(() => both.readAgain(api)).to.throw(LlamaError, /found no certificate/);
+      expect(both.options.tokens?.grantOf(`Bearer ${WRITE}`)).to.equal('write');
+      access.readAgain(api)();
     });
 
     it('does not start with files that are missing, no PEM, or of different pairs, and says which', () => {
