@@ -8,7 +8,6 @@ import { type LoadedConfig, type LocatedOption, loadConfigFile } from '../config
 import { groupFigures, type PlanFigures, planFigures } from '../config/limits.js';
 import type { ConfigOverrides } from '../config/options.js';
 import { printConfig } from '../config/print.js';
-import { formatProblem } from '../config/problems.js';
 import { describeSource } from '../config/target-source.js';
 import type { Config, Group } from '../config/types.js';
 import { LlamaError } from '../errors.js';
@@ -43,8 +42,7 @@ export async function check(
     loaded = loadConfigFile(file, options);
   } catch (error) {
     if (!(error instanceof LlamaError)) throw error;
-    const lines = error.problems.map((problem) => formatProblem(problem, file));
-    output.err(`${(lines.length > 0 ? lines : [error.message]).join('\n')}\n`);
+    output.err(`${error.message}\n`);
     return error.exitCode;
   }
   if (options.print === true) output.out(printConfig(loaded, `Written by "llama check --print" from ${file}.`));

@@ -8,10 +8,12 @@ import { type ConfigForm, configForm } from './legacy/form.js';
 import { checkPlan } from './limits.js';
 import { type ConfigOverrides, type EffectiveOption, type Environment, readOptions, TOP_KEYS } from './options.js';
 import {
+  andMore,
   formatProblem,
   found,
   fromPointer,
   isRecord,
+  MOST_PROBLEMS,
   type Path,
   type Report,
   reportUnknownKeys,
@@ -209,8 +211,11 @@ function failure(code: ErrorCode, fileName: string, problems: readonly Problem[]
   // What two tests of a LLAMA configuration share is wrong once, not twice.
   const distinct = [...new Map(problems.map((problem) => [formatProblem(problem, fileName), problem])).values()];
   const sorted = distinct.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
-  return new LlamaError(code, sorted.map((problem) => formatProblem(problem, fileName)).join('\n'), {
-    problems: sorted,
+  const listed = sorted.slice(0, MOST_PROBLEMS);
+  const text = listed.map((problem) => formatProblem(problem, fileName)).join('\n');
+  return new LlamaError(code, `${text}${andMore(sorted.length, listed.length)}`, {
+    problems: listed,
+    problemCount: sorted.length,
     cause,
   });
 }
