@@ -20,7 +20,7 @@ export const ERROR_TABLE = {
   LLAMA_NOT_FOUND: { status: 404, exitCode: 1, title: 'There is nothing at this address' },
   LLAMA_BODY_TOO_LARGE: { status: 413, exitCode: 1, title: 'The request body is too large' },
   LLAMA_MEDIA_TYPE: { status: 415, exitCode: 1, title: 'The request body is not JSON' },
-  LLAMA_READ_ONLY: { status: 403, exitCode: 1, title: 'Changes are accepted from the loopback address only' },
+  LLAMA_READ_ONLY: { status: 403, exitCode: 1, title: 'Changes are not accepted from here' },
   LLAMA_UNAUTHORIZED: { status: 401, exitCode: 1, title: 'A valid token is needed' },
   LLAMA_FORBIDDEN: { status: 403, exitCode: 1, title: 'The token does not allow this' },
   LLAMA_RATE_LIMIT: { status: 429, exitCode: 1, title: 'Too many requests from this address' },

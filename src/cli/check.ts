@@ -13,6 +13,7 @@ import type { Config, Group } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { formatEndpoint } from '../net/endpoint.js';
 import { formatDuration } from '../stats/units.js';
+import { openWrites } from './openWrites.js';
 
 /** Where the lines go; tests pass their own. */
 export interface CheckOutput {
@@ -56,8 +57,9 @@ const FORM_NAMES = {
   full: ", in the full form of Dropbox's LLAMA",
 } as const;
 
-function describeConfig(file: string, { config, form, notes, options, groupPlaces }: LoadedConfig): string[] {
+function describeConfig(file: string, { config, form, notes, warnings, options, groupPlaces }: LoadedConfig): string[] {
   const { collector, source } = config;
+  const open = openWrites(config.api);
   const total = planFigures(config.groups, source.ports);
   return [
     `${file} is valid${FORM_NAMES[form]}`,
@@ -74,6 +76,8 @@ function describeConfig(file: string, { config, form, notes, options, groupPlace
       ...loadRows(total),
       ['memory for probes', `${formatBytes(total.memoryBytes)} of ${formatBytes(collector.probeMemoryBytes)}`],
     ]),
+    ...warnings.flatMap((warning) => ['', `Warning: ${warning}.`]),
+    ...(open === undefined ? [] : ['', `Note: ${open}.`]),
     ...(notes.length === 0 ? [] : ['', 'What this form says otherwise, or what is not carried over:']),
     ...notes.map((note) => `- ${note}`),
   ];

@@ -32,7 +32,7 @@ export async function runCollector(options: CollectorCommandOptions, hangUps = n
   const { groups, targets, paths, probesPerSecond } = collector.status();
   logger.info({ api: url, groups, targets, paths, probesPerSecond }, 'measuring');
   for (const warning of collector.status().warnings) logger.warn(warning);
-  for (const note of loaded.notes) logger.warn(note);
+  for (const note of [...loaded.warnings, ...loaded.notes]) logger.warn(note);
   // A reload that fails must not end a collector that measures; the log has the reason.
   hangUps.listen(() => void reload().catch(() => undefined));
   const name = await signal;

@@ -2,11 +2,19 @@
 
 import { readFileSync } from 'node:fs';
 import { type ErrorCode, LlamaError, type Problem } from '../errors.js';
+import { strangeVariables } from './environment.js';
 import { readGroup } from './group.js';
 import { convertLegacy } from './legacy/convert.js';
 import { type ConfigForm, configForm } from './legacy/form.js';
 import { checkPlan } from './limits.js';
-import { type ConfigOverrides, type EffectiveOption, type Environment, readOptions, TOP_KEYS } from './options.js';
+import {
+  allOptions,
+  type ConfigOverrides,
+  type EffectiveOption,
+  type Environment,
+  readOptions,
+  TOP_KEYS,
+} from './options.js';
 import {
   andMore,
   formatProblem,
@@ -34,6 +42,8 @@ export interface LoadedConfig {
   readonly form: ConfigForm;
   /** What of a LLAMA configuration could not be carried over, or not as it was; one sentence each, with its line. Empty for our own form. */
   readonly notes: readonly string[];
+  /** What looks like a mistake and is none for certain; one sentence each. */
+  readonly warnings: readonly string[];
   /** Every process option and where its value came from. */
   readonly options: readonly LocatedOption[];
   /** Where each group stands, by its name: `file.yaml:12`. */
@@ -107,6 +117,11 @@ export function readConfig(
     else problems.push({ message, ...input.place(path, at ?? 'value') });
   };
   const read = readOptions(input.value, env, overrides, report);
+  const strange = strangeVariables(
+    env,
+    allOptions().map(({ option }) => option.env),
+  );
+  for (const { meant, message } of strange) if (meant !== undefined) report([], message, 'outside');
   const groups = readGroups(input.value.groups ?? {}, input, report);
   if (read === undefined || problems.length > 0) throw failure('LLAMA_CONFIG_INVALID', fileName, problems);
   const config: Config = { ...read.settings, groups };
@@ -132,6 +147,7 @@ export function readConfig(
     config,
     form,
     notes: input.notes,
+    warnings: strange.map(({ message }) => message),
     options: read.options.map((option) => ({ ...option, from: originText(option, input, lineOf) })),
     groupPlaces: new Map(groups.map(({ name }) => [name, lineOf(['groups', name])])),
     located,

@@ -132,6 +132,29 @@ describe('access', () => {
       });
   });
 
+  it('takes what a proxy on this host passes on without a word for a local change, unless changes need a token', async () => {
+    app = buildApi(collector);
+    expect(await answer(app, put())).to.include({ status: 200 });
+    await app.close();
+    app = buildApi(collector, { writes: 'token' });
+    const before = collector.group('west');
+    for (const request of [
+      put(),
+      { method: 'DELETE', url: '/v1/groups/west' },
+      { method: 'POST', url: '/v1/groups', payload: { name: 'new', ...GROUP } },
+      { method: 'PATCH', url: '/v1/groups/west/targets', payload: { add: ['10.0.0.9'] } },
+      put({ headers: bearer(WRITE) }),
+    ] as const)
+      expect(await answer(app, request), request.method).to.include({ status: 403, code: 'LLAMA_READ_ONLY' });
+    expect(collector.group('west')).to.equal(before);
+    expect((await app.inject(put())).json().detail).to.match(/api\.writes is token.*set api\.tokenFile/);
+    expect(await answer(app, { url: '/v1/groups' })).to.include({ status: 200 });
+    await app.close();
+    app = buildApi(collector, { writes: 'token', tokens: tokens(false) });
+    expect(await answer(app, put())).to.include({ status: 401 });
+    expect(await answer(app, put({ headers: bearer(WRITE) }))).to.include({ status: 200 });
+  });
+
   it('keeps changes to this host, with the token, when other hosts are shut out', async () => {
     app = buildApi(collector, { tokens: tokens(false), allowRemoteWrites: false });
     expect(await answer(app, put({ headers: bearer(WRITE), remoteAddress: ELSEWHERE }))).to.include({
@@ -148,11 +171,18 @@ describe('access', () => {
 
   it('warns when others can only read, and when tokens cross the network as plain text', () => {
     openAccess({ ...settings, host: '0.0.0.0' }, logger);
-    openAccess({ ...settings, host: '::', tokenFile: null, readTokenFile: null }, logger);
+    const none = { tokenFile: null, readTokenFile: null };
+    openAccess({ ...settings, ...none, host: '::' }, logger);
+    openAccess({ ...settings, ...none, host: '::', writes: 'token' }, logger);
     openAccess(settings, logger);
-    expect(lines().map(({ msg }) => msg.slice(0, 30))).to.deep.equal([
-      'tokens cross the network as pl',
-      'without api.tokenFile the API ',
+    openAccess({ ...settings, ...none }, logger);
+    openAccess({ ...settings, ...none, writes: 'token' }, logger);
+    expect(lines().map(({ level, msg }) => [level, msg.slice(0, 45)])).to.deep.equal([
+      [40, 'tokens cross the network as plain text; set a'],
+      [30, 'every user and program of this host may chang'],
+      [40, 'without api.tokenFile the API is read-only fo'],
+      [40, 'without api.tokenFile the API is read-only'],
+      [30, 'every user and program of this host may chang'],
     ]);
   });
 
