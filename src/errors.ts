@@ -21,7 +21,7 @@ export const ERROR_TABLE = {
   LLAMA_NOT_FOUND: { status: 404, exitCode: 1, title: 'There is nothing at this address' },
   LLAMA_BODY_TOO_LARGE: { status: 413, exitCode: 1, title: 'The request body is too large' },
   LLAMA_MEDIA_TYPE: { status: 415, exitCode: 1, title: 'The request body is not JSON' },
-  LLAMA_READ_ONLY: { status: 403, exitCode: 1, title: 'Changes are accepted from the loopback address only' },
+  LLAMA_READ_ONLY: { status: 403, exitCode: 1, title: 'Changes are not accepted from here' },
   LLAMA_UNAUTHORIZED: { status: 401, exitCode: 1, title: 'A valid token is needed' },
   LLAMA_FORBIDDEN: { status: 403, exitCode: 1, title: 'The token does not allow this' },
   LLAMA_RATE_LIMIT: { status: 429, exitCode: 1, title: 'Too many requests from this address' },
@@ -56,13 +56,20 @@ export interface Problem {
 export class LlamaError extends Error {
   override readonly name = 'LlamaError';
   readonly code: ErrorCode;
-  /** Every single problem, where one input has several. */
+  /** Every single problem, where one input has several; the first of very many. */
   readonly problems: readonly Problem[];
+  /** How many there are in all. */
+  readonly problemCount: number;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; problems?: readonly Problem[] } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; problems?: readonly Problem[]; problemCount?: number } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.problems = options.problems ?? [];
+    this.problemCount = options.problemCount ?? this.problems.length;
   }
 
   get status(): number {

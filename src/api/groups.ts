@@ -211,7 +211,7 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
     { schema: PATCH, validatorCompiler },
     async (request, reply) => {
       const { name } = request.params;
-      const patch = parseTargetsPatch(request.body);
+      const patch = await parseTargetsPatch(request.body, pause);
       const change = await changed(request, name, (held) => {
         if (held === undefined) throw unknownGroup(name, service);
         if (held.group === undefined) throw unreadable(name);

@@ -17,11 +17,18 @@ export const ProblemSchema = Type.Object(
     problems: Type.Optional(
       Type.Array(
         Type.Object({
-          path: Type.String({ description: 'JSON pointer into the request body, or /query/NAME' }),
-          message: Type.String(),
+          path: Type.String({ description: 'JSON pointer into the request body or the config, or /query/NAME' }),
+          message: Type.String({ description: 'what was found, what was expected, what to do' }),
+          line: Type.Optional(
+            Type.Integer({
+              description: 'in the config file, or in a body that is no JSON or has a key twice; from 1',
+            }),
+          ),
+          column: Type.Optional(Type.Integer({ description: 'in that line, from 1' })),
         }),
       ),
     ),
+    problemCount: Type.Optional(Type.Integer({ description: 'how many problems there are, when not all are listed' })),
   },
   { description: 'problem document (RFC 9457)' },
 );

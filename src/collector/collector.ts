@@ -4,7 +4,9 @@
 
 import { setImmediate as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { invalidGroup } from '../config/group.js';
 import { checkPlan, GRACE_NS } from '../config/limits.js';
+import { toPointer } from '../config/problems.js';
 import type { Config, Group, Target } from '../config/types.js';
 import type { DiscoveryStatus, DiscoveryTools } from '../discovery/discovery.js';
 import { ownAddresses } from '../discovery/self.js';
@@ -15,6 +17,7 @@ import { SourceAddressFinder } from '../net/socket.js';
 import { NS_PER_S, nsToMs } from '../stats/units.js';
 import { VERSION } from '../version.js';
 import { AggregatorThread } from './aggregatorThread.js';
+import type { FileReload } from './fileReload.js';
 import { Groups } from './groups.js';
 import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
 import { KeptTargets } from './keptTargets.js';
@@ -109,7 +112,8 @@ export class Collector implements CollectorService {
       },
       plan: {
         mustRun: () => this.mustRun(),
-        check: (group, others) => this.check(group, others),
+        check: (group, others) => this.check([...others, group]),
+        checkAll: (groups) => this.check(groups),
         prepare: (group) => planGroup(this.plans.get(group.name), group, this.tools),
         discard: ({ added }) => this.tools.numbers.giveBack(added.map((info) => info.id)),
         carryOut: (change, origin, taken) => this.carryOut(change, origin, taken),
@@ -230,6 +234,11 @@ export class Collector implements CollectorService {
     else await this.changeGroup(name, () => undefined);
   }
 
+  /** What the config file says now: all of it takes effect in one turn, or nothing. Rejects as `putGroup`. */
+  reloadFile(groups: readonly Group[]): Promise<FileReload> {
+    return this.held.reloadFile(groups);
+  }
+
   discoveryStatus(name: string): DiscoveryStatus | undefined {
     return this.held.discovery.status(name, this.group(name)?.targets.length ?? 0);
   }
@@ -314,14 +323,17 @@ export class Collector implements CollectorService {
       throw new LlamaError('LLAMA_NOT_READY', `the collector is ${this.state}; try again when it runs`);
   }
 
-  private check(group: Group, others: readonly Group[]): void {
-    checkPlan(this.config, [...others, group]);
-    if (this.sources.withoutIpv6 !== undefined && group.targets.some((target) => target.family === 6)) {
-      throw new LlamaError(
-        'LLAMA_GROUP_INVALID',
-        `group ${group.name} has IPv6 targets, but this host has no IPv6: ${this.sources.withoutIpv6}`,
-      );
-    }
+  private check(groups: readonly Group[]): void {
+    checkPlan(this.config, groups);
+    const { withoutIpv6 } = this.sources;
+    if (withoutIpv6 === undefined) return;
+    const problems = groups
+      .filter(({ targets }) => targets.some(({ family }) => family === 6))
+      .map(({ name }) => ({
+        path: toPointer(['groups', name]),
+        message: `found IPv6 targets in the group ${name}, expected none, for this host has no IPv6: ${withoutIpv6}; take them out`,
+      }));
+    if (problems.length > 0) throw invalidGroup(problems);
   }
 
   /** Carries a planned change out: the aggregator is told before the probers. */

@@ -9,6 +9,7 @@ import { parseGroupInTurns } from '../config/group.js';
 import type { Group } from '../config/types.js';
 import { Discovery, type DiscoveryOptions } from '../discovery/discovery.js';
 import { LlamaError } from '../errors.js';
+import { type FileReload, reloadFile, whyHidden } from './fileReload.js';
 import { type GroupOrigin, type HeldGroup, holdGroup, type KnownGroup } from './held.js';
 import type { KeptTargets } from './keptTargets.js';
 import { groupDifference, type PlanChange } from './plan.js';
@@ -23,6 +24,8 @@ export interface Plan {
   mustRun(): void;
   /** @throws LlamaError `LLAMA_PLAN_TOO_LARGE` or `LLAMA_GROUP_INVALID` when a group can't be probed beside `others`. */
   check(group: Group, others: readonly Group[]): void;
+  /** The same of all groups that there are to be. */
+  checkAll(groups: readonly Group[]): void;
   prepare(group: Group): Promise<PlanChange>;
   /** Gives back what `prepare` took. */
   discard(change: PlanChange): void;
@@ -213,7 +216,7 @@ export class Groups {
       const after = await holdGroup(effective, 'file', pause);
       if (before?.origin === 'api' || this.waiting.has(name) || this.removed.get(name) === after.digest) {
         this.file.set(name, { ...after, group });
-        this.logHidden(name, this.known(name));
+        this.logger.warn({ group: name }, whyHidden(this.known(name)));
         return { created: false };
       }
       this.check(effective);
@@ -243,6 +246,12 @@ export class Groups {
       this.file.delete(name);
       if (this.held.get(name)?.origin === 'file') await this.remove(name);
     });
+  }
+
+  /** What the config file says now, all of it in one turn or nothing; see `reloadFile`. */
+  reloadFile(groups: readonly Group[]): Promise<FileReload> {
+    const { logger, plan, state, discovery, held, waiting, file, removed } = this;
+    return this.inTurn(() => reloadFile({ logger, plan, state, discovery, held, waiting, file, removed }, groups));
   }
 
   /** A source's answer: the group gets other targets, unless it was replaced or removed meanwhile. What it is defined as stays, and so does its tag. */
@@ -299,15 +308,6 @@ export class Groups {
   private async hide(group: Group): Promise<void> {
     this.file.set(group.name, await holdGroup(group, 'file', pause));
     this.logger.warn({ group: group.name }, 'a live group hides the group of this name in the config file');
-  }
-
-  private logHidden(name: string, live: KnownGroup | undefined): void {
-    this.logger.warn(
-      { group: name },
-      live === undefined
-        ? 'the group of the config file was removed live and stays away; it counts again when the file changes it'
-        : 'a live group hides the group of this name in the config file',
-    );
   }
 
   /** Kept first, then carried out: who is told of the change finds it after any crash. */

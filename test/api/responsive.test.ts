@@ -51,6 +51,33 @@ describe('a large plan', () => {
       expect(delay.max / 1e6).to.be.lessThan(100);
     });
 
+  const wrong = targets.map((_, i) => ({ address: i, tags: { rack: 7 } }));
+  for (const [method, path, body] of [
+    ['PUT', '/v1/groups/big', { targets: wrong }],
+    ['POST', '/v1/groups', { name: 'more', targets: wrong }],
+    ['PUT', '/v1/groups/big', { targets: targets.map(() => '10.0.0.1') }],
+    ['PATCH', '/v1/groups/big/targets', { add: wrong, remove: wrong }],
+    ['PATCH', '/v1/groups/big/targets', { remove: targets.map((_, i) => `10.9.${i >> 8}.${i & 255}`) }],
+  ] as const)
+    it(`leaves the event loop free while ${method} ${path} with ten thousand wrong ${Object.keys(body)} is refused`, async () => {
+      const send = async () => {
+        const headers = { 'content-type': 'application/json' };
+        const response = await fetch(`${origin}${path}`, { method, headers, body: text });
+        return (await response.json()) as { readonly code: string; readonly problemCount: number; problems: object[] };
+      };
+      const text = JSON.stringify(body);
+      await send();
+      const delay = monitorEventLoopDelay({ resolution: 1 });
+      delay.enable();
+      const answer = await send();
+      delay.disable();
+      console.log(`        ${text.length} bytes, longest turn ${(delay.max / 1e6).toFixed(1)} ms`);
+      expect(answer).to.include({ code: 'LLAMA_GROUP_INVALID' });
+      expect(answer.problems).to.have.length(100);
+      expect(answer.problemCount).to.be.at.least(TARGETS - 1);
+      expect(delay.max / 1e6).to.be.lessThan(100);
+    });
+
   it('goes on serving when a reader leaves in the middle of an answer', async () => {
     for (const url of ['/v1/results?histograms=1', '/v1/paths?limit=1000000']) {
       const leaving = new AbortController();

@@ -104,6 +104,16 @@ describe('groups that are not what the config file says', () => {
       );
     });
 
+    it('come into force when a reload makes room, and hide what the file has of their name until then', async () => {
+      const big = parseGroup({ targets: ['127.0.0.9'] }, 'big');
+      const west = parseGroup({ targets: ['127.0.0.1'] }, 'west');
+      expect(await collector?.reloadFile([west, big])).to.deep.include({ added: [], kept: ['big'] });
+      expect(await names()).to.deep.equal(['west: file']);
+      expect(await collector?.reloadFile([big])).to.deep.include({ removed: ['west'], kept: ['big'] });
+      await waitFor('the group is in force', async () => (await names()).includes('big: api'));
+      expect((await call('DELETE', '/big?revert=1')).json().targets).to.deep.equal([{ address: '127.0.0.9' }]);
+    });
+
     it('come into force when the config file makes room', async () => {
       await collector?.deleteGroup('west');
       await waitFor('the group is in force', async () => (await names()).includes('big: api'));
