@@ -3,8 +3,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { TlsFiles } from '../config/types.js';
-import { LlamaError } from '../errors.js';
-import { readSecret, readSmall } from './secrets.js';
+import { readSecret, readSmall, unusable } from './secrets.js';
 
 /** RFC 8996: what is older is broken. */
 const MIN_VERSION = 'TLSv1.2';
@@ -21,16 +20,19 @@ export function readTls({ certFile, keyFile }: TlsFiles, warn: (text: string) =>
   const cert = readSmall(certFile, CERT, 'LLAMA_TLS_FILE').text;
   const key = readSecret(keyFile, KEY, 'LLAMA_TLS_FILE', warn);
   const certificate = attempt(
+    CERT,
     () => new X509Certificate(cert),
     `${certFile} (${CERT}): found no certificate, expected PEM text that begins with -----BEGIN CERTIFICATE-----`,
   );
   const privateKey = attempt(
+    KEY,
     () => createPrivateKey(key),
     `${keyFile} (${KEY}): found no private key, expected PEM text such as -----BEGIN PRIVATE KEY-----, without a passphrase`,
   );
   if (!certificate.checkPrivateKey(privateKey))
-    throw new LlamaError(
+    throw unusable(
       'LLAMA_TLS_FILE',
+      KEY,
       `${keyFile} (${KEY}): found a key that is not that of ${certFile} (${certificate.subject.replaceAll('\n', ', ')}), expected its own; are both files of the same age?`,
     );
   const now = Date.now();
@@ -41,16 +43,15 @@ export function readTls({ certFile, keyFile }: TlsFiles, warn: (text: string) =>
   if (now < Date.parse(certificate.validFrom))
     warn(`${certFile} (${CERT}): the certificate is not valid before ${certificate.validFrom}; clients will refuse it`);
   const options: TlsOptions = { cert, key, minVersion: MIN_VERSION };
-  attempt(() => createSecureContext(options), `${certFile} (${CERT}): OpenSSL does not take it with ${keyFile}`);
+  attempt(CERT, () => createSecureContext(options), `${certFile} (${CERT}): OpenSSL does not take it with ${keyFile}`);
   return options;
 }
 
-function attempt<Value>(work: () => Value, message: string): Value {
+function attempt<Value>(option: string, work: () => Value, message: string): Value {
   try {
     return work();
   } catch (cause) {
-    throw new LlamaError('LLAMA_TLS_FILE', `${message} (${cause instanceof Error ? cause.message : String(cause)})`, {
-      cause,
-    });
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw unusable('LLAMA_TLS_FILE', option, `${message} (${why})`, cause);
   }
 }

@@ -2,16 +2,26 @@
 
 import { readFileSync } from 'node:fs';
 import { type ErrorCode, LlamaError, type Problem } from '../errors.js';
+import { strangeVariables } from './environment.js';
 import { readGroup } from './group.js';
 import { convertLegacy } from './legacy/convert.js';
 import { type ConfigForm, configForm } from './legacy/form.js';
 import { checkPlan } from './limits.js';
-import { type ConfigOverrides, type EffectiveOption, type Environment, readOptions, TOP_KEYS } from './options.js';
 import {
+  allOptions,
+  type ConfigOverrides,
+  type EffectiveOption,
+  type Environment,
+  readOptions,
+  TOP_KEYS,
+} from './options.js';
+import {
+  andMore,
   formatProblem,
   found,
   fromPointer,
   isRecord,
+  MOST_PROBLEMS,
   type Path,
   type Report,
   reportUnknownKeys,
@@ -32,10 +42,14 @@ export interface LoadedConfig {
   readonly form: ConfigForm;
   /** What of a LLAMA configuration could not be carried over, or not as it was; one sentence each, with its line. Empty for our own form. */
   readonly notes: readonly string[];
+  /** What looks like a mistake and is none for certain; one sentence each. */
+  readonly warnings: readonly string[];
   /** Every process option and where its value came from. */
   readonly options: readonly LocatedOption[];
   /** Where each group stands, by its name: `file.yaml:12`. */
   readonly groupPlaces: ReadonlyMap<string, string>;
+  /** The error with the place in the file of each of its problems, and in its message, as far as they are about something in the file. */
+  readonly located: (error: LlamaError) => LlamaError;
 }
 
 export interface LocatedOption extends EffectiveOption {
@@ -103,23 +117,40 @@ export function readConfig(
     else problems.push({ message, ...input.place(path, at ?? 'value') });
   };
   const read = readOptions(input.value, env, overrides, report);
+  const strange = strangeVariables(
+    env,
+    allOptions().map(({ option }) => option.env),
+  );
+  for (const { meant, message } of strange) if (meant !== undefined) report([], message, 'outside');
   const groups = readGroups(input.value.groups ?? {}, input, report);
   if (read === undefined || problems.length > 0) throw failure('LLAMA_CONFIG_INVALID', fileName, problems);
   const config: Config = { ...read.settings, groups };
+  const names = new Set(groups.map(({ name }) => name));
+  const isInFile = ([section = '', key = '']: Path): boolean =>
+    section === 'groups'
+      ? names.has(String(key))
+      : read.options.some(({ name, origin }) => origin.from === 'file' && name === `${section}.${key}`);
+  const located = (error: LlamaError): LlamaError => {
+    const problems = error.problems.map((problem) => {
+      const path = fromPointer(problem.path);
+      return isInFile(path) ? { message: problem.message, ...input.place(path, 'key') } : problem;
+    });
+    return problems.length === 0 ? error : failure(error.code, fileName, problems, error);
+  };
   try {
     checkPlan(config, groups);
   } catch (error) {
-    if (!(error instanceof LlamaError)) throw error;
-    const located = error.problems.map(({ path, message }) => ({ message, ...input.place(fromPointer(path), 'key') }));
-    throw failure(error.code, fileName, located);
+    throw error instanceof LlamaError ? located(error) : error;
   }
   const lineOf = (path: Path): string => `${fileName}:${input.place(path, 'key').line}`;
   return {
     config,
     form,
     notes: input.notes,
+    warnings: strange.map(({ message }) => message),
     options: read.options.map((option) => ({ ...option, from: originText(option, input, lineOf) })),
     groupPlaces: new Map(groups.map(({ name }) => [name, lineOf(['groups', name])])),
+    located,
   };
 }
 
@@ -192,11 +223,15 @@ function readGroups(value: unknown, file: ConfigInput, report: Report): Group[] 
   return groups;
 }
 
-function failure(code: ErrorCode, fileName: string, problems: readonly Problem[]): LlamaError {
+function failure(code: ErrorCode, fileName: string, problems: readonly Problem[], cause?: LlamaError): LlamaError {
   // What two tests of a LLAMA configuration share is wrong once, not twice.
   const distinct = [...new Map(problems.map((problem) => [formatProblem(problem, fileName), problem])).values()];
   const sorted = distinct.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
-  return new LlamaError(code, sorted.map((problem) => formatProblem(problem, fileName)).join('\n'), {
-    problems: sorted,
+  const listed = sorted.slice(0, MOST_PROBLEMS);
+  const text = listed.map((problem) => formatProblem(problem, fileName)).join('\n');
+  return new LlamaError(code, `${text}${andMore(sorted.length, listed.length)}`, {
+    problems: listed,
+    problemCount: sorted.length,
+    cause,
   });
 }
