@@ -255,6 +255,15 @@ const BAD_REQUESTS: readonly BadRequest[] = [
     found: /found the group west changed/,
     remedy: /read it again and decide anew/,
   },
+  {
+    title: 'a way back from where the file is',
+    method: 'DELETE',
+    path: `${WEST}?revert=1`,
+    code: 'LLAMA_GROUP_CONFLICT',
+    place: 'group west',
+    found: /as the config file has it/,
+    remedy: /expected one that was set or removed by REST/,
+  },
   json(
     'a body that ends too soon',
     '{"targets": [',
