@@ -53,6 +53,8 @@ export interface ProberTools {
   readonly random: () => number;
   /** The drop counter of a socket's receive queue. */
   readonly readDrops: (fd: number) => number;
+  /** Told the time at every turn of `run`. */
+  readonly watch: (nowNs: number) => void;
 }
 
 export class Prober {
@@ -72,6 +74,7 @@ export class Prober {
   /** Probes that died with earlier lives of this thread: sent, never to be decided. */
   private readonly neverDecided: number;
   private readonly random: () => number;
+  private readonly watch: (nowNs: number) => void;
   private readonly socketOf: (ProberSocket | undefined)[] = [];
   private runs: ProbeRun[] = [];
   private readonly changes: Changes;
@@ -90,6 +93,7 @@ export class Prober {
 
   constructor(start: ProberStart, messages: MessageSource, tools: Partial<ProberTools> = {}) {
     const { clock = systemClock(start.timeBase), random = Math.random, readDrops = receiveQueueDrops } = tools;
+    this.watch = tools.watch ?? (() => undefined);
     this.control = new ControlBlock(PROBER_COUNTERS, start.control);
     this.ring = new RingProducer(start.ring);
     this.clock = clock;
@@ -123,7 +127,10 @@ export class Prober {
   /** Works until it is told to stop. */
   run(): void {
     this.begin();
-    while (this.turn()) this.rest();
+    while (this.turn()) {
+      this.watch(this.sentAtNs);
+      this.rest();
+    }
     this.control.state = ThreadState.stopped;
   }
 
