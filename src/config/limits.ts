@@ -124,7 +124,7 @@ export function checkPlan(limits: PlanLimits, groups: readonly Group[]): void {
     if (group.sourcePorts !== undefined && group.sourcePorts > ports)
       problems.push({
         path: toPointer(['groups', group.name, 'sourcePorts']),
-        message: `found ${group.sourcePorts}, expected at most the ${ports} source ports of the collector; lower it, leave it out to use all of them, or raise source.ports`,
+        message: `found ${group.sourcePorts}, expected at most the ${ports} source port${ports === 1 ? '' : 's'} of the collector; lower it, leave it out to use all of them, or raise source.ports`,
       });
     if (sum.streams > MAX_STREAMS && before.streams <= MAX_STREAMS)
       problems.push({

@@ -11,6 +11,10 @@ import { isNothing, type LegacyInput, shown } from './input.js';
 import { type LegacyPort, named, type PortUse, readPortGroups, readPorts, readRateLimits } from './ports.js';
 import { type LegacyTarget, readTags, TargetList } from './targets.js';
 
+const LONGEST_NAME = 64;
+/** For `-2` and so on behind a name that is taken. */
+const ROOM_FOR_NUMBER = 8;
+
 /** The source ports that LLAMA would send from in one class of one group. */
 export interface LegacyFlow {
   readonly group: string;
@@ -50,7 +54,7 @@ export function readTests(input: LegacyInput, file: Readonly<Record<string, unkn
     if (uses === undefined || rate === undefined || !sets.has(String(test.targets))) continue;
     for (const { port } of uses) used.ports.add(port.name);
     for (const { suffix, timeoutMs, classes } of alikeIn(uses)) {
-      const name = freeName(input, `${test.targets}${suffix}`, groups, path);
+      const name = freeName(input, String(test.targets), suffix, groups, path);
       input.came(['groups', name], path);
       const targets = readTargets(input, set, ['targets', String(test.targets)], ['groups', name, 'targets']);
       if (targets.length === 0) {
@@ -136,10 +140,18 @@ function readTargetPort(input: LegacyInput, written: unknown, path: Path): numbe
 }
 
 /** Group names have fewer letters than LLAMA's, and each test needs its own. */
-function freeName(input: LegacyInput, wanted: string, taken: ReadonlyMap<string, unknown>, path: Path): string {
-  const valid = GROUP_NAME.test(wanted) ? wanted : wanted.replaceAll(/[^A-Za-z0-9._-]+/g, '-').slice(0, 56) || 'group';
+function freeName(
+  input: LegacyInput,
+  targets: string,
+  suffix: string,
+  taken: ReadonlyMap<string, unknown>,
+  path: Path,
+): string {
+  const wanted = `${targets}${suffix}`;
+  const cleaned = targets.replaceAll(/[^A-Za-z0-9._-]+/g, '-').slice(0, LONGEST_NAME - ROOM_FOR_NUMBER - suffix.length);
+  const valid = GROUP_NAME.test(wanted) ? wanted : `${GROUP_NAME.test(cleaned) ? cleaned : 'group'}${suffix}`;
   let name = valid;
-  for (let nth = 2; taken.has(name); nth++) name = `${valid.slice(0, 56)}-${nth}`;
+  for (let nth = 2; taken.has(name); nth++) name = `${valid.slice(0, LONGEST_NAME - ROOM_FOR_NUMBER)}-${nth}`;
   if (name !== wanted) input.note(path, `the group of this test is named ${shown(name)}`);
   return name;
 }
