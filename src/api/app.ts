@@ -59,9 +59,6 @@ export function buildApi(service: CollectorService, options: ApiOptions = {}): F
     requestTimeout: REQUEST_TIMEOUT_MS,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
-    // A tag may have any name. Nothing assigns what a body has by its keys, so that `__proto__` is a key like others; an unknown one is named as such.
-    onProtoPoisoning: 'ignore',
-    onConstructorPoisoning: 'ignore',
     // A reader that stalls in the middle of an answer must not keep the process from ending.
     forceCloseConnections: true,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
