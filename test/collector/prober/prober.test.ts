@@ -309,7 +309,11 @@ describe('A prober, one turn at a time', () => {
     b.until('the second to be forgotten', () => b.known === 0);
     b.run(streams, { ...idle, run: 2 });
     b.run(streams, { ...idle, run: 2, sourcePorts: 1 }, []);
-    b.until('probes of both', () => new Set(s.requests().map(({ ssid }) => ssid)).size === 2);
+    const probed = new Set<number>();
+    b.until('probes of both', () => {
+      for (const { ssid } of s.requests()) probed.add(ssid);
+      return probed.size === 2;
+    });
   });
 
   it('the next life on the same sockets and ring takes no reply to the one before, and its window opens again', () => {
