@@ -1,7 +1,7 @@
 /** `POST /v1/reload`: reads the config file again, as SIGHUP does. What that means is decided by whoever hands the function in. */
 
 import type { FastifyInstance } from 'fastify';
-import { type Static, Type } from 'typebox';
+import { type Static, type TSchema, Type } from 'typebox';
 import { NoQuery } from './schemas.js';
 
 const names = (description: string) => Type.Array(Type.String(), { description });
@@ -24,7 +24,11 @@ export type Reload = () => Promise<ReloadAnswer>;
 /** What a reload did; a `ReloadReport` is one. */
 export type ReloadAnswer = { readonly [Key in keyof Static<typeof ReloadSchema>]: readonly string[] };
 
-export function reloadRoute(app: FastifyInstance, reload: Reload): void {
+export function reloadRoute<Answer>(
+  app: FastifyInstance,
+  reload: () => Promise<Answer>,
+  schema: TSchema = ReloadSchema,
+): void {
   app.post(
     '/v1/reload',
     {
@@ -33,7 +37,7 @@ export function reloadRoute(app: FastifyInstance, reload: Reload): void {
         summary: 'Read the config file, tokens and certificate again',
         tags: ['service'],
         querystring: NoQuery,
-        response: { 200: ReloadSchema },
+        response: { 200: schema },
         problems: [
           'LLAMA_CONFIG_UNREADABLE',
           'LLAMA_CONFIG_SYNTAX',
