@@ -15,6 +15,8 @@ export interface Page {
   readonly intervals: readonly CollectedInterval[];
   /** `endMs` of the oldest interval that it holds; 0 when it holds none. */
   readonly oldest: number;
+  /** That of the newest, where the collector tells: Dropbox's holds one only. */
+  readonly newest?: number;
   /** It says itself that intervals after the cursor are gone. */
   readonly gap: boolean;
 }

@@ -38,19 +38,21 @@ export class InfluxDataReader {
     const { rows, timeMs } = readPoints(points);
     const endMs = timeMs ?? Math.floor(nowMs / this.intervalMs) * this.intervalMs;
     const repeated = timeMs === undefined && trimmed === this.lastText && rows.some(({ rttUs }) => rttUs !== null);
-    if (repeated || endMs <= after) return this.page([]);
+    if (repeated) return this.page([]);
+    if (endMs <= after) return this.page([], endMs);
     this.lastText = trimmed;
     // Two times in a row are the best witness of the length; a missed one would make it look twice as long.
     const apartMs = endMs - this.lastEndMs;
-    if (timeMs !== undefined && this.lastEndMs > 0 && apartMs < 1.5 * this.intervalMs) this.intervalMs = apartMs;
+    const plausible = this.lastEndMs > 0 && apartMs > 0 && apartMs < 1.5 * this.intervalMs;
+    if (timeMs !== undefined && plausible) this.intervalMs = apartMs;
     this.lastEndMs = endMs;
     return this.page([
       { collector: this.collector, intervalMs: this.intervalMs, startMs: endMs - this.intervalMs, endMs, rows },
     ]);
   }
 
-  private page(intervals: readonly CollectedInterval[]): Page {
-    return { collector: this.collector, intervalMs: this.intervalMs, intervals, oldest: this.lastEndMs, gap: false };
+  private page(intervals: readonly CollectedInterval[], newest = this.lastEndMs): Page {
+    return { collector: this.collector, intervalMs: this.intervalMs, intervals, oldest: newest, newest, gap: false };
   }
 }
 
