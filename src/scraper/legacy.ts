@@ -88,7 +88,7 @@ function readPoint(point: Readonly<Record<string, unknown>>, place: string): Res
     protocol: PROTOCOL,
     source,
     target,
-    port: null,
+    port: 0,
     class: className,
     dscp: null,
     tags: own,

@@ -14,7 +14,8 @@ export interface ResultRow {
   readonly protocol: string;
   readonly source: string;
   readonly target: string;
-  readonly port: number | null;
+  /** 0: not told. */
+  readonly port: number;
   readonly class: string;
   readonly dscp: number | null;
   readonly tags: Readonly<Record<string, string>>;
