@@ -16,16 +16,15 @@ import { Schedule } from './schedule.js';
 import type { CollectorState } from './service.js';
 import type { CollectedInterval, Delivery } from './types.js';
 
-/** How far a collector was fetched: the end of the last interval that is safe with every writer. */
-export interface Position {
-  readonly collector: string;
-  readonly cursor: number;
-}
-
-/** Positions by URL, kept over restarts. */
+/**
+ * How far collectors were fetched, kept over restarts: the end of the last interval that is safe with every writer. By URL that of the
+ * collector which answered there last, and by URL and name that of each which ever did.
+ */
 export interface Positions {
-  get(url: string): Position | undefined;
-  set(url: string, position: Position): void;
+  get(key: string): number | undefined;
+  /** An earlier end than before changes nothing. */
+  advance(key: string, endMs: number): void;
+  forget(key: string): void;
 }
 
 export interface PollerTools {
@@ -61,8 +60,6 @@ export class Poller {
   private readonly record: CollectorRecord;
   private readonly ending = new AbortController();
   private readonly ended: Promise<void>;
-  /** Cursors of the collectors that have answered here. */
-  private readonly cursors = new Map<string, number>();
   private limit = FIRST_LIMIT;
   private lastOldest = 0;
   private lastNewsMs: number;
@@ -80,12 +77,7 @@ export class Poller {
     this.schedule = new Schedule(address.url, () => tools.timing.random(), leastMs);
     this.record = new CollectorRecord(address);
     this.lastNewsMs = tools.timing.nowMs();
-    const position = tools.positions.get(address.url);
-    if (position !== undefined) {
-      this.cursors.set(position.collector, position.cursor);
-      this.record.name = position.collector;
-      this.record.cursor = position.cursor;
-    }
+    this.record.cursor = tools.positions.get(address.url) ?? 0;
     this.ended = this.run();
   }
 
@@ -200,11 +192,13 @@ export class Poller {
   }
 
   private moveTo(cursor: number): void {
-    const { record, tools, address } = this;
-    record.cursor = cursor;
-    const collector = record.name ?? '';
-    this.cursors.set(collector, cursor);
-    tools.positions.set(address.url, { collector, cursor });
+    this.record.cursor = cursor;
+    this.tools.positions.advance(this.address.url, cursor);
+    this.tools.positions.advance(this.ownKey, cursor);
+  }
+
+  private get ownKey(): string {
+    return `${this.address.url} ${this.record.name}`;
   }
 
   /**
@@ -216,16 +210,18 @@ export class Poller {
     const before = record.name;
     const asked = record.cursor;
     record.name = name;
-    record.cursor = this.cursors.get(name) ?? 0;
+    record.cursor = tools.positions.get(this.ownKey) ?? 0;
     this.lastOldest = 0;
     tools.named(address.url, name);
-    if (before === null) return true;
+    if (asked === record.cursor) return true;
+    tools.positions.forget(address.url);
+    tools.positions.advance(address.url, record.cursor);
     record.resets += 1;
     logger.warn(
       { before, name },
       'another collector answers at this address now; each must have an address of its own: if it was renamed, all is well',
     );
-    return asked === record.cursor;
+    return false;
   }
 
   private tellGaps({ intervals, gap }: Page): void {
@@ -269,14 +265,16 @@ export class Poller {
 
   /** All that it holds ends before the cursor: its clock went back. What is fetched twice by this is the same points once more. */
   private startOver(): number {
-    const { record, logger } = this;
+    const { record, logger, tools, address } = this;
     record.resets += 1;
     logger.warn(
       { name: record.name, cursor: new Date(record.cursor).toISOString() },
       'all that the collector holds is older than what was fetched: its clock went back; fetching what it holds',
     );
     this.doubtful = false;
-    this.moveTo(0);
+    record.cursor = 0;
+    tools.positions.forget(address.url);
+    tools.positions.forget(this.ownKey);
     return 0;
   }
 }
