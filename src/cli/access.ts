@@ -3,15 +3,19 @@
 import type { Server } from 'node:https';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import type { ApiOptions } from '../api/app.js';
+import type { ApiSection } from '../api/access.js';
+import type { BaseOptions } from '../api/base.js';
 import { readTls } from '../api/tls.js';
 import { Tokens } from '../api/tokens.js';
 import { isLoopback } from '../config/address.js';
 import type { ApiSettings } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 
+/** Of the options of an API, those that say who may do what. */
+export type AccessSettings = Pick<ApiSettings, 'host' | 'tokenFile' | 'readTokenFile' | 'allowRemoteWrites' | 'tls'>;
+
 export interface Access {
-  readonly options: Pick<ApiOptions, 'tokens' | 'tls' | 'allowRemoteWrites'>;
+  readonly options: Pick<BaseOptions, 'tokens' | 'tls' | 'allowRemoteWrites' | 'section'>;
   /** Reads the files again; what fails stays as it was, and is logged. Connections that are open keep their certificate. */
   readonly reload: (app: FastifyInstance) => void;
 }
@@ -20,17 +24,24 @@ export interface Access {
  * @throws LlamaError `LLAMA_TOKEN_FILE` or `LLAMA_TLS_FILE`: a service that was meant to be closed must not start open;
  * `LLAMA_CONFIG_INVALID` when changes from other hosts are allowed and nothing guards them.
  */
-export function openAccess(api: ApiSettings, logger: Logger): Access {
+export function openAccess(api: AccessSettings, logger: Logger, section: ApiSection = 'api'): Access {
   const warn = (text: string): void => logger.warn(text);
   if (api.allowRemoteWrites === true && api.tokenFile === null)
-    throw new LlamaError('LLAMA_CONFIG_INVALID', 'found api.allowRemoteWrites without api.tokenFile, expected both');
-  const tokens = api.tokenFile === null ? undefined : new Tokens(api, warn);
-  const tls = api.tls === null ? undefined : readTls(api.tls, warn);
+    throw new LlamaError(
+      'LLAMA_CONFIG_INVALID',
+      `found ${section}.allowRemoteWrites without ${section}.tokenFile, expected both`,
+    );
+  const tokens = api.tokenFile === null ? undefined : new Tokens(api, warn, section);
+  const tls = api.tls === null ? undefined : readTls(api.tls, warn, section);
   if (!isLoopback(api.host)) {
     if (tokens === undefined)
-      warn('without api.tokenFile the API is read-only for other hosts: changes are accepted from this host only');
+      warn(
+        `without ${section}.tokenFile the API is read-only for other hosts: changes are accepted from this host only`,
+      );
     else if (tls === undefined)
-      warn('tokens cross the network as plain text; set api.tlsCertFile and api.tlsKeyFile, or listen on 127.0.0.1');
+      warn(
+        `tokens cross the network as plain text; set ${section}.tlsCertFile and ${section}.tlsKeyFile, or listen on 127.0.0.1`,
+      );
   }
   function attempt(what: string, work: () => void): void {
     try {
@@ -44,6 +55,7 @@ export function openAccess(api: ApiSettings, logger: Logger): Access {
   }
   return {
     options: {
+      section,
       allowRemoteWrites: api.allowRemoteWrites,
       ...(tokens === undefined ? {} : { tokens }),
       ...(tls === undefined ? {} : { tls }),
@@ -52,7 +64,7 @@ export function openAccess(api: ApiSettings, logger: Logger): Access {
       if (tokens !== undefined) attempt('tokens', () => tokens.reload(warn));
       const { tls: files } = api;
       if (files !== null)
-        attempt('certificate', () => (app.server as unknown as Server).setSecureContext(readTls(files, warn)));
+        attempt('certificate', () => (app.server as unknown as Server).setSecureContext(readTls(files, warn, section)));
     },
   };
 }

@@ -1,30 +1,16 @@
 /** A config file in, a validated `Config` out. The only entry to reading configurations; nothing behind it checks again. */
 
-import { readFileSync } from 'node:fs';
-import { type ErrorCode, LlamaError, type Problem } from '../errors.js';
+import { LlamaError, type Problem } from '../errors.js';
 import { readGroup } from './group.js';
 import { convertLegacy } from './legacy/convert.js';
 import { type ConfigForm, configForm } from './legacy/form.js';
 import { checkPlan } from './limits.js';
 import { type ConfigOverrides, type EffectiveOption, type Environment, readOptions, TOP_KEYS } from './options.js';
-import {
-  formatProblem,
-  found,
-  fromPointer,
-  isRecord,
-  type Path,
-  type Report,
-  reportUnknownKeys,
-  toPointer,
-} from './problems.js';
+import { found, fromPointer, isRecord, type Path, type Report, reportUnknownKeys, toPointer } from './problems.js';
+import { isScraperConfig, SCRAPER_GIVEN } from './scraper/form.js';
+import { configFailure, readConfigText } from './text.js';
 import type { Config, Group } from './types.js';
 import { readYaml, type YamlInput } from './yaml.js';
-
-const UNREADABLE: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file; check the path',
-  EACCES: 'it may not be read by this user; change its owner or mode',
-  EISDIR: 'it is a directory; name a file in it',
-};
 
 /** A config together with what a person wants to know of how it came about. */
 export interface LoadedConfig {
@@ -53,18 +39,7 @@ export function loadConfig(file: string, overrides: ConfigOverrides = {}): Confi
 
 /** As `loadConfig`, with notes and origins. */
 export function loadConfigFile(file: string, overrides: ConfigOverrides = {}): LoadedConfig {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
-  } catch (cause) {
-    const { code = '', message } = cause as NodeJS.ErrnoException;
-    const why =
-      cause instanceof TypeError && code === 'ERR_ENCODING_INVALID_ENCODED_DATA'
-        ? 'it is not UTF-8 text; expected a YAML file'
-        : (UNREADABLE[code] ?? message);
-    throw new LlamaError('LLAMA_CONFIG_UNREADABLE', `${file}: ${why}`, { cause });
-  }
-  return readConfig(text, file, process.env, overrides);
+  return readConfig(readConfigText(file), file, process.env, overrides);
 }
 
 /**
@@ -88,14 +63,16 @@ export function readConfig(
   overrides: ConfigOverrides = {},
 ): LoadedConfig {
   const yaml = readYaml(text);
-  if (yaml.syntaxProblems.length > 0) throw failure('LLAMA_CONFIG_SYNTAX', fileName, yaml.syntaxProblems);
+  if (yaml.syntaxProblems.length > 0) throw configFailure('LLAMA_CONFIG_SYNTAX', fileName, yaml.syntaxProblems);
   const problems: Problem[] = [];
   const { value } = yaml;
   if (!isRecord(value)) {
     const remedy = value === null ? '; for a collector without groups, write "groups: {}"' : '';
     const message = `found ${found(value)}, expected a map with any of the keys ${TOP_KEYS.join(', ')}${remedy}`;
-    throw failure('LLAMA_CONFIG_INVALID', fileName, [{ path: '', message, ...yaml.locate([]) }]);
+    throw configFailure('LLAMA_CONFIG_INVALID', fileName, [{ path: '', message, ...yaml.locate([]) }]);
   }
+  if (isScraperConfig(value))
+    throw configFailure('LLAMA_CONFIG_INVALID', fileName, [{ path: '', message: SCRAPER_GIVEN, ...yaml.locate([]) }]);
   const form = configForm(value, TOP_KEYS);
   const input = form === 'own' ? ownInput(yaml, value, problems) : legacyInput(form, text, fileName, problems);
   const report: Report = (path, message, at) => {
@@ -104,14 +81,14 @@ export function readConfig(
   };
   const read = readOptions(input.value, env, overrides, report);
   const groups = readGroups(input.value.groups ?? {}, input, report);
-  if (read === undefined || problems.length > 0) throw failure('LLAMA_CONFIG_INVALID', fileName, problems);
+  if (read === undefined || problems.length > 0) throw configFailure('LLAMA_CONFIG_INVALID', fileName, problems);
   const config: Config = { ...read.settings, groups };
   try {
     checkPlan(config, groups);
   } catch (error) {
     if (!(error instanceof LlamaError)) throw error;
     const located = error.problems.map(({ path, message }) => ({ message, ...input.place(fromPointer(path), 'key') }));
-    throw failure(error.code, fileName, located);
+    throw configFailure(error.code, fileName, located);
   }
   const lineOf = (path: Path): string => `${fileName}:${input.place(path, 'key').line}`;
   return {
@@ -190,13 +167,4 @@ function readGroups(value: unknown, file: ConfigInput, report: Report): Group[] 
     if (group !== undefined) groups.push(group);
   }
   return groups;
-}
-
-function failure(code: ErrorCode, fileName: string, problems: readonly Problem[]): LlamaError {
-  // What two tests of a LLAMA configuration share is wrong once, not twice.
-  const distinct = [...new Map(problems.map((problem) => [formatProblem(problem, fileName), problem])).values()];
-  const sorted = distinct.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
-  return new LlamaError(code, sorted.map((problem) => formatProblem(problem, fileName)).join('\n'), {
-    problems: sorted,
-  });
 }
