@@ -26,12 +26,12 @@
 import { deflateSync } from 'node:zlib';
 import { type RttHistogram, SIGNIFICANT_DIGITS } from './histogram.js';
 
-const COOKIE = 0x1c849313;
-const COMPRESSED_COOKIE = 0x1c849314;
-const COUNTS_OFFSET = 40;
-const ENVELOPE_BYTES = 8;
+export const COOKIE = 0x1c849313;
+export const COMPRESSED_COOKIE = 0x1c849314;
+export const COUNTS_OFFSET = 40;
+export const ENVELOPE_BYTES = 8;
 /** A 32-bit count takes 33 bits as ZigZag. */
-const MAX_COUNT_BYTES = 5;
+export const MAX_COUNT_BYTES = 5;
 
 /** Small windows: to set up and clear zlib's usual 256 KB would cost more than to compress the few hundred bytes of a row. */
 const DEFLATE_OPTIONS = { level: 6, memLevel: 4, windowBits: 12, chunkSize: 4096 } as const;
