@@ -27,7 +27,9 @@ export const SLOT_MS = 10_000;
 /** A clock that is ahead by more would push everybody's data out of the window. */
 const MOST_AHEAD_MS = 5 * 60_000;
 /** Room that is made for series at a time. */
-const CAPACITY_STEP = 256;
+const CAPACITY_STEP = 64;
+/** Of a slot that new series turn up in. */
+const GROWTH = 1.125;
 
 export interface HistoryOptions {
   /** How far back it reaches at most. */
@@ -144,7 +146,7 @@ export class MatrixHistory {
         series = this.series.add(collector, row);
       }
       this.series.seen(series, row, endMs, intervalMs);
-      if (series >= slot.capacity) slot.resize(this.capacityFor(this.series.length));
+      if (series >= slot.capacity) slot.resize(capacityFor(Math.max(this.series.length, slot.capacity * GROWTH)));
       if (slot.has(series)) this.join(slot, series, row);
       else slot.writeRow(series, row);
     }
@@ -171,13 +173,9 @@ export class MatrixHistory {
     // Two stay open: intervals of several collectors end at the same time and come one after the other.
     if (at === this.slots.length) this.slots.at(-2)?.histograms?.seal();
     const fromMs = (Math.ceil(endMs / SLOT_MS) - 1) * SLOT_MS;
-    const slot = new Slot(fromMs, SLOT_MS, this.capacityFor(this.series.length));
+    const slot = new Slot(fromMs, SLOT_MS, capacityFor(this.series.length));
     this.slots.splice(at, 0, slot);
     return slot;
-  }
-
-  private capacityFor(series: number): number {
-    return Math.ceil((series + 1) / CAPACITY_STEP) * CAPACITY_STEP;
   }
 
   /** Drops what is beyond the horizon, and gets the memory into its bounds. */
@@ -198,4 +196,8 @@ export class MatrixHistory {
       if (taken.empty) this.taken.delete(collector);
     }
   }
+}
+
+function capacityFor(series: number): number {
+  return Math.ceil(series / CAPACITY_STEP) * CAPACITY_STEP;
 }

@@ -65,7 +65,7 @@ export async function makeMatrix(history: MatrixHistory, request: MatrixRequest)
   await sums.addAges(history.series, cellOf, STALE_INTERVALS, breather);
   const value = new Float64Array(sums.length);
   if (perMille !== undefined) await percentiles(value, perMille, slots, cells, breather);
-  else for (let cell = 0; cell < value.length; cell++) value[cell] = valueOf(request.metric, sums, cell);
+  else for (let cell = 0; cell < value.length; cell++) value[cell] = cellValue(request.metric, sums, cell);
   const rows = cells.rows.sorted();
   const columns = cells.columns.sorted();
   return {
@@ -185,7 +185,7 @@ function byCell(cellOf: Uint32Array, cells: number): { readonly series: Uint32Ar
   return { series, starts };
 }
 
-function valueOf(metric: Metric, sums: CellSums, cell: number): number {
+function cellValue(metric: Metric, sums: CellSums, cell: number): number {
   const samples = sums.samples[cell];
   switch (metric) {
     case 'loss':

@@ -62,7 +62,7 @@ export function pointOf(slot: Slot, series: number): Point | undefined {
   const maxNs = unpackTime(slot.max[series]);
   const atMost = (packed: number): number => {
     const ns = unpackPercentile(packed);
-    return ns > maxNs ? maxNs : ns;
+    return Number.isNaN(maxNs) ? ns : Math.min(ns, maxNs);
   };
   return {
     sent: slot.sent.values[series],
