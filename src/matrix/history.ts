@@ -132,11 +132,13 @@ export class MatrixHistory {
   private async file(interval: HistoryInterval, breather: Breather): Promise<void> {
     const { collector, startMs, endMs, intervalMs, rows } = interval;
     this.newestMs = Math.max(this.newestMs, endMs);
-    if (rows.length === 0) return;
-    const slot = this.slotOf(endMs);
-    slot.cover(startMs, endMs);
+    let slot: Slot | undefined;
     for (const row of rows) {
       if (breather.due) await breather.breathe();
+      if (slot === undefined) {
+        slot = this.slotOf(endMs);
+        slot.cover(startMs, endMs);
+      }
       let series = this.series.find(collector, row);
       if (series < 0) {
         if (this.series.size >= this.mostSeries) {

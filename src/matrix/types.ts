@@ -35,5 +35,6 @@ export interface HistoryInterval {
   readonly intervalMs: number;
   readonly startMs: number;
   readonly endMs: number;
-  readonly rows: readonly HistoryRow[];
+  /** Asked for one by one; a row, and its histogram, need to hold only until the next one is asked for. */
+  readonly rows: Iterable<HistoryRow>;
 }

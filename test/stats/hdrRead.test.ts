@@ -160,7 +160,11 @@ describe('reading HdrHistogram texts', () => {
       if (plainly) {
         // Inside the compression, where a checksum does not find it first.
         const counts = Array.from({ length: random.below(30) + 1 }, () => random.u32() & 0xff);
-        text = wrapped(plainOf(counts, (plain) => random.below(4) === 0 && (plain[random.below(40)] = random.u32())));
+        text = wrapped(
+          plainOf(counts, (plain) => {
+            if (random.below(4) === 0) plain[random.below(40)] = random.u32();
+          }),
+        );
       } else {
         for (let n = random.below(4) + 1; n > 0; n--) bytes[random.below(bytes.length)] = random.u32();
         const cut = random.below(8) === 0 ? random.below(bytes.length) : bytes.length;
