@@ -63,7 +63,8 @@ export class Keys {
   private reader(name: string): (series: number) => string {
     const { table } = this;
     if (name === 'port') return (series) => String(table.port(series));
-    if (isBuiltIn(name)) return table[name];
+    // A collector of another kind may not tell its group or class.
+    if (isBuiltIn(name)) return (series) => table[name](series) || NONE;
     return (series) => {
       const tags = table.tags(series);
       return Object.hasOwn(tags, name) ? tags[name] : NONE;
