@@ -218,7 +218,8 @@ export class Poller {
     record.cursor = tools.positions.get(this.ownKey) ?? 0;
     this.lastOldest = 0;
     tools.named(address.url, name);
-    if (asked === record.cursor) return true;
+    const usable = asked === record.cursor;
+    if (before === null && usable) return true;
     tools.positions.forget(address.url);
     tools.positions.advance(address.url, record.cursor);
     record.resets += 1;
@@ -226,7 +227,7 @@ export class Poller {
       { before, name },
       'another collector answers at this address now; each must have an address of its own: if it was renamed, all is well',
     );
-    return false;
+    return usable;
   }
 
   private tellGaps({ intervals, gap }: Page): void {
