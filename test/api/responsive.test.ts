@@ -8,6 +8,8 @@ import { waitFor } from '../support/wait.js';
 
 const READERS = fileURLToPath(new URL('../support/readers.js', import.meta.url));
 const TARGETS = 10_000;
+/** Longest turn of the event loop. */
+const MOST_MS = 100;
 
 describe('a large plan', () => {
   const targets = Array.from({ length: TARGETS }, (_, i) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`);
@@ -51,34 +53,32 @@ describe('a large plan', () => {
   ])
     it(`leaves the event loop free while ${url} is answered`, async () => {
       await fetchLength(`${origin}${url}`);
-      const delay = monitorEventLoopDelay({ resolution: 1 });
-      delay.enable();
-      const bytes = await fetchLength(`${origin}${url}`);
-      delay.disable();
+      let bytes = 0;
+      const longestMs = await bestOfSome(async () => {
+        bytes = await fetchLength(`${origin}${url}`);
+      });
       expect(bytes).to.be.greaterThan(100);
-      console.log(`        ${bytes} bytes, longest turn ${(delay.max / 1e6).toFixed(1)} ms`);
-      expect(delay.max / 1e6).to.be.lessThan(100);
+      console.log(`        ${bytes} bytes, longest turn ${longestMs.toFixed(1)} ms`);
+      expect(longestMs).to.be.lessThan(MOST_MS);
     });
 
   it('leaves the event loop free while a hundred readers of the stream get an interval at once', async () => {
     const { latest } = collector.results;
     if (latest === undefined) throw new Error('no interval');
-    let longestMs = Number.POSITIVE_INFINITY;
-    // The best of some: other work of this machine may take the processor in the middle of one.
-    for (let round = 1; round <= 3; round++) {
+    const open = async (): Promise<Command> => {
       const readers = new Command(process.execPath, [READERS, `${origin}/v1/stream?limit=1`, '100']);
       await waitFor('the readers', () => readers.out === 'open\n', 10_000);
-      const delay = monitorEventLoopDelay({ resolution: 1 });
-      delay.enable();
-      const endMs = latest.report.endMs + round;
+      return readers;
+    };
+    let { endMs } = latest.report;
+    const longestMs = await bestOfSome(async (readers) => {
+      endMs += 1;
       collector.results.add({ ...latest, report: { ...latest.report, endMs } });
       await readers.exit();
-      delay.disable();
       expect(Number(readers.out.split('\n')[1])).to.be.greaterThan(100 * latest.report.rows.length);
-      longestMs = Math.min(longestMs, delay.max / 1e6);
-    }
+    }, open);
     console.log(`        longest turn ${longestMs.toFixed(1)} ms`);
-    expect(longestMs).to.be.lessThan(100);
+    expect(longestMs).to.be.lessThan(MOST_MS);
   });
 
   it('goes on serving when a reader leaves in the middle of an answer', async () => {
@@ -94,6 +94,29 @@ describe('a large plan', () => {
     }
   });
 });
+
+/**
+ * The longest turn of the event loop in the best of some rounds: other work of this machine may take the processor in the middle of one. What
+ * `prepare` does is not measured.
+ */
+async function bestOfSome<Prepared>(
+  work: (prepared: Prepared) => Promise<void>,
+  prepare: () => Promise<Prepared> = async () => undefined as Prepared,
+): Promise<number> {
+  let longestMs = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 4 && longestMs > MOST_MS / 4; round++) {
+    const prepared = await prepare();
+    const delay = monitorEventLoopDelay({ resolution: 1 });
+    delay.enable();
+    await work(prepared);
+    // A turn that was too long is known only when it was looked for the next time.
+    const looks = delay.count;
+    await waitFor('another look at the event loop', () => delay.count > looks);
+    delay.disable();
+    longestMs = Math.min(longestMs, delay.max / 1e6);
+  }
+  return longestMs;
+}
 
 /** Reads in pieces, so that the client in this process adds no long turn of its own. */
 async function fetchLength(url: string): Promise<number> {

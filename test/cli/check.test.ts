@@ -65,6 +65,7 @@ api.tlsCertFile               null            default
 api.tlsKeyFile                null            default
 api.rateLimit                 1000            default
 api.bodyLimit                 16MiB           default
+api.maxStreams                256             default
 api.metricsMaxTargets         2000            default
 stateDir                      null            default
 
