@@ -71,7 +71,9 @@ export class CellSums {
   }
 
   staleAt(nowMs: number): Uint8Array {
-    return Uint8Array.from(this.staleMs, (ms) => (nowMs > ms ? 1 : 0));
+    const stale = new Uint8Array(this.length);
+    for (let cell = 0; cell < stale.length; cell++) stale[cell] = nowMs > this.staleMs[cell] ? 1 : 0;
+    return stale;
   }
 
   private addSome(slot: Slot, cellOf: Uint32Array, from: number, to: number): void {

@@ -7,6 +7,7 @@
 import { HistogramSum } from '../stats/histogramSum.js';
 import { lossPct, roundedUs } from '../stats/row.js';
 import { Breather } from '../threads/breather.js';
+import { CellIndex } from './cellIndex.js';
 import { CellSums } from './cellSums.js';
 import { Keys } from './dimensions.js';
 import type { MatrixHistory } from './history.js';
@@ -65,7 +66,12 @@ export async function makeMatrix(history: MatrixHistory, request: MatrixRequest)
   await sums.addAges(history.series, cellOf, STALE_INTERVALS, breather);
   const value = new Float64Array(sums.length);
   if (perMille !== undefined) await percentiles(value, perMille, slots, cells, breather);
-  else for (let cell = 0; cell < value.length; cell++) value[cell] = cellValue(request.metric, sums, cell);
+  else {
+    for (let cell = 0; cell < value.length; cell++) {
+      if (breather.due) await breather.breathe();
+      value[cell] = cellValue(request.metric, sums, cell);
+    }
+  }
   const rows = cells.rows.sorted();
   const columns = cells.columns.sorted();
   return {
@@ -126,28 +132,16 @@ async function placeCells(
   const rows = new Keys(table, request.rows);
   const columns = new Keys(table, request.columns);
   const cellOf = new Uint32Array(table.length);
-  const cells = new Map<number, number>();
-  const row: number[] = [];
-  const column: number[] = [];
+  const cells = new CellIndex(cellOf.length);
   for (let series = 0; series < cellOf.length; series++) {
     if (breather.due) await breather.breathe();
     if (!table.isUsed(series) || !slots.some((slot) => slot.has(series))) continue;
     if (request.group !== undefined && table.group(series) !== request.group) continue;
     if (request.class !== undefined && table.class(series) !== request.class) continue;
     const [r, c] = [rows.numberOf(series), columns.numberOf(series)];
-    // Neither is as much as 2^26: the numbers of series are less.
-    const key = r * 2 ** 26 + c;
-    let cell = cells.get(key);
-    if (cell === undefined) {
-      cell = row.length;
-      cells.set(key, cell);
-      row.push(r);
-      column.push(c);
-    }
-    cellOf[series] = cell + 1;
+    cellOf[series] = cells.numberOf(r, c) + 1;
   }
-  const sums = new CellSums(row.length);
-  return { cellOf, sums, row: Uint32Array.from(row), column: Uint32Array.from(column), rows, columns };
+  return { cellOf, sums: new CellSums(cells.length), row: cells.row, column: cells.column, rows, columns };
 }
 
 /** One cell after the other: one sum of histograms serves all. Sets the samples of each cell to those in its histograms. */
@@ -177,11 +171,11 @@ async function percentiles(
 /** The series of each cell, one cell behind the other. */
 function byCell(cellOf: Uint32Array, cells: number): { readonly series: Uint32Array; readonly starts: Uint32Array } {
   const starts = new Uint32Array(cells + 1);
-  for (const cell of cellOf) if (cell > 0) starts[cell] += 1;
+  for (let one = 0; one < cellOf.length; one++) if (cellOf[one] > 0) starts[cellOf[one]] += 1;
   for (let cell = 0; cell < cells; cell++) starts[cell + 1] += starts[cell];
   const series = new Uint32Array(starts[cells]);
   const next = starts.slice();
-  for (const [one, cell] of cellOf.entries()) if (cell > 0) series[next[cell - 1]++] = one;
+  for (let one = 0; one < cellOf.length; one++) if (cellOf[one] > 0) series[next[cellOf[one] - 1]++] = one;
   return { series, starts };
 }
 

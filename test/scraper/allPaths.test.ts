@@ -75,7 +75,7 @@ describe('paths of all collectors', () => {
       ['good', undefined],
       ['down', 'connection refused'],
       ['hangs', 'no answer within 200 ms'],
-      ['babbles', 'found an object at /paths/0'],
+      ['babbles', 'found a map at /paths/0'],
       ['garbage', 'found text that is not JSON'],
       ['huge', 'found an answer of 1073741824 bytes'],
       ['old', "Dropbox's LLAMA does not tell paths"],
