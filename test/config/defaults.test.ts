@@ -5,6 +5,7 @@ import { collectorHelpEnd, overrideOption } from '../../src/cli/optionsHelp.js';
 import { loadConfig, parseConfig } from '../../src/config/config.js';
 import { GroupSchema } from '../../src/config/group-schema.js';
 import { PROCESS_OPTIONS } from '../../src/config/schema.js';
+import { loadScraperConfig } from '../../src/config/scraper/config.js';
 import { LlamaError } from '../../src/errors.js';
 
 const FOLDER = new URL('../../../config/', import.meta.url);
@@ -155,7 +156,7 @@ describe('config/examples', () => {
   const files = readdirSync(new URL('examples/', FOLDER));
 
   it('are there', () => {
-    expect(files).to.have.length(11);
+    expect(files).to.have.length(15);
     expect(files).to.include.members([
       'two-hosts.yaml',
       'mesh-dns.yaml',
@@ -165,7 +166,28 @@ describe('config/examples', () => {
     ]);
   });
 
-  for (const file of files)
+  const isScraper = (file: string): boolean => file.startsWith('scraper-');
+
+  for (const file of files.filter(isScraper))
+    it(`${file} loads and has a writer`, () => {
+      const { config } = loadScraperConfig(new URL(`examples/${file}`, FOLDER).pathname);
+      expect(config.writers).to.have.length.at.least(1);
+      expect(config.stateDir).to.be.a('string');
+    });
+
+  it('of the scraper have every kind of writer and of collector', () => {
+    const all = files
+      .filter(isScraper)
+      .map((file) => loadScraperConfig(new URL(`examples/${file}`, FOLDER).pathname).config);
+    expect(new Set(all.flatMap(({ writers }) => writers.map(({ kind }) => kind)))).to.have.keys(
+      'influx1',
+      'influx2',
+      'file',
+    );
+    expect(new Set(all.map(({ collectors }) => collectors.kind))).to.have.keys('listed', 'followed');
+  });
+
+  for (const file of files.filter((name) => !isScraper(name)))
     it(`${file} loads and has groups`, () => {
       try {
         expect(loadConfig(new URL(`examples/${file}`, FOLDER).pathname).groups).not.to.have.length(0);
