@@ -188,7 +188,20 @@ describe('README.md', () => {
   });
 
   it('has every metric with its type, labels and meaning, and no other', async () => {
-    const app = buildApi(new FakeCollector());
+    const collector = new FakeCollector();
+    collector.discovery.set('west', {
+      source: 'dns',
+      targets: 2,
+      updatedAt: '2026-11-21T00:00:00.000Z',
+      ageMs: 1500,
+      restored: false,
+      error: null,
+      warnings: [],
+      nextAt: null,
+      keepError: null,
+      keepFailures: 0,
+    });
+    const app = buildApi(collector);
     const { body } = await app.inject('/metrics');
     await app.close();
     const expected = metricFamilies(body).map(({ name, type, labels, help }) => [

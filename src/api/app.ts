@@ -3,6 +3,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { CollectorService } from '../collector/service.js';
 import { type BaseOptions, baseApp } from './base.js';
+import type { EventStreamOptions } from './eventStream.js';
+import { EventStreams } from './eventStreams.js';
 import { groupRoutes } from './groups.js';
 import { collectorHealth, healthRoutes } from './health.js';
 import { llamaRoutes } from './llama.js';
@@ -12,12 +14,15 @@ import { pathsRoute } from './paths.js';
 import { type Reload, reloadRoute } from './reload.js';
 import { resultsRoute } from './results.js';
 import { statusRoute } from './status.js';
+import { streamRoute } from './stream.js';
 
 export interface ApiOptions extends BaseOptions {
   /** Reads the config file again; without it there is no `POST /v1/reload`. */
   readonly reload?: Reload;
   /** Most bytes of rows in an answer with results; see `PAGE_BYTES`. */
   readonly pageBytes?: number;
+  /** How readers of `/v1/stream` are kept and given up, for tests. */
+  readonly streams?: EventStreamOptions;
 }
 
 const ABOUT: ApiDescription = {
@@ -25,7 +30,7 @@ const ABOUT: ApiDescription = {
   description: `Loss and latency of a network, as this collector measures them.
 
 Times are ISO 8601 in UTC, or epoch milliseconds where the name ends in Ms; latencies are microseconds. Errors are problem documents
-(RFC 9457) with a stable code. Changes need the token of api.tokenFile, or come from the collector's own host where there is none.`,
+(RFC 9457) with a stable code. Changes need the token of api.tokenFile; where there is none they come from the collector's own host, unless api.writes is token.`,
   tags: [
     { name: 'results', description: 'What was measured' },
     { name: 'groups', description: 'What is probed' },
@@ -36,13 +41,15 @@ Times are ISO 8601 in UTC, or epoch milliseconds where the name ends in Ms; late
 
 export function buildApi(service: CollectorService, options: ApiOptions = {}): FastifyInstance {
   return baseApp(options, ABOUT, (app) => {
+    const streams = new EventStreams(app, service.config.api.maxStreams, 'api.maxStreams', options.streams);
     statusRoute(app, service);
     resultsRoute(app, service, options.pageBytes);
+    streamRoute(app, service, streams, options);
     pathsRoute(app, service);
     groupRoutes(app, service);
     if (options.reload !== undefined) reloadRoute(app, options.reload);
     healthRoutes(app, collectorHealth(service));
-    metricsRoute(app, service);
+    metricsRoute(app, service, streams);
     llamaRoutes(app, service);
   });
 }

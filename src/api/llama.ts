@@ -13,7 +13,7 @@ import type { StoredInterval, StreamInfo } from '../collector/results.js';
 import type { CollectorService } from '../collector/service.js';
 import { RTT_BUCKETS } from '../stats/rttBuckets.js';
 import { msToS, nsToMs } from '../stats/units.js';
-import { Breather, bodyOf, Chunk } from './stream.js';
+import { Breather, bodyOf, Chunk } from './bodies.js';
 
 type Tags = Readonly<Record<string, string>>;
 

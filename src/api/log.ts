@@ -25,8 +25,8 @@ export function logRequests(app: FastifyInstance): void {
   app.addHook('onResponse', async (request, reply) => {
     const problem = problemOf(request);
     const failed = reply.statusCode >= 500 && !HEALTH.has(request.routeOptions.url ?? '');
-    // An internal error was logged with its stack when it happened. A client over its limit must not fill the disk instead.
-    if (problem === 'LLAMA_INTERNAL' || problem === 'LLAMA_RATE_LIMIT') return;
+    // An internal error was logged with its stack when it happened. A client over a limit must not fill the disk instead.
+    if (problem === 'LLAMA_INTERNAL' || problem === 'LLAMA_RATE_LIMIT' || problem === 'LLAMA_STREAMS_FULL') return;
     if (!failed && onlyReads(request.method)) return;
     const line = {
       client: request.ip,

@@ -10,9 +10,9 @@ import type { CollectorService } from '../collector/service.js';
 import { lossPct } from '../stats/row.js';
 import { nsToUs } from '../stats/units.js';
 import { PathsSchema } from './answers.js';
+import { Breather, bodyOf, Chunk } from './bodies.js';
 import { type RowFilter, rowFilter } from './filter.js';
 import { PathsQuery } from './schemas.js';
-import { Breather, bodyOf, Chunk } from './stream.js';
 import { worstPaths } from './worst.js';
 
 const DEFAULT_LIMIT = 10_000;

@@ -7,9 +7,9 @@ import type { FastifyInstance } from 'fastify';
 import type { ResultsPage, StoredInterval } from '../collector/results.js';
 import type { CollectorService } from '../collector/service.js';
 import { ResultsSchema } from './answers.js';
+import { asBuffer, Breather, bodyOf, Chunk } from './bodies.js';
 import { type RowFilter, rowFilter } from './filter.js';
 import { ResultsQuery } from './schemas.js';
-import { asBuffer, Breather, bodyOf, Chunk } from './stream.js';
 
 /** An answer holds as many whole intervals as fit in this, and always one. */
 export const PAGE_BYTES = 16 * 2 ** 20;
@@ -58,15 +58,26 @@ async function* pageBody(
   const breather = new Breather();
   yield Buffer.from(`${JSON.stringify(head).slice(0, -1)},"intervals":[`);
   for (const [index, interval] of intervals.entries()) {
-    const { startMs, endMs, rows } = interval.report;
-    const start = new Date(startMs).toISOString();
-    const end = new Date(endMs).toISOString();
-    yield Buffer.from(`${index === 0 ? '' : ','}{"start":"${start}","end":"${end}","endMs":${endMs},"results":[`);
-    if (filter === undefined && !withHistograms) yield asBuffer(rows);
-    else yield* someRows(interval, filter, withHistograms, breather);
-    yield Buffer.from(']}');
+    if (index > 0) yield Buffer.from(',');
+    yield* intervalBody(interval, filter, withHistograms, breather);
     await breather.breathe();
   }
+  yield Buffer.from(']}');
+}
+
+/** One interval as JSON, an element of `intervals`; on a single line. */
+export async function* intervalBody(
+  interval: StoredInterval,
+  filter: RowFilter | undefined,
+  withHistograms: boolean,
+  breather: Breather,
+): AsyncGenerator<Buffer> {
+  const { startMs, endMs, rows } = interval.report;
+  const start = new Date(startMs).toISOString();
+  const end = new Date(endMs).toISOString();
+  yield Buffer.from(`{"start":"${start}","end":"${end}","endMs":${endMs},"results":[`);
+  if (filter === undefined && !withHistograms) yield asBuffer(rows);
+  else yield* someRows(interval, filter, withHistograms, breather);
   yield Buffer.from(']}');
 }
 

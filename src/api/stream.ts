@@ -1,77 +1,134 @@
 /**
- * Large answers without long turns: bytes are gathered into chunks, and the event loop gets a turn every few milliseconds.
- * Nothing here knows what the bytes mean.
+ * `GET /v1/stream`: every finished interval as a server-sent event, as soon as it is finished. What a reader has yet to get lies in the
+ * results store alone, which is bounded: a reader who falls behind by more than that is told of the gap and goes on with what is held.
  */
 
-import { Readable } from 'node:stream';
-import { setImmediate } from 'node:timers/promises';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import type { ResultsStore, StoredInterval } from '../collector/results.js';
+import type { CollectorService } from '../collector/service.js';
+import { LlamaError } from '../errors.js';
+import { type AccessOptions, mayStillRead } from './access.js';
+import { Breather } from './bodies.js';
+import { EVENT_STREAM_TYPE, type EventStream } from './eventStream.js';
+import type { EventStreams } from './eventStreams.js';
+import { rowFilter } from './filter.js';
+import { intervalBody } from './results.js';
+import { StreamHeaders, StreamQuery } from './schemas.js';
 
-const CHUNK_BYTES = 64 * 1024;
-const TURN_MS = 2;
+/** Before every interval, but not 0, which asks for all that is held and so misses nothing. */
+const BEGINNING = 1;
 
-/** Lets other work run when this turn took long enough. Cheap to ask: the clock is read every 64th time. */
-export class Breather {
-  private sinceMs = performance.now();
-  private asked = 0;
+interface Reader {
+  readonly stream: EventStream;
+  readonly query: StreamQuery;
+  /** `endMs` of the last interval that it has. */
+  readonly cursor: number;
+  /** Whether it may have another interval. */
+  readonly allowed: () => boolean;
+  /** Called with every gap that it is told of. */
+  readonly missed: () => void;
+}
 
-  /** True when it is time to `await breathe()`. */
-  get due(): boolean {
-    this.asked += 1;
-    return (this.asked & 63) === 0 && this.dueNow;
+type Request = FastifyRequest<{ Querystring: StreamQuery; Headers: StreamHeaders }>;
+
+export function streamRoute(
+  app: FastifyInstance,
+  service: CollectorService,
+  streams: EventStreams,
+  access: AccessOptions,
+): void {
+  app.get<{ Querystring: StreamQuery; Headers: StreamHeaders }>('/v1/stream', { schema: SCHEMA }, (request, reply) => {
+    const cursor = cursorOf(request, service.results);
+    // Fastify answers HEAD by the same handler, and would read the body to its end, which does not come.
+    if (request.method === 'HEAD') return reply.type(EVENT_STREAM_TYPE).send();
+    const stream = streams.begin(reply);
+    const reader: Reader = {
+      stream,
+      query: request.query,
+      cursor,
+      allowed: () => mayStillRead(access, request),
+      missed: () => {
+        streams.gaps += 1;
+      },
+    };
+    follow(reader, service).catch((error) =>
+      request.log.error({ client: request.ip, path: '/v1/stream', err: error }, 'a stream failed'),
+    );
+    return reply.send(stream.body);
+  });
+}
+
+/** Where the reader was: `Last-Event-ID` is newer than the query, which a browser repeats as it was when it comes back. */
+function cursorOf({ headers, query }: Request, results: ResultsStore): number {
+  const id = headers['last-event-id'];
+  if (id !== undefined && id !== '') {
+    if (/^\d{1,15}$/.test(id)) return Number(id);
+    const message = `found ${JSON.stringify(id.slice(0, 100))} in the header Last-Event-ID, expected the id of an event of this stream: the end of an interval in epoch milliseconds`;
+    throw new LlamaError('LLAMA_REQUEST_INVALID', message, {
+      problems: [{ path: '/headers/last-event-id', message }],
+    });
   }
+  return query.after ?? results.latest?.report.endMs ?? BEGINNING;
+}
 
-  /** The same for longer pieces of work: the clock is read every time. */
-  get dueNow(): boolean {
-    return performance.now() - this.sinceMs > TURN_MS;
+/** Sends interval after interval until the stream is over. The next one is looked up when the reader has room for it, not before. */
+async function follow(reader: Reader, { results, config }: CollectorService): Promise<void> {
+  const { stream, query } = reader;
+  const { name, intervalMs } = config.collector;
+  const head = `{"collector":${JSON.stringify(name)},"intervalMs":${intervalMs},"interval":`;
+  const filter = rowFilter(query);
+  const breather = new Breather();
+  async function* data(interval: StoredInterval): AsyncGenerator<Buffer> {
+    yield Buffer.from(head);
+    yield* intervalBody(interval, filter, query.histograms === '1', breather);
+    yield Buffer.from('}');
   }
-
-  async breathe(): Promise<void> {
-    await setImmediate();
-    this.sinceMs = performance.now();
+  let wake = (): void => {};
+  const unsubscribe = results.subscribe(() => wake());
+  void stream.closed.then(() => wake());
+  try {
+    let { cursor } = reader;
+    let left = query.limit ?? Number.POSITIVE_INFINITY;
+    while (stream.open && left > 0) {
+      const { interval, gap } = results.firstAfter(cursor);
+      if (interval === undefined) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        continue;
+      }
+      if (!reader.allowed()) break;
+      const { endMs } = interval.report;
+      if (gap) {
+        reader.missed();
+        await stream.send({ event: 'gap', data: JSON.stringify({ collector: name, after: cursor, oldest: endMs }) });
+      }
+      await stream.send({ event: 'interval', id: endMs, data: data(interval) });
+      cursor = endMs;
+      left -= 1;
+    }
+  } finally {
+    unsubscribe();
+    stream.end();
   }
 }
 
-/** Gathers pieces into one buffer, to be taken when it is full enough. */
-export class Chunk {
-  private bytes = Buffer.allocUnsafe(CHUNK_BYTES * 2);
-  private length = 0;
-
-  get full(): boolean {
-    return this.length >= CHUNK_BYTES;
-  }
-
-  add(source: Buffer, start = 0, end = source.length): void {
-    this.reserve(end - start);
-    this.length += source.copy(this.bytes, this.length, start, end);
-  }
-
-  addText(text: string): void {
-    this.reserve(text.length * 3);
-    this.length += this.bytes.write(text, this.length);
-  }
-
-  /** What was gathered; the chunk is empty after that. */
-  take(): Buffer {
-    const taken = this.bytes.subarray(0, this.length);
-    this.bytes = Buffer.allocUnsafe(CHUNK_BYTES * 2);
-    this.length = 0;
-    return taken;
-  }
-
-  private reserve(more: number): void {
-    if (this.length + more <= this.bytes.length) return;
-    const bigger = Buffer.allocUnsafe(Math.max(this.bytes.length * 2, this.length + more));
-    this.bytes.copy(bigger, 0, 0, this.length);
-    this.bytes = bigger;
-  }
-}
-
-/** A body for Fastify: it pulls the next buffer when the client took the one before, and ends the generator when the client goes. */
-export function bodyOf(buffers: AsyncGenerator<Buffer>): Readable {
-  return Readable.from(buffers, { objectMode: false });
-}
-
-/** The bytes as a Buffer, without a copy. */
-export function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
+const SCHEMA = {
+  operationId: 'getStream',
+  summary: 'Finished intervals as server-sent events',
+  description: `An event "interval" for each finished interval; its id is endMs, its data {"collector", "intervalMs", "interval"} with an element of "intervals" of /v1/results.
+An event "gap" with {"collector", "after", "oldest"} says that intervals after the cursor are no longer held; "oldest" is the endMs of the next one that is sent.`,
+  tags: ['results'],
+  querystring: StreamQuery,
+  headers: StreamHeaders,
+  problems: ['LLAMA_STREAMS_FULL'] as const,
+  response: {
+    200: {
+      description: 'events, until the reader or the collector ends',
+      content: {
+        [EVENT_STREAM_TYPE]: { schema: Type.String({ description: 'events as the HTML standard has them' }) },
+      },
+    },
+  },
+};

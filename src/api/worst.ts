@@ -1,7 +1,7 @@
 /** The worst paths of an interval, found in short turns: a heap of the `limit` worst so far, never a sort of all of them. */
 
 import { type IntervalReport, PATH_COLUMNS } from '../collector/messages.js';
-import type { Breather } from './stream.js';
+import type { Breather } from './bodies.js';
 
 const COLUMNS = PATH_COLUMNS.length;
 const SENT = PATH_COLUMNS.indexOf('sent');

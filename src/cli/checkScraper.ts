@@ -27,7 +27,7 @@ export function checkScraper(
   return `${describe(file, loaded).join('\n')}\n`;
 }
 
-function describe(file: string, { config, options }: LoadedScraperConfig): string[] {
+function describe(file: string, { config, options, warnings }: LoadedScraperConfig): string[] {
   return [
     `${file} is valid, for llama scraper`,
     '',
@@ -52,6 +52,7 @@ function describe(file: string, { config, options }: LoadedScraperConfig): strin
         formatBytes(config.scraper.matrixHours === 0 ? 0 : config.scraper.matrixMemoryBytes),
       ],
     ]),
+    ...warnings.flatMap((warning) => ['', `Warning: ${warning}.`]),
   ];
 }
 

@@ -68,7 +68,11 @@ export function scraperConfigOf(options: ScraperCommandOptions): LoadedScraperCo
     ([, index = 0]) => `the ${Number(index) + 1}. --collector`,
   );
   if (read === undefined) throw wrong(problems.join('\n'));
-  return { config: read.config, options: read.options.map((option) => ({ ...option, from: option.origin.from })) };
+  return {
+    config: read.config,
+    warnings: read.warnings,
+    options: read.options.map((option) => ({ ...option, from: option.origin.from })),
+  };
 }
 
 function writerOf(options: ScraperCommandOptions, url: string): object {

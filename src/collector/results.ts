@@ -90,6 +90,14 @@ export class ResultsStore {
     };
   }
 
+  /** The first interval that ends after `cursor` (epoch ms), undefined while there is none; `gap`: one between them is no longer held. */
+  firstAfter(cursor: number): { readonly interval: StoredInterval | undefined; readonly gap: boolean } {
+    let index = this.held.length;
+    // From the end: those who follow as intervals are finished are there at once.
+    while (index > 0 && this.held[index - 1].report.endMs > cursor) index -= 1;
+    return { interval: this.held[index], gap: cursor > 0 && cursor < this.droppedEndMs };
+  }
+
   /** Calls `listener` with every interval from now on; the result ends that. */
   subscribe(listener: (interval: StoredInterval) => void): () => void {
     this.listeners.add(listener);

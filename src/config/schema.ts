@@ -8,7 +8,7 @@ import { readEndpoint } from '../net/endpoint.js';
 import { MS_PER_S, NS_PER_MS, nsToMs, parseDurationNs } from '../stats/units.js';
 import { parseAddress, whyNotTarget } from './address.js';
 import { parseBytes } from './bytes.js';
-import type { TimestampMode } from './types.js';
+import type { TimestampMode, WriteMode } from './types.js';
 
 /** One process option. The value it has in a file is called `Raw` text here, whatever its type. */
 export interface ProcessOption<Value> {
@@ -193,6 +193,14 @@ export const PROCESS_OPTIONS = {
       expected: 'the path of a file, or null',
       parse: filePath,
     }),
+    writes: option<WriteMode>({
+      doc: 'Changes without a token: loopback: from the loopback address, where tokenFile is null; token: never, so without tokenFile nobody changes anything.',
+      unit: 'loopback or token',
+      default: 'loopback',
+      env: 'LLAMA_API_WRITES',
+      expected: 'loopback or token',
+      parse: (written) => (written === 'loopback' || written === 'token' ? written : undefined),
+    }),
     allowRemoteWrites: option<boolean | null>({
       doc: 'Changes from other hosts; null: with the token, where there is one; true: the same, but the collector does not start without tokenFile; false: never.',
       unit: 'true, false or null',
@@ -233,8 +241,16 @@ export const PROCESS_OPTIONS = {
       expected: 'an amount of memory such as 16MiB, or a number of bytes, from 1KiB to 1GiB',
       parse: (written) => integer(parseBytes(written), MIN_BODY_LIMIT, MAX_BODY_LIMIT),
     }),
+    maxStreams: option<number>({
+      doc: 'Most readers of /v1/stream at a time; more are answered with 503.',
+      unit: 'readers, 0 to 10000',
+      default: 256,
+      env: 'LLAMA_API_MAX_STREAMS',
+      expected: 'an integer from 0 to 10000',
+      parse: (written) => integer(written, 0, 10_000),
+    }),
     metricsMaxTargets: option<number>({
-      doc: 'Most targets (times classes) that /metrics has series of; above it there are only those of groups.',
+      doc: 'Most targets (times classes) that /metrics has series of; above it whole groups are left out, the largest first.',
       unit: 'series, 0 to 65535; 0: never any of targets',
       default: 2000,
       env: 'LLAMA_API_METRICS_MAX_TARGETS',
@@ -243,7 +259,7 @@ export const PROCESS_OPTIONS = {
     }),
   },
   stateDir: option<string | null>({
-    doc: 'Directory that keeps the groups set by REST over restarts; null: they are forgotten.',
+    doc: 'Directory that keeps the groups set by REST, and what sources of targets gave last, over restarts; null: they are forgotten.',
     unit: 'path of a directory',
     default: null,
     env: 'LLAMA_STATE_DIR',

@@ -5,6 +5,9 @@ export type Protocol = 'stamp';
 /** `full`: kernel stamps for sending and receiving. `receive`: for receiving only; cheaper at very high rates. */
 export type TimestampMode = 'full' | 'receive';
 
+/** Who may change something without a token: `loopback`, whoever comes from there; `token`, nobody. */
+export type WriteMode = 'loopback' | 'token';
+
 /** A QoS class: the name as written (`ef`, `cs0`, `46`) and its DSCP, 0-63. */
 export interface TrafficClass {
   readonly name: string;
@@ -95,6 +98,7 @@ export interface ApiSettings {
   readonly tokenFile: string | null;
   /** Holds the token that allows reading; null: reading is open. */
   readonly readTokenFile: string | null;
+  readonly writes: WriteMode;
   /** null: where there is a token. */
   readonly allowRemoteWrites: boolean | null;
   /** null: plain HTTP. */
@@ -102,6 +106,8 @@ export interface ApiSettings {
   /** Requests a second of one client; 0: no limit. */
   readonly rateLimit: number;
   readonly bodyLimitBytes: number;
+  /** Most readers of `/v1/stream` at a time. */
+  readonly maxStreams: number;
   /** Most targets (times classes) that `/metrics` has series of. */
   readonly metricsMaxTargets: number;
 }

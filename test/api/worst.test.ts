@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Breather } from '../../src/api/stream.js';
+import { Breather } from '../../src/api/bodies.js';
 import { comparePaths, worstPaths } from '../../src/api/worst.js';
 import { makeReport } from '../support/fake-collector.js';
 import { seededRandom } from '../support/random.js';

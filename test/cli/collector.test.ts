@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { Command, endCommands, holdTcpPort, llama, llamaEnds, MAIN, startReflector } from '../support/command.js';
 import type { ResultInterval } from '../support/contract.js';
+import { SseClient } from '../support/sse.js';
 import { UdpPeer } from '../support/udp-peer.js';
 import { waitFor } from '../support/wait.js';
 
@@ -93,10 +94,12 @@ describe('llama collector', () => {
     );
   });
 
-  it('at SIGTERM serves the last interval, closed early, and ends with 0 within 2 s', async () => {
-    const { command, get } = await start(config(`{ west: ${group()} }`, { interval: '1h' }));
+  it('at SIGTERM serves the last interval, closed early, also to readers of the stream, and ends with 0 within 2 s', async () => {
+    const { command, api, get } = await start(config(`{ west: ${group()} }`, { interval: '1h' }));
     await waitFor('replies', async () => (await get('/v1/status')).totals.received > 20);
     expect((await get('/v1/results')).intervals).to.deep.equal([]);
+    const stream = await SseClient.open(`${api}/v1/stream`);
+    const stalled = await SseClient.open(`${api}/v1/stream`, { paused: true });
     const signalledMs = performance.now();
     command.signal('SIGTERM');
     let intervals: readonly ResultInterval[] = [];
@@ -110,6 +113,9 @@ describe('llama collector', () => {
     expect(await command.exit()).to.equal(0);
     expect(performance.now() - signalledMs).to.be.lessThan(2000);
     expect(command.out).to.equal('');
+    expect(stream.events.map(({ data }) => JSON.parse(data).interval)).to.deep.equal(intervals);
+    expect([stream.ended, stream.cutOff], 'the stream ended whole').to.deep.equal([true, false]);
+    stalled.close();
     const { totals } = await command.logged('ended');
     expect(totals).to.deep.include({ sent: row.sent, received: row.received });
   });
@@ -191,7 +197,7 @@ targets: { t: [ { ip: 127.0.0.1, port: ${port}, tags: { rack: 007 } } ] }
     ).entries()) {
       writeFileSync(file, wrong);
       command.signal('SIGHUP');
-      const line = await command.logged('reload failed; the plan in force stays', nth + 1);
+      const line = await command.logged('reload failed; nothing changed', nth + 1);
       expect(line.error).to.match(says);
       expect(await get('/v1/groups')).to.deep.equal(before);
     }

@@ -137,7 +137,7 @@ describe('llama scraper', () => {
     await waitFor('lines of a', () => endsOf('a').length > 2);
     write([a.url, b.url], 'x: 1\n');
     command.signal('SIGHUP');
-    const { code, error } = await command.logged('reload failed; the collectors stay as they were');
+    const { code, error } = await command.logged('reload failed; nothing changed');
     expect(code).to.equal('LLAMA_CONFIG_INVALID');
     expect(error).to.include('scraper.yaml:5:1: /x: found "x"');
     write([a.url, b.url]);

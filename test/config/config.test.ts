@@ -24,10 +24,12 @@ function problemsOf(text: string, env: Environment = {}, overrides: ConfigOverri
 const OPEN_API = {
   tokenFile: null,
   readTokenFile: null,
+  writes: 'loopback',
   allowRemoteWrites: null,
   tls: null,
   rateLimit: 1000,
   bodyLimitBytes: 16 * 2 ** 20,
+  maxStreams: 256,
   metricsMaxTargets: 2000,
 };
 
@@ -63,11 +65,13 @@ api:
   listen: "[::1]:0"
   tokenFile: token.txt
   readTokenFile: read.txt
+  writes: token
   allowRemoteWrites: false
   tlsCertFile: cert.pem
   tlsKeyFile: key.pem
   rateLimit: 0
   bodyLimit: 1MiB
+  maxStreams: 0
 stateDir: /var/lib/llama
 `;
     expect(parseConfig(text, 'c.yaml', {})).to.deep.equal({
@@ -86,10 +90,12 @@ stateDir: /var/lib/llama
         port: 0,
         tokenFile: 'token.txt',
         readTokenFile: 'read.txt',
+        writes: 'token',
         allowRemoteWrites: false,
         tls: { certFile: 'cert.pem', keyFile: 'key.pem' },
         rateLimit: 0,
         bodyLimitBytes: 1_048_576,
+        maxStreams: 0,
         metricsMaxTargets: 2000,
       },
       stateDir: '/var/lib/llama',
@@ -217,7 +223,7 @@ collectr: 1
     expect(problemsOf('[1]')[0]).to.match(/found a list, expected a map with any of the keys/);
     expect(problemsOf('just text')[0]).to.match(/found "just text", expected a map/);
     expect(problemsOf('api: [1]')).to.deep.equal([
-      'c.yaml:1:6: /api: found a list, expected a map with any of the keys listen, tokenFile, readTokenFile, allowRemoteWrites, tlsCertFile, tlsKeyFile, rateLimit, bodyLimit, metricsMaxTargets',
+      'c.yaml:1:6: /api: found a list, expected a map with any of the keys listen, tokenFile, readTokenFile, writes, allowRemoteWrites, tlsCertFile, tlsKeyFile, rateLimit, bodyLimit, maxStreams, metricsMaxTargets',
     ]);
     expect(problemsOf('collector: { interval: { a: 1 } }')[0]).to.match(
       /\/collector\/interval: found a map, expected a duration/,
@@ -246,11 +252,13 @@ collectr: 1
     ],
     'api.tokenFile': ['""', '5'],
     'api.readTokenFile': ['""', '5'],
+    'api.writes': ['"local"', 'true', 'null', '""'],
     'api.allowRemoteWrites': ['"yes"', '1', '""'],
     'api.tlsCertFile': ['""', '5'],
     'api.tlsKeyFile': ['""', '5'],
     'api.rateLimit': ['-1', '1.5', '1000001', 'many'],
     'api.bodyLimit': ['1023', '2GiB', '16MB', 'null'],
+    'api.maxStreams': ['-1', '10001', '1.5', 'all', 'null'],
     'api.metricsMaxTargets': ['-1', '65536', '1.5', 'all', 'null'],
   }))
     it(`refuses what ${option} cannot be`, () => {

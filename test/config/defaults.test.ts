@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { parse } from 'yaml';
+import { check } from '../../src/cli/check.js';
 import { collectorHelpEnd, overrideOption } from '../../src/cli/optionsHelp.js';
-import { loadConfig, parseConfig } from '../../src/config/config.js';
+import { loadConfigFile, parseConfig } from '../../src/config/config.js';
 import { GroupSchema } from '../../src/config/group-schema.js';
+import type { ConfigForm } from '../../src/config/legacy/form.js';
 import { PROCESS_OPTIONS } from '../../src/config/schema.js';
 import { loadScraperConfig } from '../../src/config/scraper/config.js';
 import { LlamaError } from '../../src/errors.js';
@@ -98,11 +101,13 @@ describe('the options', () => {
       LLAMA_API_LISTEN: '[::]:6000',
       LLAMA_API_TOKEN_FILE: 't',
       LLAMA_API_READ_TOKEN_FILE: 'r',
+      LLAMA_API_WRITES: 'token',
       LLAMA_API_ALLOW_REMOTE_WRITES: 'true',
       LLAMA_API_TLS_CERT_FILE: 'c',
       LLAMA_API_TLS_KEY_FILE: 'k',
       LLAMA_API_RATE_LIMIT: '7',
       LLAMA_API_BODY_LIMIT: '2048',
+      LLAMA_API_MAX_STREAMS: '7',
       LLAMA_API_METRICS_MAX_TARGETS: '7',
       LLAMA_STATE_DIR: 's',
     };
@@ -123,10 +128,12 @@ describe('the options', () => {
         port: 6000,
         tokenFile: 't',
         readTokenFile: 'r',
+        writes: 'token',
         allowRemoteWrites: true,
         tls: { certFile: 'c', keyFile: 'k' },
         rateLimit: 7,
         bodyLimitBytes: 2048,
+        maxStreams: 7,
         metricsMaxTargets: 7,
       },
       stateDir: 's',
@@ -154,16 +161,12 @@ describe('llama collector --help', () => {
 
 describe('config/examples', () => {
   const files = readdirSync(new URL('examples/', FOLDER));
+  /** Those that are in a form of Dropbox's LLAMA. */
+  const FORMS: Readonly<Record<string, ConfigForm>> = { 'legacy-simple.yaml': 'simple', 'legacy-full.yaml': 'full' };
 
-  it('are there', () => {
+  it('are there: eleven of the collector, with both forms of LLAMA, and four of the scraper', () => {
     expect(files).to.have.length(15);
-    expect(files).to.include.members([
-      'two-hosts.yaml',
-      'mesh-dns.yaml',
-      'kubernetes.yaml',
-      'legacy-simple.yaml',
-      'legacy-full.yaml',
-    ]);
+    expect(files).to.include.members(['two-hosts.yaml', 'mesh-dns.yaml', 'kubernetes.yaml', ...Object.keys(FORMS)]);
   });
 
   const isScraper = (file: string): boolean => file.startsWith('scraper-');
@@ -188,11 +191,20 @@ describe('config/examples', () => {
   });
 
   for (const file of files.filter((name) => !isScraper(name)))
-    it(`${file} loads and has groups`, () => {
+    it(`${file} loads, has groups, and is valid for llama check and the collector`, async () => {
+      const path = fileURLToPath(new URL(`examples/${file}`, FOLDER));
       try {
-        expect(loadConfig(new URL(`examples/${file}`, FOLDER).pathname).groups).not.to.have.length(0);
+        const { config, form } = loadConfigFile(path);
+        expect(form).to.equal(FORMS[file] ?? 'own');
+        expect(config.groups).not.to.have.length(0);
+        for (const { targets, from, name } of config.groups)
+          if (from === undefined) expect(targets, name).not.to.have.length(0);
       } catch (error) {
         throw error instanceof LlamaError ? new Error(error.message, { cause: error }) : error;
       }
+      const lines: string[] = [];
+      const code = await check(path, {}, { out: (text) => lines.push(text), err: (text) => lines.push(text) });
+      expect(code, lines.join('')).to.equal(0);
+      expect(lines[0]).to.include(`${file} is valid`);
     });
 });

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { scraperHelpEnd } from '../../src/cli/optionsHelp.js';
-import { parseConfig } from '../../src/config/config.js';
+import { parseConfig, readConfig } from '../../src/config/config.js';
 import { parseScraperConfig } from '../../src/config/scraper/config.js';
 import { CollectorSchema, CollectorSourceSchema, WRITER_SCHEMAS } from '../../src/config/scraper/list-schema.js';
 import { printScraperConfig } from '../../src/config/scraper/print.js';
@@ -36,7 +36,14 @@ writers:
         ...{ connectTimeoutMs: 5000, headerTimeoutMs: 10_000, timeoutMs: 30_000 },
       },
       api: {
-        ...{ host: '127.0.0.1', port: 5050, tokenFile: null, readTokenFile: null, allowRemoteWrites: null },
+        ...{
+          host: '127.0.0.1',
+          port: 5050,
+          tokenFile: null,
+          readTokenFile: null,
+          writes: 'loopback',
+          allowRemoteWrites: null,
+        },
         ...{ tls: null, rateLimit: 1000 },
       },
       stateDir: '/var/lib/llama-scraper',
@@ -529,6 +536,15 @@ describe("a wrong scraper's config", () => {
       /in the environment variable LLAMA_SCRAPER_TIMEOUT/,
     );
     expect(() => parseScraperConfig(LISTS, 's', {}, { listen: 'x' })).to.throw(/found "x" for --listen/);
+  });
+
+  it('names a variable that is nearly one of its own; those of a collector may be there too', () => {
+    expect(() => configOf(LISTS, { LLAMA_SCRAPER_TIMOUT: '5s' })).to.throw(/did you mean LLAMA_SCRAPER_TIMEOUT\?/);
+    const env = { LLAMA_SCRAPER_COLOUR: 'red', LLAMA_SOURCE_PORTS: '3' };
+    const { warnings } = parseScraperConfig(LISTS, 's.yaml', env);
+    expect(warnings).to.have.length(1);
+    expect(warnings[0]).to.match(/LLAMA_SCRAPER_COLOUR, expected one of those that "llama help scraper" lists/);
+    expect(readConfig('groups: {}', 'c.yaml', { LLAMA_SCRAPER_TIMEOUT: '5s' }).warnings).to.deep.equal([]);
   });
 
   it('given to llama collector is told from a wrong one of its own', () => {

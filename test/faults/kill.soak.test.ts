@@ -1,5 +1,5 @@
-/** A thousand requests, on several seeds. */
+/** Some thousand requests, on several seeds. */
 
 import { killSuite } from './suites/kill.js';
 
-for (const seed of [1, 2, 3]) killSuite({ requests: 1000, kills: 20, seed });
+for (const seed of [1, 2, 3]) killSuite({ requests: 3000, kills: 40, startKills: 10, seed });

@@ -1,6 +1,6 @@
 /** A collector for the API's tests: groups in a map, intervals made by hand, nothing measured. */
 
-import type { GroupOrigin, HeldGroup } from '../../src/collector/held.js';
+import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from '../../src/collector/held.js';
 import { type IntervalReport, PATH_COLUMNS, type PathColumn } from '../../src/collector/messages.js';
 import { groupDifference } from '../../src/collector/plan.js';
 import { ResultsStore, type StoredInterval, type StreamInfo } from '../../src/collector/results.js';
@@ -56,6 +56,8 @@ export class FakeCollector implements CollectorService {
   failure: Error | undefined;
   /** How the sources of groups do. */
   readonly discovery = new Map<string, DiscoveryStatus>();
+  /** Kept, and not in force. */
+  readonly waiting = new Map<string, WaitingGroup>();
   private readonly held = new Map<string, HeldGroup>();
   /** Texts of what the config file has, and of what of it was removed by REST. */
   private readonly file = new Map<string, string>();
@@ -112,13 +114,31 @@ export class FakeCollector implements CollectorService {
     return this.discovery.get(name);
   }
 
+  waitingGroups(): readonly WaitingGroup[] {
+    return [...this.waiting.values()];
+  }
+
+  waitingGroup(name: string): WaitingGroup | undefined {
+    return this.waiting.get(name);
+  }
+
+  removedGroups(): readonly string[] {
+    return [...this.removed.keys()];
+  }
+
+  async revertGroup(name: string, may: (known: KnownGroup | undefined) => void): Promise<GroupChange> {
+    const before = this.held.get(name) ?? this.waiting.get(name);
+    may(before);
+    throw new LlamaError('LLAMA_GROUP_CONFLICT', `found ${name}`);
+  }
+
   inFile(name: string): boolean {
     return this.file.has(name);
   }
 
   async changeGroup(name: string, edit: GroupEdit, { dryRun = false }: ChangeOptions = {}): Promise<GroupChange> {
     const before = this.held.get(name);
-    const group = edit(before);
+    const group = edit(before ?? this.waiting.get(name));
     if (group !== undefined) checkPlan(this.config, [...this.groups().filter((other) => other.name !== name), group]);
     const after = group && hold(group, 'api');
     const inFile = this.file.get(name);
@@ -213,9 +233,9 @@ export function makeReport(endMs: number, infos: readonly StreamInfo[], options:
     endMs,
     early: false,
     streams: Uint32Array.from(infos, ({ id }) => id),
-    rows: Uint8Array.from(Buffer.concat(texts.flatMap((text, i) => (i === 0 ? [text] : [Buffer.from(','), text])))),
+    rows: new Uint8Array(Buffer.concat(texts.flatMap((text, i) => (i === 0 ? [text] : [Buffer.from(','), text])))),
     rowOffsets: offsets(texts.map((text) => text.length + 1)),
-    histograms: Uint8Array.from(Buffer.concat(histograms)),
+    histograms: new Uint8Array(Buffer.concat(histograms)),
     histogramOffsets: offsets(histograms.map((text) => text.length)),
     rowCounters: Uint32Array.from(rows.flatMap((row) => PATH_COLUMNS.map((name) => row[name] ?? 0))),
     rowRttSumsNs: Float64Array.from(rows, ({ rttsNs = [] }) => rttsNs.reduce((sum, ns) => sum + ns, 0)),

@@ -7,7 +7,10 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { CollectorService, CollectorStatus, ThreadStatus, Totals } from '../../collector/service.js';
 import { msToS, nsToS, usToS } from '../../stats/units.js';
+import type { EventStreams } from '../eventStreams.js';
+import { GAUGES, TARGET_SERIES, type TargetSeries } from './figures.js';
 import type { Named } from './seriesText.js';
+import { addSourceMetrics } from './sourceMetrics.js';
 import { WORKER_METRICS } from './workerMetrics.js';
 
 /** How often the event loop is looked at. */
@@ -27,66 +30,9 @@ const AGGREGATOR_METRICS: Readonly<Record<AggregatorCount, Named>> = {
   },
 };
 
-/** What else is told of the main thread and the plan: with one value each. */
-interface Figures {
-  readonly status: CollectorStatus;
-  readonly endMs: number | undefined;
-  readonly intervalMs: number;
-  readonly nowMs: number;
-}
-const GAUGES: readonly (Named & { readonly value: (figures: Figures) => number })[] = [
-  { name: 'llama_groups', help: 'Groups in force.', value: ({ status }) => status.groups },
-  { name: 'llama_targets', help: 'Targets in force.', value: ({ status }) => status.targets },
-  { name: 'llama_paths', help: 'Paths in force.', value: ({ status }) => status.paths },
-  {
-    name: 'llama_planned_probe_rate',
-    help: 'Probes a second that the plan asks for.',
-    value: ({ status }) => status.probesPerSecond,
-  },
-  {
-    name: 'llama_warnings',
-    help: 'Warnings in /v1/status: reasons why results may be about this host and not the network.',
-    value: ({ status }) => status.warnings.length,
-  },
-  {
-    name: 'llama_interval_seconds',
-    help: 'Length of an interval.',
-    value: ({ intervalMs }) => msToS(intervalMs),
-  },
-  {
-    name: 'llama_interval_age_seconds',
-    help: 'Time since the end of the last finished interval, since the start when there is none.',
-    value: ({ status, endMs, nowMs }) => Math.max(0, msToS(endMs === undefined ? status.uptimeMs : nowMs - endMs)),
-  },
-  {
-    name: 'process_resident_memory_bytes',
-    help: 'Resident memory of the process.',
-    value: () => process.memoryUsage.rss(),
-  },
-  {
-    name: 'llama_heap_used_bytes',
-    help: 'Memory that objects of the main thread take.',
-    value: () => process.memoryUsage().heapUsed,
-  },
-  {
-    name: 'llama_array_buffers_bytes',
-    help: 'Memory that buffers of the main thread take: mostly finished intervals.',
-    value: () => process.memoryUsage().arrayBuffers,
-  },
-  {
-    name: 'process_start_time_seconds',
-    help: 'When the collector started, in seconds since 1970.',
-    value: ({ status }) => msToS(Date.parse(status.startedAt)),
-  },
-];
-
-const SERIES_LIMIT: Named = {
-  name: 'llama_target_series_limit',
-  help: 'Most targets times classes that have series of their own (api.metricsMaxTargets).',
-};
-const SERIES_OMITTED: Named = {
-  name: 'llama_target_series_omitted',
-  help: 'Targets times classes without series of their own, because there are more than the limit.',
+const NOT_IN_FORCE: Named = {
+  name: 'llama_groups_not_in_force',
+  help: 'Groups set by REST that are kept and not in force; /v1/groups has the reasons.',
 };
 
 export class ProcessMetrics {
@@ -96,13 +42,12 @@ export class ProcessMetrics {
   private lagMeanS = 0;
   private lagMaxS = 0;
   private intervals = 0;
-  private seriesLimit = 0;
-  private seriesOmitted = 0;
+  private targetSeries: TargetSeries = { limit: 0, omittedSeries: 0, omittedTargets: 0 };
   private readonly refreshers: ((status: CollectorStatus) => void)[] = [];
   /** The greatest value that a counter was given: a counter that falls looks like a restart to Prometheus. */
   private readonly told = new Map<string, number>();
 
-  constructor(service: CollectorService) {
+  constructor(service: CollectorService, streams: EventStreams) {
     this.service = service;
     const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
     lag.enable();
@@ -111,6 +56,8 @@ export class ProcessMetrics {
     this.addThreads();
     this.addAggregator();
     this.addGauges();
+    this.addStreams(streams);
+    this.refreshers.push(addSourceMetrics(this.registry, service));
   }
 
   /** To be called with every finished interval. */
@@ -125,9 +72,8 @@ export class ProcessMetrics {
   }
 
   /** The text of all metrics. */
-  text(seriesLimit: number, seriesOmitted: number): Promise<string> {
-    this.seriesLimit = seriesLimit;
-    this.seriesOmitted = seriesOmitted;
+  text(targetSeries: TargetSeries): Promise<string> {
+    this.targetSeries = targetSeries;
     const status = this.service.status();
     for (const refresh of this.refreshers) refresh(status);
     return this.registry.metrics();
@@ -208,8 +154,9 @@ export class ProcessMetrics {
       { name: 'llama_event_loop_lag_mean_seconds', help: `Mean lag of the main thread ${lagOver}.` },
       () => this.lagMeanS,
     );
-    this.addGauge(SERIES_LIMIT, () => this.seriesLimit);
-    this.addGauge(SERIES_OMITTED, () => this.seriesOmitted);
+    this.addGauge(NOT_IN_FORCE, () => service.waitingGroups().length);
+    for (const [key, named] of Object.entries(TARGET_SERIES))
+      this.addGauge(named, () => this.targetSeries[key as keyof TargetSeries]);
     this.addCounter(
       { name: 'process_cpu_seconds_total', help: 'CPU time of the process, all threads together.' },
       () => {
@@ -224,6 +171,21 @@ export class ProcessMetrics {
       registers: [this.registry],
     });
     this.refreshers.push(({ version }) => info.set({ version, node: process.versions.node }, 1));
+  }
+
+  private addStreams(streams: EventStreams): void {
+    this.addGauge({ name: 'llama_streams', help: 'Readers of /v1/stream.' }, () => streams.open);
+    this.addCounter(
+      { name: 'llama_streams_refused_total', help: 'Readers of /v1/stream turned away: more than api.maxStreams.' },
+      () => streams.refused,
+    );
+    this.addCounter(
+      {
+        name: 'llama_stream_gaps_total',
+        help: 'Gaps that readers of /v1/stream were told of: intervals no longer held.',
+      },
+      () => streams.gaps,
+    );
   }
 
   private addCounter(named: Named, value: (status: CollectorStatus) => number): void {

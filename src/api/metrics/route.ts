@@ -6,23 +6,27 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { CollectorService } from '../../collector/service.js';
+import type { Group } from '../../config/types.js';
+import { Breather, bodyOf } from '../bodies.js';
+import type { EventStreams } from '../eventStreams.js';
 import { NoQuery } from '../schemas.js';
-import { Breather, bodyOf } from '../stream.js';
 import { ProcessMetrics } from './processMetrics.js';
-import { GROUP_NAMES, seriesText, TARGET_NAMES, targetInfoText } from './seriesText.js';
+import { GROUP_NAMES, seriesText, silentText, TARGET_NAMES, targetInfoText } from './seriesText.js';
 import { BY_GROUP, BY_TARGET, SeriesTotals } from './totals.js';
 
-export function metricsRoute(app: FastifyInstance, service: CollectorService): void {
+export function metricsRoute(app: FastifyInstance, service: CollectorService, streams: EventStreams): void {
   const limit = service.config.api.metricsMaxTargets;
-  const own = new ProcessMetrics(service);
+  const own = new ProcessMetrics(service, streams);
   const targets = new SeriesTotals(BY_TARGET, limit);
-  const groups = new SeriesTotals(BY_GROUP, Math.max(limit, GROUPS_AT_LEAST));
+  const groups = new SeriesTotals(BY_GROUP);
+  let told = '';
   const follow = (): void => {
     const plan = service.groups();
-    const before = targets.omitted;
     targets.follow(plan);
     groups.follow(plan);
-    if (targets.omitted && !before) warn(app.log, targets.planned, limit);
+    const omitted = targets.omitted.map(({ name }) => name);
+    if (omitted.length > 0 && omitted.join(' ') !== told) warn(app.log, omitted, targets, limit);
+    told = omitted.join(' ');
   };
   const end = service.results.subscribe((interval) => {
     follow();
@@ -39,14 +43,15 @@ export function metricsRoute(app: FastifyInstance, service: CollectorService): v
     follow();
     const ofGroups = groups.snapshot();
     const ofTargets = targets.snapshot();
-    const plan = targets.omitted ? [] : service.groups();
-    const ownText = await own.text(limit, targets.omitted ? targets.planned : 0);
+    const { kept, omitted, omittedSeries } = targets;
+    const ownText = await own.text({ limit, omittedSeries, omittedTargets: targetsOf(omitted) });
     async function* body(): AsyncGenerator<Buffer> {
       yield Buffer.from(ownText);
       const breather = new Breather();
       yield* seriesText(ofGroups, GROUP_NAMES, breather);
+      yield* silentText(ofGroups, breather);
       yield* seriesText(ofTargets, TARGET_NAMES, breather);
-      if (plan.length > 0) yield* targetInfoText(plan, breather);
+      if (kept.length > 0) yield* targetInfoText(kept, breather);
     }
     return reply.type(own.registry.contentType).send(bodyOf(body()));
   });
@@ -65,12 +70,19 @@ const SCHEMA = {
   },
 };
 
-/** Groups times classes that have series whatever the limit for targets is. */
-const GROUPS_AT_LEAST = 1000;
+const targetsOf = (groups: readonly Group[]): number => groups.reduce((sum, { targets }) => sum + targets.length, 0);
 
-function warn(log: FastifyBaseLogger, planned: number, limit: number): void {
+function warn(
+  log: FastifyBaseLogger,
+  groups: readonly string[],
+  { omitted, omittedSeries }: SeriesTotals,
+  limit: number,
+) {
   log.warn(
-    { targets: planned, limit },
-    '/metrics has no series of single targets now, those of groups only: there are more targets times classes than api.metricsMaxTargets',
+    { groups: groups.slice(0, MOST_NAMES), targets: targetsOf(omitted), series: omittedSeries, limit },
+    '/metrics has no series of the single targets of these groups now, those of the groups only: there are more targets times classes than api.metricsMaxTargets',
   );
 }
+
+/** Most names of groups in a line of the log. */
+const MOST_NAMES = 20;

@@ -4,7 +4,7 @@ import { PATH_COLUMNS, type PathColumn } from '../../collector/messages.js';
 import type { Group } from '../../config/types.js';
 import { RTT_BOUNDS_NS } from '../../stats/rttBuckets.js';
 import { nsToS } from '../../stats/units.js';
-import { type Breather, Chunk } from '../stream.js';
+import { type Breather, Chunk } from '../bodies.js';
 import { FIRST_BUCKET, label, RTT_SUM, type Series } from './totals.js';
 
 /** A metric with what it says. */
@@ -48,6 +48,11 @@ export const TARGET_INFO: Named = {
   help: 'Always 1; the tags of a target are its labels, each with tag_ before its name.',
 };
 
+const SILENT: Named = {
+  name: 'llama_group_targets_silent',
+  help: 'Targets that answered no probe of the last finished interval, by group and class.',
+};
+
 const head = ({ name, help }: Named, type: string): string => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
 
 /** All counters and the histogram of `series`; nothing when there are none. */
@@ -70,6 +75,19 @@ export async function* seriesText(
   for (const line of series) {
     chunk.addText(histogramText(histogram.name, line));
     if (breather.dueNow) await breather.breathe();
+    if (chunk.full) yield chunk.take();
+  }
+  yield chunk.take();
+}
+
+/** `llama_group_targets_silent`: shows a single target that is down also where targets have no series of their own. */
+export async function* silentText(series: readonly Series[], breather: Breather): AsyncGenerator<Buffer> {
+  if (series.length === 0) return;
+  const chunk = new Chunk();
+  chunk.addText(head(SILENT, 'gauge'));
+  for (const { labels, silent } of series) {
+    chunk.addText(`${SILENT.name}{${labels}} ${silent}\n`);
+    if (breather.due) await breather.breathe();
     if (chunk.full) yield chunk.take();
   }
   yield chunk.take();

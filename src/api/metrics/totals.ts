@@ -19,12 +19,14 @@ const LINE = FIRST_BUCKET + RTT_BUCKETS;
 export interface Series {
   readonly labels: string;
   readonly values: Float64Array;
+  /** How many rows of the last interval had probes and no reply to any. */
+  silent: number;
 }
 
 /** Which series there are: one for each key. */
 export interface SeriesKind {
-  /** How many series groups have. */
-  readonly count: (groups: readonly Group[]) => number;
+  /** How many series a group has. */
+  readonly count: (group: Group) => number;
   /** Every series of a group, with its key and labels; calls back. */
   readonly each: (group: Group, take: (key: string, labels: string) => void) => void;
   /** The series that a row belongs to. */
@@ -37,7 +39,7 @@ export function label(name: string, value: string): string {
 }
 
 export const BY_TARGET: SeriesKind = {
-  count: (groups) => groups.reduce((sum, { targets, classes }) => sum + targets.length * classes.length, 0),
+  count: ({ targets, classes }) => targets.length * classes.length,
   each: (group, take) => {
     const start = label('group', group.name);
     for (const { address, port } of group.targets)
@@ -51,7 +53,7 @@ export const BY_TARGET: SeriesKind = {
 };
 
 export const BY_GROUP: SeriesKind = {
-  count: (groups) => groups.reduce((sum, { classes }) => sum + classes.length, 0),
+  count: ({ classes }) => classes.length,
   each: (group, take) => {
     for (const { name } of group.classes)
       take(groupKey(group.name, name), `${label('group', group.name)},${label('class', name)}`);
@@ -63,25 +65,56 @@ const targetKey = (group: string, address: string, port: number, className: stri
   `${group} ${className} ${address} ${port}`;
 const groupKey = (group: string, className: string): string => `${group} ${className}`;
 
+/** Groups whose series may be, and those that are left out. */
+export interface Selection {
+  readonly kept: readonly Group[];
+  readonly omitted: readonly Group[];
+}
+
+/**
+ * Leaves out whole groups, the largest first, until the others have at most `most` series: a group has all of its series or none, and a large
+ * one does not cost the small ones theirs. Of groups of the same size the last by name goes first.
+ */
+export function select(groups: readonly Group[], kind: SeriesKind, most: number): Selection {
+  const bySize = groups.toSorted((a, b) => kind.count(a) - kind.count(b) || (a.name < b.name ? -1 : 1));
+  const kept = new Set<Group>();
+  let series = 0;
+  for (const group of bySize) {
+    series += kind.count(group);
+    if (series > most) break;
+    kept.add(group);
+  }
+  return { kept: groups.filter((group) => kept.has(group)), omitted: groups.filter((group) => !kept.has(group)) };
+}
+
 export class SeriesTotals {
   private readonly kind: SeriesKind;
   private readonly most: number;
   private groups: readonly Group[] = [];
+  private selection: Selection = { kept: [], omitted: [] };
   private byKey = new Map<string, Series>();
   /** Whose series a row is; forgotten when the plan changes. */
   private bySource = new WeakMap<StreamInfo, Series | { readonly values: undefined }>();
-  /** How many series the plan has, whether they are kept or not. */
-  planned = 0;
 
-  /** Above `most` series none are kept. */
-  constructor(kind: SeriesKind, most: number) {
+  /** With `most`, whole groups are left out when there are more series. */
+  constructor(kind: SeriesKind, most = Number.POSITIVE_INFINITY) {
     this.kind = kind;
     this.most = most;
   }
 
-  /** True when there are more series than may be. */
-  get omitted(): boolean {
-    return this.planned > this.most;
+  /** Groups that have series, in the order of the plan. */
+  get kept(): readonly Group[] {
+    return this.selection.kept;
+  }
+
+  /** Groups that have none, because there would be too many. */
+  get omitted(): readonly Group[] {
+    return this.selection.omitted;
+  }
+
+  /** How many series are left out. */
+  get omittedSeries(): number {
+    return this.omitted.reduce((sum, group) => sum + this.kind.count(group), 0);
   }
 
   /** Makes the series those of the plan: new ones begin at 0, those that stay keep their sums. Cheap when nothing changed. */
@@ -91,26 +124,32 @@ export class SeriesTotals {
     this.groups = [...groups];
     this.byKey = new Map();
     this.bySource = new WeakMap();
-    this.planned = this.kind.count(groups);
-    if (this.omitted) return;
-    for (const group of groups)
+    this.selection = select(groups, this.kind, this.most);
+    for (const group of this.kept)
       this.kind.each(group, (key, labels) => {
-        this.byKey.set(key, before.get(key) ?? { labels, values: new Float64Array(LINE) });
+        this.byKey.set(key, before.get(key) ?? { labels, values: new Float64Array(LINE), silent: 0 });
       });
   }
 
   /** Adds a finished interval; rows of no series are left out. */
   add({ report, infos }: StoredInterval): void {
+    for (const series of this.byKey.values()) series.silent = 0;
     if (this.byKey.size === 0) return;
     for (let row = 0; row < infos.length; row++) {
-      const { values } = this.seriesOf(infos[row]);
-      if (values !== undefined) addRow(values, report, row);
+      const series = this.seriesOf(infos[row]);
+      if (series.values === undefined) continue;
+      addRow(series.values, report, row);
+      if (isSilent(report, row)) series.silent += 1;
     }
   }
 
   /** The series as they are now, which later intervals do not change. */
   snapshot(): Series[] {
-    return Array.from(this.byKey.values(), ({ labels, values }) => ({ labels, values: values.slice() }));
+    return Array.from(this.byKey.values(), ({ labels, values, silent }) => ({
+      labels,
+      values: values.slice(),
+      silent,
+    }));
   }
 
   private seriesOf(info: StreamInfo): Series | { readonly values: undefined } {
@@ -121,6 +160,13 @@ export class SeriesTotals {
     }
     return series;
   }
+}
+
+const SENT = PATH_COLUMNS.indexOf('sent');
+const RECEIVED = PATH_COLUMNS.indexOf('received');
+
+function isSilent({ rowCounters }: IntervalReport, row: number): boolean {
+  return rowCounters[row * RTT_SUM + SENT] > 0 && rowCounters[row * RTT_SUM + RECEIVED] === 0;
 }
 
 function addRow(values: Float64Array, report: IntervalReport, row: number): void {

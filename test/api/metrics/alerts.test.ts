@@ -1,148 +1,127 @@
-/** The example alerts on made-up series: each fires when it should, and not before. */
+/** The example alerts: valid, about metrics that there are, and each shown to fire when it should, and not before. */
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { parse, stringify } from 'yaml';
 import { buildApi } from '../../../src/api/app.js';
 import { metricFamilies } from '../../support/exposition.js';
 import { FakeCollector } from '../../support/fake-collector.js';
 import { needs } from '../../support/needs.js';
 
-const ALERTS = fileURLToPath(new URL('../../../../config/prometheus/alerts.yaml', import.meta.url));
-const TARGET = 'instance="a:5000",group="g",target="10.0.0.1",port="8100",class="ef"';
-const EVERY = { sent: '0+600x30', good: '0+600x30', none: '0x30' };
+const FOLDER = fileURLToPath(new URL('../../../../config/prometheus/', import.meta.url));
+const ALERTS = join(FOLDER, 'alerts.yaml');
+const CASES = join(FOLDER, 'tests/alerts.test.yaml');
 
-interface Case {
-  readonly alert: string;
-  readonly title: string;
-  readonly series: Readonly<Record<string, string>>;
-  readonly fires: boolean;
+/** A group whose targets come from a source has series of that. */
+const FOUND = {
+  source: 'dns',
+  targets: 12,
+  updatedAt: '2026-11-21T00:00:00.000Z',
+  ageMs: 1500,
+  restored: false,
+  error: null,
+  warnings: [],
+  nextAt: null,
+  keepError: null,
+  keepFailures: 0,
+} as const;
+
+interface Rules {
+  readonly groups: readonly { readonly rules: readonly { readonly alert?: string; expr: string }[] }[];
+}
+interface Cases {
+  readonly tests: readonly {
+    readonly input_series: readonly { readonly series: string }[];
+    readonly alert_rule_test: readonly { readonly alertname: string; readonly exp_alerts: readonly unknown[] }[];
+  }[];
 }
 
-const loss = (lost: string, unreachable = EVERY.none) => ({
-  [`llama_target_probes_sent_total{${TARGET}}`]: EVERY.sent,
-  [`llama_target_probes_lost_total{${TARGET}}`]: lost,
-  [`llama_target_probes_unreachable_total{${TARGET}}`]: unreachable,
-});
-const rtt = (le: string) => ({
-  [`llama_rtt_seconds_bucket{${TARGET},le="0.05"}`]: le === '0.05' ? EVERY.good : EVERY.none,
-  [`llama_rtt_seconds_bucket{${TARGET},le="0.25"}`]: EVERY.good,
-  [`llama_rtt_seconds_bucket{${TARGET},le="+Inf"}`]: EVERY.good,
-});
+function promtool(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync('promtool', args, { encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
 
-const CASES: readonly Case[] = [
-  { alert: 'LlamaLoss', title: '2 % loss', series: loss('0+12x30'), fires: true },
-  { alert: 'LlamaLoss', title: '0.5 % loss', series: loss('0+3x30'), fires: false },
-  {
-    alert: 'LlamaLoss',
-    title: 'a target that is not probed',
-    series: { [`llama_target_probes_sent_total{${TARGET}}`]: '5x30' },
-    fires: false,
-  },
-  { alert: 'LlamaTargetUnreachable', title: 'no reply at all', series: loss('0+300x30', '0+300x30'), fires: true },
-  { alert: 'LlamaTargetUnreachable', title: 'half of the replies', series: loss('0+300x30'), fires: false },
-  { alert: 'LlamaLatency', title: 'round trips of 50 to 250 ms', series: rtt('0.25'), fires: true },
-  { alert: 'LlamaLatency', title: 'round trips below 50 ms', series: rtt('0.05'), fires: false },
-  {
-    alert: 'LlamaCollectorDown',
-    title: 'a failed scrape',
-    series: { 'up{job="llama",instance="a:5000"}': '0x30' },
-    fires: true,
-  },
-  {
-    alert: 'LlamaCollectorDown',
-    title: 'a good scrape',
-    series: { 'up{job="llama",instance="a:5000"}': '1x30' },
-    fires: false,
-  },
-  {
-    alert: 'LlamaCollectorNoIntervals',
-    title: 'an interval of ten minutes ago',
-    series: {
-      'llama_interval_age_seconds{instance="a:5000"}': '600x30',
-      'llama_interval_seconds{instance="a:5000"}': '10x30',
-    },
-    fires: true,
-  },
-  {
-    alert: 'LlamaCollectorThreadDied',
-    title: 'a restart',
-    series: { 'llama_thread_restarts_total{instance="a:5000",thread="prober 0"}': '0x10 1x20' },
-    fires: true,
-  },
-  {
-    alert: 'LlamaCollectorTooBusy',
-    title: 'skipped probes',
-    series: {
-      'llama_schedule_slips_total{instance="a:5000",worker="prober 0"}': '0+60x30',
-      'llama_probes_sent_total{instance="a:5000",worker="prober 0"}': EVERY.sent,
-    },
-    fires: true,
-  },
-  {
-    alert: 'LlamaMetricsLimited',
-    title: 'omitted series',
-    series: { 'llama_target_series_omitted{instance="a:5000"}': '5000x30' },
-    fires: true,
-  },
-];
-
-describe('config/prometheus/alerts.yaml', () => {
-  let folder = '';
-  before(async function () {
+describe('config/prometheus', () => {
+  const rulesText = readFileSync(ALERTS, 'utf8');
+  const casesText = readFileSync(CASES, 'utf8');
+  const rules: Rules = parse(rulesText);
+  const cases: Cases = parse(casesText);
+  const names = rules.groups.flatMap((group) => group.rules.flatMap(({ alert }) => alert ?? []));
+  before(function () {
     needs(this, 'prometheus');
-    folder = await mkdtemp(join(tmpdir(), 'llama-alerts-'));
-  });
-  after(async () => {
-    if (folder !== '') await rm(folder, { recursive: true, force: true });
   });
 
-  it('is valid', () => {
-    const { status, stderr } = spawnSync('promtool', ['check', 'rules', ALERTS], { encoding: 'utf8' });
-    expect(stderr).to.equal('');
-    expect(status).to.equal(0);
+  it('has alerts on targets, on groups and on the collector, and is valid', () => {
+    const { status, stdout, stderr } = promtool('check', 'rules', ALERTS);
+    expect({ status, stderr }, stdout).to.deep.equal({ status: 0, stderr: '' });
+    expect(names).to.have.length(17);
   });
 
-  it('uses only metrics that there are', async () => {
-    const app = buildApi(new FakeCollector());
+  it('uses only metrics that there are, with their labels', async () => {
+    const collector = new FakeCollector();
+    collector.discovery.set(collector.groups()[0].name, FOUND);
+    const app = buildApi(collector);
     const { body } = await app.inject('/metrics');
     await app.close();
-    const known = metricFamilies(body).map(({ name }) => name);
-    const used = readFileSync(ALERTS, 'utf8').matchAll(/\bllama_[a-z_]+/g);
-    for (const [name] of used) expect(known).to.include(name.replace(/_(bucket|sum|count)$/, ''));
+    const known = new Map(metricFamilies(body).map(({ name, labels }) => [name, labels]));
+    const base = (name: string) => name.replace(/(?<=_seconds)_(bucket|sum|count)$/, '');
+    for (const [name] of rulesText.matchAll(/(?<![:\w])llama_[a-z_]+/g))
+      expect([...known.keys()]).to.include(base(name));
+    for (const { series } of cases.tests.flatMap((test) => test.input_series)) {
+      const [, name, labels] = /^(\w+)\{(.*)\}$/.exec(series) ?? [];
+      if (name === 'up') continue;
+      const wanted = [...labels.matchAll(/(\w+)=/g)].map(([, label]) => label);
+      const own = wanted.filter((label) => !['job', 'instance', 'le'].includes(label));
+      expect(known.get(base(name)), series).to.include.members(own);
+    }
   });
 
-  for (const { alert, title, series, fires } of CASES)
-    it(`${alert} ${fires ? 'fires' : 'keeps quiet'} with ${title}`, async () => {
-      const found = await firing(alert, series);
-      expect(found).to.equal(fires);
+  it('shows of every alert that it fires, and that it does not', () => {
+    const { status, stdout, stderr } = promtool('test', 'rules', CASES);
+    expect(status, stdout + stderr).to.equal(0);
+    const shown = cases.tests.flatMap((test) => test.alert_rule_test);
+    expect([...new Set(shown.map(({ alertname }) => alertname))]).to.have.members(names);
+    for (const name of names)
+      expect(
+        shown.some(({ alertname, exp_alerts }) => alertname === name && exp_alerts.length > 0),
+        `${name} fires`,
+      ).to.equal(true);
+  });
+
+  describe('would show that', () => {
+    let folder = '';
+    before(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'llama-alerts-'));
+      await mkdir(join(folder, 'tests'));
+      await writeFile(join(folder, 'tests/alerts.test.yaml'), casesText);
+    });
+    after(() => rm(folder, { recursive: true, force: true }));
+
+    /** Names of alerts whose cases fail when every expression is changed. */
+    async function failing(change: (expr: string) => string): Promise<string[]> {
+      const changed = structuredClone(rules);
+      for (const rule of changed.groups.flatMap((group) => group.rules))
+        if (rule.alert !== undefined) rule.expr = change(rule.expr);
+      await writeFile(join(folder, 'alerts.yaml'), stringify(changed));
+      const { stdout, stderr } = promtool('test', 'rules', join(folder, 'tests/alerts.test.yaml'));
+      return [...new Set([...(stdout + stderr).matchAll(/alertname: (\w+)/g)].map(([, name]) => name))];
+    }
+
+    it('an alert never fires', async () => {
+      expect(await failing((expr) => `(${expr}) and vector(0) > 1`)).to.have.members(names);
     });
 
-  /** Asks for the alert's own series: 1 when it fires after 20 minutes, none when it does not. */
-  async function firing(alert: string, series: Readonly<Record<string, string>>): Promise<boolean> {
-    const file = join(folder, `${alert}.json`);
-    const expr = `count(ALERTS{alertname="${alert}",alertstate="firing"}) or vector(0)`;
-    const outcomes: boolean[] = [];
-    for (const value of [0, 1]) {
-      const test = {
-        rule_files: [ALERTS],
-        evaluation_interval: '1m',
-        tests: [
-          {
-            interval: '1m',
-            input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
-            promql_expr_test: [{ expr, eval_time: '20m', exp_samples: [{ labels: '{}', value }] }],
-          },
-        ],
-      };
-      await writeFile(file, JSON.stringify(test));
-      outcomes.push(spawnSync('promtool', ['test', 'rules', file], { stdio: 'ignore' }).status === 0);
-    }
-    expect(outcomes[0], 'it either fires or does not').to.equal(!outcomes[1]);
-    return outcomes[1];
-  }
+    it('a threshold is gone', async () => {
+      expect(await failing((expr) => expr.replaceAll(/(>|==) [\d.]+/g, '>= 0'))).to.have.members(names);
+    });
+
+    it('but nothing is wrong with the alerts as they are', async () => {
+      expect(await failing((expr) => expr)).to.deep.equal([]);
+    });
+  });
 });

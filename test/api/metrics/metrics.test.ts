@@ -47,6 +47,57 @@ describe('GET /metrics', () => {
   const finishWith = (endMs: number, info: StreamInfo, row: RowSpec) =>
     collector.finish(endMs, { numbers: new Map([[info.id, row]]) });
 
+  it('says of every source of targets whether it is up, how old its targets are and how many, and what is not kept', async () => {
+    const good = {
+      source: 'dns',
+      targets: 12,
+      updatedAt: '2026-11-21T00:00:00.000Z',
+      ageMs: 1500,
+      restored: false,
+      error: null,
+      warnings: [],
+      nextAt: null,
+      keepError: null,
+      keepFailures: 0,
+    } as const;
+    const valuesOf = async (group: string): Promise<(number | undefined)[]> => {
+      const { values, types } = await scrape();
+      expect(types.get('llama_target_source_keep_failures_total')).to.equal('counter');
+      return ['up', 'age_seconds', 'targets', 'keep_failures_total'].map((name) =>
+        values.get(`llama_target_source_${name}{group="${group}"}`),
+      );
+    };
+    for (const [status, expected] of [
+      [good, [1, 1.5, 12, 0]],
+      [{ ...good, error: 'no answer' }, [0, 1.5, 12, 0]],
+      // What an earlier run found says nothing of the source now.
+      [{ ...good, ageMs: 3_600_000, restored: true }, [0, 3600, 12, 0]],
+      [{ ...good, targets: 0, updatedAt: null, ageMs: null }, [0, undefined, 0, 0]],
+      [{ ...good, keepError: 'ENOSPC', keepFailures: 3 }, [1, 1.5, 12, 3]],
+    ] as const) {
+      collector.discovery.set('west', status);
+      expect(await valuesOf('west')).to.deep.equal(expected);
+    }
+    // A group whose targets are listed has none of these, and one that is removed no more.
+    expect(await valuesOf('east')).to.deep.equal([undefined, undefined, undefined, undefined]);
+    await collector.deleteGroup('west');
+    expect(await valuesOf('west')).to.deep.equal([undefined, undefined, undefined, undefined]);
+  });
+
+  it('counts the groups that are kept and not in force', async () => {
+    expect((await scrape()).values.get('llama_groups_not_in_force')).to.equal(0);
+    const waiting = {
+      name: 'big',
+      group: undefined,
+      origin: 'api',
+      text: '{}',
+      etag: '"api-1"',
+      reason: 'no room',
+    } as const;
+    collector.waiting.set('big', waiting);
+    expect((await scrape()).values.get('llama_groups_not_in_force')).to.equal(1);
+  });
+
   it('has every counter of every worker, in base units', async () => {
     const { values, types } = await scrape();
     const { totals } = collector.status().workers[0];
@@ -170,37 +221,125 @@ describe('GET /metrics', () => {
     );
   });
 
-  it('leaves single targets out when there are more than the limit, says so, and takes them in again', async () => {
+  describe('with more targets times classes than the limit', () => {
     const log: string[] = [];
-    collector = new FakeCollector(
-      'api: { metricsMaxTargets: 4 }\ngroups: { a: { classes: [cs0, ef], targets: [10.0.0.1, 10.0.0.2] } }',
-    );
-    const limited = buildApi(collector, { logger: pino({}, { write: (line: string) => log.push(line) }) });
-    try {
-      expect((await scrape(limited)).values.get('llama_target_series_omitted')).to.equal(0);
-      await collector.putGroup(parseGroup({ targets: ['10.0.0.3'] }, 'b'));
-      for (let round = 0; round < 3; round++) {
-        collector.finish(T + round * STEP, { numbers: new Map([[0, { sent: 5 }]]) });
-        const { values, types } = await scrape(limited);
-        expect(values.get('llama_target_series_omitted')).to.equal(5);
-        expect(values.get('llama_target_series_limit')).to.equal(4);
-        expect([...types.keys()].filter((name) => /^llama_target_(probes|info)|^llama_rtt/.test(name))).to.deep.equal(
-          [],
-        );
-        expect(values.get('llama_group_probes_sent_total{group="a",class="cs0"}')).to.equal(5 * (round + 1));
+    let limited: FastifyInstance;
+    beforeEach(async () => {
+      log.length = 0;
+      collector = new FakeCollector(`
+api: { metricsMaxTargets: 6 }
+groups:
+  large: { classes: [cs0, ef], targets: [10.0.0.1, 10.0.0.2, 10.0.0.3] }
+  small: { classes: [cs0, ef], targets: [10.0.1.1] }
+  tiny: { targets: [10.0.2.1] }
+`);
+      limited = buildApi(collector, { logger: pino({}, { write: (line: string) => log.push(line) }) });
+      await limited.ready();
+    });
+    afterEach(() => limited.close());
+
+    const groupsWithTargets = (text: string) =>
+      [
+        ...new Set([...text.matchAll(/^llama_target_probes_sent_total\{group="(\w+)"/gm)].map(([, name]) => name)),
+      ].sort();
+    const omitted = async () => {
+      const { values } = await scrape(limited);
+      return [values.get('llama_targets_omitted'), values.get('llama_target_series_omitted')];
+    };
+
+    it('leaves out whole groups, the largest first, in every metric of targets, and says how many targets', async () => {
+      const text = await scrapeText(limited);
+      expect(groupsWithTargets(text)).to.deep.equal(['small', 'tiny']);
+      expect(text).not.to.match(/^llama_(target_info|rtt_seconds_\w+)\{group="large"/m);
+      expect(text).to.match(/^llama_target_info\{group="small"/m);
+      expect(await omitted()).to.deep.equal([3, 6]);
+      expect(readExposition(text).values.get('llama_target_series_limit')).to.equal(6);
+    });
+
+    it('keeps the sums of groups, whose series are always there', async () => {
+      const numbers = new Map(collector.streams().map(({ id }) => [id, { sent: 5, received: 5, rttsNs: [1e5] }]));
+      for (let round = 1; round <= 3; round++) {
+        collector.finish(T + round * STEP, { numbers });
+        const { values } = await scrape(limited);
+        for (const [group, className, targets] of [
+          ['large', 'cs0', 3],
+          ['large', 'ef', 3],
+          ['small', 'ef', 1],
+          ['tiny', 'cs0', 1],
+        ] as const) {
+          const labels = `{group="${group}",class="${className}"}`;
+          expect(values.get(`llama_group_probes_sent_total${labels}`), labels).to.equal(5 * targets * round);
+          expect(values.get(`llama_group_rtt_seconds_count${labels}`), labels).to.equal(targets * round);
+        }
       }
-      const warnings = log.map((line) => JSON.parse(line)).filter(({ limit }) => limit === 4);
-      expect(warnings, 'one warning, not one a scrape').to.have.length(1);
+    });
+
+    it('tells once, and again when other groups are left out', async () => {
+      for (let round = 0; round < 3; round++) {
+        collector.finish(T + round * STEP);
+        await scrape(limited);
+      }
+      await collector.putGroup(parseGroup({ targets: ['10.0.3.1', '10.0.3.2', '10.0.3.3', '10.0.3.4'] }, 'more'));
+      await scrape(limited);
+      const warnings = log.map((line) => JSON.parse(line)).filter(({ limit }) => limit === 6);
+      expect(warnings.map(({ groups, targets, series }) => ({ groups, targets, series }))).to.deep.equal([
+        { groups: ['large'], targets: 3, series: 6 },
+        { groups: ['large', 'more'], targets: 7, series: 10 },
+      ]);
       expect(warnings[0].msg).to.include('api.metricsMaxTargets');
-      await collector.deleteGroup('b');
+    });
+
+    it('takes groups in again when there is room, from 0', async () => {
+      collector.finish(T, { numbers: new Map([[0, { sent: 5 }]]) });
+      await collector.deleteGroup('small');
+      expect(groupsWithTargets(await scrapeText(limited))).to.deep.equal(['tiny']);
+      await collector.deleteGroup('tiny');
+      const { values } = await scrape(limited);
+      expect(await omitted()).to.deep.equal([0, 0]);
       expect(
-        (await scrape(limited)).values.has(
-          'llama_rtt_seconds_count{group="a",target="10.0.0.1",port="8100",class="cs0"}',
-        ),
-      ).to.equal(true);
-    } finally {
-      await limited.close();
+        values.get('llama_target_probes_sent_total{group="large",target="10.0.0.1",port="8100",class="cs0"}'),
+      ).to.equal(0);
+      expect(values.get('llama_group_probes_sent_total{group="large",class="cs0"}')).to.equal(5);
+    });
+
+    it('has series of groups for however many groups there are', async () => {
+      const many = Array.from({ length: 3000 }, (_, i) => `g${i}: { targets: [10.1.${i >> 8}.${i & 255}] }`);
+      const crowd = new FakeCollector(`api: { metricsMaxTargets: 5 }\ngroups: { ${many.join(', ')} }`);
+      const api = buildApi(crowd);
+      await api.ready();
+      const text = await scrapeText(api);
+      await api.close();
+      expect(text.match(/^llama_group_probes_sent_total\{/gm)).to.have.length(3000);
+      expect(text.match(/^llama_target_probes_sent_total\{/gm)).to.have.length(5);
+    });
+  });
+
+  it('counts targets that answered nothing in the last interval, by group and class', async () => {
+    const silent = 'llama_group_targets_silent{group="west",class="ef"}';
+    expect((await scrape()).values.get(silent)).to.equal(0);
+    const [a, b] = [infoOf('west', '10.2.0.2', 'ef'), infoOf('west', '2001:db8::2', 'ef')];
+    const finish = (rowA: RowSpec, rowB: RowSpec, infos = [a, b]) =>
+      collector.finish(T, {
+        infos,
+        numbers: new Map([
+          [a.id, rowA],
+          [b.id, rowB],
+        ]),
+      });
+    for (const [rowA, rowB, wanted] of [
+      [{ sent: 5, lost: 5 }, { sent: 5, received: 1, lost: 4 }, 1],
+      [{ sent: 5, lost: 5 }, { sent: 5, unreachable: 5 }, 2],
+      [{ sent: 0, sendErrors: 5 }, { sent: 5, received: 5 }, 0],
+      [{ sent: 5, lost: 5 }, { sent: 5, lost: 5 }, 2],
+    ] as const) {
+      finish(rowA, rowB);
+      const { values, types } = await scrape();
+      expect(values.get(silent), JSON.stringify([rowA, rowB])).to.equal(wanted);
+      expect(values.get('llama_group_targets_silent{group="west",class="cs0"}')).to.equal(0);
+      expect(types.get('llama_group_targets_silent')).to.equal('gauge');
     }
+    finish({}, {}, []);
+    expect((await scrape()).values.get(silent), 'an interval without rows').to.equal(0);
   });
 
   it('never lets a counter fall', async () => {
@@ -250,16 +389,23 @@ describe('the text of /metrics', () => {
     needs(this, 'prometheus');
   });
 
-  it('gives promtool nothing to complain of', async () => {
-    const collector = new FakeCollector();
-    const app = buildApi(collector);
-    await app.ready();
-    collector.finish(T, { numbers: new Map([[0, { sent: 5, rttsNs: [100_000] }]]) });
-    const { body } = await app.inject('/metrics');
-    await app.close();
-    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: body, encoding: 'utf8' });
-    expect({ status, stdout, stderr }).to.deep.equal({ status: 0, stdout: '', stderr: '' });
-  });
+  for (const [title, config] of Object.entries({
+    'with series of targets': undefined,
+    'with those of some groups only': `
+api: { metricsMaxTargets: 1 }
+groups: { a: { targets: [10.0.0.1] }, b: { targets: [10.0.0.2, 10.0.0.3] }, c: { fromFile: { path: /nowhere } } }`,
+    'without any group': 'groups: {}',
+  }))
+    it(`gives promtool nothing to complain of, ${title}`, async () => {
+      const collector = new FakeCollector(config);
+      const app = buildApi(collector);
+      await app.ready();
+      collector.finish(T, { numbers: new Map([[0, { sent: 5, rttsNs: [100_000] }]]) });
+      const { body } = await app.inject('/metrics');
+      await app.close();
+      const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: body, encoding: 'utf8' });
+      expect({ status, stdout, stderr }).to.deep.equal({ status: 0, stdout: '', stderr: '' });
+    });
 });
 
 describe('/metrics of a thousand series', () => {

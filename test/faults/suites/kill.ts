@@ -1,9 +1,9 @@
 /**
- * `kill -9` at random instants while many clients create, change and delete groups: after each restart exactly the acknowledged changes are
- * there. A request that got no answer may or may not have happened.
+ * `kill -9` at random instants while many clients create, change and delete groups, and while the collector starts: after each restart
+ * exactly the acknowledged changes are there. A request that got no answer may or may not have happened.
  */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -20,16 +20,25 @@ const FILE_GROUPS = 4;
 /** Tag of a group's only target, which says which change made it; null: there is no such group. */
 type Content = string | null;
 
+/** Of the program on an idle machine; a kill during the start falls into this. */
+const START_MS = 600;
+
 export interface KillOptions {
+  /** How many requests get an answer in all. */
   readonly requests: number;
+  /** Kills in the middle of requests; there is one more at the end, when nothing is under way. */
   readonly kills: number;
+  /** Kills before the collector has told that it measures. */
+  readonly startKills: number;
   readonly seed: number;
 }
 
-export function killSuite({ requests, kills, seed }: KillOptions): void {
-  describe(`${requests} live changes by ${CLIENTS} clients, and kill -9 ${kills} times (seed ${seed})`, function () {
+export function killSuite({ requests, kills, startKills, seed }: KillOptions): void {
+  const times = `${kills + 1} times, ${startKills} times while it starts`;
+  describe(`${requests} live changes by ${CLIENTS} clients, and kill -9 ${times} (seed ${seed})`, function () {
     this.timeout(60_000 + requests * 200);
     let folder: string;
+    let state: string;
     let file: string;
     let collector: Command;
     let api: string;
@@ -37,6 +46,7 @@ export function killSuite({ requests, kills, seed }: KillOptions): void {
     before(() => {
       folder = mkdtempSync(join(tmpdir(), 'llama-kill-'));
       file = join(folder, 'c.yaml');
+      state = join(folder, 'state');
     });
     after(async () => {
       await endCommands();
@@ -49,9 +59,16 @@ export function killSuite({ requests, kills, seed }: KillOptions): void {
       port: 9,
       targets: [{ address: '127.0.0.1', tags: { content } }],
     });
+    const spawn = (): Command => llama(['collector', '--config', file, '--state-dir', state]);
     async function start(): Promise<void> {
-      collector = llama(['collector', '--config', file, '--state-dir', join(folder, 'state')]);
+      collector = spawn();
       ({ api } = (await collector.logged('measuring')) as { api: string });
+    }
+    async function startAndKill(afterMs: number): Promise<void> {
+      const starting = spawn();
+      await delay(afterMs);
+      starting.signal('SIGKILL');
+      await starting.exit();
     }
 
     it('loses no acknowledged change and shows none that was refused', async () => {
@@ -75,6 +92,7 @@ export function killSuite({ requests, kills, seed }: KillOptions): void {
       );
       let sent = 0;
       let answered = 0;
+      let changes = 0;
       let unanswered = 0;
 
       /** One request; false when the collector died meanwhile. */
@@ -111,8 +129,10 @@ export function killSuite({ requests, kills, seed }: KillOptions): void {
           return false;
         }
         answered += 1;
-        if (status < 300) may.set(name, new Set([wanted]));
-        else {
+        if (status < 300) {
+          changes += 1;
+          may.set(name, new Set([wanted]));
+        } else {
           const expected = method === 'POST' ? 409 : 404;
           expect(status, `${method} ${name}`).to.equal(expected);
           // A refusal tells what is there: something for a POST, nothing for the others.
@@ -133,34 +153,42 @@ export function killSuite({ requests, kills, seed }: KillOptions): void {
           if (there.has(name)) {
             const group = (await (await fetch(`${api}/v1/groups/${name}`)).json()) as ReturnType<typeof spec>;
             found = group.targets[0].tags.content;
+            expect(group, name).to.deep.include({ ...spec(found), targets: [{ ...group.targets[0] }] });
           }
           expect([...contents], `after a restart ${name} holds ${found}`).to.include(found);
           may.set(name, new Set([found]));
         }
         expect([...there].filter((name) => !may.has(name))).to.deep.equal([]);
+        const files = readdirSync(state).filter((one) => one !== 'lock' && !one.endsWith('.group.json'));
+        expect(files, 'what an interrupted change left is cleared away, and nothing is damaged').to.deep.equal([]);
       }
 
-      const round = Math.ceil(requests / (kills + 1));
-      for (let kill = 0; kill <= kills; kill++) {
+      const answersAtKill = Array.from({ length: kills }, () => 1 + random.below(requests - 1)).sort((a, b) => a - b);
+      const killedAtStart = new Set<number>();
+      while (killedAtStart.size < startKills) killedAtStart.add(random.below(kills + 1));
+      for (const [index, until] of [...answersAtKill, requests].entries()) {
         await start();
         await compare();
-        const until = Math.min(requests, (kill + 1) * round);
+        const last = until === requests;
         let alive = true;
         const clients = Array.from({ length: CLIENTS }, async (_, client) => {
-          while (alive && sent < until) if (!(await request(client))) return;
+          while (alive && !(last && answered >= until)) if (!(await request(client))) return;
         });
-        // At a random instant of the round, in the middle of requests.
-        const killAt = until - round + 1 + random.below(round - 1);
-        await waitFor('the instant of the kill', () => sent >= killAt, 60_000, 1);
-        await delay(random.below(8));
+        await waitFor(`${until} answers`, () => answered >= until, 60_000, 1);
+        // In the middle of requests, but for the last time.
+        if (last) await Promise.all(clients);
+        else await delay(random.below(8));
         collector.signal('SIGKILL');
         await collector.exit();
         alive = false;
         await Promise.all(clients);
+        if (killedAtStart.has(index)) await startAndKill(random.below(START_MS));
       }
       await start();
       await compare();
-      console.log(`        ${answered} answered, ${unanswered} without an answer, ${kills + 1} times killed`);
+      console.log(`        ${answered} answered, ${changes} of them changes, ${unanswered} requests without an answer`);
+      expect(answered).to.be.at.least(requests);
+      expect(changes).to.be.greaterThan(requests / 4);
       expect(unanswered).to.be.greaterThan(0);
       expect(collector.log().filter(({ msg }) => String(msg).startsWith('a damaged'))).to.deep.equal([]);
     });
