@@ -1,9 +1,10 @@
 /** `llama check FILE` for a config of `llama scraper`. */
 
 import { formatBytes } from '../config/bytes.js';
-import { type LoadedScraperConfig, loadScraperConfig, type ScraperOverrides } from '../config/scraper/config.js';
+import { type LoadedScraperConfig, loadScraperConfig } from '../config/scraper/config.js';
 import { isScraperConfig } from '../config/scraper/form.js';
 import { printScraperConfig } from '../config/scraper/print.js';
+import type { ScraperOverrides } from '../config/scraper/schema.js';
 import type { CollectorAccess, CollectorList } from '../config/scraper/types.js';
 import { formatMs } from '../config/scraper/values.js';
 import { placeOf, writersToJson } from '../config/scraper/writers.js';

@@ -1,12 +1,8 @@
 /** The config of `llama scraper`: from its file, or from the options of the command line alone. */
 
 import type { Path } from '../config/problems.js';
-import {
-  type LoadedScraperConfig,
-  loadScraperConfig,
-  readScraperValue,
-  type ScraperOverrides,
-} from '../config/scraper/config.js';
+import { type LoadedScraperConfig, loadScraperConfig, readScraperValue } from '../config/scraper/config.js';
+import type { ScraperOverrides } from '../config/scraper/schema.js';
 import { LlamaError } from '../errors.js';
 
 /** Options as commander delivers them. */

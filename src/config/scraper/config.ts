@@ -18,25 +18,9 @@ import {
 import { readYaml } from '../yaml.js';
 import { readCollectors } from './collectors.js';
 import { isCollectorConfig, SCRAPER_KEYS } from './form.js';
-import { SCRAPER_OPTIONS } from './schema.js';
+import { SCRAPER_OPTIONS, SCRAPER_OVERRIDE_OF, type ScraperOverrides } from './schema.js';
 import type { ScraperConfig } from './types.js';
 import { readWriters } from './writers.js';
-
-/** What the command line may say; undefined where it says nothing. */
-export interface ScraperOverrides {
-  /** `--listen` */
-  readonly listen?: string | undefined;
-  /** `--state-dir` */
-  readonly stateDir?: string | undefined;
-}
-
-/** Options that have a flag of their own, by name. */
-export const SCRAPER_OVERRIDE_OF: Readonly<
-  Record<string, { readonly flag: string; readonly key: keyof ScraperOverrides }>
-> = {
-  'scraper.listen': { flag: '--listen', key: 'listen' },
-  stateDir: { flag: '--state-dir', key: 'stateDir' },
-};
 
 export interface LoadedScraperConfig {
   readonly config: ScraperConfig;

@@ -93,3 +93,19 @@ export const SCRAPER_OPTIONS = {
     parse: filePath,
   }),
 } as const;
+
+/** What the command line may say; undefined where it says nothing. */
+export interface ScraperOverrides {
+  /** `--listen` */
+  readonly listen?: string | undefined;
+  /** `--state-dir` */
+  readonly stateDir?: string | undefined;
+}
+
+/** Options that have a flag of their own, by name. */
+export const SCRAPER_OVERRIDE_OF: Readonly<
+  Record<string, { readonly flag: string; readonly key: keyof ScraperOverrides }>
+> = {
+  'scraper.listen': { flag: '--listen', key: 'listen' },
+  stateDir: { flag: '--state-dir', key: 'stateDir' },
+};
