@@ -14,13 +14,14 @@ export const ERROR_TABLE = {
   LLAMA_GROUP_INVALID: { status: 400, exitCode: 1, title: 'The group is not valid' },
   LLAMA_GROUP_UNKNOWN: { status: 404, exitCode: 1, title: 'There is no group of this name' },
   LLAMA_GROUP_EXISTS: { status: 409, exitCode: 1, title: 'A group of this name exists already' },
+  LLAMA_GROUP_CONFLICT: { status: 409, exitCode: 1, title: 'The group as it is does not allow this' },
   LLAMA_GROUP_CHANGED: { status: 412, exitCode: 1, title: 'The group is not as the request expects it' },
   LLAMA_PLAN_TOO_LARGE: { status: 422, exitCode: 1, title: 'The plan needs more than its limits allow' },
   LLAMA_REQUEST_INVALID: { status: 400, exitCode: 1, title: 'The request is not valid' },
   LLAMA_NOT_FOUND: { status: 404, exitCode: 1, title: 'There is nothing at this address' },
   LLAMA_BODY_TOO_LARGE: { status: 413, exitCode: 1, title: 'The request body is too large' },
   LLAMA_MEDIA_TYPE: { status: 415, exitCode: 1, title: 'The request body is not JSON' },
-  LLAMA_READ_ONLY: { status: 403, exitCode: 1, title: 'Changes are accepted from the loopback address only' },
+  LLAMA_READ_ONLY: { status: 403, exitCode: 1, title: 'Changes are not accepted from here' },
   LLAMA_UNAUTHORIZED: { status: 401, exitCode: 1, title: 'A valid token is needed' },
   LLAMA_FORBIDDEN: { status: 403, exitCode: 1, title: 'The token does not allow this' },
   LLAMA_RATE_LIMIT: { status: 429, exitCode: 1, title: 'Too many requests from this address' },
@@ -56,13 +57,20 @@ export interface Problem {
 export class LlamaError extends Error {
   override readonly name = 'LlamaError';
   readonly code: ErrorCode;
-  /** Every single problem, where one input has several. */
+  /** Every single problem, where one input has several; the first of very many. */
   readonly problems: readonly Problem[];
+  /** How many there are in all. */
+  readonly problemCount: number;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; problems?: readonly Problem[] } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; problems?: readonly Problem[]; problemCount?: number } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.problems = options.problems ?? [];
+    this.problemCount = options.problemCount ?? this.problems.length;
   }
 
   get status(): number {

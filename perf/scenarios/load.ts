@@ -81,6 +81,7 @@ export async function underLoad(options: LoadOptions): Promise<LoadResult> {
       port: 0,
       tokenFile: null,
       readTokenFile: null,
+      writes: 'loopback',
       allowRemoteWrites: null,
       tls: null,
       rateLimit: 0,

@@ -6,12 +6,15 @@
 import { isIP } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isLoopback } from '../config/address.js';
+import type { WriteMode } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import type { Tokens } from './tokens.js';
 
 export interface AccessOptions {
   /** None: reading is open, and changes come from this host only. */
   readonly tokens?: Tokens;
+  /** See the option `api.writes`; `loopback` when not given. */
+  readonly writes?: WriteMode;
   /** See the option `api.allowRemoteWrites`. */
   readonly allowRemoteWrites?: boolean | null;
   /** The section of the config that has these options, for messages; `api` when not given. */
@@ -44,12 +47,17 @@ export function onlyReads(method: string): boolean {
  * The hook. It throws `LLAMA_UNAUTHORIZED` (401), `LLAMA_FORBIDDEN` (403: a token for reading only) and `LLAMA_READ_ONLY` (403: not from
  * this host), the first two with the challenge of RFC 6750 section 3.
  */
-export function accessHook({ tokens, allowRemoteWrites = null, section = 'api' }: AccessOptions) {
+export function accessHook({ tokens, writes = 'loopback', allowRemoteWrites = null, section = 'api' }: AccessOptions) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (onlyReads(request.method)) {
       if (tokens?.forReading && !isOpen(request.routeOptions.url)) requireGrant(tokens, request, reply, section);
       return;
     }
+    if (writes === 'token' && !tokens?.forWriting)
+      throw new LlamaError(
+        'LLAMA_READ_ONLY',
+        `found a change, expected none: ${section}.writes is token and there is no ${section}.tokenFile; set ${section}.tokenFile and start the ${SERVICES[section]} again, or change its config file and send it SIGHUP`,
+      );
     if (allowRemoteWrites === false || !tokens?.forWriting) requireLocal(request, section);
     if (!tokens?.forWriting) requireOwnOrigin(request, section);
     else if (requireGrant(tokens, request, reply, section) !== 'write') {
@@ -82,7 +90,10 @@ function challenge(reply: FastifyReply, error: string | undefined): void {
   reply.header('www-authenticate', `Bearer realm="llama"${error === undefined ? '' : `, error="${error}"`}`);
 }
 
-/** A proxy on this host makes all its clients look local; what it says of them shows that it is one. */
+/**
+ * A proxy on this host makes all its clients look local. One that says so by a header is known by it; one that says nothing (nginx does not,
+ * unless it is told to) is not to be told from a local client: that is what `api.writes: token` and `api.tokenFile` are for.
+ */
 const PROXY_HEADERS = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];
 
 function requireLocal(request: FastifyRequest, section: ApiSection): void {

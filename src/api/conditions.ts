@@ -1,7 +1,7 @@
 /** Conditional requests (RFC 9110, section 13): whether a group still is what the client believes. Decided at the turn of the change. */
 
 import type { FastifyRequest } from 'fastify';
-import type { HeldGroup } from '../collector/held.js';
+import type { KnownGroup } from '../collector/held.js';
 import { LlamaError } from '../errors.js';
 
 export interface Conditions {
@@ -16,13 +16,13 @@ export function conditionsOf(request: FastifyRequest): Conditions {
 }
 
 /** Whether a list of entity tags (or `*`) has that of the group. A weak tag never matches: groups are compared exactly. */
-export function hasTag(list: string, held: HeldGroup | undefined): boolean {
+export function hasTag(list: string, held: KnownGroup | undefined): boolean {
   if (list.trim() === '*') return held !== undefined;
   return held !== undefined && list.split(',').some((tag) => tag.trim() === held.etag);
 }
 
 /** @throws LlamaError `LLAMA_GROUP_CHANGED` when a condition does not hold. */
-export function mustHold({ ifMatch, ifNoneMatch }: Conditions, name: string, held: HeldGroup | undefined): void {
+export function mustHold({ ifMatch, ifNoneMatch }: Conditions, name: string, held: KnownGroup | undefined): void {
   const now = held === undefined ? 'there is no such group' : `its ETag is ${held.etag}`;
   if (ifMatch !== undefined && !hasTag(ifMatch, held))
     throw new LlamaError(

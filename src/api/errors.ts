@@ -13,7 +13,13 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
 };
 
 /** Of the errors of the inside, those whose message is for the client: it says what to wait for or to mend. */
-const TOLD: readonly ErrorCode[] = ['LLAMA_NOT_READY', 'LLAMA_STREAMS_FULL', 'LLAMA_STATE_UNWRITABLE'];
+const TOLD: readonly ErrorCode[] = [
+  'LLAMA_NOT_READY',
+  'LLAMA_STREAMS_FULL',
+  'LLAMA_STATE_UNWRITABLE',
+  'LLAMA_TOKEN_FILE',
+  'LLAMA_TLS_FILE',
+];
 
 /** Makes all answers with an error of this app, and of what it never routed, problem documents. */
 export function useProblemDocuments(app: FastifyInstance): void {
@@ -73,9 +79,10 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
       `the request could not be carried out; the log of this process says why, at request ${request.id}`,
     code,
     instance: `urn:llama:request:${request.id}`,
-    ...(known === undefined || known.problems.length === 0
+    ...(known === undefined || known.problems.length === 0 ? {} : { problems: [...known.problems] }),
+    ...(known === undefined || known.problemCount === known.problems.length
       ? {}
-      : { problems: known.problems.map(({ path, message }) => ({ path, message })) }),
+      : { problemCount: known.problemCount }),
   };
   return reply.code(status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(document);
 }

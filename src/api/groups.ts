@@ -6,15 +6,15 @@
 import { setImmediate as pause } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify';
 import { Type } from 'typebox';
-import type { HeldGroup } from '../collector/held.js';
+import type { HeldGroup, KnownGroup } from '../collector/held.js';
 import type { CollectorService, GroupChange, GroupEdit } from '../collector/service.js';
-import { groupToJson, invalidGroup, parseGroupInTurns } from '../config/group.js';
+import { invalidGroup, parseGroupInTurns } from '../config/group.js';
 import { GroupSchema } from '../config/group-schema.js';
-import { groupFigures } from '../config/limits.js';
 import { found, isRecord } from '../config/problems.js';
 import { LlamaError } from '../errors.js';
 import { type Conditions, conditionsOf, hasTag, mustHold } from './conditions.js';
 import { type DryRun, DryRunSchema, dryRunOf } from './dryRun.js';
+import { sendGroup, summary, unknownGroup, unreadable, waitingSummary } from './groupAnswers.js';
 import {
   ChangeQuery,
   ConditionHeaders,
@@ -24,6 +24,8 @@ import {
   GroupSummary,
   NoQuery,
   ReadHeaders,
+  RemoveQuery,
+  WaitingSummary,
 } from './schemas.js';
 import { parseTargetsPatch, patchTargets, TargetsPatchSchema } from './targetsPatch.js';
 
@@ -32,6 +34,9 @@ interface Named {
 }
 interface Changing {
   readonly Querystring: ChangeQuery;
+}
+interface Removing {
+  readonly Querystring: RemoveQuery;
 }
 
 const Name = Type.String({ description: 'a name of 1 to 64 letters, digits, dots, dashes and underscores' });
@@ -49,6 +54,7 @@ const ShownGroup = {
   name: Name,
   origin: GroupSummary.properties.origin,
   hidesFile: GroupSummary.properties.hidesFile,
+  notInForce: Type.Optional(WaitingSummary.properties.notInForce),
   ...GroupSchema.properties,
   discovery: Type.Optional(DiscoverySchema),
 };
@@ -59,6 +65,9 @@ const Replaced = Type.Union([Shown, DryRunSchema], {
 });
 const Changed = Type.Union([GroupSummary, DryRunSchema], {
   description: 'changed: the group without its targets; with dryRun=1, what would be',
+});
+const Reverted = Type.Union([Shown, DryRunSchema], {
+  description: 'with revert=1: the group of the config file, in force again; with dryRun=1: what would be',
 });
 const WouldBe = Type.Object(DryRunSchema.properties, { description: 'with dryRun=1: what would be' });
 const REMOVED = { type: 'null', description: 'removed' };
@@ -107,13 +116,19 @@ const SET = {
 } as const;
 const REMOVE = {
   operationId: 'deleteGroup',
-  summary: 'Remove a group',
+  summary: 'Remove a group, or go back to that of the config file',
   tags,
   params: GroupParams,
-  querystring: ChangeQuery,
+  querystring: RemoveQuery,
   headers: ConditionHeaders,
-  response: { 200: WouldBe, 204: REMOVED },
-  problems: ['LLAMA_GROUP_UNKNOWN', ...OF_CHANGES],
+  response: { 200: Reverted, 204: REMOVED },
+  problems: [
+    'LLAMA_GROUP_UNKNOWN',
+    'LLAMA_GROUP_CONFLICT',
+    'LLAMA_GROUP_INVALID',
+    'LLAMA_PLAN_TOO_LARGE',
+    ...OF_CHANGES,
+  ],
 } as const;
 const PATCH = {
   operationId: 'patchTargets',
@@ -124,7 +139,7 @@ const PATCH = {
   headers: ConditionHeaders,
   body: TargetsPatchSchema,
   response: { 200: Changed },
-  problems: ['LLAMA_GROUP_UNKNOWN', ...OF_GROUPS],
+  problems: ['LLAMA_GROUP_UNKNOWN', 'LLAMA_GROUP_CONFLICT', ...OF_GROUPS],
 } as const;
 
 export function groupRoutes(app: FastifyInstance, service: CollectorService): void {
@@ -136,11 +151,14 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
 
   app.get('/v1/groups', { schema: LIST }, () => ({
     groups: service.heldGroups().map((held) => summary(held, service)),
+    notInForce: service.waitingGroups().map((waiting) => waitingSummary(waiting, service)),
+    removed: service.removedGroups(),
   }));
 
   app.get<Named>('/v1/groups/:name', { schema: READ }, (request, reply) => {
-    const held = service.heldGroup(request.params.name);
-    if (held === undefined) throw unknownGroup(request.params.name, service);
+    const { name } = request.params;
+    const held = service.heldGroup(name) ?? service.waitingGroup(name);
+    if (held === undefined) throw unknownGroup(name, service);
     const { ifNoneMatch } = conditionsOf(request);
     if (ifNoneMatch !== undefined && hasTag(ifNoneMatch, held)) return reply.code(304).header('etag', held.etag).send();
     return sendGroup(reply, held, service);
@@ -174,8 +192,13 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
     return answer(reply, name, await changed(request, name, () => group));
   });
 
-  app.delete<Named & Changing>('/v1/groups/:name', { schema: REMOVE }, async (request, reply) => {
+  app.delete<Named & Removing>('/v1/groups/:name', { schema: REMOVE }, async (request, reply) => {
     const { name } = request.params;
+    if (request.query.revert === '1') {
+      const back = await reverted(request, name);
+      // Whatever it was before, the group is there: 201 is for groups that a client makes.
+      return 'dryRun' in back ? back.dryRun : sendGroup(reply, back.group, service);
+    }
     const change = await changed(request, name, (held) => {
       if (held === undefined) throw unknownGroup(name, service);
       return undefined;
@@ -188,9 +211,10 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
     { schema: PATCH, validatorCompiler },
     async (request, reply) => {
       const { name } = request.params;
-      const patch = parseTargetsPatch(request.body);
+      const patch = await parseTargetsPatch(request.body, pause);
       const change = await changed(request, name, (held) => {
         if (held === undefined) throw unknownGroup(name, service);
+        if (held.group === undefined) throw unreadable(name);
         return patchTargets(held.group, patch);
       });
       if ('dryRun' in change) return change.dryRun;
@@ -201,6 +225,21 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
       return summary(after, service);
     },
   );
+
+  async function reverted(
+    request: FastifyRequest<Removing>,
+    name: string,
+  ): Promise<{ readonly group: HeldGroup } | { readonly dryRun: DryRun }> {
+    const conditions = conditionsOf(request);
+    const dryRun = request.query.dryRun === '1';
+    const may = (known: KnownGroup | undefined): void => {
+      mustHold(conditions, name, known);
+      if (known === undefined && !service.inFile(name)) throw unknownGroup(name, service);
+    };
+    const change = await service.revertGroup(name, may, { dryRun });
+    if (change.after === undefined) throw unknownGroup(name, service);
+    return dryRun ? { dryRun: dryRunOf(name, change, service) } : { group: change.after };
+  }
 
   async function changed(
     request: FastifyRequest<Changing>,
@@ -227,7 +266,7 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
 }
 
 /** Keys of an answer that a body may bring back. */
-const ANSWER_KEYS: readonly string[] = ['name', 'origin', 'hidesFile', 'discovery'];
+const ANSWER_KEYS: readonly string[] = ['name', 'origin', 'hidesFile', 'notInForce', 'discovery'];
 
 function withoutAnswerKeys(body: unknown): unknown {
   if (!isRecord(body)) return body;
@@ -238,49 +277,4 @@ function missingName(body: unknown, name: unknown): LlamaError {
   if (!isRecord(body))
     return invalidGroup([{ path: '', message: `found ${found(body)}, expected a map with name and targets` }]);
   return invalidGroup([{ path: '/name', message: `found ${found(name)}, expected the name of the new group` }]);
-}
-
-/** Where a group comes from; and whether it hides one of the config file. */
-function originOf(held: HeldGroup, service: CollectorService) {
-  const hidesFile = held.origin === 'api' && service.inFile(held.group.name);
-  return { name: held.group.name, origin: held.origin, ...(hidesFile ? { hidesFile } : {}) };
-}
-
-/** The text is JSON already: a group of ten thousand targets costs nothing here. How its source does is shown beside it, and not part of its tag. */
-function sendGroup(reply: FastifyReply, held: HeldGroup, service: CollectorService): FastifyReply {
-  const head = JSON.stringify(originOf(held, service)).slice(0, -1);
-  const discovery = service.discoveryStatus(held.group.name);
-  const status = discovery === undefined ? '' : `,"discovery":${JSON.stringify(discovery)}`;
-  return reply
-    .header('etag', held.etag)
-    .type('application/json; charset=utf-8')
-    .send(`${head},${held.text.slice(1, -1)}${status}}`);
-}
-
-function summary(held: HeldGroup, service: CollectorService): GroupSummary {
-  const { group } = held;
-  const { protocol, port, period, timeout, payloadBytes, skipSelf } = groupToJson({ ...group, targets: [] });
-  const { targets, paths, probesPerSecond } = groupFigures(group, service.config.source.ports);
-  return {
-    ...originOf(held, service),
-    protocol,
-    port,
-    period,
-    timeout,
-    classes: group.classes.map(({ name }) => name),
-    payloadBytes,
-    ...(skipSelf === undefined ? {} : { skipSelf }),
-    ...(group.from === undefined ? {} : { source: group.from.kind }),
-    targets,
-    paths,
-    probesPerSecond,
-  };
-}
-
-function unknownGroup(name: string, service: CollectorService): LlamaError {
-  const known = service.groups().map((group) => group.name);
-  const some = known.slice(0, 10).join(', ');
-  const expected =
-    known.length === 0 ? 'there are no groups' : `expected one of ${some}${known.length > 10 ? ', …' : ''}`;
-  return new LlamaError('LLAMA_GROUP_UNKNOWN', `found the group name "${name}", ${expected}`);
 }

@@ -16,7 +16,7 @@ export const ReloadSchema = Type.Object(
     restart: names('options that have another value than at the start; they take effect at the next start'),
     notes: names("what of a configuration of Dropbox's LLAMA is not carried over"),
   },
-  { description: 'the file is in force' },
+  { description: 'config, tokens and certificate are in force' },
 );
 
 /** Resolves when the file is in force; rejects with a LlamaError that says what is wrong with it, and changes nothing. */
@@ -39,7 +39,10 @@ const OF_COLLECTOR: ReloadDescription = {
     'LLAMA_CONFIG_UNREADABLE',
     'LLAMA_CONFIG_SYNTAX',
     'LLAMA_CONFIG_INVALID',
+    'LLAMA_GROUP_INVALID',
     'LLAMA_PLAN_TOO_LARGE',
+    'LLAMA_TOKEN_FILE',
+    'LLAMA_TLS_FILE',
     'LLAMA_STATE_UNWRITABLE',
     'LLAMA_NOT_READY',
   ],

@@ -17,11 +17,18 @@ export const ProblemSchema = Type.Object(
     problems: Type.Optional(
       Type.Array(
         Type.Object({
-          path: Type.String({ description: 'JSON pointer into the request body, or /query/NAME' }),
-          message: Type.String(),
+          path: Type.String({ description: 'JSON pointer into the request body or the config, or /query/NAME' }),
+          message: Type.String({ description: 'what was found, what was expected, what to do' }),
+          line: Type.Optional(
+            Type.Integer({
+              description: 'in the config file, or in a body that is no JSON or has a key twice; from 1',
+            }),
+          ),
+          column: Type.Optional(Type.Integer({ description: 'in that line, from 1' })),
         }),
       ),
     ),
+    problemCount: Type.Optional(Type.Integer({ description: 'how many problems there are, when not all are listed' })),
   },
   { description: 'problem document (RFC 9457)' },
 );
@@ -116,6 +123,21 @@ export const ChangeQuery = Type.Object(
 );
 export type ChangeQuery = Static<typeof ChangeQuery>;
 
+export const RemoveQuery = Type.Object(
+  {
+    ...ChangeQuery.properties,
+    revert: Type.Optional(
+      Type.String({
+        enum: ['0', '1'],
+        default: '0',
+        description: '1: only drop what REST made of a group of the config file; what the file says is in force again',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type RemoveQuery = Static<typeof RemoveQuery>;
+
 export const GroupParams = Type.Object({ name: Type.String({ description: 'name of the group' }) });
 
 const ifNoneMatch = Type.Optional(
@@ -137,9 +159,17 @@ export const DiscoverySchema = Type.Object(
     targets: Type.Integer({ description: 'how many are in force' }),
     updatedAt: NullableString('when the source last gave a good answer, ISO 8601; null before the first'),
     ageMs: Type.Union([Type.Number(), Type.Null()], { description: 'how long ago that is' }),
+    restored: Type.Boolean({
+      description:
+        'the targets in force are from an earlier run: the source has not given a good answer since the start',
+    }),
     error: NullableString('why the latest answer is not in force; null when it is'),
     warnings: Type.Array(Type.String(), { description: 'what was left out of the answer in force' }),
     nextAt: NullableString('when it is asked again, ISO 8601; null while it is being asked'),
+    keepError: NullableString(
+      'why the targets cannot be kept in the state directory; null when they can, or without one',
+    ),
+    keepFailures: Type.Integer({ description: 'how often that was tried in vain' }),
   },
   { description: 'how the source of the targets does; absent when they are listed. Ignored in a request' },
 );
@@ -165,8 +195,25 @@ export const GroupSummary = Type.Object({
 });
 export type GroupSummary = Static<typeof GroupSummary>;
 
+/** A live group that is kept and not probed. */
+export const WaitingSummary = Type.Object({
+  name: Type.String(),
+  origin: GroupSummary.properties.origin,
+  hidesFile: GroupSummary.properties.hidesFile,
+  notInForce: Type.String({ description: 'why nothing of it is measured, and what to do' }),
+});
+export type WaitingSummary = Static<typeof WaitingSummary>;
+
 export const GroupList = Type.Object(
-  { groups: Type.Array(GroupSummary) },
+  {
+    groups: Type.Array(GroupSummary, { description: 'groups in force' }),
+    notInForce: Type.Array(WaitingSummary, {
+      description: 'groups set by REST that the state directory keeps and that are not probed',
+    }),
+    removed: Type.Array(Type.String(), {
+      description: 'names of groups of the config file that were removed by REST; DELETE with revert=1 brings one back',
+    }),
+  },
   { description: 'every group, without its targets' },
 );
 

@@ -1,6 +1,7 @@
 /** Small files with secrets: tokens and keys. What is in them gets into no message. */
 
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { toPointer } from '../config/problems.js';
 import { type ErrorCode, LlamaError } from '../errors.js';
 
 const MAX_BYTES = 2 ** 20;
@@ -37,8 +38,16 @@ export function readSmall(
     }
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new LlamaError(code, `${file} (${option}): found no file that can be read: ${reason}; check path and owner`, {
+    throw unusable(
+      code,
+      option,
+      `${file} (${option}): found no file that can be read: ${reason}; check path and owner`,
       cause,
-    });
+    );
   }
+}
+
+/** The error of a file that cannot be used; its problem points to the option that names the file. */
+export function unusable(code: ErrorCode, option: string, message: string, cause?: unknown): LlamaError {
+  return new LlamaError(code, message, { cause, problems: [{ path: toPointer(option.split('.')), message }] });
 }

@@ -2,13 +2,12 @@
 
 import { type Static, Type } from 'typebox';
 import { parseAddress } from '../config/address.js';
-import { invalidGroup, readTargets } from '../config/group.js';
+import { invalidGroup, readAddress, secondTime } from '../config/group.js';
 import { MAX_TARGETS, TargetSchema } from '../config/group-schema.js';
-import { found, isRecord, toPointer } from '../config/problems.js';
-import { reportShape } from '../config/schema-problems.js';
+import { inTurns, ListShape, Pace } from '../config/list-shape.js';
+import { found, isRecord, ProblemList } from '../config/problems.js';
 import { describeSource } from '../config/target-source.js';
 import type { Group, Target } from '../config/types.js';
-import type { Problem } from '../errors.js';
 
 const TargetName = Type.Object(
   {
@@ -45,23 +44,65 @@ export const TargetsPatchSchema = Type.Object(
   },
   { additionalProperties: false, description: 'a map with add, remove or both: what changes of the targets' },
 );
-export type TargetsPatch = Static<typeof TargetsPatchSchema>;
 
-/** @throws LlamaError `LLAMA_GROUP_INVALID` with every problem of the shape. */
-export function parseTargetsPatch(input: unknown): TargetsPatch {
-  const problems: Problem[] = [];
-  reportShape(TargetsPatchSchema, input, (path, message) => problems.push({ path: toPointer(path), message }));
-  if (problems.length === 0 && isRecord(input) && (input.add ?? input.remove) === undefined)
-    problems.push({ path: '', message: 'found neither add nor remove, expected a list of targets under one or both' });
-  if (problems.length > 0) throw invalidGroup(problems);
-  return input as TargetsPatch;
+/** A target as a patch has it: checked but for what depends on the group. */
+interface Named {
+  /** As it was written; of what is removed, whatever it was. */
+  readonly text: string;
+  readonly address: string;
+  /** Undefined: that of the group. */
+  readonly port: number | undefined;
 }
+export interface TargetsPatch {
+  readonly add: readonly (Named & Pick<Target, 'family' | 'tags'>)[];
+  readonly remove: readonly Named[];
+}
+
+const SHAPE = new ListShape(TargetsPatchSchema, ['add', 'remove']);
+
+/**
+ * Reads a patch in short turns: `pause` lets other work run.
+ * @throws LlamaError `LLAMA_GROUP_INVALID` with the problems that show without the group.
+ */
+export async function parseTargetsPatch(input: unknown, pause: () => Promise<void>): Promise<TargetsPatch> {
+  const problems = new ProblemList();
+  const patch = await inTurns(readingPatch(input, new Pace(problems.report)), pause);
+  if (problems.count > 0) throw invalidGroup(problems.listed, problems.count);
+  return patch;
+}
+
+function* readingPatch(input: unknown, pace: Pace): Generator<void, TargetsPatch> {
+  const add: TargetsPatch['add'][number][] = [];
+  const remove: Named[] = [];
+  yield* SHAPE.reading(input, pace);
+  if (!isRecord(input)) return { add, remove };
+  if (pace.problems === 0 && (input.add ?? input.remove) === undefined)
+    pace.report([], 'found neither add nor remove, expected a list of targets under one or both');
+  for (const [index, written] of listOf(input.add).entries()) {
+    if (pace.due) yield;
+    const address = readAddress(written, ['add', index], pace.report);
+    if (address === undefined) continue;
+    const { address: text, port, tags = {} } = asTarget(written);
+    add.push({ ...address, text, port, tags });
+  }
+  for (const written of listOf(input.remove)) {
+    if (pace.due) yield;
+    const { address: text, port } = asTarget(written);
+    remove.push({ text, address: typeof text === 'string' ? (parseAddress(text)?.address ?? text) : '', port });
+  }
+  return { add, remove };
+}
+
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+const asTarget = (written: unknown) =>
+  (typeof written === 'string' ? { address: written } : written) as Static<typeof TargetSchema>;
 
 const keyOf = ({ address, port }: { readonly address: string; readonly port: number }): string => `${address} ${port}`;
 
 /**
- * The group with the patch carried out: what stays keeps its place, what is new comes last.
- * @throws LlamaError `LLAMA_GROUP_INVALID` with every problem: targets that come from a source, an unknown target to remove, a target in both lists, no target left.
+ * The group with the patch carried out: what stays keeps its place, what is new comes last. One turn of the main thread, so it only compares.
+ * @throws LlamaError `LLAMA_GROUP_INVALID` with the problems: targets that come from a source, a target added twice, an unknown target to remove,
+ * a target in both lists, no target left.
  */
 export function patchTargets(group: Group, patch: TargetsPatch): Group {
   const { listed = group.targets, ...rest } = group;
@@ -72,42 +113,52 @@ export function patchTargets(group: Group, patch: TargetsPatch): Group {
         message: `found the group ${group.name}, whose targets come from ${describeSource(group.from)}, expected one whose targets are listed; change the targets there, or replace the group`,
       },
     ]);
-  const problems: Problem[] = [];
-  const add = readTargets(patch.add ?? [], group.port, (path, message) =>
-    // `readTargets` speaks of a list named targets.
-    problems.push({ path: toPointer(['add', ...path.slice(1)]), message: message.replaceAll('/targets/', '/add/') }),
-  );
+  const problems = new ProblemList();
+  let ports: ReadonlyMap<string, number> | undefined;
+  const portOf = (address: string): number | undefined => {
+    ports ??= new Map(listed.map((target) => [target.address, target.port]));
+    return ports.get(address);
+  };
+  /** Beyond those that are listed problems are only counted. */
+  const report = (list: 'add' | 'remove', index: number, message: () => string): void =>
+    problems.report([list, index], problems.full ? '' : message());
   const targets = new Map(listed.map((target) => [keyOf(target), target]));
-  const added = new Set(add.map(keyOf));
-  for (const [index, written] of (patch.remove ?? []).entries()) {
-    const path = toPointer(['remove', index]);
-    const { address: text, port = group.port } =
-      typeof written === 'string' ? { address: written } : (written as Static<typeof TargetName>);
-    const address = parseAddress(text)?.address ?? text;
+  const added = new Map<string, { readonly index: number; readonly target: Target }>();
+  for (const [index, { text, address, family, port = group.port, tags }] of patch.add.entries()) {
+    const target = { address, family, port, tags };
+    const key = keyOf(target);
+    const first = added.get(key);
+    if (first === undefined) added.set(key, { index, target });
+    else report('add', index, () => secondTime(text, port, `/add/${first.index}`));
+  }
+  for (const [index, { text, address, port = group.port }] of patch.remove.entries()) {
     const key = keyOf({ address, port });
     if (added.has(key))
-      problems.push({
-        path,
-        message: `found ${found(text)} with port ${port} in add as well, expected it in one list`,
-      });
+      report(
+        'remove',
+        index,
+        () =>
+          `found ${found(text)} with port ${port} in add as well, expected it in one list; remove it from the other`,
+      );
     else if (!targets.delete(key))
-      problems.push({
-        path,
-        message: `found ${found(text)} with port ${port}, expected a target of the group ${group.name}${otherPorts(listed, address)}`,
-      });
+      report(
+        'remove',
+        index,
+        () =>
+          `found ${found(text)} with port ${port}, expected a target of the group ${group.name}${otherPort(portOf(address), address)}`,
+      );
   }
-  for (const target of add) targets.set(keyOf(target), target);
-  if (problems.length === 0 && targets.size === 0)
-    problems.push({
-      path: '/remove',
-      message: 'found that no target is left, expected at least one; to stop probing, remove the group',
-    });
-  if (problems.length > 0) throw invalidGroup(problems);
+  for (const [key, { target }] of added) targets.set(key, target);
+  if (problems.count === 0 && targets.size === 0)
+    problems.report(
+      ['remove'],
+      'found that no target is left, expected at least one; to stop probing, remove the group',
+    );
+  if (problems.count > 0) throw invalidGroup(problems.listed, problems.count);
   return { ...rest, targets: [...targets.values()] };
 }
 
 /** Says when the address is there, with another port. */
-function otherPorts(targets: readonly Target[], address: string): string {
-  const [other] = targets.filter((target: Target) => target.address === address);
-  return other === undefined ? '' : `; write { "address": "${address}", "port": ${other.port} }`;
+function otherPort(port: number | undefined, address: string): string {
+  return port === undefined ? '; read the group again' : `; write { "address": "${address}", "port": ${port} }`;
 }

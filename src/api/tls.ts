@@ -3,9 +3,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { TlsFiles } from '../config/types.js';
-import { LlamaError } from '../errors.js';
 import type { ApiSection } from './access.js';
-import { readSecret, readSmall } from './secrets.js';
+import { readSecret, readSmall, unusable } from './secrets.js';
 
 /** RFC 8996: what is older is broken. */
 const MIN_VERSION = 'TLSv1.2';
@@ -26,16 +25,19 @@ export function readTls(
   const cert = readSmall(certFile, certOption, 'LLAMA_TLS_FILE').text;
   const key = readSecret(keyFile, keyOption, 'LLAMA_TLS_FILE', warn);
   const certificate = attempt(
+    certOption,
     () => new X509Certificate(cert),
     `${certFile} (${certOption}): found no certificate, expected PEM text that begins with -----BEGIN CERTIFICATE-----`,
   );
   const privateKey = attempt(
+    keyOption,
     () => createPrivateKey(key),
     `${keyFile} (${keyOption}): found no private key, expected PEM text such as -----BEGIN PRIVATE KEY-----, without a passphrase`,
   );
   if (!certificate.checkPrivateKey(privateKey))
-    throw new LlamaError(
+    throw unusable(
       'LLAMA_TLS_FILE',
+      keyOption,
       `${keyFile} (${keyOption}): found a key that is not that of ${certFile} (${certificate.subject.replaceAll('\n', ', ')}), expected its own; are both files of the same age?`,
     );
   const now = Date.now();
@@ -48,16 +50,19 @@ export function readTls(
       `${certFile} (${certOption}): the certificate is not valid before ${certificate.validFrom}; clients will refuse it`,
     );
   const options: TlsOptions = { cert, key, minVersion: MIN_VERSION };
-  attempt(() => createSecureContext(options), `${certFile} (${certOption}): OpenSSL does not take it with ${keyFile}`);
+  attempt(
+    certOption,
+    () => createSecureContext(options),
+    `${certFile} (${certOption}): OpenSSL does not take it with ${keyFile}`,
+  );
   return options;
 }
 
-function attempt<Value>(work: () => Value, message: string): Value {
+function attempt<Value>(option: string, work: () => Value, message: string): Value {
   try {
     return work();
   } catch (cause) {
-    throw new LlamaError('LLAMA_TLS_FILE', `${message} (${cause instanceof Error ? cause.message : String(cause)})`, {
-      cause,
-    });
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw unusable('LLAMA_TLS_FILE', option, `${message} (${why})`, cause);
   }
 }

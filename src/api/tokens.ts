@@ -5,9 +5,8 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { ApiSettings } from '../config/types.js';
-import { LlamaError } from '../errors.js';
 import type { ApiSection } from './access.js';
-import { readSecret } from './secrets.js';
+import { readSecret, unusable } from './secrets.js';
 
 /** What a token allows. Who may write may read. */
 export type Grant = 'write' | 'read';
@@ -48,9 +47,12 @@ export class Tokens {
     return this.hashes.read !== undefined;
   }
 
-  /** Reads the files again. When that throws, the tokens in force stay. */
-  reload(warn: (text: string) => void): void {
-    this.hashes = readHashes(this.files, this.section, warn);
+  /** Reads the files again. What they say is in force when the result is called; when this throws, or until then, nothing changes. */
+  readAgain(warn: (text: string) => void): () => void {
+    const hashes = readHashes(this.files, this.section, warn);
+    return () => {
+      this.hashes = hashes;
+    };
   }
 
   /** What the header `Authorization` grants; undefined when it is missing, or its token is none of ours. */
@@ -74,8 +76,9 @@ function readHashes(
   const write = readToken(tokenFile, `${section}.tokenFile`, warn);
   const read = readToken(readTokenFile, `${section}.readTokenFile`, warn);
   if (write !== undefined && equal(write, read))
-    throw new LlamaError(
+    throw unusable(
       'LLAMA_TOKEN_FILE',
+      `${section}.readTokenFile`,
       `${readTokenFile} (${section}.readTokenFile): found the token of ${section}.tokenFile, expected another one; readers could make changes with it`,
     );
   return { write, read };
@@ -86,10 +89,11 @@ function readToken(file: string | null, option: string, warn: (text: string) => 
   const token = readSecret(file, option, 'LLAMA_TOKEN_FILE', warn).trim();
   const remedy = 'make one with: openssl rand -hex 32';
   if (token === '')
-    throw new LlamaError('LLAMA_TOKEN_FILE', `${file} (${option}): found an empty file, expected a token; ${remedy}`);
+    throw unusable('LLAMA_TOKEN_FILE', option, `${file} (${option}): found an empty file, expected a token; ${remedy}`);
   if (!TOKEN.test(token))
-    throw new LlamaError(
+    throw unusable(
       'LLAMA_TOKEN_FILE',
+      option,
       `${file} (${option}): found characters that a bearer token cannot have, expected one line of letters, digits and any of - . _ ~ + / ; ${remedy}`,
     );
   if (token.length < SAFE_LENGTH)

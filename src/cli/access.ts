@@ -10,14 +10,21 @@ import { Tokens } from '../api/tokens.js';
 import { isLoopback } from '../config/address.js';
 import type { ApiSettings } from '../config/types.js';
 import { LlamaError } from '../errors.js';
+import { openWrites } from './openWrites.js';
 
 /** Of the options of an API, those that say who may do what. */
-export type AccessSettings = Pick<ApiSettings, 'host' | 'tokenFile' | 'readTokenFile' | 'allowRemoteWrites' | 'tls'>;
+export type AccessSettings = Pick<
+  ApiSettings,
+  'host' | 'tokenFile' | 'readTokenFile' | 'writes' | 'allowRemoteWrites' | 'tls'
+>;
 
 export interface Access {
-  readonly options: Pick<BaseOptions, 'tokens' | 'tls' | 'allowRemoteWrites' | 'section'>;
-  /** Reads the files again; what fails stays as it was, and is logged. Connections that are open keep their certificate. */
-  readonly reload: (app: FastifyInstance) => void;
+  readonly options: Pick<BaseOptions, 'tokens' | 'tls' | 'writes' | 'allowRemoteWrites' | 'section'>;
+  /**
+   * Reads all files again and checks them; what they say is in force when the result is called. Connections that are open keep their certificate.
+   * @throws LlamaError `LLAMA_TOKEN_FILE` or `LLAMA_TLS_FILE`; nothing changes then.
+   */
+  readonly readAgain: (app: FastifyInstance) => () => void;
 }
 
 /**
@@ -33,8 +40,11 @@ export function openAccess(api: AccessSettings, logger: Logger, section: ApiSect
     );
   const tokens = api.tokenFile === null ? undefined : new Tokens(api, warn, section);
   const tls = api.tls === null ? undefined : readTls(api.tls, warn, section);
+  const open = openWrites(api, section);
+  if (open !== undefined) logger.info(open);
   if (!isLoopback(api.host)) {
-    if (tokens === undefined)
+    if (tokens === undefined && api.writes === 'token') warn(`without ${section}.tokenFile the API is read-only`);
+    else if (tokens === undefined)
       warn(
         `without ${section}.tokenFile the API is read-only for other hosts: changes are accepted from this host only`,
       );
@@ -43,28 +53,24 @@ export function openAccess(api: AccessSettings, logger: Logger, section: ApiSect
         `tokens cross the network as plain text; set ${section}.tlsCertFile and ${section}.tlsKeyFile, or listen on 127.0.0.1`,
       );
   }
-  function attempt(what: string, work: () => void): void {
-    try {
-      work();
-      logger.info(`${what} read again`);
-    } catch (error) {
-      const { code, message } =
-        error instanceof LlamaError ? error : { code: 'LLAMA_INTERNAL', message: String(error) };
-      logger.error({ code, error: message }, `${what} could not be read again; the old one stays in force`);
-    }
-  }
   return {
     options: {
       section,
+      writes: api.writes,
       allowRemoteWrites: api.allowRemoteWrites,
       ...(tokens === undefined ? {} : { tokens }),
       ...(tls === undefined ? {} : { tls }),
     },
-    reload: (app) => {
-      if (tokens !== undefined) attempt('tokens', () => tokens.reload(warn));
-      const { tls: files } = api;
-      if (files !== null)
-        attempt('certificate', () => (app.server as unknown as Server).setSecureContext(readTls(files, warn, section)));
+    readAgain: (app) => {
+      const enforceTokens = tokens?.readAgain(warn);
+      const renewed = api.tls === null ? undefined : readTls(api.tls, warn, section);
+      return () => {
+        enforceTokens?.();
+        if (enforceTokens !== undefined) logger.info('tokens read again');
+        if (renewed === undefined) return;
+        (app.server as unknown as Server).setSecureContext(renewed);
+        logger.info('certificate read again');
+      };
     },
   };
 }

@@ -8,13 +8,13 @@ import { type LoadedConfig, type LocatedOption, loadConfigFile } from '../config
 import { groupFigures, type PlanFigures, planFigures } from '../config/limits.js';
 import type { ConfigOverrides } from '../config/options.js';
 import { printConfig } from '../config/print.js';
-import { formatProblem } from '../config/problems.js';
 import { describeSource } from '../config/target-source.js';
 import type { Config, Group } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { formatEndpoint } from '../net/endpoint.js';
 import { formatDuration } from '../stats/units.js';
 import { checkScraper, isScraperFile } from './checkScraper.js';
+import { openWrites } from './openWrites.js';
 import { table } from './table.js';
 
 /** Where the lines go; tests pass their own. */
@@ -49,8 +49,7 @@ export async function check(
     loaded = loadConfigFile(file, options);
   } catch (error) {
     if (!(error instanceof LlamaError)) throw error;
-    const lines = error.problems.map((problem) => formatProblem(problem, file));
-    output.err(`${(lines.length > 0 ? lines : [error.message]).join('\n')}\n`);
+    output.err(`${error.message}\n`);
     return error.exitCode;
   }
   if (options.print === true) output.out(printConfig(loaded, `Written by "llama check --print" from ${file}.`));
@@ -64,8 +63,9 @@ const FORM_NAMES = {
   full: ", in the full form of Dropbox's LLAMA",
 } as const;
 
-function describeConfig(file: string, { config, form, notes, options, groupPlaces }: LoadedConfig): string[] {
+function describeConfig(file: string, { config, form, notes, warnings, options, groupPlaces }: LoadedConfig): string[] {
   const { collector, source } = config;
+  const open = openWrites(config.api);
   const total = planFigures(config.groups, source.ports);
   return [
     `${file} is valid${FORM_NAMES[form]}`,
@@ -82,6 +82,8 @@ function describeConfig(file: string, { config, form, notes, options, groupPlace
       ...loadRows(total),
       ['memory for probes', `${formatBytes(total.memoryBytes)} of ${formatBytes(collector.probeMemoryBytes)}`],
     ]),
+    ...warnings.flatMap((warning) => ['', `Warning: ${warning}.`]),
+    ...(open === undefined ? [] : ['', `Note: ${open}.`]),
     ...(notes.length === 0 ? [] : ['', 'What this form says otherwise, or what is not carried over:']),
     ...notes.map((note) => `- ${note}`),
   ];

@@ -1,9 +1,10 @@
 /** `llama check FILE` for a config of `llama scraper`. */
 
 import { formatBytes } from '../config/bytes.js';
-import { type LoadedScraperConfig, loadScraperConfig, type ScraperOverrides } from '../config/scraper/config.js';
+import { type LoadedScraperConfig, loadScraperConfig } from '../config/scraper/config.js';
 import { isScraperConfig } from '../config/scraper/form.js';
 import { printScraperConfig } from '../config/scraper/print.js';
+import type { ScraperOverrides } from '../config/scraper/schema.js';
 import type { CollectorAccess, CollectorList } from '../config/scraper/types.js';
 import { formatMs } from '../config/scraper/values.js';
 import { placeOf, writersToJson } from '../config/scraper/writers.js';
@@ -27,7 +28,7 @@ export function checkScraper(
   return `${describe(file, loaded).join('\n')}\n`;
 }
 
-function describe(file: string, { config, options }: LoadedScraperConfig): string[] {
+function describe(file: string, { config, options, warnings }: LoadedScraperConfig): string[] {
   return [
     `${file} is valid, for llama scraper`,
     '',
@@ -52,6 +53,7 @@ function describe(file: string, { config, options }: LoadedScraperConfig): strin
         formatBytes(config.scraper.matrixHours === 0 ? 0 : config.scraper.matrixMemoryBytes),
       ],
     ]),
+    ...warnings.flatMap((warning) => ['', `Warning: ${warning}.`]),
   ];
 }
 

@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Collector } from '../collector/collector.js';
-import { ConfigReloader, type ReloadReport } from '../collector/reload.js';
+import { type Alongside, ConfigReloader, type ReloadReport } from '../collector/reload.js';
 import { loadConfigFile } from '../config/config.js';
 import type { ConfigOverrides } from '../config/options.js';
 import { LlamaError } from '../errors.js';
@@ -24,15 +24,15 @@ export async function runCollector(options: CollectorCommandOptions, hangUps = n
   const logger = createLogger();
   const signal = signalled();
   let reloader: ConfigReloader | undefined;
-  const reloadConfig = (of: Collector): Promise<ReloadReport> => {
+  const reloadConfig = (of: Collector, access: Alongside): Promise<ReloadReport> => {
     reloader ??= new ConfigReloader(of, loaded, () => loadConfigFile(options.config, options));
-    return logged(reloader.reload(), options.config, logger);
+    return logged(reloader.reload(access), options.config, logger);
   };
   const { collector, app, url, reload } = await serveCollector(config, logger, reloadConfig);
   const { groups, targets, paths, probesPerSecond } = collector.status();
   logger.info({ api: url, groups, targets, paths, probesPerSecond }, 'measuring');
   for (const warning of collector.status().warnings) logger.warn(warning);
-  for (const note of loaded.notes) logger.warn(note);
+  for (const note of [...loaded.warnings, ...loaded.notes]) logger.warn(note);
   // A reload that fails must not end a collector that measures; the log has the reason.
   hangUps.listen(() => void reload().catch(() => undefined));
   const name = await signal;
@@ -59,7 +59,7 @@ async function logged(reload: Promise<ReloadReport>, file: string, logger: Logge
     return report;
   } catch (error) {
     const { code, message } = error instanceof LlamaError ? error : { code: 'LLAMA_INTERNAL', message: String(error) };
-    logger.error({ code, error: message }, 'reload failed; the plan in force stays');
+    logger.error({ code, error: message }, 'reload failed; nothing changed');
     throw error;
   }
 }

@@ -2,8 +2,7 @@
 
 import { allOptions, type ConfigOverrides, OVERRIDE_OF } from '../config/options.js';
 import type { ProcessOption } from '../config/schema.js';
-import { SCRAPER_OVERRIDE_OF, type ScraperOverrides } from '../config/scraper/config.js';
-import { SCRAPER_OPTIONS } from '../config/scraper/schema.js';
+import { SCRAPER_OPTIONS, SCRAPER_OVERRIDE_OF, type ScraperOverrides } from '../config/scraper/schema.js';
 import { namedOptions, type OptionTable } from '../config/weigh.js';
 
 const NAME_WIDTH = 32;

@@ -31,7 +31,7 @@ interface Served {
   readonly scraper: Scraper;
   readonly app: FastifyInstance;
   readonly url: string;
-  /** Reads tokens and certificate again, then the list of collectors. Rejects when the config is wrong; access holds then. */
+  /** Reads the list of collectors, tokens, certificate and key again. Rejects when any of them is wrong; nothing changes then. */
   readonly reload: () => Promise<ScraperReloadReport>;
 }
 
@@ -44,7 +44,7 @@ export async function runScraper(options: ScraperCommandOptions, hangUps = new H
     const { scraper, app, url, reload } = await serve(loaded, () => scraperConfigOf(options), state.dir, logger);
     const { collectors, warnings } = scraper.status();
     logger.info({ api: url, collectors: collectors.length, writers: loaded.config.writers.length }, 'scraping');
-    for (const warning of warnings) logger.warn(warning);
+    for (const warning of [...loaded.warnings, ...warnings]) logger.warn(warning);
     // A reload that fails must not end a scraper that works; the log has the reason.
     hangUps.listen(() => void reload().catch(() => undefined));
     const name = await signal;
@@ -76,10 +76,11 @@ async function serve(
   const scraper = new Scraper(config, { logger, sinks, histograms: () => memory !== undefined });
   if (memory !== undefined) scraper.onInterval((interval) => memory.take(interval));
   const reloader = new ScraperReloader(scraper, started, load);
-  const reload = (): Promise<ScraperReloadReport> => {
-    access.reload(app);
-    return logged(reloader.reload(), logger);
-  };
+  const reload = (): Promise<ScraperReloadReport> =>
+    logged(
+      reloader.reload(() => access.readAgain(app)),
+      logger,
+    );
   const app = buildScraperApi(scraper, {
     logger,
     rateLimit: config.api.rateLimit,
@@ -121,7 +122,7 @@ async function logged(reload: Promise<ScraperReloadReport>, logger: Logger): Pro
     return report;
   } catch (error) {
     const { code, message } = error instanceof LlamaError ? error : { code: 'LLAMA_INTERNAL', message: String(error) };
-    logger.error({ code, error: message }, 'reload failed; the collectors stay as they were');
+    logger.error({ code, error: message }, 'reload failed; nothing changed');
     throw error;
   }
 }

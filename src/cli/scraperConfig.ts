@@ -1,12 +1,8 @@
 /** The config of `llama scraper`: from its file, or from the options of the command line alone. */
 
 import type { Path } from '../config/problems.js';
-import {
-  type LoadedScraperConfig,
-  loadScraperConfig,
-  readScraperValue,
-  type ScraperOverrides,
-} from '../config/scraper/config.js';
+import { type LoadedScraperConfig, loadScraperConfig, readScraperValue } from '../config/scraper/config.js';
+import type { ScraperOverrides } from '../config/scraper/schema.js';
 import { LlamaError } from '../errors.js';
 
 /** Options as commander delivers them. */
@@ -68,7 +64,11 @@ export function scraperConfigOf(options: ScraperCommandOptions): LoadedScraperCo
     ([, index = 0]) => `the ${Number(index) + 1}. --collector`,
   );
   if (read === undefined) throw wrong(problems.join('\n'));
-  return { config: read.config, options: read.options.map((option) => ({ ...option, from: option.origin.from })) };
+  return {
+    config: read.config,
+    warnings: read.warnings,
+    options: read.options.map((option) => ({ ...option, from: option.origin.from })),
+  };
 }
 
 function writerOf(options: ScraperCommandOptions, url: string): object {

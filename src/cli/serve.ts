@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Reload, ReloadAnswer } from '../api/reload.js';
 import { Collector } from '../collector/collector.js';
+import type { Alongside } from '../collector/reload.js';
 import type { Config } from '../config/types.js';
 import { openAccess } from './access.js';
 import { requireFiles } from './host.js';
@@ -19,7 +20,7 @@ export interface ServedCollector {
   readonly app: FastifyInstance;
   /** Where the API answers, with the port that the system chose where it was to. */
   readonly url: string;
-  /** Reads tokens, certificate and key again, then the config: the same as `POST /v1/reload`. Rejects when the config is wrong; access holds then. */
+  /** Reads config, tokens, certificate and key again: the same as `POST /v1/reload`. Rejects when any of them is wrong; nothing changes then. */
   readonly reload: Reload;
 }
 
@@ -27,7 +28,7 @@ export interface ServedCollector {
 export async function serveCollector(
   config: Config,
   logger: Logger,
-  reloadConfig?: (collector: Collector) => Promise<ReloadAnswer>,
+  reloadConfig?: (collector: Collector, access: Alongside) => Promise<ReloadAnswer>,
 ): Promise<ServedCollector> {
   requireFiles(2 * config.source.ports + FILES_PER_THREAD * (config.collector.workers + 1));
   const access = openAccess(config.api, logger);
@@ -35,8 +36,10 @@ export async function serveCollector(
   const [collector, { buildApi }] = await Promise.all([Collector.start(config, { logger }), import('../api/app.js')]);
   try {
     const reload = async (): Promise<ReloadAnswer> => {
-      access.reload(app);
-      return reloadConfig === undefined ? NOTHING_RELOADED : reloadConfig(collector);
+      const readAccess: Alongside = () => access.readAgain(app);
+      if (reloadConfig !== undefined) return reloadConfig(collector, readAccess);
+      readAccess()();
+      return NOTHING_RELOADED;
     };
     const app: FastifyInstance = buildApi(collector, {
       logger,

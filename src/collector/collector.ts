@@ -4,7 +4,9 @@
 
 import { setImmediate as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { invalidGroup } from '../config/group.js';
 import { checkPlan, GRACE_NS } from '../config/limits.js';
+import { toPointer } from '../config/problems.js';
 import type { Config, Group, Target } from '../config/types.js';
 import type { DiscoveryStatus, DiscoveryTools } from '../discovery/discovery.js';
 import { ownAddresses } from '../discovery/self.js';
@@ -16,9 +18,11 @@ import { SourceAddressFinder } from '../net/socket.js';
 import { NS_PER_S, nsToMs } from '../stats/units.js';
 import { VERSION } from '../version.js';
 import { AggregatorThread } from './aggregatorThread.js';
+import type { FileReload } from './fileReload.js';
 import { Groups } from './groups.js';
-import type { GroupOrigin, HeldGroup } from './held.js';
+import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
 import { historyInterval } from './historyFeed.js';
+import { KeptTargets } from './keptTargets.js';
 import type { IntervalReport } from './messages.js';
 import { type GroupPlan, type PlanChange, type PlanTools, planGroup, rowPrefix, StreamNumbers } from './plan.js';
 import { ProberThreads } from './proberThreads.js';
@@ -34,7 +38,7 @@ import type {
 } from './service.js';
 import { SourcePorts } from './sources.js';
 import { StateDirectory } from './state.js';
-import { addTotals, RecentWarnings } from './warnings.js';
+import { addTotals, notInForce, RecentWarnings } from './warnings.js';
 
 /** A removed stream's number is free again when the intervals of this long after its last probe's timeout are closed: late replies are known till then. */
 const QUARANTINE_MS = 2_000;
@@ -80,6 +84,7 @@ export class Collector implements CollectorService {
   private readonly tools: PlanTools;
   private readonly held: Groups;
   private readonly stateDirectory: StateDirectory | undefined;
+  private readonly keptTargets: KeptTargets | undefined;
   private readonly recent = new RecentWarnings();
   private runs = 0;
   private readonly startedAtMs = Date.now();
@@ -100,9 +105,12 @@ export class Collector implements CollectorService {
       pause: () => pause(),
     };
     this.sources = new SourcePorts(config.source, config.collector.timestamps);
+    const { logger } = this;
+    this.keptTargets = stateDirectory && new KeptTargets({ directory: stateDirectory, logger });
     this.held = new Groups({
-      logger: this.logger,
+      logger,
       state: stateDirectory,
+      keptTargets: this.keptTargets,
       discovery: {
         ...options.discovery,
         ownAddresses: () => ownAddresses(config.source),
@@ -110,7 +118,8 @@ export class Collector implements CollectorService {
       },
       plan: {
         mustRun: () => this.mustRun(),
-        check: (group, others) => this.check(group, others),
+        check: (group, others) => this.check([...others, group]),
+        checkAll: (groups) => this.check(groups),
         prepare: (group) => planGroup(this.plans.get(group.name), group, this.tools),
         discard: ({ added }) => this.tools.numbers.giveBack(added.map((info) => info.id)),
         carryOut: (change, origin, taken) => this.carryOut(change, origin, taken),
@@ -189,6 +198,18 @@ export class Collector implements CollectorService {
     return this.held.get(name);
   }
 
+  waitingGroups(): readonly WaitingGroup[] {
+    return this.held.waiting.all();
+  }
+
+  waitingGroup(name: string): WaitingGroup | undefined {
+    return this.held.waiting.get(name);
+  }
+
+  removedGroups(): readonly string[] {
+    return this.held.removedFromFile();
+  }
+
   inFile(name: string): boolean {
     return this.held.inFile(name);
   }
@@ -201,6 +222,14 @@ export class Collector implements CollectorService {
     return this.held.change(name, edit, options);
   }
 
+  revertGroup(
+    name: string,
+    may: (known: KnownGroup | undefined) => void,
+    options: ChangeOptions = {},
+  ): Promise<GroupChange> {
+    return this.held.revert(name, may, options);
+  }
+
   async putGroup(group: Group, origin: GroupOrigin = 'file'): Promise<{ readonly created: boolean }> {
     if (origin === 'file') return this.held.putFromFile(group);
     return { created: (await this.changeGroup(group.name, () => group)).before === undefined };
@@ -211,13 +240,18 @@ export class Collector implements CollectorService {
     else await this.changeGroup(name, () => undefined);
   }
 
+  /** What the config file says now: all of it takes effect in one turn, or nothing. Rejects as `putGroup`. */
+  reloadFile(groups: readonly Group[]): Promise<FileReload> {
+    return this.held.reloadFile(groups);
+  }
+
   discoveryStatus(name: string): DiscoveryStatus | undefined {
     return this.held.discovery.status(name, this.group(name)?.targets.length ?? 0);
   }
 
   /** Stops probing, waits for what is under way (at most about a second), closes the current interval. The results stay readable. */
   stop(): Promise<void> {
-    this.held.discovery.close();
+    void this.held.discovery.close();
     this.stopped ??= this.held.inTurn(async () => {
       this.state = 'stopping';
       const timeouts = this.groups().map((group) => nsToMs(group.timeoutNs + GRACE_NS) + STOP_MARGIN_MS);
@@ -238,8 +272,7 @@ export class Collector implements CollectorService {
   private async end(graceMs: number): Promise<void> {
     if (this.state !== 'starting') await this.stop();
     this.state = 'stopping';
-    this.held.discovery.close();
-    await this.probers.close(graceMs);
+    await Promise.all([this.held.discovery.close(), this.probers.close(graceMs), this.keptTargets?.close()]);
     await this.aggregator.close();
     this.sources.close();
     this.finder.close();
@@ -270,7 +303,12 @@ export class Collector implements CollectorService {
       totals,
       workers,
       aggregator: this.aggregator.status(),
-      warnings: [...this.sources.warnings, ...this.recent.warnings(totals), ...this.held.discovery.failures()],
+      warnings: [
+        ...this.sources.warnings,
+        ...this.recent.warnings(totals),
+        ...notInForce(this.waitingGroups()),
+        ...this.held.discovery.failures(),
+      ],
     };
   }
 
@@ -291,14 +329,17 @@ export class Collector implements CollectorService {
       throw new LlamaError('LLAMA_NOT_READY', `the collector is ${this.state}; try again when it runs`);
   }
 
-  private check(group: Group, others: readonly Group[]): void {
-    checkPlan(this.config, [...others, group]);
-    if (this.sources.withoutIpv6 !== undefined && group.targets.some((target) => target.family === 6)) {
-      throw new LlamaError(
-        'LLAMA_GROUP_INVALID',
-        `group ${group.name} has IPv6 targets, but this host has no IPv6: ${this.sources.withoutIpv6}`,
-      );
-    }
+  private check(groups: readonly Group[]): void {
+    checkPlan(this.config, groups);
+    const { withoutIpv6 } = this.sources;
+    if (withoutIpv6 === undefined) return;
+    const problems = groups
+      .filter(({ targets }) => targets.some(({ family }) => family === 6))
+      .map(({ name }) => ({
+        path: toPointer(['groups', name]),
+        message: `found IPv6 targets in the group ${name}, expected none, for this host has no IPv6: ${withoutIpv6}; take them out`,
+      }));
+    if (problems.length > 0) throw invalidGroup(problems);
   }
 
   /** Carries a planned change out: the aggregator is told before the probers. */

@@ -9,11 +9,14 @@ import { parseGroupInTurns } from '../config/group.js';
 import type { Group } from '../config/types.js';
 import { Discovery, type DiscoveryOptions } from '../discovery/discovery.js';
 import { LlamaError } from '../errors.js';
-import { type GroupOrigin, type HeldGroup, holdGroup } from './held.js';
+import { type FileReload, reloadFile, whyHidden } from './fileReload.js';
+import { type GroupOrigin, type HeldGroup, holdGroup, type KnownGroup } from './held.js';
+import type { KeptTargets } from './keptTargets.js';
 import { groupDifference, type PlanChange } from './plan.js';
 import type { ChangeOptions, GroupChange, GroupEdit } from './service.js';
 import type { StateDirectory } from './state.js';
 import type { StateEntry } from './stateFormat.js';
+import { WaitingGroups } from './waitingGroups.js';
 
 /** What carries groups out. All of it is called at the turn of a change. */
 export interface Plan {
@@ -21,6 +24,8 @@ export interface Plan {
   mustRun(): void;
   /** @throws LlamaError `LLAMA_PLAN_TOO_LARGE` or `LLAMA_GROUP_INVALID` when a group can't be probed beside `others`. */
   check(group: Group, others: readonly Group[]): void;
+  /** The same of all groups that there are to be. */
+  checkAll(groups: readonly Group[]): void;
   prepare(group: Group): Promise<PlanChange>;
   /** Gives back what `prepare` took. */
   discard(change: PlanChange): void;
@@ -34,7 +39,9 @@ export interface GroupsOptions {
   readonly plan: Plan;
   /** None: live changes are forgotten at the end. */
   readonly state: StateDirectory | undefined;
-  readonly discovery: Omit<DiscoveryOptions, 'apply' | 'logger'>;
+  /** None: the targets that sources gave are forgotten at the end. */
+  readonly keptTargets?: KeptTargets | undefined;
+  readonly discovery: Omit<DiscoveryOptions, 'apply' | 'logger' | 'keeper'>;
 }
 
 export class Groups {
@@ -42,10 +49,13 @@ export class Groups {
   private readonly logger: Logger;
   private readonly plan: Plan;
   private readonly state: StateDirectory | undefined;
+  private readonly keptTargets: KeptTargets | undefined;
+  /** Live groups that are kept, and not in force. */
+  readonly waiting: WaitingGroups;
   /** In force. */
   private readonly held = new Map<string, HeldGroup>();
-  /** What the config file has, in force or hidden by a live change: digest by name. */
-  private readonly file = new Map<string, string>();
+  /** What the config file has, in force or hidden by a live change, as it is defined there. */
+  private readonly file = new Map<string, HeldGroup>();
   /** The file's groups that were removed by REST: the digest of what was removed, by name. */
   private readonly removed = new Map<string, string>();
   /** Changes happen one behind the other. */
@@ -55,10 +65,21 @@ export class Groups {
     this.logger = options.logger;
     this.plan = options.plan;
     this.state = options.state;
+    this.keptTargets = options.keptTargets;
     this.discovery = new Discovery({
       ...options.discovery,
+      ...(options.keptTargets && { keeper: options.keptTargets }),
       logger: options.logger,
       apply: (name, make, done) => this.setTargets(name, make, done),
+    });
+    this.waiting = new WaitingGroups({
+      logger: options.logger,
+      inTurn: (work) => this.inTurn(work),
+      put: async (group) => {
+        await this.putSaved(group);
+        // Behind this turn.
+        void this.discovery.restore(group.name);
+      },
     });
   }
 
@@ -72,6 +93,11 @@ export class Groups {
 
   inFile(name: string): boolean {
     return this.file.has(name);
+  }
+
+  /** Groups of the config file that were removed by REST. */
+  removedFromFile(): readonly string[] {
+    return [...this.removed.keys()].filter((name) => this.file.has(name));
   }
 
   /** Does something between two changes. */
@@ -92,20 +118,33 @@ export class Groups {
         this.state?.remember(name, entry);
         continue;
       }
-      const group = await this.readSaved(name, entry.input);
-      if (group === undefined) continue;
-      groups.push(group);
       hidden.add(name);
+      if (entry.kind === 'newer') {
+        this.state?.remember(name, entry);
+        this.waiting.add(name, undefined, entry.text, newerVersion(entry.version));
+        continue;
+      }
+      const group = await this.readSaved(name, entry.input);
+      if (group !== undefined) groups.push(group);
     }
     for (const group of fromFile) {
       if (hidden.has(group.name)) await this.hide(group);
       else await this.putFromFile(group);
     }
-    for (const group of groups) await this.putSaved(group);
+    for (const group of groups) await this.putSavedOrWait(group);
     for (const name of this.removed.keys()) {
       if (this.file.has(name)) continue;
       this.removed.delete(name);
       await this.state?.save(name, undefined);
+    }
+    await this.restoreTargets();
+  }
+
+  /** Groups whose source has not answered yet probe what it gave in an earlier run; what nobody wants any more is removed. */
+  private async restoreTargets(): Promise<void> {
+    for (const name of (await this.keptTargets?.names()) ?? []) {
+      if (this.held.get(name)?.group.from !== undefined) await this.discovery.restore(name);
+      else if (!this.waiting.has(name)) this.keptTargets?.forget(name);
     }
   }
 
@@ -113,23 +152,58 @@ export class Groups {
   change(name: string, edit: GroupEdit, options: ChangeOptions = {}): Promise<GroupChange> {
     return this.inTurn(async () => {
       this.plan.mustRun();
-      const before = this.held.get(name);
+      const before = this.known(name);
       const group = edit(before);
-      if (group === undefined && before === undefined) throw unknownGroup(name);
-      if (group === undefined) {
-        const difference = groupDifference(before?.group, group);
-        await pause();
-        if (options.dryRun !== true) await this.removeLive(name);
-        return { before, after: undefined, difference };
-      }
-      const effective = this.discovery.effective(group, before?.group);
-      const difference = groupDifference(before?.group, effective);
+      if (group !== undefined) return this.put(group, 'api', before, options);
+      if (before === undefined) throw unknownGroup(name);
+      const difference = groupDifference(this.held.get(name)?.group, undefined);
       await pause();
-      this.check(effective);
-      const after = await holdGroup(effective, 'api', pause);
-      if (options.dryRun !== true) await this.putLive(group, before, after);
-      return { before, after, difference };
+      if (options.dryRun !== true) await this.removeLive(name);
+      return { before, after: undefined, difference };
     });
+  }
+
+  /** See `CollectorService.revertGroup`. */
+  revert(
+    name: string,
+    may: (known: KnownGroup | undefined) => void,
+    options: ChangeOptions = {},
+  ): Promise<GroupChange> {
+    return this.inTurn(async () => {
+      this.plan.mustRun();
+      const before = this.known(name);
+      may(before);
+      const inFile = this.file.get(name);
+      if (inFile === undefined && before === undefined) throw unknownGroup(name);
+      if (inFile === undefined)
+        throw new LlamaError(
+          'LLAMA_GROUP_CONFLICT',
+          `found the group ${name}, which the config file does not have: there is nothing to go back to; leave revert out to remove the group`,
+        );
+      if (before?.origin === 'file')
+        throw new LlamaError(
+          'LLAMA_GROUP_CONFLICT',
+          `found the group ${name} as the config file has it, expected one that was set or removed by REST: there is nothing to revert`,
+        );
+      return this.put(inFile.group, 'file', before, options);
+    });
+  }
+
+  /** A live change to a group: one of its own (`api`), or back to that of the config file. */
+  private async put(
+    group: Group,
+    origin: GroupOrigin,
+    before: KnownGroup | undefined,
+    options: ChangeOptions,
+  ): Promise<GroupChange> {
+    const old = this.held.get(group.name);
+    const effective = this.discovery.effective(group, old?.group);
+    const difference = groupDifference(old?.group, effective);
+    await pause();
+    this.check(effective);
+    const after = await holdGroup(effective, origin, pause);
+    if (options.dryRun !== true) await this.putLive(group, old, after);
+    return { before, after, difference };
   }
 
   /** The config file has this group. A live group, or a live removal of the same, hides it. */
@@ -140,9 +214,9 @@ export class Groups {
       const before = this.held.get(name);
       const effective = this.discovery.effective(group, before?.group);
       const after = await holdGroup(effective, 'file', pause);
-      if (before?.origin === 'api' || this.removed.get(name) === after.digest) {
-        this.file.set(name, after.digest);
-        this.logHidden(name, before);
+      if (before?.origin === 'api' || this.waiting.has(name) || this.removed.get(name) === after.digest) {
+        this.file.set(name, { ...after, group });
+        this.logger.warn({ group: name }, whyHidden(this.known(name)));
         return { created: false };
       }
       this.check(effective);
@@ -155,7 +229,7 @@ export class Groups {
         throw error;
       }
       this.removed.delete(name);
-      this.file.set(name, after.digest);
+      this.file.set(name, { ...after, group });
       await this.carryOut(after, change);
       this.discovery.follow(group, before?.group);
       return { created: before === undefined };
@@ -174,6 +248,12 @@ export class Groups {
     });
   }
 
+  /** What the config file says now, all of it in one turn or nothing; see `reloadFile`. */
+  reloadFile(groups: readonly Group[]): Promise<FileReload> {
+    const { logger, plan, state, discovery, held, waiting, file, removed } = this;
+    return this.inTurn(() => reloadFile({ logger, plan, state, discovery, held, waiting, file, removed }, groups));
+  }
+
   /** A source's answer: the group gets other targets, unless it was replaced or removed meanwhile. What it is defined as stays, and so does its tag. */
   private setTargets(name: string, make: () => Group | undefined, done: () => void): Promise<void> {
     return this.inTurn(async () => {
@@ -189,56 +269,54 @@ export class Groups {
     });
   }
 
-  /** A live group of the state directory; undefined when it is wrong, which is told in the log. */
+  private known(name: string): KnownGroup | undefined {
+    return this.held.get(name) ?? this.waiting.get(name);
+  }
+
+  /** A live group of the state directory; undefined when it is no group to this version of LLAMA: its file is sound, so it waits as it is. */
   private async readSaved(name: string, input: unknown): Promise<Group | undefined> {
     try {
       return await parseGroupInTurns(input, name, pause);
     } catch (error) {
-      await this.state?.setAside(this.state.fileOf(name), messageOf(error));
+      const text = JSON.stringify(input);
+      this.state?.remember(name, { kind: 'group', text });
+      this.waiting.add(name, undefined, text, messageOf(error));
       return undefined;
     }
   }
 
   /** A live group that does not fit the plan any more must not keep the others from being measured; it stays in the state directory. */
-  private async putSaved(group: Group): Promise<void> {
+  private async putSavedOrWait(group: Group): Promise<void> {
+    const { text } = await holdGroup(group, 'api', pause);
+    this.state?.remember(group.name, { kind: 'group', text });
     try {
-      await this.inTurn(async () => {
-        const effective = this.discovery.effective(group, undefined);
-        const held = await holdGroup(effective, 'api', pause);
-        this.state?.remember(group.name, { kind: 'group', text: held.text });
-        this.check(effective);
-        await this.carryOut(held, await this.plan.prepare(effective));
-        this.discovery.follow(group, undefined);
-      });
+      await this.inTurn(() => this.putSaved(group));
     } catch (error) {
-      this.logger.error(
-        { group: group.name, error: messageOf(error) },
-        'a live group of the state directory is not in force; it is kept there and tried again at the next start',
-      );
+      this.waiting.add(group.name, group, text, messageOf(error));
     }
+  }
+
+  private async putSaved(group: Group): Promise<void> {
+    this.plan.mustRun();
+    const effective = this.discovery.effective(group, undefined);
+    this.check(effective);
+    await this.carryOut(await holdGroup(effective, 'api', pause), await this.plan.prepare(effective));
+    this.discovery.follow(group, undefined);
   }
 
   /** The config file's group of a name that a live group has. */
   private async hide(group: Group): Promise<void> {
-    this.file.set(group.name, (await holdGroup(group, 'file', pause)).digest);
+    this.file.set(group.name, await holdGroup(group, 'file', pause));
     this.logger.warn({ group: group.name }, 'a live group hides the group of this name in the config file');
-  }
-
-  private logHidden(name: string, live: HeldGroup | undefined): void {
-    this.logger.warn(
-      { group: name },
-      live === undefined
-        ? 'the group of the config file was removed live and stays away; it counts again when the file changes it'
-        : 'a live group hides the group of this name in the config file',
-    );
   }
 
   /** Kept first, then carried out: who is told of the change finds it after any crash. */
   private async putLive(group: Group, before: HeldGroup | undefined, after: HeldGroup): Promise<void> {
     const { name } = group;
     const change = await this.plan.prepare(after.group);
+    const entry: StateEntry | undefined = after.origin === 'file' ? undefined : { kind: 'group', text: after.text };
     try {
-      await this.keeping(name, { kind: 'group', text: after.text }, () => this.carryOut(after, change));
+      await this.keeping(name, entry, () => this.carryOut(after, change));
     } catch (error) {
       if (this.held.get(name) !== after) this.plan.discard(change);
       throw error;
@@ -248,10 +326,12 @@ export class Groups {
   }
 
   private async removeLive(name: string): Promise<void> {
-    const digest = this.file.get(name);
+    const digest = this.file.get(name)?.digest;
     const entry: StateEntry | undefined = digest === undefined ? undefined : { kind: 'removed', digest };
     await this.keeping(name, entry, () => this.remove(name));
     if (digest !== undefined) this.removed.set(name, digest);
+    this.waiting.delete(name);
+    this.keptTargets?.forget(name);
   }
 
   /** Keeps the entry in the state directory while `apply` carries it out; when that fails the directory is as before. */
@@ -274,18 +354,27 @@ export class Groups {
     );
   }
 
-  private carryOut(after: HeldGroup, change: PlanChange): Promise<void> {
-    return this.plan.carryOut(change, after.origin, () => this.held.set(after.group.name, after));
+  private async carryOut(after: HeldGroup, change: PlanChange): Promise<void> {
+    await this.plan.carryOut(change, after.origin, () => {
+      this.held.set(after.group.name, after);
+      this.waiting.delete(after.group.name);
+    });
+    this.waiting.roomMade();
   }
 
   private async remove(name: string): Promise<void> {
     if (!this.held.delete(name)) return;
     this.discovery.drop(name);
     await this.plan.remove(name);
+    this.waiting.roomMade();
   }
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function newerVersion(version: string): string {
+  return `its state file was written by a newer version of LLAMA (format ${version}): that version reads it, a PUT replaces it, a DELETE removes it`;
+}
 
 function unknownGroup(name: string): LlamaError {
   return new LlamaError(

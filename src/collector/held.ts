@@ -19,6 +19,22 @@ export interface HeldGroup {
   readonly etag: string;
 }
 
+/** A group set by REST that the state directory keeps, and that is not probed. */
+export interface WaitingGroup {
+  readonly name: string;
+  /** Undefined: what is kept is not a group to this version of LLAMA. */
+  readonly group: Group | undefined;
+  readonly origin: 'api';
+  /** As `HeldGroup` has it; an empty object when there is no group. */
+  readonly text: string;
+  readonly etag: string;
+  /** Why it is not in force. */
+  readonly reason: string;
+}
+
+/** What a name means to a client, in force or not: what may be changed, removed and matched by its tag. */
+export type KnownGroup = HeldGroup | WaitingGroup;
+
 /** How many targets are written between two chances for others to run. */
 const CHUNK = 500;
 
@@ -45,6 +61,15 @@ export async function groupText(group: Group, pause: () => Promise<void>): Promi
 
 export async function holdGroup(group: Group, origin: GroupOrigin, pause: () => Promise<void>): Promise<HeldGroup> {
   const text = await groupText(group, pause);
-  const digest = createHash('sha256').update(text).digest('base64url').slice(0, 22);
-  return { group, origin, text, digest, etag: `"${origin}-${digest}"` };
+  const digest = digestOf(text);
+  return { group, origin, text, digest, etag: tagOf(origin, digest) };
+}
+
+export function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+}
+
+/** The entity tag of a group with this digest. */
+export function tagOf(origin: GroupOrigin, digest: string): string {
+  return `"${origin}-${digest}"`;
 }

@@ -4,7 +4,7 @@ import type { Config, Group } from '../config/types.js';
 import type { DiscoveryStatus } from '../discovery/discovery.js';
 import type { MatrixHistory } from '../matrix/history.js';
 import type { ProberCounter } from '../ring/control.js';
-import type { GroupOrigin, HeldGroup } from './held.js';
+import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
 import type { PlanDifference } from './plan.js';
 import type { ResultsStore } from './results.js';
 
@@ -52,7 +52,7 @@ export interface CollectorStatus {
 }
 
 /** What a group is to become, decided at the turn of the change; undefined: it is removed. A throw ends the change. */
-export type GroupEdit = (held: HeldGroup | undefined) => Group | undefined;
+export type GroupEdit = (known: KnownGroup | undefined) => Group | undefined;
 
 export interface ChangeOptions {
   /** Only say what would be: the same checks, no change. */
@@ -60,7 +60,7 @@ export interface ChangeOptions {
 }
 
 export interface GroupChange {
-  readonly before: HeldGroup | undefined;
+  readonly before: KnownGroup | undefined;
   readonly after: HeldGroup | undefined;
   readonly difference: PlanDifference;
 }
@@ -80,6 +80,11 @@ export interface CollectorService {
   /** Groups in force, with where they come from. */
   heldGroups(): readonly HeldGroup[];
   heldGroup(name: string): HeldGroup | undefined;
+  /** Live groups that are kept and not in force, with the reason. */
+  waitingGroups(): readonly WaitingGroup[];
+  waitingGroup(name: string): WaitingGroup | undefined;
+  /** Names of groups of the config file that were removed by REST. */
+  removedGroups(): readonly string[];
   /** Whether the config file has a group of this name, in force or not. */
   inFile(name: string): boolean;
   /**
@@ -88,6 +93,15 @@ export interface CollectorService {
    * `LLAMA_GROUP_UNKNOWN` (nothing to remove) or `LLAMA_STATE_UNWRITABLE`, and changes nothing.
    */
   changeGroup(name: string, edit: GroupEdit, options?: ChangeOptions): Promise<GroupChange>;
+  /**
+   * Drops the live change of a group: what the config file says of it is in force again. `may` sees what the name means at its turn; a
+   * throw ends the change. Rejects as `changeGroup` does, and with `LLAMA_GROUP_CONFLICT` when there is nothing to go back to.
+   */
+  revertGroup(
+    name: string,
+    may: (known: KnownGroup | undefined) => void,
+    options?: ChangeOptions,
+  ): Promise<GroupChange>;
   /**
    * What the config file says of a group (or, with the origin `api`, the same as `changeGroup`). A group that was set or removed by REST
    * hides it: then it does not take effect. Rejects with `LLAMA_PLAN_TOO_LARGE`, and changes nothing.

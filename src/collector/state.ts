@@ -11,13 +11,14 @@ import type { Logger } from 'pino';
 import { LlamaError } from '../errors.js';
 import { tryLock } from '../net/lock.js';
 import { type ReadState, readState, type StateEntry, writeState } from './stateFormat.js';
+import { FILE_MODE, removeFile, replaceFile, TEMPORARY } from './syncedFile.js';
 
 const SUFFIX = '.group.json';
-const TEMPORARY = '.new';
 const LOCK = 'lock';
-const MODE = 0o600;
 
-export type SavedState = Exclude<ReadState, { damage: string }>;
+export type SavedState =
+  | Extract<ReadState, { name: string }>
+  | { readonly name: string; readonly entry: Extract<StateEntry, { kind: 'newer' }> };
 
 const REMEDIES: Readonly<Record<string, string>> = {
   ENOSPC: 'the file system is full; make room',
@@ -31,7 +32,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 
 export class StateDirectory {
-  private readonly path: string;
+  readonly path: string;
   private readonly logger: Logger;
   private readonly lock: FileHandle;
   private readonly saved = new Map<string, StateEntry>();
@@ -51,7 +52,7 @@ export class StateDirectory {
     try {
       await mkdir(path, { recursive: true, mode: 0o700 });
       // Opened without truncating: the number of the holder must stay readable for those who come second.
-      lock = await open(join(path, LOCK), 'a+', MODE);
+      lock = await open(join(path, LOCK), 'a+', FILE_MODE);
       if (!tryLock(lock.fd, `lock the state directory ${path}`)) {
         const holder = (await readFile(join(path, LOCK), 'utf8')).trim();
         throw new LlamaError(
@@ -70,7 +71,10 @@ export class StateDirectory {
     }
   }
 
-  /** All that is kept, by name. A damaged or unreadable file is set aside, and the log says so; what an interrupted change left is cleared away. */
+  /**
+   * All that is kept, by name. A damaged or unreadable file is set aside, and the log says so; one that a newer version wrote stays as it is.
+   * What an interrupted change left is cleared away.
+   */
   async load(): Promise<SavedState[]> {
     const states: SavedState[] = [];
     let files: string[];
@@ -146,44 +150,18 @@ export class StateDirectory {
 
   private async write(name: string, entry: StateEntry | undefined): Promise<void> {
     const file = join(this.path, this.fileOf(name));
-    if (entry === undefined) await rm(file, { force: true });
-    else {
-      const temporary = `${file}${TEMPORARY}`;
-      try {
-        await writeSynced(temporary, writeState(name, entry));
-        await rename(temporary, file);
-      } catch (error) {
-        await rm(temporary, { force: true }).catch(() => undefined);
-        throw error;
-      }
-    }
-    await syncDirectory(this.path);
+    if (entry === undefined) await removeFile(file);
+    else await replaceFile(file, writeState(name, entry));
   }
 
-  private async read(file: string): Promise<ReadState> {
+  private async read(file: string): Promise<SavedState | { readonly damage: string }> {
     const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(await readFile(join(this.path, file)));
     const state = readState(text);
+    // Only the name of the file is known of it.
+    if ('newer' in state)
+      return { name: file.slice(0, -SUFFIX.length), entry: { kind: 'newer', version: state.newer, text } };
     if ('damage' in state || this.fileOf(state.name) === file) return state;
     return { damage: `it holds the group ${state.name}, not that of its file name` };
-  }
-}
-
-async function writeSynced(path: string, text: string): Promise<void> {
-  const file = await open(path, 'w', MODE);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 

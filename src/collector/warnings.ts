@@ -1,5 +1,6 @@
 /** Is it the network or the tool? What went wrong on this host lately, in words, from the counters. */
 
+import type { WaitingGroup } from './held.js';
 import type { Totals } from './service.js';
 
 /** A share of slips below this is noise of the scheduler. */
@@ -12,6 +13,11 @@ export function addTotals(sum: Totals, more: Totals): void {
     if (name === 'latenessNsMax') sum[name] = Math.max(sum[name], more[name]);
     else sum[name] += more[name];
   }
+}
+
+/** Of the live groups that are kept and not in force, a line each. */
+export function notInForce(waiting: readonly WaitingGroup[]): string[] {
+  return waiting.map(({ name, reason }) => `group ${name}: not in force, nothing of it is measured: ${reason}`);
 }
 
 /** Compares the counters with those at the end of the interval before the last. */

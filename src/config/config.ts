@@ -1,15 +1,25 @@
 /** A config file in, a validated `Config` out. The only entry to reading configurations; nothing behind it checks again. */
 
 import { LlamaError, type Problem } from '../errors.js';
+import { strangeVariables } from './environment.js';
 import { readGroup } from './group.js';
 import { convertLegacy } from './legacy/convert.js';
 import { type ConfigForm, configForm } from './legacy/form.js';
 import { checkPlan } from './limits.js';
-import { type ConfigOverrides, type EffectiveOption, type Environment, readOptions, TOP_KEYS } from './options.js';
+import {
+  allOptions,
+  type ConfigOverrides,
+  type EffectiveOption,
+  type Environment,
+  readOptions,
+  TOP_KEYS,
+} from './options.js';
 import { found, fromPointer, isRecord, type Path, type Report, reportUnknownKeys, toPointer } from './problems.js';
 import { isScraperConfig, SCRAPER_GIVEN } from './scraper/form.js';
+import { SCRAPER_OPTIONS } from './scraper/schema.js';
 import { configFailure, readConfigText } from './text.js';
 import type { Config, Group } from './types.js';
+import { type OptionTable, variablesOf } from './weigh.js';
 import { readYaml, type YamlInput } from './yaml.js';
 
 /** A config together with what a person wants to know of how it came about. */
@@ -18,10 +28,14 @@ export interface LoadedConfig {
   readonly form: ConfigForm;
   /** What of a LLAMA configuration could not be carried over, or not as it was; one sentence each, with its line. Empty for our own form. */
   readonly notes: readonly string[];
+  /** What looks like a mistake and is none for certain; one sentence each. */
+  readonly warnings: readonly string[];
   /** Every process option and where its value came from. */
   readonly options: readonly LocatedOption[];
   /** Where each group stands, by its name: `file.yaml:12`. */
   readonly groupPlaces: ReadonlyMap<string, string>;
+  /** The error with the place in the file of each of its problems, and in its message, as far as they are about something in the file. */
+  readonly located: (error: LlamaError) => LlamaError;
 }
 
 export interface LocatedOption extends EffectiveOption {
@@ -80,23 +94,42 @@ export function readConfig(
     else problems.push({ message, ...input.place(path, at ?? 'value') });
   };
   const read = readOptions(input.value, env, overrides, report);
+  const strange = strangeVariables(
+    env,
+    allOptions().map(({ option }) => option.env),
+    'collector',
+    variablesOf(SCRAPER_OPTIONS as OptionTable),
+  );
+  for (const { meant, message } of strange) if (meant !== undefined) report([], message, 'outside');
   const groups = readGroups(input.value.groups ?? {}, input, report);
   if (read === undefined || problems.length > 0) throw configFailure('LLAMA_CONFIG_INVALID', fileName, problems);
   const config: Config = { ...read.settings, groups };
+  const names = new Set(groups.map(({ name }) => name));
+  const isInFile = ([section = '', key = '']: Path): boolean =>
+    section === 'groups'
+      ? names.has(String(key))
+      : read.options.some(({ name, origin }) => origin.from === 'file' && name === `${section}.${key}`);
+  const located = (error: LlamaError): LlamaError => {
+    const problems = error.problems.map((problem) => {
+      const path = fromPointer(problem.path);
+      return isInFile(path) ? { message: problem.message, ...input.place(path, 'key') } : problem;
+    });
+    return problems.length === 0 ? error : configFailure(error.code, fileName, problems, error);
+  };
   try {
     checkPlan(config, groups);
   } catch (error) {
-    if (!(error instanceof LlamaError)) throw error;
-    const located = error.problems.map(({ path, message }) => ({ message, ...input.place(fromPointer(path), 'key') }));
-    throw configFailure(error.code, fileName, located);
+    throw error instanceof LlamaError ? located(error) : error;
   }
   const lineOf = (path: Path): string => `${fileName}:${input.place(path, 'key').line}`;
   return {
     config,
     form,
     notes: input.notes,
+    warnings: strange.map(({ message }) => message),
     options: read.options.map((option) => ({ ...option, from: originText(option, input, lineOf) })),
     groupPlaces: new Map(groups.map(({ name }) => [name, lineOf(['groups', name])])),
+    located,
   };
 }
 

@@ -1,24 +1,29 @@
 /** One group: from the shape in which it is written (config file, REST body) to the shape that the collector works with, and back. */
 
-import { Compile } from 'typebox/compile';
 import { LlamaError, type Problem } from '../errors.js';
 import { formatDuration, NS_PER_MS, NS_PER_S, parseDurationNs } from '../stats/units.js';
-import { parseAddress, whyNotTarget } from './address.js';
+import { type Address, parseAddress, whyNotTarget } from './address.js';
 import { CLASS_NAMES, parseClass } from './classes.js';
 import { defaultOf, expectedBy, type GroupInput, GroupSchema } from './group-schema.js';
-import { formatProblem, found, isRecord, type Report, toPointer, unknownWord } from './problems.js';
-import { reportShape } from './schema-problems.js';
+import { atOnce, inTurns, ListShape, Pace } from './list-shape.js';
+import {
+  andMore,
+  formatProblem,
+  found,
+  isRecord,
+  type Path,
+  ProblemList,
+  type Report,
+  unknownWord,
+} from './problems.js';
 import { readSource, type SourceJson, sourceToJson } from './target-source.js';
 import type { Group, Protocol, Target, TrafficClass } from './types.js';
 
 export const GROUP_NAME = /^(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{1,64}$/;
 
-/** Some twenty times faster than asking for errors: 10,000 targets take 5 ms. */
-const SHAPE = Compile(GroupSchema);
+const SHAPE = new ListShape(GroupSchema, ['targets']);
 
 const PLANNED_PROTOCOLS: readonly string[] = ['llama', 'llama-legacy', 'icmp', 'tcp-syn'];
-/** How many targets are read between two chances for others to run: about a millisecond. */
-const TARGETS_A_TURN = 250;
 const MIN_DURATION_NS = NS_PER_MS;
 const MAX_PERIOD_NS = 3600 * NS_PER_S;
 const MAX_TIMEOUT_NS = 60 * NS_PER_S;
@@ -50,41 +55,35 @@ export type LineOf = (path: readonly (string | number)[]) => number;
  * @throws LlamaError `LLAMA_GROUP_INVALID` with every problem; their pointers are relative to `input`.
  */
 export function parseGroup(input: unknown, name: string): Group {
-  const problems: Problem[] = [];
-  const group = readGroup(input, name, (path, message) => problems.push({ path: toPointer(path), message }));
+  const problems = new ProblemList();
+  const group = readGroup(input, name, problems.report);
   if (group !== undefined) return group;
-  throw invalidGroup(problems);
+  throw invalidGroup(problems.listed, problems.count);
 }
 
 /**
- * The same in short turns: `pause` lets other work run every few hundred targets.
+ * The same in short turns, also when everything is wrong: `pause` lets other work run every few hundred targets.
  * @throws LlamaError `LLAMA_GROUP_INVALID`, as `parseGroup`.
  */
 export async function parseGroupInTurns(input: unknown, name: string, pause: () => Promise<void>): Promise<Group> {
-  const problems: Problem[] = [];
-  const reading = readingGroup(input, name, (path, message) => problems.push({ path: toPointer(path), message }));
-  let step = reading.next();
-  for (; step.done !== true; step = reading.next()) await pause();
-  if (step.value !== undefined) return step.value;
-  throw invalidGroup(problems);
+  const problems = new ProblemList();
+  const group = await inTurns(readingGroup(input, name, problems.report), pause);
+  if (group !== undefined) return group;
+  throw invalidGroup(problems.listed, problems.count);
 }
 
-/** All problems of a group that came by REST, as one error. */
-export function invalidGroup(problems: readonly Problem[]): LlamaError {
+/** The problems of a group that came by REST, as one error; `count` is how many there are when not all are listed. */
+export function invalidGroup(problems: readonly Problem[], count = problems.length): LlamaError {
   const text = problems.map((problem) => formatProblem(problem)).join('\n');
-  return new LlamaError('LLAMA_GROUP_INVALID', text, { problems });
+  return new LlamaError('LLAMA_GROUP_INVALID', `${text}${andMore(count, problems.length)}`, {
+    problems,
+    problemCount: count,
+  });
 }
 
 /** Reports every problem of a group; undefined when there was one. Paths are relative to the group. */
 export function readGroup(input: unknown, name: string, report: Report, lineOf?: LineOf): Group | undefined {
   return atOnce(readingGroup(input, name, report, lineOf));
-}
-
-/** Goes through a reading without pauses. */
-function atOnce<Result>(reading: Generator<void, Result>): Result {
-  let step = reading.next();
-  while (step.done !== true) step = reading.next();
-  return step.value;
 }
 
 /** As `readGroup`; yields where other work may run. */
@@ -94,11 +93,8 @@ function* readingGroup(
   report: Report,
   lineOf?: LineOf,
 ): Generator<void, Group | undefined> {
-  let problems = 0;
-  const count: Report = (path, message, at) => {
-    problems += 1;
-    report(path, message, at);
-  };
+  const pace = new Pace(report);
+  const { report: count } = pace;
   if (!GROUP_NAME.test(name))
     count(
       [],
@@ -106,7 +102,7 @@ function* readingGroup(
       'key',
     );
   yield;
-  if (!SHAPE.Check(input)) reportShape(GroupSchema, input, count);
+  yield* SHAPE.reading(input, pace);
   if (!isRecord(input)) return undefined;
   yield;
   const port = keyOf(input, 'port');
@@ -119,11 +115,11 @@ function* readingGroup(
     timeoutNs: readDuration(input, 'timeout', MAX_TIMEOUT_NS, count),
     classes: readClasses(keyOf(input, 'classes'), count),
     payloadBytes: Number(keyOf(input, 'payloadBytes')),
-    targets: yield* readingTargets(input.targets, port, count, lineOf),
+    targets: yield* readingTargets(input.targets, port, pace, lineOf),
     ...(from === undefined ? {} : { from }),
     ...(input.skipSelf === true ? { skipSelf: true } : {}),
   };
-  return problems === 0 ? group : undefined;
+  return pace.problems === 0 ? group : undefined;
 }
 
 /** The group in the shape of the config file; `parseGroup` makes the same group of it. */
@@ -200,45 +196,47 @@ function readClasses(value: unknown, report: Report): TrafficClass[] {
 }
 
 /** Targets of a list that has the right shape already. `groupPort` is for those without a port of their own. */
-export function readTargets(value: unknown, groupPort: unknown, report: Report, lineOf?: LineOf): Target[] {
-  return atOnce(readingTargets(value, groupPort, report, lineOf));
-}
-
-function* readingTargets(
-  value: unknown,
-  groupPort: unknown,
-  report: Report,
-  lineOf?: LineOf,
-): Generator<void, Target[]> {
+function* readingTargets(value: unknown, groupPort: unknown, pace: Pace, lineOf?: LineOf): Generator<void, Target[]> {
   const targets: Target[] = [];
   const firstOf = new Map<string, number>();
   for (const [index, written] of (Array.isArray(value) ? value : []).entries()) {
-    if (index % TARGETS_A_TURN === TARGETS_A_TURN - 1) yield;
-    const plain = typeof written === 'string';
-    const text: unknown = plain ? written : isRecord(written) ? written.address : undefined;
-    if (typeof text !== 'string') continue;
-    const path = plain ? ['targets', index] : ['targets', index, 'address'];
-    const address = parseAddress(text);
-    const refused = address === undefined ? undefined : whyNotTarget(address);
-    if (address === undefined || refused !== undefined) {
-      report(path, `found ${found(text)}${refused === undefined ? '' : `, ${refused}`}, expected ${addressHelp(text)}`);
-      continue;
-    }
+    if (pace.due) yield;
+    const address = readAddress(written, ['targets', index], pace.report);
+    if (address === undefined) continue;
     const port = isRecord(written) && written.port !== undefined ? written.port : groupPort;
     const key = `${address.address} ${port}`;
     const first = firstOf.get(key);
     if (first !== undefined) {
       const where = lineOf === undefined ? `/targets/${first}` : `line ${lineOf(['targets', first])}`;
-      report(
-        path,
-        `found ${found(text)} with port ${port} a second time, expected every address and port once in a group; it is first at ${where}: remove one of the two`,
-      );
+      const path = typeof written === 'string' ? ['targets', index] : ['targets', index, 'address'];
+      pace.report(path, secondTime(written, port, where));
     }
     firstOf.set(key, first ?? index);
     const tags = isRecord(written) && isRecord(written.tags) ? written.tags : {};
     targets.push({ ...address, port: Number(port), tags: tags as Record<string, string> });
   }
   return targets;
+}
+
+/** The address of a target in a list; undefined when it is none that can be probed, which is reported unless its type is wrong already. */
+export function readAddress(written: unknown, path: Path, report: Report): Address | undefined {
+  const plain = typeof written === 'string';
+  const text: unknown = plain ? written : isRecord(written) ? written.address : undefined;
+  if (typeof text !== 'string') return undefined;
+  const address = parseAddress(text);
+  const refused = address === undefined ? undefined : whyNotTarget(address);
+  if (address !== undefined && refused === undefined) return address;
+  report(
+    plain ? path : [...path, 'address'],
+    `found ${found(text)}${refused === undefined ? '' : `, ${refused}`}, expected ${addressHelp(text)}`,
+  );
+  return undefined;
+}
+
+/** What is said of a target that is in a list twice. */
+export function secondTime(written: unknown, port: unknown, where: string): string {
+  const text = isRecord(written) ? written.address : written;
+  return `found ${found(text)} with port ${port} a second time, expected every address and port once in a group; it is first at ${where}: remove one of the two`;
 }
 
 /** Says for the usual slips how to mend them. */

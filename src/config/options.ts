@@ -89,6 +89,7 @@ export function readOptions(
       ...listen,
       tokenFile: value('api.tokenFile', api.tokenFile),
       readTokenFile: value('api.readTokenFile', api.readTokenFile),
+      writes: value('api.writes', api.writes),
       allowRemoteWrites: value('api.allowRemoteWrites', api.allowRemoteWrites),
       tls: tlsCertFile === null || tlsKeyFile === null ? null : { certFile: tlsCertFile, keyFile: tlsKeyFile },
       rateLimit: value('api.rateLimit', api.rateLimit),

@@ -28,6 +28,31 @@ export function fromPointer(pointer: string): string[] {
     .map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
+/** Most problems of one input that are listed; the others are counted. Nobody reads ten thousand, and writing them takes long. */
+export const MOST_PROBLEMS = 100;
+
+/** Takes the problems of an input that is not a file: the first are kept. */
+export class ProblemList {
+  readonly listed: Problem[] = [];
+  /** How many there were. */
+  count = 0;
+
+  readonly report: Report = (path, message) => {
+    this.count += 1;
+    if (!this.full) this.listed.push({ path: toPointer(path), message });
+  };
+
+  /** What comes now is only counted. */
+  get full(): boolean {
+    return this.listed.length >= MOST_PROBLEMS;
+  }
+}
+
+/** The last line of a text with the first of `count` problems: how many more there are. Empty when there are none. */
+export function andMore(count: number, listed: number): string {
+  return count > listed ? `\nand ${count - listed} more problem${count - listed === 1 ? '' : 's'}` : '';
+}
+
 const SHOWN_CHARACTERS = 60;
 
 /** A value as a message shows it: short, and with quotes when it is text. */
@@ -73,10 +98,18 @@ export function reportUnknownKeys(
   path: Path,
   report: Report,
 ): void {
+  const expected = `one of the keys ${known.join(', ')}`;
+  let unknown = 0;
   for (const key of Object.keys(map)) {
     if (known.includes(key)) continue;
-    const remedy = nearest(key, known) === undefined ? '; remove it' : '';
-    report([...path, key], `${unknownWord(key, `one of the keys ${known.join(', ')}`, known)}${remedy}`, 'key');
+    unknown += 1;
+    // What is near is looked for only as long as it will be shown: a map of a million keys must not take seconds.
+    const near = unknown > MOST_PROBLEMS ? undefined : nearest(key, known);
+    report(
+      [...path, key],
+      `found ${found(key)}, expected ${expected}; ${near === undefined ? 'remove it' : `did you mean "${near}"?`}`,
+      'key',
+    );
   }
 }
 

@@ -8,7 +8,7 @@ import { readEndpoint } from '../net/endpoint.js';
 import { MS_PER_S, NS_PER_MS, nsToMs, parseDurationNs } from '../stats/units.js';
 import { parseAddress, whyNotTarget } from './address.js';
 import { parseBytes } from './bytes.js';
-import type { TimestampMode } from './types.js';
+import type { TimestampMode, WriteMode } from './types.js';
 
 /** One process option. The value it has in a file is called `Raw` text here, whatever its type. */
 export interface ProcessOption<Value> {
@@ -204,6 +204,14 @@ export const PROCESS_OPTIONS = {
       expected: 'the path of a file, or null',
       parse: filePath,
     }),
+    writes: option<WriteMode>({
+      doc: 'Changes without a token: loopback: from the loopback address, where tokenFile is null; token: never, so without tokenFile nobody changes anything.',
+      unit: 'loopback or token',
+      default: 'loopback',
+      env: 'LLAMA_API_WRITES',
+      expected: 'loopback or token',
+      parse: (written) => (written === 'loopback' || written === 'token' ? written : undefined),
+    }),
     allowRemoteWrites: option<boolean | null>({
       doc: 'Changes from other hosts; null: with the token, where there is one; true: the same, but the collector does not start without tokenFile; false: never.',
       unit: 'true, false or null',
@@ -262,7 +270,7 @@ export const PROCESS_OPTIONS = {
     }),
   },
   stateDir: option<string | null>({
-    doc: 'Directory that keeps the groups set by REST over restarts; null: they are forgotten.',
+    doc: 'Directory that keeps the groups set by REST, and what sources of targets gave last, over restarts; null: they are forgotten.',
     unit: 'path of a directory',
     default: null,
     env: 'LLAMA_STATE_DIR',

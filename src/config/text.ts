@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { type ErrorCode, LlamaError, type Problem } from '../errors.js';
-import { formatProblem } from './problems.js';
+import { andMore, formatProblem, MOST_PROBLEMS } from './problems.js';
 
 const UNREADABLE: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file; check the path',
@@ -24,12 +24,21 @@ export function readConfigText(file: string): string {
   }
 }
 
-/** All problems of a config as one error, in the order of the file. */
-export function configFailure(code: ErrorCode, fileName: string, problems: readonly Problem[]): LlamaError {
+/** All problems of a config as one error, in the order of the file; of very many the first. */
+export function configFailure(
+  code: ErrorCode,
+  fileName: string,
+  problems: readonly Problem[],
+  cause?: LlamaError,
+): LlamaError {
   // What two tests of a LLAMA configuration share is wrong once, not twice.
   const distinct = [...new Map(problems.map((problem) => [formatProblem(problem, fileName), problem])).values()];
   const sorted = distinct.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
-  return new LlamaError(code, sorted.map((problem) => formatProblem(problem, fileName)).join('\n'), {
-    problems: sorted,
+  const listed = sorted.slice(0, MOST_PROBLEMS);
+  const text = listed.map((problem) => formatProblem(problem, fileName)).join('\n');
+  return new LlamaError(code, `${text}${andMore(sorted.length, listed.length)}`, {
+    problems: listed,
+    problemCount: sorted.length,
+    cause,
   });
 }

@@ -5,6 +5,9 @@ export type Protocol = 'stamp';
 /** `full`: kernel stamps for sending and receiving. `receive`: for receiving only; cheaper at very high rates. */
 export type TimestampMode = 'full' | 'receive';
 
+/** Who may change something without a token: `loopback`, whoever comes from there; `token`, nobody. */
+export type WriteMode = 'loopback' | 'token';
+
 /** A QoS class: the name as written (`ef`, `cs0`, `46`) and its DSCP, 0-63. */
 export interface TrafficClass {
   readonly name: string;
@@ -97,6 +100,7 @@ export interface ApiSettings {
   readonly tokenFile: string | null;
   /** Holds the token that allows reading; null: reading is open. */
   readonly readTokenFile: string | null;
+  readonly writes: WriteMode;
   /** null: where there is a token. */
   readonly allowRemoteWrites: boolean | null;
   /** null: plain HTTP. */

@@ -51,6 +51,11 @@ export function namedOptions(table: OptionTable): Named[] {
   );
 }
 
+/** The environment variables of a table. */
+export function variablesOf(table: OptionTable): string[] {
+  return namedOptions(table).map(({ option }) => option.env);
+}
+
 export class WeighedOptions {
   /** How many problems were reported. */
   problems = 0;

@@ -6,6 +6,7 @@ import { type DnsResolver, DnsSource } from './dns.js';
 import { FileSource } from './file.js';
 import { HttpSource } from './http.js';
 import type { Source, Timing } from './source.js';
+import type { TargetParser } from './targetParser.js';
 
 const DNS_TIMEOUT_MS = 2_000;
 const DNS_TRIES = 2;
@@ -16,12 +17,18 @@ export interface SourceTools {
   readonly resolver?: () => DnsResolver;
 }
 
-export function createSource(from: TargetSource, timing: Timing, tools: SourceTools = {}): Source {
+/** `parser` reads the lists of files and servers; whoever has it ends it. */
+export function createSource(
+  from: TargetSource,
+  timing: Timing,
+  parser: TargetParser,
+  tools: SourceTools = {},
+): Source {
   switch (from.kind) {
     case 'file':
-      return new FileSource(from.path, timing);
+      return new FileSource(from.path, timing, parser.parse);
     case 'http':
-      return new HttpSource(from, timing, tools.fetch ?? fetch);
+      return new HttpSource(from, timing, tools.fetch ?? fetch, parser.parse);
     case 'dns':
       return new DnsSource(from, tools.resolver ?? systemResolver);
     default:

@@ -4,11 +4,13 @@
  */
 
 import type { Logger } from 'pino';
-import type { Group, Target, TargetSource } from '../config/types.js';
+import type { Group, TargetSource } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { createSource, type SourceTools } from './create.js';
+import { type Derived, deriveGroup, entriesOf } from './derive.js';
 import { Follower } from './follower.js';
-import { type Entry, type Source, SYSTEM_TIMING, type Timing } from './source.js';
+import { type Entry, messageOf, type Source, SYSTEM_TIMING, type Timing } from './source.js';
+import { TargetParser } from './targetParser.js';
 
 /** How often a group without a source looks whether this host has other addresses. */
 const SELF_REFRESH_MS = 30_000;
@@ -21,12 +23,32 @@ export interface DiscoveryStatus {
   /** ISO 8601: when the source last gave a good answer, and how long ago; null before the first. */
   readonly updatedAt: string | null;
   readonly ageMs: number | null;
+  /** The targets in force are those that the source gave in an earlier run: it has not given a good answer since the start. */
+  readonly restored: boolean;
   /** Why the latest answer is not in force; null when it is. */
   readonly error: string | null;
   /** What was left out of the answer in force. */
   readonly warnings: readonly string[];
   /** ISO 8601; null while it is being asked. */
   readonly nextAt: string | null;
+  /** Why the targets in force are not in the state directory; null when they are, or will be in a moment, or nothing is kept at all. */
+  readonly keepError: string | null;
+  /** How often that was tried in vain. */
+  readonly keepFailures: number;
+}
+
+/** What a source gave, and when. */
+export interface GivenTargets {
+  readonly entries: readonly Entry[];
+  readonly updatedAtMs: number;
+}
+
+/** Keeps the last good targets over the end of the process. Nothing of it may throw or be waited for but `load`, which never rejects. */
+export interface TargetKeeper {
+  load(name: string, from: TargetSource): Promise<GivenTargets | undefined>;
+  keep(name: string, from: TargetSource, entries: readonly Entry[]): void;
+  forget(name: string): void;
+  status(name: string): { readonly failures: number; readonly error: string | null };
 }
 
 /** Clocks and the outer world; each has the system's as its default. */
@@ -44,6 +66,8 @@ export interface DiscoveryOptions extends DiscoveryTools {
    * change of any group, so that a `PUT` finds what is in force. Rejects when it can't be, and changes nothing.
    */
   readonly apply: (name: string, make: () => Group | undefined, done: () => void) => Promise<void>;
+  /** None: targets are forgotten at the end. */
+  readonly keeper?: TargetKeeper;
 }
 
 interface Followed {
@@ -53,15 +77,11 @@ interface Followed {
   readonly follower: Follower;
 }
 
-interface Derived {
-  readonly group: Group;
-  readonly leftOut: readonly string[];
-}
-
 export class Discovery {
   private readonly options: DiscoveryOptions;
   private readonly timing: Timing;
   private readonly followed = new Map<string, Followed>();
+  private readonly parser = new TargetParser();
   private closed = false;
 
   constructor(options: DiscoveryOptions) {
@@ -79,7 +99,8 @@ export class Discovery {
 
   /** Follows a group that is in force now, in the place of what its name meant before. */
   follow(group: Group, before: Group | undefined): void {
-    if (!isFollowed(group) || this.closed) {
+    if (this.closed) return;
+    if (!isFollowed(group)) {
       this.drop(group.name);
       return;
     }
@@ -91,7 +112,7 @@ export class Discovery {
       return;
     }
     const entries = this.firstEntries(group, before);
-    this.drop(group.name);
+    this.end(group.name);
     const { from } = group;
     const followed: Followed = {
       group,
@@ -103,14 +124,41 @@ export class Discovery {
         refreshMs: from === undefined ? SELF_REFRESH_MS : from.refreshMs,
         allowEmpty: from === undefined || from.allowEmpty,
         entries,
-        apply: (found) => this.apply(followed, found),
+        apply: (found) => this.take(followed, found),
       }),
     };
     this.followed.set(group.name, followed);
     followed.follower.start();
   }
 
+  /**
+   * Puts back in force what the source of a group gave in an earlier run, unless it has answered since. Never rejects; what has no room any
+   * more is told in the log.
+   */
+  async restore(name: string): Promise<void> {
+    const { keeper, logger } = this.options;
+    const followed = this.followed.get(name);
+    const from = followed?.group.from;
+    if (followed === undefined || from === undefined || followed.follower.answered) return;
+    const given = await keeper?.load(name, from);
+    if (given === undefined) return;
+    const { entries, updatedAtMs } = given;
+    try {
+      await this.apply(followed, entries, {
+        wanted: () => !followed.follower.answered,
+        done: () => followed.follower.restore(entries, updatedAtMs),
+      });
+    } catch (error) {
+      logger.warn({ group: name, error: messageOf(error) }, 'the last targets of an earlier run are not in force');
+    }
+  }
+
   drop(name: string): void {
+    this.end(name);
+    this.options.keeper?.forget(name);
+  }
+
+  private end(name: string): void {
     this.followed.get(name)?.follower.close();
     this.followed.delete(name);
   }
@@ -119,44 +167,66 @@ export class Discovery {
   status(name: string, targets: number): DiscoveryStatus | undefined {
     const followed = this.followed.get(name);
     if (followed?.group.from === undefined) return undefined;
-    const { updatedAtMs, error, warnings, nextAtMs } = followed.follower;
+    const { updatedAtMs, restored, error, warnings, nextAtMs } = followed.follower;
+    const keeping = this.options.keeper?.status(name);
     return {
       source: followed.group.from.kind,
       targets,
       updatedAt: isoTime(updatedAtMs),
       ageMs: updatedAtMs === null ? null : Math.max(0, this.timing.nowMs() - updatedAtMs),
+      restored,
       error,
       warnings,
       nextAt: isoTime(nextAtMs),
+      keepError: keeping?.error ?? null,
+      keepFailures: keeping?.failures ?? 0,
     };
   }
 
-  /** Of the sources that fail, a line each. */
+  /** Of the sources that fail, and of targets that can't be kept, a line each. */
   failures(): string[] {
-    return [...this.followed].flatMap(([name, { follower }]) =>
-      follower.error === null ? [] : [`group ${name}: its targets are not up to date: ${follower.error}`],
-    );
+    return [...this.followed].flatMap(([name, { follower }]) => {
+      const unkept = this.options.keeper?.status(name).error ?? null;
+      return [
+        ...(follower.error === null ? [] : [`group ${name}: its targets are not up to date: ${follower.error}`]),
+        ...(unkept === null ? [] : [`group ${name}: its targets cannot be kept in the state directory: ${unkept}`]),
+      ];
+    });
   }
 
-  /** Ends everything; nothing is applied afterwards. */
-  close(): void {
+  /** Ends everything; nothing is applied from the call on. Resolves when its thread has ended. */
+  close(): Promise<void> {
     this.closed = true;
-    for (const name of [...this.followed.keys()]) this.drop(name);
+    for (const name of [...this.followed.keys()]) this.end(name);
+    return this.parser.close();
   }
 
-  private async apply(followed: Followed, entries: readonly Entry[]): Promise<readonly string[]> {
+  /** A good answer of a source. Resolves with what is left out of it. */
+  private take(followed: Followed, entries: readonly Entry[]): Promise<readonly string[]> {
+    const done = (): void => {
+      followed.follower.entries = entries;
+      followed.follower.answered = true;
+      const { name, from } = followed.group;
+      if (from !== undefined) this.options.keeper?.keep(name, from, entries);
+    };
+    return this.apply(followed, entries, { wanted: () => true, done });
+  }
+
+  private async apply(
+    followed: Followed,
+    entries: readonly Entry[],
+    { wanted, done }: { readonly wanted: () => boolean; readonly done: () => void },
+  ): Promise<readonly string[]> {
     const { name } = followed.group;
     let leftOut: readonly string[] = [];
     try {
       const make = (): Group | undefined => {
-        if (this.followed.get(name) !== followed) return undefined;
+        if (this.followed.get(name) !== followed || !wanted()) return undefined;
         const derived = this.derive(followed.group, entries);
         leftOut = derived.leftOut;
         return derived.group;
       };
-      await this.options.apply(name, make, () => {
-        followed.follower.entries = entries;
-      });
+      await this.options.apply(name, make, done);
     } catch (cause) {
       if (!(cause instanceof LlamaError)) throw cause;
       throw new Error(`found ${entries.length} targets, which can't be put in force: ${cause.message}`, { cause });
@@ -173,28 +243,7 @@ export class Discovery {
 
   private derive(group: Group, entries: readonly Entry[]): Derived {
     const own = group.skipSelf === true ? this.options.ownAddresses() : undefined;
-    const targets: Target[] = [];
-    const leftOut: string[] = [];
-    const seen = new Set<string>();
-    let unreachable = 0;
-    for (const entry of entries) {
-      if (own?.has(entry.address)) continue;
-      if (group.from !== undefined && !this.options.reachable(entry.family)) {
-        unreachable++;
-        continue;
-      }
-      const { address, family, tags } = entry;
-      const target = { address, family, port: entry.port ?? group.port, tags };
-      const key = `${address} ${target.port}`;
-      if (seen.has(key)) leftOut.push(`found ${address} with port ${target.port} a second time; the first one counts`);
-      else targets.push(target);
-      seen.add(key);
-    }
-    if (unreachable > 0) leftOut.push(`${unreachable} IPv6 addresses are left out: this host has no IPv6`);
-    const listed =
-      group.from === undefined && targets.length < entries.length ? (group.listed ?? group.targets) : undefined;
-    const { listed: _, ...rest } = group;
-    return { group: { ...rest, targets, ...(listed === undefined ? {} : { listed }) }, leftOut };
+    return deriveGroup(group, entries, own, this.options.reachable);
   }
 
   private sourceOf(group: Group): Source {
@@ -203,7 +252,7 @@ export class Discovery {
       const answer = { entries: entriesOf(group), warnings: [] };
       return { ask: async () => answer };
     }
-    return createSource(from, this.timing, this.options);
+    return createSource(from, this.timing, this.parser, this.options);
   }
 }
 
@@ -213,16 +262,6 @@ function isFollowed(group: Group): boolean {
 
 function keyOf(group: Group): string {
   return JSON.stringify(group.from ?? entriesOf(group));
-}
-
-/** The listed targets of a group, or those in force; the port only where it is not the group's, which may change. */
-function entriesOf(group: Group): Entry[] {
-  return (group.listed ?? group.targets).map(({ address, family, port, tags }) => ({
-    address,
-    family,
-    port: port === group.port ? null : port,
-    tags,
-  }));
 }
 
 function isoTime(ms: number | null): string | null {

@@ -8,7 +8,7 @@ import { constants, type FSWatcher, watch } from 'node:fs';
 import { open, realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type Answer, MAX_ANSWER_BYTES, messageOf, type Source, type Timing } from './source.js';
-import { parseTargetText } from './targetGroups.js';
+import { type ParseTargets, parseTargets } from './targetParser.js';
 
 /** A writer makes several events of one change; what it does in place is probably done after this. */
 const SETTLE_MS = 50;
@@ -22,15 +22,17 @@ interface Watched {
 export class FileSource implements Source {
   private readonly path: string;
   private readonly timing: Timing;
+  private readonly parse: ParseTargets;
   private readonly watched = new Map<string, Watched>();
   private changed: (() => void) | undefined;
   private cancel: (() => void) | undefined;
   private text: string | undefined;
   private answer: Answer | undefined;
 
-  constructor(path: string, timing: Timing) {
+  constructor(path: string, timing: Timing, parse: ParseTargets = async (text) => parseTargets(text)) {
     this.path = resolve(path);
     this.timing = timing;
+    this.parse = parse;
   }
 
   async ask(): Promise<Answer> {
@@ -39,7 +41,7 @@ export class FileSource implements Source {
     const text = await readText(this.path);
     if (this.answer === undefined || text !== this.text) {
       try {
-        this.answer = parseTargetText(text);
+        this.answer = await this.parse({ text, form: 'yaml' });
       } catch (cause) {
         throw new Error(`${this.path}: ${messageOf(cause)}`, { cause });
       }

@@ -32,8 +32,12 @@ export interface FollowerOptions {
 export class Follower {
   /** In force; set by whoever puts them there. */
   entries: readonly Entry[];
-  /** When the source last gave a good answer; null before the first. */
+  /** The source has given a good answer, which is in force; set as `entries` is. */
+  answered = false;
+  /** When the source last gave a good answer, be it in an earlier run; null before the first. */
   updatedAtMs: number | null = null;
+  /** What is in force is from an earlier run. */
+  restored = false;
   /** Why the latest answer is not in force; null when it is. */
   error: string | null = null;
   warnings: readonly string[] = [];
@@ -54,6 +58,13 @@ export class Follower {
   start(): void {
     this.endWatch = this.options.source.watch?.(() => this.askNow());
     this.askNow();
+  }
+
+  /** What the source gave in an earlier run is in force again. */
+  restore(entries: readonly Entry[], updatedAtMs: number): void {
+    this.entries = entries;
+    this.updatedAtMs = updatedAtMs;
+    this.restored = true;
   }
 
   /** Asks now, or once more when a question is under way: its answer may be older than the reason to ask. */
@@ -113,6 +124,7 @@ export class Follower {
     const leftOut = await apply(answer.entries);
     if (this.closed) return;
     this.updatedAtMs = timing.nowMs();
+    this.restored = false;
     this.failures = 0;
     if (this.error !== null) logger.info(`${this.subject} are found again`);
     this.error = null;

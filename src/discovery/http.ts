@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import type { TargetSource } from '../config/types.js';
 import { VERSION } from '../version.js';
 import { type Answer, MAX_ANSWER_BYTES, messageOf, type Source, type Timing } from './source.js';
-import { parseTargetJson } from './targetGroups.js';
+import { type ParseTargets, parseTargets } from './targetParser.js';
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -18,10 +18,17 @@ export class HttpSource implements Source {
   private readonly settings: HttpSettings;
   private readonly timing: Timing;
   private readonly fetch: typeof fetch;
+  private readonly parse: ParseTargets;
   private etag: string | null = null;
   private answer: Answer | undefined;
 
-  constructor(settings: HttpSettings, timing: Timing, fetcher: typeof fetch) {
+  constructor(
+    settings: HttpSettings,
+    timing: Timing,
+    fetcher: typeof fetch,
+    parse: ParseTargets = async (text) => parseTargets(text),
+  ) {
+    this.parse = parse;
     this.settings = settings;
     this.timing = timing;
     this.fetch = fetcher;
@@ -53,7 +60,7 @@ export class HttpSource implements Source {
     const type = response.headers.get('content-type');
     if (type === null || !/^application\/json\s*(;|$)/i.test(type))
       throw new Error(`found the content type ${type ?? 'nothing'}, expected application/json`);
-    const answer = parseTargetJson(await readBody(response));
+    const answer = await this.parse({ text: await readBody(response), form: 'json' });
     this.etag = response.headers.get('etag');
     this.answer = answer;
     return answer;

@@ -8,6 +8,7 @@ import type { CollectorAddress, CollectorList } from '../config/scraper/types.js
 import { createSource, type SourceTools } from '../discovery/create.js';
 import { Follower } from '../discovery/follower.js';
 import type { Entry, Timing } from '../discovery/source.js';
+import { TargetParser } from '../discovery/targetParser.js';
 import { formatEndpoint } from '../net/endpoint.js';
 import { Poller, type PollerTools } from './poller.js';
 import { isoTime } from './record.js';
@@ -33,6 +34,7 @@ export class Fleet {
   private readonly options: FleetOptions;
   private readonly timing: Timing;
   private readonly logger: Logger;
+  private readonly parser = new TargetParser();
   private readonly members = new Map<string, Member>();
   /** Ends of pollers that are no members any more. */
   private readonly leaving = new Map<string, Promise<void>>();
@@ -96,7 +98,7 @@ export class Fleet {
     this.closed = true;
     this.follower?.close();
     for (const url of [...this.members.keys()]) this.remove(url);
-    await Promise.all(this.leaving.values());
+    await Promise.all([...this.leaving.values(), this.parser.close()]);
   }
 
   private sync(addresses: readonly CollectorAddress[]): FleetChange {
@@ -141,7 +143,7 @@ export class Fleet {
 
   private startFollower(list: FollowedList): Follower {
     const follower: Follower = new Follower({
-      source: createSource(list.from, this.timing, this.options.source),
+      source: createSource(list.from, this.timing, this.parser, this.options.source),
       timing: this.timing,
       logger: this.logger,
       refreshMs: list.from.refreshMs,

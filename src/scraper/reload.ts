@@ -17,9 +17,14 @@ export class ScraperReloader {
     this.load = load;
   }
 
-  /** @throws LlamaError what reading the config throws, with problems and lines; nothing has changed then. */
-  async reload(): Promise<ScraperReloadReport> {
+  /**
+   * `alongside` reads what else there is, and its result puts that into effect.
+   * @throws LlamaError what either throws, with problems and lines; nothing has changed then.
+   */
+  async reload(alongside: () => () => void): Promise<ScraperReloadReport> {
     const loaded = this.load();
+    const enforce = alongside();
+    enforce();
     return { ...this.scraper.follow(loaded.config.collectors), restart: changedOptions(this.started, loaded) };
   }
 }

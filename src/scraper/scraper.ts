@@ -22,8 +22,10 @@ export interface Sinks {
   readonly delivery: Delivery;
   readonly positions: Positions;
   status(): readonly WriterStatus[];
-  /** What was handed over is safe when it resolves. */
+  /** What was handed over is safe when it resolves, or its delivery has rejected. It takes about a second at most. */
   close(): Promise<void>;
+  /** Puts the positions on the disk. */
+  save(): Promise<void>;
 }
 
 export interface ScraperTools {
@@ -34,9 +36,6 @@ export interface ScraperTools {
   /** Whether somebody wants histograms with the intervals; nobody does when not given. */
   readonly histograms?: () => boolean;
 }
-
-/** How long what is being handed over may take at the end. */
-const END_MS = 1_000;
 
 export class Scraper implements ScraperService {
   readonly config: ScraperConfig;
@@ -121,22 +120,18 @@ export class Scraper implements ScraperService {
     };
   }
 
-  /** Asks nothing more, waits a moment for what is being handed over, and closes the writers: what was acknowledged is safe then. */
+  /** Asks nothing more, and closes the writers: what was handed over is acknowledged or in a spool then, and positions say so. */
   close(): Promise<void> {
     this.ending ??= this.end();
     return this.ending;
   }
 
   private async end(): Promise<void> {
+    // From here on nothing new is handed over, not even of an answer that is here already.
     const polled = this.fleet.close();
-    let cancel = (): void => {};
-    const late = new Promise<void>((resolve) => {
-      cancel = this.timing.after(END_MS, resolve);
-    });
-    await Promise.race([polled, late]);
-    cancel();
     await this.sinks.close();
     await polled;
+    await this.sinks.save();
     this.http.close();
   }
 
@@ -153,7 +148,7 @@ export class Scraper implements ScraperService {
 
   private named(url: string, name: string): void {
     this.names.set(url, name);
-    const urls = [...this.names].filter(([, other]) => other === name).map(([one]) => one);
+    const urls = [...this.names].flatMap(([one, other]) => (other === name ? [one] : [])).sort();
     if (urls.length > 1) this.logger.warn({ name, urls }, SHARED);
   }
 }

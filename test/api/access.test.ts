@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -132,6 +132,29 @@ describe('access', () => {
       });
   });
 
+  it('takes what a proxy on this host passes on without a word for a local change, unless changes need a token', async () => {
+    app = buildApi(collector);
+    expect(await answer(app, put())).to.include({ status: 200 });
+    await app.close();
+    app = buildApi(collector, { writes: 'token' });
+    const before = collector.group('west');
+    for (const request of [
+      put(),
+      { method: 'DELETE', url: '/v1/groups/west' },
+      { method: 'POST', url: '/v1/groups', payload: { name: 'new', ...GROUP } },
+      { method: 'PATCH', url: '/v1/groups/west/targets', payload: { add: ['10.0.0.9'] } },
+      put({ headers: bearer(WRITE) }),
+    ] as const)
+      expect(await answer(app, request), request.method).to.include({ status: 403, code: 'LLAMA_READ_ONLY' });
+    expect(collector.group('west')).to.equal(before);
+    expect((await app.inject(put())).json().detail).to.match(/api\.writes is token.*set api\.tokenFile/);
+    expect(await answer(app, { url: '/v1/groups' })).to.include({ status: 200 });
+    await app.close();
+    app = buildApi(collector, { writes: 'token', tokens: tokens(false) });
+    expect(await answer(app, put())).to.include({ status: 401 });
+    expect(await answer(app, put({ headers: bearer(WRITE) }))).to.include({ status: 200 });
+  });
+
   it('keeps changes to this host, with the token, when other hosts are shut out', async () => {
     app = buildApi(collector, { tokens: tokens(false), allowRemoteWrites: false });
     expect(await answer(app, put({ headers: bearer(WRITE), remoteAddress: ELSEWHERE }))).to.include({
@@ -148,11 +171,18 @@ describe('access', () => {
 
   it('warns when others can only read, and when tokens cross the network as plain text', () => {
     openAccess({ ...settings, host: '0.0.0.0' }, logger);
-    openAccess({ ...settings, host: '::', tokenFile: null, readTokenFile: null }, logger);
+    const none = { tokenFile: null, readTokenFile: null };
+    openAccess({ ...settings, ...none, host: '::' }, logger);
+    openAccess({ ...settings, ...none, host: '::', writes: 'token' }, logger);
     openAccess(settings, logger);
-    expect(lines().map(({ msg }) => msg.slice(0, 30))).to.deep.equal([
-      'tokens cross the network as pl',
-      'without api.tokenFile the API ',
+    openAccess({ ...settings, ...none }, logger);
+    openAccess({ ...settings, ...none, writes: 'token' }, logger);
+    expect(lines().map(({ level, msg }) => [level, msg.slice(0, 45)])).to.deep.equal([
+      [40, 'tokens cross the network as plain text; set a'],
+      [30, 'every user and program of this host may chang'],
+      [40, 'without api.tokenFile the API is read-only fo'],
+      [40, 'without api.tokenFile the API is read-only'],
+      [30, 'every user and program of this host may chang'],
     ]);
   });
 
@@ -301,23 +331,36 @@ describe('access', () => {
 
     it('takes a renewed certificate when asked, and keeps the old one when the new does not fit its key', async () => {
       const files = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
-      const { readFileSync } = await import('node:fs');
       const copy = (from: string, to: string) => writeFileSync(to, readFileSync(from), { mode: 0o600 });
       copy(a.certFile, files.certFile);
       copy(a.keyFile, files.keyFile);
       const { api, access, port } = await listenWith(files);
       expect((await subjectAt(port)).CN).to.equal('a');
       copy(b.certFile, files.certFile);
-      access.reload(api);
+      expect(() => access.readAgain(api))
+        .to.throw(LlamaError, /key\.pem \(api\.tlsKeyFile\): found a key that is not that of .*, expected its own/)
+        .with.nested.property('problems[0].path', '/api/tlsKeyFile');
       expect((await subjectAt(port)).CN).to.equal('a');
-      expect(lines().at(-1)).to.include({
-        code: 'LLAMA_TLS_FILE',
-        msg: 'certificate could not be read again; the old one stays in force',
-      });
       copy(b.keyFile, files.keyFile);
-      access.reload(api);
+      const enforce = access.readAgain(api);
+      expect((await subjectAt(port)).CN, 'only read').to.equal('a');
+      enforce();
       expect((await subjectAt(port)).CN).to.equal('b');
       expect(lines().at(-1)).to.include({ msg: 'certificate read again' });
+    });
+
+    it('leaves tokens alone when the certificate cannot be used', async () => {
+      const { api, access } = await listenWith(a);
+      const other = { ...settings, tls: a, tokenFile: join(folder, 'other') };
+      writeFileSync(other.tokenFile, WRITE, { mode: 0o600 });
+      const files = { certFile: join(folder, 'c.pem'), keyFile: a.keyFile };
+      writeFileSync(files.certFile, readFileSync(a.certFile));
+      const both = openAccess({ ...other, tls: files }, logger);
+      writeFileSync(other.tokenFile, 'a-newer-token-of-the-tests');
+      writeFileSync(files.certFile, 'nothing');
+      expect(() => both.readAgain(api)).to.throw(LlamaError, /found no certificate/);
+      expect(both.options.tokens?.grantOf(`Bearer ${WRITE}`)).to.equal('write');
+      access.readAgain(api)();
     });
 
     it('does not start with files that are missing, no PEM, or of different pairs, and says which', () => {

@@ -19,9 +19,12 @@ describe('/v1/groups with a source of targets', () => {
     targets: 12,
     updatedAt: '2026-11-21T00:00:00.000Z',
     ageMs: 1500,
+    restored: false,
     error: null,
     warnings: [],
     nextAt: '2026-11-21T00:00:05.000Z',
+    keepError: null,
+    keepFailures: 0,
   } as const;
 
   it('shows the source as it is written and how it does, and takes that back as it is', async () => {

@@ -47,6 +47,8 @@ describe('/v1/groups', () => {
           probesPerSecond: 4,
         },
       ],
+      notInForce: [],
+      removed: [],
     });
   });
 

@@ -181,7 +181,7 @@ groups: { west: { period: 20ms, timeout: 50ms, port: ${peer.port}, targets: [127
       'an unknown target to remove',
       { remove: ['127.0.0.3', '127.0.0.77'] },
       '/remove/1',
-      /"127.0.0.77" with port \d+, expected a target of the group new$/,
+      /"127.0.0.77" with port \d+, expected a target of the group new; read the group again$/,
     ],
     [
       'a target of another port',

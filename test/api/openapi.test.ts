@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -108,11 +108,13 @@ const CALLS: Readonly<Record<string, readonly Call[]>> = {
     { path: { name: 'north' }, body: { remove: ['127.0.0.6'] }, status: 400 },
     { path: { name: 'source' }, body: { add: ['127.0.0.5'] }, status: 400 },
     { path: { name: 'nowhere' }, body: { add: ['127.0.0.5'] }, status: 404 },
+    { path: { name: 'later' }, body: { add: ['127.0.0.5'] }, status: 409 },
   ],
   getGroup: [
     { path: { name: 'west' }, status: 200 },
     { path: { name: 'north' }, status: 200 },
     { path: { name: 'source' }, status: 200 },
+    { path: { name: 'later' }, status: 200 },
     { path: { name: 'nowhere' }, status: 404 },
   ],
   listGroups: [{ status: 200 }],
@@ -121,6 +123,14 @@ const CALLS: Readonly<Record<string, readonly Call[]>> = {
     { path: { name: 'north' }, query: '?dryRun=1', status: 200 },
     { path: { name: 'north' }, status: 204 },
     { path: { name: 'north' }, status: 404 },
+    { path: { name: 'south' }, query: '?revert=1', status: 409 },
+    { path: { name: 'west' }, query: '?revert=1', status: 409 },
+    { path: { name: 'west' }, status: 204 },
+    { path: { name: 'west' }, status: 404 },
+    { path: { name: 'west' }, query: '?revert=1&dryRun=1', status: 200 },
+    { path: { name: 'west' }, query: '?revert=1', status: 200 },
+    { path: { name: 'nowhere' }, query: '?revert=1', status: 404 },
+    { path: { name: 'west' }, query: '?revert=2', status: 400 },
   ],
 };
 
@@ -154,8 +164,12 @@ describe('/openapi.json', () => {
       { listen: [{ address: '127.0.0.1', family: 4, port }], threads: 1, maxPps: null, allow: [], stateful: null },
       logger,
     );
+    // A group that a newer version kept, and that is not in force.
+    mkdirSync(join(folder, 'state'));
+    writeFileSync(join(folder, 'state', 'later.group.json'), '{"format":"llama-state","version":99}');
     const config = parseConfig(
       `
+stateDir: ${join(folder, 'state')}
 collector: { name: host-a, interval: 200ms, workers: 1, timestamps: receive }
 source: { ports: 2 }
 groups:
@@ -333,9 +347,10 @@ groups:
   it('would be found wrong by this test, if a field were missing or not documented', () => {
     const schema = document.paths['/v1/groups'].get?.responses['200'].content?.['application/json'].schema as object;
     const validator = Compile(closed({ ...schema, components: document.components }) as object);
-    for (const wrong of [{}, { groups: [{ name: 'west' }] }, { groups: [], more: 1 }])
+    const empty = { groups: [], notInForce: [], removed: [] };
+    for (const wrong of [{}, { ...empty, groups: [{ name: 'west' }] }, { ...empty, more: 1 }])
       expect(validator.Check(wrong), JSON.stringify(wrong).slice(0, 100)).to.equal(false);
-    expect(validator.Check({ groups: [] })).to.equal(true);
+    expect(validator.Check(empty)).to.equal(true);
   });
 
   it('can be read and tried at /docs, with files of this host only', async () => {

@@ -80,6 +80,31 @@ describe('a large plan', () => {
     console.log(`        longest turn ${longestMs.toFixed(1)} ms`);
     expect(longestMs).to.be.lessThan(MOST_MS);
   });
+  const wrong = targets.map((_, i) => ({ address: i, tags: { rack: 7 } }));
+  for (const [method, path, body] of [
+    ['PUT', '/v1/groups/big', { targets: wrong }],
+    ['POST', '/v1/groups', { name: 'more', targets: wrong }],
+    ['PUT', '/v1/groups/big', { targets: targets.map(() => '10.0.0.1') }],
+    ['PATCH', '/v1/groups/big/targets', { add: wrong, remove: wrong }],
+    ['PATCH', '/v1/groups/big/targets', { remove: targets.map((_, i) => `10.9.${i >> 8}.${i & 255}`) }],
+  ] as const)
+    it(`leaves the event loop free while ${method} ${path} with ten thousand wrong ${Object.keys(body)} is refused`, async () => {
+      const send = async () => {
+        const headers = { 'content-type': 'application/json' };
+        const response = await fetch(`${origin}${path}`, { method, headers, body: text });
+        return (await response.json()) as { readonly code: string; readonly problemCount: number; problems: object[] };
+      };
+      const text = JSON.stringify(body);
+      let answer = await send();
+      const longestMs = await bestOfSome(async () => {
+        answer = await send();
+      });
+      console.log(`        ${text.length} bytes, longest turn ${longestMs.toFixed(1)} ms`);
+      expect(answer).to.include({ code: 'LLAMA_GROUP_INVALID' });
+      expect(answer.problems).to.have.length(100);
+      expect(answer.problemCount).to.be.at.least(TARGETS - 1);
+      expect(longestMs).to.be.lessThan(MOST_MS);
+    });
 
   it('goes on serving when a reader leaves in the middle of an answer', async () => {
     for (const url of ['/v1/results?histograms=1', '/v1/paths?limit=1000000']) {

@@ -76,7 +76,7 @@ describe('access to GET /v1/stream', () => {
     collector.finish(T);
     await waitFor('the first interval', () => client.ids.length === 1 && writer.ids.length === 1);
     writeFileSync(join(folder, 'read'), OTHER, { mode: 0o600 });
-    access.reload(app);
+    access.readAgain(app)();
     collector.finish(T + 10_000);
     await waitFor('the end', () => client.ended);
     expect(client.ids).to.deep.equal([T]);

@@ -64,12 +64,12 @@ describe('tokens', () => {
   it('are read again when asked; a failing file leaves the old ones in force', () => {
     const tokens = new Tokens({ tokenFile, readTokenFile }, warn);
     writeFileSync(tokenFile, 'another-token-of-the-tests');
-    tokens.reload(warn);
+    tokens.readAgain(warn)();
     expect(tokens.grantOf(`Bearer ${WRITE}`)).to.equal(undefined);
     expect(tokens.grantOf('Bearer another-token-of-the-tests')).to.equal('write');
     writeFileSync(tokenFile, 'a-third-token-of-the-tests');
     writeFileSync(readTokenFile, '');
-    expect(failure(() => tokens.reload(warn)).code).to.equal('LLAMA_TOKEN_FILE');
+    expect(failure(() => tokens.readAgain(warn)).code).to.equal('LLAMA_TOKEN_FILE');
     expect(tokens.grantOf('Bearer another-token-of-the-tests')).to.equal('write');
     expect(tokens.grantOf(`Bearer ${READ}`)).to.equal('read');
   });

@@ -11,7 +11,8 @@ describe('llama check', () => {
   });
   after(() => rmSync(folder, { recursive: true }));
   afterEach(() => {
-    delete process.env.LLAMA_SOURCE_PORTS;
+    for (const name of ['PORTS', 'PORT']) delete process.env[`LLAMA_SOURCE_${name}`];
+    delete process.env.LLAMA_CLOUD_KEY;
   });
 
   async function run(text: string, options: CheckOptions = {}) {
@@ -60,6 +61,7 @@ source.basePort               40000           ${file}:3
 api.listen                    127.0.0.1:6000  command line --listen
 api.tokenFile                 null            default
 api.readTokenFile             null            default
+api.writes                    loopback        default
 api.allowRemoteWrites         null            default
 api.tlsCertFile               null            default
 api.tlsKeyFile                null            default
@@ -88,7 +90,29 @@ paths              16
 probes             32/s
 on the wire        2,624 bytes/s each way, with UDP and IP headers, without those of the link
 memory for probes  4KiB of 256MiB
+
+Note: every user and program of this host may change groups without a token, and so may clients of a proxy on it; api.tokenFile or api.writes: token ends that.
 `);
+  });
+
+  it('says that changes need no token only where that is so', async () => {
+    const note = /\nNote: every user and program of this host may change groups without a token/;
+    expect((await run('groups: {}')).out).to.match(note);
+    expect((await run('api: { writes: token }')).out).not.to.match(note);
+    expect((await run('api: { tokenFile: /etc/llama/token }')).out).not.to.match(note);
+  });
+
+  it('names variables of the environment that are not known, and refuses slips of those that are', async () => {
+    process.env.LLAMA_CLOUD_KEY = 'x';
+    const { code, out } = await run('groups: {}');
+    expect(code).to.equal(0);
+    expect(out).to.include('\nWarning: found the environment variable LLAMA_CLOUD_KEY, expected one of');
+    process.env.LLAMA_SOURCE_PORT = '4';
+    const wrong = await run('groups: {}');
+    expect(wrong.code).to.equal(1);
+    expect(wrong.err).to.match(
+      /^found the environment variable LLAMA_SOURCE_PORT, .*did you mean LLAMA_SOURCE_PORTS\?\n$/,
+    );
   });
 
   it('says where the targets of a group come from, and that own addresses are left out', async () => {

@@ -197,7 +197,7 @@ targets: { t: [ { ip: 127.0.0.1, port: ${port}, tags: { rack: 007 } } ] }
     ).entries()) {
       writeFileSync(file, wrong);
       command.signal('SIGHUP');
-      const line = await command.logged('reload failed; the plan in force stays', nth + 1);
+      const line = await command.logged('reload failed; nothing changed', nth + 1);
       expect(line.error).to.match(says);
       expect(await get('/v1/groups')).to.deep.equal(before);
     }

@@ -27,17 +27,20 @@ describe('a state file', () => {
     ['zeros', (text: string) => '\0'.repeat(text.length), /does not begin/],
     ['a part of it', (text: string) => text.slice(0, -5), /end is missing/],
     ['another letter', (text: string) => text.replace('10.0.0.1', '10.0.0.2'), /checksum/],
-    [
-      'a later version',
-      (text: string) => text.replace('"version":1', '"version":2'),
-      /version 2, this collector reads/,
-    ],
+    ['no version that there is', (text: string) => text.replace('"version":1', '"version":0'), /version 0, expected 1/],
     ['something else', () => 'groups: {}', /does not begin/],
   ] as const)
     it(`is damaged when it holds ${title}`, () => {
       const state = readState(spoil(writeState('west', GROUP)));
       expect(state).to.have.property('damage').that.matches(damage);
     });
+
+  it('of a newer version is told from a damaged one, however the rest of it looks, and is written as it was', () => {
+    const text = writeState('west', GROUP).replace('"version":1', '"version":2');
+    expect(readState(text)).to.deep.equal({ newer: '2' });
+    expect(readState('{"format":"llama-state","version":17,"what":["comes"]}')).to.deep.equal({ newer: '17' });
+    expect(writeState('west', { kind: 'newer', version: '2', text })).to.equal(text);
+  });
 
   it('is found damaged whatever single character is changed or cut, and never throws', () => {
     const random = seededRandom(7);
@@ -46,7 +49,10 @@ describe('a state file', () => {
       const at = random.below(text.length);
       const other = String.fromCharCode(32 + random.below(95));
       const spoiled = i % 2 === 0 ? text.slice(0, at) : `${text.slice(0, at)}${other}${text.slice(at + 1)}`;
-      if (spoiled !== text) expect(readState(spoiled), spoiled).to.have.property('damage');
+      if (spoiled === text) continue;
+      // Another digit in the place of the version makes it a file of that version.
+      const expected = at === text.indexOf('1') && /[2-9]/.test(spoiled[at]) && i % 2 === 1 ? 'newer' : 'damage';
+      expect(readState(spoiled), spoiled).to.have.property(expected);
     }
   });
 });

@@ -24,6 +24,7 @@ function problemsOf(text: string, env: Environment = {}, overrides: ConfigOverri
 const OPEN_API = {
   tokenFile: null,
   readTokenFile: null,
+  writes: 'loopback',
   allowRemoteWrites: null,
   tls: null,
   rateLimit: 1000,
@@ -65,6 +66,7 @@ api:
   listen: "[::1]:0"
   tokenFile: token.txt
   readTokenFile: read.txt
+  writes: token
   allowRemoteWrites: false
   tlsCertFile: cert.pem
   tlsKeyFile: key.pem
@@ -90,6 +92,7 @@ stateDir: /var/lib/llama
         port: 0,
         tokenFile: 'token.txt',
         readTokenFile: 'read.txt',
+        writes: 'token',
         allowRemoteWrites: false,
         tls: { certFile: 'cert.pem', keyFile: 'key.pem' },
         rateLimit: 0,
@@ -222,7 +225,7 @@ collectr: 1
     expect(problemsOf('[1]')[0]).to.match(/found a list, expected a map with any of the keys/);
     expect(problemsOf('just text')[0]).to.match(/found "just text", expected a map/);
     expect(problemsOf('api: [1]')).to.deep.equal([
-      'c.yaml:1:6: /api: found a list, expected a map with any of the keys listen, tokenFile, readTokenFile, allowRemoteWrites, tlsCertFile, tlsKeyFile, rateLimit, bodyLimit, maxStreams, metricsMaxTargets',
+      'c.yaml:1:6: /api: found a list, expected a map with any of the keys listen, tokenFile, readTokenFile, writes, allowRemoteWrites, tlsCertFile, tlsKeyFile, rateLimit, bodyLimit, maxStreams, metricsMaxTargets',
     ]);
     expect(problemsOf('collector: { interval: { a: 1 } }')[0]).to.match(
       /\/collector\/interval: found a map, expected a duration/,
@@ -251,6 +254,7 @@ collectr: 1
     ],
     'api.tokenFile': ['""', '5'],
     'api.readTokenFile': ['""', '5'],
+    'api.writes': ['"local"', 'true', 'null', '""'],
     'api.allowRemoteWrites': ['"yes"', '1', '""'],
     'api.tlsCertFile': ['""', '5'],
     'api.tlsKeyFile': ['""', '5'],

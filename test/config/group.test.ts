@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { groupToJson, parseGroup } from '../../src/config/group.js';
+import { groupToJson, parseGroup, parseGroupInTurns } from '../../src/config/group.js';
 import { LlamaError } from '../../src/errors.js';
 
 function problemsOf(input: unknown, name = 'west'): { path: string; message: string }[] {
@@ -186,9 +186,64 @@ describe('parseGroup', () => {
     ]);
   });
 
-  it('reports thousands of problems, not only the first few', () => {
-    const targets = Array.from({ length: 3000 }, () => 'nowhere.example');
-    expect(problemsOf({ targets, classes: Array.from({ length: 60 }, () => true) })).to.have.length(3060);
+  it('lists the first hundred of thousands of problems, and counts the others', () => {
+    const targets = Array.from({ length: 3000 }, (_, i) => ({ address: i }));
+    try {
+      parseGroup({ targets, period: 1 }, 'west');
+    } catch (error) {
+      if (!(error instanceof LlamaError)) throw error;
+      expect(error.problems).to.have.length(100);
+      expect(error.problems[0]?.path).to.equal('/period');
+      expect(error.problems[99]?.path).to.equal('/targets/98/address');
+      expect(error.problemCount).to.equal(3001);
+      expect(error.message.split('\n')).to.have.length(101);
+      expect(error.message).to.match(/\nand 2901 more problems$/);
+      return;
+    }
+    throw new Error('it was taken for right');
+  });
+
+  it('refuses a list that is too long for its length, without a look at its items', () => {
+    const problems = problemsOf({ targets: new Array(70_000).fill(1) });
+    expect(problems).to.deep.equal([
+      {
+        path: '/targets',
+        message:
+          'found a list of 70000, expected at most 65535; share them among several requests, groups or collectors',
+      },
+    ]);
+  });
+
+  describe('in turns', () => {
+    const many = <Item>(item: (i: number) => Item): Item[] => Array.from({ length: 10_000 }, (_, i) => item(i));
+    for (const [title, targets] of [
+      ['of the wrong type', many((i) => i)],
+      ['that are host names', many((i) => `host${i}.example`)],
+      ['with unknown keys', many((i) => ({ address: `10.0.${i >> 8}.${i & 255}`, prot: 1 }))],
+      ['with tags that are no text', many((i) => ({ address: `10.0.${i >> 8}.${i & 255}`, tags: { rack: i } }))],
+      ['that are all the same', many(() => '10.0.0.1')],
+    ] as const)
+      it(`lets others run after every few of ten thousand targets ${title}`, async () => {
+        let turns = 0;
+        const error = await parseGroupInTurns({ targets }, 'west', async () => {
+          turns += 1;
+        }).then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
+        expect(error).to.be.instanceOf(LlamaError).with.property('problemCount').that.is.at.least(9999);
+        // A problem counts as ten targets, of which there are 250 in a turn.
+        expect(turns).to.be.at.least(10_000 / 25);
+      });
+
+    it('lets others run after every few hundred targets that are right', async () => {
+      let turns = 0;
+      const targets = many((i) => `10.0.${i >> 8}.${i & 255}`);
+      await parseGroupInTurns({ targets }, 'west', async () => {
+        turns += 1;
+      });
+      expect(turns).to.be.within(40, 100);
+    });
   });
 
   it('refuses anything but an object', () => {

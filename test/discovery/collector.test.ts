@@ -13,6 +13,8 @@ import { waitFor } from '../support/wait.js';
 import { NameServer } from './nameServer.js';
 
 const [A, B, C] = ['127.0.7.1', '127.0.7.2', '127.0.7.3'];
+/** Of nobody (RFC 5737): what is sent to it gets no reply. */
+const OTHER_HOST = '192.0.2.1';
 
 describe('a collector whose targets come from sources', () => {
   const fixture = new Fixture();
@@ -176,16 +178,16 @@ describe('a collector whose targets come from sources', () => {
     expect(collector.group('mesh')?.classes).to.have.length(2);
   });
 
-  it('leaves out own addresses on request, of listed targets and of found ones', async () => {
+  it('leaves out own addresses on request, every loopback address too, of listed targets and of found ones', async () => {
+    await put({ targets: ['127.0.0.1', A, OTHER_HOST], skipSelf: true });
+    expect(targets()).to.deep.equal([OTHER_HOST]);
     await put({ targets: ['127.0.0.1', A], skipSelf: true });
-    expect(targets()).to.deep.equal([A]);
-    await put({ targets: ['127.0.0.1'], skipSelf: true });
     expect(targets()).to.deep.equal([]);
-    write('127.0.0.1', B);
+    write('127.0.0.1', B, OTHER_HOST);
     await put({ fromFile: { path: file }, skipSelf: true });
-    await until(B);
+    await until(OTHER_HOST);
     await put({ fromFile: { path: file } });
-    await until('127.0.0.1', B);
+    await until('127.0.0.1', B, OTHER_HOST);
   });
 
   it('ends a source with its group', async () => {

@@ -1,6 +1,6 @@
 /** A collector for the API's tests: groups in a map, intervals made by hand, nothing measured. */
 
-import type { GroupOrigin, HeldGroup } from '../../src/collector/held.js';
+import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from '../../src/collector/held.js';
 import { historyInterval } from '../../src/collector/historyFeed.js';
 import {
   type HistoryColumns,
@@ -72,6 +72,8 @@ export class FakeCollector implements CollectorService {
   failure: Error | undefined;
   /** How the sources of groups do. */
   readonly discovery = new Map<string, DiscoveryStatus>();
+  /** Kept, and not in force. */
+  readonly waiting = new Map<string, WaitingGroup>();
   private readonly held = new Map<string, HeldGroup>();
   /** Texts of what the config file has, and of what of it was removed by REST. */
   private readonly file = new Map<string, string>();
@@ -128,13 +130,31 @@ export class FakeCollector implements CollectorService {
     return this.discovery.get(name);
   }
 
+  waitingGroups(): readonly WaitingGroup[] {
+    return [...this.waiting.values()];
+  }
+
+  waitingGroup(name: string): WaitingGroup | undefined {
+    return this.waiting.get(name);
+  }
+
+  removedGroups(): readonly string[] {
+    return [...this.removed.keys()];
+  }
+
+  async revertGroup(name: string, may: (known: KnownGroup | undefined) => void): Promise<GroupChange> {
+    const before = this.held.get(name) ?? this.waiting.get(name);
+    may(before);
+    throw new LlamaError('LLAMA_GROUP_CONFLICT', `found ${name}`);
+  }
+
   inFile(name: string): boolean {
     return this.file.has(name);
   }
 
   async changeGroup(name: string, edit: GroupEdit, { dryRun = false }: ChangeOptions = {}): Promise<GroupChange> {
     const before = this.held.get(name);
-    const group = edit(before);
+    const group = edit(before ?? this.waiting.get(name));
     if (group !== undefined) checkPlan(this.config, [...this.groups().filter((other) => other.name !== name), group]);
     const after = group && hold(group, 'api');
     const inFile = this.file.get(name);

@@ -10,6 +10,7 @@ import { msToS, nsToS, usToS } from '../../stats/units.js';
 import type { EventStreams } from '../eventStreams.js';
 import { GAUGES, TARGET_SERIES, type TargetSeries } from './figures.js';
 import type { Named } from './seriesText.js';
+import { addSourceMetrics } from './sourceMetrics.js';
 import { WORKER_METRICS } from './workerMetrics.js';
 
 /** How often the event loop is looked at. */
@@ -27,6 +28,11 @@ const AGGREGATOR_METRICS: Readonly<Record<AggregatorCount, Named>> = {
     name: 'llama_aggregator_losses_total',
     help: 'Outcomes that died with the aggregator, or were orphans.',
   },
+};
+
+const NOT_IN_FORCE: Named = {
+  name: 'llama_groups_not_in_force',
+  help: 'Groups set by REST that are kept and not in force; /v1/groups has the reasons.',
 };
 
 export class ProcessMetrics {
@@ -51,6 +57,7 @@ export class ProcessMetrics {
     this.addAggregator();
     this.addGauges();
     this.addStreams(streams);
+    this.refreshers.push(addSourceMetrics(this.registry, service));
   }
 
   /** To be called with every finished interval. */
@@ -147,6 +154,7 @@ export class ProcessMetrics {
       { name: 'llama_event_loop_lag_mean_seconds', help: `Mean lag of the main thread ${lagOver}.` },
       () => this.lagMeanS,
     );
+    this.addGauge(NOT_IN_FORCE, () => service.waitingGroups().length);
     for (const [key, named] of Object.entries(TARGET_SERIES))
       this.addGauge(named, () => this.targetSeries[key as keyof TargetSeries]);
     this.addCounter(

@@ -22,7 +22,7 @@ const ABOUT: ApiDescription = {
   description: `Results of many collectors on their way into databases.
 
 Times are ISO 8601 in UTC, or epoch milliseconds where the name ends in Ms. Errors are problem documents (RFC 9457) with a stable code.
-Reloads need the token of scraper.tokenFile, or come from the scraper's own host where there is none.`,
+Reloads need the token of scraper.tokenFile; where there is none they come from the scraper's own host, unless scraper.writes is token.`,
   tags: [
     { name: 'results', description: 'What all collectors measured' },
     { name: 'service', description: 'How collectors, writers and the scraper itself do' },
@@ -49,7 +49,13 @@ export function buildScraperApi(service: ScraperService, options: ScraperApiOpti
       reloadRoute(app, options.reload, {
         schema: ScraperReloadSchema,
         summary: 'Read the list of collectors, tokens and certificate again',
-        problems: ['LLAMA_CONFIG_UNREADABLE', 'LLAMA_CONFIG_SYNTAX', 'LLAMA_CONFIG_INVALID', 'LLAMA_NOT_READY'],
+        problems: [
+          'LLAMA_CONFIG_UNREADABLE',
+          'LLAMA_CONFIG_SYNTAX',
+          'LLAMA_CONFIG_INVALID',
+          'LLAMA_TOKEN_FILE',
+          'LLAMA_TLS_FILE',
+        ],
       });
     healthRoutes(app, scraperHealth(service));
     scraperMetricsRoute(app, service);

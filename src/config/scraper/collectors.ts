@@ -71,7 +71,8 @@ function readFollowed(written: Written, report: Report): CollectorList {
       report([], `found a map with url, expected a list of collectors; write [ { url: ${found(written.url)} } ]`);
     else {
       reportUnknownKeys(written, known, [], report);
-      report([], `found none of ${SOURCES.join(', ')}, expected ${COLLECTORS_EXPECTED}`, 'key');
+      if (Object.keys(written).every((key) => known.includes(key)))
+        report([], `found none of ${SOURCES.join(', ')}, expected ${COLLECTORS_EXPECTED}`, 'key');
     }
     return NONE;
   }

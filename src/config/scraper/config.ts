@@ -2,7 +2,9 @@
 
 import type { Problem } from '../../errors.js';
 
+import { strangeVariables } from '../environment.js';
 import { found, isRecord, type Path, type Report, reportUnknownKeys, toPointer } from '../problems.js';
+import { PROCESS_OPTIONS } from '../schema.js';
 import { configFailure, readConfigText } from '../text.js';
 import {
   checkAccess,
@@ -10,33 +12,20 @@ import {
   type Environment,
   type OptionTable,
   type Override,
+  variablesOf,
   WeighedOptions,
 } from '../weigh.js';
 import { readYaml } from '../yaml.js';
 import { readCollectors } from './collectors.js';
 import { isCollectorConfig, SCRAPER_KEYS } from './form.js';
-import { SCRAPER_OPTIONS } from './schema.js';
+import { SCRAPER_OPTIONS, SCRAPER_OVERRIDE_OF, type ScraperOverrides } from './schema.js';
 import type { ScraperConfig } from './types.js';
 import { readWriters } from './writers.js';
 
-/** What the command line may say; undefined where it says nothing. */
-export interface ScraperOverrides {
-  /** `--listen` */
-  readonly listen?: string | undefined;
-  /** `--state-dir` */
-  readonly stateDir?: string | undefined;
-}
-
-/** Options that have a flag of their own, by name. */
-export const SCRAPER_OVERRIDE_OF: Readonly<
-  Record<string, { readonly flag: string; readonly key: keyof ScraperOverrides }>
-> = {
-  'scraper.listen': { flag: '--listen', key: 'listen' },
-  stateDir: { flag: '--state-dir', key: 'stateDir' },
-};
-
 export interface LoadedScraperConfig {
   readonly config: ScraperConfig;
+  /** What is probably not meant as it is, a sentence each. */
+  readonly warnings: readonly string[];
   /** Every process option and where its value came from, as `llama check` shows it. */
   readonly options: readonly (EffectiveOption & { readonly from: string })[];
 }
@@ -74,7 +63,13 @@ export function parseScraperConfig(
   const read = readScraperValue(value, env, overrides, report, (path) => `line ${yaml.locate(path).line}`);
   if (read === undefined || problems.length > 0) throw configFailure('LLAMA_CONFIG_INVALID', fileName, problems);
   const options = read.options.map((option) => ({ ...option, from: originText(option, lineOf) }));
-  return { config: read.config, options };
+  return { config: read.config, warnings: read.warnings, options };
+}
+
+interface ReadScraper {
+  readonly config: ScraperConfig;
+  readonly warnings: readonly string[];
+  readonly options: readonly EffectiveOption[];
 }
 
 /** Reads a config that is a value already, wherever it came from. Reports every problem; undefined when there was one. */
@@ -84,7 +79,7 @@ export function readScraperValue(
   overrides: ScraperOverrides,
   report: Report,
   lineOf: (path: Path) => string,
-): { readonly config: ScraperConfig; readonly options: readonly EffectiveOption[] } | undefined {
+): ReadScraper | undefined {
   const given = new Map<string, Override>();
   for (const [name, { flag, key }] of Object.entries(SCRAPER_OVERRIDE_OF))
     if (overrides[key] !== undefined) given.set(name, { flag, value: overrides[key] });
@@ -112,6 +107,7 @@ export function readScraperValue(
       ...read('listen'),
       tokenFile: read('tokenFile'),
       readTokenFile: read('readTokenFile'),
+      writes: read('writes'),
       allowRemoteWrites: read('allowRemoteWrites'),
       tls: certFile === null || keyFile === null ? null : { certFile, keyFile },
       rateLimit: read('rateLimit'),
@@ -121,7 +117,11 @@ export function readScraperValue(
     writers: readWriters(value.writers, count, lineOf),
   };
   checkAccess('scraper', config.api, certFile, keyFile, count);
-  return weighed.problems > 0 ? undefined : { config, options: weighed.effective() };
+  const table = SCRAPER_OPTIONS as OptionTable;
+  const strange = strangeVariables(env, variablesOf(table), 'scraper', variablesOf(PROCESS_OPTIONS as OptionTable));
+  for (const { meant, message } of strange) if (meant !== undefined) count([], message, 'outside');
+  const warnings = strange.map(({ message }) => message);
+  return weighed.problems > 0 ? undefined : { config, warnings, options: weighed.effective() };
 }
 
 function originText({ name, origin }: EffectiveOption, lineOf: (path: Path) => string): string {

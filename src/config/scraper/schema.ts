@@ -45,6 +45,7 @@ export const SCRAPER_OPTIONS = {
     listen: option({ ...api.listen, default: '127.0.0.1:5050', env: 'LLAMA_SCRAPER_LISTEN' }),
     tokenFile: option({ ...api.tokenFile, env: 'LLAMA_SCRAPER_TOKEN_FILE' }),
     readTokenFile: option({ ...api.readTokenFile, env: 'LLAMA_SCRAPER_READ_TOKEN_FILE' }),
+    writes: option({ ...api.writes, env: 'LLAMA_SCRAPER_WRITES' }),
     allowRemoteWrites: option({
       ...api.allowRemoteWrites,
       doc: 'Reloads asked for by other hosts; null: with the token, where there is one; true: the same, but the scraper does not start without tokenFile; false: never.',
@@ -92,3 +93,19 @@ export const SCRAPER_OPTIONS = {
     parse: filePath,
   }),
 } as const;
+
+/** What the command line may say; undefined where it says nothing. */
+export interface ScraperOverrides {
+  /** `--listen` */
+  readonly listen?: string | undefined;
+  /** `--state-dir` */
+  readonly stateDir?: string | undefined;
+}
+
+/** Options that have a flag of their own, by name. */
+export const SCRAPER_OVERRIDE_OF: Readonly<
+  Record<string, { readonly flag: string; readonly key: keyof ScraperOverrides }>
+> = {
+  'scraper.listen': { flag: '--listen', key: 'listen' },
+  stateDir: { flag: '--state-dir', key: 'stateDir' },
+};

@@ -49,7 +49,7 @@ export interface ScraperSettings {
 
 export type ScraperApiSettings = Pick<
   ApiSettings,
-  'host' | 'port' | 'tokenFile' | 'readTokenFile' | 'allowRemoteWrites' | 'tls' | 'rateLimit'
+  'host' | 'port' | 'tokenFile' | 'readTokenFile' | 'writes' | 'allowRemoteWrites' | 'tls' | 'rateLimit'
 >;
 
 export interface ScraperConfig {

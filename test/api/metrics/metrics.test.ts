@@ -47,6 +47,57 @@ describe('GET /metrics', () => {
   const finishWith = (endMs: number, info: StreamInfo, row: RowSpec) =>
     collector.finish(endMs, { numbers: new Map([[info.id, row]]) });
 
+  it('says of every source of targets whether it is up, how old its targets are and how many, and what is not kept', async () => {
+    const good = {
+      source: 'dns',
+      targets: 12,
+      updatedAt: '2026-11-21T00:00:00.000Z',
+      ageMs: 1500,
+      restored: false,
+      error: null,
+      warnings: [],
+      nextAt: null,
+      keepError: null,
+      keepFailures: 0,
+    } as const;
+    const valuesOf = async (group: string): Promise<(number | undefined)[]> => {
+      const { values, types } = await scrape();
+      expect(types.get('llama_target_source_keep_failures_total')).to.equal('counter');
+      return ['up', 'age_seconds', 'targets', 'keep_failures_total'].map((name) =>
+        values.get(`llama_target_source_${name}{group="${group}"}`),
+      );
+    };
+    for (const [status, expected] of [
+      [good, [1, 1.5, 12, 0]],
+      [{ ...good, error: 'no answer' }, [0, 1.5, 12, 0]],
+      // What an earlier run found says nothing of the source now.
+      [{ ...good, ageMs: 3_600_000, restored: true }, [0, 3600, 12, 0]],
+      [{ ...good, targets: 0, updatedAt: null, ageMs: null }, [0, undefined, 0, 0]],
+      [{ ...good, keepError: 'ENOSPC', keepFailures: 3 }, [1, 1.5, 12, 3]],
+    ] as const) {
+      collector.discovery.set('west', status);
+      expect(await valuesOf('west')).to.deep.equal(expected);
+    }
+    // A group whose targets are listed has none of these, and one that is removed no more.
+    expect(await valuesOf('east')).to.deep.equal([undefined, undefined, undefined, undefined]);
+    await collector.deleteGroup('west');
+    expect(await valuesOf('west')).to.deep.equal([undefined, undefined, undefined, undefined]);
+  });
+
+  it('counts the groups that are kept and not in force', async () => {
+    expect((await scrape()).values.get('llama_groups_not_in_force')).to.equal(0);
+    const waiting = {
+      name: 'big',
+      group: undefined,
+      origin: 'api',
+      text: '{}',
+      etag: '"api-1"',
+      reason: 'no room',
+    } as const;
+    collector.waiting.set('big', waiting);
+    expect((await scrape()).values.get('llama_groups_not_in_force')).to.equal(1);
+  });
+
   it('has every counter of every worker, in base units', async () => {
     const { values, types } = await scrape();
     const { totals } = collector.status().workers[0];

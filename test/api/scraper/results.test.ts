@@ -86,7 +86,7 @@ groups:
     memory = new ScraperMemory({ hours: 6, memoryBytes: 64 * 2 ** 20, logger });
     const sinks = {
       ...{ delivery: new RecordingDelivery(), positions: new MapPositions() },
-      ...{ status: () => [], close: async () => {} },
+      ...{ status: () => [], save: async () => {}, close: async () => {} },
     };
     scraper = new Scraper(config, { logger, sinks, histograms: () => true });
     scraper.onInterval((interval) => {

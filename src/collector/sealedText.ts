@@ -1,0 +1,41 @@
+/**
+ * The outer form of every file of the state directory: JSON with a checksum. Pure: text in, text out.
+ *
+ * `{"format":"<format>","version":1,"sha256":"<64 hex digits>","entry":<body>}` and a line feed. The checksum is over the bytes of the body as
+ * they stand in the file.
+ */
+
+import { createHash, type Hash } from 'node:crypto';
+
+/** What was read: the body, which is JSON; the version, when that is a later one, whatever the rest looks like; or why there is no body. */
+export type Unsealed = { readonly body: string } | { readonly newer: string } | { readonly damage: string };
+
+const VERSION = 1;
+/** What every version begins with. */
+const START = /^\{"format":"([a-z-]+)","version":(\d+)[,}]/;
+const HEAD = /^\{"format":"[a-z-]+","version":\d+,"sha256":"([0-9a-f]{64})","entry":/;
+const TAIL = '}\n';
+
+/** The checksum, for a body that is made in parts. */
+export function bodyHash(): Hash {
+  return createHash('sha256');
+}
+
+export function seal(format: string, body: string, sha256 = bodyHash().update(body).digest('hex')): string {
+  return `{"format":"${format}","version":${VERSION},"sha256":"${sha256}","entry":${body}${TAIL}`;
+}
+
+export function unseal(format: string, text: string): Unsealed {
+  if (text === '') return { damage: 'it is empty' };
+  const [, found, version = ''] = START.exec(text) ?? [];
+  if (found !== format) return { damage: 'it does not begin as a state file does' };
+  if (/^[1-9]/.test(version) && Number(version) > VERSION) return { newer: version };
+  if (version !== String(VERSION)) return { damage: `found the format's version ${version}, expected ${VERSION}` };
+  const head = HEAD.exec(text);
+  if (head === null) return { damage: 'it does not begin as a state file does' };
+  if (!text.endsWith(TAIL)) return { damage: 'its end is missing' };
+  const body = text.slice(head[0].length, -TAIL.length);
+  return bodyHash().update(body).digest('hex') === head[1]
+    ? { body }
+    : { damage: 'its checksum does not fit its content' };
+}

@@ -1,0 +1,60 @@
+/**
+ * The probe of LLAMA in Python: 36 bytes, little-endian, that a reflector returns unchanged.
+ *
+ * | offset | type | field |
+ * | ---: | --- | --- |
+ * | 0 | 10 bytes | ASCII `__llama__` and NUL |
+ * | 10 | u8 | TOS: the marking that the reflector shall give its reply |
+ * | 11 | f64 | when it was sent, ms since 1970 |
+ * | 19 | f64 | received: 0 on the wire |
+ * | 27 | f64 | RTT: 0 on the wire |
+ * | 35 | u8 | lost: 0 on the wire |
+ *
+ * There is no number in it: a reply is known by where it comes from, its TOS and its time, which a double resolves to 1/4096 ms today.
+ *
+ * Pure functions over a packet at an offset; they allocate nothing.
+ */
+
+export const LLAMA_LEGACY_BYTES = 36;
+export const LLAMA_LEGACY_TOS = 10;
+export const LLAMA_LEGACY_SENT = 11;
+
+const SIGNATURE_HIGH = 0x5f5f_6c6c;
+const SIGNATURE_MIDDLE = 0x616d_615f;
+const SIGNATURE_LOW = 0x5f00;
+
+/** Writes what is the same in every probe. The caller's bytes are zero beyond it. */
+export function writeLegacyFrame(view: DataView, offset: number): void {
+  view.setUint32(offset, SIGNATURE_HIGH);
+  view.setUint32(offset + 4, SIGNATURE_MIDDLE);
+  view.setUint16(offset + 8, SIGNATURE_LOW);
+}
+
+/** Hot: writes the probe's own fields into a frame. */
+export function writeLegacyRequest(view: DataView, offset: number, tos: number, sentMs: number): void {
+  view.setUint8(offset + LLAMA_LEGACY_TOS, tos);
+  view.setFloat64(offset + LLAMA_LEGACY_SENT, sentMs, true);
+}
+
+/** T1 as it goes into a probe: the double nearest to it. */
+export function legacySentMs(t1S: number, t1Ns: number): number {
+  return t1S * 1000 + t1Ns / 1_000_000;
+}
+
+export function isLegacyProbe(view: DataView, offset: number, length: number): boolean {
+  return (
+    length === LLAMA_LEGACY_BYTES &&
+    view.getUint32(offset) === SIGNATURE_HIGH &&
+    view.getUint32(offset + 4) === SIGNATURE_MIDDLE &&
+    view.getUint16(offset + 8) === SIGNATURE_LOW
+  );
+}
+
+export function legacyTos(view: DataView, offset: number): number {
+  return view.getUint8(offset + LLAMA_LEGACY_TOS);
+}
+
+/** When the probe was sent, ms since 1970, as it stands there. */
+export function legacySent(view: DataView, offset: number): number {
+  return view.getFloat64(offset + LLAMA_LEGACY_SENT, true);
+}

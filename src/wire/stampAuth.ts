@@ -1,0 +1,151 @@
+/**
+ * STAMP test packets, authenticated mode: RFC 8762 sections 4.2.2 and 4.3.2, with the session identifier of RFC 8972 section 3.
+ *
+ * | offset | Session-Sender | Session-Reflector |
+ * | ---: | --- | --- |
+ * | 0 | sequence number u32 | sequence number u32 |
+ * | 4 | 12 zeros | 12 zeros |
+ * | 16 | T1, 64 bits | T3, 64 bits |
+ * | 24 | error estimate u16 | error estimate u16 |
+ * | 26 | SSID u16 | SSID u16 |
+ * | 28 | zeros | 4 zeros |
+ * | 32 | zeros | T2, 64 bits, then 8 zeros |
+ * | 48 | zeros | sender's sequence number u32, then 12 zeros |
+ * | 64 | zeros | sender's T1, 64 bits |
+ * | 72 | zeros | sender's error estimate u16, then 6 zeros |
+ * | 80 | zeros | sender's TTL u8, then 15 zeros |
+ * | 96 | HMAC-SHA-256 of bytes 0 to 95, its first 16 bytes | the same |
+ * | 112 | TLVs | as received |
+ *
+ * Everything is big-endian. Pure functions over a packet at an offset; they never allocate, nor touch a byte outside the packet.
+ */
+
+import type { PacketSigner } from './hmac.js';
+import { ERROR_ESTIMATE_Z, LLAMA_ERROR_ESTIMATE, type StampReply } from './stamp.js';
+import { nanosecondsOfFraction, unixSecondsOfNtp } from './timestamps.js';
+
+export const STAMP_AUTH_BYTES = 112;
+export const STAMP_AUTH_TIMESTAMP = 16;
+export const STAMP_AUTH_ERROR_ESTIMATE = 24;
+export const STAMP_AUTH_SSID = 26;
+export const STAMP_AUTH_RECEIVE_TIMESTAMP = 32;
+export const STAMP_AUTH_SENDER_SEQUENCE = 48;
+export const STAMP_AUTH_SENDER_TIMESTAMP = 64;
+export const STAMP_AUTH_SENDER_ERROR_ESTIMATE = 72;
+export const STAMP_AUTH_SENDER_TTL = 80;
+export const STAMP_AUTH_HMAC = 96;
+
+const NS_PER_S = 1_000_000_000;
+
+/** Hot: writes a request's fields, not its HMAC: `signStampAuth` follows. Zeros are the caller's: it writes them once per buffer. */
+export function writeStampAuthRequest(
+  view: DataView,
+  offset: number,
+  sequence: number,
+  t1S: number,
+  t1Ns: number,
+  ssid: number,
+): void {
+  view.setUint32(offset, sequence);
+  view.setUint32(offset + STAMP_AUTH_TIMESTAMP, t1S);
+  view.setUint32(offset + STAMP_AUTH_TIMESTAMP + 4, t1Ns);
+  view.setUint16(offset + STAMP_AUTH_ERROR_ESTIMATE, LLAMA_ERROR_ESTIMATE);
+  view.setUint16(offset + STAMP_AUTH_SSID, ssid);
+}
+
+/** Hot: the last thing written into the base packet. */
+export function signStampAuth(signer: PacketSigner, bytes: Uint8Array, offset: number): void {
+  signer.sign(bytes, offset, STAMP_AUTH_HMAC, offset + STAMP_AUTH_HMAC);
+}
+
+/** Whether the packet is long enough and carries the HMAC of one of the keys. */
+export function verifiesStampAuth(signer: PacketSigner, bytes: Uint8Array, offset: number, length: number): boolean {
+  return length >= STAMP_AUTH_BYTES && signer.verifies(bytes, offset, STAMP_AUTH_HMAC, offset + STAMP_AUTH_HMAC);
+}
+
+/**
+ * Whether a packet is laid out as authenticated mode has it: where unauthenticated packets have their time there are zeros. It says
+ * nothing of the HMAC.
+ */
+export function hasStampAuthLayout(view: DataView, offset: number, length: number): boolean {
+  return (
+    length >= STAMP_AUTH_BYTES &&
+    view.getUint32(offset + 4) === 0 &&
+    view.getUint32(offset + 8) === 0 &&
+    view.getUint32(offset + 12) === 0
+  );
+}
+
+/** Reads a reply whose HMAC was verified, or is about to be, into `reply`; the result is `reply.ok`. */
+export function parseStampAuthReply(view: DataView, offset: number, length: number, reply: StampReply): boolean {
+  reply.ok = false;
+  if (length < STAMP_AUTH_BYTES) return false;
+  const errorEstimate = view.getUint16(offset + STAMP_AUTH_ERROR_ESTIMATE);
+  let t3S = view.getUint32(offset + STAMP_AUTH_TIMESTAMP);
+  let t3Ns = view.getUint32(offset + STAMP_AUTH_TIMESTAMP + 4);
+  let t2S = view.getUint32(offset + STAMP_AUTH_RECEIVE_TIMESTAMP);
+  let t2Ns = view.getUint32(offset + STAMP_AUTH_RECEIVE_TIMESTAMP + 4);
+  if ((errorEstimate & ERROR_ESTIMATE_Z) === 0) {
+    t3S = unixSecondsOfNtp(t3S);
+    t3Ns = nanosecondsOfFraction(t3Ns);
+    t2S = unixSecondsOfNtp(t2S);
+    t2Ns = nanosecondsOfFraction(t2Ns);
+  } else if (t3Ns >= NS_PER_S || t2Ns >= NS_PER_S) {
+    return false;
+  }
+  reply.sequence = view.getUint32(offset);
+  reply.t3S = t3S;
+  reply.t3Ns = t3Ns;
+  reply.errorEstimate = errorEstimate;
+  reply.ssid = view.getUint16(offset + STAMP_AUTH_SSID);
+  reply.t2S = t2S;
+  reply.t2Ns = t2Ns;
+  reply.senderSequence = view.getUint32(offset + STAMP_AUTH_SENDER_SEQUENCE);
+  reply.t1S = view.getUint32(offset + STAMP_AUTH_SENDER_TIMESTAMP);
+  reply.t1Ns = view.getUint32(offset + STAMP_AUTH_SENDER_TIMESTAMP + 4);
+  reply.senderErrorEstimate = view.getUint16(offset + STAMP_AUTH_SENDER_ERROR_ESTIMATE);
+  reply.senderTtl = view.getUint8(offset + STAMP_AUTH_SENDER_TTL);
+  reply.ok = true;
+  return true;
+}
+
+/** A reply that is answered comes back well within this. */
+const REPLY_WINDOW_S = 60;
+
+/** As `checkStampRequest` of unauthenticated packets: whether it is a reply of ours that comes back, which must not be reflected. */
+export function isStampAuthReply(view: DataView, offset: number, nowS: number): boolean {
+  const ageS = nowS - view.getUint32(offset + STAMP_AUTH_SENDER_TIMESTAMP);
+  return ageS > -REPLY_WINDOW_S && ageS < REPLY_WINDOW_S;
+}
+
+/** Turns the request at `offset` into its reply, in place and of the same length; T3 and then the HMAC are still to be written. */
+export function reflectStampAuth(
+  view: DataView,
+  offset: number,
+  sequence: number,
+  t2S: number,
+  t2Ns: number,
+  ttl: number,
+): void {
+  const senderSequence = view.getUint32(offset);
+  const t1S = view.getUint32(offset + STAMP_AUTH_TIMESTAMP);
+  const t1Ns = view.getUint32(offset + STAMP_AUTH_TIMESTAMP + 4);
+  const senderErrorEstimate = view.getUint16(offset + STAMP_AUTH_ERROR_ESTIMATE);
+  for (let at = offset + 4; at < offset + STAMP_AUTH_TIMESTAMP; at += 4) view.setUint32(at, 0);
+  for (let at = offset + STAMP_AUTH_SSID + 2; at < offset + STAMP_AUTH_HMAC; at += 2) view.setUint16(at, 0);
+  view.setUint32(offset, sequence);
+  view.setUint16(offset + STAMP_AUTH_ERROR_ESTIMATE, LLAMA_ERROR_ESTIMATE);
+  view.setUint32(offset + STAMP_AUTH_RECEIVE_TIMESTAMP, t2S);
+  view.setUint32(offset + STAMP_AUTH_RECEIVE_TIMESTAMP + 4, t2Ns);
+  view.setUint32(offset + STAMP_AUTH_SENDER_SEQUENCE, senderSequence);
+  view.setUint32(offset + STAMP_AUTH_SENDER_TIMESTAMP, t1S);
+  view.setUint32(offset + STAMP_AUTH_SENDER_TIMESTAMP + 4, t1Ns);
+  view.setUint16(offset + STAMP_AUTH_SENDER_ERROR_ESTIMATE, senderErrorEstimate);
+  view.setUint8(offset + STAMP_AUTH_SENDER_TTL, ttl);
+}
+
+/** Writes T3 (PTPv2: seconds since 1970, nanoseconds) into a reply; `signStampAuth` follows. */
+export function stampAuthT3(view: DataView, offset: number, s: number, ns: number): void {
+  view.setUint32(offset + STAMP_AUTH_TIMESTAMP, s);
+  view.setUint32(offset + STAMP_AUTH_TIMESTAMP + 4, ns);
+}

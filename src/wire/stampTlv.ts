@@ -1,0 +1,297 @@
+/**
+ * The TLVs behind the base packet of STAMP: RFC 8972 section 4.
+ *
+ * | offset | field |
+ * | ---: | --- |
+ * | 0 | flags u8: U 0x80 not understood, M 0x40 malformed, I 0x20 integrity check failed |
+ * | 1 | type u8 |
+ * | 2 | length of the value u16 |
+ * | 4 | value |
+ *
+ * A sender writes the flags as U alone; a reflector clears U of what it understands.
+ *
+ * | type | value |
+ * | --- | --- |
+ * | 1 extra padding | any bytes |
+ * | 3 timestamp information, 4 bytes | clock source and method of T2, then of T3, u8 each |
+ * | 4 class of service, 4 bytes | DSCP1 6 bits: wished for the reply; DSCP2 6 bits: as the reflector received it; ECN 2 bits: as received; RP 2 bits: 1 when DSCP1 was not followed; 16 zeros |
+ * | 5 direct measurement, 12 bytes | packets the sender sent, the reflector received, the reflector sent, u32 each |
+ * | 8 HMAC, 16 bytes | over the sequence number and all TLVs before this one; only extra padding may follow it |
+ *
+ * What does not begin with the U flag is not a TLV but the padding of a sender that knows none (RFC 8762, RFC 5357): it goes back as it is.
+ * Every walk goes forward by at least the 4 bytes of a header, so its time is bounded by the length of the packet.
+ */
+
+import { HMAC_BYTES, type PacketSigner } from './hmac.js';
+
+export const TLV_HEADER_BYTES = 4;
+export const TlvFlag = { unrecognised: 0x80, malformed: 0x40, integrity: 0x20 } as const;
+export const TlvType = {
+  extraPadding: 1,
+  timestampInformation: 3,
+  classOfService: 4,
+  directMeasurement: 5,
+  hmac: 8,
+} as const;
+
+const TIMESTAMP_INFORMATION_BYTES = 4;
+const CLASS_OF_SERVICE_BYTES = 4;
+const DIRECT_MEASUREMENT_BYTES = 12;
+
+/** Bytes of each TLV that a probe may carry, with its header. */
+export const TLV_BYTES = {
+  timestampInformation: TLV_HEADER_BYTES + TIMESTAMP_INFORMATION_BYTES,
+  classOfService: TLV_HEADER_BYTES + CLASS_OF_SERVICE_BYTES,
+  directMeasurement: TLV_HEADER_BYTES + DIRECT_MEASUREMENT_BYTES,
+  hmac: TLV_HEADER_BYTES + HMAC_BYTES,
+} as const;
+
+/** Sources of a clock, and methods of taking a time (RFC 8972 tables 7 and 9). */
+export const ClockSource = { ntp: 1, ptp: 2, ssuBits: 3, gnss: 4, freeRunning: 5 } as const;
+export const StampMethod = { hardware: 1, software: 2, controlPlane: 3 } as const;
+
+const headerOf = (type: number, length: number): number => (TlvFlag.unrecognised << 24) + (type << 16) + length;
+
+/** Writes the header of a TLV as a sender does; its value is the caller's. Returns where the value begins. */
+export function writeTlvHeader(view: DataView, at: number, type: number, length: number): number {
+  view.setUint32(at, headerOf(type, length) >>> 0);
+  return at + TLV_HEADER_BYTES;
+}
+
+/** Writes a class-of-service TLV that wishes for `dscp` in the reply. Returns its end. */
+export function writeClassOfService(view: DataView, at: number, dscp: number): number {
+  const value = writeTlvHeader(view, at, TlvType.classOfService, CLASS_OF_SERVICE_BYTES);
+  view.setUint32(value, (dscp << 26) >>> 0);
+  return value + CLASS_OF_SERVICE_BYTES;
+}
+
+/** Writes a direct-measurement TLV of a sender that has sent `sent` packets of the session. Returns its end. */
+export function writeDirectMeasurement(view: DataView, at: number, sent: number): number {
+  const value = writeTlvHeader(view, at, TlvType.directMeasurement, DIRECT_MEASUREMENT_BYTES);
+  view.setUint32(value, sent);
+  view.setUint32(value + 4, 0);
+  view.setUint32(value + 8, 0);
+  return value + DIRECT_MEASUREMENT_BYTES;
+}
+
+/** Writes an empty timestamp-information TLV. Returns its end. */
+export function writeTimestampInformation(view: DataView, at: number): number {
+  const value = writeTlvHeader(view, at, TlvType.timestampInformation, TIMESTAMP_INFORMATION_BYTES);
+  view.setUint32(value, 0);
+  return value + TIMESTAMP_INFORMATION_BYTES;
+}
+
+/** Writes extra padding of `bytes` in all, header included; its value is the caller's. */
+export function writeExtraPadding(view: DataView, at: number, bytes: number): number {
+  return writeTlvHeader(view, at, TlvType.extraPadding, bytes - TLV_HEADER_BYTES) + bytes - TLV_HEADER_BYTES;
+}
+
+/** Writes the HMAC TLV over the sequence number at `base` and all between `first` and `at`. The last that is written. Returns its end. */
+export function writeHmacTlv(
+  signer: PacketSigner,
+  bytes: Uint8Array,
+  view: DataView,
+  base: number,
+  first: number,
+  at: number,
+): number {
+  const value = writeTlvHeader(view, at, TlvType.hmac, HMAC_BYTES);
+  signer.signTwo(bytes, base, 4, first, at - first, value);
+  return value + HMAC_BYTES;
+}
+
+/** Whether what stands at `at` is a TLV, and not the padding of a sender that knows none. */
+export function beginsTlv(view: DataView, at: number, end: number): boolean {
+  return at + TLV_HEADER_BYTES <= end && (view.getUint8(at) & TlvFlag.unrecognised) !== 0;
+}
+
+/** What a reflector knows when it answers TLVs, and what it learns from them. Made once, filled again and again. */
+export class ReflectedTlvs {
+  /** As received. */
+  dscp = 0;
+  ecn = 0;
+  clockSource: number = ClockSource.freeRunning;
+  /** Packets of the session, this one included: received, and reflected. -1: not counted (a stateless reflector). */
+  received = -1;
+  reflected = -1;
+  /** The DSCP that the sender wishes for its reply; -1: it has no wish. */
+  replyDscp = -1;
+  /** Where the HMAC TLV is, to be signed again when all else is written; -1: none. */
+  hmacAt = -1;
+  /** Whether the integrity check failed. */
+  forged = false;
+}
+
+/**
+ * Answers the TLVs between `first` and `end` in place, as section 4 says: flags are set, values filled in where they are understood. With a
+ * signer (authenticated mode) they must be covered by a HMAC TLV: where that is missing, misplaced or wrong, every TLV goes back with
+ * its I flag set and nothing of it is followed.
+ */
+export function reflectTlvs(
+  view: DataView,
+  bytes: Uint8Array,
+  base: number,
+  first: number,
+  end: number,
+  signer: PacketSigner | null,
+  tlvs: ReflectedTlvs,
+): void {
+  tlvs.replyDscp = -1;
+  tlvs.hmacAt = -1;
+  tlvs.forged = false;
+  if (!beginsTlv(view, first, end)) return;
+  if (signer !== null) {
+    const hmacAt = coveringHmac(view, first, end);
+    if (hmacAt < 0 || !signer.verifiesTwo(bytes, base, 4, first, hmacAt - first, hmacAt + TLV_HEADER_BYTES)) {
+      tlvs.forged = true;
+      flagAll(view, first, end);
+      return;
+    }
+    tlvs.hmacAt = hmacAt;
+  }
+  for (let at = first; at + TLV_HEADER_BYTES <= end; ) {
+    const length = view.getUint16(at + 2);
+    const value = at + TLV_HEADER_BYTES;
+    if (value + length > end) {
+      view.setUint8(at, TlvFlag.malformed);
+      return;
+    }
+    view.setUint8(at, answer(view, value, length, view.getUint8(at + 1), signer !== null, tlvs));
+    at = value + length;
+  }
+}
+
+/** Fills in the value of one TLV; returns its flags. */
+function answer(
+  view: DataView,
+  value: number,
+  length: number,
+  type: number,
+  authenticated: boolean,
+  tlvs: ReflectedTlvs,
+): number {
+  switch (type) {
+    case TlvType.extraPadding:
+      return 0;
+    case TlvType.timestampInformation:
+      if (length !== TIMESTAMP_INFORMATION_BYTES) return TlvFlag.malformed;
+      view.setUint8(value, tlvs.clockSource);
+      view.setUint8(value + 1, StampMethod.software);
+      view.setUint8(value + 2, tlvs.clockSource);
+      view.setUint8(value + 3, StampMethod.software);
+      return 0;
+    case TlvType.classOfService:
+      if (length !== CLASS_OF_SERVICE_BYTES) return TlvFlag.malformed;
+      tlvs.replyDscp = view.getUint8(value) >>> 2;
+      view.setUint32(value, ((tlvs.replyDscp << 26) | (tlvs.dscp << 20) | (tlvs.ecn << 18)) >>> 0);
+      return 0;
+    case TlvType.directMeasurement:
+      if (length !== DIRECT_MEASUREMENT_BYTES) return TlvFlag.malformed;
+      // A reflector that does not count can't answer it: to say so is to not understand it.
+      if (tlvs.received < 0) return TlvFlag.unrecognised;
+      view.setUint32(value + 4, tlvs.received);
+      view.setUint32(value + 8, tlvs.reflected);
+      return 0;
+    case TlvType.hmac:
+      if (length !== HMAC_BYTES) return TlvFlag.malformed;
+      // Without a key nobody can check it.
+      return authenticated ? 0 : TlvFlag.unrecognised;
+    default:
+      return TlvFlag.unrecognised;
+  }
+}
+
+/** Where the HMAC TLV is that covers all others but extra padding behind it; -1: there is none such. */
+function coveringHmac(view: DataView, first: number, end: number): number {
+  let hmacAt = -1;
+  for (let at = first; at + TLV_HEADER_BYTES <= end; ) {
+    const type = view.getUint8(at + 1);
+    const length = view.getUint16(at + 2);
+    if (at + TLV_HEADER_BYTES + length > end) return -1;
+    if (hmacAt >= 0 && type !== TlvType.extraPadding) return -1;
+    if (type === TlvType.hmac) {
+      if (length !== HMAC_BYTES) return -1;
+      hmacAt = at;
+    }
+    at += TLV_HEADER_BYTES + length;
+  }
+  return hmacAt;
+}
+
+function flagAll(view: DataView, first: number, end: number): void {
+  for (let at = first; at + TLV_HEADER_BYTES <= end; ) {
+    view.setUint8(at, view.getUint8(at) | TlvFlag.integrity);
+    at += TLV_HEADER_BYTES + view.getUint16(at + 2);
+  }
+}
+
+/** What the TLVs of a reply tell the sender. Made once, filled again and again; a field whose TLV did not come or was not understood is -1. */
+export class ReplyTlvs {
+  /** DSCP and ECN as the reflector received them. */
+  dscpReceived = -1;
+  ecnReceived = -1;
+  /** Packets of the session: that the reflector received, and sent. */
+  received = -1;
+  reflected = -1;
+  /** How the reflector's clock is kept (`ClockSource`). */
+  clockSource = -1;
+  /** Some TLV came back flagged: not understood, malformed, or its integrity check failed. */
+  flags = 0;
+}
+
+/**
+ * Reads the TLVs of a reply between `first` and `end`. False: they are malformed, or `signer` is given and their HMAC TLV is missing or wrong;
+ * then nothing of them is to be believed and every field is -1.
+ */
+export function readReplyTlvs(
+  view: DataView,
+  bytes: Uint8Array,
+  base: number,
+  first: number,
+  end: number,
+  signer: PacketSigner | null,
+  tlvs: ReplyTlvs,
+): boolean {
+  clear(tlvs);
+  if (first + TLV_HEADER_BYTES > end) return true;
+  if (signer !== null) {
+    const hmacAt = coveringHmac(view, first, end);
+    if (hmacAt < 0 || !signer.verifiesTwo(bytes, base, 4, first, hmacAt - first, hmacAt + TLV_HEADER_BYTES))
+      return false;
+  }
+  for (let at = first; at + TLV_HEADER_BYTES <= end; ) {
+    const flags = view.getUint8(at) & (TlvFlag.unrecognised | TlvFlag.malformed | TlvFlag.integrity);
+    const type = view.getUint8(at + 1);
+    const length = view.getUint16(at + 2);
+    const value = at + TLV_HEADER_BYTES;
+    if (value + length > end) {
+      clear(tlvs);
+      return false;
+    }
+    tlvs.flags |= flags;
+    if (flags === 0) read(view, value, length, type, tlvs);
+    at = value + length;
+  }
+  return true;
+}
+
+function read(view: DataView, value: number, length: number, type: number, tlvs: ReplyTlvs): void {
+  if (type === TlvType.classOfService && length === CLASS_OF_SERVICE_BYTES) {
+    tlvs.dscpReceived = (view.getUint16(value) >>> 4) & 0x3f;
+    tlvs.ecnReceived = (view.getUint16(value) >>> 2) & 3;
+  } else if (type === TlvType.directMeasurement && length === DIRECT_MEASUREMENT_BYTES) {
+    tlvs.received = view.getUint32(value + 4);
+    tlvs.reflected = view.getUint32(value + 8);
+  } else if (type === TlvType.timestampInformation && length === TIMESTAMP_INFORMATION_BYTES) {
+    tlvs.clockSource = view.getUint8(value);
+  }
+}
+
+function clear(tlvs: ReplyTlvs): void {
+  tlvs.dscpReceived = -1;
+  tlvs.ecnReceived = -1;
+  tlvs.received = -1;
+  tlvs.reflected = -1;
+  tlvs.clockSource = -1;
+  tlvs.flags = 0;
+}

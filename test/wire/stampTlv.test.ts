@@ -1,0 +1,183 @@
+import { createHmac } from 'node:crypto';
+import { expect } from 'chai';
+import { PacketSigner } from '../../src/wire/hmac.js';
+import {
+  ClockSource,
+  ReflectedTlvs,
+  ReplyTlvs,
+  readReplyTlvs,
+  reflectTlvs,
+  TLV_BYTES,
+  writeClassOfService,
+  writeDirectMeasurement,
+  writeExtraPadding,
+  writeHmacTlv,
+  writeTimestampInformation,
+} from '../../src/wire/stampTlv.js';
+import { seededRandom } from '../support/random.js';
+
+const BASE = 44;
+const KEY = Buffer.from('a key');
+const signer = new PacketSigner([KEY]);
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const octets = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replace(/\s/g, ''), 'hex'));
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+/** A packet with a sequence number and the given TLVs. */
+function packet(tlvs: string): Uint8Array {
+  const behind = octets(tlvs);
+  const bytes = new Uint8Array(BASE + behind.length);
+  bytes.set([1, 2, 3, 4]);
+  bytes.set(behind, BASE);
+  return bytes;
+}
+
+function context(values: Partial<ReflectedTlvs> = {}): ReflectedTlvs {
+  return Object.assign(new ReflectedTlvs(), { dscp: 46, ecn: 3, received: 8, reflected: 7 }, values);
+}
+
+function reflected(tlvs: string, key: PacketSigner | null = null, known = context()): string {
+  const bytes = packet(tlvs);
+  reflectTlvs(viewOf(bytes), bytes, 0, BASE, bytes.length, key, known);
+  return hex(bytes.subarray(BASE));
+}
+
+describe('TLVs of STAMP', () => {
+  it('have the octets of RFC 8972', () => {
+    const bytes = new Uint8Array(100);
+    const view = viewOf(bytes);
+    let end = writeTimestampInformation(view, 0);
+    expect(end).to.equal(TLV_BYTES.timestampInformation);
+    end = writeClassOfService(view, end, 46);
+    end = writeDirectMeasurement(view, end, 0x01020304);
+    end = writeExtraPadding(view, end, 6);
+    expect(hex(bytes.subarray(0, end))).to.equal(
+      hex(octets('80030004 00000000  80040004 B8000000  8005000C 01020304 00000000 00000000  80010002 0000')),
+    );
+  });
+
+  it('a reflector fills in what it understands and clears U', () => {
+    const known = context({ clockSource: ClockSource.ntp });
+    expect(reflected('80030004 00000000', null, known)).to.equal(hex(octets('00030004 01020102')));
+    // DSCP1 10, DSCP2 46, ECN 3, RP 0.
+    expect(reflected('80040004 28000000', null, known)).to.equal(hex(octets('00040004 2AEC0000')));
+    expect(known.replyDscp).to.equal(10);
+    expect(reflected('8005000C 00000009 00000000 00000000')).to.equal(
+      hex(octets('0005000C 00000009 00000008 00000007')),
+    );
+    expect(reflected('80010003 ABCDEF')).to.equal(hex(octets('00010003 ABCDEF')));
+  });
+
+  it('what it does not understand keeps U, and the rest is answered', () => {
+    expect(reflected('80F00002 BEEF 80010000')).to.equal(hex(octets('80F00002 BEEF 00010000')));
+    expect(reflected('80020004 00000000'), 'location').to.equal('8002000400000000');
+    expect(
+      reflected('8005000C 00000009 00000000 00000000', null, context({ received: -1 })),
+      'counting, asked of a stateless reflector',
+    ).to.equal(hex(octets('8005000C 00000009 00000000 00000000')));
+    expect(reflected(`80080010 ${'00'.repeat(16)}`), 'an HMAC without a key').to.equal(`80080010${'00'.repeat(16)}`);
+  });
+
+  it('what is malformed is flagged M and never followed beyond the packet', () => {
+    expect(reflected('80040003 280000 80010000')).to.equal(hex(octets('40040003 280000 00010000')));
+    expect(reflected('80010000 80040005 28000000')).to.equal(hex(octets('00010000 40040005 28000000')));
+    expect(reflected('8001FFFF 00')).to.equal(hex(octets('4001FFFF 00')));
+    expect(reflected('80010000 8004')).to.equal(hex(octets('00010000 8004')));
+  });
+
+  it('padding of a sender that knows no TLVs goes back as it is', () => {
+    for (const padding of ['00000000 00000000', '12345678 9ABCDEF0', '00', '8001'])
+      expect(reflected(padding)).to.equal(hex(octets(padding)));
+  });
+
+  it('an HMAC covers the sequence number and the TLVs before it', () => {
+    const bytes = packet(`80040004 B8000000 ${'00'.repeat(20)}`);
+    const end = writeHmacTlv(signer, bytes, viewOf(bytes), 0, BASE, BASE + 8);
+    expect(end).to.equal(bytes.length);
+    const covered = Buffer.concat([bytes.subarray(0, 4), bytes.subarray(BASE, BASE + 8)]);
+    const hmac = createHmac('sha256', KEY).update(covered).digest().subarray(0, 16);
+    expect(hex(bytes.subarray(BASE + 8))).to.equal(`80080010${hmac.toString('hex')}`);
+    const known = context();
+    reflectTlvs(viewOf(bytes), bytes, 0, BASE, bytes.length, signer, known);
+    expect(known.forged).to.equal(false);
+    expect(known.hmacAt).to.equal(BASE + 8);
+    expect(known.replyDscp).to.equal(46);
+    expect(hex(bytes.subarray(BASE, BASE + 12))).to.equal(hex(octets('00040004 BAEC0000 00080010')));
+  });
+
+  it('with a key, TLVs whose HMAC is missing, misplaced or wrong go back flagged I and are not followed', () => {
+    const forged = (tlvs: string): string => {
+      const known = context();
+      const result = reflected(tlvs, signer, known);
+      expect(known.forged, tlvs).to.equal(true);
+      expect(known.replyDscp, tlvs).to.equal(-1);
+      return result;
+    };
+    const wrong = `80080010 ${'00'.repeat(16)}`;
+    expect(forged('80040004 B8000000')).to.equal(hex(octets('A0040004 B8000000')));
+    expect(forged(`80040004 B8000000 ${wrong}`).slice(0, 18)).to.equal('a0040004b8000000a0');
+    expect(forged(`${wrong} 80040004 B8000000`)).to.match(/^a008.*a0040004b8000000$/);
+    expect(forged('8001FFFF')).to.equal('a001ffff');
+  });
+
+  it('extra padding may follow the HMAC, other TLVs may not', () => {
+    const bytes = packet(`80040004 B8000000 ${'00'.repeat(20)} 80010002 FFFF`);
+    writeHmacTlv(signer, bytes, viewOf(bytes), 0, BASE, BASE + 8);
+    const known = context();
+    const more = Buffer.concat([bytes, octets('80050000')]);
+    reflectTlvs(viewOf(bytes), bytes, 0, BASE, bytes.length, signer, known);
+    expect(known.forged).to.equal(false);
+    reflectTlvs(viewOf(more), more, 0, BASE, more.length, signer, known);
+    expect(known.forged).to.equal(true);
+  });
+
+  it('a sender reads what came back, and nothing of what is flagged', () => {
+    const read = (tlvs: string): ReplyTlvs => {
+      const bytes = packet(tlvs);
+      const reply = new ReplyTlvs();
+      expect(readReplyTlvs(viewOf(bytes), bytes, 0, BASE, bytes.length, null, reply)).to.equal(true);
+      return reply;
+    };
+    const none = { dscpReceived: -1, ecnReceived: -1, received: -1, reflected: -1, clockSource: -1, flags: 0 };
+    expect({ ...read('00040004 2AEC0000 0005000C 00000009 00000008 00000007 00030004 01020102') }).to.deep.equal({
+      dscpReceived: 46,
+      ecnReceived: 3,
+      received: 8,
+      reflected: 7,
+      clockSource: 1,
+      flags: 0,
+    });
+    expect({ ...read('80040004 2AEC0000') }).to.deep.equal({ ...none, flags: 0x80 });
+    expect({ ...read('') }).to.deep.equal(none);
+  });
+
+  it('a sender with a key believes only what the HMAC covers', () => {
+    const bytes = packet(`00040004 2AEC0000 ${'00'.repeat(20)}`);
+    const reply = new ReplyTlvs();
+    expect(readReplyTlvs(viewOf(bytes), bytes, 0, BASE, bytes.length, signer, reply)).to.equal(false);
+    expect(reply.dscpReceived).to.equal(-1);
+    writeHmacTlv(signer, bytes, viewOf(bytes), 0, BASE, BASE + 8);
+    bytes[BASE + 8] = 0;
+    expect(readReplyTlvs(viewOf(bytes), bytes, 0, BASE, bytes.length, signer, reply)).to.equal(true);
+    expect(reply.dscpReceived).to.equal(46);
+  });
+
+  it('a million mutated packets are walked within their bounds', function () {
+    this.timeout(120_000);
+    const { below, u32 } = seededRandom(6);
+    const whole = packet('80030004 00000000 80040004 B8000000 8005000C 01020304 00000000 00000000 80010002 0000');
+    const known = context();
+    const reply = new ReplyTlvs();
+    for (let i = 0; i < 1_000_000; i++) {
+      const length = i % 3 === 0 ? BASE + below(whole.length - BASE) : whole.length;
+      const bytes = whole.slice(0, length);
+      for (let k = (i % 4) + 1; k > 0; k--) bytes[below(length)] = u32() & 0xff;
+      const before = hex(bytes.subarray(0, BASE));
+      const view = viewOf(bytes);
+      const key = i % 50 === 0 ? signer : null;
+      reflectTlvs(view, bytes, 0, BASE, length, key, known);
+      readReplyTlvs(view, bytes, 0, BASE, length, key, reply);
+      if (hex(bytes.subarray(0, BASE)) !== before) expect.fail(`the base packet was touched: ${hex(bytes)}`);
+    }
+  });
+});
