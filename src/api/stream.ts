@@ -65,7 +65,11 @@ function cursorOf({ headers, query }: Request, results: ResultsStore): number {
 }
 
 /** A collector's own intervals, whose cursor is `endMs`. */
-function followed({ results, config }: CollectorService, query: StreamQuery, filter: RowFilter | undefined): Followed<StoredInterval> {
+function followed(
+  { results, config }: CollectorService,
+  query: StreamQuery,
+  filter: RowFilter | undefined,
+): Followed<StoredInterval> {
   const { name, intervalMs } = config.collector;
   const head = Buffer.from(`{"collector":${JSON.stringify(name)},"intervalMs":${intervalMs},"interval":`);
   const breather = new Breather();
@@ -76,7 +80,7 @@ function followed({ results, config }: CollectorService, query: StreamQuery, fil
     gap: (after, { report }) => JSON.stringify({ collector: name, after, oldest: report.endMs }),
     async *data(interval) {
       yield head;
-      yield* intervalBody(interval, filter, query.histograms === '1', breather);
+      yield* intervalBody(interval, filter, query.histograms === '1', breather, '', query.results !== '0');
       yield Buffer.from('}');
     },
   };
