@@ -32,7 +32,8 @@ const base = new URL('.', document.baseURI);
 
 export function urlOf(path: string, query: Readonly<Record<string, string | undefined>> = {}): string {
   const url = new URL(path.replace(/^\//, ''), base);
-  for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== '') url.searchParams.set(name, value);
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined && value !== '') url.searchParams.set(name, value);
   return url.href;
 }
 
@@ -48,7 +49,10 @@ export interface Sent {
 }
 
 /** The JSON of an answer, and its entity tag. */
-export async function request<Body>(url: string, sent: Sent = {}): Promise<{ body: Body; etag: string | null; status: number }> {
+export async function request<Body>(
+  url: string,
+  sent: Sent = {},
+): Promise<{ body: Body; etag: string | null; status: number }> {
   const { method = 'GET', body, ifMatch, signal } = sent;
   let response: Response;
   try {

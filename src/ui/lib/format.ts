@@ -19,13 +19,15 @@ export function formatUs(us: number): string {
 
 /** What fits a cell: digits only. */
 export function shortValue(value: number, unit: string): string {
-  if (unit === '%') return value === 0 ? '0' : value < 0.01 ? '<.01' : value < 10 ? value.toFixed(value < 1 ? 2 : 1) : value.toFixed(0);
+  if (unit === '%')
+    return value === 0 ? '0' : value < 0.01 ? '<.01' : value < 10 ? value.toFixed(value < 1 ? 2 : 1) : value.toFixed(0);
   if (value < 1000) return value.toFixed(value < 10 ? 1 : 0);
   const ms = value / 1000;
   return `${ms < 100 ? ms.toFixed(1) : ms.toFixed(0)}m`;
 }
 
-export const formatValue = (value: number, unit: string): string => (unit === '%' ? formatLoss(value) : formatUs(value));
+export const formatValue = (value: number, unit: string): string =>
+  unit === '%' ? formatLoss(value) : formatUs(value);
 
 export const formatCount = (count: number): string => count.toLocaleString('en');
 

@@ -26,10 +26,13 @@ const SILENCE_MS = 40_000;
 
 let live: Live = { connection: 'connecting', tick: 0, endMs: 0, awaySinceMs: 0, reason: '' };
 const listeners = new Set<(live: Live) => void>();
+/** `performance.now()` of the last tick. */
+let tickedAt = 0;
 let begun = false;
 let restart = (): void => undefined;
 
 function set(change: Partial<Live>): void {
+  if (change.tick !== undefined) tickedAt = performance.now();
   live = { ...live, ...change };
   for (const listener of listeners) listener(live);
 }
@@ -43,7 +46,7 @@ export function eventIds(text: string): { readonly ids: readonly number[]; reado
 }
 
 async function read(signal: AbortSignal, heard: () => void): Promise<void> {
-  const response = await fetch(urlOf('/v1/stream'), { headers: headers(), signal });
+  const response = await fetch(urlOf('/v1/stream', { results: '0' }), { headers: headers(), signal });
   if (!response.ok || response.body === null) {
     const problem = (await response.json().catch(() => ({}))) as { detail?: string; code?: string };
     throw new ApiError(response.status, problem.code ?? '', problem.detail ?? `status ${response.status}`);
@@ -89,6 +92,20 @@ async function run(): Promise<void> {
       setTimeout(resolve, ms * (0.5 + Math.random() / 2));
     });
   }
+}
+
+/** Resolves when there was a tick after `since`, a `performance.now()`; at once when there was one already. */
+export function nextTick(since: number): Promise<void> {
+  if (tickedAt > since) return Promise.resolve();
+  return new Promise((resolve) => {
+    const listener = ({ tick }: Live): void => {
+      if (tick === before) return;
+      listeners.delete(listener);
+      resolve();
+    };
+    const before = live.tick;
+    listeners.add(listener);
+  });
 }
 
 /** Tries at once: there is another token. */

@@ -21,8 +21,13 @@ export function levelOf(value: number, bounds: readonly number[]): Level {
 
 /** Bounds as a person writes them: `0, 0.2, 1, 5`. undefined: these are no four numbers that rise. */
 export function parseBounds(text: string): number[] | undefined {
-  const bounds = text.split(/[\s,]+/).filter((part) => part !== '').map(Number);
-  const rise = bounds.every((bound, i) => Number.isFinite(bound) && bound >= 0 && (i === 0 || bound > (bounds[i - 1] ?? 0)));
+  const bounds = text
+    .split(/[\s,]+/)
+    .filter((part) => part !== '')
+    .map(Number);
+  const rise = bounds.every(
+    (bound, i) => Number.isFinite(bound) && bound >= 0 && (i === 0 || bound > (bounds[i - 1] ?? 0)),
+  );
   return bounds.length === LEVELS - 1 && rise ? bounds : undefined;
 }
 
@@ -30,35 +35,45 @@ export interface Palette {
   readonly levels: readonly string[];
   /** Text on each level. */
   readonly ink: readonly string[];
+  /** Behind everything. */
+  readonly ground: string;
+  /** No such pair. */
   readonly none: string;
+  /** A pair without data in the window. */
+  readonly gone: string;
   readonly stale: string;
   readonly staleLine: string;
-  readonly grid: string;
   readonly text: string;
   readonly muted: string;
   readonly select: string;
+  /** Of charts. */
+  readonly lines: Readonly<Record<'loss' | 'p50' | 'p90' | 'p99' | 'max', string>>;
 }
 
 export const LIGHT: Palette = {
   levels: ['#d3e6f3', '#fff3b0', '#fdc46b', '#ef7f3a', '#b3202c'],
   ink: ['#1d3b53', '#4a3b00', '#4a2b00', '#2b0d00', '#ffffff'],
-  none: '#f4f4f2',
+  ground: '#ffffff',
+  none: '#ffffff',
+  gone: '#f1f1ee',
   stale: '#e2e2df',
   staleLine: '#a9a9a4',
-  grid: '#ffffff',
   text: '#1c2733',
   muted: '#5d6b78',
   select: '#0b0b0b',
+  lines: { loss: '#b3202c', p50: '#1d5f8f', p90: '#3f95c9', p99: '#c9701a', max: '#9a9a94' },
 };
 
 export const DARK: Palette = {
   levels: ['#20405a', '#6d6220', '#9a6415', '#c4511b', '#ef3f4b'],
   ink: ['#cfe3f2', '#fff6c9', '#fff0d9', '#ffffff', '#1a0003'],
-  none: '#171c22',
+  ground: '#141a20',
+  none: '#141a20',
+  gone: '#1e242b',
   stale: '#2b3036',
   staleLine: '#5d656e',
-  grid: '#0f1317',
   text: '#dfe6ec',
   muted: '#94a2b0',
   select: '#ffffff',
+  lines: { loss: '#ff6b6b', p50: '#8ecbf2', p90: '#4c9fd6', p99: '#f0a04b', max: '#6d7884' },
 };

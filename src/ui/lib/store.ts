@@ -13,15 +13,20 @@ export const DEFAULTS = {
   metric: 'loss',
   class: '',
   group: '',
-  window: '5m',
+  window: '1m',
   sort: 'name',
-  filter: '',
+  /** Which rows, and which columns: words, and name=value. */
+  rowFilter: '',
+  columnFilter: '',
   loss: DEFAULT_LOSS_BOUNDS.join(','),
   times: DEFAULT_TIME_BOUNDS.join(','),
   collector: '',
   source: '',
   target: '',
   range: '1h',
+  /** A stretch of time, epoch ms, in place of the range that ends now. */
+  from: '',
+  to: '',
   theme: 'auto',
 } as const;
 export type Parameter = keyof typeof DEFAULTS;
@@ -45,6 +50,9 @@ export function writeState(state: ViewState): string {
   const text = search.toString();
   return text === '' ? '' : `?${text}`;
 }
+
+/** The address of another view, with the settings as they are. */
+export const hrefOf = (change: Partial<ViewState>): string => writeState({ ...current, ...change }) || './';
 
 const listeners = new Set<(state: ViewState) => void>();
 let current = readState(location.search);

@@ -1,7 +1,12 @@
 /** Shapes of the answers that the page reads; the API's own document is at /openapi.json. */
 
 export interface MatrixAnswer {
-  readonly window: { readonly startMs: number; readonly endMs: number; readonly coveredMs: number; readonly askedMs: number };
+  readonly window: {
+    readonly startMs: number;
+    readonly endMs: number;
+    readonly coveredMs: number;
+    readonly askedMs: number;
+  };
   readonly metric: string;
   readonly unit: string;
   readonly rowTags: readonly string[];
@@ -76,6 +81,12 @@ export interface PathRow {
 export interface PathsAnswer {
   readonly end: string | null;
   readonly endMs?: number | null;
+  /** Of a scraper. */
+  readonly collectors?: readonly {
+    readonly collector: string | null;
+    readonly endMs: number | null;
+    readonly error: string | null;
+  }[];
   readonly total: number;
   readonly paths: readonly PathRow[];
 }
@@ -95,7 +106,11 @@ export interface ResultRow extends Omit<PathRow, 'sourcePort' | 'rttUs'> {
 }
 export interface ResultsAnswer {
   readonly next: number;
-  readonly intervals: readonly { readonly endMs: number; readonly results: readonly ResultRow[] }[];
+  readonly intervals: readonly {
+    readonly collector?: string;
+    readonly endMs: number;
+    readonly results: readonly ResultRow[];
+  }[];
 }
 
 export interface ThreadStatus {
@@ -122,8 +137,26 @@ export interface CollectorStatus {
 export interface ScraperStatus {
   readonly version: string;
   readonly uptimeMs: number;
-  readonly collectors: readonly Readonly<Record<string, unknown>>[];
-  readonly writers: readonly Readonly<Record<string, unknown>>[];
+  readonly collectors: readonly {
+    readonly url: string;
+    readonly name: string | null;
+    readonly state: string;
+    readonly lastEnd: string | null;
+    readonly lastSuccess: string | null;
+    readonly intervalMs: number | null;
+    readonly lagIntervals: number | null;
+    readonly gaps: number;
+    readonly errors: number;
+    readonly lastError: string | null;
+  }[];
+  readonly writers: readonly {
+    readonly name: string;
+    readonly up: boolean;
+    readonly queued: number;
+    readonly spoolIntervals: number;
+    readonly lastError: string | null;
+  }[];
+  readonly warnings: readonly string[];
 }
 export type Status = CollectorStatus | ScraperStatus;
 export const isScraper = (status: Status): status is ScraperStatus => 'collectors' in status;
@@ -131,11 +164,43 @@ export const isScraper = (status: Status): status is ScraperStatus => 'collector
 export interface GroupSummary {
   readonly name: string;
   readonly origin: string;
+  readonly hidesFile?: boolean;
   readonly protocol: string;
+  readonly port: number;
   readonly period: string;
+  readonly timeout: string;
   readonly classes: readonly (string | number)[];
-  readonly targetCount?: number;
-  readonly targets?: number;
+  readonly source?: string;
+  readonly targets: number;
   readonly paths: number;
   readonly probesPerSecond: number;
+}
+export interface GroupListAnswer {
+  readonly groups: readonly GroupSummary[];
+  readonly notInForce: readonly { readonly name: string; readonly notInForce: string }[];
+  readonly removed: readonly string[];
+}
+
+interface PlanFigures {
+  readonly targets: number;
+  readonly paths: number;
+  readonly probesPerSecond: number;
+  readonly bytesPerSecond: number;
+  readonly memoryBytes: number;
+}
+export interface DryRun {
+  readonly name: string;
+  readonly action: string;
+  readonly restarts: boolean;
+  readonly targets: {
+    readonly added: number;
+    readonly removed: number;
+    readonly kept: number;
+    readonly retagged: number;
+  };
+  readonly paths: { readonly added: number; readonly removed: number; readonly kept: number };
+  readonly group: PlanFigures;
+  readonly total: PlanFigures;
+  readonly budget: { readonly probesPerSecond: number; readonly memoryBytes: number };
+  readonly threads: number;
 }
