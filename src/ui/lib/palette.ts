@@ -19,6 +19,14 @@ export function levelOf(value: number, bounds: readonly number[]): Level {
   return Math.min(level, LEVELS - 1) as Level;
 }
 
+/** A time that is above normal by less says nothing: the hosts' own scheduling does as much. */
+export const LEAST_EXCESS_US = 50;
+
+/** Of a time: how many times the normal it is, when it is above it by more than hosts alone make. */
+export function timeLevel(us: number, normalUs: number, bounds: readonly number[]): Level {
+  return us - normalUs < LEAST_EXCESS_US ? 0 : levelOf(us / normalUs, bounds);
+}
+
 /** Bounds as a person writes them: `0, 0.2, 1, 5`. undefined: these are no four numbers that rise. */
 export function parseBounds(text: string): number[] | undefined {
   const bounds = text

@@ -1,6 +1,7 @@
 /** What the colours mean, and how many cells have each. */
 
 import { formatCount } from '../lib/format.js';
+import { LEAST_EXCESS_US } from '../lib/palette.js';
 import { GONE, type Grid, STALE, WELL } from './grid.js';
 
 export function Legend({ grid, bounds, isLoss }: { grid: Grid; bounds: readonly number[]; isLoss: boolean }) {
@@ -17,6 +18,7 @@ export function Legend({ grid, bounds, isLoss }: { grid: Grid; bounds: readonly 
           {range(level)} <small>{formatCount(grid.counts[level === 0 ? WELL : STALE + level] ?? 0)}</small>
         </li>
       ))}
+      {!isLoss && <li class="quiet">and at least {LEAST_EXCESS_US} µs above it</li>}
       <li>
         <span class="swatch stale" /> stale <small>{formatCount(grid.counts[STALE] ?? 0)}</small>
       </li>

@@ -21,6 +21,10 @@ import { Toolbar } from './Toolbar.js';
 
 const NORMAL_EVERY_MS = 60_000;
 const MOST_WORST = 8;
+/** A small matrix needs no large box: rows at their largest, and labels that stand upright. */
+const ROW_PX = 40;
+const LABELS_PX = 190;
+const LEAST_PX = 360;
 /** The first picture comes before what is normal is asked for. */
 const never: Promise<MatrixAnswer> = new Promise(() => undefined);
 
@@ -66,7 +70,10 @@ export function MatrixView() {
       {grid !== undefined && grid.code.length === 0 && (
         <p class="empty">{emptyText(view.rowFilter !== '' || view.columnFilter !== '', now.body)}</p>
       )}
-      <div class="matrix-body">
+      <div
+        class="matrix-body"
+        style={grid && { maxHeight: `${Math.max(LEAST_PX, grid.rows.length * ROW_PX + LABELS_PX)}px` }}
+      >
         <GridCanvas grid={grid} palette={palette} unit={unit} metric={view.metric} onOpen={open} />
         {grid !== undefined && grid.code.length > 0 && <Worst grid={grid} unit={unit} onOpen={open} />}
       </div>

@@ -17,7 +17,7 @@ const METRICS: readonly (readonly [string, string])[] = [
   ['min', 'min'],
   ['jitter', 'jitter'],
 ];
-const WINDOWS = ['30s', '1m', '5m', '15m', '1h'];
+export const WINDOWS = ['30s', '1m', '5m', '15m', '1h'];
 const MOST_NESTED = 3;
 
 export function Field({ label, children }: { label: string; children: ComponentChildren }) {

@@ -5,7 +5,7 @@
  * It must never make a cell look well that has no data, or old ones.
  */
 
-import { levelOf } from '../lib/palette.js';
+import { levelOf, timeLevel } from '../lib/palette.js';
 import type { MatrixAnswer, MatrixColumns } from '../lib/types.js';
 import { matches, type Term } from './terms.js';
 
@@ -185,7 +185,7 @@ function codeOf(
   if (stale || away) return STALE;
   // Probes were sent and nothing came back: there is no time, and that is the worst of all.
   if (Number.isNaN(value)) return sent === 0 || isLoss ? GONE : STALE + 4;
-  const level = isLoss ? levelOf(value, bounds) : Number.isNaN(normal) ? 0 : levelOf(value / normal, bounds);
+  const level = isLoss ? levelOf(value, bounds) : Number.isNaN(normal) ? 0 : timeLevel(value, normal, bounds);
   return level === 0 ? WELL : STALE + level;
 }
 

@@ -1,8 +1,8 @@
 /** Which part of a grid is seen, and how large. Pure. */
 
 const LARGEST_CELL_PX = 160;
-const FIT_WIDTH_PX = 76;
-const FIT_HEIGHT_PX = 34;
+const FIT_WIDTH_PX = 96;
+const FIT_HEIGHT_PX = 40;
 const LABEL_CHAR_PX = 6.9;
 const FLAT_TOP_PX = 26;
 

@@ -8,7 +8,7 @@ import { type Loaded, useLoaded } from '../lib/load.js';
 import { DEFAULT_LOSS_BOUNDS, levelOf, parseBounds } from '../lib/palette.js';
 import { go, useView } from '../lib/store.js';
 import { isScraper, type PathsAnswer, type Status } from '../lib/types.js';
-import { Choice, same } from '../matrix/Toolbar.js';
+import { WINDOWS } from '../matrix/Toolbar.js';
 import { Notice } from '../shell/Notice.js';
 import { askRows, askTroubles, type OwnTrouble, ownTroubles, type Row, type Trouble } from './data.js';
 import { Freshness } from './Freshness.js';
@@ -47,23 +47,24 @@ export function OverviewView({ status }: { status: Loaded<Status> }) {
         loaded={loss.body !== undefined}
         away={connection === 'away'}
       />
-      <div class="toolbar no-print">
-        <Choice
-          label="over the last"
-          value={view.window}
-          options={same(['30s', '1m', '5m', '15m', '1h'])}
-          onChange={(window) => go({ window })}
-        />
-      </div>
       <div class="panels">
         <section class="panel wide" aria-label="Worst pairs">
           <h2>
             Worst pairs{' '}
-            {bad.length > shown.length && (
-              <small class="quiet">
-                {shown.length} of {formatCount(bad.length)}
-              </small>
-            )}
+            <small class="quiet">
+              over the last{' '}
+              <select
+                class="inline"
+                aria-label="over the last"
+                value={view.window}
+                onChange={(event) => go({ window: event.currentTarget.value })}
+              >
+                {WINDOWS.map((window) => (
+                  <option key={window}>{window}</option>
+                ))}
+              </select>
+              {bad.length > shown.length && ` · ${shown.length} of ${formatCount(bad.length)}`}
+            </small>
           </h2>
           {loss.body !== undefined && bad.length === 0 && <p class="quiet">No pair loses probes.</p>}
           {bad.length > 0 && <Pairs troubles={shown} bounds={bounds} />}

@@ -46,7 +46,7 @@ export function Chart({ label, times, lines, format, palette, range, height = 15
           y: { range: (_u, _low, high) => [0, high > 0 ? high * 1.1 : 1] },
         },
         axes: [
-          { ...axis, size: 28 },
+          { ...axis, size: 26, values: (_u, splits) => timeTexts(splits) },
           { ...axis, size: 62, values: (_u, splits) => splits.map(format) },
         ],
         legend: { live: true },
@@ -93,6 +93,18 @@ export function Chart({ label, times, lines, format, palette, range, height = 15
       <div ref={box} role="img" aria-label={`${label} over time`} />
     </figure>
   );
+}
+
+const DAY_S = 86_400;
+
+/** As short as the stretch between two marks allows. */
+function timeTexts(splits: readonly number[]): string[] {
+  const step = (splits[1] ?? 0) - (splits[0] ?? 0);
+  return splits.map((s) => {
+    const date = new Date(s * 1000);
+    if (step >= DAY_S) return date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' });
+    return date.toLocaleTimeString('en-GB').slice(0, step < 60 ? 8 : 5);
+  });
 }
 
 const dataOf = (times: readonly number[], lines: readonly Line[]): uPlot.AlignedData =>

@@ -1,6 +1,6 @@
 /** Paths of a pair summed over the intervals that were seen, and which of them stand out. Pure. */
 
-import { levelOf } from '../lib/palette.js';
+import { levelOf, timeLevel } from '../lib/palette.js';
 import type { PathRow } from '../lib/types.js';
 
 export interface PathSum {
@@ -70,6 +70,6 @@ export function timeLevels(paths: readonly PathSum[], bounds: readonly number[])
     .sort((a, b) => a - b);
   const median = means[Math.floor(means.length / 2)] ?? Number.NaN;
   return paths.map(({ meanUs }) =>
-    Number.isNaN(meanUs) || Number.isNaN(median) ? -1 : levelOf(meanUs / median, bounds),
+    Number.isNaN(meanUs) || Number.isNaN(median) ? -1 : timeLevel(meanUs, median, bounds),
   );
 }
