@@ -1,7 +1,8 @@
 /** The answer in two sentences: what the network does, and what the tool does. */
 
 import { formatAge, formatCount, formatLoss } from '../lib/format.js';
-import type { Onset, OwnTrouble, Row, Trouble } from './data.js';
+import type { OwnTrouble, Row, Trouble } from './data.js';
+import type { Onset } from './onset.js';
 
 interface VerdictProps {
   readonly rows: readonly Row[];
