@@ -74,7 +74,7 @@ function Dimensions(props: { label: string; value: string; known: Known; onChang
           class={chosen[i] === undefined ? 'unset' : ''}
           onChange={(event) => set(i, event.currentTarget.value)}
         >
-          {(i > 0 || chosen.length > 1) && <option value="">{chosen[i] === undefined ? '+ nest' : '– remove'}</option>}
+          {(i > 0 || chosen.length > 1) && <option value="">{chosen[i] === undefined ? '+' : '– remove'}</option>}
           {[...new Set([...known.dimensions, ...chosen.slice(i, i + 1)])].map((name) => (
             <option key={name} value={name}>
               {name}
@@ -160,13 +160,13 @@ export function Toolbar({ view, known }: { view: ViewState; known: Known }) {
       <Text
         label="filter rows"
         value={view.rowFilter}
-        hint="text, or tag=value"
+        hint="text, tag=value"
         onChange={(rowFilter) => go({ rowFilter })}
       />
       <Text
         label="filter columns"
         value={view.columnFilter}
-        hint="text, or tag=value"
+        hint="text, tag=value"
         onChange={(columnFilter) => go({ columnFilter })}
       />
     </div>

@@ -19,6 +19,7 @@ export interface Scene {
 
 const FONT = '12px system-ui, sans-serif';
 const LABEL_PX = 14;
+const LEAST_BOUND_PX = 4;
 const LEAST_CELL_PX = 9;
 const TEXT_WIDTH_PX = 30;
 const TEXT_HEIGHT_PX = 15;
@@ -38,6 +39,7 @@ export function draw(context: CanvasRenderingContext2D, view: Viewport, scene: S
   context.clip();
   if (Math.min(view.cellWidth, view.cellHeight) < LEAST_CELL_PX) drawPicture(context, view, scene);
   else drawCells(context, view, scene);
+  drawBounds(context, view, scene);
   drawMark(context, view, scene);
   context.restore();
   drawRowLabels(context, view, scene);
@@ -103,6 +105,22 @@ function hatch(context: CanvasRenderingContext2D, palette: Palette, x: number, y
   }
   context.stroke();
   context.restore();
+}
+
+/** Lines between the groups of nested rows and columns. */
+function drawBounds(context: CanvasRenderingContext2D, view: Viewport, { grid, palette }: Scene): void {
+  const changes = (keys: Grid['rows'], i: number): boolean =>
+    i > 0 && (keys[i]?.length ?? 0) > 1 && keys[i]?.[0] !== keys[i - 1]?.[0];
+  context.fillStyle = palette.muted;
+  const [firstRow, lastRow] = view.rows(grid.rows.length);
+  const [firstColumn, lastColumn] = view.columns(grid.columns.length);
+  const [right, bottom] = [view.x(grid.columns.length), view.y(grid.rows.length)];
+  if (view.cellHeight >= LEAST_BOUND_PX)
+    for (let r = firstRow; r < lastRow; r++)
+      if (changes(grid.rows, r)) context.fillRect(view.left, view.y(r) - 0.5, right - view.left, 1);
+  if (view.cellWidth >= LEAST_BOUND_PX)
+    for (let c = firstColumn; c < lastColumn; c++)
+      if (changes(grid.columns, c)) context.fillRect(view.x(c) - 0.5, view.top, 1, bottom - view.top);
 }
 
 function drawMark(context: CanvasRenderingContext2D, view: Viewport, { row, column, palette, focused }: Scene): void {

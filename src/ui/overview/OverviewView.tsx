@@ -48,45 +48,51 @@ export function OverviewView({ status }: { status: Loaded<Status> }) {
         away={connection === 'away'}
       />
       <div class="panels">
-        <section class="panel wide" aria-label="Worst pairs">
-          <h2>
-            Worst pairs{' '}
-            <small class="quiet">
-              over the last{' '}
-              <select
-                class="inline"
-                aria-label="over the last"
-                value={view.window}
-                onChange={(event) => go({ window: event.currentTarget.value })}
-              >
-                {WINDOWS.map((window) => (
-                  <option key={window}>{window}</option>
-                ))}
-              </select>
-              {bad.length > shown.length && ` · ${shown.length} of ${formatCount(bad.length)}`}
-            </small>
-          </h2>
-          {loss.body !== undefined && bad.length === 0 && <p class="quiet">No pair loses probes.</p>}
-          {bad.length > 0 && <Pairs troubles={shown} bounds={bounds} />}
-        </section>
-        <section class="panel" aria-label="The tool itself">
-          <h2>The tool itself</h2>
-          <Own own={own} known={status.body !== undefined} />
-        </section>
-        <section class="panel wide" aria-label="Worst paths">
-          <h2>
-            Worst paths <small class="quiet">of the last interval</small>
-          </h2>
-          <Paths paths={paths.body} bounds={bounds} />
-        </section>
-        <Freshness status={status.body} rows={rows} />
-        <section class="panel wide" aria-label="Slowest pairs">
-          <h2>
-            Slowest pairs <small class="quiet">by p99</small>
-          </h2>
-          <Slowest rows={slow.body ?? []} />
-        </section>
-        <Totals rows={rows} status={status.body} />
+        <div>
+          {' '}
+          <section class="panel" aria-label="Worst pairs">
+            <h2>
+              Worst pairs{' '}
+              <small class="quiet">
+                over the last{' '}
+                <select
+                  class="inline"
+                  aria-label="over the last"
+                  value={view.window}
+                  onChange={(event) => go({ window: event.currentTarget.value })}
+                >
+                  {WINDOWS.map((window) => (
+                    <option key={window}>{window}</option>
+                  ))}
+                </select>
+                {bad.length > shown.length && ` · ${shown.length} of ${formatCount(bad.length)}`}
+              </small>
+            </h2>
+            {loss.body !== undefined && bad.length === 0 && <p class="quiet">No pair loses probes.</p>}
+            {bad.length > 0 && <Pairs troubles={shown} bounds={bounds} />}
+          </section>
+          <section class="panel" aria-label="Worst paths">
+            <h2>
+              Worst paths <small class="quiet">of the last interval</small>
+            </h2>
+            <Paths paths={paths.body} bounds={bounds} />
+          </section>
+          <section class="panel" aria-label="Slowest pairs">
+            <h2>
+              Slowest pairs <small class="quiet">by p99</small>
+            </h2>
+            <Slowest rows={slow.body ?? []} />
+          </section>
+        </div>
+        <div>
+          {' '}
+          <section class="panel" aria-label="The tool itself">
+            <h2>The tool itself</h2>
+            <Own own={own} known={status.body !== undefined} />
+          </section>
+          <Freshness status={status.body} rows={rows} />
+          <Totals rows={rows} status={status.body} />
+        </div>
       </div>
     </section>
   );

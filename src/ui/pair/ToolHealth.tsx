@@ -7,7 +7,9 @@ export function ToolHealth({ status, rows }: { status: Status | undefined; rows:
   const sendErrors = rows.reduce((all, row) => all + (row.sendErrors ?? 0), 0);
   const localDrops = rows.reduce((all, row) => all + (row.localDrops ?? 0), 0);
   const warnings = status === undefined ? [] : status.warnings;
-  const fine = sendErrors === 0 && localDrops === 0 && warnings.length === 0;
+  // A scraper's warnings are of its writers and collectors, and not of what a pair's numbers are made from.
+  const scrapes = status !== undefined && isScraper(status);
+  const fine = sendErrors === 0 && localDrops === 0 && (scrapes || warnings.length === 0);
   return (
     <section class={`panel tool ${fine ? '' : 'troubled'}`} aria-label="The tool itself">
       <h2>The tool itself</h2>
@@ -21,9 +23,7 @@ export function ToolHealth({ status, rows }: { status: Status | undefined; rows:
           <li key={warning}>{warning}</li>
         ))}
       </ul>
-      {status !== undefined && isScraper(status) && (
-        <p class="quiet">The collectors' own counters are on their own pages.</p>
-      )}
+      {scrapes && <p class="quiet">The collectors' own counters are on their own pages.</p>}
     </section>
   );
 }

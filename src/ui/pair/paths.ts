@@ -13,6 +13,8 @@ export interface PathSum {
   /** Mean RTT over the intervals that had one; NaN without any. */
   readonly meanUs: number;
   readonly maxUs: number;
+  /** Median of the intervals' means: a single slow reply does not make a path slow. */
+  readonly typicalUs: number;
   readonly forward: number | undefined;
   readonly reverse: number | undefined;
 }
@@ -21,7 +23,7 @@ export interface PathSum {
 export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMap<string, readonly PathSum[]> {
   const sums = new Map<
     string,
-    { -readonly [K in keyof PathSum]: PathSum[K] } & { weighted: number; received: number }
+    { -readonly [K in keyof PathSum]: PathSum[K] } & { weighted: number; received: number; means: number[] }
   >();
   for (const row of intervals.flat()) {
     const sourcePort = row.sourcePort ?? 0;
@@ -35,16 +37,19 @@ export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMa
       lossPct: 0,
       meanUs: Number.NaN,
       maxUs: 0,
+      typicalUs: Number.NaN,
       forward: undefined,
       reverse: undefined,
       weighted: 0,
       received: 0,
+      means: [],
     };
     sum.sent += row.sent;
     sum.failed += row.lost + row.unreachable;
     if (row.rttUs !== null) {
       sum.weighted += row.rttUs.mean * row.received;
       sum.received += row.received;
+      sum.means.push(row.rttUs.mean);
       sum.maxUs = Math.max(sum.maxUs, row.rttUs.max);
     }
     if (row.lostForward !== undefined) sum.forward = (sum.forward ?? 0) + row.lostForward;
@@ -54,6 +59,7 @@ export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMa
     sums.set(key, sum);
   }
   const byClass = new Map<string, PathSum[]>();
+  for (const sum of sums.values()) sum.typicalUs = medianOf(sum.means);
   for (const sum of sums.values()) byClass.set(sum.class, [...(byClass.get(sum.class) ?? []), sum]);
   for (const list of byClass.values()) list.sort((a, b) => a.sourcePort - b.sourcePort);
   return byClass;
@@ -62,14 +68,16 @@ export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMa
 export const lossLevel = ({ sent, lossPct }: PathSum, bounds: readonly number[]): number =>
   sent === 0 ? -1 : levelOf(lossPct, bounds);
 
+/** NaN of none. */
+function medianOf(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN;
+}
+
 /** Against the median of the paths of the same class: what one ECMP member does that the others do not. */
 export function timeLevels(paths: readonly PathSum[], bounds: readonly number[]): readonly number[] {
-  const means = paths
-    .map(({ meanUs }) => meanUs)
-    .filter((mean) => !Number.isNaN(mean))
-    .sort((a, b) => a - b);
-  const median = means[Math.floor(means.length / 2)] ?? Number.NaN;
-  return paths.map(({ meanUs }) =>
-    Number.isNaN(meanUs) || Number.isNaN(median) ? -1 : timeLevel(meanUs, median, bounds),
+  const median = medianOf(paths.map(({ typicalUs }) => typicalUs).filter((us) => !Number.isNaN(us)));
+  return paths.map(({ typicalUs }) =>
+    Number.isNaN(typicalUs) || Number.isNaN(median) ? -1 : timeLevel(typicalUs, median, bounds),
   );
 }
