@@ -120,7 +120,7 @@ export class Fabric {
       scraper: { listen: `127.0.0.1:${SCRAPER_PORT}` },
       stateDir: this.directory,
       collectors: urls,
-      writers: [],
+      writers: [{ kind: 'file', dir: join(this.directory, 'written') }],
     };
     this.run('A', ['scraper', '--config', await this.write('scraper.json', config)]);
     const http = new HttpClient(this.network.at('A'));

@@ -1,5 +1,6 @@
 /** Which series there are: what rows, columns and filters can be made of. */
 
+import { useMemo } from 'preact/hooks';
 import { get } from './api.js';
 import { useLoaded } from './load.js';
 import type { HistoryAnswer, HistorySeries } from './types.js';
@@ -12,6 +13,8 @@ const EVERY_MS = 15_000;
 const BUILT_IN = ['collector', 'group', 'source', 'target', 'port', 'class'];
 
 export interface Known {
+  /** Whether it is known at all yet. */
+  readonly ready: boolean;
   readonly total: number;
   readonly dimensions: readonly string[];
   readonly classes: readonly string[];
@@ -25,6 +28,7 @@ const distinct = (texts: Iterable<string>): string[] =>
 /** Pure. The first thousand series stand for all: they are of the same groups. */
 export function knownOf(series: readonly HistorySeries[], total: number): Known {
   return {
+    ready: true,
     total,
     dimensions: [...BUILT_IN, ...distinct(series.flatMap(({ tags }) => Object.keys(tags)))],
     classes: distinct(series.map((one) => one.class)),
@@ -33,10 +37,13 @@ export function knownOf(series: readonly HistorySeries[], total: number): Known 
 }
 
 export function useKnown(): Known {
-  const { body } = useLoaded(
+  const { body, error } = useLoaded(
     'series',
     (signal) => get<HistoryAnswer>('/v1/history', { from: NO_SLOTS, limit: MOST_SERIES }, signal),
     EVERY_MS,
   );
-  return knownOf(body?.series ?? [], body?.total ?? 0);
+  return useMemo(
+    () => ({ ...knownOf(body?.series ?? [], body?.total ?? 0), ready: body !== undefined || error !== undefined }),
+    [body, error],
+  );
 }

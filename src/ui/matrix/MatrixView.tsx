@@ -43,7 +43,8 @@ export function MatrixView() {
     [view.rows, view.columns, view.metric, view.class, view.group, view.window, view.rowFilter, view.columnFilter],
   );
   const key = JSON.stringify(ask.query);
-  const now = useLoaded(key, (signal) => askNow(ask, known.total, signal));
+  // How many series there are decides how much is asked of each.
+  const now = useLoaded(`${known.ready} ${key}`, (signal) => (known.ready ? askNow(ask, known.total, signal) : never));
   const hasNow = now.body !== undefined;
   const before = useLoaded(`${hasNow} ${key}`, (signal) => (hasNow ? askNormal(ask, signal) : never), NORMAL_EVERY_MS);
   const bounds =
