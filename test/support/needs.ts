@@ -13,6 +13,11 @@ const CHECKS = {
     met: () => succeeds('prometheus', '--version') && succeeds('promtool', '--version'),
     say: 'needs prometheus and promtool: apt-get install prometheus',
   },
+  influxd: { met: () => succeeds('influxd', 'version'), say: 'needs influxd: apt-get install influxdb' },
+  victoriaMetrics: {
+    met: () => succeeds('victoria-metrics', '-version'),
+    say: 'needs victoria-metrics: apt-get install victoria-metrics',
+  },
 } as const;
 export type Need = keyof typeof CHECKS;
 

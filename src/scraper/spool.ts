@@ -1,0 +1,343 @@
+/**
+ * Where intervals wait on the disk for a writer that is away: safe against a crash once `append` has resolved, read oldest first, removed when
+ * they are settled. What is in segment files is in `spoolSegment.ts`, what a record looks like in `spoolRecord.ts`.
+ *
+ * It never grows over its bound: the oldest segment goes to make room, and every interval in it is named. It never gives an interval that is
+ * not as it was appended: a damaged record is left out, and counted. After a crash an interval may be given again that was settled before.
+ */
+
+import { type FileHandle, readdir } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import { diskReason, ownDirectory } from '../files/ownDirectory.js';
+import { syncDirectory } from '../files/syncedFile.js';
+import { decodeRecord, encodeRecord, nameOf, type RecordName } from './spoolRecord.js';
+import { fileName, Segment, segmentIds } from './spoolSegment.js';
+import type { CollectedInterval } from './types.js';
+
+const LOCK = 'lock';
+/** A segment is what is given up at once when the spool is full: a small part of it. */
+const SEGMENTS = 16;
+const MAX_SEGMENT_BYTES = 8 * 1024 * 1024;
+const NAMES_PER_LINE = 100;
+
+/** An interval's place in the spool. */
+export interface SpoolEntry {
+  readonly segment: Segment;
+  readonly offset: number;
+  readonly length: number;
+  readonly name: RecordName;
+}
+
+export interface Taken {
+  readonly entry: SpoolEntry;
+  readonly interval: CollectedInterval;
+}
+
+interface Appending {
+  readonly record: Buffer;
+  readonly held: boolean;
+  readonly done: (entry: SpoolEntry | 'lost') => void;
+  readonly failed: (error: unknown) => void;
+}
+
+export class Spool {
+  /** Intervals dropped because the spool was full. */
+  lostIntervals = 0;
+  damagedRecords = 0;
+  /** Times that the disk refused an append. */
+  errors = 0;
+  private readonly dir: string;
+  private readonly maxBytes: number;
+  private readonly logger: Logger;
+  private readonly lock: FileHandle;
+  /** Oldest first; the last one may be open for writing. */
+  private segments: Segment[] = [];
+  private writing: Segment | undefined;
+  private nextId = 1;
+  private appending: Appending[] = [];
+  /** All that reads or changes segments happens one after the other. */
+  private tail: Promise<unknown> = Promise.resolve();
+
+  private constructor(dir: string, maxBytes: number, logger: Logger, lock: FileHandle) {
+    this.dir = dir;
+    this.maxBytes = maxBytes;
+    this.logger = logger;
+    this.lock = lock;
+  }
+
+  /**
+   * Opens the spool in `dir`, which is made when it is missing, with what a former process left in it.
+   * @throws LlamaError `LLAMA_STATE_UNWRITABLE`, or `LLAMA_STATE_IN_USE` when another process has it.
+   */
+  static async open(dir: string, maxBytes: number, logger: Logger): Promise<Spool> {
+    const spool = new Spool(dir, maxBytes, logger, await ownDirectory(dir, LOCK));
+    await spool.load();
+    return spool;
+  }
+
+  get bytes(): number {
+    return this.segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  }
+
+  get intervals(): number {
+    return this.segments.reduce((sum, segment) => sum + segment.left, 0);
+  }
+
+  /**
+   * Appends an interval; on the disk when this resolves. `held`: somebody is writing it just now, so that `take` does not give it before
+   * `release`. Resolves with `lost` when it was given up for want of room, by name. Rejects with the disk's error; nothing has changed then.
+   */
+  async append(interval: CollectedInterval, held: boolean): Promise<SpoolEntry | 'lost'> {
+    const record = await encodeRecord(interval);
+    const done = new Promise<SpoolEntry | 'lost'>((resolve, reject) => {
+      this.appending.push({ record, held, done: resolve, failed: reject });
+    });
+    // Those that came while the disk was busy share one sync.
+    void this.exclusive(() => this.flush());
+    return done;
+  }
+
+  /** The oldest intervals, of at most `maxRows` rows but at least one; held until they are settled or released. */
+  take(maxRows: number): Promise<Taken[]> {
+    return this.exclusive(async () => {
+      const taken: Taken[] = [];
+      let rows = 0;
+      for (const segment of [...this.segments]) {
+        const found: { offset: number; record: Buffer }[] = [];
+        await this.each(segment, (offset, record) => {
+          const more = nameOf(record).rows;
+          if (rows > 0 && rows + more > maxRows) return false;
+          rows += more;
+          found.push({ offset, record });
+          return rows < maxRows;
+        });
+        for (const { offset, record } of found) taken.push(...(await this.unpack(segment, offset, record)));
+        if (segment.done) await this.remove(segment);
+        else if (found.length > 0 || rows > 0) break;
+      }
+      return taken;
+    });
+  }
+
+  /** The writer has them. */
+  settle(entries: readonly SpoolEntry[]): Promise<void> {
+    return this.exclusive(async () => {
+      for (const { segment, offset, length } of entries) {
+        if (segment.dropped) continue;
+        segment.settleRecord(offset, length);
+        if (segment.done) await this.remove(segment);
+      }
+    });
+  }
+
+  /** They were not written: to be taken again, unless they had to make room meanwhile. */
+  release(entries: readonly SpoolEntry[]): void {
+    const lost: RecordName[] = [];
+    for (const { segment, offset, name } of entries) {
+      if (segment.dropped) lost.push(name);
+      else segment.held.delete(offset);
+    }
+    this.tellLost(lost);
+  }
+
+  async close(): Promise<void> {
+    await this.exclusive(async () => {
+      await this.writing?.seal();
+      await this.lock.close();
+    });
+  }
+
+  private async load(): Promise<void> {
+    const ids = segmentIds(await readdir(this.dir));
+    this.nextId = (ids.at(-1) ?? 0) + 1;
+    for (const id of ids) {
+      try {
+        const { segment, records, damaged, tornBytes } = await Segment.read(this.dir, id, id === ids.at(-1));
+        if (damaged > 0) this.tellDamage(segment.path, damaged);
+        if (tornBytes > 0) {
+          const file = segment.path;
+          this.logger.warn(
+            { file, bytes: tornBytes },
+            'cut an unfinished interval from the spool; it had not been reported safe',
+          );
+        }
+        this.segments.push(segment);
+        if (records === 0) await this.remove(segment);
+      } catch (error) {
+        this.damagedRecords++;
+        const file = `${this.dir}/${fileName(id)}`;
+        this.logger.error(
+          { file, error: diskReason(error) },
+          'a file of the spool cannot be read; its intervals are left out',
+        );
+      }
+    }
+    if (this.intervals > 0)
+      this.logger.info(
+        { dir: this.dir, intervals: this.intervals },
+        'intervals from before the start wait in the spool',
+      );
+  }
+
+  /** Writes what is waiting. Each record is answered once it is synced, or refused. */
+  private async flush(): Promise<void> {
+    const group = this.appending;
+    this.appending = [];
+    const run = new Run();
+    let next = 0;
+    try {
+      for (; next < group.length; next++) {
+        const appending = group[next];
+        const { record } = appending;
+        if (record.length > this.maxBytes) {
+          this.tellLost([nameOf(record)]);
+          appending.done('lost');
+          continue;
+        }
+        await this.makeRoom(record.length, run);
+        const segment = this.writing ?? (await this.begin());
+        const offset = segment.bytes + run.bytes;
+        await segment.write(record, offset);
+        run.add(appending, { segment, offset, length: record.length, name: nameOf(record) });
+      }
+      await run.commit();
+    } catch (error) {
+      this.errors++;
+      await this.writing?.giveUp();
+      if (this.writing?.bytes === 0) await this.remove(this.writing);
+      this.writing = undefined;
+      run.fail(error);
+      for (const { failed } of group.slice(next)) failed(error);
+    }
+  }
+
+  /** Ends the segment that is full, and drops the oldest ones until `bytes` more are within the bound. */
+  private async makeRoom(bytes: number, run: Run): Promise<void> {
+    const segmentBytes = Math.min(MAX_SEGMENT_BYTES, this.maxBytes / SEGMENTS);
+    const { writing } = this;
+    const used = (writing?.bytes ?? 0) + run.bytes;
+    if (writing !== undefined && used > 0 && used + bytes > segmentBytes) {
+      await run.commit();
+      await writing.seal();
+      this.writing = undefined;
+    }
+    while (this.bytes + run.bytes + bytes > this.maxBytes) {
+      const oldest = this.segments[0];
+      if (oldest === undefined) break;
+      await run.commit();
+      const names: RecordName[] = [];
+      await this.each(oldest, (_offset, record) => names.push(nameOf(record)) > 0);
+      oldest.dropped = true;
+      await this.remove(oldest);
+      this.tellLost(names);
+    }
+  }
+
+  private async begin(): Promise<Segment> {
+    const segment = await Segment.create(this.dir, this.nextId++);
+    this.writing = segment;
+    this.segments.push(segment);
+    await syncDirectory(this.dir);
+    return segment;
+  }
+
+  private async unpack(segment: Segment, offset: number, record: Buffer): Promise<Taken[]> {
+    try {
+      const interval = await decodeRecord(record);
+      segment.held.add(offset);
+      return [{ entry: { segment, offset, length: record.length, name: nameOf(record) }, interval }];
+    } catch {
+      this.tellDamage(segment.path, 1);
+      segment.settleRecord(offset, record.length);
+      return [];
+    }
+  }
+
+  /** Walks through a segment; one that cannot be read any more is given up. */
+  private async each(segment: Segment, visit: (offset: number, record: Buffer) => boolean): Promise<void> {
+    try {
+      const damaged = await segment.each(({ offset, record }) => visit(offset, record));
+      if (damaged > 0) this.tellDamage(segment.path, damaged);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' && code !== 'EIO') throw error;
+      this.damagedRecords += segment.left;
+      const { path, left } = segment;
+      this.logger.error(
+        { file: path, intervals: left, error: diskReason(error) },
+        'a file of the spool is gone; its intervals are lost',
+      );
+      segment.dropped = true;
+      await this.remove(segment);
+    }
+  }
+
+  private async remove(segment: Segment): Promise<void> {
+    this.segments = this.segments.filter((other) => other !== segment);
+    if (this.writing === segment) this.writing = undefined;
+    await segment.remove().catch((error: Error) => {
+      this.logger.warn(
+        { file: segment.path, error: diskReason(error) },
+        'a file of the spool that is done with cannot be removed',
+      );
+    });
+  }
+
+  private tellDamage(file: string, records: number): void {
+    this.damagedRecords += records;
+    this.logger.error({ file, records }, 'a damaged part of the spool was left out; the rest is read');
+  }
+
+  private tellLost(names: readonly RecordName[]): void {
+    this.lostIntervals += names.length;
+    for (let from = 0; from < names.length; from += NAMES_PER_LINE) {
+      const intervals = names.slice(from, from + NAMES_PER_LINE).map(intervalName);
+      this.logger.error({ dir: this.dir, intervals }, 'the spool is full: these intervals are lost to this writer');
+    }
+  }
+
+  private exclusive<T>(act: () => Promise<T>): Promise<T> {
+    const done = this.tail.then(act);
+    this.tail = done.catch(() => undefined);
+    return done;
+  }
+}
+
+/** Records written to one segment and not yet synced. */
+class Run {
+  bytes = 0;
+  private readonly records: { appending: Appending; entry: SpoolEntry }[] = [];
+
+  add(appending: Appending, entry: SpoolEntry): void {
+    this.records.push({ appending, entry });
+    this.bytes += entry.length;
+  }
+
+  async commit(): Promise<void> {
+    const segment = this.records[0]?.entry.segment;
+    if (segment === undefined) return;
+    await segment.sync(segment.bytes + this.bytes, this.records.length);
+    this.bytes = 0;
+    for (const { appending, entry } of this.records.splice(0)) {
+      if (appending.held) segment.held.add(entry.offset);
+      appending.done(entry);
+    }
+  }
+
+  fail(error: unknown): void {
+    for (const { appending } of this.records.splice(0)) appending.failed(error);
+  }
+}
+
+/** `host-a 2026-11-21T10:00:00.000Z–2026-11-21T10:00:10.000Z` */
+export function intervalName({
+  collector,
+  startMs,
+  endMs,
+}: {
+  collector: string;
+  startMs: number;
+  endMs: number;
+}): string {
+  return `${collector} ${new Date(startMs).toISOString()}–${new Date(endMs).toISOString()}`;
+}

@@ -1,0 +1,192 @@
+/**
+ * Points in files of line protocol. What `write` acknowledged is on the disk, and no interval is there twice: a database overwrites what it
+ * gets again, a file would not. So the writer knows which intervals its open file and the one closed last hold, counts their lines,
+ * and of one that comes again, after a crash in the midst of it, writes only the lines that are missing.
+ *
+ * One write at a time: whoever calls waits for the one before.
+ */
+
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { diskReason, ownDirectory } from '../../files/ownDirectory.js';
+import { FILE_MODE, syncDirectory } from '../../files/syncedFile.js';
+import { linesOf } from '../points.js';
+import type { CollectedInterval, Writer, Written } from '../types.js';
+import { type FileConfig, type PointLayout, WRITER_DEFAULTS } from './config.js';
+import {
+  begunMsOf,
+  closeName,
+  cutTorn,
+  keyOf,
+  linesWithKey,
+  listFiles,
+  openName,
+  removeOldest,
+  scanFile,
+} from './files.js';
+import { WriteLater } from './later.js';
+
+const LOCK = '.lock';
+
+interface OpenFile {
+  readonly name: string;
+  readonly begunMs: number;
+  readonly handle: FileHandle;
+  bytes: number;
+  /** Up to here it holds what was acknowledged. */
+  syncedBytes: number;
+}
+
+/** @throws LlamaError `LLAMA_STATE_UNWRITABLE`, or `LLAMA_STATE_IN_USE` when another writer has the directory. */
+export async function openFileWriter(
+  config: FileConfig,
+  name: string,
+  logger: Logger,
+  now: () => number = Date.now,
+): Promise<Writer> {
+  const lock = await ownDirectory(config.dir, LOCK);
+  return new FileWriter(config, name, logger, now, lock);
+}
+
+class FileWriter implements Writer {
+  readonly name: string;
+  private readonly dir: string;
+  private readonly layout: PointLayout;
+  private readonly maxBytes: number;
+  private readonly maxAgeMs: number;
+  private readonly keep: number;
+  private readonly logger: Logger;
+  private readonly now: () => number;
+  private readonly lock: FileHandle;
+  /** Undefined before the first write, after a rotation, and after an error that leaves it open what the file holds. */
+  private file: OpenFile | undefined;
+  private resumed = false;
+  /** Lines of each interval in the open file, and in the one closed last. */
+  private counts = new Map<string, number>();
+  private before = new Map<string, number>();
+  private lastClosed: string | undefined;
+
+  constructor(config: FileConfig, name: string, logger: Logger, now: () => number, lock: FileHandle) {
+    this.name = name;
+    this.dir = config.dir;
+    this.layout = config.layout ?? WRITER_DEFAULTS.layout;
+    this.maxBytes = config.maxBytes ?? WRITER_DEFAULTS.maxBytes;
+    this.maxAgeMs = config.maxAgeMs ?? WRITER_DEFAULTS.maxAgeMs;
+    this.keep = config.keep ?? WRITER_DEFAULTS.keep;
+    this.logger = logger;
+    this.now = now;
+    this.lock = lock;
+  }
+
+  async write(intervals: readonly CollectedInterval[]): Promise<Written> {
+    let points = 0;
+    try {
+      if (!this.resumed) await this.resume();
+      for (const interval of intervals) {
+        const lines = await linesOf([interval], this.layout, 'ns');
+        points += lines.length;
+        await this.append(lines);
+      }
+      if (this.file !== undefined) {
+        await this.file.handle.datasync();
+        this.file.syncedBytes = this.file.bytes;
+      }
+    } catch (error) {
+      await this.forget();
+      throw new WriteLater(`${this.dir}: ${diskReason(error)}`, { cause: error });
+    }
+    return { points, rejected: 0, reasons: [] };
+  }
+
+  async close(): Promise<void> {
+    await this.file?.handle.close();
+    this.file = undefined;
+    await this.lock.close();
+  }
+
+  private async append(lines: readonly string[]): Promise<void> {
+    const first = lines[0];
+    if (first === undefined) return;
+    const key = keyOf(first);
+    const held = (this.counts.get(key) ?? 0) + (this.before.get(key) ?? 0);
+    if (held >= lines.length) return;
+    const missing = held === 0 ? lines : await this.missing(key, lines);
+    const bytes = Buffer.from(`${missing.join('\n')}\n`);
+    const file = await this.fileFor(bytes.length);
+    await file.handle.appendFile(bytes);
+    file.bytes += bytes.length;
+    this.counts.set(key, (this.counts.get(key) ?? 0) + missing.length);
+  }
+
+  private async missing(key: string, lines: readonly string[]): Promise<string[]> {
+    const held = new Set<string>();
+    for (const name of [this.lastClosed, this.file?.name]) {
+      if (name !== undefined) for (const line of await linesWithKey(join(this.dir, name), key)) held.add(line);
+    }
+    return lines.filter((line) => !held.has(line));
+  }
+
+  /** The file that the next bytes belong into; a file that would become too large or is too old is closed before. */
+  private async fileFor(bytes: number): Promise<OpenFile> {
+    const { file } = this;
+    if (file !== undefined) {
+      const full = file.bytes > 0 && file.bytes + bytes > this.maxBytes;
+      if (!full && this.now() - file.begunMs < this.maxAgeMs) return file;
+      await this.rotate(file);
+    }
+    const { closed } = await listFiles(this.dir);
+    const lastMs = closed.length === 0 ? 0 : begunMsOf(closed[closed.length - 1]);
+    // After the clock was set back, too, names are in the order of writing.
+    const name = openName(Math.max(this.now(), lastMs + 1));
+    const handle = await open(join(this.dir, name), 'ax', FILE_MODE);
+    this.file = { name, begunMs: begunMsOf(name), handle, bytes: 0, syncedBytes: 0 };
+    await syncDirectory(this.dir);
+    return this.file;
+  }
+
+  private async rotate(file: OpenFile): Promise<void> {
+    await file.handle.datasync();
+    await file.handle.close();
+    this.file = undefined;
+    this.lastClosed = await closeName(this.dir, file.name);
+    this.before = this.counts;
+    this.counts = new Map();
+    await removeOldest(this.dir, (await listFiles(this.dir)).closed, this.keep);
+  }
+
+  /** Learns what the files hold, at the start and after an error. */
+  private async resume(): Promise<void> {
+    const { closed, open: opened } = await listFiles(this.dir);
+    const name = opened.pop();
+    // A crash in the midst of a rotation cannot leave two, but a copy of the directory may.
+    for (const other of opened) closed.push(await closeName(this.dir, other));
+    this.lastClosed = closed.sort().pop();
+    this.before = new Map();
+    this.counts = new Map();
+    if (this.lastClosed !== undefined) this.before = (await scanFile(join(this.dir, this.lastClosed))).counts;
+    if (name !== undefined) {
+      const path = join(this.dir, name);
+      const scanned = await scanFile(path);
+      if (scanned.tornBytes > 0) {
+        await cutTorn(path, scanned);
+        this.logger.warn({ file: path, bytes: scanned.tornBytes }, 'cut the torn last line that a crash left');
+      }
+      this.counts = scanned.counts;
+      const handle = await open(path, 'a', FILE_MODE);
+      this.file = { name, begunMs: begunMsOf(name), handle, bytes: scanned.bytes, syncedBytes: scanned.bytes };
+    }
+    this.resumed = true;
+  }
+
+  /**
+   * After an error nobody knows how much was written. What was not acknowledged is cut, because the kernel may have dropped what it could not
+   * sync and still show it; the file is read again before the next write.
+   */
+  private async forget(): Promise<void> {
+    await this.file?.handle.truncate(this.file.syncedBytes).catch(() => undefined);
+    await this.file?.handle.close().catch(() => undefined);
+    this.file = undefined;
+    this.resumed = false;
+  }
+}
