@@ -11,6 +11,8 @@ import type { Logger } from 'pino';
 import { diskReason, ownDirectory } from '../files/ownDirectory.js';
 import { syncDirectory } from '../files/syncedFile.js';
 import { decodeRecord, encodeRecord, nameOf, type RecordName } from './spoolRecord.js';
+import { SpoolReport } from './spoolReport.js';
+import { type Appending, Run, type SpoolEntry } from './spoolRun.js';
 import { fileName, Segment, segmentIds } from './spoolSegment.js';
 import type { CollectedInterval } from './types.js';
 
@@ -18,34 +20,14 @@ const LOCK = 'lock';
 /** A segment is what is given up at once when the spool is full: a small part of it. */
 const SEGMENTS = 16;
 const MAX_SEGMENT_BYTES = 8 * 1024 * 1024;
-const NAMES_PER_LINE = 100;
-
-/** An interval's place in the spool. */
-export interface SpoolEntry {
-  readonly segment: Segment;
-  readonly offset: number;
-  readonly length: number;
-  readonly name: RecordName;
-}
 
 export interface Taken {
   readonly entry: SpoolEntry;
   readonly interval: CollectedInterval;
 }
 
-interface Appending {
-  readonly record: Buffer;
-  readonly held: boolean;
-  readonly done: (entry: SpoolEntry | 'lost') => void;
-  readonly failed: (error: unknown) => void;
-}
-
 export class Spool {
-  /** Intervals dropped because the spool was full. */
-  lostIntervals = 0;
-  damagedRecords = 0;
-  /** Times that the disk refused an append. */
-  errors = 0;
+  readonly report: SpoolReport;
   private readonly dir: string;
   private readonly maxBytes: number;
   private readonly logger: Logger;
@@ -62,6 +44,7 @@ export class Spool {
     this.dir = dir;
     this.maxBytes = maxBytes;
     this.logger = logger;
+    this.report = new SpoolReport(dir, logger);
     this.lock = lock;
   }
 
@@ -84,13 +67,13 @@ export class Spool {
   }
 
   /**
-   * Appends an interval; on the disk when this resolves. `held`: somebody is writing it just now, so that `take` does not give it before
-   * `release`. Resolves with `lost` when it was given up for want of room, by name. Rejects with the disk's error; nothing has changed then.
+   * Appends an interval; on the disk when this resolves. It is held: `take` does not give it before `release`, because somebody may be writing
+   * it just now. Resolves with `lost` when it was given up for want of room, by name. Rejects with the disk's error; nothing has changed then.
    */
-  async append(interval: CollectedInterval, held: boolean): Promise<SpoolEntry | 'lost'> {
+  async append(interval: CollectedInterval): Promise<SpoolEntry | 'lost'> {
     const record = await encodeRecord(interval);
     const done = new Promise<SpoolEntry | 'lost'>((resolve, reject) => {
-      this.appending.push({ record, held, done: resolve, failed: reject });
+      this.appending.push({ record, done: resolve, failed: reject });
     });
     // Those that came while the disk was busy share one sync.
     void this.exclusive(() => this.flush());
@@ -137,7 +120,7 @@ export class Spool {
       if (segment.dropped) lost.push(name);
       else segment.held.delete(offset);
     }
-    this.tellLost(lost);
+    this.report.lost(lost);
   }
 
   async close(): Promise<void> {
@@ -153,7 +136,7 @@ export class Spool {
     for (const id of ids) {
       try {
         const { segment, records, damaged, tornBytes } = await Segment.read(this.dir, id, id === ids.at(-1));
-        if (damaged > 0) this.tellDamage(segment.path, damaged);
+        if (damaged > 0) this.report.damaged(segment.path, damaged);
         if (tornBytes > 0) {
           const file = segment.path;
           this.logger.warn(
@@ -164,7 +147,7 @@ export class Spool {
         this.segments.push(segment);
         if (records === 0) await this.remove(segment);
       } catch (error) {
-        this.damagedRecords++;
+        this.report.damagedRecords++;
         const file = `${this.dir}/${fileName(id)}`;
         this.logger.error(
           { file, error: diskReason(error) },
@@ -190,7 +173,7 @@ export class Spool {
         const appending = group[next];
         const { record } = appending;
         if (record.length > this.maxBytes) {
-          this.tellLost([nameOf(record)]);
+          this.report.lost([nameOf(record)]);
           appending.done('lost');
           continue;
         }
@@ -202,7 +185,7 @@ export class Spool {
       }
       await run.commit();
     } catch (error) {
-      this.errors++;
+      this.report.errors++;
       await this.writing?.giveUp();
       if (this.writing?.bytes === 0) await this.remove(this.writing);
       this.writing = undefined;
@@ -229,7 +212,7 @@ export class Spool {
       await this.each(oldest, (_offset, record) => names.push(nameOf(record)) > 0);
       oldest.dropped = true;
       await this.remove(oldest);
-      this.tellLost(names);
+      this.report.lost(names);
     }
   }
 
@@ -247,7 +230,7 @@ export class Spool {
       segment.held.add(offset);
       return [{ entry: { segment, offset, length: record.length, name: nameOf(record) }, interval }];
     } catch {
-      this.tellDamage(segment.path, 1);
+      this.report.damaged(segment.path, 1);
       segment.settleRecord(offset, record.length);
       return [];
     }
@@ -257,11 +240,11 @@ export class Spool {
   private async each(segment: Segment, visit: (offset: number, record: Buffer) => boolean): Promise<void> {
     try {
       const damaged = await segment.each(({ offset, record }) => visit(offset, record));
-      if (damaged > 0) this.tellDamage(segment.path, damaged);
+      if (damaged > 0) this.report.damaged(segment.path, damaged);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== 'ENOENT' && code !== 'EIO') throw error;
-      this.damagedRecords += segment.left;
+      this.report.damagedRecords += segment.left;
       const { path, left } = segment;
       this.logger.error(
         { file: path, intervals: left, error: diskReason(error) },
@@ -283,61 +266,9 @@ export class Spool {
     });
   }
 
-  private tellDamage(file: string, records: number): void {
-    this.damagedRecords += records;
-    this.logger.error({ file, records }, 'a damaged part of the spool was left out; the rest is read');
-  }
-
-  private tellLost(names: readonly RecordName[]): void {
-    this.lostIntervals += names.length;
-    for (let from = 0; from < names.length; from += NAMES_PER_LINE) {
-      const intervals = names.slice(from, from + NAMES_PER_LINE).map(intervalName);
-      this.logger.error({ dir: this.dir, intervals }, 'the spool is full: these intervals are lost to this writer');
-    }
-  }
-
   private exclusive<T>(act: () => Promise<T>): Promise<T> {
     const done = this.tail.then(act);
     this.tail = done.catch(() => undefined);
     return done;
   }
-}
-
-/** Records written to one segment and not yet synced. */
-class Run {
-  bytes = 0;
-  private readonly records: { appending: Appending; entry: SpoolEntry }[] = [];
-
-  add(appending: Appending, entry: SpoolEntry): void {
-    this.records.push({ appending, entry });
-    this.bytes += entry.length;
-  }
-
-  async commit(): Promise<void> {
-    const segment = this.records[0]?.entry.segment;
-    if (segment === undefined) return;
-    await segment.sync(segment.bytes + this.bytes, this.records.length);
-    this.bytes = 0;
-    for (const { appending, entry } of this.records.splice(0)) {
-      if (appending.held) segment.held.add(entry.offset);
-      appending.done(entry);
-    }
-  }
-
-  fail(error: unknown): void {
-    for (const { appending } of this.records.splice(0)) appending.failed(error);
-  }
-}
-
-/** `host-a 2026-11-21T10:00:00.000Z–2026-11-21T10:00:10.000Z` */
-export function intervalName({
-  collector,
-  startMs,
-  endMs,
-}: {
-  collector: string;
-  startMs: number;
-  endMs: number;
-}): string {
-  return `${collector} ${new Date(startMs).toISOString()}–${new Date(endMs).toISOString()}`;
 }

@@ -81,6 +81,15 @@ export function isRecord(bytes: Buffer, offset: number): boolean {
   return crc32(bytes.subarray(offset + CHECKED, offset + length)) === bytes.readUInt32LE(offset + CRC);
 }
 
+/** Whether what is from `offset` to the end is the beginning of a record, as a crash leaves it; anything else is damage. */
+export function isUnfinished(bytes: Buffer, offset: number): boolean {
+  const left = bytes.length - offset;
+  const begun = Math.min(MAGIC.length, left);
+  if (bytes.compare(MAGIC, 0, begun, offset, offset + begun) !== 0) return false;
+  const length = recordLength(bytes, offset);
+  return left < HEADER_BYTES || (length !== undefined && length > left);
+}
+
 /** The next offset from `from` on at which a whole record begins; undefined when there is none. */
 export function findRecord(bytes: Buffer, from: number): number | undefined {
   for (let at = bytes.indexOf(MAGIC, from); at !== -1; at = bytes.indexOf(MAGIC, at + 1)) {

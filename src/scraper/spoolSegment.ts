@@ -6,7 +6,7 @@
 
 import { type FileHandle, open, readFile, rm, truncate } from 'node:fs/promises';
 import { FILE_MODE } from '../files/syncedFile.js';
-import { findRecord, HEADER_BYTES, isRecord, MAX_RECORD_BYTES, recordLength } from './spoolRecord.js';
+import { findRecord, HEADER_BYTES, isRecord, isUnfinished, MAX_RECORD_BYTES, recordLength } from './spoolRecord.js';
 
 const FILE = /^(\d{12})\.spool$/;
 
@@ -65,7 +65,7 @@ export class Segment {
         continue;
       }
       const next = findRecord(bytes, at + 1);
-      if (next === undefined && last) {
+      if (next === undefined && last && isUnfinished(bytes, at)) {
         tornBytes = bytes.length - at;
         end = at;
         await truncate(segment.path, at);
