@@ -89,7 +89,8 @@ function rowTags(row: ResultRow, collector: string): string {
   for (const name of Object.keys(row.tags).sort()) {
     const value = row.tags[name];
     const free = freeName(name, row);
-    if (free !== undefined) text += tag(free, value);
+    // Two names may be the same without what the line protocol cannot hold; a line with a tag twice is refused.
+    if (free !== undefined && !(text.includes(`,${escapeTag(free)}=`) && !PLAIN.test(free))) text += tag(free, value);
   }
   return text;
 }

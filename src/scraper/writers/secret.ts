@@ -1,6 +1,7 @@
 /** A token or password as a writer's config names it: in place, or in a file, which is read anew each time so that it can be changed. */
 
 import { readFile } from 'node:fs/promises';
+import { WriteLater } from './later.js';
 
 export async function secretOf(value: string | undefined, file: string | undefined, what: string): Promise<string> {
   if (file === undefined) return value ?? '';
@@ -13,6 +14,6 @@ export async function secretOf(value: string | undefined, file: string | undefin
     );
   }
   const secret = text.trim();
-  if (secret === '') throw new Error(`the ${what} file ${file} is empty; it must hold the ${what} on one line`);
+  if (secret === '') throw new WriteLater(`the ${what} file ${file} is empty; it must hold the ${what} on one line`);
   return secret;
 }
