@@ -1,6 +1,6 @@
 /** Files that are there whole or not at all, whenever the process or the machine ends: written anew, synced, renamed, the directory synced. */
 
-import { open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** What a file is named until it is complete; one that is left over is worth nothing. */
@@ -41,4 +41,9 @@ export async function syncDirectory(path: string): Promise<void> {
   } finally {
     await directory.close();
   }
+}
+
+/** Throws when an open file was removed: what is written to it goes nowhere, though every write succeeds. */
+export async function stillThere(file: FileHandle, path: string): Promise<void> {
+  if ((await file.stat()).nlink === 0) throw new Error(`${path} was removed while it was being written`);
 }

@@ -5,7 +5,7 @@
  */
 
 import { type FileHandle, open, readFile, rm, truncate } from 'node:fs/promises';
-import { FILE_MODE } from '../files/syncedFile.js';
+import { FILE_MODE, stillThere } from '../files/syncedFile.js';
 import { findRecord, HEADER_BYTES, isRecord, isUnfinished, MAX_RECORD_BYTES, recordLength } from './spoolRecord.js';
 
 const FILE = /^(\d{12})\.spool$/;
@@ -97,7 +97,9 @@ export class Segment {
 
   /** `records` of them now end at `bytes`. */
   async sync(bytes: number, records: number): Promise<void> {
-    this.writable().datasync();
+    const handle = this.writable();
+    await handle.datasync();
+    await stillThere(handle, this.path);
     this.bytes = bytes;
     this.left += records;
   }

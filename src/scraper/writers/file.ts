@@ -10,7 +10,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { diskReason, ownDirectory } from '../../files/ownDirectory.js';
-import { FILE_MODE, syncDirectory } from '../../files/syncedFile.js';
+import { FILE_MODE, stillThere, syncDirectory } from '../../files/syncedFile.js';
 import { linesOf } from '../points.js';
 import type { CollectedInterval, Writer, Written } from '../types.js';
 import { type FileConfig, type PointLayout, WRITER_DEFAULTS } from './config.js';
@@ -90,6 +90,7 @@ class FileWriter implements Writer {
       }
       if (this.file !== undefined) {
         await this.file.handle.datasync();
+        await stillThere(this.file.handle, join(this.dir, this.file.name));
         this.file.syncedBytes = this.file.bytes;
       }
     } catch (error) {

@@ -1,0 +1,42 @@
+/**
+ * A scraper without pollers, to be killed: delivers the intervals of some collectors, each from its cursor on, to a file writer, and moves the
+ * cursor when an interval is safe. Prints a line for each. Arguments: state directory, directory of the files, collectors, intervals, rows.
+ */
+
+import { join } from 'node:path';
+import pino from 'pino';
+import { Cursors } from '../../../src/scraper/cursors.js';
+import { WriterDelivery } from '../../../src/scraper/delivery.js';
+import { INTERVAL_MS, sampleInterval } from '../samples.js';
+
+const [stateDir = '', dir = '', collectors = '', intervals = '', rows = ''] = process.argv.slice(2);
+const logger = pino({ level: 'warn' }, process.stderr);
+const delivery = await WriterDelivery.open(
+  [{ kind: 'file', dir, maxBytes: 100_000 }],
+  // Both ways are taken: what is not written within a few milliseconds goes to the spool.
+  { stateDir, spoolAfterMs: 3, queueMaxRows: 100 },
+  logger,
+  { batchRows: 40 },
+);
+const cursors = await Cursors.open(join(stateDir, 'cursors.json'), logger, 5);
+
+async function follow(collector: string): Promise<void> {
+  const first = sampleInterval(collector, 0, 0).endMs;
+  const cursor = cursors.get(collector);
+  for (let index = cursor === undefined ? 0 : (cursor - first) / INTERVAL_MS + 1; index < Number(intervals); index++) {
+    const interval = sampleInterval(collector, index, Number(rows));
+    await delivery.deliver(interval);
+    cursors.advance(collector, interval.endMs);
+    process.stdout.write(`${collector} ${interval.endMs}\n`);
+  }
+}
+
+await Promise.all(Array.from({ length: Number(collectors) }, (_, index) => follow(`host-${index}`)));
+for (;;) {
+  const [status] = delivery.status();
+  if (status !== undefined && status.queued + status.spoolIntervals === 0) break;
+  await new Promise((resolve) => setTimeout(resolve, 5));
+}
+await delivery.close();
+await cursors.flush();
+process.stdout.write('done\n');
