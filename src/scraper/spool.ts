@@ -105,11 +105,13 @@ export class Spool {
   /** The writer has them. */
   settle(entries: readonly SpoolEntry[]): Promise<void> {
     return this.exclusive(async () => {
+      const begun = new Set<Segment>();
       for (const { segment, offset, length } of entries) {
         if (segment.dropped) continue;
         segment.settleRecord(offset, length);
-        if (segment.done) await this.remove(segment);
+        begun.add(segment);
       }
+      for (const segment of begun) await (segment.done ? this.remove(segment) : segment.mark());
     });
   }
 

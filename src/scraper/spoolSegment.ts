@@ -6,6 +6,7 @@
 
 import { type FileHandle, open, readFile, rm, truncate } from 'node:fs/promises';
 import { FILE_MODE, stillThere } from '../files/syncedFile.js';
+import { readMark, removeMark, writeMark } from './spoolMark.js';
 import { findRecord, HEADER_BYTES, isRecord, isUnfinished, MAX_RECORD_BYTES, recordLength } from './spoolRecord.js';
 
 const FILE = /^(\d{12})\.spool$/;
@@ -46,7 +47,7 @@ export class Segment {
 
   static async create(dir: string, id: number): Promise<Segment> {
     const segment = new Segment(dir, id);
-    segment.handle = await open(segment.path, 'ax+', FILE_MODE);
+    segment.handle = await open(segment.path, 'wx', FILE_MODE);
     return segment;
   }
 
@@ -58,7 +59,15 @@ export class Segment {
     let records = 0;
     let tornBytes = 0;
     let end = bytes.length;
+    const mark = await readMark(segment.path);
     for (let at = 0; at < end; ) {
+      // Only where a record begins: what is before it was settled.
+      if (at === mark) {
+        segment.from = at;
+        segment.settled.clear();
+        records = 0;
+        damaged = 0;
+      }
       if (isRecord(bytes, at)) {
         records++;
         at += recordLength(bytes, at) ?? 0;
@@ -120,6 +129,7 @@ export class Segment {
   async remove(): Promise<void> {
     await this.seal();
     await rm(this.path, { force: true });
+    await removeMark(this.path);
   }
 
   /** Calls `visit` with the whole records that are not settled and not held, oldest first, until it says false. Returns stretches found damaged. */
@@ -154,6 +164,11 @@ export class Segment {
     this.held.delete(offset);
     this.left--;
     this.settle(offset, length);
+  }
+
+  /** Tells a later process how far it is settled. */
+  mark(): Promise<void> {
+    return writeMark(this.path, this.from);
   }
 
   private settle(offset: number, length: number): void {

@@ -91,7 +91,7 @@ describe('delivery', function () {
       await deliver(5);
       await influx.stop('SIGKILL');
       await deliver(20);
-      expect(statusOf('influx1').up).to.equal(false);
+      await waitFor('it is known to be away', () => !statusOf('influx1').up);
       expect(statusOf('influx1').spoolIntervals).to.be.greaterThan(0);
       expect(statusOf('influx2').up, 'the others go on').to.equal(true);
       victoria.signal('SIGSTOP');

@@ -78,6 +78,24 @@ describe('spool', () => {
     expect(new Set(again.map(keyOf))).to.deep.equal(new Set(intervals.map(keyOf)));
   });
 
+  it('does not begin at the front again after a start, unless it cannot trust what says how far it was', async () => {
+    const intervals = Array.from({ length: 20 }, (_, index) => sampleInterval('a', index));
+    await open();
+    await Promise.all(intervals.map((interval) => append(spool as Spool, interval)));
+    const taken = (await spool?.take(30)) ?? [];
+    await spool?.settle(taken.map(({ entry }) => entry));
+    await open();
+    expect(spool?.intervals).to.equal(20 - taken.length);
+    const [segment = ''] = await segments();
+    for (const text of ['', '5 1\n', '99999999 3697085440\n']) {
+      await writeFile(join(dir, `${segment}.settled`), text);
+      await open();
+      expect(spool?.intervals, text).to.equal(20);
+    }
+    expect(await drain(spool as Spool)).to.have.length(20);
+    expect((await readdir(dir)).filter((name) => name !== 'lock')).to.deep.equal([]);
+  });
+
   it('does not give what somebody is writing, until it is released', async () => {
     await open();
     const held = await (spool as Spool).append(sampleInterval('a', 1));

@@ -1,6 +1,6 @@
 /**
  * Points in files of line protocol. What `write` acknowledged is on the disk, and no interval is there twice: a database overwrites what it
- * gets again, a file would not. So the writer knows which intervals its open file and the one closed last hold, counts their lines,
+ * gets again, a file would not. So the writer knows which intervals its open file and the last closed ones hold, counts their lines,
  * and of one that comes again, after a crash in the midst of it, writes only the lines that are missing.
  *
  * One write at a time: whoever calls waits for the one before.
@@ -28,6 +28,15 @@ import {
 import { WriteLater } from './later.js';
 
 const LOCK = '.lock';
+
+/** Closed files that are searched for an interval that comes again: more than the delivery writes at once, and a segment of its spool holds. */
+const KNOWN_BYTES = 128 * 1024 * 1024;
+
+interface ClosedFile {
+  readonly name: string;
+  readonly bytes: number;
+  readonly counts: ReadonlyMap<string, number>;
+}
 
 interface OpenFile {
   readonly name: string;
@@ -62,10 +71,11 @@ class FileWriter implements Writer {
   /** Undefined before the first write, after a rotation, and after an error that leaves it open what the file holds. */
   private file: OpenFile | undefined;
   private resumed = false;
-  /** Lines of each interval in the open file, and in the one closed last. */
+  /** Lines of each interval in the open file. */
   private counts = new Map<string, number>();
+  /** The same of the last closed files, oldest first, and of all of them together. */
+  private closed: ClosedFile[] = [];
   private before = new Map<string, number>();
-  private lastClosed: string | undefined;
 
   constructor(config: FileConfig, name: string, logger: Logger, now: () => number, lock: FileHandle) {
     this.name = name;
@@ -122,9 +132,9 @@ class FileWriter implements Writer {
 
   private async missing(key: string, lines: readonly string[]): Promise<string[]> {
     const held = new Set<string>();
-    for (const name of [this.lastClosed, this.file?.name]) {
-      if (name !== undefined) for (const line of await linesWithKey(join(this.dir, name), key)) held.add(line);
-    }
+    const names = this.closed.flatMap(({ name, counts }) => (counts.has(key) ? name : []));
+    if (this.file !== undefined) names.push(this.file.name);
+    for (const name of names) for (const line of await linesWithKey(join(this.dir, name), key)) held.add(line);
     return lines.filter((line) => !held.has(line));
   }
 
@@ -150,10 +160,26 @@ class FileWriter implements Writer {
     await file.handle.datasync();
     await file.handle.close();
     this.file = undefined;
-    this.lastClosed = await closeName(this.dir, file.name);
-    this.before = this.counts;
+    this.know({ name: await closeName(this.dir, file.name), bytes: file.bytes, counts: this.counts });
     this.counts = new Map();
     await removeOldest(this.dir, (await listFiles(this.dir)).closed, this.keep);
+  }
+
+  /** Remembers what a closed file holds, and forgets the oldest ones that are not needed for it. */
+  private know(file: ClosedFile): void {
+    this.closed.push(file);
+    for (const [key, lines] of file.counts) this.before.set(key, (this.before.get(key) ?? 0) + lines);
+    let bytes = this.closed.reduce((sum, { bytes }) => sum + bytes, 0);
+    for (let oldest = this.closed[0]; oldest !== undefined; oldest = this.closed[0]) {
+      bytes -= oldest.bytes;
+      if (bytes < KNOWN_BYTES) return;
+      this.closed.shift();
+      for (const [key, lines] of oldest.counts) {
+        const left = (this.before.get(key) ?? 0) - lines;
+        if (left > 0) this.before.set(key, left);
+        else this.before.delete(key);
+      }
+    }
   }
 
   /** Learns what the files hold, at the start and after an error. */
@@ -162,10 +188,18 @@ class FileWriter implements Writer {
     const name = opened.pop();
     // A crash in the midst of a rotation cannot leave two, but a copy of the directory may.
     for (const other of opened) closed.push(await closeName(this.dir, other));
-    this.lastClosed = closed.sort().pop();
+    this.closed = [];
     this.before = new Map();
     this.counts = new Map();
-    if (this.lastClosed !== undefined) this.before = (await scanFile(join(this.dir, this.lastClosed))).counts;
+    const recent: ClosedFile[] = [];
+    let bytes = 0;
+    for (const name of closed.sort().reverse()) {
+      if (bytes >= KNOWN_BYTES) break;
+      const scanned = await scanFile(join(this.dir, name));
+      bytes += scanned.bytes;
+      recent.push({ name, bytes: scanned.bytes, counts: scanned.counts });
+    }
+    for (const file of recent.reverse()) this.know(file);
     if (name !== undefined) {
       const path = join(this.dir, name);
       const scanned = await scanFile(path);

@@ -88,7 +88,7 @@ describe('writer to files', () => {
     expect((await lines()).map((line) => parseLine(line).fields.received)).to.deep.equal([1, 2, 3]);
   });
 
-  it('does not write an interval again, neither at once, nor after a start, nor when its file was closed meanwhile', async () => {
+  it('does not write an interval again, neither at once, nor after a start, nor when some files were closed meanwhile', async () => {
     const interval = sampleInterval('host a,1', 1, 5);
     for (const layout of ['llama', 'llama-legacy'] as const) {
       await rm(dir, { recursive: true });
@@ -100,7 +100,11 @@ describe('writer to files', () => {
       await writer?.write([interval], never);
       await open({ layout, maxAgeMs: 1 });
       nowMs += 1000;
-      await writer?.write([sampleInterval('b', 1, 1)], never);
+      for (let index = 1; index < 5; index++) {
+        nowMs += 1000;
+        await writer?.write([sampleInterval('b', index, 1)], never);
+      }
+      expect((await files()).length).to.be.at.least(5);
       await writer?.write([interval], never);
       await open({ layout });
       await writer?.write([interval], never);
