@@ -2,17 +2,25 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { parse } from 'yaml';
 import { buildApi } from '../src/api/app.js';
+import { buildScraperApi } from '../src/api/scraper/app.js';
 import { AGGREGATOR_COUNTERS, PATH_COLUMNS } from '../src/collector/messages.js';
 import { parseConfig } from '../src/config/config.js';
 import { GroupSchema } from '../src/config/group-schema.js';
 import { PROCESS_OPTIONS, type ProcessOption } from '../src/config/schema.js';
+import { parseScraperConfig } from '../src/config/scraper/config.js';
+import { isScraperConfig } from '../src/config/scraper/form.js';
+import { CollectorSchema, CollectorSourceSchema, WRITER_SCHEMAS } from '../src/config/scraper/list-schema.js';
+import { SCRAPER_OPTIONS } from '../src/config/scraper/schema.js';
+import { namedOptions, type OptionTable } from '../src/config/weigh.js';
 import { ERROR_TABLE } from '../src/errors.js';
 import { PROBER_COUNTERS } from '../src/ring/control.js';
 import { OutcomeNumbers, RttNumbers, rowJson } from '../src/stats/row.js';
 import { llamaEnds } from './support/command.js';
 import { metricFamilies } from './support/exposition.js';
 import { FakeCollector } from './support/fake-collector.js';
+import { FakeScraper } from './support/fakeScraper.js';
 
 const ROOT = new URL('../../', import.meta.url);
 const README = readFileSync(new URL('README.md', ROOT), 'utf8');
@@ -78,6 +86,51 @@ describe('README.md', () => {
       ]),
     );
     expect(table('key of a source', 'expected')).to.deep.equal(expected);
+  });
+
+  it('has every option of a scraper with its meaning, unit, default and variable, and no other', () => {
+    const expected = namedOptions(SCRAPER_OPTIONS as OptionTable).map(({ name, option }) => [
+      `\`${name}\``,
+      option.doc,
+      option.unit,
+      `\`${option.default}\``,
+      `\`${option.env}\``,
+    ]);
+    expect(table('scraper option', 'meaning')).to.deep.equal(expected);
+  });
+
+  it('has every key of a collector and of a writer with what is expected', () => {
+    const standard = (schema: object): string => {
+      const value: unknown = Reflect.get(schema, 'default');
+      return value === undefined ? 'none' : `\`${value}\``;
+    };
+    const { scheme, port } = CollectorSourceSchema.properties;
+    const keys = Object.entries({ ...CollectorSchema.properties, scheme, port });
+    expect(table('key of a collector', 'expected')).to.deep.equal(
+      keys.map(([key, schema]) => [`\`${key}\``, Reflect.get(schema, 'description'), standard(schema)]),
+    );
+    const ofKinds = table('key of a writer', 'of kind').flatMap(([key, kinds, ...rest]) =>
+      kinds.split(', ').map((kind) => [plain(kind), plain(key), ...rest].join(' | ')),
+    );
+    const expected = Object.entries(WRITER_SCHEMAS).flatMap(([kind, { properties }]) =>
+      Object.entries(properties).map(([key, schema]) =>
+        [kind, key, Reflect.get(schema, 'description'), standard(schema)].join(' | '),
+      ),
+    );
+    expect(ofKinds).to.have.members(expected);
+  });
+
+  it('has every metric of a scraper with its type, labels and meaning, and no other', async () => {
+    const app = buildScraperApi(new FakeScraper());
+    const { body } = await app.inject('/metrics');
+    await app.close();
+    const expected = metricFamilies(body).map(({ name, type, labels, help }) => [
+      `\`${name}\``,
+      type,
+      labels.map((label) => `\`${label}\``).join(', '),
+      help,
+    ]);
+    expect(table('scraper metric', 'type')).to.deep.equal(expected);
   });
 
   it('has every error code with its HTTP status, exit code and title', () => {
@@ -163,7 +216,10 @@ describe('README.md', () => {
   it('has configs that load', () => {
     const yaml = blocks('yaml');
     expect(yaml).to.have.length.at.least(1);
-    for (const text of yaml) expect(parseConfig(text, 'README.md', {}).groups).not.to.have.length(0);
+    for (const text of yaml)
+      if (isScraperConfig(parse(text)))
+        expect(parseScraperConfig(text, 'README.md', {}).config.writers).not.to.have.length(0);
+      else expect(parseConfig(text, 'README.md', {}).groups).not.to.have.length(0);
   });
 
   it('gives a reason for every dependency, and names no other', () => {

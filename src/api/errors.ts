@@ -66,7 +66,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     status,
     detail:
       known?.message ??
-      `the request could not be carried out; the log of the collector says why, at request ${request.id}`,
+      `the request could not be carried out; the log of this process says why, at request ${request.id}`,
     code,
     instance: `urn:llama:request:${request.id}`,
     ...(known === undefined || known.problems.length === 0 ? {} : { problems: [...known.problems] }),

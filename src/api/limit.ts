@@ -4,12 +4,13 @@ import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance } from 'fastify';
 import { LlamaError } from '../errors.js';
 import { MS_PER_S } from '../stats/units.js';
+import type { ApiSection } from './access.js';
 
 /** A service manager must learn that the process lives, whoever else asks. */
 const EXEMPT = '/healthz';
 
 /** A hook that answers more than `perSecond` requests of one address (IPv6: one /64) with `LLAMA_RATE_LIMIT` (429) and Retry-After. */
-export function limitRate(app: FastifyInstance, perSecond: number): void {
+export function limitRate(app: FastifyInstance, perSecond: number, section: ApiSection): void {
   // Not by the plugin's own hook: that one is per route, would come after the check of tokens, and so would not slow down guessing.
   app.register(rateLimit, { global: false, max: perSecond, timeWindow: MS_PER_S });
   app.after((error) => {
@@ -22,7 +23,7 @@ export function limitRate(app: FastifyInstance, perSecond: number): void {
       reply.header('retry-after', Math.max(1, state.ttlInSeconds));
       throw new LlamaError(
         'LLAMA_RATE_LIMIT',
-        `found more than ${perSecond} requests in a second from ${request.ip}, expected fewer (api.rateLimit); wait as long as the header Retry-After says`,
+        `found more than ${perSecond} requests in a second from ${request.ip}, expected fewer (${section}.rateLimit); wait as long as the header Retry-After says`,
       );
     });
   });

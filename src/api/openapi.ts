@@ -9,7 +9,7 @@ import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import { Type } from 'typebox';
 import { ERROR_TABLE, type ErrorCode } from '../errors.js';
 import { VERSION } from '../version.js';
-import { isOpen, onlyReads } from './access.js';
+import { type ApiSection, isOpen, onlyReads } from './access.js';
 import { NoQuery, PROBLEM_TYPE, ProblemSchema } from './schemas.js';
 import type { Tokens } from './tokens.js';
 
@@ -20,30 +20,33 @@ declare module 'fastify' {
   }
 }
 
-const DESCRIPTION = `Loss and latency of a network, as this collector measures them.
-
-Times are ISO 8601 in UTC, or epoch milliseconds where the name ends in Ms; latencies are microseconds. Errors are problem documents
-(RFC 9457) with a stable code. Changes need the token of api.tokenFile; where there is none they come from the collector's own host, unless api.writes is token.`;
-
-const TAGS = [
-  { name: 'results', description: 'What was measured' },
-  { name: 'groups', description: 'What is probed' },
-  { name: 'service', description: 'How the collector does' },
-];
+/** What the documentation says of a service. */
+export interface ApiDescription {
+  readonly title: string;
+  readonly description: string;
+  readonly tags: readonly { readonly name: string; readonly description: string }[];
+  /** The section of the config that has the options of the API. */
+  readonly section: ApiSection;
+}
 
 const OF_BODY: readonly ErrorCode[] = ['LLAMA_REQUEST_INVALID', 'LLAMA_BODY_TOO_LARGE', 'LLAMA_MEDIA_TYPE'];
 const OF_WRITING: readonly ErrorCode[] = ['LLAMA_FORBIDDEN', 'LLAMA_READ_ONLY'];
 
 /** Registers both pages; call before the routes are, so that they are seen. */
-export function documentApi(app: FastifyInstance, tokens: Tokens | undefined): void {
+export function documentApi(app: FastifyInstance, about: ApiDescription, tokens: Tokens | undefined): void {
+  const { title, description, tags, section } = about;
   app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'LLAMA collector', version: VERSION, description: DESCRIPTION, license: { name: 'Apache-2.0' } },
-      tags: TAGS,
+      info: { title, version: VERSION, description, license: { name: 'Apache-2.0' } },
+      tags: [...tags],
       components: {
         securitySchemes: {
-          token: { type: 'http', scheme: 'bearer', description: 'the token of api.tokenFile, or of api.readTokenFile' },
+          token: {
+            type: 'http',
+            scheme: 'bearer',
+            description: `the token of ${section}.tokenFile, or of ${section}.readTokenFile`,
+          },
         },
       },
     },

@@ -1,7 +1,8 @@
 /** `POST /v1/reload`: reads the config file again, as SIGHUP does. What that means is decided by whoever hands the function in. */
 
 import type { FastifyInstance } from 'fastify';
-import { type Static, Type } from 'typebox';
+import { type Static, type TSchema, Type } from 'typebox';
+import type { ErrorCode } from '../errors.js';
 import { NoQuery } from './schemas.js';
 
 const names = (description: string) => Type.Array(Type.String(), { description });
@@ -24,27 +25,44 @@ export type Reload = () => Promise<ReloadAnswer>;
 /** What a reload did; a `ReloadReport` is one. */
 export type ReloadAnswer = { readonly [Key in keyof Static<typeof ReloadSchema>]: readonly string[] };
 
-export function reloadRoute(app: FastifyInstance, reload: Reload): void {
+/** What is said of the route where it does not reload the groups of a collector. */
+export interface ReloadDescription {
+  readonly schema: TSchema;
+  readonly summary: string;
+  readonly problems: readonly ErrorCode[];
+}
+
+const OF_COLLECTOR: ReloadDescription = {
+  schema: ReloadSchema,
+  summary: 'Read the config file, tokens and certificate again',
+  problems: [
+    'LLAMA_CONFIG_UNREADABLE',
+    'LLAMA_CONFIG_SYNTAX',
+    'LLAMA_CONFIG_INVALID',
+    'LLAMA_GROUP_INVALID',
+    'LLAMA_PLAN_TOO_LARGE',
+    'LLAMA_TOKEN_FILE',
+    'LLAMA_TLS_FILE',
+    'LLAMA_STATE_UNWRITABLE',
+    'LLAMA_NOT_READY',
+  ],
+};
+
+export function reloadRoute<Answer>(
+  app: FastifyInstance,
+  reload: () => Promise<Answer>,
+  { schema, summary, problems }: ReloadDescription = OF_COLLECTOR,
+): void {
   app.post(
     '/v1/reload',
     {
       schema: {
         operationId: 'reload',
-        summary: 'Read the config file, tokens and certificate again',
+        summary,
         tags: ['service'],
         querystring: NoQuery,
-        response: { 200: ReloadSchema },
-        problems: [
-          'LLAMA_CONFIG_UNREADABLE',
-          'LLAMA_CONFIG_SYNTAX',
-          'LLAMA_CONFIG_INVALID',
-          'LLAMA_GROUP_INVALID',
-          'LLAMA_PLAN_TOO_LARGE',
-          'LLAMA_TOKEN_FILE',
-          'LLAMA_TLS_FILE',
-          'LLAMA_STATE_UNWRITABLE',
-          'LLAMA_NOT_READY',
-        ],
+        response: { 200: schema },
+        problems,
       },
     },
     () => reload(),

@@ -3,12 +3,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { TlsFiles } from '../config/types.js';
+import type { ApiSection } from './access.js';
 import { readSecret, readSmall, unusable } from './secrets.js';
 
 /** RFC 8996: what is older is broken. */
 const MIN_VERSION = 'TLSv1.2';
-const CERT = 'api.tlsCertFile';
-const KEY = 'api.tlsKeyFile';
 
 export type TlsOptions = Pick<SecureContextOptions, 'cert' | 'key' | 'minVersion'>;
 
@@ -16,34 +15,46 @@ export type TlsOptions = Pick<SecureContextOptions, 'cert' | 'key' | 'minVersion
  * Options for a server, and for `setSecureContext` of one that runs.
  * @throws LlamaError `LLAMA_TLS_FILE` with the file and the remedy; `warn` is told of a key that all can read, and of dates.
  */
-export function readTls({ certFile, keyFile }: TlsFiles, warn: (text: string) => void): TlsOptions {
-  const cert = readSmall(certFile, CERT, 'LLAMA_TLS_FILE').text;
-  const key = readSecret(keyFile, KEY, 'LLAMA_TLS_FILE', warn);
+export function readTls(
+  { certFile, keyFile }: TlsFiles,
+  warn: (text: string) => void,
+  section: ApiSection = 'api',
+): TlsOptions {
+  const certOption = `${section}.tlsCertFile`;
+  const keyOption = `${section}.tlsKeyFile`;
+  const cert = readSmall(certFile, certOption, 'LLAMA_TLS_FILE').text;
+  const key = readSecret(keyFile, keyOption, 'LLAMA_TLS_FILE', warn);
   const certificate = attempt(
-    CERT,
+    certOption,
     () => new X509Certificate(cert),
-    `${certFile} (${CERT}): found no certificate, expected PEM text that begins with -----BEGIN CERTIFICATE-----`,
+    `${certFile} (${certOption}): found no certificate, expected PEM text that begins with -----BEGIN CERTIFICATE-----`,
   );
   const privateKey = attempt(
-    KEY,
+    keyOption,
     () => createPrivateKey(key),
-    `${keyFile} (${KEY}): found no private key, expected PEM text such as -----BEGIN PRIVATE KEY-----, without a passphrase`,
+    `${keyFile} (${keyOption}): found no private key, expected PEM text such as -----BEGIN PRIVATE KEY-----, without a passphrase`,
   );
   if (!certificate.checkPrivateKey(privateKey))
     throw unusable(
       'LLAMA_TLS_FILE',
-      KEY,
-      `${keyFile} (${KEY}): found a key that is not that of ${certFile} (${certificate.subject.replaceAll('\n', ', ')}), expected its own; are both files of the same age?`,
+      keyOption,
+      `${keyFile} (${keyOption}): found a key that is not that of ${certFile} (${certificate.subject.replaceAll('\n', ', ')}), expected its own; are both files of the same age?`,
     );
   const now = Date.now();
   if (now > Date.parse(certificate.validTo))
     warn(
-      `${certFile} (${CERT}): the certificate is valid no longer than ${certificate.validTo}; clients will refuse it`,
+      `${certFile} (${certOption}): the certificate is valid no longer than ${certificate.validTo}; clients will refuse it`,
     );
   if (now < Date.parse(certificate.validFrom))
-    warn(`${certFile} (${CERT}): the certificate is not valid before ${certificate.validFrom}; clients will refuse it`);
+    warn(
+      `${certFile} (${certOption}): the certificate is not valid before ${certificate.validFrom}; clients will refuse it`,
+    );
   const options: TlsOptions = { cert, key, minVersion: MIN_VERSION };
-  attempt(CERT, () => createSecureContext(options), `${certFile} (${CERT}): OpenSSL does not take it with ${keyFile}`);
+  attempt(
+    certOption,
+    () => createSecureContext(options),
+    `${certFile} (${certOption}): OpenSSL does not take it with ${keyFile}`,
+  );
   return options;
 }
 

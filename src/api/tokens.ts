@@ -5,6 +5,7 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { ApiSettings } from '../config/types.js';
+import type { ApiSection } from './access.js';
 import { readSecret, unusable } from './secrets.js';
 
 /** What a token allows. Who may write may read. */
@@ -16,6 +17,8 @@ const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
 const SAFE_LENGTH = 16;
 const HASH_BYTES = 32;
 
+export type TokenFiles = Pick<ApiSettings, 'tokenFile' | 'readTokenFile'>;
+
 type Hash = Uint8Array;
 interface Hashes {
   readonly write: Hash | undefined;
@@ -23,13 +26,15 @@ interface Hashes {
 }
 
 export class Tokens {
-  private readonly files: Pick<ApiSettings, 'tokenFile' | 'readTokenFile'>;
+  private readonly files: TokenFiles;
+  private readonly section: ApiSection;
   private hashes: Hashes;
 
   /** @throws LlamaError `LLAMA_TOKEN_FILE` with the remedy; `warn` is told of files that are readable by all, and of short tokens. */
-  constructor(files: Pick<ApiSettings, 'tokenFile' | 'readTokenFile'>, warn: (text: string) => void) {
+  constructor(files: TokenFiles, warn: (text: string) => void, section: ApiSection = 'api') {
     this.files = files;
-    this.hashes = readHashes(files, warn);
+    this.section = section;
+    this.hashes = readHashes(files, section, warn);
   }
 
   /** True when changes need a token. */
@@ -44,7 +49,7 @@ export class Tokens {
 
   /** Reads the files again. What they say is in force when the result is called; when this throws, or until then, nothing changes. */
   readAgain(warn: (text: string) => void): () => void {
-    const hashes = readHashes(this.files, warn);
+    const hashes = readHashes(this.files, this.section, warn);
     return () => {
       this.hashes = hashes;
     };
@@ -64,16 +69,17 @@ export class Tokens {
 }
 
 function readHashes(
-  { tokenFile, readTokenFile }: Pick<ApiSettings, 'tokenFile' | 'readTokenFile'>,
+  { tokenFile, readTokenFile }: TokenFiles,
+  section: ApiSection,
   warn: (text: string) => void,
 ): Hashes {
-  const write = readToken(tokenFile, 'api.tokenFile', warn);
-  const read = readToken(readTokenFile, 'api.readTokenFile', warn);
+  const write = readToken(tokenFile, `${section}.tokenFile`, warn);
+  const read = readToken(readTokenFile, `${section}.readTokenFile`, warn);
   if (write !== undefined && equal(write, read))
     throw unusable(
       'LLAMA_TOKEN_FILE',
-      'api.readTokenFile',
-      `${readTokenFile} (api.readTokenFile): found the token of api.tokenFile, expected another one; readers could change what is probed with it`,
+      `${section}.readTokenFile`,
+      `${readTokenFile} (${section}.readTokenFile): found the token of ${section}.tokenFile, expected another one; readers could make changes with it`,
     );
   return { write, read };
 }

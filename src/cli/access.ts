@@ -3,7 +3,8 @@
 import type { Server } from 'node:https';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import type { ApiOptions } from '../api/app.js';
+import type { ApiSection } from '../api/access.js';
+import type { BaseOptions } from '../api/base.js';
 import { readTls } from '../api/tls.js';
 import { Tokens } from '../api/tokens.js';
 import { isLoopback } from '../config/address.js';
@@ -11,8 +12,14 @@ import type { ApiSettings } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { openWrites } from './openWrites.js';
 
+/** Of the options of an API, those that say who may do what. */
+export type AccessSettings = Pick<
+  ApiSettings,
+  'host' | 'tokenFile' | 'readTokenFile' | 'writes' | 'allowRemoteWrites' | 'tls'
+>;
+
 export interface Access {
-  readonly options: Pick<ApiOptions, 'tokens' | 'tls' | 'writes' | 'allowRemoteWrites'>;
+  readonly options: Pick<BaseOptions, 'tokens' | 'tls' | 'writes' | 'allowRemoteWrites' | 'section'>;
   /**
    * Reads all files again and checks them; what they say is in force when the result is called. Connections that are open keep their certificate.
    * @throws LlamaError `LLAMA_TOKEN_FILE` or `LLAMA_TLS_FILE`; nothing changes then.
@@ -24,23 +31,31 @@ export interface Access {
  * @throws LlamaError `LLAMA_TOKEN_FILE` or `LLAMA_TLS_FILE`: a service that was meant to be closed must not start open;
  * `LLAMA_CONFIG_INVALID` when changes from other hosts are allowed and nothing guards them.
  */
-export function openAccess(api: ApiSettings, logger: Logger): Access {
+export function openAccess(api: AccessSettings, logger: Logger, section: ApiSection = 'api'): Access {
   const warn = (text: string): void => logger.warn(text);
   if (api.allowRemoteWrites === true && api.tokenFile === null)
-    throw new LlamaError('LLAMA_CONFIG_INVALID', 'found api.allowRemoteWrites without api.tokenFile, expected both');
-  const tokens = api.tokenFile === null ? undefined : new Tokens(api, warn);
-  const tls = api.tls === null ? undefined : readTls(api.tls, warn);
-  const open = openWrites(api);
+    throw new LlamaError(
+      'LLAMA_CONFIG_INVALID',
+      `found ${section}.allowRemoteWrites without ${section}.tokenFile, expected both`,
+    );
+  const tokens = api.tokenFile === null ? undefined : new Tokens(api, warn, section);
+  const tls = api.tls === null ? undefined : readTls(api.tls, warn, section);
+  const open = openWrites(api, section);
   if (open !== undefined) logger.info(open);
   if (!isLoopback(api.host)) {
-    if (tokens === undefined && api.writes === 'token') warn('without api.tokenFile the API is read-only');
+    if (tokens === undefined && api.writes === 'token') warn(`without ${section}.tokenFile the API is read-only`);
     else if (tokens === undefined)
-      warn('without api.tokenFile the API is read-only for other hosts: changes are accepted from this host only');
+      warn(
+        `without ${section}.tokenFile the API is read-only for other hosts: changes are accepted from this host only`,
+      );
     else if (tls === undefined)
-      warn('tokens cross the network as plain text; set api.tlsCertFile and api.tlsKeyFile, or listen on 127.0.0.1');
+      warn(
+        `tokens cross the network as plain text; set ${section}.tlsCertFile and ${section}.tlsKeyFile, or listen on 127.0.0.1`,
+      );
   }
   return {
     options: {
+      section,
       writes: api.writes,
       allowRemoteWrites: api.allowRemoteWrites,
       ...(tokens === undefined ? {} : { tokens }),
@@ -48,7 +63,7 @@ export function openAccess(api: ApiSettings, logger: Logger): Access {
     },
     readAgain: (app) => {
       const enforceTokens = tokens?.readAgain(warn);
-      const renewed = api.tls === null ? undefined : readTls(api.tls, warn);
+      const renewed = api.tls === null ? undefined : readTls(api.tls, warn, section);
       return () => {
         enforceTokens?.();
         if (enforceTokens !== undefined) logger.info('tokens read again');

@@ -13,7 +13,9 @@ import type { Config, Group } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { formatEndpoint } from '../net/endpoint.js';
 import { formatDuration } from '../stats/units.js';
+import { checkScraper, isScraperFile } from './checkScraper.js';
 import { openWrites } from './openWrites.js';
+import { table } from './table.js';
 
 /** Where the lines go; tests pass their own. */
 export interface CheckOutput {
@@ -40,6 +42,10 @@ export async function check(
 ): Promise<number> {
   let loaded: LoadedConfig;
   try {
+    if (isScraperFile(file)) {
+      output.out(checkScraper(file, options));
+      return 0;
+    }
     loaded = loadConfigFile(file, options);
   } catch (error) {
     if (!(error instanceof LlamaError)) throw error;
@@ -130,17 +136,4 @@ function loadRows(figures: PlanFigures): [string, string][] {
 
 function count(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: 1 });
-}
-
-/** Columns as wide as their longest cell. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths: number[] = [];
-  for (const row of rows)
-    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
 }

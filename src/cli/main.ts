@@ -5,7 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { ERROR_TABLE, LlamaError } from '../errors.js';
 import { VERSION } from '../version.js';
 import { requireFiles, requireLinux } from './host.js';
-import { collectorHelpEnd, overrideOption } from './optionsHelp.js';
+import { collectorHelpEnd, overrideOption, scraperHelpEnd, scraperOverrideOption } from './optionsHelp.js';
 import { HangUps } from './signals.js';
 
 const EXIT_COULD_NOT_RUN = 2;
@@ -57,6 +57,25 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
     .option('--session-timeout <duration>', 'forget a session after this silence (default 300s)')
     .action((options) => run(async () => (await import('./reflector.js')).runReflector(options)));
   llama
+    .command('scraper')
+    .description('write the results of many collectors into databases; SIGHUP reads the list of collectors again')
+    .option('--config <file>', 'YAML config')
+    .option('--collector <url>', 'in place of a config: a collector; repeat for more', collect)
+    .option('--influx-url <url>', 'with --collector: InfluxDB, http://127.0.0.1:8086')
+    .option('--influx-database <name>', 'database of InfluxDB 1')
+    .option('--influx-org <name>', 'organisation of InfluxDB 2 or 3')
+    .option('--influx-bucket <name>', 'bucket of InfluxDB 2 or 3')
+    .option('--influx-token-file <file>', 'file with the API token of InfluxDB 2 or 3')
+    .option(...scraperOverrideOption('listen', '<addr:port>'))
+    .option(...scraperOverrideOption('stateDir', '<dir>'))
+    .addHelpText('after', scraperHelpEnd)
+    .action((options) =>
+      run(async () => {
+        const hangUps = new HangUps();
+        return (await import('./scraper.js')).runScraper(options, hangUps);
+      }),
+    );
+  llama
     .command('probe')
     .description('measure one host once')
     .argument('<host[:port]>', 'name or address; an IPv6 address with a port stands in brackets')
@@ -75,7 +94,7 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
   llama
     .command('check')
     .description('validate a config, say what it means and where each value came from')
-    .argument('<file>', "YAML config, or one of Dropbox's LLAMA")
+    .argument('<file>', "YAML config of a collector or a scraper, or one of Dropbox's LLAMA")
     .option('--print', "write it in this program's own form, which is how a LLAMA config moves over")
     .option(...overrideOption('listen', '<addr:port>'))
     .option(...overrideOption('stateDir', '<dir>'))

@@ -6,10 +6,9 @@ import type { Reload, ReloadAnswer } from '../api/reload.js';
 import { Collector } from '../collector/collector.js';
 import type { Alongside } from '../collector/reload.js';
 import type { Config } from '../config/types.js';
-import { LlamaError } from '../errors.js';
-import { formatEndpoint } from '../net/endpoint.js';
 import { openAccess } from './access.js';
 import { requireFiles } from './host.js';
+import { listen } from './listen.js';
 
 /** Descriptors that Node keeps open for a worker thread, rounded up. */
 const FILES_PER_THREAD = 8;
@@ -49,7 +48,7 @@ export async function serveCollector(
       ...access.options,
       ...(reloadConfig && { reload }),
     });
-    const url = await listen(app, config.api.host, config.api.port);
+    const url = await listen(app, config.api);
     try {
       await collector.measure();
     } catch (error) {
@@ -60,23 +59,5 @@ export async function serveCollector(
   } catch (error) {
     await collector.close(0);
     throw error;
-  }
-}
-
-async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
-  try {
-    return await app.listen({ host, port });
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const where = formatEndpoint({ address: host, port });
-    if (code === 'EADDRINUSE')
-      throw new LlamaError(
-        'LLAMA_ADDRESS_IN_USE',
-        `the API cannot listen on ${where}: EADDRINUSE, another program has the port (ss -ltnp shows it); end that, or choose another by api.listen or --listen`,
-        { cause },
-      );
-    throw new LlamaError('LLAMA_SYSTEM_CALL', `the API cannot listen on ${where}: ${message}; check api.listen`, {
-      cause,
-    });
   }
 }

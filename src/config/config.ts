@@ -1,7 +1,6 @@
 /** A config file in, a validated `Config` out. The only entry to reading configurations; nothing behind it checks again. */
 
-import { readFileSync } from 'node:fs';
-import { type ErrorCode, LlamaError, type Problem } from '../errors.js';
+import { LlamaError, type Problem } from '../errors.js';
 import { strangeVariables } from './environment.js';
 import { readGroup } from './group.js';
 import { convertLegacy } from './legacy/convert.js';
@@ -15,26 +14,13 @@ import {
   readOptions,
   TOP_KEYS,
 } from './options.js';
-import {
-  andMore,
-  formatProblem,
-  found,
-  fromPointer,
-  isRecord,
-  MOST_PROBLEMS,
-  type Path,
-  type Report,
-  reportUnknownKeys,
-  toPointer,
-} from './problems.js';
+import { found, fromPointer, isRecord, type Path, type Report, reportUnknownKeys, toPointer } from './problems.js';
+import { isScraperConfig, SCRAPER_GIVEN } from './scraper/form.js';
+import { SCRAPER_OPTIONS } from './scraper/schema.js';
+import { configFailure, readConfigText } from './text.js';
 import type { Config, Group } from './types.js';
+import { type OptionTable, variablesOf } from './weigh.js';
 import { readYaml, type YamlInput } from './yaml.js';
-
-const UNREADABLE: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file; check the path',
-  EACCES: 'it may not be read by this user; change its owner or mode',
-  EISDIR: 'it is a directory; name a file in it',
-};
 
 /** A config together with what a person wants to know of how it came about. */
 export interface LoadedConfig {
@@ -67,18 +53,7 @@ export function loadConfig(file: string, overrides: ConfigOverrides = {}): Confi
 
 /** As `loadConfig`, with notes and origins. */
 export function loadConfigFile(file: string, overrides: ConfigOverrides = {}): LoadedConfig {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
-  } catch (cause) {
-    const { code = '', message } = cause as NodeJS.ErrnoException;
-    const why =
-      cause instanceof TypeError && code === 'ERR_ENCODING_INVALID_ENCODED_DATA'
-        ? 'it is not UTF-8 text; expected a YAML file'
-        : (UNREADABLE[code] ?? message);
-    throw new LlamaError('LLAMA_CONFIG_UNREADABLE', `${file}: ${why}`, { cause });
-  }
-  return readConfig(text, file, process.env, overrides);
+  return readConfig(readConfigText(file), file, process.env, overrides);
 }
 
 /**
@@ -102,14 +77,16 @@ export function readConfig(
   overrides: ConfigOverrides = {},
 ): LoadedConfig {
   const yaml = readYaml(text);
-  if (yaml.syntaxProblems.length > 0) throw failure('LLAMA_CONFIG_SYNTAX', fileName, yaml.syntaxProblems);
+  if (yaml.syntaxProblems.length > 0) throw configFailure('LLAMA_CONFIG_SYNTAX', fileName, yaml.syntaxProblems);
   const problems: Problem[] = [];
   const { value } = yaml;
   if (!isRecord(value)) {
     const remedy = value === null ? '; for a collector without groups, write "groups: {}"' : '';
     const message = `found ${found(value)}, expected a map with any of the keys ${TOP_KEYS.join(', ')}${remedy}`;
-    throw failure('LLAMA_CONFIG_INVALID', fileName, [{ path: '', message, ...yaml.locate([]) }]);
+    throw configFailure('LLAMA_CONFIG_INVALID', fileName, [{ path: '', message, ...yaml.locate([]) }]);
   }
+  if (isScraperConfig(value))
+    throw configFailure('LLAMA_CONFIG_INVALID', fileName, [{ path: '', message: SCRAPER_GIVEN, ...yaml.locate([]) }]);
   const form = configForm(value, TOP_KEYS);
   const input = form === 'own' ? ownInput(yaml, value, problems) : legacyInput(form, text, fileName, problems);
   const report: Report = (path, message, at) => {
@@ -120,10 +97,12 @@ export function readConfig(
   const strange = strangeVariables(
     env,
     allOptions().map(({ option }) => option.env),
+    'collector',
+    variablesOf(SCRAPER_OPTIONS as OptionTable),
   );
   for (const { meant, message } of strange) if (meant !== undefined) report([], message, 'outside');
   const groups = readGroups(input.value.groups ?? {}, input, report);
-  if (read === undefined || problems.length > 0) throw failure('LLAMA_CONFIG_INVALID', fileName, problems);
+  if (read === undefined || problems.length > 0) throw configFailure('LLAMA_CONFIG_INVALID', fileName, problems);
   const config: Config = { ...read.settings, groups };
   const names = new Set(groups.map(({ name }) => name));
   const isInFile = ([section = '', key = '']: Path): boolean =>
@@ -135,7 +114,7 @@ export function readConfig(
       const path = fromPointer(problem.path);
       return isInFile(path) ? { message: problem.message, ...input.place(path, 'key') } : problem;
     });
-    return problems.length === 0 ? error : failure(error.code, fileName, problems, error);
+    return problems.length === 0 ? error : configFailure(error.code, fileName, problems, error);
   };
   try {
     checkPlan(config, groups);
@@ -221,17 +200,4 @@ function readGroups(value: unknown, file: ConfigInput, report: Report): Group[] 
     if (group !== undefined) groups.push(group);
   }
   return groups;
-}
-
-function failure(code: ErrorCode, fileName: string, problems: readonly Problem[], cause?: LlamaError): LlamaError {
-  // What two tests of a LLAMA configuration share is wrong once, not twice.
-  const distinct = [...new Map(problems.map((problem) => [formatProblem(problem, fileName), problem])).values()];
-  const sorted = distinct.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
-  const listed = sorted.slice(0, MOST_PROBLEMS);
-  const text = listed.map((problem) => formatProblem(problem, fileName)).join('\n');
-  return new LlamaError(code, `${text}${andMore(sorted.length, listed.length)}`, {
-    problems: listed,
-    problemCount: sorted.length,
-    cause,
-  });
 }

@@ -19,11 +19,20 @@ export interface StrangeVariable {
   readonly message: string;
 }
 
-/** `known` are the variables of the options. One that is set but empty counts as not set. */
-export function strangeVariables(environment: Environment, known: readonly string[]): StrangeVariable[] {
+/**
+ * `known` are the variables of the options of `command`; those of other commands (`ofOthers`) may be in an environment that they share. One that
+ * is set but empty counts as not set.
+ */
+export function strangeVariables(
+  environment: Environment,
+  known: readonly string[],
+  command: 'collector' | 'scraper' = 'collector',
+  ofOthers: readonly string[] = [],
+): StrangeVariable[] {
   const names = [...known, ...OTHERS];
   return Object.entries(environment)
     .filter(([name, value]) => name.startsWith(PREFIX) && value !== undefined && value !== '' && !names.includes(name))
+    .filter(([name]) => !ofOthers.includes(name))
     .filter(([name, value]) => !isOfKubernetes(name, value ?? ''))
     .map(([name]) => {
       const meant = names.find((one) => plain(one) === plain(name)) ?? closest(name, names);
@@ -32,7 +41,7 @@ export function strangeVariables(environment: Environment, known: readonly strin
       return {
         name,
         meant,
-        message: `found the environment variable ${name.length > 64 ? found(name) : name}, expected one of those that "llama help collector" lists; ${remedy}`,
+        message: `found the environment variable ${name.length > 64 ? found(name) : name}, expected one of those that "llama help ${command}" lists; ${remedy}`,
       };
     });
 }

@@ -26,17 +26,17 @@ export interface ProcessOption<Value> {
   readonly format: '*';
 }
 
-function option<Value>(given: Omit<ProcessOption<Value>, 'format'>): ProcessOption<Value> {
+export function option<Value>(given: Omit<ProcessOption<Value>, 'format'>): ProcessOption<Value> {
   return { ...given, format: '*' };
 }
 
 /** Environment and command line know text only, so digits count as a number. */
-function integer(written: unknown, least: number, most: number): number | undefined {
+export function integer(written: unknown, least: number, most: number): number | undefined {
   const value = typeof written === 'string' && /^\d{1,10}$/.test(written) ? Number(written) : written;
   return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most ? value : undefined;
 }
 
-function text(written: unknown, pattern: RegExp): string | undefined {
+export function text(written: unknown, pattern: RegExp): string | undefined {
   return typeof written === 'string' && pattern.test(written) ? written : undefined;
 }
 
@@ -47,15 +47,16 @@ function localAddress(written: unknown, family: 4 | 6): string | undefined {
   return refused === undefined || refused === 'the unspecified address' ? address.address : undefined;
 }
 
-function listenAddress(written: unknown): { readonly host: string; readonly port: number } | undefined {
+export function listenAddress(written: unknown): { readonly host: string; readonly port: number } | undefined {
   const endpoint = typeof written === 'string' ? readEndpoint(written) : 'no text';
   return typeof endpoint === 'string' ? undefined : { host: endpoint.address, port: endpoint.port };
 }
 
-const filePath = (written: unknown): string | null | undefined => (written === null ? null : text(written, /^[^\0]+$/));
+export const filePath = (written: unknown): string | null | undefined =>
+  written === null ? null : text(written, /^[^\0]+$/);
 
 /** Environment and command line know text only. */
-function optionalBoolean(written: unknown): boolean | null | undefined {
+export function optionalBoolean(written: unknown): boolean | null | undefined {
   if (written === 'true' || written === 'false') return written === 'true';
   return typeof written === 'boolean' || written === null ? written : undefined;
 }

@@ -3,22 +3,17 @@
  * replaced or removed. It decides what such a group probes; the collector puts that into effect.
  */
 
-import { promises } from 'node:dns';
 import type { Logger } from 'pino';
 import type { Group, TargetSource } from '../config/types.js';
 import { LlamaError } from '../errors.js';
+import { createSource, type SourceTools } from './create.js';
 import { type Derived, deriveGroup, entriesOf } from './derive.js';
-import { type DnsResolver, DnsSource } from './dns.js';
-import { FileSource } from './file.js';
 import { Follower } from './follower.js';
-import { HttpSource } from './http.js';
 import { type Entry, messageOf, type Source, SYSTEM_TIMING, type Timing } from './source.js';
 import { TargetParser } from './targetParser.js';
 
 /** How often a group without a source looks whether this host has other addresses. */
 const SELF_REFRESH_MS = 30_000;
-const DNS_TIMEOUT_MS = 2_000;
-const DNS_TRIES = 2;
 
 /** How a group's source does, as the API shows it. */
 export interface DiscoveryStatus {
@@ -57,10 +52,8 @@ export interface TargetKeeper {
 }
 
 /** Clocks and the outer world; each has the system's as its default. */
-export interface DiscoveryTools {
+export interface DiscoveryTools extends SourceTools {
   readonly timing?: Timing;
-  readonly fetch?: typeof fetch;
-  readonly resolver?: () => DnsResolver;
 }
 
 export interface DiscoveryOptions extends DiscoveryTools {
@@ -259,21 +252,8 @@ export class Discovery {
       const answer = { entries: entriesOf(group), warnings: [] };
       return { ask: async () => answer };
     }
-    switch (from.kind) {
-      case 'file':
-        return new FileSource(from.path, this.timing, this.parser.parse);
-      case 'http':
-        return new HttpSource(from, this.timing, this.options.fetch ?? fetch, this.parser.parse);
-      case 'dns':
-        return new DnsSource(from, this.options.resolver ?? systemResolver);
-      default:
-        return from satisfies never;
-    }
+    return createSource(from, this.timing, this.parser, this.options);
   }
-}
-
-function systemResolver(): DnsResolver {
-  return new promises.Resolver({ timeout: DNS_TIMEOUT_MS, tries: DNS_TRIES });
 }
 
 function isFollowed(group: Group): boolean {

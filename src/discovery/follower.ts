@@ -21,7 +21,9 @@ export interface FollowerOptions {
   /** Between two questions when all is well; null: what the answer says. */
   readonly refreshMs: number | null;
   readonly allowEmpty: boolean;
-  /** What is probed until the first good answer. */
+  /** What the entries are, for messages; `targets` when not given. */
+  readonly subject?: 'targets' | 'collectors';
+  /** In force until the first good answer. */
   readonly entries: readonly Entry[];
   /** Puts entries in force, and sets `entries`; resolves with what is left out of them. Rejects when they can't be, and changes nothing. */
   readonly apply: (entries: readonly Entry[]) => Promise<readonly string[]>;
@@ -112,26 +114,33 @@ export class Follower {
     this.cancelTimer = timing.after(waitMs, () => this.askNow());
   }
 
+  private get subject(): 'targets' | 'collectors' {
+    return this.options.subject ?? 'targets';
+  }
+
   private async take(answer: Answer): Promise<void> {
     const { allowEmpty, apply, timing, logger } = this.options;
-    if (answer.entries.length === 0 && !allowEmpty) throw new Error(emptyAnswer(answer.empty));
+    if (answer.entries.length === 0 && !allowEmpty) throw new Error(emptyAnswer(answer.empty, this.subject));
     const leftOut = await apply(answer.entries);
     if (this.closed) return;
     this.updatedAtMs = timing.nowMs();
     this.restored = false;
     this.failures = 0;
-    if (this.error !== null) logger.info('targets are found again');
+    if (this.error !== null) logger.info(`${this.subject} are found again`);
     this.error = null;
     const warnings = shortened([...answer.warnings, ...leftOut]);
     if (warnings.length > 0 && warnings.join() !== this.warnings.join())
-      logger.warn({ warnings }, 'some targets are left out');
+      logger.warn({ warnings }, `some ${this.subject} are left out`);
     this.warnings = warnings;
   }
 
   private fail(message: string): void {
     this.failures++;
     if (message !== this.error)
-      this.options.logger.warn({ error: message, targets: this.entries.length }, 'no new targets; the last ones stay');
+      this.options.logger.warn(
+        { error: message, [this.subject]: this.entries.length },
+        `no new ${this.subject}; the last ones stay`,
+      );
     this.error = message;
   }
 
@@ -143,9 +152,10 @@ export class Follower {
   }
 }
 
-function emptyAnswer(why: string | undefined): string {
-  const found = why === undefined ? 'found an answer without any target' : why;
-  return `${found}, expected at least one; the last targets stay: remove the group, or set allowEmpty: true where none are meant`;
+function emptyAnswer(why: string | undefined, subject: 'targets' | 'collectors'): string {
+  const found = why === undefined ? `found an answer without any ${subject.slice(0, -1)}` : why;
+  const remove = subject === 'targets' ? 'remove the group, or ' : '';
+  return `${found}, expected at least one; the last ${subject} stay: ${remove}set allowEmpty: true where none are meant`;
 }
 
 function shortened(warnings: readonly string[]): string[] {

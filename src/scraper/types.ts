@@ -5,15 +5,19 @@
  *                     -> matrix history -> /v1/matrix, /v1/results
  */
 
-/** One result, with the fields of `GET /v1/results`. What a collector of another kind does not tell is null, never invented. */
+/**
+ * One result, with the fields of `GET /v1/results`. What a collector of another kind does not tell is null, never invented; a name that
+ * it does not tell (`group`, `class`) is empty.
+ */
 export interface ResultRow {
   readonly group: string;
   readonly protocol: string;
   readonly source: string;
   readonly target: string;
+  /** 0: not told. */
   readonly port: number;
   readonly class: string;
-  readonly dscp: number;
+  readonly dscp: number | null;
   readonly tags: Readonly<Record<string, string>>;
   readonly sent: number;
   readonly received: number;
@@ -21,10 +25,10 @@ export interface ResultRow {
   readonly unreachable: number;
   /** 100 (lost + unreachable) / sent. */
   readonly lossPct: number;
-  readonly late: number;
-  readonly duplicates: number;
-  readonly reordered: number;
-  readonly sendErrors: number;
+  readonly late: number | null;
+  readonly duplicates: number | null;
+  readonly reordered: number | null;
+  readonly sendErrors: number | null;
   readonly localDrops: number;
   /** µs; null when nothing came back. */
   readonly rttUs: RttUs | null;

@@ -8,6 +8,7 @@ import { loadConfigFile, parseConfig } from '../../src/config/config.js';
 import { GroupSchema } from '../../src/config/group-schema.js';
 import type { ConfigForm } from '../../src/config/legacy/form.js';
 import { PROCESS_OPTIONS } from '../../src/config/schema.js';
+import { loadScraperConfig } from '../../src/config/scraper/config.js';
 import { LlamaError } from '../../src/errors.js';
 
 const FOLDER = new URL('../../../config/', import.meta.url);
@@ -166,12 +167,33 @@ describe('config/examples', () => {
   /** Those that are in a form of Dropbox's LLAMA. */
   const FORMS: Readonly<Record<string, ConfigForm>> = { 'legacy-simple.yaml': 'simple', 'legacy-full.yaml': 'full' };
 
-  it('are there: eleven, with both forms of LLAMA', () => {
-    expect(files).to.have.length(11);
+  it('are there: eleven of the collector, with both forms of LLAMA, and four of the scraper', () => {
+    expect(files).to.have.length(15);
     expect(files).to.include.members(['two-hosts.yaml', 'mesh-dns.yaml', 'kubernetes.yaml', ...Object.keys(FORMS)]);
   });
 
-  for (const file of files)
+  const isScraper = (file: string): boolean => file.startsWith('scraper-');
+
+  for (const file of files.filter(isScraper))
+    it(`${file} loads and has a writer`, () => {
+      const { config } = loadScraperConfig(new URL(`examples/${file}`, FOLDER).pathname);
+      expect(config.writers).to.have.length.at.least(1);
+      expect(config.stateDir).to.be.a('string');
+    });
+
+  it('of the scraper have every kind of writer and of collector', () => {
+    const all = files
+      .filter(isScraper)
+      .map((file) => loadScraperConfig(new URL(`examples/${file}`, FOLDER).pathname).config);
+    expect(new Set(all.flatMap(({ writers }) => writers.map(({ kind }) => kind)))).to.have.keys(
+      'influx1',
+      'influx2',
+      'file',
+    );
+    expect(new Set(all.map(({ collectors }) => collectors.kind))).to.have.keys('listed', 'followed');
+  });
+
+  for (const file of files.filter((name) => !isScraper(name)))
     it(`${file} loads, has groups, and is valid for llama check and the collector`, async () => {
       const path = fileURLToPath(new URL(`examples/${file}`, FOLDER));
       try {

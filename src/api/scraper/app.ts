@@ -1,0 +1,87 @@
+/** The HTTP interface of a scraper. It asks a `ScraperService`; it polls and writes nothing itself. */
+
+import type { FastifyInstance } from 'fastify';
+import type { ScraperReloadReport, ScraperService } from '../../scraper/service.js';
+import { type BaseOptions, baseApp } from '../base.js';
+import { type HealthChecks, healthRoutes } from '../health.js';
+import type { ApiDescription } from '../openapi.js';
+import { reloadRoute } from '../reload.js';
+import { NoQuery } from '../schemas.js';
+import { scraperMetricsRoute } from './metrics.js';
+import { ScraperReloadSchema, ScraperStatusSchema } from './schemas.js';
+
+export interface ScraperApiOptions extends BaseOptions {
+  /** Reads the list of collectors again; without it there is no `POST /v1/reload`. */
+  readonly reload?: () => Promise<ScraperReloadReport>;
+  /** More routes, behind the same access. */
+  readonly routes?: (app: FastifyInstance) => void;
+}
+
+const ABOUT: ApiDescription = {
+  title: 'LLAMA scraper',
+  description: `Results of many collectors on their way into databases.
+
+Times are ISO 8601 in UTC, or epoch milliseconds where the name ends in Ms. Errors are problem documents (RFC 9457) with a stable code.
+Reloads need the token of scraper.tokenFile; where there is none they come from the scraper's own host, unless scraper.writes is token.`,
+  tags: [
+    { name: 'results', description: 'What all collectors measured' },
+    { name: 'service', description: 'How collectors, writers and the scraper itself do' },
+  ],
+  section: 'scraper',
+};
+
+export function buildScraperApi(service: ScraperService, options: ScraperApiOptions = {}): FastifyInstance {
+  return baseApp({ ...options, section: 'scraper' }, ABOUT, (app) => {
+    app.get(
+      '/v1/status',
+      {
+        schema: {
+          operationId: 'getStatus',
+          summary: 'Every collector and every writer: how they do',
+          tags: ['service'],
+          querystring: NoQuery,
+          response: { 200: ScraperStatusSchema },
+        },
+      },
+      () => service.status(),
+    );
+    if (options.reload !== undefined)
+      reloadRoute(app, options.reload, {
+        schema: ScraperReloadSchema,
+        summary: 'Read the list of collectors, tokens and certificate again',
+        problems: [
+          'LLAMA_CONFIG_UNREADABLE',
+          'LLAMA_CONFIG_SYNTAX',
+          'LLAMA_CONFIG_INVALID',
+          'LLAMA_TOKEN_FILE',
+          'LLAMA_TLS_FILE',
+        ],
+      });
+    healthRoutes(app, scraperHealth(service));
+    scraperMetricsRoute(app, service);
+    options.routes?.(app);
+  });
+}
+
+/** A collector or a database that is away is no fault of the scraper: that is in the status and the metrics, and restarts would not mend it. */
+function scraperHealth(service: ScraperService): HealthChecks {
+  return {
+    healthy: 'Does it run, and can it keep what it fetches?',
+    failures: () => {
+      const { state, writers } = service.status();
+      return [
+        ...(state === 'running' ? [] : [`the scraper is ${state}`]),
+        ...writers
+          .filter(({ up, spoolErrors }) => !up && spoolErrors > 0)
+          .map(
+            ({ name, lastError }) => `${name} is away and its spool cannot be written: ${lastError ?? 'see the log'}`,
+          ),
+      ];
+    },
+    ready: 'Has any collector answered?',
+    missing: () => {
+      const { collectors } = service.status();
+      return collectors.some(({ lastSuccess }) => lastSuccess !== null) ? [] : ['no collector has answered yet'];
+    },
+  };
+}

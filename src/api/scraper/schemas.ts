@@ -1,0 +1,95 @@
+/** The shapes of a scraper's answers: its documentation, held against the answers by tests. */
+
+import { Type } from 'typebox';
+
+type Schema = Parameters<typeof Type.Union>[0][number];
+const orNull = (schema: Schema, description: string) => Type.Union([schema, Type.Null()], { description });
+const time = (description: string) => orNull(Type.String(), `${description}, ISO 8601`);
+const count = (description: string) => Type.Integer({ minimum: 0, description });
+const texts = (description: string) => Type.Array(Type.String(), { description });
+
+const CollectorSchema = Type.Object({
+  url: Type.String(),
+  name: orNull(Type.String(), 'its own name; null before its first answer'),
+  kind: Type.String({ description: 'collector or llama' }),
+  state: Type.String({ description: 'starting, up, behind (intervals wait to be fetched) or down' }),
+  intervalMs: orNull(Type.Integer(), 'length of its intervals'),
+  lastSuccess: time('when it last gave a good answer'),
+  lastEnd: time('end of the last interval that is safe with every writer'),
+  lagIntervals: orNull(Type.Integer(), 'finished intervals that are not fetched yet, by its own clock'),
+  clockAheadMs: orNull(Type.Number(), "its clock less this host's, to half a second"),
+  intervals: count('fetched since the start'),
+  rows: count('in them'),
+  polls: count('questions since the start'),
+  errors: count('questions that failed'),
+  lastError: orNull(Type.String(), 'why the last one failed; null when it did not'),
+  resets: count('how often its clock went back, or another collector answered'),
+  gaps: count('stretches of time that nobody will have results of'),
+  lostIntervals: count('intervals in them'),
+  lastGaps: Type.Array(
+    Type.Object({
+      from: Type.String(),
+      to: Type.String(),
+      reason: Type.String({ description: 'notHeld: let go before it was fetched; notMeasured: there was none' }),
+      at: Type.String({ description: 'when it was found' }),
+    }),
+    { description: 'the last ten' },
+  ),
+  nextAt: time('when it is asked next; null while it is being asked'),
+});
+
+const SourceSchema = Type.Object({
+  source: Type.String({ description: 'file, http or dns' }),
+  collectors: count('how many it gave'),
+  updatedAt: time('when it last gave a good answer'),
+  ageMs: orNull(Type.Number(), 'how long ago that is'),
+  error: orNull(Type.String(), 'why its latest answer is not in force; null when it is'),
+  warnings: texts('what was left out of the answer in force'),
+  nextAt: time('when it is asked again; null while it is being asked'),
+});
+
+const WriterSchema = Type.Object({
+  name: Type.String(),
+  kind: Type.String(),
+  up: Type.Boolean({ description: 'whether the last write was acknowledged' }),
+  points: count('acknowledged'),
+  intervals: count('acknowledged'),
+  batches: count('writes that were acknowledged'),
+  retries: count('writes that were tried again'),
+  rejected: count('points that were refused for what they are'),
+  rejectedReasons: texts('the last ten reasons'),
+  lostIntervals: count('dropped because the spool was full'),
+  damagedRecords: count('records of the spool that were left out'),
+  queued: count('intervals that wait in memory'),
+  queuedRows: count('rows in them'),
+  spoolBytes: count('on disk'),
+  spoolIntervals: count('intervals on disk'),
+  spoolErrors: count('times that the spool could not be written'),
+  lastSuccessMs: orNull(Type.Number(), 'of the last acknowledged write, epoch milliseconds'),
+  lastError: orNull(Type.String(), 'why the last write failed; null when it did not'),
+  writeLagMs: orNull(Type.Number(), 'from the end of the last interval written to its acknowledgement'),
+});
+
+export const ScraperStatusSchema = Type.Object(
+  {
+    version: Type.String(),
+    startedAt: Type.String({ description: 'ISO 8601' }),
+    uptimeMs: Type.Number(),
+    state: Type.String({ description: 'running or stopping' }),
+    collectors: Type.Array(CollectorSchema),
+    source: orNull(SourceSchema, 'how the source of the collectors does; null when they are listed'),
+    writers: Type.Array(WriterSchema),
+    warnings: texts('what needs a person; empty when all is well'),
+  },
+  { description: 'collectors, writers and the scraper' },
+);
+
+export const ScraperReloadSchema = Type.Object(
+  {
+    added: texts('URLs of collectors that are polled from now on'),
+    changed: texts('URLs of collectors that are asked otherwise now'),
+    removed: texts('URLs of collectors that are polled no more'),
+    restart: texts('what else is written otherwise than at the start; it takes effect at the next start'),
+  },
+  { description: 'the file is in force' },
+);

@@ -1,0 +1,37 @@
+/** An HTTP interface listens, or says what is in the way. */
+
+import type { FastifyInstance } from 'fastify';
+import type { ApiSection } from '../api/access.js';
+import type { ApiSettings } from '../config/types.js';
+import { LlamaError } from '../errors.js';
+import { formatEndpoint } from '../net/endpoint.js';
+
+/**
+ * Resolves with the URL, with the port that the system chose where it was to.
+ * @throws LlamaError `LLAMA_ADDRESS_IN_USE`, or `LLAMA_SYSTEM_CALL`
+ */
+export async function listen(
+  app: FastifyInstance,
+  { host, port }: Pick<ApiSettings, 'host' | 'port'>,
+  section: ApiSection = 'api',
+): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const where = formatEndpoint({ address: host, port });
+    if (code === 'EADDRINUSE')
+      throw new LlamaError(
+        'LLAMA_ADDRESS_IN_USE',
+        `the API cannot listen on ${where}: EADDRINUSE, another program has the port (ss -ltnp shows it); end that, or choose another by ${section}.listen or --listen`,
+        { cause },
+      );
+    throw new LlamaError(
+      'LLAMA_SYSTEM_CALL',
+      `the API cannot listen on ${where}: ${message}; check ${section}.listen`,
+      {
+        cause,
+      },
+    );
+  }
+}

@@ -1,0 +1,131 @@
+/** The collectors of a scraper's config: from the shape in which they are written to the one that it works with, and back. */
+
+import { found, isRecord, type Path, type Report, reportUnknownKeys, unknownWord } from '../problems.js';
+import { reportShape } from '../schema-problems.js';
+import { readSource, sourceToJson } from '../target-source.js';
+import {
+  COLLECTOR_KINDS,
+  COLLECTORS_EXPECTED,
+  CollectorSchema,
+  CollectorSourceSchema,
+  MAX_COLLECTORS,
+} from './list-schema.js';
+import type { CollectorAccess, CollectorAddress, CollectorKind, CollectorList } from './types.js';
+import { defaultOf, expectedBy, formatMs, readMs, readUrl, textOrNull } from './values.js';
+
+const EXAMPLE = 'http://10.1.0.2:5000';
+const PASSWORDS = 'put a token into a file, and name that with tokenFile';
+const SOURCES = ['fromFile', 'fromHttp', 'fromDns'] as const;
+const INTERVAL = { leastMs: 1000, mostMs: 3_600_000 };
+const NONE: CollectorList = { kind: 'listed', collectors: [] };
+
+type Written = Readonly<Record<string, unknown>>;
+
+/** Reports every problem of `collectors`; `lineOf` says where an earlier one stands. */
+export function readCollectors(written: unknown, report: Report, lineOf: (path: Path) => string): CollectorList {
+  const here: Report = (path, message, at) => report(['collectors', ...path], message, at);
+  if (Array.isArray(written)) return readListed(written, here, (path) => lineOf(['collectors', ...path]));
+  if (isRecord(written)) return readFollowed(written, here);
+  here([], `found ${found(written)}, expected ${COLLECTORS_EXPECTED}`, written === undefined ? 'key' : 'value');
+  return NONE;
+}
+
+function readListed(written: readonly unknown[], report: Report, lineOf: (path: Path) => string): CollectorList {
+  if (written.length === 0) report([], `found an empty list, expected at least one collector, such as ${EXAMPLE}`);
+  if (written.length > MAX_COLLECTORS)
+    report(
+      [],
+      `found ${written.length} collectors, expected at most ${MAX_COLLECTORS}; share them among several scrapers`,
+    );
+  const collectors: CollectorAddress[] = [];
+  const firstOf = new Map<string, number>();
+  for (const [index, entry] of written.entries()) {
+    const at: Report = (path, message, where) => report([index, ...path], message, where);
+    const plain = typeof entry === 'string';
+    if (!plain && !isRecord(entry)) {
+      at([], `found ${found(entry)}, expected ${expectedBy(CollectorSchema)}`);
+      continue;
+    }
+    const map: Written = plain ? { url: entry } : entry;
+    if (!plain) reportShape(CollectorSchema, entry, at);
+    const url = readUrl(map.url, plain ? [] : ['url'], EXAMPLE, PASSWORDS, at);
+    const first = url === '' ? undefined : firstOf.get(url);
+    if (first !== undefined)
+      at(
+        plain ? [] : ['url'],
+        `found ${found(url)} a second time, expected every collector once; it is first at ${lineOf([first])}: remove one of the two`,
+      );
+    firstOf.set(url, first ?? index);
+    collectors.push({ url, ...readAccess(map, at) });
+  }
+  return { kind: 'listed', collectors };
+}
+
+function readFollowed(written: Written, report: Report): CollectorList {
+  const { scheme: Scheme, port: Port } = CollectorSourceSchema.properties;
+  const given = SOURCES.filter((key) => written[key] !== undefined);
+  const known = Object.keys(CollectorSourceSchema.properties);
+  if (given.length === 0) {
+    // A single collector without the dash of a list is the likeliest slip.
+    if (written.url !== undefined)
+      report([], `found a map with url, expected a list of collectors; write [ { url: ${found(written.url)} } ]`);
+    else {
+      reportUnknownKeys(written, known, [], report);
+      if (Object.keys(written).every((key) => known.includes(key)))
+        report([], `found none of ${SOURCES.join(', ')}, expected ${COLLECTORS_EXPECTED}`, 'key');
+    }
+    return NONE;
+  }
+  reportShape(CollectorSourceSchema, written, report);
+  for (const key of given.slice(1))
+    report(
+      [key],
+      `found ${key} beside ${given[0]}, expected exactly one of ${SOURCES.join(', ')}; remove one of the two`,
+      'key',
+    );
+  const from = readSource({ [given[0]]: written[given[0]] }, report);
+  const scheme = written.scheme ?? defaultOf(Scheme);
+  if (typeof scheme === 'string' && scheme !== 'http' && scheme !== 'https')
+    report(['scheme'], unknownWord(scheme, expectedBy(Scheme), ['http', 'https']));
+  const access = readAccess(written, report);
+  if (from === undefined) return NONE;
+  return {
+    kind: 'followed',
+    from,
+    scheme: scheme === 'https' ? 'https' : 'http',
+    port: Number(written.port ?? defaultOf(Port)),
+    access,
+  };
+}
+
+function readAccess(written: Written, report: Report): CollectorAccess {
+  const { kind: Kind, interval: Interval } = CollectorSchema.properties;
+  const kind = written.kind ?? defaultOf(Kind);
+  if (typeof kind === 'string' && !isKind(kind)) report(['kind'], unknownWord(kind, expectedBy(Kind), COLLECTOR_KINDS));
+  if (written.interval !== undefined && kind === 'collector')
+    report(
+      ['interval'],
+      'found an interval, expected none: llama collector tells its own; remove it, or write kind: llama',
+      'key',
+    );
+  return {
+    kind: isKind(kind) ? kind : 'collector',
+    tokenFile: textOrNull(written.tokenFile),
+    intervalMs: readMs(written.interval, String(defaultOf(Interval)), ['interval'], INTERVAL, Interval, report),
+  };
+}
+
+function isKind(value: unknown): value is CollectorKind {
+  return (COLLECTOR_KINDS as readonly unknown[]).includes(value);
+}
+
+/** The inverse of `readCollectors`, with what has a default filled in. */
+export function collectorsToJson(list: CollectorList): unknown {
+  if (list.kind === 'listed') return list.collectors.map(({ url, ...access }) => ({ url, ...accessToJson(access) }));
+  const { from, scheme, port, access } = list;
+  return { ...sourceToJson(from), scheme, port, ...accessToJson(access) };
+}
+
+function accessToJson({ kind, tokenFile, intervalMs }: CollectorAccess): object {
+  return { kind, tokenFile, ...(kind === 'llama' ? { interval: formatMs(intervalMs) } : {}) };
+}

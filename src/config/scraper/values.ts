@@ -1,0 +1,55 @@
+/** What collectors and writers have in common: URLs and durations as they are written. */
+
+import { formatDuration, msToNs, nsToMs, parseDurationNs } from '../../stats/units.js';
+import { found, type Path, type Report } from '../problems.js';
+
+/**
+ * The URL without a slash at its end; empty, and reported, when it is none that a request can go to. A password must not get into logs by way of
+ * a message, so it is not shown.
+ */
+export function readUrl(written: unknown, path: Path, example: string, remedy: string, report: Report): string {
+  if (typeof written !== 'string') return '';
+  const url = URL.canParse(written) ? new URL(written) : undefined;
+  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    const near = /^[^/:\s]+(:\d+)?$/.test(written) ? `; write http://${written}` : '';
+    report(path, `found ${found(written)}, expected a URL such as ${example}${near}`);
+    return '';
+  }
+  if (url.username !== '' || url.password !== '')
+    report(
+      path,
+      `found ${found(`${url.protocol}//…@${url.host}`)}, expected a URL without user and password; ${remedy}`,
+    );
+  if (url.search !== '' || url.hash !== '')
+    report(path, `found ${found(written)}, expected a URL without what follows "?" or "#", such as ${example}`);
+  return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+}
+
+/** Milliseconds of a duration, the least when it is not valid: that is reported. Wrong types were reported before. */
+export function readMs(
+  written: unknown,
+  standard: string,
+  path: Path,
+  limits: { readonly leastMs: number; readonly mostMs: number },
+  schema: object,
+  report: Report,
+): number {
+  const text = written === undefined ? standard : written;
+  const ns = typeof text === 'string' ? parseDurationNs(text) : undefined;
+  const ms = ns === undefined ? undefined : nsToMs(ns);
+  if (ms !== undefined && ms >= limits.leastMs && ms <= limits.mostMs) return ms;
+  if (typeof text === 'string') report(path, `found ${found(text)}, expected ${expectedBy(schema)}`);
+  return limits.leastMs;
+}
+
+/** What a schema's description expects. */
+export function expectedBy(schema: object): string {
+  return String(Reflect.get(schema, 'description')).split(': ')[0] ?? '';
+}
+
+export const defaultOf = (schema: object): unknown => Reflect.get(schema, 'default');
+
+export const formatMs = (ms: number): string => formatDuration(msToNs(ms));
+
+/** A text that may be null or missing. */
+export const textOrNull = (written: unknown): string | null => (typeof written === 'string' ? written : null);

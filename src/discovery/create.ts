@@ -1,0 +1,41 @@
+/** From what a config says of a source to one that can be asked. */
+
+import { promises } from 'node:dns';
+import type { TargetSource } from '../config/types.js';
+import { type DnsResolver, DnsSource } from './dns.js';
+import { FileSource } from './file.js';
+import { HttpSource } from './http.js';
+import type { Source, Timing } from './source.js';
+import type { TargetParser } from './targetParser.js';
+
+const DNS_TIMEOUT_MS = 2_000;
+const DNS_TRIES = 2;
+
+/** The outer world that sources ask; each has the system's as its default. */
+export interface SourceTools {
+  readonly fetch?: typeof fetch;
+  readonly resolver?: () => DnsResolver;
+}
+
+/** `parser` reads the lists of files and servers; whoever has it ends it. */
+export function createSource(
+  from: TargetSource,
+  timing: Timing,
+  parser: TargetParser,
+  tools: SourceTools = {},
+): Source {
+  switch (from.kind) {
+    case 'file':
+      return new FileSource(from.path, timing, parser.parse);
+    case 'http':
+      return new HttpSource(from, timing, tools.fetch ?? fetch, parser.parse);
+    case 'dns':
+      return new DnsSource(from, tools.resolver ?? systemResolver);
+    default:
+      return from satisfies never;
+  }
+}
+
+function systemResolver(): DnsResolver {
+  return new promises.Resolver({ timeout: DNS_TIMEOUT_MS, tries: DNS_TRIES });
+}

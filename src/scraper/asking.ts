@@ -1,0 +1,112 @@
+/** One question to one collector: the request of its kind, and its answer as checked intervals or an error that says what to do. */
+
+import { readFile } from 'node:fs/promises';
+import type { CollectorAddress } from '../config/scraper/types.js';
+import { MS_PER_S } from '../stats/units.js';
+import { VERSION } from '../version.js';
+import { type Page, readResults } from './answer.js';
+import type { HttpAnswer, HttpClient } from './http.js';
+import { InfluxDataReader } from './legacy.js';
+
+/** Where to go on, and how much to take. */
+export interface Question {
+  /** 0: whatever is held. */
+  readonly after: number;
+  /** Most intervals. */
+  readonly limit: number;
+  readonly histograms: boolean;
+}
+
+export interface Reply {
+  readonly page: Page;
+  /** The collector's clock now, to half a second; undefined when it does not tell. */
+  readonly nowMs: number | undefined;
+  /** Of the answer. */
+  readonly bytes: number;
+}
+
+/** An answer with a status other than 200. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+  /** What Retry-After says; 0 when it says nothing. */
+  readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfterMs: number) {
+    super(message);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+export class Asker {
+  private readonly address: CollectorAddress;
+  private readonly http: HttpClient;
+  private readonly legacy: InfluxDataReader | undefined;
+  private readonly wallMs: () => number;
+
+  /** `wallMs`: this host's clock, for collectors whose answers have no Date. */
+  constructor(address: CollectorAddress, http: HttpClient, wallMs: () => number) {
+    this.address = address;
+    this.http = http;
+    this.wallMs = wallMs;
+    this.legacy =
+      address.kind === 'llama' ? new InfluxDataReader(new URL(address.url).hostname, address.intervalMs) : undefined;
+  }
+
+  /** Rejects with an error whose message is for the operator. */
+  async ask({ after, limit, histograms }: Question, signal: AbortSignal): Promise<Reply> {
+    const path =
+      this.legacy === undefined
+        ? `/v1/results?after=${after}&limit=${limit}${histograms ? '&histograms=1' : ''}`
+        : '/influxdata';
+    const answer = await this.http.get(new URL(this.address.url + path), await this.headers(), signal);
+    if (answer.status !== 200) throw this.refused(answer);
+    const nowMs = clockOf(answer);
+    const { body, bytes } = answer;
+    const page =
+      this.legacy === undefined ? readResults(body, after) : this.legacy.read(body, after, nowMs ?? this.wallMs());
+    return { page, nowMs, bytes };
+  }
+
+  private async headers(): Promise<Record<string, string>> {
+    const { tokenFile } = this.address;
+    const agent = { 'user-agent': `llama/${VERSION}` };
+    if (tokenFile === null) return agent;
+    // Read anew every time: tokens are rotated.
+    const token = (await readFile(tokenFile, 'utf8')).trim();
+    if (!/^[\x21-\x7e]+$/.test(token)) throw new Error(`${tokenFile}: expected a token in one line of plain text`);
+    return { ...agent, authorization: `Bearer ${token}` };
+  }
+
+  private refused({ status, headers, body }: HttpAnswer): RefusedError {
+    const seconds = Number(headers['retry-after'] ?? 0);
+    return new RefusedError(
+      `found the HTTP status ${status}${codeOf(body)}, expected 200${this.remedy(status, headers.location)}`,
+      Number.isFinite(seconds) ? Math.max(0, seconds * MS_PER_S) : 0,
+    );
+  }
+
+  private remedy(status: number, location: string | undefined): string {
+    if (status >= 300 && status < 400) return `; it is a redirect to ${location ?? 'nowhere'}: write the final URL`;
+    if (status === 401 || status === 403)
+      return this.address.tokenFile === null
+        ? '; set tokenFile to a file with its token for reading'
+        : `; the token in ${this.address.tokenFile} is not valid there`;
+    if (status === 404)
+      return this.address.kind === 'llama'
+        ? "; Dropbox's LLAMA in Go has /influxdata: is it one?"
+        : "; llama collector has /v1/results: for Dropbox's LLAMA write kind: llama";
+    return '';
+  }
+}
+
+/** The stable code of a problem document. */
+function codeOf(body: string): string {
+  const code = /"code":"(LLAMA_[A-Z_]{1,40})"/.exec(body.slice(0, 10_000))?.[1];
+  return code === undefined ? '' : ` (${code})`;
+}
+
+/** The Date of an answer is cut off to the second: half a second is its mean error. */
+function clockOf({ headers }: HttpAnswer): number | undefined {
+  const ms = headers.date === undefined ? Number.NaN : Date.parse(headers.date);
+  return Number.isNaN(ms) ? undefined : ms + MS_PER_S / 2;
+}

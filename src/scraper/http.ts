@@ -1,0 +1,150 @@
+/**
+ * HTTP GET for pollers, on node's own client: 200 collectors with 500 rows every 10 s took as little CPU as with undici (a hundredth of a
+ * core, without the parsing), and half of what fetch takes. Connections are kept; time and size are bounded; a redirect is not followed, so
+ * that a token never goes to a server that nobody configured.
+ */
+
+import {
+  Agent,
+  type ClientRequest,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from 'node:http';
+import { request as httpsRequest, Agent as SecureAgent } from 'node:https';
+import type { Socket } from 'node:net';
+
+/** Each from the start of the request, ms. */
+export interface HttpTimeouts {
+  readonly connectMs: number;
+  readonly headerMs: number;
+  readonly totalMs: number;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+  /** Of the body. */
+  readonly bytes: number;
+}
+
+/** Far above a page with results, which ends at 16 MiB of rows; with histograms one interval may be larger. */
+const MAX_BYTES = 128 * 2 ** 20;
+
+export class HttpClient {
+  private readonly timeouts: HttpTimeouts;
+  private readonly maxBytes: number;
+  private readonly agents = { 'http:': new Agent({ keepAlive: true }), 'https:': new SecureAgent({ keepAlive: true }) };
+
+  constructor(timeouts: HttpTimeouts, maxBytes = MAX_BYTES) {
+    this.timeouts = timeouts;
+    this.maxBytes = maxBytes;
+  }
+
+  /** Rejects with an error whose message is for the operator; never because of the status. */
+  async get(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpAnswer> {
+    const startMs = performance.now();
+    try {
+      return await this.once(url, headers, signal, startMs);
+    } catch (error) {
+      // The collector closed the kept connection just when it was used again: that says nothing about the collector.
+      if (!(error instanceof StaleConnection)) throw error;
+      return this.once(url, headers, signal, startMs);
+    }
+  }
+
+  close(): void {
+    for (const agent of Object.values(this.agents)) agent.destroy();
+  }
+
+  private once(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+    startMs: number,
+  ): Promise<HttpAnswer> {
+    const { connectMs, headerMs, totalMs } = this.timeouts;
+    const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const agent = url.protocol === 'https:' ? this.agents['https:'] : this.agents['http:'];
+    return new Promise((resolve, reject) => {
+      const timers: NodeJS.Timeout[] = [];
+      const request: ClientRequest = send(url, { headers: { accept: 'application/json', ...headers }, agent, signal });
+      const limit = (ms: number, what: string): NodeJS.Timeout => {
+        const leftMs = Math.max(1, ms - (performance.now() - startMs));
+        const timer = setTimeout(() => request.destroy(new Error(`no ${what} within ${ms} ms`)), leftMs);
+        timers.push(timer);
+        return timer;
+      };
+      const end = (settle: () => void): void => {
+        for (const timer of timers) clearTimeout(timer);
+        settle();
+      };
+      const connecting = limit(connectMs, 'connection');
+      const waiting = limit(headerMs, 'answer');
+      limit(totalMs, 'whole answer');
+      request.on('socket', (socket) => whenConnected(socket, url, () => clearTimeout(connecting)));
+      request.on('error', (cause: NodeJS.ErrnoException) => {
+        const stale = request.reusedSocket && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE');
+        end(() => reject(stale ? new StaleConnection() : new Error(reasonOf(cause), { cause })));
+      });
+      request.on('response', (response) => {
+        clearTimeout(waiting);
+        this.read(response, request).then(
+          (answer) => end(() => resolve(answer)),
+          (cause) => end(() => reject(new Error(reasonOf(cause), { cause }))),
+        );
+      });
+      request.end();
+    });
+  }
+
+  private read(response: IncomingMessage, request: ClientRequest): Promise<HttpAnswer> {
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        chunks.push(chunk);
+        if (bytes > this.maxBytes) request.destroy(new Error(`found more than ${this.maxBytes} bytes, expected fewer`));
+      });
+      response.on('end', () => {
+        const { statusCode: status = 0, headers } = response;
+        if (response.complete) resolve({ status, headers, body: Buffer.concat(chunks, bytes).toString(), bytes });
+      });
+      response.on('error', reject);
+    });
+  }
+}
+
+class StaleConnection extends Error {
+  override readonly name = 'StaleConnection';
+}
+
+function whenConnected(socket: Socket, url: URL, done: () => void): void {
+  if (!socket.connecting) done();
+  else socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', done);
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused; does it run, and is that its port?',
+  ECONNRESET: 'the connection was cut off',
+  EPIPE: 'the connection was cut off',
+  ENOTFOUND: 'the host name does not resolve',
+  EAI_AGAIN: 'the host name cannot be resolved now',
+  EHOSTUNREACH: 'there is no way to the host',
+  ENETUNREACH: 'there is no way to the network',
+  EPROTO: 'it does not speak TLS; write http://',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; name it in NODE_EXTRA_CA_CERTS',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate authority is not known; name it in NODE_EXTRA_CA_CERTS',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate authority is not known; name it in NODE_EXTRA_CA_CERTS',
+};
+
+/** One sentence for what went wrong, with the code by which it can be looked up. */
+function reasonOf(cause: unknown): string {
+  const { code = '', message } = cause as NodeJS.ErrnoException;
+  const remedy = REMEDIES[code];
+  if (remedy !== undefined) return `${remedy} (${code})`;
+  if (code.startsWith('HPE_')) return `found an answer that is not HTTP/1.1 (${code}), expected that of a collector`;
+  return code === '' || message.includes(code) ? message : `${message} (${code})`;
+}

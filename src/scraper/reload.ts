@@ -1,0 +1,39 @@
+/** Reads the config again while the scraper runs, for SIGHUP and `POST /v1/reload` alike: the list of collectors takes effect, the rest at the next start. */
+
+import type { LoadedScraperConfig } from '../config/scraper/config.js';
+import { writersToJson } from '../config/scraper/writers.js';
+import type { Scraper } from './scraper.js';
+import type { ScraperReloadReport } from './service.js';
+
+export class ScraperReloader {
+  private readonly scraper: Pick<Scraper, 'follow'>;
+  private readonly started: LoadedScraperConfig;
+  private readonly load: () => LoadedScraperConfig;
+
+  /** `started` is what the scraper runs by; `load` reads the file again and throws when it is wrong. */
+  constructor(scraper: Pick<Scraper, 'follow'>, started: LoadedScraperConfig, load: () => LoadedScraperConfig) {
+    this.scraper = scraper;
+    this.started = started;
+    this.load = load;
+  }
+
+  /**
+   * `alongside` reads what else there is, and its result puts that into effect.
+   * @throws LlamaError what either throws, with problems and lines; nothing has changed then.
+   */
+  async reload(alongside: () => () => void): Promise<ScraperReloadReport> {
+    const loaded = this.load();
+    const enforce = alongside();
+    enforce();
+    return { ...this.scraper.follow(loaded.config.collectors), restart: changedOptions(this.started, loaded) };
+  }
+}
+
+function changedOptions(before: LoadedScraperConfig, after: LoadedScraperConfig): string[] {
+  const written = new Map(before.options.map((option) => [option.name, JSON.stringify(option.written)]));
+  const names = after.options
+    .filter((option) => written.get(option.name) !== JSON.stringify(option.written))
+    .map(({ name }) => name);
+  const writers = ({ config }: LoadedScraperConfig): string => JSON.stringify(writersToJson(config.writers));
+  return writers(before) === writers(after) ? names : [...names, 'writers'];
+}

@@ -1,0 +1,156 @@
+/**
+ * The scraper: pollers on one side, writers on the other, and who else wants to know of intervals. It owns their lives and says how all of
+ * it does.
+ */
+
+import type { Logger } from 'pino';
+import type { CollectorList, ScraperConfig } from '../config/scraper/types.js';
+import type { SourceTools } from '../discovery/create.js';
+import { SYSTEM_TIMING, type Timing } from '../discovery/source.js';
+import { VERSION } from '../version.js';
+import { Fleet, type FleetChange } from './fleet.js';
+import { Gate } from './gate.js';
+import { HttpClient } from './http.js';
+import type { Positions } from './poller.js';
+import { isoTime } from './record.js';
+import type { CollectorState, ScraperService, ScraperStatus } from './service.js';
+import type { CollectedInterval, Delivery } from './types.js';
+import type { WriterStatus } from './writers/config.js';
+
+/** Where intervals go, and what is remembered of them. */
+export interface Sinks {
+  readonly delivery: Delivery;
+  readonly positions: Positions;
+  status(): readonly WriterStatus[];
+  /** What was handed over is safe when it resolves, or its delivery has rejected. It takes about a second at most. */
+  close(): Promise<void>;
+  /** Puts the positions on the disk. */
+  save(): Promise<void>;
+}
+
+export interface ScraperTools {
+  readonly logger: Logger;
+  readonly sinks: Sinks;
+  readonly timing?: Timing;
+  readonly source?: SourceTools;
+  /** Whether somebody wants histograms with the intervals; nobody does when not given. */
+  readonly histograms?: () => boolean;
+}
+
+export class Scraper implements ScraperService {
+  readonly config: ScraperConfig;
+  private readonly logger: Logger;
+  private readonly sinks: Sinks;
+  private readonly timing: Timing;
+  private readonly http: HttpClient;
+  private readonly fleet: Fleet;
+  private readonly startedMs: number;
+  private readonly listeners = new Set<(interval: CollectedInterval) => void>();
+  /** Name of the collector at each URL. */
+  private readonly names = new Map<string, string>();
+  private ending: Promise<void> | undefined;
+
+  /** Nothing is asked before `start()`. */
+  constructor(config: ScraperConfig, tools: ScraperTools) {
+    const { connectTimeoutMs, headerTimeoutMs, timeoutMs, concurrency } = config.scraper;
+    this.config = config;
+    this.logger = tools.logger;
+    this.sinks = tools.sinks;
+    this.timing = tools.timing ?? SYSTEM_TIMING;
+    this.startedMs = this.timing.nowMs();
+    this.http = new HttpClient({ connectMs: connectTimeoutMs, headerMs: headerTimeoutMs, totalMs: timeoutMs });
+    this.fleet = new Fleet({
+      source: tools.source ?? {},
+      poller: {
+        http: this.http,
+        gate: new Gate(concurrency, this.timing),
+        delivery: tools.sinks.delivery,
+        positions: tools.sinks.positions,
+        timing: this.timing,
+        logger: tools.logger,
+        histograms: tools.histograms ?? (() => false),
+        fetched: (interval) => this.fetched(interval),
+        named: (url, name) => this.named(url, name),
+      },
+    });
+  }
+
+  start(): void {
+    this.fleet.follow(this.config.collectors);
+  }
+
+  /** Polls the collectors of another list from now on. Those that stay do not notice. */
+  follow(list: CollectorList): FleetChange {
+    const change = this.fleet.follow(list);
+    for (const url of change.removed) this.names.delete(url);
+    return change;
+  }
+
+  onInterval(listener: (interval: CollectedInterval) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  status(): ScraperStatus {
+    const collectors = this.fleet.states();
+    const source = this.fleet.sourceState();
+    const nowMs = this.timing.nowMs();
+    return {
+      version: VERSION,
+      startedAt: isoTime(this.startedMs),
+      uptimeMs: nowMs - this.startedMs,
+      state: this.ending === undefined ? 'running' : 'stopping',
+      collectors,
+      source,
+      writers: this.sinks.status(),
+      warnings: [
+        ...sharedNames(collectors),
+        ...(source === null || source.error === null ? [] : [`the collectors are not up to date: ${source.error}`]),
+        ...(this.config.writers.length === 0 ? ['there are no writers: results are kept in memory only'] : []),
+      ],
+    };
+  }
+
+  /** Asks nothing more, and closes the writers: what was handed over is acknowledged or in a spool then, and positions say so. */
+  close(): Promise<void> {
+    this.ending ??= this.end();
+    return this.ending;
+  }
+
+  private async end(): Promise<void> {
+    // From here on nothing new is handed over, not even of an answer that is here already.
+    const polled = this.fleet.close();
+    await this.sinks.close();
+    await polled;
+    await this.sinks.save();
+    this.http.close();
+  }
+
+  /** A listener that throws must not keep the interval from the writers. */
+  private fetched(interval: CollectedInterval): void {
+    for (const listener of this.listeners) {
+      try {
+        listener(interval);
+      } catch (error) {
+        this.logger.error({ err: error, collector: interval.collector }, 'a listener failed');
+      }
+    }
+  }
+
+  private named(url: string, name: string): void {
+    this.names.set(url, name);
+    const urls = [...this.names].flatMap(([one, other]) => (other === name ? [one] : [])).sort();
+    if (urls.length > 1) this.logger.warn({ name, urls }, SHARED);
+  }
+}
+
+const SHARED =
+  'several collectors have the same name, so their results overwrite each other; give each its own (collector.name), or list one address only';
+
+function sharedNames(collectors: readonly CollectorState[]): string[] {
+  const urls = new Map<string, string[]>();
+  for (const { name, url } of collectors) if (name !== null) urls.set(name, [...(urls.get(name) ?? []), url]);
+  return [...urls]
+    .filter(([, list]) => list.length > 1)
+    .map(([name, list]) => `${name} (${list.join(', ')}): ${SHARED}`);
+}

@@ -1,0 +1,91 @@
+/** What the API may ask of a scraper: the seam between `src/api` and `src/scraper`. */
+
+import type { CollectorKind, ScraperConfig } from '../config/scraper/types.js';
+import type { CollectedInterval } from './types.js';
+import type { WriterStatus } from './writers/config.js';
+
+/** Intervals of a collector that nobody will ever have. */
+export interface Gap {
+  readonly from: string;
+  readonly to: string;
+  /**
+   * `notHeld`: the collector let them go before they were fetched. `notMeasured`: there were none, or they went with a restart of the
+   * collector.
+   */
+  readonly reason: 'notHeld' | 'notMeasured';
+  /** When it was found. */
+  readonly at: string;
+}
+
+export interface CollectorState {
+  readonly url: string;
+  /** Its own name; null before its first answer. */
+  readonly name: string | null;
+  readonly kind: CollectorKind;
+  /** `starting`: not asked yet. `down`: the last question failed. `behind`: intervals wait to be fetched. */
+  readonly state: 'starting' | 'up' | 'behind' | 'down';
+  readonly intervalMs: number | null;
+  /** ISO 8601: when it last gave a good answer; null before the first. */
+  readonly lastSuccess: string | null;
+  /** ISO 8601: end of the last interval that is safe with every writer; null when there is none. */
+  readonly lastEnd: string | null;
+  /** Finished intervals that are not fetched yet, by the collector's clock; null before its first answer. */
+  readonly lagIntervals: number | null;
+  /** By how much its clock is ahead of this host's, ms, to half a second; null when it does not tell. */
+  readonly clockAheadMs: number | null;
+  readonly intervals: number;
+  readonly rows: number;
+  readonly polls: number;
+  readonly errors: number;
+  /** Why the last question failed; null when it did not. */
+  readonly lastError: string | null;
+  /** How often it turned out that it had begun anew, or that another collector answers. */
+  readonly resets: number;
+  readonly gaps: number;
+  /** Intervals in all gaps. */
+  readonly lostIntervals: number;
+  /** The last ten. */
+  readonly lastGaps: readonly Gap[];
+  /** ISO 8601; null while it is being asked. */
+  readonly nextAt: string | null;
+}
+
+/** How the source of the collectors does; null when they are listed. */
+export interface CollectorSourceState {
+  readonly source: 'file' | 'http' | 'dns';
+  readonly collectors: number;
+  readonly updatedAt: string | null;
+  readonly ageMs: number | null;
+  readonly error: string | null;
+  readonly warnings: readonly string[];
+  readonly nextAt: string | null;
+}
+
+export interface ScraperStatus {
+  readonly version: string;
+  readonly startedAt: string;
+  readonly uptimeMs: number;
+  readonly state: 'running' | 'stopping';
+  readonly collectors: readonly CollectorState[];
+  readonly source: CollectorSourceState | null;
+  readonly writers: readonly WriterStatus[];
+  /** What needs a person; empty when all is well. */
+  readonly warnings: readonly string[];
+}
+
+/** What a reload did: URLs of collectors, and names of options. */
+export interface ScraperReloadReport {
+  readonly added: readonly string[];
+  /** Asked otherwise now: kind, token. */
+  readonly changed: readonly string[];
+  readonly removed: readonly string[];
+  /** What else is written otherwise than at the start, and takes effect at the next start. */
+  readonly restart: readonly string[];
+}
+
+export interface ScraperService {
+  readonly config: ScraperConfig;
+  status(): ScraperStatus;
+  /** Calls `listener` with every interval that is fetched from now on, once each; the result ends that. A listener must not throw. */
+  onInterval(listener: (interval: CollectedInterval) => void): () => void;
+}

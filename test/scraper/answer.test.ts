@@ -1,0 +1,114 @@
+import { expect } from 'chai';
+import { readResults } from '../../src/scraper/answer.js';
+import { seededRandom } from '../support/random.js';
+import { row } from '../support/scraped.js';
+
+const T = 1_763_700_000_000;
+
+const interval = (endMs: number, results: unknown = [row('10.2.0.2')]) => ({
+  start: new Date(endMs - 1000).toISOString(),
+  end: new Date(endMs).toISOString(),
+  endMs,
+  results,
+});
+
+function answer(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  const intervals = [interval(T + 1000), interval(T + 2000)];
+  return { collector: 'a', intervalMs: 1000, next: T + 2000, oldest: T + 1000, gap: false, intervals, ...changes };
+}
+
+function problem(value: unknown, after = T): string {
+  try {
+    readResults(typeof value === 'string' ? value : JSON.stringify(value), after);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return 'none';
+}
+
+describe('the answer of a collector', () => {
+  it('is taken as it is when it is right', () => {
+    const read = readResults(JSON.stringify(answer()), T);
+    expect(read).to.deep.include({ collector: 'a', intervalMs: 1000, oldest: T + 1000, gap: false });
+    expect(read.intervals).to.deep.equal([
+      { collector: 'a', intervalMs: 1000, startMs: T, endMs: T + 1000, rows: [row('10.2.0.2')] },
+      { collector: 'a', intervalMs: 1000, startMs: T + 1000, endMs: T + 2000, rows: [row('10.2.0.2')] },
+    ]);
+  });
+
+  it('may have rows without round trips, with histograms, and fields of later versions', () => {
+    const rows = [row('10.2.0.2', { rttUs: null, hdr: null }), { ...row('10.2.0.3', { hdr: 'HISTF' }), later: 1 }];
+    const text = JSON.stringify(answer({ intervals: [interval(T + 1000, rows)], later: 1 }));
+    expect(readResults(text, T).intervals[0].rows).to.deep.equal(rows);
+  });
+
+  const BAD: readonly { readonly title: string; readonly value: unknown; readonly says: string }[] = [
+    { title: 'nothing', value: '', says: 'found text that is not JSON' },
+    { title: 'half of it', value: JSON.stringify(answer()).slice(0, -1), says: 'found text that is not JSON' },
+    { title: 'a list', value: [], says: 'found an empty list at the top' },
+    { title: 'null', value: 'null', says: 'found nothing at the top' },
+    { title: 'no name', value: answer({ collector: '' }), says: 'found "" at /collector, expected a name' },
+    { title: 'no interval', value: answer({ intervalMs: 0 }), says: 'found 0 at /intervalMs' },
+    { title: 'no oldest', value: answer({ oldest: null }), says: 'found nothing at /oldest' },
+    { title: 'no gap', value: answer({ gap: 0 }), says: 'found 0 at /gap' },
+    { title: 'no intervals', value: answer({ intervals: {} }), says: 'found a map at /intervals, expected a list' },
+    { title: 'no map', value: answer({ intervals: [1] }), says: 'found 1 at /intervals/0' },
+    {
+      title: 'intervals that were asked for already',
+      value: answer({ intervals: [interval(T)] }),
+      says: `found ${T} at /intervals/0/endMs, expected epoch milliseconds after ${T}`,
+    },
+    {
+      title: 'intervals out of order',
+      value: answer({ intervals: [interval(T + 2000), interval(T + 1000)] }),
+      says: 'at /intervals/1/endMs',
+    },
+    {
+      title: 'an interval without a length',
+      value: answer({ intervals: [{ ...interval(T + 1000), start: new Date(T + 1000).toISOString() }] }),
+      says: 'at /intervals/0/start',
+    },
+    {
+      title: 'no rows',
+      value: answer({ intervals: [interval(T + 1000, null)] }),
+      says: 'nothing at /intervals/0/results',
+    },
+  ];
+  for (const { title, value, says } of BAD)
+    it(`with ${title} is refused as a whole`, () => {
+      expect(problem(value)).to.include(says);
+    });
+
+  const FIELDS: readonly (readonly [string, unknown])[] = [
+    ...['group', 'protocol', 'source', 'target', 'class'].map((name) => [name, 1] as const),
+    ...['port', 'dscp', 'sent', 'received', 'lost', 'unreachable', 'late'].map((name) => [name, -1] as const),
+    ...['duplicates', 'reordered', 'sendErrors', 'localDrops'].map((name) => [name, 1.5] as const),
+    ['sent', '10'],
+    ['lossPct', null],
+    ['residenceUs', 'x'],
+    ['jitterUs', undefined],
+    ['tags', null],
+    ['tags', { rack: 1 }],
+    ['rttUs', undefined],
+    ['rttUs', { min: 1 }],
+    ['rttUs', { ...row('x').rttUs, p999: '131' }],
+    ['hdr', 1],
+  ];
+  for (const [field, value] of FIELDS)
+    it(`with ${JSON.stringify(value)} as ${field} of a row is refused, and says where`, () => {
+      const rows = [row('10.2.0.2'), { ...row('10.2.0.3'), [field]: value }];
+      expect(problem(answer({ intervals: [interval(T + 1000, rows)] }))).to.include(
+        `at /intervals/0/results/1/${field}`,
+      );
+    });
+
+  it('never ends in anything but an error, whatever it is', () => {
+    const random = seededRandom(7);
+    const text = JSON.stringify(answer());
+    for (let i = 0; i < 20_000; i++) {
+      const from = random.below(text.length);
+      const cut = text.slice(0, from) + text.slice(from + random.below(8));
+      expect(problem(cut)).to.be.a('string');
+    }
+  });
+});

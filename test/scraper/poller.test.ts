@@ -1,0 +1,331 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { pino } from 'pino';
+import type { CollectorAddress } from '../../src/config/scraper/types.js';
+import { Gate } from '../../src/scraper/gate.js';
+import { HttpClient } from '../../src/scraper/http.js';
+import { Poller, type PollerTools } from '../../src/scraper/poller.js';
+import { CollectorServer, FastTiming, type Manner, MapPositions, RecordingDelivery, row } from '../support/scraped.js';
+import { waitFor } from '../support/wait.js';
+
+/** Intervals of a second last 50 ms. */
+const FACTOR = 20;
+const T = 1_763_700_000_000;
+
+describe('a poller', () => {
+  let timing: FastTiming;
+  let collector: CollectorServer;
+  let delivery: RecordingDelivery;
+  let positions: MapPositions;
+  let http: HttpClient;
+  let logged: { readonly msg: string; readonly [key: string]: unknown }[];
+  let pollers: Poller[];
+  let histograms: boolean;
+  let named: string[];
+
+  beforeEach(async () => {
+    timing = new FastTiming(FACTOR);
+    collector = await CollectorServer.start(timing);
+    delivery = new RecordingDelivery();
+    positions = new MapPositions();
+    http = new HttpClient({ connectMs: 150, headerMs: 150, totalMs: 300 });
+    logged = [];
+    pollers = [];
+    histograms = false;
+    named = [];
+  });
+  afterEach(async () => {
+    delivery.release();
+    await Promise.all(pollers.map((poller) => poller.close()));
+    http.close();
+    await collector.close();
+  });
+
+  function tools(concurrency = 4): PollerTools {
+    return {
+      http,
+      gate: new Gate(concurrency, timing),
+      delivery,
+      positions,
+      timing,
+      logger: pino({ base: null }, { write: (line: string) => logged.push(JSON.parse(line)) }),
+      histograms: () => histograms,
+      fetched: () => {},
+      named: (_url, name) => named.push(name),
+    };
+  }
+
+  function poll(address: Partial<CollectorAddress> = {}, using = tools()): Poller {
+    const poller = new Poller({ ...collector.address, ...address }, using);
+    pollers.push(poller);
+    return poller;
+  }
+
+  const said = (text: RegExp): boolean => logged.some(({ msg }) => text.test(msg));
+  const delivered = (count: number): Promise<true> =>
+    waitFor(`${count} intervals`, () => delivery.delivered.length >= count, 10_000) as Promise<true>;
+  const seconds = (from: number, to: number): number[] =>
+    Array.from({ length: to - from + 1 }, (_, i) => T + (from + i) * 1000);
+
+  it('fetches all that is held, page after page, in order and once each', async () => {
+    for (const endMs of seconds(1, 50)) collector.finish(endMs);
+    const poller = poll();
+    await delivered(50);
+    expect(delivery.ends()).to.deep.equal(seconds(1, 50));
+    const { collector: name, intervalMs, startMs, rows } = delivery.delivered[0];
+    expect({ name, intervalMs, startMs }).to.deep.equal({ name: 'host-a', intervalMs: 1000, startMs: T });
+    expect(rows).to.deep.equal([row('10.2.0.2')]);
+    await waitFor('the position', () => positions.get(collector.url) === T + 50_000);
+    expect(poller.state()).to.include({ name: 'host-a', intervals: 50, rows: 50, errors: 0, gaps: 0, lastError: null });
+    expect(named).to.deep.equal(['host-a']);
+  });
+
+  it('goes on where it stopped, also in another life', async () => {
+    for (const endMs of seconds(1, 5)) collector.finish(endMs);
+    await poll().close();
+    const first = poll();
+    await delivered(5);
+    await waitFor('the position', () => positions.get(collector.url) === T + 5000);
+    await first.close();
+    for (const endMs of seconds(6, 9)) collector.finish(endMs);
+    poll();
+    await delivered(9);
+    expect(delivery.ends()).to.deep.equal(seconds(1, 9));
+    expect(said(/./), JSON.stringify(logged)).to.equal(false);
+  });
+
+  it('moves on only when an interval is safe, in order, and asks for nothing more before', async () => {
+    for (const endMs of seconds(1, 3)) collector.finish(endMs);
+    delivery.holding = true;
+    poll();
+    await delivered(3);
+    const { length } = collector.asked;
+    expect(positions.ends.size).to.equal(0);
+    delivery.release(1);
+    await waitFor('the first position', () => positions.get(collector.url) === T + 1000);
+    expect(collector.asked.length).to.equal(length);
+    delivery.holding = false;
+    delivery.release();
+    await waitFor('the last position', () => positions.get(collector.url) === T + 3000);
+    await waitFor('the next question', () => collector.asked.at(-1)?.after === T + 3000);
+  });
+
+  for (const { title, aheadMs } of [
+    { title: 'whose clock agrees', aheadMs: 0 },
+    { title: 'whose clock is an hour ahead', aheadMs: 3_600_000 },
+    { title: 'whose clock is a day behind', aheadMs: -86_400_000 },
+    { title: 'that does not tell its clock', aheadMs: null },
+  ])
+    it(`asks a collector ${title} a little after an interval is ready, and seldom in vain`, async () => {
+      collector.aheadMs = aheadMs;
+      collector.intervalMs = 4_000;
+      collector.run(600);
+      const poller = poll();
+      await delivered(12);
+      const ends = delivery.ends();
+      for (const [i, endMs] of ends.entries()) expect(endMs).to.equal(ends[0] + i * 4000);
+      expect(collector.asked.length).to.be.lessThan(30);
+      const { lagIntervals, gaps, clockAheadMs } = poller.state();
+      expect(lagIntervals).to.be.at.most(1);
+      expect(gaps).to.equal(0);
+      if (aheadMs === null) expect(clockAheadMs).to.equal(null);
+      else expect(clockAheadMs).to.be.closeTo(aheadMs, 2000);
+    });
+
+  const FAILURES: readonly { readonly manner: Manner; readonly says: RegExp }[] = [
+    { manner: 'fail', says: /found the HTTP status 500 \(LLAMA_INTERNAL\), expected 200/ },
+    { manner: 'refuse', says: /found the HTTP status 401 .*set tokenFile to a file/ },
+    { manner: 'nothing', says: /found the HTTP status 404.*for Dropbox's LLAMA write kind: llama/ },
+    { manner: 'garbage', says: /found text that is not JSON/ },
+    { manner: 'reset', says: /cut off \(ECONNRESET\)/ },
+    { manner: 'cut', says: /cut off \(ECONNRESET\)/ },
+    { manner: 'hang', says: /no answer within 150 ms/ },
+    { manner: 'drip', says: /no whole answer within 300 ms/ },
+    { manner: 'redirect', says: /it is a redirect to http:\/\/127.0.0.1:1\/elsewhere: write the final URL/ },
+  ];
+  for (const { manner, says } of FAILURES)
+    it(`says what is wrong, tries again, and loses and doubles nothing: ${manner}`, async () => {
+      for (const endMs of seconds(1, 3)) collector.finish(endMs);
+      const poller = poll();
+      await delivered(3);
+      collector.manner = manner;
+      for (const endMs of seconds(4, 6)) collector.finish(endMs);
+      await waitFor('two errors', () => poller.state().errors >= 2);
+      const { state, lastError } = poller.state();
+      expect(state).to.equal('down');
+      expect(lastError).to.match(says);
+      expect(delivery.delivered).to.have.length(3);
+      collector.manner = 'ok';
+      await delivered(6);
+      expect(delivery.ends()).to.deep.equal(seconds(1, 6));
+      expect(poller.state().lastError).to.equal(null);
+      expect(said(/cannot be read/) && said(/answers again/)).to.equal(true);
+      expect(poller.state().gaps).to.equal(0);
+    });
+
+  it('says so when nobody listens', async () => {
+    const { url } = collector;
+    await collector.close();
+    const poller = poll({ url });
+    await waitFor('an error', () => poller.state().lastError !== null);
+    expect(poller.state().lastError).to.equal('connection refused; does it run, and is that its port? (ECONNREFUSED)');
+    collector = await CollectorServer.start(timing);
+  });
+
+  it('waits longer after each failure, up to three intervals, and never in step', async () => {
+    collector.manner = 'fail';
+    poll();
+    await waitFor('some questions', () => collector.asked.length >= 6, 10_000);
+    const times = collector.asked.map(({ atMs }) => atMs);
+    const waits = times.slice(1).map((at, i) => at - times[i]);
+    expect(waits[0]).to.be.within(450, 1400);
+    expect(Math.max(...waits)).to.be.within(1400, 3600);
+  });
+
+  it('notices that a kept connection was closed, and asks again without an error', async () => {
+    collector.run(0);
+    const poller = poll();
+    await delivered(2);
+    const server: unknown = Reflect.get(collector, 'server');
+    (server as { closeIdleConnections(): void }).closeIdleConnections();
+    await delivered(4);
+    expect(poller.state().errors).to.equal(0);
+  });
+
+  it('tells which intervals the collector let go before they were fetched', async () => {
+    collector.retention = 5;
+    for (const endMs of seconds(1, 3)) collector.finish(endMs);
+    const poller = poll();
+    await delivered(3);
+    collector.manner = 'fail';
+    for (const endMs of seconds(4, 20)) collector.finish(endMs);
+    collector.manner = 'ok';
+    await delivered(8);
+    expect(delivery.ends()).to.deep.equal([...seconds(1, 3), ...seconds(16, 20)]);
+    const { gaps, lostIntervals, lastGaps } = poller.state();
+    expect({ gaps, lostIntervals }).to.deep.equal({ gaps: 1, lostIntervals: 12 });
+    const [from, to] = [T + 3000, T + 15_000].map((ms) => new Date(ms).toISOString());
+    expect(lastGaps[0]).to.include({ from, to, reason: 'notHeld' });
+    expect(logged.find(({ msg }) => /let them go/.test(msg))).to.include({ name: 'host-a', from, to });
+  });
+
+  it('tells the time without intervals when a collector is started again', async () => {
+    for (const endMs of seconds(1, 3)) collector.finish(endMs);
+    const poller = poll();
+    await delivered(3);
+    collector.restart();
+    await waitFor('it is noticed', () => said(/was started again/));
+    for (const endMs of seconds(10, 12)) collector.finish(endMs);
+    await delivered(6);
+    expect(poller.state()).to.include({ gaps: 1, lostIntervals: 6, resets: 0 });
+    expect(poller.state().lastGaps[0].reason).to.equal('notMeasured');
+  });
+
+  it('does not wait for ever when a collector was started again with its clock set back', async () => {
+    for (const endMs of seconds(1001, 1003)) collector.finish(endMs);
+    const poller = poll();
+    await delivered(3);
+    collector.restart();
+    for (const endMs of seconds(1, 3)) collector.finish(endMs);
+    await delivered(6);
+    expect(delivery.ends().slice(3)).to.deep.equal(seconds(1, 3));
+    expect(poller.state().resets).to.equal(1);
+    expect(said(/its clock went back/)).to.equal(true);
+    collector.finish(T + 4000);
+    await delivered(7);
+    expect(positions.get(collector.url)).to.equal(T + 4000);
+  });
+
+  it('does not fetch again what it has when a collector stands still', async () => {
+    for (const endMs of seconds(1, 3)) collector.finish(endMs);
+    const poller = poll();
+    await delivered(3);
+    await waitFor(
+      'it is asked for the last one',
+      () => collector.asked.some(({ after }) => after === T + 2999),
+      10_000,
+    );
+    await waitFor('it goes on', () => collector.asked.at(-1)?.after === T + 3000);
+    expect(delivery.delivered).to.have.length(3);
+    expect(poller.state().resets).to.equal(0);
+  });
+
+  it('tells when another collector answers, and keeps a cursor for each', async () => {
+    for (const endMs of seconds(1, 3)) collector.finish(endMs);
+    const poller = poll();
+    await delivered(3);
+    collector.name = 'host-b';
+    await delivered(6);
+    expect(delivery.ends('host-b')).to.deep.equal(seconds(1, 3));
+    expect(said(/another collector answers/)).to.equal(true);
+    collector.name = 'host-a';
+    await waitFor('host-a is back', () => poller.state().name === 'host-a' && poller.state().resets === 2);
+    collector.finish(T + 4000);
+    await waitFor('its next interval', () => delivery.ends('host-a').length === 4);
+    expect(delivery.ends('host-a')).to.deep.equal(seconds(1, 4));
+  });
+
+  it('finds another collector at the address after a restart of its own', async () => {
+    for (const endMs of seconds(1, 3)) collector.finish(endMs);
+    const first = poll();
+    await delivered(3);
+    await first.close();
+    collector.name = 'host-b';
+    poll();
+    await delivered(6);
+    expect(delivery.ends('host-b')).to.deep.equal(seconds(1, 3));
+    expect(said(/another collector answers/)).to.equal(true);
+  });
+
+  it('sends the token of its file, and the new one when it changes', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'llama-poller-'));
+    const tokenFile = join(folder, 'token');
+    writeFileSync(tokenFile, 'first\n');
+    const poller = poll({ tokenFile });
+    await waitFor('a question', () => collector.asked.length > 0);
+    expect(collector.asked[0].headers.authorization).to.equal('Bearer first');
+    writeFileSync(tokenFile, 'second\n');
+    await waitFor('the new one', () => collector.asked.at(-1)?.headers.authorization === 'Bearer second');
+    rmSync(folder, { recursive: true });
+    await waitFor('an error', () => poller.state().lastError !== null);
+    expect(poller.state().lastError).to.match(/ENOENT/);
+  });
+
+  it('asks for histograms only while somebody wants them', async () => {
+    poll();
+    await waitFor('a question', () => collector.asked.length > 0);
+    expect(collector.asked[0].path).not.to.include('histograms');
+    histograms = true;
+    await waitFor('histograms', () => collector.asked.at(-1)?.path.endsWith('&histograms=1'));
+  });
+
+  it('is not held up by others that hang or drip, with one place for all', async () => {
+    const using = tools(1);
+    const bad = await Promise.all([1, 2, 3, 4].map(() => CollectorServer.start(timing)));
+    for (const [i, one] of bad.entries()) one.manner = i % 2 === 0 ? 'hang' : 'drip';
+    for (const one of bad) poll({ url: one.url }, using);
+    await waitFor('they hang', () => bad.every(({ asked }) => asked.length > 0));
+    collector.run(0);
+    poll({}, using);
+    await delivered(8);
+    const ends = delivery.ends();
+    expect(ends.at(-1)).to.equal(ends[0] + 7000);
+    await Promise.all(pollers.map((poller) => poller.close()));
+    await Promise.all(bad.map((one) => one.close()));
+  });
+
+  it('ends at once while a collector hangs', async () => {
+    http.close();
+    http = new HttpClient({ connectMs: 10_000, headerMs: 10_000, totalMs: 10_000 });
+    collector.manner = 'hang';
+    const poller = poll();
+    await waitFor('it hangs', () => collector.open === 1);
+    const startMs = performance.now();
+    await poller.close();
+    expect(performance.now() - startMs).to.be.lessThan(1000);
+    expect(poller.state().errors).to.equal(0);
+    await waitFor('the connection is closed', () => collector.open === 0);
+  });
+});
