@@ -34,7 +34,7 @@ export const ProblemSchema = Type.Object(
 );
 export type ProblemDocument = Static<typeof ProblemSchema>;
 
-const FILTERS = {
+export const FILTERS = {
   group: Type.Optional(Type.String({ description: 'name of a group: only its rows' })),
   target: Type.Optional(Type.String({ description: 'address of a target: only its rows' })),
   class: Type.Optional(Type.String({ description: 'name of a class: only its rows' })),
@@ -185,6 +185,7 @@ export const GroupSummary = Type.Object({
   timeout: Type.String({ description: 'duration' }),
   classes: Type.Array(Type.String()),
   payloadBytes: Type.Integer(),
+  sourcePorts: Type.Optional(Type.Integer({ description: 'where they are not all of the collector' })),
   skipSelf: Type.Optional(Type.Boolean({ description: "this host's own addresses are left out" })),
   source: Type.Optional(
     Type.String({ description: 'file, http or dns: where the targets come from; absent when listed' }),

@@ -5,21 +5,23 @@
 import { setImmediate as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { invalidGroup } from '../config/group.js';
-import { checkPlan, GRACE_NS } from '../config/limits.js';
+import { checkPlan, GRACE_NS, planFigures } from '../config/limits.js';
 import { toPointer } from '../config/problems.js';
 import type { Config, Group, Target } from '../config/types.js';
 import type { DiscoveryStatus, DiscoveryTools } from '../discovery/discovery.js';
 import { ownAddresses } from '../discovery/self.js';
 import { LlamaError } from '../errors.js';
+import { MatrixHistory } from '../matrix/history.js';
 import { addressBytes } from '../net/address.js';
 import { SystemClock } from '../net/clock.js';
 import { SourceAddressFinder } from '../net/socket.js';
-import { NS_PER_S, nsToMs } from '../stats/units.js';
+import { nsToMs } from '../stats/units.js';
 import { VERSION } from '../version.js';
 import { AggregatorThread } from './aggregatorThread.js';
 import type { FileReload } from './fileReload.js';
 import { Groups } from './groups.js';
 import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
+import { historyInterval } from './historyFeed.js';
 import { KeptTargets } from './keptTargets.js';
 import type { IntervalReport } from './messages.js';
 import { type GroupPlan, type PlanChange, type PlanTools, planGroup, rowPrefix, StreamNumbers } from './plan.js';
@@ -43,6 +45,8 @@ const QUARANTINE_MS = 2_000;
 /** At a clean end, probes under way are awaited for at most this long. */
 const STOP_GRACE_MS = 1_150;
 const STOP_MARGIN_MS = 150;
+/** How far back the matrix reaches at most. */
+const HISTORY_MS = 3_600_000;
 /** Rows that the aggregator is told of at a time: about a millisecond of the main thread. */
 const ROWS_A_TURN = 250;
 
@@ -65,6 +69,7 @@ interface Retired {
 export class Collector implements CollectorService {
   readonly config: Config;
   readonly results: ResultsStore;
+  readonly history: MatrixHistory;
   private readonly logger: Logger;
   private readonly sources: SourcePorts;
   private readonly probers: ProberThreads;
@@ -92,6 +97,7 @@ export class Collector implements CollectorService {
     this.stateDirectory = stateDirectory;
     this.logger = options.logger;
     this.results = new ResultsStore(config.collector.retention);
+    this.history = new MatrixHistory({ horizonMs: HISTORY_MS, memoryBytes: config.collector.historyMemoryBytes });
     this.tools = {
       numbers: new StreamNumbers(),
       nextRun: () => ++this.runs,
@@ -281,6 +287,7 @@ export class Collector implements CollectorService {
   status(): CollectorStatus {
     const { collector, source } = this.config;
     const groups = this.groups();
+    const { paths, probesPerSecond } = planFigures(groups, source.ports);
     const workers = this.workers();
     const totals = this.totals(workers);
     return {
@@ -292,8 +299,8 @@ export class Collector implements CollectorService {
       timestamps: collector.timestamps,
       groups: groups.length,
       targets: groups.reduce((sum, group) => sum + group.targets.length, 0),
-      paths: groups.reduce((sum, group) => sum + group.targets.length * group.classes.length, 0) * source.ports,
-      probesPerSecond: groups.reduce((sum, group) => sum + probesPerSecond(group, source.ports), 0),
+      paths,
+      probesPerSecond,
       totals,
       workers,
       aggregator: this.aggregator.status(),
@@ -314,8 +321,7 @@ export class Collector implements CollectorService {
   }
 
   private workers(): ProberStatus[] {
-    const streams = [...this.plans.values()].reduce((sum, plan) => sum + plan.streams.length, 0);
-    return this.probers.status(streams, (thread) => this.aggregator.lossesOf(thread));
+    return this.probers.status((thread) => this.aggregator.lossesOf(thread));
   }
 
   private mustRun(): void {
@@ -385,7 +391,12 @@ export class Collector implements CollectorService {
       if (info === undefined) throw new Error(`the aggregator reports stream ${id}, which is not known`);
       infos.push(info);
     }
-    this.results.add({ report, infos });
+    this.history
+      .add(historyInterval(this.config.collector.name, { report, infos }))
+      .catch((error) =>
+        this.logger.error({ err: error, endMs: report.endMs }, 'an interval is missing in the history'),
+      );
+    this.results.add({ report: { ...report, forHistory: null }, infos });
     this.recent.intervalEnded(this.totals(this.workers()));
     const free = this.retired.filter(({ afterMs }) => report.startMs > afterMs).flatMap(({ ids }) => ids);
     if (free.length === 0) return;
@@ -404,7 +415,3 @@ export class Collector implements CollectorService {
 }
 
 const toRow = (info: StreamInfo) => ({ id: info.id, prefix: rowPrefix(info) });
-
-function probesPerSecond(group: Group, ports: number): number {
-  return (group.targets.length * group.classes.length * ports * NS_PER_S) / group.periodNs;
-}

@@ -51,6 +51,8 @@ export interface Group {
   readonly classes: readonly TrafficClass[];
   /** UDP payload of a probe. */
   readonly payloadBytes: number;
+  /** Probes leave from the first so many of the collector's source ports; absent: from all. */
+  readonly sourcePorts?: number;
   /** As listed; of a group with `from` or `skipSelf` that is in force, those that are probed. */
   readonly targets: readonly Target[];
   /** Absent when the targets are listed. */
@@ -73,6 +75,8 @@ export interface CollectorSettings {
   readonly probeMemoryBytes: number;
   /** Most probes a second that all groups together may ask for; a plan that needs more is refused. */
   readonly maxProbesPerSecond: number;
+  /** Bytes that the history behind `/v1/matrix` and `/v1/history` may take. */
+  readonly historyMemoryBytes: number;
 }
 
 export interface SourceSettings {

@@ -44,6 +44,7 @@ describe('parseConfig', () => {
         timestamps: 'full',
         probeMemoryBytes: 256 * 2 ** 20,
         maxProbesPerSecond: 200_000,
+        historyMemoryBytes: 32 * 2 ** 20,
       },
       source: { address: '0.0.0.0', address6: '::', ports: 16, basePort: 0 },
       api: { host: '127.0.0.1', port: 5000, ...OPEN_API },
@@ -83,6 +84,7 @@ stateDir: /var/lib/llama
         timestamps: 'receive',
         probeMemoryBytes: 1_048_576,
         maxProbesPerSecond: 200_000,
+        historyMemoryBytes: 32 * 2 ** 20,
       },
       source: { address: '127.0.0.1', address6: '::1', ports: 4, basePort: 65_532 },
       api: {
@@ -161,7 +163,7 @@ collectr: 1
 `;
     const port = 'a port, an integer from 1 to 65535';
     expect(problemsOf(text)).to.deep.equal([
-      'c.yaml:2:3: /collector/intervall: found "intervall", expected one of the keys name, interval, workers, retention, timestamps, probeMemory, maxProbesPerSecond; did you mean "interval"?',
+      'c.yaml:2:3: /collector/intervall: found "intervall", expected one of the keys name, interval, workers, retention, timestamps, probeMemory, maxProbesPerSecond, historyMemory; did you mean "interval"?',
       'c.yaml:3:13: /collector/interval: found 10, expected a duration in whole milliseconds, such as 500ms, 10s, 1m, from 100ms to 1h',
       'c.yaml:4:15: /collector/timestamps: found "fulll", expected full or receive',
       'c.yaml:5:18: /source/ports: found 5000, expected an integer from 1 to 4096',
@@ -169,7 +171,7 @@ collectr: 1
       'c.yaml:5:50: /source/address6: found "host.example", expected an IPv6 address of this host, or "::"',
       'c.yaml:7:11: /api/listen: found 5000, expected ADDRESS:PORT such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000',
       'c.yaml:9:3: /groups/we st: found the group name "we st", expected 1 to 64 letters, digits, dots, dashes and underscores, not dots and dashes alone',
-      'c.yaml:11:5: /groups/west/prot: found "prot", expected one of the keys protocol, port, period, timeout, classes, payloadBytes, skipSelf, targets, fromFile, fromHttp, fromDns; did you mean "port"?',
+      'c.yaml:11:5: /groups/west/prot: found "prot", expected one of the keys protocol, port, period, timeout, classes, payloadBytes, sourcePorts, skipSelf, targets, fromFile, fromHttp, fromDns; did you mean "port"?',
       'c.yaml:12:13: /groups/west/period: found "1 sec", expected a duration such as 500us, 10ms, 1s, 5m, from 1ms to 1h',
       `c.yaml:13:11: /groups/west/port: found 70000, expected ${port}`,
       'c.yaml:14:15: /groups/west/classes/0: found "eff", expected a class such as cs0, af41, ef, or a DSCP from 0 to 63; did you mean "ef"?',

@@ -50,7 +50,10 @@ describe('config/default.yaml', () => {
     const keys = Object.keys(GroupSchema.properties);
     expect(Object.keys(written)).to.have.members(keys.filter((key) => !key.startsWith('from')));
     for (const [key, schema] of Object.entries(GroupSchema.properties))
-      if (key in written && key !== 'targets') expect(written[key], key).to.deep.equal(Reflect.get(schema, 'default'));
+      if (key in written && key !== 'targets')
+        expect(written[key], key).to.deep.equal(
+          key === 'sourcePorts' ? PROCESS_OPTIONS.source.ports.default : Reflect.get(schema, 'default'),
+        );
   });
 });
 
@@ -94,6 +97,7 @@ describe('the options', () => {
       LLAMA_COLLECTOR_TIMESTAMPS: 'receive',
       LLAMA_COLLECTOR_PROBE_MEMORY: '2097152',
       LLAMA_COLLECTOR_MAX_PROBES_PER_SECOND: '1000',
+      LLAMA_COLLECTOR_HISTORY_MEMORY: '1MiB',
       LLAMA_SOURCE_ADDRESS: '127.0.0.1',
       LLAMA_SOURCE_ADDRESS6: '::1',
       LLAMA_SOURCE_PORTS: '4',
@@ -121,6 +125,7 @@ describe('the options', () => {
         timestamps: 'receive',
         probeMemoryBytes: 2_097_152,
         maxProbesPerSecond: 1000,
+        historyMemoryBytes: 2 ** 20,
       },
       source: { address: '127.0.0.1', address6: '::1', ports: 4, basePort: 5000 },
       api: {
