@@ -12,8 +12,10 @@ import Fastify, {
 } from 'fastify';
 import { type AccessOptions, accessHook, sectionOf } from './access.js';
 import { refuseBrokenRequest, sendProblem, useProblemDocuments } from './errors.js';
+import { readJsonBodies } from './jsonBody.js';
 import { limitRate } from './limit.js';
 import { logRequests, requestId } from './log.js';
+import { watchRoutes } from './nowhere.js';
 import { type ApiDescription, documentApi, openApiRoute } from './openapi.js';
 import type { TlsOptions } from './tls.js';
 
@@ -57,9 +59,11 @@ export function baseApp(
   // The schemas of answers are documentation, held against the answers by tests; they must not drop a field in silence.
   app.setSerializerCompiler(() => JSON.stringify);
   app.removeContentTypeParser('text/plain');
+  readJsonBodies(app);
   useProblemDocuments(app);
   logRequests(app);
-  protect(app, options);
+  const refuse = watchRoutes(app);
+  protect(app, options, refuse);
   documentApi(app, about, options.tokens);
   // Plugins see only the routes that come after them.
   app.after((error) => {
@@ -70,8 +74,8 @@ export function baseApp(
   return app;
 }
 
-/** What stands before every route, also before those that do not exist: headers, then the limit, then who may do what. */
-function protect(app: FastifyInstance, options: BaseOptions): void {
+/** What stands before every route, also before those that do not exist: headers, then the limit, then who may do what, then `refuse`. */
+function protect(app: FastifyInstance, options: BaseOptions, refuse: ReturnType<typeof watchRoutes>): void {
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('cache-control', 'no-store');
   });
@@ -90,6 +94,8 @@ function protect(app: FastifyInstance, options: BaseOptions): void {
         styleSrc: ["'self'", "'unsafe-inline'"],
       },
     },
+    // For browsers that do not know frame-ancestors.
+    xFrameOptions: { action: 'deny' },
     // It would hold for every port of this host name, also for those that speak plain HTTP.
     strictTransportSecurity: false,
   });
@@ -97,5 +103,9 @@ function protect(app: FastifyInstance, options: BaseOptions): void {
   app.after((error) => {
     if (error) throw error;
     app.addHook('onRequest', accessHook(options));
+    // Before a body is read, which nobody would want.
+    app.addHook('onRequest', async (request, reply) => {
+      if (request.is404) refuse(request, reply);
+    });
   });
 }

@@ -12,7 +12,7 @@ import { type AccessOptions, mayStillRead } from './access.js';
 import { Breather } from './bodies.js';
 import { EVENT_STREAM_TYPE } from './eventStream.js';
 import type { EventStreams } from './eventStreams.js';
-import { rowFilter } from './filter.js';
+import { type RowFilter, rowFilter } from './filter.js';
 import { type Followed, follow, type Reader } from './follow.js';
 import { intervalBody } from './results.js';
 import { StreamHeaders, StreamQuery } from './schemas.js';
@@ -30,6 +30,8 @@ export function streamRoute(
 ): void {
   app.get<{ Querystring: StreamQuery; Headers: StreamHeaders }>('/v1/stream', { schema: SCHEMA }, (request, reply) => {
     const cursor = cursorOf(request, service.results);
+    // Before anything is sent: a filter that nothing can fit is an error.
+    const filter = rowFilter(request.query);
     // Fastify answers HEAD by the same handler, and would read the body to its end, which does not come.
     if (request.method === 'HEAD') return reply.type(EVENT_STREAM_TYPE).send();
     const stream = streams.begin(reply);
@@ -42,7 +44,7 @@ export function streamRoute(
         streams.gaps += 1;
       },
     };
-    follow(reader, followed(service, request.query)).catch((error) =>
+    follow(reader, followed(service, request.query, filter)).catch((error) =>
       request.log.error({ client: request.ip, path: '/v1/stream', err: error }, 'a stream failed'),
     );
     return reply.send(stream.body);
@@ -63,10 +65,9 @@ function cursorOf({ headers, query }: Request, results: ResultsStore): number {
 }
 
 /** A collector's own intervals, whose cursor is `endMs`. */
-function followed({ results, config }: CollectorService, query: StreamQuery): Followed<StoredInterval> {
+function followed({ results, config }: CollectorService, query: StreamQuery, filter: RowFilter | undefined): Followed<StoredInterval> {
   const { name, intervalMs } = config.collector;
   const head = Buffer.from(`{"collector":${JSON.stringify(name)},"intervalMs":${intervalMs},"interval":`);
-  const filter = rowFilter(query);
   const breather = new Breather();
   return {
     firstAfter: (cursor) => results.firstAfter(cursor),

@@ -5,7 +5,7 @@
 import { setImmediate as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { invalidGroup } from '../config/group.js';
-import { checkPlan, GRACE_NS } from '../config/limits.js';
+import { checkPlan, GRACE_NS, planFigures } from '../config/limits.js';
 import { toPointer } from '../config/problems.js';
 import type { Config, Group, Target } from '../config/types.js';
 import type { DiscoveryStatus, DiscoveryTools } from '../discovery/discovery.js';
@@ -15,7 +15,7 @@ import { MatrixHistory } from '../matrix/history.js';
 import { addressBytes } from '../net/address.js';
 import { SystemClock } from '../net/clock.js';
 import { SourceAddressFinder } from '../net/socket.js';
-import { NS_PER_S, nsToMs } from '../stats/units.js';
+import { nsToMs } from '../stats/units.js';
 import { VERSION } from '../version.js';
 import { AggregatorThread } from './aggregatorThread.js';
 import type { FileReload } from './fileReload.js';
@@ -287,6 +287,7 @@ export class Collector implements CollectorService {
   status(): CollectorStatus {
     const { collector, source } = this.config;
     const groups = this.groups();
+    const { paths, probesPerSecond } = planFigures(groups, source.ports);
     const workers = this.workers();
     const totals = this.totals(workers);
     return {
@@ -298,8 +299,8 @@ export class Collector implements CollectorService {
       timestamps: collector.timestamps,
       groups: groups.length,
       targets: groups.reduce((sum, group) => sum + group.targets.length, 0),
-      paths: groups.reduce((sum, group) => sum + group.targets.length * group.classes.length, 0) * source.ports,
-      probesPerSecond: groups.reduce((sum, group) => sum + probesPerSecond(group, source.ports), 0),
+      paths,
+      probesPerSecond,
       totals,
       workers,
       aggregator: this.aggregator.status(),
@@ -320,8 +321,7 @@ export class Collector implements CollectorService {
   }
 
   private workers(): ProberStatus[] {
-    const streams = [...this.plans.values()].reduce((sum, plan) => sum + plan.streams.length, 0);
-    return this.probers.status(streams, (thread) => this.aggregator.lossesOf(thread));
+    return this.probers.status((thread) => this.aggregator.lossesOf(thread));
   }
 
   private mustRun(): void {
@@ -353,8 +353,9 @@ export class Collector implements CollectorService {
     await this.tellAggregator([...change.added, ...change.changed]);
     this.plans.set(group.name, change.plan);
     taken();
-    if (old !== undefined && old.run !== change.plan.run) await this.probers.endRun(old);
-    await this.probers.setRun(change.plan, change.added);
+    const goesOn = old?.run === change.plan.run;
+    if (old !== undefined && !goesOn) await this.probers.endRun(old);
+    await this.probers.setRun(change.plan, change.added, goesOn ? change.removed : []);
     this.retire(change.removed, old?.group ?? group);
     const [added, removed] = [change.added.length, change.removed.length];
     this.logger.info({ group: group.name, origin, targets: group.targets.length, added, removed }, 'group in effect');
@@ -414,7 +415,3 @@ export class Collector implements CollectorService {
 }
 
 const toRow = (info: StreamInfo) => ({ id: info.id, prefix: rowPrefix(info) });
-
-function probesPerSecond(group: Group, ports: number): number {
-  return (group.targets.length * group.classes.length * ports * NS_PER_S) / group.periodNs;
-}
