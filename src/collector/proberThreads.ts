@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { ProberTask } from '../../workers/prober.js';
-import { MAX_SOURCE_PORTS } from '../config/group-schema.js';
+import { MAX_SOURCE_PORTS } from '../config/schema.js';
 import type { TimestampMode } from '../config/types.js';
 import type { TimeBase } from '../net/clock.js';
 import { closeDescriptor, openWake, wake } from '../net/poll.js';

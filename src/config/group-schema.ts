@@ -7,13 +7,13 @@
 
 import { type Static, type TSchema, Type } from 'typebox';
 import { CLASS_NAMES } from './classes.js';
+import { MAX_SOURCE_PORTS } from './schema.js';
 import { FromDnsSchema, FromFileSchema, FromHttpSchema } from './source-schema.js';
 
 /** Payload that every packet format has room for, and that fits a jumbo frame of 9,000 bytes with IPv6 and UDP headers. */
 export const MIN_PAYLOAD_BYTES = 44;
 export const MAX_PAYLOAD_BYTES = 8952;
 export const MAX_TARGETS = 65_535;
-export const MAX_SOURCE_PORTS = 4096;
 
 const port = (purpose: string, options: { readonly default?: number } = {}) =>
   Type.Integer({

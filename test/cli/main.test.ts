@@ -61,10 +61,10 @@ describe('llama', () => {
     });
 
   it('ends with 2 and one sentence when the limit of open files is too low to load it', async () => {
-    const command = new Command('bash', ['-c', 'ulimit -n 100; exec "$@"', 'bash', process.execPath, MAIN, 'demo']);
+    const command = new Command('bash', ['-c', 'ulimit -n 40; exec "$@"', 'bash', process.execPath, MAIN, 'demo']);
     expect(await command.exit()).to.equal(2);
     expect(command.err).to.match(
-      /^found a limit of 100 open files, expected at least \d+ .*raise it \(ulimit -n.*\)\n$/,
+      /^found a limit of 40 open files, expected at least \d+ .*raise it \(ulimit -n.*\)\n$/,
     );
   });
 
