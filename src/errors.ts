@@ -26,6 +26,7 @@ export const ERROR_TABLE = {
   LLAMA_RATE_LIMIT: { status: 429, exitCode: 1, title: 'Too many requests from this address' },
   LLAMA_TOKEN_FILE: { status: 500, exitCode: 1, title: 'A token file cannot be used' },
   LLAMA_TLS_FILE: { status: 500, exitCode: 1, title: 'The TLS certificate or key cannot be used' },
+  LLAMA_KEY_FILE: { status: 500, exitCode: 1, title: 'A file of HMAC keys cannot be used' },
   LLAMA_NOT_READY: { status: 503, exitCode: 2, title: 'The service is starting or stopping' },
   LLAMA_STATE_UNWRITABLE: { status: 507, exitCode: 2, title: 'The state directory cannot be written' },
   LLAMA_STATE_IN_USE: { status: 500, exitCode: 2, title: 'Another collector uses the state directory' },

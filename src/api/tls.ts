@@ -2,9 +2,9 @@
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { readSecret, readSmall } from '../config/secrets.js';
 import type { TlsFiles } from '../config/types.js';
 import { LlamaError } from '../errors.js';
-import { readSecret, readSmall } from './secrets.js';
 
 /** RFC 8996: what is older is broken. */
 const MIN_VERSION = 'TLSv1.2';

@@ -4,9 +4,9 @@
  */
 
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { readSecret } from '../config/secrets.js';
 import type { ApiSettings } from '../config/types.js';
 import { LlamaError } from '../errors.js';
-import { readSecret } from './secrets.js';
 
 /** What a token allows. Who may write may read. */
 export type Grant = 'write' | 'read';
