@@ -48,7 +48,7 @@ export interface StreamTable {
   /** 4 or 6. */
   readonly families: Uint8Array;
   readonly ports: Uint16Array;
-  /** TOS byte or traffic class: DSCP * 4. */
+  /** TOS byte or traffic class: DSCP * 4, and the ECN codepoint. */
   readonly tos: Uint8Array;
 }
 
