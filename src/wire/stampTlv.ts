@@ -46,6 +46,16 @@ export const TLV_BYTES = {
   hmac: TLV_HEADER_BYTES + HMAC_BYTES,
 } as const;
 
+/** TLVs that probes can carry, in the order in which they do. */
+export const PROBE_TLVS = ['classOfService', 'directMeasurement', 'timestampInformation'] as const;
+export type ProbeTlv = (typeof PROBE_TLVS)[number];
+
+/** Bytes that these TLVs take, with the HMAC that covers them in authenticated mode. */
+export function tlvBytes(tlvs: readonly ProbeTlv[], authenticated: boolean): number {
+  const bytes = tlvs.reduce((sum, name) => sum + TLV_BYTES[name], 0);
+  return bytes === 0 || !authenticated ? bytes : bytes + TLV_BYTES.hmac;
+}
+
 /** Sources of a clock, and methods of taking a time (RFC 8972 tables 7 and 9). */
 export const ClockSource = { ntp: 1, ptp: 2, ssuBits: 3, gnss: 4, freeRunning: 5 } as const;
 export const StampMethod = { hardware: 1, software: 2, controlPlane: 3 } as const;
