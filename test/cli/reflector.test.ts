@@ -6,7 +6,7 @@ import pino from 'pino';
 import { junkReporter, type ReflectorOptions, reflectorSettings } from '../../src/cli/reflector.js';
 import { LlamaError } from '../../src/errors.js';
 import { REFLECTOR_COUNTERS } from '../../src/reflector/messages.js';
-import type { ReflectorTotals } from '../../src/reflector/reflector.js';
+import { DEFAULT_SESSIONS, type ReflectorTotals } from '../../src/reflector/reflector.js';
 import { stampRequest, UdpPeer } from '../support/udp-peer.js';
 
 const MODULE = new URL('../../src/cli/reflector.js', import.meta.url).href;
@@ -60,9 +60,9 @@ describe('llama reflector', () => {
       }
     });
 
-  it('without options: default addresses, at most 4 threads, all sources, stateless', () => {
+  it('without options: default addresses, at most 4 threads, all sources, numbered sessions', () => {
     const { threads, ...rest } = reflectorSettings({});
-    expect(rest).to.deep.equal({ listen: null, maxPps: null, allow: [], stateful: null });
+    expect(rest).to.deep.equal({ listen: null, maxPps: null, allow: [], stateful: DEFAULT_SESSIONS });
     expect(threads).to.be.within(1, 4);
   });
 
@@ -72,7 +72,6 @@ describe('llama reflector', () => {
       threads: '3',
       maxPps: '5000',
       allow: ['10.0.0.0/8'],
-      stateful: true,
       maxSessions: '100',
       sessionTimeout: '5m',
     });
@@ -86,7 +85,7 @@ describe('llama reflector', () => {
       allow: ['10.0.0.0/8'],
       stateful: { maxSessions: 100, timeoutMs: 300_000 },
     });
-    expect(reflectorSettings({ stateful: true }).stateful).to.deep.equal({ maxSessions: 65_536, timeoutMs: 300_000 });
+    expect(reflectorSettings({ stateless: true }).stateful).to.equal(null);
   });
 
   const wrong: readonly [options: ReflectorOptions, option: string][] = [
@@ -96,9 +95,9 @@ describe('llama reflector', () => {
     [{ threads: '1000' }, '--threads'],
     [{ maxPps: '-1' }, '--max-pps'],
     [{ maxPps: '20000001' }, '--max-pps'],
-    [{ stateful: true, maxSessions: 'many' }, '--max-sessions'],
-    [{ stateful: true, sessionTimeout: '300' }, '--session-timeout'],
-    [{ stateful: true, sessionTimeout: '0s' }, '--session-timeout'],
+    [{ maxSessions: 'many' }, '--max-sessions'],
+    [{ sessionTimeout: '300' }, '--session-timeout'],
+    [{ stateless: true, sessionTimeout: '0s' }, '--session-timeout'],
   ];
   for (const [options, option] of wrong)
     it(`${JSON.stringify(options)} is refused, naming ${option} and what was found`, () => {
