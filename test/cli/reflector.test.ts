@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect } from 'chai';
 import pino from 'pino';
@@ -7,6 +10,7 @@ import { junkReporter, type ReflectorOptions, reflectorSettings } from '../../sr
 import { LlamaError } from '../../src/errors.js';
 import { REFLECTOR_COUNTERS } from '../../src/reflector/messages.js';
 import { DEFAULT_SESSIONS, type ReflectorTotals } from '../../src/reflector/reflector.js';
+import { stampAuthPacket } from '../support/packets.js';
 import { stampRequest, UdpPeer } from '../support/udp-peer.js';
 
 const MODULE = new URL('../../src/cli/reflector.js', import.meta.url).href;
@@ -59,6 +63,61 @@ describe('llama reflector', () => {
         await peer.close();
       }
     });
+
+  it('with --key-file answers only what is signed, and SIGHUP brings new keys, or leaves the old ones with the reason', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'llama-reflector-'));
+    const keyFile = join(dir, 'keys');
+    const [first, second] = ['text:the first key, long', 'text:the second key, long'];
+    const ask = (line: string) => stampAuthPacket(1, Buffer.from(line.slice(5)));
+    writeFileSync(keyFile, first, { mode: 0o644 });
+    const child = runInProcess({ listen: ['127.0.0.1:0'], threads: '1', keyFile });
+    const lines = logLines(child);
+    const peer = await UdpPeer.open();
+    try {
+      expect((await lines.next()).value.msg)
+        .to.include(keyFile)
+        .and.to.include('chmod o=');
+      const { value: started } = await lines.next();
+      expect(started).to.include({ msg: 'answering probes', authenticated: true });
+      const port = Number(String(started.listen).split(':')[1]);
+      await peer.ask(ask(first), port);
+      chmodSync(keyFile, 0o600);
+      writeFileSync(keyFile, `${second}\nnonsense`);
+      child.kill('SIGHUP');
+      expect((await lines.next()).value)
+        .to.include({ level: 'error', code: 'LLAMA_KEY_FILE' })
+        .and.to.have.property('error')
+        .that.includes(`${keyFile} (--key-file), line 2`);
+      await peer.ask(ask(first), port);
+      writeFileSync(keyFile, second);
+      child.kill('SIGHUP');
+      expect((await lines.next()).value).to.include({ msg: 'keys read again', keys: 1 });
+      await peer.send(ask(first), port);
+      await peer.send(stampRequest(1), port);
+      await peer.ask(ask(second), port);
+      child.kill('SIGTERM');
+      const { value: ended } = await lines.next();
+      expect(ended.totals).to.include({ reflectedStampAuth: 3, badHmac: 1, unauthenticated: 1 });
+    } finally {
+      child.kill('SIGKILL');
+      await peer.close();
+      rmSync(dir, { recursive: true });
+    }
+  });
+
+  it('without --key-file SIGHUP does no harm', async () => {
+    const child = runInProcess({ listen: ['127.0.0.1:0'], threads: '1' });
+    const lines = logLines(child);
+    try {
+      await lines.next();
+      child.kill('SIGHUP');
+      expect((await lines.next()).value.msg).to.include('nothing to read again');
+      child.kill('SIGTERM');
+      expect((await once(child, 'exit'))[0]).to.equal(0);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
 
   it('without options: default addresses, at most 4 threads, all sources, numbered sessions', () => {
     const { threads, ...rest } = reflectorSettings({});
