@@ -90,7 +90,7 @@ describe('tshark reads our STAMP packets as TWAMP-Test', () => {
     const bytes = new Uint8Array(44);
     writeStampRequest(viewOf(bytes), 0, 77, 1_763_700_000, 123_456_789, 0xbeef);
     const [request] = await decode([bytes], FIELDS);
-    expect(request).to.include({ seq_number: '77', 'error_estimate.z': '1,0', mbz1: '0xbeef', sender_seq_number: '0' });
+    expect(request).to.include({ seq_number: '77', 'error_estimate.z': '1,0', mbz1: String(0xbeef), sender_seq_number: '0' });
     expect(request.timestamp).to.match(shown(1_763_700_000, 123_456_789));
   });
 
@@ -109,9 +109,9 @@ describe('tshark reads our STAMP packets as TWAMP-Test', () => {
       seq_number: '1',
       sender_seq_number: '5',
       'error_estimate.z': '1,0',
-      mbz1: '0x1234',
-      sender_error_estimate: '0x8a01',
-      mbz2: '0x0000',
+      mbz1: String(0x1234),
+      sender_error_estimate: String(0x8a01),
+      mbz2: '0',
       sender_ttl: '64',
       padding: '00000000040004b8000000',
     });
