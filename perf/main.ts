@@ -10,6 +10,7 @@ import { apiScenario } from './scenarios/api.js';
 import { idleScenario } from './scenarios/idle.js';
 import { pipelineScenario } from './scenarios/pipeline.js';
 import { preciseScenario } from './scenarios/precise.js';
+import { protocolsScenario } from './scenarios/protocols.js';
 import { reconfigureScenario } from './scenarios/reconfigure.js';
 import { scaleScenario } from './scenarios/scale.js';
 import { startScenario } from './scenarios/start.js';
@@ -17,6 +18,7 @@ import { startScenario } from './scenarios/start.js';
 const SCENARIOS: readonly Scenario[] = [
   pipelineScenario,
   preciseScenario,
+  protocolsScenario,
   aggregateScenario,
   scaleScenario,
   apiScenario,

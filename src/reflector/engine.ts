@@ -40,6 +40,8 @@ const GATHER_FROM = 8;
 const GATHER_NS = 100_000;
 const EXPIRE_PERIOD_NS = sToNs(1);
 const EXPIRE_LIMIT = 1024;
+/** How exactly sessions are kept in order of age. */
+const ORDER_MS = 1000;
 const SYNC_PERIOD_NS = sToNs(10);
 
 const counterIndex = (name: ReflectorCounter): number => REFLECTOR_COUNTERS.indexOf(name);
@@ -91,7 +93,8 @@ export class ReflectorEngine {
     );
     this.replies = new ReplySender(this.batch, this.clock, (ns) => this.poll.sleep(ns));
     this.tokens = start.limit === null ? null : new TokenBucket(start.limit.tokens, start.limit.maxPps);
-    this.sessions = new SessionTable(start.sessions.maxSessions, start.sessions.timeoutMs);
+    const { maxSessions, timeoutMs } = start.sessions;
+    this.sessions = new SessionTable(maxSessions, timeoutMs, Math.min(ORDER_MS, timeoutMs / 4));
     this.examiner = new Examiner(this.batch, this.clock, start.allow === null ? null : new AllowList(start.allow));
     this.answerer = new Answerer(this.batch, this.sockets, this.sessions, start.stateful);
     this.keys = start.keys === null ? null : new SharedKeys(start.keys);

@@ -4,21 +4,29 @@
  * Bounded in number and age: the session that was silent longest goes first. A session that comes back counts from 0 again.
  * Nothing is allocated after construction. One thread's table: the kernel keeps a flow on one socket of a shared port.
  *
- * Entry `e` (0 to capacity - 1), in columns:
+ * Entry `e` (0 to capacity - 1) is 16 words, so that a packet touches one cache line of it and one of the buckets: what a packet costs here is
+ * the misses. For the same reason an entry changes its place in the order of age once in `orderMs` only, and not with every packet.
  *
- * | column | type | content |
- * | --- | --- | --- |
- * | keys | 10 x u32 | see `SessionKey` |
- * | counts | u32 | number of the next reply |
- * | receipts | u32 | packets received, also those that found the limit of replies reached |
- * | seenMs | f64 | when the last packet came |
- * | chain | i32 | next entry of the same hash bucket, or of the free list; -1 ends it |
- * | newer, older | i32 | neighbours in order of `seenMs`; -1 at the ends |
+ * | word | content |
+ * | ---: | --- |
+ * | 0 | see `SessionKey` |
+ * | 10 | number of the next reply |
+ * | 11 | packets received, also those that found the limit of replies reached |
+ * | 12 | when the last packet came, ms modulo 2^32 |
+ * | 13 | next entry of the same hash bucket, or of the free list; -1 ends it |
+ * | 14, 15 | newer and older neighbour in order of age; -1 at the ends |
  */
 
 /** Words of a key: source address (an IPv4 address takes the first word), local address, source port and SSID, listening socket. */
 export const SessionKey = { source: 0, local: 4, portAndSsid: 8, socket: 9, words: 10 } as const;
 
+const ENTRY_SHIFT = 4;
+const COUNT = 10;
+const RECEIPTS = 11;
+const SEEN_MS = 12;
+const CHAIN = 13;
+const NEWER = 14;
+const OLDER = 15;
 const NONE = -1;
 
 export class SessionTable {
@@ -30,32 +38,28 @@ export class SessionTable {
   /** After `next`: packets received in that session, this one included; modulo 2^32. */
   received = 0;
   private readonly timeoutMs: number;
+  private readonly orderMs: number;
   private readonly bucketMask: number;
   private readonly buckets: Int32Array;
-  private readonly keys: Uint32Array;
-  private readonly counts: Uint32Array;
-  private readonly receipts: Uint32Array;
-  private readonly seenMs: Float64Array;
-  private readonly chain: Int32Array;
-  private readonly newer: Int32Array;
-  private readonly older: Int32Array;
+  /** The entries, as unsigned and as signed words. */
+  private readonly words: Uint32Array;
+  private readonly links: Int32Array;
   private free = 0;
   private newest = NONE;
   private oldest = NONE;
   private used = 0;
 
-  constructor(capacity: number, timeoutMs: number) {
+  /** `orderMs`: how exactly the order of age is kept; 0: to the packet. */
+  constructor(capacity: number, timeoutMs: number, orderMs = 0) {
     this.timeoutMs = timeoutMs;
+    this.orderMs = orderMs;
     const buckets = 2 ** Math.ceil(Math.log2(Math.max(2, capacity * 2)));
     this.bucketMask = buckets - 1;
     this.buckets = new Int32Array(buckets).fill(NONE);
-    this.keys = new Uint32Array(capacity * SessionKey.words);
-    this.counts = new Uint32Array(capacity);
-    this.receipts = new Uint32Array(capacity);
-    this.seenMs = new Float64Array(capacity);
-    this.chain = Int32Array.from({ length: capacity }, (_, entry) => (entry + 1 < capacity ? entry + 1 : NONE));
-    this.newer = new Int32Array(capacity).fill(NONE);
-    this.older = new Int32Array(capacity).fill(NONE);
+    this.words = new Uint32Array(capacity << ENTRY_SHIFT);
+    this.links = new Int32Array(this.words.buffer);
+    for (let entry = 0; entry < capacity; entry++)
+      this.links[(entry << ENTRY_SHIFT) + CHAIN] = entry + 1 < capacity ? entry + 1 : NONE;
   }
 
   get size(): number {
@@ -64,111 +68,121 @@ export class SessionTable {
 
   /** Hot: the number, from 0 and modulo 2^32, of this reply in the session of `key`. */
   next(nowMs: number): number {
-    const bucket = this.hash() & this.bucketMask;
+    const { words } = this;
+    const bucket = this.hash(this.key, 0) & this.bucketMask;
     let entry = this.find(bucket);
+    let at = entry << ENTRY_SHIFT;
     if (entry === NONE) {
       entry = this.take(nowMs);
-      this.keys.set(this.key, entry * SessionKey.words);
-      this.counts[entry] = 0;
-      this.receipts[entry] = 0;
-      this.chain[entry] = this.buckets[bucket];
+      at = entry << ENTRY_SHIFT;
+      words.set(this.key, at);
+      words[at + COUNT] = 0;
+      words[at + RECEIPTS] = 0;
+      this.links[at + CHAIN] = this.buckets[bucket];
       this.buckets[bucket] = entry;
+      this.linkNewest(entry);
     } else {
-      if (nowMs - this.seenMs[entry] > this.timeoutMs) {
+      if (this.isOver(at, nowMs)) {
         this.expired++;
-        this.counts[entry] = 0;
-        this.receipts[entry] = 0;
+        words[at + COUNT] = 0;
+        words[at + RECEIPTS] = 0;
       }
-      this.unlinkAge(entry);
+      if (this.orderMs === 0 || Math.floor(nowMs / this.orderMs) !== Math.floor(words[at + SEEN_MS] / this.orderMs)) {
+        this.unlinkAge(entry);
+        this.linkNewest(entry);
+      }
     }
-    this.linkNewest(entry, nowMs);
-    const number = this.counts[entry];
-    this.counts[entry] = number + 1;
-    this.receipts[entry]++;
-    this.received = this.receipts[entry];
-    return number;
+    words[at + SEEN_MS] = nowMs;
+    this.received = ++words[at + RECEIPTS];
+    return words[at + COUNT]++;
   }
 
   /** A packet of the session of `key` that is not reflected: it counts as received. One of a session that is not held leaves no trace. */
   receivedOnly(): void {
-    const entry = this.find(this.hash() & this.bucketMask);
-    if (entry !== NONE) this.receipts[entry]++;
-  }
-
-  private find(bucket: number): number {
-    let entry = this.buckets[bucket];
-    while (entry !== NONE && !this.matches(entry)) entry = this.chain[entry];
-    return entry;
+    const entry = this.find(this.hash(this.key, 0) & this.bucketMask);
+    if (entry !== NONE) this.words[(entry << ENTRY_SHIFT) + RECEIPTS]++;
   }
 
   /** Forgets sessions that were silent too long: at most `limit` of them, so that a call is short. */
   expire(nowMs: number, limit: number): void {
     for (let i = 0; i < limit; i++) {
       const entry = this.oldest;
-      if (entry === NONE || nowMs - this.seenMs[entry] <= this.timeoutMs) return;
+      if (entry === NONE || !this.isOver(entry << ENTRY_SHIFT, nowMs)) return;
       this.forget(entry);
       this.expired++;
     }
+  }
+
+  /** Whether the entry at word `at` was silent too long. */
+  private isOver(at: number, nowMs: number): boolean {
+    return (Math.floor(nowMs) - this.words[at + SEEN_MS]) >>> 0 > this.timeoutMs;
+  }
+
+  private find(bucket: number): number {
+    let entry = this.buckets[bucket];
+    while (entry !== NONE && !this.matches(entry << ENTRY_SHIFT)) entry = this.links[(entry << ENTRY_SHIFT) + CHAIN];
+    return entry;
   }
 
   /** A free entry; makes one where none is. */
   private take(nowMs: number): number {
     if (this.free === NONE) {
       const entry = this.oldest;
-      if (nowMs - this.seenMs[entry] > this.timeoutMs) this.expired++;
+      if (this.isOver(entry << ENTRY_SHIFT, nowMs)) this.expired++;
       else this.evicted++;
       this.forget(entry);
     }
     const entry = this.free;
-    this.free = this.chain[entry];
+    this.free = this.links[(entry << ENTRY_SHIFT) + CHAIN];
     this.used++;
     return entry;
   }
 
   /** Takes an entry out of its bucket and of the order of age, and puts it on the free list. */
   private forget(entry: number): void {
-    const bucket = this.hashAt(this.keys, entry * SessionKey.words) & this.bucketMask;
+    const { links } = this;
+    const at = entry << ENTRY_SHIFT;
+    const bucket = this.hash(this.words, at) & this.bucketMask;
     let before = NONE;
-    for (let at = this.buckets[bucket]; at !== entry; at = this.chain[at]) before = at;
-    if (before === NONE) this.buckets[bucket] = this.chain[entry];
-    else this.chain[before] = this.chain[entry];
+    for (let other = this.buckets[bucket]; other !== entry; other = links[(other << ENTRY_SHIFT) + CHAIN])
+      before = other;
+    if (before === NONE) this.buckets[bucket] = links[at + CHAIN];
+    else links[(before << ENTRY_SHIFT) + CHAIN] = links[at + CHAIN];
     this.unlinkAge(entry);
-    this.chain[entry] = this.free;
+    links[at + CHAIN] = this.free;
     this.free = entry;
     this.used--;
   }
 
-  private linkNewest(entry: number, nowMs: number): void {
-    this.seenMs[entry] = nowMs;
-    this.newer[entry] = NONE;
-    this.older[entry] = this.newest;
+  private linkNewest(entry: number): void {
+    const { links } = this;
+    const at = entry << ENTRY_SHIFT;
+    links[at + NEWER] = NONE;
+    links[at + OLDER] = this.newest;
     if (this.newest === NONE) this.oldest = entry;
-    else this.newer[this.newest] = entry;
+    else links[(this.newest << ENTRY_SHIFT) + NEWER] = entry;
     this.newest = entry;
   }
 
   private unlinkAge(entry: number): void {
-    const newer = this.newer[entry];
-    const older = this.older[entry];
+    const { links } = this;
+    const at = entry << ENTRY_SHIFT;
+    const newer = links[at + NEWER];
+    const older = links[at + OLDER];
     if (newer === NONE) this.newest = older;
-    else this.older[newer] = older;
+    else links[(newer << ENTRY_SHIFT) + OLDER] = older;
     if (older === NONE) this.oldest = newer;
-    else this.newer[older] = newer;
+    else links[(older << ENTRY_SHIFT) + NEWER] = newer;
   }
 
-  private matches(entry: number): boolean {
-    const { keys, key } = this;
-    const at = entry * SessionKey.words;
-    for (let i = 0; i < SessionKey.words; i++) if (keys[at + i] !== key[i]) return false;
+  private matches(at: number): boolean {
+    const { words, key } = this;
+    for (let i = 0; i < SessionKey.words; i++) if (words[at + i] !== key[i]) return false;
     return true;
   }
 
-  private hash(): number {
-    return this.hashAt(this.key, 0);
-  }
-
   /** MurmurHash3's mixing over the words. The seed is fixed: a forger gains a longer chain, bounded by the table, never more memory. */
-  private hashAt(words: Uint32Array, at: number): number {
+  private hash(words: Uint32Array, at: number): number {
     let h = 0x9747b28c;
     for (let i = 0; i < SessionKey.words; i++) {
       let k = Math.imul(words[at + i], 0xcc9e2d51);

@@ -97,6 +97,29 @@ describe('The session table of a stateful reflector', () => {
     expect([table.size, table.expired, table.evicted]).to.deep.equal([1, 5, 0]);
   });
 
+  it('with an order of age that is kept to the second: a session that goes on is not forgotten before one that is silent for longer', () => {
+    const table = new SessionTable(3, 60_000, 1000);
+    for (const session of [1, 2, 3]) next(table, session, 0);
+    for (let ms = 0; ms < 5000; ms += 100) for (const session of [1, 3]) next(table, session, ms);
+    next(table, 4, 5000);
+    expect([table.evicted, table.size]).to.deep.equal([1, 3]);
+    expect(next(table, 1, 5001), 'still held').to.be.greaterThan(0);
+    expect(next(table, 3, 5001), 'still held').to.be.greaterThan(0);
+    table.expire(65_002, 10);
+    expect([table.expired, table.size]).to.deep.equal([3, 0]);
+  });
+
+  it('goes on when its milliseconds roll over', () => {
+    const table = new SessionTable(4, 1000);
+    const nearlyMs = 2 ** 32 - 500;
+    next(table, 1, nearlyMs);
+    expect(next(table, 1, nearlyMs + 900)).to.equal(1);
+    table.expire(nearlyMs + 1900, 10);
+    expect(table.size).to.equal(1);
+    table.expire(nearlyMs + 1901, 10);
+    expect(table.size).to.equal(0);
+  });
+
   it('works with room for a single session', () => {
     const table = new SessionTable(1, 1000);
     expect([next(table, 1, 0), next(table, 1, 0), next(table, 2, 0), next(table, 1, 0)]).to.deep.equal([0, 1, 0, 0]);

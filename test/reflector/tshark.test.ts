@@ -90,7 +90,12 @@ describe('tshark reads our STAMP packets as TWAMP-Test', () => {
     const bytes = new Uint8Array(44);
     writeStampRequest(viewOf(bytes), 0, 77, 1_763_700_000, 123_456_789, 0xbeef);
     const [request] = await decode([bytes], FIELDS);
-    expect(request).to.include({ seq_number: '77', 'error_estimate.z': '1,0', mbz1: String(0xbeef), sender_seq_number: '0' });
+    expect(request).to.include({
+      seq_number: '77',
+      'error_estimate.z': '1,0',
+      mbz1: String(0xbeef),
+      sender_seq_number: '0',
+    });
     expect(request.timestamp).to.match(shown(1_763_700_000, 123_456_789));
   });
 
