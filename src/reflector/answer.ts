@@ -56,6 +56,16 @@ export class Answerer {
     this.tlvs.clockSource = synchronised ? ClockSource.ntp : ClockSource.freeRunning;
   }
 
+  /** Hot: has the sessions of the first `count` of `picks` fetched, all at once. */
+  lookAhead(socket: number, picks: Uint8Array, count: number, formats: Uint8Array): void {
+    if (!this.stateful) return;
+    for (let i = 0; i < count; i++) {
+      const j = picks[i];
+      if (formats[j] <= Format.stampAuth) this.prepareSession(socket, j, formats[j] === Format.stampAuth);
+    }
+    this.sessions.fetch(picks, count);
+  }
+
   /** Hot: makes datagram `j` of `format` its reply; returns the TOS that it is to have. */
   answer(socket: number, j: number, format: number, key: number, nowMs: number): number {
     const { batch } = this;
@@ -67,8 +77,8 @@ export class Answerer {
   /** A request that finds the limit of replies reached: in its session it counts as received, else it would look lost on the way here. */
   skip(socket: number, j: number, format: number): void {
     if (format !== Format.stamp && format !== Format.stampAuth) return;
-    this.writeKey(socket, j, format === Format.stampAuth);
-    this.sessions.receivedOnly();
+    this.prepareSession(socket, j, format === Format.stampAuth);
+    this.sessions.receivedOnly(j);
   }
 
   /** The whole byte, as LLAMA's reflectors do, but for "congestion experienced", which is for routers to say. */
@@ -90,8 +100,8 @@ export class Answerer {
     let sequence = stampSequence(view, at);
     tlvs.received = -1;
     if (this.stateful || counts) {
-      this.writeKey(socket, j, signed);
-      const number = sessions.next(nowMs);
+      if (!this.stateful) this.prepareSession(socket, j, signed);
+      const number = sessions.next(nowMs, j);
       if (this.stateful) sequence = number;
       tlvs.received = sessions.received;
       tlvs.reflected = (number + 1) >>> 0;
@@ -117,21 +127,23 @@ export class Answerer {
     return dscp << 2;
   }
 
-  private writeKey(socket: number, j: number, signed: boolean): void {
+  private prepareSession(socket: number, j: number, signed: boolean): void {
     const { batch } = this;
     const { view } = batch.memory;
     const { family } = this.sockets[socket];
-    const { key } = this.sessions;
+    const { keys } = this.sessions;
+    const key = j * SessionKey.words;
     const name = batch.nameAt(j);
     const source = name + sockaddrAddressOffset(family);
     const local = batch.localAddressAt[j];
     const words = family === 4 ? 1 : 4;
     for (let word = 0; word < 4; word++) {
-      key[SessionKey.source + word] = word < words ? view.getUint32(source + word * 4) : 0;
-      key[SessionKey.local + word] = word < words && local !== 0 ? view.getUint32(local + word * 4) : 0;
+      keys[key + SessionKey.source + word] = word < words ? view.getUint32(source + word * 4) : 0;
+      keys[key + SessionKey.local + word] = word < words && local !== 0 ? view.getUint32(local + word * 4) : 0;
     }
     const ssid = view.getUint16(batch.payloadAt(j) + (signed ? STAMP_AUTH_SSID : STAMP_SSID));
-    key[SessionKey.portAndSsid] = view.getUint16(name + SOCKADDR_PORT) * 65_536 + ssid;
-    key[SessionKey.socket] = socket;
+    keys[key + SessionKey.portAndSsid] = view.getUint16(name + SOCKADDR_PORT) * 65_536 + ssid;
+    keys[key + SessionKey.socket] = socket;
+    this.sessions.prepare(j);
   }
 }

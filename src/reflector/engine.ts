@@ -94,7 +94,7 @@ export class ReflectorEngine {
     this.replies = new ReplySender(this.batch, this.clock, (ns) => this.poll.sleep(ns));
     this.tokens = start.limit === null ? null : new TokenBucket(start.limit.tokens, start.limit.maxPps);
     const { maxSessions, timeoutMs } = start.sessions;
-    this.sessions = new SessionTable(maxSessions, timeoutMs, Math.min(ORDER_MS, timeoutMs / 4));
+    this.sessions = new SessionTable(maxSessions, timeoutMs, Math.min(ORDER_MS, timeoutMs / 4), BATCH);
     this.examiner = new Examiner(this.batch, this.clock, start.allow === null ? null : new AllowList(start.allow));
     this.answerer = new Answerer(this.batch, this.sockets, this.sessions, start.stateful);
     this.keys = start.keys === null ? null : new SharedKeys(start.keys);
@@ -156,6 +156,7 @@ export class ReflectorEngine {
     // Raised before the replies go out and corrected after: whoever has a reply finds it counted.
     counters[REFLECTED] += granted;
     replies.behind = count === BATCH;
+    answerer.lookAhead(socket, picks, granted, examiner.formats);
     for (let i = 0; i < granted; i++) {
       const j = picks[i];
       const format = examiner.formats[j];

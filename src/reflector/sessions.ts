@@ -4,8 +4,8 @@
  * Bounded in number and age: the session that was silent longest goes first. A session that comes back counts from 0 again.
  * Nothing is allocated after construction. One thread's table: the kernel keeps a flow on one socket of a shared port.
  *
- * Entry `e` (0 to capacity - 1) is 16 words, so that a packet touches one cache line of it and one of the buckets: what a packet costs here is
- * the misses. For the same reason an entry changes its place in the order of age once in `orderMs` only, and not with every packet.
+ * What a packet costs here is cache misses. So entry `e` (0 to capacity - 1) is 16 words, one line; it changes its place in the order of age once in
+ * `orderMs` only, and not with every packet; and the keys of a whole batch of packets can be given at once (`fetch`), so that their misses overlap.
  *
  * | word | content |
  * | ---: | --- |
@@ -33,10 +33,14 @@ export class SessionTable {
   /** Sessions that were forgotten for want of room, and for age. */
   evicted = 0;
   expired = 0;
-  /** The caller writes the key here, then calls `next`. */
-  readonly key = new Uint32Array(SessionKey.words);
+  /** The caller writes the key of packet `p` here, at `p * SessionKey.words`, then calls `prepare`, perhaps `fetch`, and `next` or `receivedOnly`. */
+  readonly keys: Uint32Array;
   /** After `next`: packets received in that session, this one included; modulo 2^32. */
   received = 0;
+  private readonly hashes: Uint32Array;
+  private readonly heads: Int32Array;
+  /** Of no use but to keep `fetch` from being optimised away. */
+  fetched = 0;
   private readonly timeoutMs: number;
   private readonly orderMs: number;
   private readonly bucketMask: number;
@@ -49,8 +53,11 @@ export class SessionTable {
   private oldest = NONE;
   private used = 0;
 
-  /** `orderMs`: how exactly the order of age is kept; 0: to the packet. */
-  constructor(capacity: number, timeoutMs: number, orderMs = 0) {
+  /** `orderMs`: how exactly the order of age is kept; 0: to the packet. `packets`: most that are under way at a time. */
+  constructor(capacity: number, timeoutMs: number, orderMs = 0, packets = 1) {
+    this.keys = new Uint32Array(packets * SessionKey.words);
+    this.hashes = new Uint32Array(packets);
+    this.heads = new Int32Array(packets);
     this.timeoutMs = timeoutMs;
     this.orderMs = orderMs;
     const buckets = 2 ** Math.ceil(Math.log2(Math.max(2, capacity * 2)));
@@ -66,16 +73,31 @@ export class SessionTable {
     return this.used;
   }
 
-  /** Hot: the number, from 0 and modulo 2^32, of this reply in the session of `key`. */
-  next(nowMs: number): number {
+  /** Hot: takes the key of a packet. */
+  prepare(packet = 0): void {
+    this.hashes[packet] = this.hash(this.keys, packet * SessionKey.words);
+  }
+
+  /** Hot: has the cache lines of `count` prepared packets fetched, side by side. Changes nothing. */
+  fetch(packets: Uint8Array, count: number): void {
+    const { heads, hashes, buckets, words } = this;
+    for (let i = 0; i < count; i++) heads[i] = buckets[hashes[packets[i]] & this.bucketMask];
+    let all = 0;
+    for (let i = 0; i < count; i++) if (heads[i] !== NONE) all ^= words[(heads[i] << ENTRY_SHIFT) + COUNT];
+    this.fetched = all;
+  }
+
+  /** Hot: the number, from 0 and modulo 2^32, of this reply in the session of a prepared packet. */
+  next(nowMs: number, packet = 0): number {
     const { words } = this;
-    const bucket = this.hash(this.key, 0) & this.bucketMask;
-    let entry = this.find(bucket);
+    const bucket = this.hashes[packet] & this.bucketMask;
+    const from = packet * SessionKey.words;
+    let entry = this.find(bucket, from);
     let at = entry << ENTRY_SHIFT;
     if (entry === NONE) {
       entry = this.take(nowMs);
       at = entry << ENTRY_SHIFT;
-      words.set(this.key, at);
+      for (let i = 0; i < SessionKey.words; i++) words[at + i] = this.keys[from + i];
       words[at + COUNT] = 0;
       words[at + RECEIPTS] = 0;
       this.links[at + CHAIN] = this.buckets[bucket];
@@ -97,9 +119,9 @@ export class SessionTable {
     return words[at + COUNT]++;
   }
 
-  /** A packet of the session of `key` that is not reflected: it counts as received. One of a session that is not held leaves no trace. */
-  receivedOnly(): void {
-    const entry = this.find(this.hash(this.key, 0) & this.bucketMask);
+  /** A prepared packet that is not reflected: it counts as received. One of a session that is not held leaves no trace. */
+  receivedOnly(packet = 0): void {
+    const entry = this.find(this.hashes[packet] & this.bucketMask, packet * SessionKey.words);
     if (entry !== NONE) this.words[(entry << ENTRY_SHIFT) + RECEIPTS]++;
   }
 
@@ -118,9 +140,11 @@ export class SessionTable {
     return (Math.floor(nowMs) - this.words[at + SEEN_MS]) >>> 0 > this.timeoutMs;
   }
 
-  private find(bucket: number): number {
+  /** The entry of the key at word `from` of `keys`. */
+  private find(bucket: number, from: number): number {
     let entry = this.buckets[bucket];
-    while (entry !== NONE && !this.matches(entry << ENTRY_SHIFT)) entry = this.links[(entry << ENTRY_SHIFT) + CHAIN];
+    while (entry !== NONE && !this.matches(entry << ENTRY_SHIFT, from))
+      entry = this.links[(entry << ENTRY_SHIFT) + CHAIN];
     return entry;
   }
 
@@ -175,9 +199,9 @@ export class SessionTable {
     else links[(older << ENTRY_SHIFT) + NEWER] = newer;
   }
 
-  private matches(at: number): boolean {
-    const { words, key } = this;
-    for (let i = 0; i < SessionKey.words; i++) if (words[at + i] !== key[i]) return false;
+  private matches(at: number, from: number): boolean {
+    const { words, keys } = this;
+    for (let i = 0; i < SessionKey.words; i++) if (words[at + i] !== keys[from + i]) return false;
     return true;
   }
 

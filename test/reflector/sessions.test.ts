@@ -4,8 +4,9 @@ import { seededRandom } from '../support/random.js';
 
 /** The next number of the session that differs from the others in one word of its key. */
 function next(table: SessionTable, session: number, nowMs: number, word: number = SessionKey.source): number {
-  table.key.fill(0);
-  table.key[word] = session;
+  table.keys.fill(0);
+  table.keys[word] = session;
+  table.prepare();
   return table.next(nowMs);
 }
 
@@ -60,12 +61,27 @@ describe('The session table of a stateful reflector', () => {
     next(table, 1, 0);
     expect(table.received).to.equal(1);
     for (let i = 0; i < 3; i++) table.receivedOnly();
-    table.key[SessionKey.source] = 2;
+    table.keys[SessionKey.source] = 2;
+    table.prepare();
     table.receivedOnly();
     expect(table.size, 'no session is made for them').to.equal(1);
     expect([next(table, 1, 1), table.received]).to.deep.equal([1, 5]);
     expect([next(table, 2, 1), table.received]).to.deep.equal([0, 1]);
     expect([next(table, 1, 2000), table.received], 'anew after the timeout').to.deep.equal([0, 1]);
+  });
+
+  it('serves a batch of packets whose sessions were fetched together, each with its own', () => {
+    const table = new SessionTable(64, 1000, 0, 8);
+    const packets = Uint8Array.of(7, 0, 3, 5);
+    for (let round = 0; round < 3; round++) {
+      for (const packet of packets) {
+        table.keys[packet * SessionKey.words + SessionKey.local] = packet;
+        table.prepare(packet);
+      }
+      table.fetch(packets, packets.length);
+      for (const packet of packets) expect(table.next(round, packet)).to.equal(round);
+    }
+    expect(table.size).to.equal(4);
   });
 
   it('forgets the session that was silent longest when it is full', () => {
