@@ -17,6 +17,7 @@ import { SCRAPER_OPTIONS } from '../src/config/scraper/schema.js';
 import { namedOptions, type OptionTable } from '../src/config/weigh.js';
 import { ERROR_TABLE } from '../src/errors.js';
 import { METRICS } from '../src/matrix/matrix.js';
+import { REFLECTOR_COUNTERS } from '../src/reflector/messages.js';
 import { PROBER_COUNTERS } from '../src/ring/control.js';
 import { OutcomeNumbers, RttNumbers, rowJson } from '../src/stats/row.js';
 import { llamaEnds } from './support/command.js';
@@ -151,6 +152,21 @@ describe('README.md', () => {
       'threadLosses',
     ]);
     for (const name of AGGREGATOR_COUNTERS.slice(0, 3)) expect(README).to.include(`\`${name}\` (`);
+  });
+
+  it('has every counter of the reflector, and no other', () => {
+    expect(table('counter of the reflector').map(([name]) => plain(name))).to.deep.equal([
+      ...REFLECTOR_COUNTERS,
+      'receiveQueueDrops',
+    ]);
+  });
+
+  it('has every option of the reflector, and no other', async () => {
+    const { out } = await llamaEnds(['reflector', '--help']);
+    const options = (text: string): string[] => [...text.matchAll(/--[a-z-]+/g)].map(([option]) => option);
+    const named = table('option of the reflector').flatMap(([cell]) => options(cell));
+    const there = [...out.matchAll(/^ {2}(?:-h, )?(--[a-z-]+)/gm)].map(([, option]) => option);
+    expect([...named, '--help']).to.have.members(there);
   });
 
   it('has every field of a result row', () => {
