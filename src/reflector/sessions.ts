@@ -17,10 +17,14 @@
  * | 14, 15 | newer and older neighbour in order of age; -1 at the ends |
  */
 
+import { NativeMemory } from '../net/memory.js';
+
 /** Words of a key: source address (an IPv4 address takes the first word), local address, source port and SSID, listening socket. */
 export const SessionKey = { source: 0, local: 4, portAndSsid: 8, socket: 9, words: 10 } as const;
 
 const ENTRY_SHIFT = 4;
+/** Of the cache: entries begin where lines do. */
+const LINE_BYTES = 64;
 const COUNT = 10;
 const RECEIPTS = 11;
 const SEEN_MS = 12;
@@ -37,7 +41,7 @@ export class SessionTable {
   readonly keys: Uint32Array;
   /** After `next`: packets received in that session, this one included; modulo 2^32. */
   received = 0;
-  private readonly hashes: Uint32Array;
+  private readonly hashes: Int32Array;
   private readonly heads: Int32Array;
   /** Of no use but to keep `fetch` from being optimised away. */
   fetched = 0;
@@ -56,15 +60,17 @@ export class SessionTable {
   /** `orderMs`: how exactly the order of age is kept; 0: to the packet. `packets`: most that are under way at a time. */
   constructor(capacity: number, timeoutMs: number, orderMs = 0, packets = 1) {
     this.keys = new Uint32Array(packets * SessionKey.words);
-    this.hashes = new Uint32Array(packets);
+    this.hashes = new Int32Array(packets);
     this.heads = new Int32Array(packets);
     this.timeoutMs = timeoutMs;
     this.orderMs = orderMs;
     const buckets = 2 ** Math.ceil(Math.log2(Math.max(2, capacity * 2)));
     this.bucketMask = buckets - 1;
     this.buckets = new Int32Array(buckets).fill(NONE);
-    this.words = new Uint32Array(capacity << ENTRY_SHIFT);
-    this.links = new Int32Array(this.words.buffer);
+    const memory = new NativeMemory((capacity << ENTRY_SHIFT) * 4 + LINE_BYTES);
+    const from = (LINE_BYTES - (memory.address % LINE_BYTES)) % LINE_BYTES;
+    this.words = new Uint32Array(memory.bytes.buffer, from, capacity << ENTRY_SHIFT);
+    this.links = new Int32Array(memory.bytes.buffer, from, capacity << ENTRY_SHIFT);
     for (let entry = 0; entry < capacity; entry++)
       this.links[(entry << ENTRY_SHIFT) + CHAIN] = entry + 1 < capacity ? entry + 1 : NONE;
   }
@@ -217,6 +223,7 @@ export class SessionTable {
     }
     h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
     h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-    return (h ^ (h >>> 16)) >>> 0;
+    // Signed: a number above 2^31 would be allocated.
+    return h ^ (h >>> 16);
   }
 }
