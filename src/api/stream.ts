@@ -65,7 +65,11 @@ function cursorOf({ headers, query }: Request, results: ResultsStore): number {
 }
 
 /** A collector's own intervals, whose cursor is `endMs`. */
-function followed({ results, config }: CollectorService, query: StreamQuery, filter: RowFilter | undefined): Followed<StoredInterval> {
+function followed(
+  { results, config }: CollectorService,
+  query: StreamQuery,
+  filter: RowFilter | undefined,
+): Followed<StoredInterval> {
   const { name, intervalMs } = config.collector;
   const head = Buffer.from(`{"collector":${JSON.stringify(name)},"intervalMs":${intervalMs},"interval":`);
   const breather = new Breather();
