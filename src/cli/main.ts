@@ -85,10 +85,11 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
     .command('probe')
     .description('measure one host once')
     .argument('<host[:port]>', 'name or address; an IPv6 address with a port stands in brackets')
-    .option('--protocol <name>', 'packet format', 'stamp')
+    .option('--protocol <name>', 'packet format: stamp, llama or llama-legacy', 'stamp')
+    .option('--key-file <file>', 'file of HMAC keys: STAMP in authenticated mode')
     .option('--count <n>', 'probes in all, dealt out over source ports and classes', '100')
     .option('--period <duration>', 'time between two probes', '10ms')
-    .option('--timeout <duration>', 'how long a reply is awaited', '1s')
+    .option('--timeout <duration>', 'how long a reply is awaited (default 1s, with llama-legacy 200ms)')
     .option('--source-ports <n>', 'source ports, so that all ECMP paths are used', '16')
     .option('--class <class>', 'QoS class by name or DSCP; repeat for more (default cs0)', collect)
     .option(

@@ -2,8 +2,8 @@
  * Which way the probes of a thread were lost: feeds `LossSplit` with every path's probes in the order in which they were sent, and writes, on top of each
  * `lost` record, one that says which way, where that is known.
  *
- * A loss waits for its answer at most `holdNs`, and the watermark with it, so that the answer lands in the probe's own interval; what is not known by
- * then stays unknown, and until the path answers again nothing more waits for it: a dead path must not hold results back.
+ * A loss waits for its answer at most 3 s, and the watermark with it, so that the answer lands in the probe's own interval; what is not known by then
+ * stays unknown, and until the path answers again nothing more waits for it: a dead path must not hold results back.
  */
 
 import { Outcome } from '../../ring/ring.js';
@@ -13,16 +13,15 @@ import type { ProbeRun } from './run.js';
 import { SlotState } from './slots.js';
 import { COUNTER, type ProberState } from './state.js';
 
-/** A loss is told by the second reply after it. */
-const HOLD_PERIODS = 2;
-/** For the round trip of these replies, and turns of the thread. */
-const HOLD_SLACK_NS = msToNs(100);
-const LONGEST_HOLD_NS = msToNs(3000);
+/** A loss is told by the second reply after it, or, where more is lost, a later one. */
+const LEAST_PERIODS = 2;
+const HOLD_NS = msToNs(3000);
 /** Probes of a path that are looked at for having overtaken one. */
 const LOOK_AHEAD = 64;
 
-export function holdNs(periodNs: number): number {
-  return Math.min(LONGEST_HOLD_NS, HOLD_PERIODS * periodNs + HOLD_SLACK_NS);
+/** How long a loss waits, from when it is known to be one; 0 where probes are too far apart for an answer within that time. */
+export function holdNs(periodNs: number, timeoutNs: number): number {
+  return LEAST_PERIODS * periodNs <= timeoutNs + HOLD_NS ? HOLD_NS : 0;
 }
 
 /** Losses of a run that wait for their direction, in the order in which they were sent. Numbers of entries count on and never come back. */
@@ -123,6 +122,8 @@ export class LossDirections {
   private firstWaiting = new Float64Array(0);
   private lastWaiting = new Float64Array(0);
   private gone = new Uint32Array(0);
+  /** By path: 1 since it last answered, until a loss waited in vain. */
+  private answers = new Uint8Array(0);
   /** By path: changes when another target gets the stream's number. */
   private life = new Uint8Array(0);
 
@@ -137,7 +138,7 @@ export class LossDirections {
     if (paths <= this.paths) return;
     this.paths = paths;
     this.split.reserve(paths);
-    const { firstWaiting, lastWaiting, gone, life } = this;
+    const { firstWaiting, lastWaiting, gone, life, answers } = this;
     this.firstWaiting = new Float64Array(paths);
     this.lastWaiting = new Float64Array(paths);
     this.gone = new Uint32Array(paths);
@@ -146,6 +147,8 @@ export class LossDirections {
     this.gone.set(gone);
     this.life = new Uint8Array(paths);
     this.life.set(life);
+    this.answers = new Uint8Array(paths);
+    this.answers.set(answers);
   }
 
   /** Another target has the stream's number now. */
@@ -170,6 +173,7 @@ export class LossDirections {
       const sequence = slots.sequence[slot];
       const number = slots.number[slot];
       const { split } = this;
+      this.answers[path] = 1;
       split.received(path, sequence, number, split.isOpen(path) && this.overtaken(path, slot, sequence, number));
       if (split.settled > 0) this.settle(run, path, split.settled, split.settledForward);
     } else if (state === SlotState.expired) {
@@ -202,7 +206,7 @@ export class LossDirections {
   private lost(run: ProbeRun, path: number, sentNs: number, nowNs: number): void {
     // A path of which no numbers are known: nobody will tell.
     if (!this.split.isKnown(path) || !this.split.lost(path)) return;
-    if (this.gone[path] > 0) {
+    if (this.answers[path] === 0 || run.holdNs === 0) {
       this.gone[path]++;
       return;
     }
@@ -213,6 +217,7 @@ export class LossDirections {
 
   /** What waits on the path waits no more. */
   private abandon(run: ProbeRun, path: number): void {
+    this.answers[path] = 0;
     for (let number = this.firstWaiting[path]; number !== 0; number = run.losses.settle(number)) this.gone[path]++;
     this.firstWaiting[path] = 0;
     this.lastWaiting[path] = 0;

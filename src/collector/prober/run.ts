@@ -49,7 +49,7 @@ export class ProbeRun {
     this.timeoutNs = timeoutNs;
     this.format = format;
     this.slotsPerPath = slotsPerPath({ timeoutNs, periodNs });
-    this.holdNs = holdNs(periodNs);
+    this.holdNs = holdNs(periodNs, timeoutNs);
     this.remaining = count > 0 ? count : Number.POSITIVE_INFINITY;
   }
 
