@@ -11,6 +11,7 @@ import { idleScenario } from './scenarios/idle.js';
 import { pageScenario } from './scenarios/page.js';
 import { pipelineScenario } from './scenarios/pipeline.js';
 import { preciseScenario } from './scenarios/precise.js';
+import { protocolsScenario } from './scenarios/protocols.js';
 import { reconfigureScenario } from './scenarios/reconfigure.js';
 import { scaleScenario } from './scenarios/scale.js';
 import { startScenario } from './scenarios/start.js';
@@ -18,6 +19,7 @@ import { startScenario } from './scenarios/start.js';
 const SCENARIOS: readonly Scenario[] = [
   pipelineScenario,
   preciseScenario,
+  protocolsScenario,
   aggregateScenario,
   scaleScenario,
   apiScenario,

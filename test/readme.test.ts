@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { buildApi } from '../src/api/app.js';
+import { HistorySchema, MatrixQuery, MatrixSchema } from '../src/api/matrixSchemas.js';
 import { buildScraperApi } from '../src/api/scraper/app.js';
 import { AGGREGATOR_COUNTERS, PATH_COLUMNS } from '../src/collector/messages.js';
 import { parseConfig } from '../src/config/config.js';
@@ -15,7 +16,10 @@ import { CollectorSchema, CollectorSourceSchema, WRITER_SCHEMAS } from '../src/c
 import { SCRAPER_OPTIONS } from '../src/config/scraper/schema.js';
 import { namedOptions, type OptionTable } from '../src/config/weigh.js';
 import { ERROR_TABLE } from '../src/errors.js';
+import { METRICS } from '../src/matrix/matrix.js';
+import { REFLECTOR_COUNTERS } from '../src/reflector/messages.js';
 import { PROBER_COUNTERS } from '../src/ring/control.js';
+import { RowDirections } from '../src/stats/directionRow.js';
 import { OutcomeNumbers, RttNumbers, rowJson } from '../src/stats/row.js';
 import { llamaEnds } from './support/command.js';
 import { metricFamilies } from './support/exposition.js';
@@ -151,16 +155,48 @@ describe('README.md', () => {
     for (const name of AGGREGATOR_COUNTERS.slice(0, 3)) expect(README).to.include(`\`${name}\` (`);
   });
 
+  it('has every counter of the reflector, and no other', () => {
+    expect(table('counter of the reflector').map(([name]) => plain(name))).to.deep.equal([
+      ...REFLECTOR_COUNTERS,
+      'receiveQueueDrops',
+    ]);
+  });
+
+  it('has every option of the reflector, and no other', async () => {
+    const { out } = await llamaEnds(['reflector', '--help']);
+    const options = (text: string): string[] => [...text.matchAll(/--[a-z-]+/g)].map(([option]) => option);
+    const named = table('option of the reflector').flatMap(([cell]) => options(cell));
+    const there = [...out.matchAll(/^ {2}(?:-h, )?(--[a-z-]+)/gm)].map(([, option]) => option);
+    expect([...named, '--help']).to.have.members(there);
+  });
+
   it('has every field of a result row', () => {
     const numbers = new RttNumbers();
     numbers.count = 1;
-    const written = Object.keys(JSON.parse(`{${rowJson(new OutcomeNumbers(), numbers)}`));
+    const written = Object.keys(
+      JSON.parse(`{${rowJson(new OutcomeNumbers(), numbers, 1, new RowDirections().json(new OutcomeNumbers()))}`),
+    );
     const prefix = ['group', 'protocol', 'tags', 'source', 'target', 'port', 'class', 'dscp'];
     const named = table('field of a row', 'unit').flatMap(([cell]) => plain(cell).split(', '));
     expect(named).to.have.members([...prefix, ...written, 'hdr']);
     expect(named).to.include.members([...PATH_COLUMNS]);
-    const { rttUs } = JSON.parse(`{${rowJson(new OutcomeNumbers(), numbers)}`);
+    const { rttUs } = JSON.parse(
+      `{${rowJson(new OutcomeNumbers(), numbers, 1, new RowDirections().json(new OutcomeNumbers()))}`,
+    );
     for (const key of Object.keys(rttUs)) expect(README).to.include(`\`${key}\``);
+  });
+
+  it('has every parameter and field of the matrix and of the history', () => {
+    const names = (header: string): string[] => table(header, 'meaning').flatMap(([cell]) => plain(cell).split(', '));
+    expect(names('parameter of the matrix')).to.have.members(Object.keys(MatrixQuery.properties));
+    expect(names('field of the matrix')).to.have.members(Object.keys(MatrixSchema.properties));
+    const [cell] = MatrixSchema.properties.cells.anyOf;
+    expect(names('field of a cell')).to.have.members(Object.keys(cell.items.properties));
+    expect(names('field of the history')).to.have.members(Object.keys(HistorySchema.properties));
+    const [, text] = table('field of the history', 'meaning').find(([name]) => plain(name) === 'series') ?? [];
+    for (const name of Object.keys(HistorySchema.properties.series.items.properties))
+      expect(text).to.include(`\`${name}\``);
+    for (const metric of METRICS) expect(README).to.include(`\`${metric}\``);
   });
 
   it('uses only commands and options that --help has', async () => {

@@ -15,8 +15,9 @@ export default function probe({ start, port }: ProberTask): void {
   const messages = (): ToProber | undefined => receiveMessageOnPort(port)?.message as ToProber | undefined;
   goBeforeOthers();
   const clock = systemClock(start.timeBase);
-  const urgency = new Urgency(clock.nowNs());
-  const prober = new Prober(start, messages, { clock, watch: (nowNs) => urgency.watch(nowNs) });
+  // A window closes the loop: then replies set the pace, there is no schedule to keep, and to go before who answers makes batches smaller.
+  const urgency = start.window === 0 ? new Urgency(clock.nowNs()) : undefined;
+  const prober = new Prober(start, messages, { clock, watch: (nowNs) => urgency?.watch(nowNs) });
   prober.control.threadId = threadId;
   prober.run();
 }

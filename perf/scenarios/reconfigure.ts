@@ -67,9 +67,10 @@ async function once(quick: boolean): Promise<Record<string, number>> {
       address: `127.2.${i >> 8}.${i & 255}`,
       tags: { dst_rack: `r${i % 40}`, dst_region: 'west' },
     }));
+    await delay(quick ? WARM_UP_MS / 2 : WARM_UP_MS);
+    // Not before: the API answers before the groups of the file are in force.
     const { port } = await json<{ port: number }>(`${url}/v1/groups/load`);
     const body = JSON.stringify({ port, period: NEW_PERIOD, timeout: '1s', classes: ['cs0'], targets });
-    await delay(quick ? WARM_UP_MS / 2 : WARM_UP_MS);
     const idle = await json<CollectorStatus>(`${url}/v1/status`);
     await blockedMs(collector, file);
     await delay(AFTER_MS);
@@ -102,6 +103,7 @@ async function once(quick: boolean): Promise<Record<string, number>> {
     }
     let probed = 0;
     for (const { results } of await rowsAfter(url, 'large', sinceMs)) for (const row of results) probed += row.received;
+    if (probed === 0) throw new Error('no probe to the new targets was answered');
     return {
       appliedMs: round(appliedMs),
       blockedMs: round(longest),

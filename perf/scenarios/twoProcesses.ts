@@ -1,11 +1,9 @@
 /** A reflector and a collector as processes of their own, with a config in a temporary file, as an operator runs them. */
 
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freeUdpPort, Product, type ProductOptions } from '../harness.js';
+import { freeTcpPort, freeUdpPort, Product, type ProductOptions } from '../harness.js';
 import { loopbackTargets } from './load.js';
 
 export interface TwoProcesses {
@@ -13,16 +11,6 @@ export interface TwoProcesses {
   readonly url: string;
   /** Milliseconds from the start of the collector's process to its API's first answer. */
   readonly stop: () => Promise<void>;
-}
-
-async function freeTcpPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no TCP port');
-  return address.port;
 }
 
 export interface PairOptions {

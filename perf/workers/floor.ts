@@ -20,6 +20,8 @@ export interface FloorTask {
   readonly sockets: number;
   readonly targets: number;
   readonly window: number;
+  /** What is sent: its bytes, and the offset of a u32 that is another one in every packet, or -1. Default: zeros. */
+  readonly packet?: { readonly bytes: Uint8Array; readonly numberAt: number };
   /** [0]: 1 when the echo side is ready; [1]: 1 when all is to end. */
   readonly flags: SharedArrayBuffer;
   readonly warmUpMs: number;
@@ -94,24 +96,30 @@ function send(task: FloorTask): { rate: number; lost: number } {
     wakeFd,
     sockets.map(({ fd }) => fd),
   );
-  const received = new ReceiveBatch(BATCH, PAYLOAD);
+  const { bytes: payload, numberAt } = task.packet ?? { bytes: new Uint8Array(PAYLOAD), numberAt: -1 };
+  const received = new ReceiveBatch(BATCH, payload.length);
   // Enough prepared batches that all targets are among them.
   const batches = Array.from({ length: Math.ceil(task.targets / BATCH) }, (_, b) => {
-    const batch = new SendBatch(4, BATCH, PAYLOAD);
+    const batch = new SendBatch(4, BATCH, payload.length);
     for (let i = 0; i < BATCH; i++) {
       const target = (b * BATCH + i) % task.targets;
       writeSockaddr(batch.memory, batch.nameAt(i), 4, addressBytes(`127.1.${target >> 8}.${target & 255}`), task.port);
       batch.setTos(i, 184);
-      batch.setLength(i, PAYLOAD);
+      batch.setLength(i, payload.length);
+      batch.memory.bytes.set(payload, batch.payloadAt(i));
     }
     return batch;
   });
   let sent = 0;
   let echoes = 0;
   let next = 0;
+  let number = 0;
   const turn = (): void => {
     for (let s = 0; s < sockets.length && sent - echoes + BATCH <= task.window; s++) {
-      sent += Math.max(0, batches[next].send(sockets[s].fd, 0, BATCH));
+      const batch = batches[next];
+      if (numberAt >= 0)
+        for (let i = 0; i < BATCH; i++) batch.memory.view.setUint32(batch.payloadAt(i) + numberAt, number++);
+      sent += Math.max(0, batch.send(sockets[s].fd, 0, BATCH));
       next = (next + 1) % batches.length;
     }
     if (poll.wait(sent - echoes + BATCH <= task.window ? 0 : 1_000_000) === 0) return;

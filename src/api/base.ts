@@ -77,7 +77,8 @@ export function baseApp(
 }
 
 /** Whether a request is for the API's documentation. */
-const isDocs = ({ url }: { readonly url?: string | undefined }): boolean => url === '/docs' || url?.startsWith('/docs/') === true;
+const isDocs = ({ url }: { readonly url?: string | undefined }): boolean =>
+  url === '/docs' || url?.startsWith('/docs/') === true;
 
 /** What stands before every route, also before those that do not exist: headers, then the limit, then who may do what, then `refuse`. */
 function protect(app: FastifyInstance, options: BaseOptions, refuse: ReturnType<typeof watchRoutes>): void {

@@ -104,6 +104,11 @@ function describeGroup(group: Group, ports: number, place = ''): string[] {
       ['  period', formatDuration(group.periodNs)],
       ['  timeout', formatDuration(group.timeoutNs)],
       ['  payload', `${group.payloadBytes} bytes`],
+      ...(group.keyFile === undefined
+        ? []
+        : [['  keys', `${group.keys?.length ?? 0}, from ${group.keyFile}`] as const]),
+      ...(group.tlvs === undefined ? [] : [['  TLVs', group.tlvs.join(', ')] as const]),
+      ...(group.ecn === undefined ? [] : [['  ECN', group.ecn] as const]),
       ['  classes', group.classes.map(({ name, dscp }) => `${name} (DSCP ${dscp})`).join(', ')],
       ...(group.sourcePorts === undefined
         ? []

@@ -5,8 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Collector } from '../collector/collector.js';
 import { parseAddress } from '../config/address.js';
 import { parseConfig } from '../config/config.js';
+import { PROTOCOLS } from '../config/group-format.js';
 import { checkPlan, GRACE_NS } from '../config/limits.js';
-import type { Config } from '../config/types.js';
+import type { Config, Protocol } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { formatEndpoint } from '../net/endpoint.js';
 import { formatDuration, NS_PER_S, nsToMs, parseDurationNs } from '../stats/units.js';
@@ -19,13 +20,13 @@ export interface ProbeOptions {
   readonly protocol: string;
   readonly count: string;
   readonly period: string;
-  readonly timeout: string;
+  readonly keyFile?: string;
+  readonly timeout?: string;
   readonly sourcePorts: string;
   readonly class?: readonly string[];
   readonly json?: boolean;
 }
 
-const DEFAULT_PORT = 8100;
 const MOST_PROBES = 100_000_000;
 const LONGEST_PERIOD_NS = 3600 * NS_PER_S;
 const PROGRESS_MS = 100;
@@ -53,13 +54,13 @@ function durationNs(option: string, text: string): number {
 }
 
 /** Address and port of `host`, `host:port`, `address`, `[address]:port`. Names are resolved. */
-async function resolveTarget(text: string): Promise<{ address: string; port: number }> {
+async function resolveTarget(text: string, defaultPort: number): Promise<{ address: string; port: number }> {
   const match =
     parseAddress(text) === undefined
       ? /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text)
       : [text, text, undefined, undefined];
   const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3] ?? DEFAULT_PORT);
+  const port = Number(match?.[3] ?? defaultPort);
   if (host === undefined || port < 1 || port > 65_535)
     throw argumentError(
       `${JSON.stringify(text)}: expected a host and perhaps a port from 1 to 65535, such as 10.0.0.1, host:8100 or [2001:db8::1]:8100`,
@@ -84,7 +85,8 @@ function probeConfig(
   const count = wholeNumber('--count', options.count, MOST_PROBES);
   const ports = Math.min(wholeNumber('--source-ports', options.sourcePorts, 4096), count);
   const spacingNs = durationNs('--period', options.period);
-  const timeoutNs = durationNs('--timeout', options.timeout);
+  const defaults = PROTOCOLS[options.protocol as Protocol] ?? PROTOCOLS.stamp;
+  const timeoutNs = durationNs('--timeout', options.timeout ?? defaults.timeout);
   const classes = options.class ?? ['cs0'];
   const places = ports * classes.length;
   if (spacingNs > LONGEST_PERIOD_NS)
@@ -102,6 +104,7 @@ function probeConfig(
       [GROUP]: {
         protocol: options.protocol,
         timeout: formatDuration(timeoutNs),
+        ...(options.keyFile === undefined ? {} : { keyFile: options.keyFile }),
         classes: classes.map((name) => (/^\d+$/.test(name) ? Number(name) : name)),
         targets: [target],
       },
@@ -120,6 +123,7 @@ function probeConfig(
 const OPTION_OF: Readonly<Record<string, string>> = {
   protocol: '--protocol',
   timeout: '--timeout',
+  keyFile: '--key-file',
   classes: '--class',
   targets: 'host',
 };
@@ -140,7 +144,8 @@ function inOptions<Result>(read: () => Result): Result {
 
 /** Prints the results of one measurement of `host` to stdout, progress to stderr. */
 export async function runProbe(host: string, options: ProbeOptions): Promise<number> {
-  const target = await resolveTarget(host);
+  const { port } = PROTOCOLS[options.protocol as Protocol] ?? PROTOCOLS.stamp;
+  const target = await resolveTarget(host, port);
   const { config, count, spacingNs } = probeConfig(target, options);
   requireFiles(config.source.ports * 2);
   const collector = await Collector.start(config, {
@@ -258,7 +263,12 @@ function table(rows: readonly ResultRow[]): string {
     ];
   });
   const extras = rows.flatMap((row) =>
-    (['late', 'duplicates', 'reordered', 'sendErrors', 'localDrops'] as const)
+    (
+      [
+        ...(['lostForward', 'lostReverse', 'lostUnknown', 'late', 'duplicates', 'reordered', 'sendErrors'] as const),
+        ...(['localDrops', 'remarked', 'hopChanges'] as const),
+      ] as const
+    )
       .filter((name) => row[name] > 0)
       .map((name) => `${row.class}: ${row[name]} ${name}\n`),
   );

@@ -12,6 +12,7 @@
 
 import type { TimestampMode } from '../config/types.js';
 import type { TimeBase } from '../net/clock.js';
+import type { FormatSpec } from './prober/formats/format.js';
 
 export const MAX_STREAMS = 65_535;
 
@@ -47,7 +48,7 @@ export interface StreamTable {
   /** 4 or 6. */
   readonly families: Uint8Array;
   readonly ports: Uint16Array;
-  /** TOS byte or traffic class: DSCP * 4. */
+  /** TOS byte or traffic class: DSCP * 4, and the ECN codepoint. */
   readonly tos: Uint8Array;
 }
 
@@ -62,6 +63,8 @@ export interface RunMessage {
   readonly periodNs: number;
   readonly timeoutNs: number;
   readonly payloadBytes: number;
+  /** How its probes are written. */
+  readonly format: FormatSpec;
   /** All streams of the run in the order in which they are sent on each source port; empty: the run ends. */
   readonly order: Uint32Array;
   /** Those of them that the thread does not know yet. */
@@ -142,6 +145,10 @@ export interface IntervalReport {
   readonly pathCounters: Uint32Array;
   /** min, mean, max of the RTT in ns, three a path; zeros where nothing was received. */
   readonly pathRttNs: Float32Array;
+  /** min, mean, max of the delay out and of the delay back in ns, six a path; NaN where there are none. */
+  readonly pathDelayNs: Float32Array;
+  /** `PathTrait`s of each path; 255: not known. */
+  readonly pathTraits: Uint8Array;
   /** Sums over the interval. */
   readonly sent: number;
   readonly received: number;
@@ -171,8 +178,19 @@ export const PATH_COLUMNS = [
   'duplicates',
   'reordered',
   'sendErrors',
+  /** Of the lost ones: on the way out, on the way back, and those of which that is not known. */
+  'lostForward',
+  'lostReverse',
+  'lostUnknown',
+  /** Of the received ones: whose marking was rewritten, that were marked for congestion, whose hop count is another than that of the one before. */
+  'remarked',
+  'ceMarks',
+  'hopChanges',
 ] as const;
 export type PathColumn = (typeof PATH_COLUMNS)[number];
+
+/** Columns of `IntervalReport.pathTraits`, in order: markings as received, hops, and whether delays are relative to the least of the row (1). */
+export const PATH_TRAITS = ['dscpForward', 'dscpReverse', 'hopsForward', 'hopsReverse', 'relative'] as const;
 
 export type FromAggregator =
   | { readonly type: 'interval'; readonly report: IntervalReport }

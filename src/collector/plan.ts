@@ -4,6 +4,7 @@
  * A stream keeps its number, and so its sequence and history, as long as its address, port and class stay in a group of unchanged timing.
  */
 
+import { sameKeys } from '../config/group-format.js';
 import type { Group, Target, TrafficClass } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { addressBytes } from '../net/address.js';
@@ -54,7 +55,10 @@ const sameTiming = (a: Group, b: Group): boolean =>
   a.protocol === b.protocol &&
   a.periodNs === b.periodNs &&
   a.timeoutNs === b.timeoutNs &&
-  a.payloadBytes === b.payloadBytes;
+  a.payloadBytes === b.payloadBytes &&
+  a.ecn === b.ecn &&
+  String(a.tlvs ?? []) === String(b.tlvs ?? []) &&
+  sameKeys(a, b);
 
 const streamKey = (target: Target, trafficClass: TrafficClass): string =>
   `${classKey(trafficClass)} ${targetKey(target)}`;
@@ -109,6 +113,8 @@ function sameTags({ tags: a }: Target, { tags: b }: Target): boolean {
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
+/** ECN codepoint of ECN-capable transport, RFC 3168. */
+const ECT0 = 2;
 /** How many streams are planned between two chances for others to run. */
 const CHUNK = 200;
 
@@ -192,12 +198,12 @@ function emptyTable(length: number): StreamTable {
   };
 }
 
-function writeStream(table: StreamTable, i: number, { id, target, class: { dscp } }: StreamInfo): void {
+function writeStream(table: StreamTable, i: number, { id, group, target, class: { dscp } }: StreamInfo): void {
   table.ids[i] = id;
   table.addresses.set(addressBytes(target.address), i * 16);
   table.ports[i] = target.port;
   table.families[i] = target.family;
-  table.tos[i] = dscp << 2;
+  table.tos[i] = (dscp << 2) | (group.ecn === 'ect0' ? ECT0 : 0);
 }
 
 /** Numbers of streams, in memory that threads share. */

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { ProberTask } from '../../workers/prober.js';
-import { MAX_SOURCE_PORTS } from '../config/group-schema.js';
+import { MAX_SOURCE_PORTS } from '../config/schema.js';
 import type { TimestampMode } from '../config/types.js';
 import type { TimeBase } from '../net/clock.js';
 import { closeDescriptor, openWake, wake } from '../net/poll.js';
@@ -15,6 +15,7 @@ import { msToNs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadTask } from '../threads/supervised.js';
 import type { RunMessage, SourceSocket, StreamTable, ToProber } from './messages.js';
 import { type GroupPlan, sharedIds, streamTable, streamTableInTurns } from './plan.js';
+import { formatOf } from './prober/formats/format.js';
 import type { StreamInfo } from './results.js';
 import type { ProberStatus } from './service.js';
 import type { SourcePorts } from './sources.js';
@@ -220,6 +221,7 @@ function runMessage({ group, run, streams }: GroupPlan, { removed, ...change }: 
     timeoutNs: group.timeoutNs,
     payloadBytes: group.payloadBytes,
     sourcePorts: group.sourcePorts ?? MAX_SOURCE_PORTS,
+    format: formatOf(group),
     order: sharedIds(streams),
     removed: sharedIds(removed),
     ...change,

@@ -7,13 +7,13 @@
 
 import { type Static, type TSchema, Type } from 'typebox';
 import { CLASS_NAMES } from './classes.js';
+import { MAX_SOURCE_PORTS } from './schema.js';
 import { FromDnsSchema, FromFileSchema, FromHttpSchema } from './source-schema.js';
 
-/** Payload that every packet format has room for, and that fits a jumbo frame of 9,000 bytes with IPv6 and UDP headers. */
-export const MIN_PAYLOAD_BYTES = 44;
+/** The shortest packet of any format, and what fits a jumbo frame of 9,000 bytes with IPv6 and UDP headers. */
+export const MIN_PAYLOAD_BYTES = 36;
 export const MAX_PAYLOAD_BYTES = 8952;
 export const MAX_TARGETS = 65_535;
-export const MAX_SOURCE_PORTS = 4096;
 
 const port = (purpose: string, options: { readonly default?: number } = {}) =>
   Type.Integer({
@@ -46,9 +46,15 @@ export const TargetSchema = Type.Object(
 export const GroupSchema = Type.Object(
   {
     protocol: Type.Optional(
-      Type.String({ default: 'stamp', description: 'stamp: the packet format of the probes (RFC 8762)' }),
+      Type.String({
+        default: 'stamp',
+        description:
+          "stamp, llama or llama-legacy: the packet format of the probes: STAMP (RFC 8762, which TWAMP-Light responders answer too), or those of Dropbox's LLAMA, in Go (1028 bytes) or in Python (36 bytes)",
+      }),
     ),
-    port: Type.Optional(port('UDP port that the targets answer on', { default: 8100 })),
+    port: Type.Optional(
+      port('UDP port that the targets answer on; 60000 by default for llama-legacy', { default: 8100 }),
+    ),
     period: Type.Optional(
       Type.String({
         default: '1s',
@@ -58,7 +64,8 @@ export const GroupSchema = Type.Object(
     timeout: Type.Optional(
       Type.String({
         default: '1s',
-        description: 'a duration such as 500us, 10ms, 1s, from 1ms to 60s: a probe without a reply by then is lost',
+        description:
+          'a duration such as 500us, 10ms, 1s, from 1ms to 60s: a probe without a reply by then is lost; 200ms by default for llama-legacy',
       }),
     ),
     classes: Type.Optional(
@@ -79,7 +86,35 @@ export const GroupSchema = Type.Object(
         minimum: MIN_PAYLOAD_BYTES,
         maximum: MAX_PAYLOAD_BYTES,
         default: 44,
-        description: `an integer from ${MIN_PAYLOAD_BYTES} (a STAMP packet) to ${MAX_PAYLOAD_BYTES} (what a 9000-byte MTU holds): bytes of UDP payload of a probe; above 1472 (IPv4) or 1452 (IPv6) only where the MTU is greater than 1500`,
+        description: `an integer from 44 (a STAMP packet) to ${MAX_PAYLOAD_BYTES} (what a 9000-byte MTU holds): bytes of UDP payload of a probe, by default as few as there can be: 44, or 112 with keyFile, and what TLVs take; above 1472 (IPv4) or 1452 (IPv6) only where the MTU is greater than 1500`,
+      }),
+    ),
+    keyFile: Type.Optional(
+      Type.Union([Type.String({ minLength: 1 }), Type.Null()], {
+        default: null,
+        description:
+          'a file of HMAC keys, or null: probes are STAMP in authenticated mode, signed with the first key; replies signed with any of them count',
+      }),
+    ),
+    tlvs: Type.Optional(
+      Type.Array(
+        Type.String({
+          description:
+            'classOfService, directMeasurement or timestampInformation: a TLV (RFC 8972) behind the STAMP packet',
+        }),
+        {
+          maxItems: 3,
+          default: [],
+          description:
+            'a list of TLVs, of classOfService, directMeasurement, timestampInformation: what the probes ask of a STAMP reflector beside their echo (RFC 8972); payloadBytes grows by 8, 16 and 8 bytes',
+        },
+      ),
+    ),
+    ecn: Type.Optional(
+      Type.String({
+        default: 'none',
+        description:
+          'none or ect0: the ECN codepoint of the probes; with ect0 congested queues may mark them, and marks are counted',
       }),
     ),
     sourcePorts: Type.Optional(

@@ -2,8 +2,10 @@
 
 import { LlamaError, type Problem } from '../errors.js';
 import { formatDuration, NS_PER_MS, NS_PER_S, parseDurationNs } from '../stats/units.js';
+import type { ProbeTlv } from '../wire/stampTlv.js';
 import { type Address, parseAddress, whyNotTarget } from './address.js';
 import { CLASS_NAMES, parseClass } from './classes.js';
+import { PROTOCOLS, readFormat, readProtocol } from './group-format.js';
 import { defaultOf, expectedBy, type GroupInput, GroupSchema } from './group-schema.js';
 import { atOnce, inTurns, ListShape, Pace } from './list-shape.js';
 import {
@@ -17,13 +19,12 @@ import {
   unknownWord,
 } from './problems.js';
 import { readSource, type SourceJson, sourceToJson } from './target-source.js';
-import type { Group, Protocol, Target, TrafficClass } from './types.js';
+import type { Ecn, Group, Protocol, Target, TrafficClass } from './types.js';
 
 export const GROUP_NAME = /^(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{1,64}$/;
 
 const SHAPE = new ListShape(GroupSchema, ['targets']);
 
-const PLANNED_PROTOCOLS: readonly string[] = ['llama', 'llama-legacy', 'icmp', 'tcp-syn'];
 const MIN_DURATION_NS = NS_PER_MS;
 const MAX_PERIOD_NS = 3600 * NS_PER_S;
 const MAX_TIMEOUT_NS = 60 * NS_PER_S;
@@ -36,9 +37,11 @@ export interface GroupJson extends SourceJson {
   readonly timeout: string;
   readonly classes: readonly (string | number)[];
   readonly payloadBytes: number;
-  /** Only where they are not all of the collector's. */
+  /** These only where they are asked for. */
   readonly sourcePorts?: number;
-  /** Only where it is asked for. */
+  readonly keyFile?: string;
+  readonly tlvs?: readonly ProbeTlv[];
+  readonly ecn?: Ecn;
   readonly skipSelf?: true;
   /** As listed; absent when they come from a source. */
   readonly targets?: readonly {
@@ -107,16 +110,16 @@ function* readingGroup(
   yield* SHAPE.reading(input, pace);
   if (!isRecord(input)) return undefined;
   yield;
-  const port = keyOf(input, 'port');
+  const protocol = readProtocol(input.protocol, count);
+  const port = input.port ?? PROTOCOLS[protocol].port;
   const from = readSource(input, count);
   const group: Group = {
     name,
-    protocol: readProtocol(keyOf(input, 'protocol'), count),
+    ...readFormat(input, protocol, count),
     port: typeof port === 'number' ? port : 0,
-    periodNs: readDuration(input, 'period', MAX_PERIOD_NS, count),
-    timeoutNs: readDuration(input, 'timeout', MAX_TIMEOUT_NS, count),
+    periodNs: readDuration(keyOf(input, 'period'), 'period', MAX_PERIOD_NS, count),
+    timeoutNs: readDuration(input.timeout ?? PROTOCOLS[protocol].timeout, 'timeout', MAX_TIMEOUT_NS, count),
     classes: readClasses(keyOf(input, 'classes'), count),
-    payloadBytes: Number(keyOf(input, 'payloadBytes')),
     ...(typeof input.sourcePorts === 'number' ? { sourcePorts: input.sourcePorts } : {}),
     targets: yield* readingTargets(input.targets, port, pace, lineOf),
     ...(from === undefined ? {} : { from }),
@@ -135,6 +138,9 @@ export function groupToJson(group: Group): GroupJson {
     classes: group.classes.map(({ name }) => (/^\d+$/.test(name) ? Number(name) : name)),
     payloadBytes: group.payloadBytes,
     ...(group.sourcePorts === undefined ? {} : { sourcePorts: group.sourcePorts }),
+    ...(group.keyFile === undefined ? {} : { keyFile: group.keyFile }),
+    ...(group.tlvs === undefined ? {} : { tlvs: group.tlvs }),
+    ...(group.ecn === undefined ? {} : { ecn: group.ecn }),
     ...(group.skipSelf === true ? { skipSelf: true } : {}),
     ...(group.from === undefined ? { targets: targetsToJson(group) } : sourceToJson(group.from)),
   };
@@ -152,22 +158,7 @@ function keyOf(input: Readonly<Record<string, unknown>>, key: keyof GroupInput):
   return input[key] === undefined ? defaultOf(key) : input[key];
 }
 
-function readProtocol(value: unknown, report: Report): Protocol {
-  if (typeof value !== 'string' || value === 'stamp') return 'stamp';
-  const available = expectedBy(GroupSchema.properties.protocol);
-  if (PLANNED_PROTOCOLS.includes(value))
-    report(['protocol'], `found ${found(value)}, which is not available in this version, expected ${available}`);
-  else report(['protocol'], unknownWord(value, available, ['stamp']));
-  return 'stamp';
-}
-
-function readDuration(
-  input: Readonly<Record<string, unknown>>,
-  key: 'period' | 'timeout',
-  mostNs: number,
-  report: Report,
-): number {
-  const value = keyOf(input, key);
+function readDuration(value: unknown, key: 'period' | 'timeout', mostNs: number, report: Report): number {
   if (typeof value !== 'string') return 0;
   const ns = parseDurationNs(value);
   if (ns !== undefined && ns >= MIN_DURATION_NS && ns <= mostNs) return ns;

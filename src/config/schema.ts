@@ -8,7 +8,6 @@ import { readEndpoint } from '../net/endpoint.js';
 import { MS_PER_S, NS_PER_MS, nsToMs, parseDurationNs } from '../stats/units.js';
 import { parseAddress, whyNotTarget } from './address.js';
 import { parseBytes } from './bytes.js';
-import { MAX_SOURCE_PORTS } from './group-schema.js';
 import type { TimestampMode, WriteMode } from './types.js';
 
 /** One process option. The value it has in a file is called `Raw` text here, whatever its type. */
@@ -49,7 +48,9 @@ function localAddress(written: unknown, family: 4 | 6): string | undefined {
 
 export function listenAddress(written: unknown): { readonly host: string; readonly port: number } | undefined {
   const endpoint = typeof written === 'string' ? readEndpoint(written) : 'no text';
-  return typeof endpoint === 'string' ? undefined : { host: endpoint.address, port: endpoint.port };
+  // A link-local address: nothing else in the config can name its interface.
+  if (typeof endpoint === 'string' || endpoint.zone !== undefined) return undefined;
+  return { host: endpoint.address, port: endpoint.port };
 }
 
 export const filePath = (written: unknown): string | null | undefined =>
@@ -60,6 +61,8 @@ export function optionalBoolean(written: unknown): boolean | null | undefined {
   if (written === 'true' || written === 'false') return written === 'true';
   return typeof written === 'boolean' || written === null ? written : undefined;
 }
+
+export const MAX_SOURCE_PORTS = 4096;
 
 const MIN_BODY_LIMIT = 2 ** 10;
 const MAX_BODY_LIMIT = 2 ** 30;

@@ -6,14 +6,17 @@ import type { Merging } from './merging.js';
 import { Slot } from './slot.js';
 
 const MINUTE_MS = 60_000;
-/** Lengths that slots are merged to; each holds whole ones of those before. */
-const LENGTHS_MS = [MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS, 60 * MINUTE_MS] as const;
+/**
+ * Lengths that slots are merged to; each holds whole ones of those before. Of each length there have to be fewer than make the next one, so some
+ * sixteen slots reach back for hours: steps that are small cost few.
+ */
+const LENGTHS_MS = [0.5, 1, 5, 15, 60, 3 * 60, 12 * 60].map((minutes) => minutes * MINUTE_MS);
 /** Slots with histograms are merged up to this, so that a window of minutes does not begin long before it should. */
 const LONGEST_WITH_HISTOGRAMS_MS = MINUTE_MS;
 /** Share of the memory that columns may take. */
 const COLUMNS_SHARE = 0.5;
-/** A slot is merged when it is older than so many lengths of what it would become. */
-const LEAST_AGE = 2;
+/** In lengths of what slots become: none that is still being filled. */
+const LEAST_AGE = 1;
 
 interface Merge {
   readonly fromMs: number;

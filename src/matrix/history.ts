@@ -2,8 +2,8 @@
  * What was measured lately, by series and slot of time, within a fixed amount of memory. It is what `/v1/matrix` and `/v1/history` are
  * answered from, in a collector over its own results, in a scraper over those of all.
  *
- * An interval is filed in the slot that it ends in: 10 s long at first. When memory runs out, slots are merged into ones of a minute, five,
- * fifteen, an hour, the oldest first, so that resolution falls with age; when nothing is left to merge, the oldest are dropped. Counts and
+ * An interval is filed in the slot that it ends in: 10 s long at first. When memory runs out, slots are merged into ones of half a minute, one,
+ * five and so on, the oldest first, so that resolution falls with age; when nothing is left to merge, the oldest are dropped. Counts and
  * extremes stay exact through all of it. Histograms have at least half of the memory; without room for them those of the oldest slots
  * are let go. Bytes in typed arrays, for S series:
  *

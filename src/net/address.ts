@@ -23,6 +23,7 @@ export const SOCKADDR_STRIDE = 32;
 export const SOCKADDR_PORT = 2;
 export const SOCKADDR_IN_ADDRESS = 4;
 export const SOCKADDR_IN6_ADDRESS = 8;
+export const SOCKADDR_IN6_SCOPE = 24;
 
 export const sockaddrBytes = (family: Family): number => (family === 4 ? SOCKADDR_IN_BYTES : SOCKADDR_IN6_BYTES);
 export const sockaddrAddressOffset = (family: Family): number =>

@@ -34,29 +34,37 @@ export interface UrgencyTools {
 
 /** How often the thread's use of CPU time is looked at. */
 const LOOK_EVERY_NS = 250 * NS_PER_MS;
-/** A thread that uses more of a core than this is ordinary from then on, until it has used less than that for so long. */
-const MOST_SHARE = 0.8;
-const SHARE_TO_RETURN = 0.6;
-const ORDINARY_FOR_NS = 1 * NS_PER_S;
+/**
+ * A real-time thread that uses more of a core than this becomes ordinary. (A prober of 100,000 probes/s that stayed real-time starved the
+ * reflector on the same two cores, when eight other programs computed there: replies came late. Ordinary, it skips probes instead.)
+ */
+const MOST_SHARE = 0.4;
+/** For so long at first, and twice as long each time, up to the most; from the first again when it has been real-time for the longest. */
+const FIRST_ORDINARY_NS = 1 * NS_PER_S;
+const LONGEST_ORDINARY_NS = 60 * NS_PER_S;
 
 /**
  * Real time for a thread that sleeps most of the time. An ordinary thread, of whatever nice value, waits for up to some milliseconds when
  * another is in the middle of its time slice (with two others that computed, a prober of 20,000 probes/s skipped 5 % of them; as a real-time
- * thread 0.2 %). A thread that hardly sleeps would keep its core from all others: it is ordinary as long as it is so busy.
+ * thread 0.2 %). A thread that hardly sleeps would keep its core from all others: it is ordinary most of the time. How much it needs is only
+ * seen while it is real-time: an ordinary thread uses little when it is kept from its core.
  */
 export class Urgency {
   private readonly tools: UrgencyTools;
   private allowed: boolean;
   private realTime: boolean;
+  /** When its CPU time was last read; when it last became real-time or ordinary. */
   private lookedNs: number;
+  private changedNs: number;
   private cpuNs: number;
-  private ordinaryUntilNs = 0;
+  private ordinaryForNs = FIRST_ORDINARY_NS / 2;
 
   constructor(nowNs: number, tools: UrgencyTools = systemTools()) {
     this.tools = tools;
     this.allowed = tools.setRealTime(true);
     this.realTime = this.allowed;
     this.lookedNs = nowNs;
+    this.changedNs = nowNs;
     this.cpuNs = tools.cpuNs();
   }
 
@@ -68,15 +76,20 @@ export class Urgency {
     const share = (cpuNs - this.cpuNs) / passedNs;
     this.lookedNs = nowNs;
     this.cpuNs = cpuNs;
-    if (share > (this.realTime ? MOST_SHARE : SHARE_TO_RETURN)) {
-      this.ordinaryUntilNs = nowNs + ORDINARY_FOR_NS;
-      if (this.realTime) this.set(false);
-    } else if (!this.realTime && nowNs >= this.ordinaryUntilNs) this.set(true);
+    const sinceNs = nowNs - this.changedNs;
+    if (!this.realTime) {
+      if (sinceNs >= this.ordinaryForNs) this.set(true, nowNs);
+    } else if (share > MOST_SHARE) {
+      this.ordinaryForNs =
+        sinceNs >= LONGEST_ORDINARY_NS ? FIRST_ORDINARY_NS : Math.min(this.ordinaryForNs * 2, LONGEST_ORDINARY_NS);
+      this.set(false, nowNs);
+    }
   }
 
-  private set(realTime: boolean): void {
+  private set(realTime: boolean, nowNs: number): void {
     this.allowed = this.tools.setRealTime(realTime);
     this.realTime = realTime && this.allowed;
+    this.changedNs = nowNs;
   }
 }
 

@@ -1,7 +1,17 @@
 /** UDP sockets with the options that measuring needs. A socket is a file descriptor of the process: any thread may use it by its number. */
 
-import { addressBytes, type Family, readSockaddr, SOCKADDR_STRIDE, sockaddrBytes, writeSockaddr } from './address.js';
+import { constants } from 'node:os';
+import {
+  addressBytes,
+  type Family,
+  readSockaddr,
+  SOCKADDR_IN6_SCOPE,
+  SOCKADDR_STRIDE,
+  sockaddrBytes,
+  writeSockaddr,
+} from './address.js';
 import * as c from './constants.js';
+import { formatEndpoint } from './endpoint.js';
 import { check, errno, libc, systemError } from './libc.js';
 import { NativeMemory } from './memory.js';
 
@@ -19,6 +29,10 @@ export interface UdpSocketOptions {
   /** Receive and send buffer; forced past the system's limit where permitted (CAP_NET_ADMIN). Default: the system's. */
   readonly receiveBufferBytes?: number;
   readonly sendBufferBytes?: number;
+  /** Interface of a link-local address. */
+  readonly zone?: string | undefined;
+  /** TTL or hop limit of what is sent. Default: the system's. */
+  readonly ttl?: number;
   /** Deliver TOS (traffic class) and TTL (hop limit) of what is received (default false). */
   readonly tosAndTtl?: boolean;
   /** Deliver the local address that a packet was sent to (default false). */
@@ -43,6 +57,8 @@ const optionMemory = new NativeMemory(256);
 const OPTION_VALUE = 0;
 const OPTION_LENGTH = 64;
 const ADDRESS = 128;
+/** Longest name of an interface, with the NUL behind it. */
+const IF_NAME_BYTES = 16;
 
 function trySetOption(fd: number, level: number, option: number, value: number): boolean {
   optionMemory.i32[OPTION_VALUE >> 2] = value;
@@ -58,8 +74,7 @@ function tryGetOption(fd: number, level: number, option: number, bytes: number):
 }
 
 function describe(options: UdpSocketOptions): string {
-  const host = options.family === 6 ? `[${options.address}]` : options.address;
-  return `open a UDP socket on ${host}:${options.port}`;
+  return `open a UDP socket on ${formatEndpoint(options)}`;
 }
 
 export class UdpSocket {
@@ -76,7 +91,9 @@ export class UdpSocket {
     this.family = options.family;
     const tried = describe(options);
     applyOptions(fd, options, tried);
+    const scope = options.zone === undefined ? 0 : interfaceIndex(options.zone, tried);
     const length = writeSockaddr(optionMemory, ADDRESS, options.family, addressBytes(options.address), options.port);
+    if (scope !== 0) optionMemory.u32[(ADDRESS + SOCKADDR_IN6_SCOPE) >> 2] = scope;
     check(libc.bind(fd, optionMemory.address + ADDRESS, length), 'bind', tried);
     const bound = localName(fd, tried);
     this.address = bound.address;
@@ -128,6 +145,10 @@ function applyOptions(fd: number, options: UdpSocketOptions, tried: string): voi
       set(c.IPPROTO_IPV6, c.IPV6_RECVHOPLIMIT, 1, 'IPV6_RECVHOPLIMIT');
     }
   }
+  if (options.ttl !== undefined) {
+    if (v4) set(c.IPPROTO_IP, c.IP_TTL, options.ttl, 'IP_TTL');
+    else set(c.IPPROTO_IPV6, c.IPV6_UNICAST_HOPS, options.ttl, 'IPV6_UNICAST_HOPS');
+  }
   if (options.packetInfo) {
     if (v4) set(c.IPPROTO_IP, c.IP_PKTINFO, 1, 'IP_PKTINFO');
     else set(c.IPPROTO_IPV6, c.IPV6_RECVPKTINFO, 1, 'IPV6_RECVPKTINFO');
@@ -139,6 +160,16 @@ function applyOptions(fd: number, options: UdpSocketOptions, tried: string): voi
   }
   const stamps = STAMP_FLAGS[options.stamps ?? 'none'];
   if (stamps !== 0) set(c.SOL_SOCKET, c.SO_TIMESTAMPING, stamps, 'SO_TIMESTAMPING');
+}
+
+/** The kernel's number of an interface. Throws when there is none of this name. */
+function interfaceIndex(name: string, tried: string): number {
+  const text = Buffer.from(`${name}\0`);
+  if (text.length > IF_NAME_BYTES) throw systemError('if_nametoindex', constants.errno.ENODEV, tried);
+  optionMemory.bytes.set(text, OPTION_VALUE);
+  const index = libc.if_nametoindex(optionMemory.address + OPTION_VALUE);
+  if (index === 0) throw systemError('if_nametoindex', errno(), tried);
+  return index;
 }
 
 function localName(fd: number, tried: string): { address: string; port: number } {

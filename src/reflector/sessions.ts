@@ -1,154 +1,218 @@
 /**
- * The sessions of a stateful reflector (RFC 8762 section 4.3): how many packets of each it has reflected.
+ * The sessions of a reflector: how many packets of each it has reflected (RFC 8762 section 4.3) and received (RFC 8972 section 4.5).
  *
  * Bounded in number and age: the session that was silent longest goes first. A session that comes back counts from 0 again.
  * Nothing is allocated after construction. One thread's table: the kernel keeps a flow on one socket of a shared port.
  *
- * Entry `e` (0 to capacity - 1), in columns:
+ * What a packet costs here is cache misses. So entry `e` (0 to capacity - 1) is 16 words, one line; it changes its place in the order of age once in
+ * `orderMs` only, and not with every packet; and the keys of a whole batch of packets can be given at once (`fetch`), so that their misses overlap.
  *
- * | column | type | content |
- * | --- | --- | --- |
- * | keys | 10 x u32 | see `SessionKey` |
- * | counts | u32 | number of the next reply |
- * | seenMs | f64 | when the last packet came |
- * | chain | i32 | next entry of the same hash bucket, or of the free list; -1 ends it |
- * | newer, older | i32 | neighbours in order of `seenMs`; -1 at the ends |
+ * | word | content |
+ * | ---: | --- |
+ * | 0 | see `SessionKey` |
+ * | 10 | number of the next reply |
+ * | 11 | packets received, also those that found the limit of replies reached |
+ * | 12 | when the last packet came, ms modulo 2^32 |
+ * | 13 | next entry of the same hash bucket, or of the free list; -1 ends it |
+ * | 14, 15 | newer and older neighbour in order of age; -1 at the ends |
  */
+
+import { NativeMemory } from '../net/memory.js';
 
 /** Words of a key: source address (an IPv4 address takes the first word), local address, source port and SSID, listening socket. */
 export const SessionKey = { source: 0, local: 4, portAndSsid: 8, socket: 9, words: 10 } as const;
 
+const ENTRY_SHIFT = 4;
+/** Of the cache: entries begin where lines do. */
+const LINE_BYTES = 64;
+const COUNT = 10;
+const RECEIPTS = 11;
+const SEEN_MS = 12;
+const CHAIN = 13;
+const NEWER = 14;
+const OLDER = 15;
 const NONE = -1;
 
 export class SessionTable {
   /** Sessions that were forgotten for want of room, and for age. */
   evicted = 0;
   expired = 0;
-  /** The caller writes the key here, then calls `next`. */
-  readonly key = new Uint32Array(SessionKey.words);
+  /** The caller writes the key of packet `p` here, at `p * SessionKey.words`, then calls `prepare`, perhaps `fetch`, and `next` or `receivedOnly`. */
+  readonly keys: Uint32Array;
+  /** After `next`: packets received in that session, this one included; modulo 2^32. */
+  received = 0;
+  private readonly hashes: Int32Array;
+  private readonly heads: Int32Array;
+  /** Of no use but to keep `fetch` from being optimised away. */
+  fetched = 0;
   private readonly timeoutMs: number;
+  private readonly orderMs: number;
   private readonly bucketMask: number;
   private readonly buckets: Int32Array;
-  private readonly keys: Uint32Array;
-  private readonly counts: Uint32Array;
-  private readonly seenMs: Float64Array;
-  private readonly chain: Int32Array;
-  private readonly newer: Int32Array;
-  private readonly older: Int32Array;
+  /** The entries, as unsigned and as signed words. */
+  private readonly words: Uint32Array;
+  private readonly links: Int32Array;
   private free = 0;
   private newest = NONE;
   private oldest = NONE;
   private used = 0;
 
-  constructor(capacity: number, timeoutMs: number) {
+  /** `orderMs`: how exactly the order of age is kept; 0: to the packet. `packets`: most that are under way at a time. */
+  constructor(capacity: number, timeoutMs: number, orderMs = 0, packets = 1) {
+    this.keys = new Uint32Array(packets * SessionKey.words);
+    this.hashes = new Int32Array(packets);
+    this.heads = new Int32Array(packets);
     this.timeoutMs = timeoutMs;
+    this.orderMs = orderMs;
     const buckets = 2 ** Math.ceil(Math.log2(Math.max(2, capacity * 2)));
     this.bucketMask = buckets - 1;
     this.buckets = new Int32Array(buckets).fill(NONE);
-    this.keys = new Uint32Array(capacity * SessionKey.words);
-    this.counts = new Uint32Array(capacity);
-    this.seenMs = new Float64Array(capacity);
-    this.chain = Int32Array.from({ length: capacity }, (_, entry) => (entry + 1 < capacity ? entry + 1 : NONE));
-    this.newer = new Int32Array(capacity).fill(NONE);
-    this.older = new Int32Array(capacity).fill(NONE);
+    const memory = new NativeMemory((capacity << ENTRY_SHIFT) * 4 + LINE_BYTES);
+    const from = (LINE_BYTES - (memory.address % LINE_BYTES)) % LINE_BYTES;
+    this.words = new Uint32Array(memory.bytes.buffer, from, capacity << ENTRY_SHIFT);
+    this.links = new Int32Array(memory.bytes.buffer, from, capacity << ENTRY_SHIFT);
+    for (let entry = 0; entry < capacity; entry++)
+      this.links[(entry << ENTRY_SHIFT) + CHAIN] = entry + 1 < capacity ? entry + 1 : NONE;
   }
 
   get size(): number {
     return this.used;
   }
 
-  /** Hot: the number, from 0 and modulo 2^32, of this reply in the session of `key`. */
-  next(nowMs: number): number {
-    const bucket = this.hash() & this.bucketMask;
-    let entry = this.buckets[bucket];
-    while (entry !== NONE && !this.matches(entry)) entry = this.chain[entry];
+  /** Hot: takes the key of a packet. */
+  prepare(packet = 0): void {
+    this.hashes[packet] = this.hash(this.keys, packet * SessionKey.words);
+  }
+
+  /** Hot: has the cache lines of `count` prepared packets fetched, side by side. Changes nothing. */
+  fetch(packets: Uint8Array, count: number): void {
+    const { heads, hashes, buckets, words } = this;
+    for (let i = 0; i < count; i++) heads[i] = buckets[hashes[packets[i]] & this.bucketMask];
+    let all = 0;
+    for (let i = 0; i < count; i++) if (heads[i] !== NONE) all ^= words[(heads[i] << ENTRY_SHIFT) + COUNT];
+    this.fetched = all;
+  }
+
+  /** Hot: the number, from 0 and modulo 2^32, of this reply in the session of a prepared packet. */
+  next(nowMs: number, packet = 0): number {
+    const { words } = this;
+    const bucket = this.hashes[packet] & this.bucketMask;
+    const from = packet * SessionKey.words;
+    let entry = this.find(bucket, from);
+    let at = entry << ENTRY_SHIFT;
     if (entry === NONE) {
       entry = this.take(nowMs);
-      this.keys.set(this.key, entry * SessionKey.words);
-      this.counts[entry] = 0;
-      this.chain[entry] = this.buckets[bucket];
+      at = entry << ENTRY_SHIFT;
+      for (let i = 0; i < SessionKey.words; i++) words[at + i] = this.keys[from + i];
+      words[at + COUNT] = 0;
+      words[at + RECEIPTS] = 0;
+      this.links[at + CHAIN] = this.buckets[bucket];
       this.buckets[bucket] = entry;
+      this.linkNewest(entry);
     } else {
-      if (nowMs - this.seenMs[entry] > this.timeoutMs) {
+      if (this.isOver(at, nowMs)) {
         this.expired++;
-        this.counts[entry] = 0;
+        words[at + COUNT] = 0;
+        words[at + RECEIPTS] = 0;
       }
-      this.unlinkAge(entry);
+      if (this.orderMs === 0 || Math.floor(nowMs / this.orderMs) !== Math.floor(words[at + SEEN_MS] / this.orderMs)) {
+        this.unlinkAge(entry);
+        this.linkNewest(entry);
+      }
     }
-    this.linkNewest(entry, nowMs);
-    const number = this.counts[entry];
-    this.counts[entry] = number + 1;
-    return number;
+    words[at + SEEN_MS] = nowMs;
+    this.received = ++words[at + RECEIPTS];
+    return words[at + COUNT]++;
+  }
+
+  /** A prepared packet that is not reflected: it counts as received. One of a session that is not held leaves no trace. */
+  receivedOnly(packet = 0): void {
+    const entry = this.find(this.hashes[packet] & this.bucketMask, packet * SessionKey.words);
+    if (entry !== NONE) this.words[(entry << ENTRY_SHIFT) + RECEIPTS]++;
   }
 
   /** Forgets sessions that were silent too long: at most `limit` of them, so that a call is short. */
   expire(nowMs: number, limit: number): void {
     for (let i = 0; i < limit; i++) {
       const entry = this.oldest;
-      if (entry === NONE || nowMs - this.seenMs[entry] <= this.timeoutMs) return;
+      if (entry === NONE || !this.isOver(entry << ENTRY_SHIFT, nowMs)) return;
       this.forget(entry);
       this.expired++;
     }
+  }
+
+  /** Whether the entry at word `at` was silent too long. */
+  private isOver(at: number, nowMs: number): boolean {
+    return (Math.floor(nowMs) - this.words[at + SEEN_MS]) >>> 0 > this.timeoutMs;
+  }
+
+  /** The entry of the key at word `from` of `keys`. */
+  private find(bucket: number, from: number): number {
+    let entry = this.buckets[bucket];
+    while (entry !== NONE && !this.matches(entry << ENTRY_SHIFT, from))
+      entry = this.links[(entry << ENTRY_SHIFT) + CHAIN];
+    return entry;
   }
 
   /** A free entry; makes one where none is. */
   private take(nowMs: number): number {
     if (this.free === NONE) {
       const entry = this.oldest;
-      if (nowMs - this.seenMs[entry] > this.timeoutMs) this.expired++;
+      if (this.isOver(entry << ENTRY_SHIFT, nowMs)) this.expired++;
       else this.evicted++;
       this.forget(entry);
     }
     const entry = this.free;
-    this.free = this.chain[entry];
+    this.free = this.links[(entry << ENTRY_SHIFT) + CHAIN];
     this.used++;
     return entry;
   }
 
   /** Takes an entry out of its bucket and of the order of age, and puts it on the free list. */
   private forget(entry: number): void {
-    const bucket = this.hashAt(this.keys, entry * SessionKey.words) & this.bucketMask;
+    const { links } = this;
+    const at = entry << ENTRY_SHIFT;
+    const bucket = this.hash(this.words, at) & this.bucketMask;
     let before = NONE;
-    for (let at = this.buckets[bucket]; at !== entry; at = this.chain[at]) before = at;
-    if (before === NONE) this.buckets[bucket] = this.chain[entry];
-    else this.chain[before] = this.chain[entry];
+    for (let other = this.buckets[bucket]; other !== entry; other = links[(other << ENTRY_SHIFT) + CHAIN])
+      before = other;
+    if (before === NONE) this.buckets[bucket] = links[at + CHAIN];
+    else links[(before << ENTRY_SHIFT) + CHAIN] = links[at + CHAIN];
     this.unlinkAge(entry);
-    this.chain[entry] = this.free;
+    links[at + CHAIN] = this.free;
     this.free = entry;
     this.used--;
   }
 
-  private linkNewest(entry: number, nowMs: number): void {
-    this.seenMs[entry] = nowMs;
-    this.newer[entry] = NONE;
-    this.older[entry] = this.newest;
+  private linkNewest(entry: number): void {
+    const { links } = this;
+    const at = entry << ENTRY_SHIFT;
+    links[at + NEWER] = NONE;
+    links[at + OLDER] = this.newest;
     if (this.newest === NONE) this.oldest = entry;
-    else this.newer[this.newest] = entry;
+    else links[(this.newest << ENTRY_SHIFT) + NEWER] = entry;
     this.newest = entry;
   }
 
   private unlinkAge(entry: number): void {
-    const newer = this.newer[entry];
-    const older = this.older[entry];
+    const { links } = this;
+    const at = entry << ENTRY_SHIFT;
+    const newer = links[at + NEWER];
+    const older = links[at + OLDER];
     if (newer === NONE) this.newest = older;
-    else this.older[newer] = older;
+    else links[(newer << ENTRY_SHIFT) + OLDER] = older;
     if (older === NONE) this.oldest = newer;
-    else this.newer[older] = newer;
+    else links[(older << ENTRY_SHIFT) + NEWER] = newer;
   }
 
-  private matches(entry: number): boolean {
-    const { keys, key } = this;
-    const at = entry * SessionKey.words;
-    for (let i = 0; i < SessionKey.words; i++) if (keys[at + i] !== key[i]) return false;
+  private matches(at: number, from: number): boolean {
+    const { words, keys } = this;
+    for (let i = 0; i < SessionKey.words; i++) if (words[at + i] !== keys[from + i]) return false;
     return true;
   }
 
-  private hash(): number {
-    return this.hashAt(this.key, 0);
-  }
-
   /** MurmurHash3's mixing over the words. The seed is fixed: a forger gains a longer chain, bounded by the table, never more memory. */
-  private hashAt(words: Uint32Array, at: number): number {
+  private hash(words: Uint32Array, at: number): number {
     let h = 0x9747b28c;
     for (let i = 0; i < SessionKey.words; i++) {
       let k = Math.imul(words[at + i], 0xcc9e2d51);
@@ -159,6 +223,7 @@ export class SessionTable {
     }
     h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
     h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-    return (h ^ (h >>> 16)) >>> 0;
+    // Signed: a number above 2^31 would be allocated.
+    return h ^ (h >>> 16);
   }
 }

@@ -96,6 +96,9 @@ export const PROBER_COUNTERS = [
   'sent',
   'received',
   'lost',
+  /** Of the lost ones, those of which the reflector's numbers tell that they were lost on the way out, and on the way back. */
+  'lostForward',
+  'lostReverse',
   'unreachable',
   'localDrops',
   'late',
@@ -117,6 +120,8 @@ export const PROBER_COUNTERS = [
   'invalidTimestamp',
   'invalidSession',
   'invalidFormat',
+  /** Without the HMAC that the group's keys ask for, or with malformed TLVs. */
+  'invalidHmac',
   /** Replies to probes of an earlier life of this thread. */
   'invalidStale',
   /** ICMP errors that could not be matched to a waiting probe. */

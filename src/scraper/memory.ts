@@ -17,6 +17,9 @@ const MOST_WAITING_ROWS = 500_000;
 /** A log line about the histograms of a collector is enough, for so long. */
 const TELL_AGAIN_MS = 600_000;
 
+const LEFT_OUT =
+  'intervals come faster than the matrix takes them in: some are missing in it (the databases get all of them); does the scraper have a core of its own?';
+
 export interface MemoryOptions {
   readonly hours: number;
   readonly memoryBytes: number;
@@ -58,6 +61,7 @@ export class ScraperMemory {
     const rows = interval.rows.length;
     if (this.waitingRows > 0 && this.waitingRows + rows > MOST_WAITING_ROWS) {
       this.leftOut += 1;
+      if (this.mayTell('')) this.logger.warn({ leftOut: this.leftOut }, LEFT_OUT);
       return;
     }
     this.waitingRows += rows;
@@ -93,10 +97,16 @@ export class ScraperMemory {
     return taken.take(endMs, intervalMs);
   }
 
-  private unreadable(problem: string, collector: string, target: string): void {
+  /** Whether it is time to log something about `what` again. */
+  private mayTell(what: string): boolean {
     const now = this.now();
-    if (now - (this.toldMs.get(collector) ?? Number.NEGATIVE_INFINITY) < TELL_AGAIN_MS) return;
-    this.toldMs.set(collector, now);
+    if (now - (this.toldMs.get(what) ?? Number.NEGATIVE_INFINITY) < TELL_AGAIN_MS) return false;
+    this.toldMs.set(what, now);
+    return true;
+  }
+
+  private unreadable(problem: string, collector: string, target: string): void {
+    if (!this.mayTell(collector)) return;
     this.logger.warn(
       { collector, target, problem },
       'a histogram cannot be read: percentiles of the matrix leave its row out; do both run the same version?',

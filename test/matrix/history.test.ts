@@ -10,6 +10,8 @@ import { historyInterval, historyRow, type RowSpec } from '../support/rows.js';
 
 const START = 1_763_700_000_000;
 const HOUR = 3_600_000;
+/** Slots are not merged beyond that. */
+const LONG = 12 * HOUR;
 
 function historyOf(memoryBytes = 64 * 2 ** 20, horizonMs = 6 * HOUR) {
   const clock = { nowMs: START };
@@ -181,21 +183,21 @@ describe('a history', () => {
   });
 
   it('drops the oldest slots when there is nothing left to merge, and says what it covers', async () => {
-    const { history, clock } = historyOf(60_000, 48 * HOUR);
+    const { history, clock } = historyOf(60_000, 24 * LONG);
     for (let i = 1; i <= 120; i++) {
-      clock.nowMs = START + i * HOUR;
-      await history.add(historyInterval('a', clock.nowMs, [historyRow({ rttsNs: [1000] })], HOUR));
+      clock.nowMs = START + i * LONG;
+      await history.add(historyInterval('a', clock.nowMs, [historyRow({ rttsNs: [1000] })], LONG));
     }
     expect(history.bytes).to.be.at.most(60_000);
     const { window } = await makeMatrix(history, {
       rows: ['group'],
       columns: ['class'],
-      windowMs: 48 * HOUR,
+      windowMs: 24 * LONG,
       metric: 'loss',
     });
     expect(window.endMs).to.equal(clock.nowMs);
-    expect(window.coveredMs).to.be.within(HOUR, 48 * HOUR);
-    expect(window.coveredMs).to.equal(history.slots.length * HOUR);
+    expect(window.coveredMs).to.be.within(LONG, 24 * LONG);
+    expect(window.coveredMs).to.equal(history.slots.length * LONG);
   });
 
   it('refuses series for which there is no memory, counts them, and goes on', async () => {

@@ -34,19 +34,24 @@ class Thread {
 }
 
 describe('The urgency of a thread', () => {
-  it('is real time while it sleeps much, ordinary while it works nearly all the time', () => {
+  it('is real time while it sleeps much, ordinary for a second when it works too much', () => {
     const thread = new Thread();
-    expect(thread.work(2_000, 0.5).calls).to.deep.equal([true]);
-    expect(thread.work(1_000, 0.95).calls).to.deep.equal([true, false]);
-    expect(thread.work(2_000, 0.95).calls).to.deep.equal([true, false]);
-    expect(thread.work(500, 0.5).calls).to.deep.equal([true, false]);
-    expect(thread.work(2_000, 0.5).calls).to.deep.equal([true, false, true]);
+    expect(thread.work(2_000, 0.35).calls).to.deep.equal([true]);
+    expect(thread.work(500, 0.95).calls).to.deep.equal([true, false]);
+    // Kept from its core it uses little: that says nothing about how much it needs.
+    expect(thread.work(500, 0.05).calls).to.deep.equal([true, false]);
+    expect(thread.work(1_000, 0.35).calls).to.deep.equal([true, false, true]);
   });
 
-  it('does not go to and fro at a load near the limit', () => {
-    const thread = new Thread().work(1_000, 0.9);
-    thread.work(10_000, 0.7);
-    expect(thread.calls).to.deep.equal([true, false]);
+  it('is real time hardly ever when it always works too much, and at once again after a minute without', () => {
+    const thread = new Thread().work(300_000, 0.9);
+    // Ordinary for 1, 2, 4, 8, 16, 32, 60, 60, 60, … seconds.
+    expect(thread.calls.filter((on) => on).length).to.be.within(9, 11);
+    thread.work(130_000, 0.1);
+    expect(thread.calls.at(-1)).to.equal(true);
+    const before = thread.calls.length;
+    thread.work(2_000, 0.9).work(500, 0.1);
+    expect(thread.calls.slice(before, before + 2)).to.deep.equal([false, true]);
   });
 
   it('stays ordinary where real time is not allowed', () => {

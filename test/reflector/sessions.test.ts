@@ -4,8 +4,9 @@ import { seededRandom } from '../support/random.js';
 
 /** The next number of the session that differs from the others in one word of its key. */
 function next(table: SessionTable, session: number, nowMs: number, word: number = SessionKey.source): number {
-  table.key.fill(0);
-  table.key[word] = session;
+  table.keys.fill(0);
+  table.keys[word] = session;
+  table.prepare();
   return table.next(nowMs);
 }
 
@@ -55,6 +56,34 @@ describe('The session table of a stateful reflector', () => {
     expect(table.size).to.equal(SessionKey.words);
   });
 
+  it('tells received from reflected packets: those above the limit of replies count as received only', () => {
+    const table = new SessionTable(4, 1000);
+    next(table, 1, 0);
+    expect(table.received).to.equal(1);
+    for (let i = 0; i < 3; i++) table.receivedOnly();
+    table.keys[SessionKey.source] = 2;
+    table.prepare();
+    table.receivedOnly();
+    expect(table.size, 'no session is made for them').to.equal(1);
+    expect([next(table, 1, 1), table.received]).to.deep.equal([1, 5]);
+    expect([next(table, 2, 1), table.received]).to.deep.equal([0, 1]);
+    expect([next(table, 1, 2000), table.received], 'anew after the timeout').to.deep.equal([0, 1]);
+  });
+
+  it('serves a batch of packets whose sessions were fetched together, each with its own', () => {
+    const table = new SessionTable(64, 1000, 0, 8);
+    const packets = Uint8Array.of(7, 0, 3, 5);
+    for (let round = 0; round < 3; round++) {
+      for (const packet of packets) {
+        table.keys[packet * SessionKey.words + SessionKey.local] = packet;
+        table.prepare(packet);
+      }
+      table.fetch(packets, packets.length);
+      for (const packet of packets) expect(table.next(round, packet)).to.equal(round);
+    }
+    expect(table.size).to.equal(4);
+  });
+
   it('forgets the session that was silent longest when it is full', () => {
     const table = new SessionTable(2, 1000);
     next(table, 1, 0);
@@ -82,6 +111,29 @@ describe('The session table of a stateful reflector', () => {
     expect([table.size, table.expired]).to.deep.equal([3, 3]);
     table.expire(1001, 10);
     expect([table.size, table.expired, table.evicted]).to.deep.equal([1, 5, 0]);
+  });
+
+  it('with an order of age that is kept to the second: a session that goes on is not forgotten before one that is silent for longer', () => {
+    const table = new SessionTable(3, 60_000, 1000);
+    for (const session of [1, 2, 3]) next(table, session, 0);
+    for (let ms = 0; ms < 5000; ms += 100) for (const session of [1, 3]) next(table, session, ms);
+    next(table, 4, 5000);
+    expect([table.evicted, table.size]).to.deep.equal([1, 3]);
+    expect(next(table, 1, 5001), 'still held').to.be.greaterThan(0);
+    expect(next(table, 3, 5001), 'still held').to.be.greaterThan(0);
+    table.expire(65_002, 10);
+    expect([table.expired, table.size]).to.deep.equal([3, 0]);
+  });
+
+  it('goes on when its milliseconds roll over', () => {
+    const table = new SessionTable(4, 1000);
+    const nearlyMs = 2 ** 32 - 500;
+    next(table, 1, nearlyMs);
+    expect(next(table, 1, nearlyMs + 900)).to.equal(1);
+    table.expire(nearlyMs + 1900, 10);
+    expect(table.size).to.equal(1);
+    table.expire(nearlyMs + 1901, 10);
+    expect(table.size).to.equal(0);
   });
 
   it('works with room for a single session', () => {

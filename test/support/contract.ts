@@ -13,7 +13,30 @@ export interface Outcomes {
   readonly sendErrors: number;
 }
 
-export interface ResultRow extends Outcomes {
+/** What is known of each direction. */
+export interface Directions {
+  readonly lostForward: number;
+  readonly lostReverse: number;
+  readonly lostUnknown: number;
+  readonly remarked: number;
+  readonly ceMarks: number;
+  readonly hopChanges: number;
+  readonly dscpForward: number | null;
+  readonly dscpReverse: number | null;
+  readonly hopsForward: number | null;
+  readonly hopsReverse: number | null;
+  readonly forwardUs: OneWay | null;
+  readonly reverseUs: OneWay | null;
+}
+
+export interface OneWay {
+  readonly min: number;
+  readonly mean: number;
+  readonly max: number;
+  readonly relative: boolean;
+}
+
+export interface ResultRow extends Outcomes, Directions {
   readonly group: string;
   readonly protocol: string;
   readonly source: string;
@@ -45,7 +68,7 @@ export interface ResultsAnswer {
   readonly intervals: readonly ResultInterval[];
 }
 
-export interface PathRow extends Outcomes {
+export interface PathRow extends Outcomes, Directions {
   readonly group: string;
   readonly source: string;
   readonly sourcePort: number;
@@ -77,6 +100,7 @@ export interface GroupSpec {
   readonly port: number;
   readonly period: string;
   readonly timeout: string;
+  readonly tlvs?: readonly string[];
   readonly classes?: readonly string[];
   readonly payloadBytes?: number;
   readonly targets: readonly { readonly address: string; readonly tags?: Readonly<Record<string, string>> }[];

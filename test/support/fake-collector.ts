@@ -6,6 +6,7 @@ import {
   type HistoryColumns,
   type IntervalReport,
   PATH_COLUMNS,
+  PATH_TRAITS,
   type PathColumn,
   ROW_TIMES,
 } from '../../src/collector/messages.js';
@@ -268,6 +269,8 @@ export function makeReport(endMs: number, infos: readonly StreamInfo[], options:
       ),
     ),
     pathRttNs: Float32Array.from(paths.flatMap(({ rttNs = [0, 0, 0] }) => [...rttNs])),
+    pathDelayNs: new Float32Array(paths.length * 6).fill(Number.NaN),
+    pathTraits: new Uint8Array(paths.length * PATH_TRAITS.length).fill(255),
     sent: 0,
     received: 0,
     lost: 0,

@@ -10,6 +10,8 @@
 
 import { GRACE_NS, slotsPerPath } from '../../config/limits.js';
 import { column } from './columns.js';
+import type { ProbeFormat } from './formats/format.js';
+import { holdNs, WaitingLosses } from './lossDirections.js';
 import { SEND_BATCH } from './sender.js';
 
 const FIRST_CAPACITY = 64;
@@ -20,7 +22,7 @@ export class ProbeRun {
   readonly id: number;
   readonly periodNs: number;
   readonly timeoutNs: number;
-  readonly payloadBytes: number;
+  readonly format: ProbeFormat;
   readonly slotsPerPath: number;
   /** Streams in sending order, and how many places a cycle has. */
   order: Uint32Array = new Uint32Array(0);
@@ -34,16 +36,20 @@ export class ProbeRun {
   private cycleStartNs = 0;
   /** Entries of probes that may still wait. */
   waiting = 0;
+  /** Those of its lost probes of which may still be told which way they were lost. */
+  readonly losses = new WaitingLosses();
+  readonly holdNs: number;
   /** Probes that wait are read from the first, and new ones written to the last; when there is no more room, a larger one follows the last. */
   private first = new Fifo(FIRST_CAPACITY);
   private last = this.first;
 
-  constructor(id: number, periodNs: number, timeoutNs: number, payloadBytes: number, count: number) {
+  constructor(id: number, periodNs: number, timeoutNs: number, format: ProbeFormat, count: number) {
     this.id = id;
     this.periodNs = periodNs;
     this.timeoutNs = timeoutNs;
-    this.payloadBytes = payloadBytes;
+    this.format = format;
     this.slotsPerPath = slotsPerPath({ timeoutNs, periodNs });
+    this.holdNs = holdNs(periodNs, timeoutNs);
     this.remaining = count > 0 ? count : Number.POSITIVE_INFINITY;
   }
 

@@ -2,8 +2,8 @@
 
 import { MS_PER_S } from '../../stats/units.js';
 import { parseAddress } from '../address.js';
-import { MAX_SOURCE_PORTS } from '../group-schema.js';
 import { found, type Path, unknownWord } from '../problems.js';
+import { MAX_SOURCE_PORTS } from '../schema.js';
 import { LEGACY_DEFAULTS } from './defaults.js';
 import { plainHost } from './host.js';
 import { isNothing, type LegacyInput, shown } from './input.js';

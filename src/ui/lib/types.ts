@@ -64,6 +64,7 @@ export interface PathRow {
   readonly target: string;
   readonly port: number;
   readonly class: string;
+  readonly dscp?: number;
   readonly sent: number;
   readonly received: number;
   readonly lost: number;

@@ -13,13 +13,17 @@ const middle = (values: readonly (number | null)[]): number | undefined => {
 };
 const us = (value: number | undefined): string => (value === undefined ? '–' : formatUs(value));
 
+/** Whether the direction of any loss is known: zeros would say that there was none. */
+const isTold = (row: ResultRow): boolean => (row.lostForward ?? 0) + (row.lostReverse ?? 0) > 0;
+
 /** Columns of the last minutes; those of fields that no row has are left out. */
 const EXTRA: readonly (readonly [string, (row: ResultRow) => number | null | undefined])[] = [
   ['late', (row) => row.late],
   ['duplicate', (row) => row.duplicates],
   ['reordered', (row) => row.reordered],
-  ['lost forward', (row) => row.lostForward],
-  ['lost reverse', (row) => row.lostReverse],
+  ['lost forward', (row) => (isTold(row) ? row.lostForward : undefined)],
+  ['lost reverse', (row) => (isTold(row) ? row.lostReverse : undefined)],
+  ['direction unknown', (row) => (isTold(row) ? row.lostUnknown : undefined)],
   ['re-marked', (row) => row.remarked],
 ];
 

@@ -1,7 +1,7 @@
 /** A cell for each source port, which is for each path through the fabric: loss above, latency below. */
 
 import { formatLoss, formatUs } from '../lib/format.js';
-import { lossLevel, type PathSum, timeLevels } from './paths.js';
+import { isRemarked, lossLevel, type PathSum, timeLevels } from './paths.js';
 
 interface StripProps {
   readonly name: string;
@@ -22,6 +22,7 @@ export function PathStrip({ name, paths, lossBounds, timeBounds }: StripProps) {
         {bad.length === 0
           ? `no loss on any of ${paths.length} source ports`
           : `${bad.length} of ${paths.length} source ports lose: ${ports(bad)}${direction(bad)}`}
+        {remarkedText(paths)}
       </figcaption>
       <ul class="strip-cells" aria-label={`Source ports of ${name}`}>
         {paths.map((path, i) => {
@@ -58,10 +59,25 @@ function ports(bad: readonly PathSum[]): string {
   return listed.join(', ') + (sorted.length > MOST_PORTS ? ' …' : '');
 }
 
+/** Which way it was lost, where that is known of any. */
 function direction(bad: readonly PathSum[]): string {
-  const known = bad.filter(({ forward }) => forward !== undefined);
-  if (known.length === 0) return '';
   const sum = (pick: (path: PathSum) => number | undefined): number =>
-    known.reduce((all, path) => all + (pick(path) ?? 0), 0);
-  return `; forward ${sum(({ forward }) => forward)}, reverse ${sum(({ reverse }) => reverse)}`;
+    bad.reduce((all, path) => all + (pick(path) ?? 0), 0);
+  const [failed, forward, reverse] = [
+    sum((path) => path.failed),
+    sum((path) => path.forward),
+    sum((path) => path.reverse),
+  ];
+  if (forward + reverse === 0) return '';
+  const unknown = failed - forward - reverse;
+  return `; ${forward} on the way there, ${reverse} on the way back${unknown > 0 ? `, ${unknown} not known` : ''}`;
+}
+
+/** Says when the network rewrites the class of some paths, or of all. */
+function remarkedText(paths: readonly PathSum[]): string {
+  const remarked = paths.filter(isRemarked);
+  const [first] = remarked;
+  if (first?.marking === undefined) return '';
+  const { sent, forward, reverse } = first.marking;
+  return `; ${remarked.length} re-marked: sent with DSCP ${sent}, arrived with ${forward ?? '?'}, came back with ${reverse ?? '?'}`;
 }

@@ -17,6 +17,20 @@ export interface PathSum {
   readonly typicalUs: number;
   readonly forward: number | undefined;
   readonly reverse: number | undefined;
+  /** The class that probes arrived with, and replies came back with, of the last interval. */
+  readonly marking: Marking | undefined;
+}
+
+export interface Marking {
+  readonly sent: number | undefined;
+  readonly forward: number | null;
+  readonly reverse: number | null;
+}
+
+/** Whether the network wrote another class into the packets. */
+export function isRemarked({ marking }: PathSum): boolean {
+  if (marking === undefined || marking.sent === undefined) return false;
+  return [marking.forward, marking.reverse].some((dscp) => dscp !== null && dscp !== marking.sent);
 }
 
 /** Of several intervals, by class, source ports in order. */
@@ -40,6 +54,7 @@ export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMa
       typicalUs: Number.NaN,
       forward: undefined,
       reverse: undefined,
+      marking: undefined,
       weighted: 0,
       received: 0,
       means: [],
@@ -54,6 +69,9 @@ export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMa
     }
     if (row.lostForward !== undefined) sum.forward = (sum.forward ?? 0) + row.lostForward;
     if (row.lostReverse !== undefined) sum.reverse = (sum.reverse ?? 0) + row.lostReverse;
+    const { dscpForward, dscpReverse } = row;
+    if (dscpForward !== undefined || dscpReverse !== undefined)
+      sum.marking = { sent: row.dscp, forward: dscpForward ?? null, reverse: dscpReverse ?? null };
     sum.lossPct = sum.sent === 0 ? 0 : (sum.failed / sum.sent) * 100;
     sum.meanUs = sum.received === 0 ? Number.NaN : sum.weighted / sum.received;
     sums.set(key, sum);

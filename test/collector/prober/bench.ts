@@ -4,6 +4,7 @@
  */
 
 import type { RunMessage, StreamTable, ToProber } from '../../../src/collector/messages.js';
+import { type FormatSpec, PLAIN_STAMP } from '../../../src/collector/prober/formats/format.js';
 import { Prober, type ProberTools } from '../../../src/collector/prober/prober.js';
 import type { ProberState } from '../../../src/collector/prober/state.js';
 import { addressBytes, readSockaddr, SOCKADDR_STRIDE } from '../../../src/net/address.js';
@@ -118,6 +119,7 @@ export interface RunSpec {
   readonly timeoutMs?: number;
   readonly payloadBytes?: number;
   readonly sourcePorts?: number;
+  readonly format?: FormatSpec;
   readonly count?: number;
 }
 
@@ -202,6 +204,7 @@ export class ProberBench {
 
   run(streams: readonly StreamSpec[], spec: RunSpec = {}, added = streams): RunMessage {
     const { run = 1, periodMs = 20, timeoutMs = 400, payloadBytes = 44, sourcePorts = 4096, count = 0 } = spec;
+    const { format = PLAIN_STAMP } = spec;
     const order = streams.map(({ id }) => id);
     const removed = (this.orders.get(run) ?? []).filter((id) => !order.includes(id));
     this.orders.set(run, order);
@@ -212,6 +215,7 @@ export class ProberBench {
       periodNs: msToNs(periodMs),
       timeoutNs: msToNs(timeoutMs),
       payloadBytes,
+      format,
       order: Uint32Array.from(order),
       added: table(added),
       removed: Uint32Array.from(removed),

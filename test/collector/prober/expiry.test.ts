@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { Expiry } from '../../../src/collector/prober/expiry.js';
+import { PLAIN_STAMP } from '../../../src/collector/prober/formats/format.js';
 import { ProbeRun } from '../../../src/collector/prober/run.js';
 import { Sender } from '../../../src/collector/prober/sender.js';
 import { SlotState } from '../../../src/collector/prober/slots.js';
@@ -32,13 +33,15 @@ class ExpiryBench {
   readonly producer = new RingProducer(this.ring);
   readonly consumer = new RingConsumer(this.ring);
   readonly state = new ProberState(this.clock, this.producer, this.control, 1, [this.socket]);
-  readonly sender = new Sender(this.state, 44);
+  readonly sender = new Sender(this.state);
   readonly expiry = new Expiry(this.state, () => this.drops);
 
   run(streams: number[], periodMs: number, timeoutMs: number, id = 1): ProbeRun {
-    const run = new ProbeRun(id, periodMs * 1e6, timeoutMs * 1e6, 44, 0);
+    const { formats, streams: known } = this.state;
+    const format = formats.numberOf(PLAIN_STAMP, 44);
+    const run = new ProbeRun(id, periodMs * 1e6, timeoutMs * 1e6, formats.list[format], 0);
     const port = this.script.socket.port;
-    this.state.streams.add(table(streams.map((stream) => ({ id: stream, port }))), run.slotsPerPath, 44, run.timeoutNs);
+    known.add(table(streams.map((stream) => ({ id: stream, port }))), run.slotsPerPath, format, run.timeoutNs);
     run.reorder(Uint32Array.from(streams), 1, this.clock.nowNs(), () => 0);
     return run;
   }
@@ -85,7 +88,7 @@ describe('Giving probes up', () => {
     expect(b.expiry.expire(run, dueNs - 1, b.clock.nowNs())).to.equal(sentNs);
     expect(b.outcomes()).to.deep.equal([]);
     expect(b.expiry.expire(run, dueNs, b.clock.nowNs())).to.equal(b.clock.nowNs());
-    expect(b.outcomes()).to.deep.equal([[Outcome.lost, 0]]);
+    expect(b.outcomes()).to.deep.equal([[Outcome.lost, 1]]);
     expect(run.waiting).to.equal(0);
   });
 
@@ -127,7 +130,7 @@ describe('Giving probes up', () => {
     const run = b.run([0], 1000, 1);
     expect(run.slotsPerPath).to.equal(2);
     expect(b.send(run, 0, 0, 0, 0)).to.equal(2);
-    expect(b.script.requests().map(({ sequence }) => sequence)).to.deep.equal([0, 1]);
+    expect(b.script.requests().map(({ sequence }) => sequence)).to.deep.equal([1, 2]);
     expect([b.control.read('sent'), run.waiting]).to.deep.equal([2, 2]);
   });
 

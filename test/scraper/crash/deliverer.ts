@@ -1,22 +1,27 @@
 /**
- * A scraper without pollers, to be killed: delivers the intervals of some collectors, each from its cursor on, to a file writer, and moves the
- * cursor when an interval is safe. Prints a line for each. Arguments: state directory, directory of the files, collectors, intervals, rows.
+ * A scraper without pollers, to be killed: delivers the intervals of some collectors, each from its cursor on, to files and to a database, and
+ * moves the cursor when an interval is safe. Prints a line for each. Arguments: state directory, directory of the files, URL of the database,
+ * collectors, intervals, rows.
  */
 
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { Cursors } from '../../../src/scraper/cursors.js';
 import { WriterDelivery } from '../../../src/scraper/delivery.js';
 import { INTERVAL_MS, sampleInterval } from '../samples.js';
 
-const [stateDir = '', dir = '', collectors = '', intervals = '', rows = ''] = process.argv.slice(2);
+const [stateDir = '', dir = '', url = '', collectors = '', intervals = '', rows = ''] = process.argv.slice(2);
 const logger = pino({ level: 'warn' }, process.stderr);
 const delivery = await WriterDelivery.open(
-  [{ kind: 'file', dir, maxBytes: 100_000 }],
-  // Both ways are taken: what is not written within a few milliseconds goes to the spool.
-  { stateDir, spoolAfterMs: 3, queueMaxRows: 100 },
+  [
+    { kind: 'file', dir, maxBytes: 100_000 },
+    { kind: 'influx1', url, database: 'd' },
+  ],
+  // Both ways are taken: what is not written within some milliseconds goes to the spool.
+  { stateDir, spoolAfterMs: 20, queueMaxRows: 100 },
   logger,
-  { batchRows: 40 },
+  { batchRows: 40, baseMs: 20, maxMs: 40 },
 );
 const cursors = await Cursors.open(join(stateDir, 'cursors.json'), logger, 5);
 
@@ -28,14 +33,15 @@ async function follow(collector: string): Promise<void> {
     await delivery.deliver(interval);
     cursors.advance(collector, interval.endMs);
     process.stdout.write(`${collector} ${interval.endMs}\n`);
+    // As pollers do, it lets time pass: the cursor is saved while what was delivered last may still be on its way.
+    await sleep(1);
   }
 }
 
 await Promise.all(Array.from({ length: Number(collectors) }, (_, index) => follow(`host-${index}`)));
 for (;;) {
-  const [status] = delivery.status();
-  if (status !== undefined && status.queued + status.spoolIntervals === 0) break;
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  if (delivery.status().every(({ queued, spoolIntervals }) => queued + spoolIntervals === 0)) break;
+  await sleep(5);
 }
 await delivery.close();
 await cursors.flush();
