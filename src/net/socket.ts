@@ -8,14 +8,11 @@ import { NativeMemory } from './memory.js';
 /** Which kernel stamps a socket delivers. */
 export type Stamps = 'none' | 'receive' | 'full';
 
-export interface UdpSocketOptions {
+/** What sockets of every kind have to offer. */
+export interface SocketOptions {
   readonly family: Family;
   /** Local address, IP literal. */
   readonly address: string;
-  /** Local port; 0: chosen by the system. */
-  readonly port: number;
-  /** Share the port with other sockets that set this too (default false). */
-  readonly reusePort?: boolean;
   /** Receive and send buffer; forced past the system's limit where permitted (CAP_NET_ADMIN). Default: the system's. */
   readonly receiveBufferBytes?: number;
   readonly sendBufferBytes?: number;
@@ -31,6 +28,13 @@ export interface UdpSocketOptions {
   readonly stamps?: Stamps;
 }
 
+export interface UdpSocketOptions extends SocketOptions {
+  /** Local port; 0: chosen by the system. */
+  readonly port: number;
+  /** Share the port with other sockets that set this too (default false). */
+  readonly reusePort?: boolean;
+}
+
 const STAMP_FLAGS: Readonly<Record<Stamps, number>> = {
   none: 0,
   receive: c.SOF_TIMESTAMPING_RX_SOFTWARE | c.SOF_TIMESTAMPING_SOFTWARE,
@@ -44,7 +48,7 @@ const OPTION_VALUE = 0;
 const OPTION_LENGTH = 64;
 const ADDRESS = 128;
 
-function trySetOption(fd: number, level: number, option: number, value: number): boolean {
+export function trySetOption(fd: number, level: number, option: number, value: number): boolean {
   optionMemory.i32[OPTION_VALUE >> 2] = value;
   return libc.setsockopt(fd, level, option, optionMemory.address + OPTION_VALUE, 4) === 0;
 }
@@ -75,14 +79,13 @@ export class UdpSocket {
     this.fd = fd;
     this.family = options.family;
     const tried = describe(options);
+    if (options.family === 6) setOption(fd, c.IPPROTO_IPV6, c.IPV6_V6ONLY, 1, 'IPV6_V6ONLY', tried);
+    if (options.reusePort) setOption(fd, c.SOL_SOCKET, c.SO_REUSEPORT, 1, 'SO_REUSEPORT', tried);
     applyOptions(fd, options, tried);
-    const length = writeSockaddr(optionMemory, ADDRESS, options.family, addressBytes(options.address), options.port);
-    check(libc.bind(fd, optionMemory.address + ADDRESS, length), 'bind', tried);
-    const bound = localName(fd, tried);
+    const bound = bindTo(fd, options.family, options.address, options.port, tried);
     this.address = bound.address;
     this.port = bound.port;
-    tryGetOption(fd, c.SOL_SOCKET, c.SO_RCVBUF, 4);
-    this.receiveBufferBytes = optionMemory.u32[OPTION_VALUE >> 2];
+    this.receiveBufferBytes = receiveBufferOf(fd);
   }
 
   /** Opens and binds. Throws a LlamaError that names the call, the errno and the address; nothing stays open then. */
@@ -102,13 +105,34 @@ export class UdpSocket {
   }
 }
 
-function applyOptions(fd: number, options: UdpSocketOptions, tried: string): void {
-  const set = (level: number, option: number, value: number, name: string): void => {
-    if (!trySetOption(fd, level, option, value)) throw systemError(`setsockopt(${name})`, errno(), tried);
-  };
+/** Sets an option that everything depends on. Throws what `systemError` makes of a refusal. */
+export function setOption(fd: number, level: number, option: number, value: number, name: string, tried: string): void {
+  if (!trySetOption(fd, level, option, value)) throw systemError(`setsockopt(${name})`, errno(), tried);
+}
+
+/** What the kernel granted, in its own accounting (about twice the payload). */
+export function receiveBufferOf(fd: number): number {
+  tryGetOption(fd, c.SOL_SOCKET, c.SO_RCVBUF, 4);
+  return optionMemory.u32[OPTION_VALUE >> 2];
+}
+
+/** Binds, and tells where to. */
+export function bindTo(
+  fd: number,
+  family: Family,
+  address: string,
+  port: number,
+  tried: string,
+): { address: string; port: number } {
+  const length = writeSockaddr(optionMemory, ADDRESS, family, addressBytes(address), port);
+  check(libc.bind(fd, optionMemory.address + ADDRESS, length), 'bind', tried);
+  return localName(fd, tried);
+}
+
+export function applyOptions(fd: number, options: SocketOptions, tried: string): void {
+  const set = (level: number, option: number, value: number, name: string): void =>
+    setOption(fd, level, option, value, name, tried);
   const v4 = options.family === 4;
-  if (!v4) set(c.IPPROTO_IPV6, c.IPV6_V6ONLY, 1, 'IPV6_V6ONLY');
-  if (options.reusePort) set(c.SOL_SOCKET, c.SO_REUSEPORT, 1, 'SO_REUSEPORT');
   if (
     options.receiveBufferBytes !== undefined &&
     !trySetOption(fd, c.SOL_SOCKET, c.SO_RCVBUFFORCE, options.receiveBufferBytes)
