@@ -23,7 +23,7 @@ const STREAM = {
 };
 
 const OUTCOMES = {
-  sent: count('probes that the kernel took; sent = received + lost + unreachable + localDrops'),
+  sent: count('probes that the kernel took; sent = received + lost + unreachable + localDrops + tooBig'),
   received: count('probes answered within the timeout'),
   lost: count('probes not answered within the timeout, and nothing else explains it'),
   unreachable: count('probes answered by an ICMP error'),
@@ -32,6 +32,7 @@ const OUTCOMES = {
   reordered: count('replies overtaken on their path (RFC 4737)'),
   sendErrors: count('probes that the kernel refused'),
   localDrops: count('probes without a reply while a receive queue of this host overflowed'),
+  tooBig: count('probes larger than a link of their path lets through; not a loss'),
   lossPct: Type.Number({ description: '100 (lost + unreachable) / sent' }),
 };
 
@@ -54,6 +55,9 @@ export const ResultRowSchema = Type.Object({
   tags: Type.Record(Type.String(), Type.String()),
   ...OUTCOMES,
   rttUs: Nullable(RttUs),
+  mtu: Type.Union([Type.Integer(), Type.Null()], {
+    description: 'the least MTU that a probe was too big for; null: none was named',
+  }),
   residenceUs: Nullable(us('mean time inside the reflector')),
   jitterUs: Nullable(us('mean absolute difference between consecutive round trips of a path')),
   hdr: Type.Optional(

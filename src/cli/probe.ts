@@ -202,9 +202,10 @@ async function untilDone(
   let lastSentMs = Date.now();
   let lastPlanned = -1;
   for (;;) {
-    const { sent, received, lost, unreachable, localDrops, sendErrors, scheduleSlips } = collector.status().totals;
+    const { sent, received, lost, unreachable, localDrops, tooBig, sendErrors, scheduleSlips } =
+      collector.status().totals;
     const planned = sent + sendErrors + scheduleSlips;
-    const decided = received + lost + unreachable + localDrops;
+    const decided = received + lost + unreachable + localDrops + tooBig;
     if (show && terminal) {
       const done = Math.floor((planned / count) * BAR);
       process.stderr.write(
@@ -258,7 +259,7 @@ function table(rows: readonly ResultRow[]): string {
     ];
   });
   const extras = rows.flatMap((row) =>
-    (['late', 'duplicates', 'reordered', 'sendErrors', 'localDrops'] as const)
+    (['late', 'duplicates', 'reordered', 'sendErrors', 'localDrops', 'tooBig'] as const)
       .filter((name) => row[name] > 0)
       .map((name) => `${row.class}: ${row[name]} ${name}\n`),
   );

@@ -159,6 +159,8 @@ export class Aggregator {
         this.counters[outcome <= LAST_FINAL_OUTCOME ? ORPHANS : ORPHANS_OTHER]++;
       } else if (outcome === Outcome.received) {
         counts.received(stream, ring);
+      } else if (outcome === Outcome.tooBig) {
+        counts.tooBig(stream, path, ring.residenceNs);
       } else {
         counts.count(path, outcome);
       }

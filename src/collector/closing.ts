@@ -137,6 +137,7 @@ export class IntervalCloser {
       this.orphansOther += outcomes.late + outcomes.duplicates + outcomes.sendErrors;
       return;
     }
+    outcomes.mtu = counts.mtu(stream);
     this.sent += outcomes.sent;
     this.received += outcomes.received;
     this.lost += outcomes.lost;
@@ -178,6 +179,7 @@ function pushCounters(column: WordColumn, numbers: Readonly<Record<PathColumn, n
   column.push(numbers.lost);
   column.push(numbers.unreachable);
   column.push(numbers.localDrops);
+  column.push(numbers.tooBig);
   column.push(numbers.late);
   column.push(numbers.duplicates);
   column.push(numbers.reordered);

@@ -164,6 +164,7 @@ export const PATH_COLUMNS = [
   'lost',
   'unreachable',
   'localDrops',
+  'tooBig',
   'late',
   'duplicates',
   'reordered',

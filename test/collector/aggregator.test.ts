@@ -39,6 +39,7 @@ describe('aggregator', () => {
         reordered: 1,
         sendErrors: 1,
         localDrops: 1,
+        tooBig: 0,
         rttUs: {
           min: 61,
           mean: 96.004,

@@ -7,6 +7,7 @@ export interface Outcomes {
   readonly lost: number;
   readonly unreachable: number;
   readonly localDrops: number;
+  readonly tooBig: number;
   readonly late: number;
   readonly duplicates: number;
   readonly reordered: number;
@@ -24,6 +25,7 @@ export interface ResultRow extends Outcomes {
   readonly tags: Readonly<Record<string, string>>;
   readonly lossPct: number;
   readonly rttUs: Readonly<Record<'min' | 'mean' | 'stddev' | 'p50' | 'p90' | 'p99' | 'p999' | 'max', number>> | null;
+  readonly mtu: number | null;
   readonly residenceUs: number | null;
   readonly jitterUs: number | null;
 }
@@ -88,7 +90,7 @@ export interface ConfigSpec {
   readonly groups: Readonly<Record<string, GroupSpec>>;
 }
 
-const FINAL = ['received', 'lost', 'unreachable', 'localDrops'] as const;
+const FINAL = ['received', 'lost', 'unreachable', 'localDrops', 'tooBig'] as const;
 
 /** `sent` less what became of it: 0 wherever nothing is missing. */
 export function unaccounted(row: Outcomes): number {

@@ -202,7 +202,8 @@ export class Prober {
       counters[COUNTER.received] +
       counters[COUNTER.lost] +
       counters[COUNTER.unreachable] +
-      counters[COUNTER.localDrops];
+      counters[COUNTER.localDrops] +
+      counters[COUNTER.tooBig];
     return counters[COUNTER.sent] - decided;
   }
 
