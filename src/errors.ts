@@ -19,6 +19,7 @@ export const ERROR_TABLE = {
   LLAMA_PLAN_TOO_LARGE: { status: 422, exitCode: 1, title: 'The plan needs more than its limits allow' },
   LLAMA_REQUEST_INVALID: { status: 400, exitCode: 1, title: 'The request is not valid' },
   LLAMA_NOT_FOUND: { status: 404, exitCode: 1, title: 'There is nothing at this address' },
+  LLAMA_METHOD_NOT_ALLOWED: { status: 405, exitCode: 1, title: 'This address does not take this method' },
   LLAMA_BODY_TOO_LARGE: { status: 413, exitCode: 1, title: 'The request body is too large' },
   LLAMA_MEDIA_TYPE: { status: 415, exitCode: 1, title: 'The request body is not JSON' },
   LLAMA_READ_ONLY: { status: 403, exitCode: 1, title: 'Changes are not accepted from here' },

@@ -14,10 +14,12 @@ import type { EventStreamOptions } from './eventStream.js';
 import { EventStreams } from './eventStreams.js';
 import { groupRoutes } from './groups.js';
 import { healthRoutes } from './health.js';
+import { readJsonBodies } from './jsonBody.js';
 import { limitRate } from './limit.js';
 import { llamaRoutes } from './llama.js';
 import { logRequests, requestId } from './log.js';
 import { metricsRoute } from './metrics/route.js';
+import { watchRoutes } from './nowhere.js';
 import { documentApi, openApiRoute } from './openapi.js';
 import { pathsRoute } from './paths.js';
 import { type Reload, reloadRoute } from './reload.js';
@@ -67,9 +69,11 @@ export function buildApi(service: CollectorService, options: ApiOptions = {}): F
   // The schemas of answers are documentation, held against the answers by tests; they must not drop a field in silence.
   app.setSerializerCompiler(() => JSON.stringify);
   app.removeContentTypeParser('text/plain');
+  readJsonBodies(app);
   useProblemDocuments(app);
   logRequests(app);
-  protect(app, options);
+  const refuse = watchRoutes(app);
+  protect(app, options, refuse);
   documentApi(app, options.tokens);
   // Plugins see only the routes that come after them.
   app.after((error) => {
@@ -93,8 +97,8 @@ function routes(app: FastifyInstance, service: CollectorService, options: ApiOpt
   openApiRoute(app);
 }
 
-/** What stands before every route, also before those that do not exist: headers, then the limit, then who may do what. */
-function protect(app: FastifyInstance, options: ApiOptions): void {
+/** What stands before every route, also before those that do not exist: headers, then the limit, then who may do what, then `refuse`. */
+function protect(app: FastifyInstance, options: ApiOptions, refuse: ReturnType<typeof watchRoutes>): void {
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('cache-control', 'no-store');
   });
@@ -113,6 +117,8 @@ function protect(app: FastifyInstance, options: ApiOptions): void {
         styleSrc: ["'self'", "'unsafe-inline'"],
       },
     },
+    // For browsers that do not know frame-ancestors.
+    xFrameOptions: { action: 'deny' },
     // It would hold for every port of this host name, also for those that speak plain HTTP.
     strictTransportSecurity: false,
   });
@@ -120,5 +126,9 @@ function protect(app: FastifyInstance, options: ApiOptions): void {
   app.after((error) => {
     if (error) throw error;
     app.addHook('onRequest', accessHook(options));
+    // Before a body is read, which nobody would want.
+    app.addHook('onRequest', async (request, reply) => {
+      if (request.is404) refuse(request, reply);
+    });
   });
 }

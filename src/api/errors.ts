@@ -24,16 +24,6 @@ const TOLD: readonly ErrorCode[] = [
 /** Makes all answers with an error of this app, and of what it never routed, problem documents. */
 export function useProblemDocuments(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(
-      new LlamaError(
-        'LLAMA_NOT_FOUND',
-        `found ${request.method} ${pathOf(request)}, expected a method and path of this API`,
-      ),
-      request,
-      reply,
-    ),
-  );
 }
 
 /** Answers what is not even HTTP, on the bare socket, and closes it. */
@@ -100,6 +90,11 @@ function asLlamaError(error: unknown, request: FastifyRequest): LlamaError | und
     );
   if (known !== undefined)
     return new LlamaError(known, `${error.message}; expected less, send the targets as several groups`);
+  if (code === 'FST_ERR_BAD_URL')
+    return new LlamaError(
+      'LLAMA_REQUEST_INVALID',
+      `found the path ${found(pathOf(request))}, expected UTF-8 in its percent signs; encode names as encodeURIComponent does`,
+    );
   return statusCode !== undefined && statusCode >= 400 && statusCode < 500
     ? new LlamaError('LLAMA_REQUEST_INVALID', error.message)
     : undefined;

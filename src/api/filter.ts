@@ -2,6 +2,10 @@
 
 import type { StreamInfo } from '../collector/results.js';
 import { parseAddress } from '../config/address.js';
+import { CLASS_NAMES, parseClass } from '../config/classes.js';
+import { GROUP_NAME } from '../config/group.js';
+import { found, unknownWord } from '../config/problems.js';
+import { LlamaError, type Problem } from '../errors.js';
 
 export interface RowQuery {
   readonly group?: string;
@@ -11,11 +15,29 @@ export interface RowQuery {
 
 export type RowFilter = (info: StreamInfo) => boolean;
 
-/** undefined when everything is asked for. A name that nothing has gives no rows; that is no error. */
+/**
+ * undefined when everything is asked for. A group, target or class that nothing has gives no rows, and that is no error.
+ * @throws LlamaError `LLAMA_REQUEST_INVALID` for what nothing can ever have: a slip would look as if all were silent.
+ */
 export function rowFilter(query: RowQuery): RowFilter | undefined {
   const { group } = query;
-  const target = query.target === undefined ? undefined : (parseAddress(query.target)?.address ?? query.target);
-  const className = query.class?.toLowerCase();
+  const target = query.target === undefined ? undefined : parseAddress(query.target)?.address;
+  const className = query.class === undefined ? undefined : parseClass(query.class)?.name;
+  const problems: Problem[] = [];
+  const wrong = (name: keyof RowQuery, message: string): void => {
+    problems.push({ path: `/query/${name}`, message: `the query parameter ${name}: ${message}` });
+  };
+  if (group !== undefined && !GROUP_NAME.test(group))
+    wrong(
+      'group',
+      `found ${found(group)}, expected the name of a group: 1 to 64 letters, digits, dots, dashes and underscores; GET /v1/groups lists them`,
+    );
+  if (query.target !== undefined && target === undefined)
+    wrong('target', `found ${found(query.target)}, expected the IPv4 or IPv6 address of a target, without a port`);
+  if (query.class !== undefined && className === undefined)
+    wrong('class', unknownWord(query.class, `a class: ${CLASS_NAMES.join(', ')} or a DSCP from 0 to 63`, CLASS_NAMES));
+  if (problems.length > 0)
+    throw new LlamaError('LLAMA_REQUEST_INVALID', problems.map(({ message }) => message).join('\n'), { problems });
   if (group === undefined && target === undefined && className === undefined) return undefined;
   return (info) =>
     (group === undefined || info.group.name === group) &&

@@ -41,11 +41,12 @@ export function pathsRoute(app: FastifyInstance, service: CollectorService): voi
   };
   app.get<{ Querystring: PathsQuery }>('/v1/paths', { schema }, (request, reply) => {
     const { after, limit = DEFAULT_LIMIT } = request.query;
+    const filter = rowFilter(request.query);
     const { interval, gap } =
       after === undefined ? { interval: service.results.latest, gap: false } : service.results.pathsAfter(after);
     reply.type('application/json; charset=utf-8');
     if (interval === undefined) return reply.send({ start: null, end: null, endMs: null, gap, total: 0, paths: [] });
-    return reply.send(bodyOf(pathsBody(interval, gap, service, rowFilter(request.query), limit)));
+    return reply.send(bodyOf(pathsBody(interval, gap, service, filter, limit)));
   });
 }
 

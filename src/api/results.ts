@@ -25,6 +25,7 @@ export function resultsRoute(app: FastifyInstance, service: CollectorService, pa
   };
   app.get<{ Querystring: ResultsQuery }>('/v1/results', { schema }, (request, reply) => {
     const { after = 0, limit, histograms } = request.query;
+    const filter = rowFilter(request.query);
     const withHistograms = histograms === '1';
     const held = service.results.after(after, limit ?? Number.MAX_SAFE_INTEGER);
     const page = fitting(held, pageBytes, withHistograms);
@@ -32,7 +33,7 @@ export function resultsRoute(app: FastifyInstance, service: CollectorService, pa
     const head = { collector: name, intervalMs, next: page.next, oldest: page.oldest, gap: page.gap };
     return reply
       .type('application/json; charset=utf-8')
-      .send(bodyOf(pageBody(head, page.intervals, rowFilter(request.query), withHistograms)));
+      .send(bodyOf(pageBody(head, page.intervals, filter, withHistograms)));
   });
 }
 

@@ -12,7 +12,7 @@ import { type AccessOptions, mayStillRead } from './access.js';
 import { Breather } from './bodies.js';
 import { EVENT_STREAM_TYPE, type EventStream } from './eventStream.js';
 import type { EventStreams } from './eventStreams.js';
-import { rowFilter } from './filter.js';
+import { type RowFilter, rowFilter } from './filter.js';
 import { intervalBody } from './results.js';
 import { StreamHeaders, StreamQuery } from './schemas.js';
 
@@ -22,6 +22,7 @@ const BEGINNING = 1;
 interface Reader {
   readonly stream: EventStream;
   readonly query: StreamQuery;
+  readonly filter: RowFilter | undefined;
   /** `endMs` of the last interval that it has. */
   readonly cursor: number;
   /** Whether it may have another interval. */
@@ -40,12 +41,15 @@ export function streamRoute(
 ): void {
   app.get<{ Querystring: StreamQuery; Headers: StreamHeaders }>('/v1/stream', { schema: SCHEMA }, (request, reply) => {
     const cursor = cursorOf(request, service.results);
+    // Before anything is sent: a filter that nothing can fit is an error.
+    const filter = rowFilter(request.query);
     // Fastify answers HEAD by the same handler, and would read the body to its end, which does not come.
     if (request.method === 'HEAD') return reply.type(EVENT_STREAM_TYPE).send();
     const stream = streams.begin(reply);
     const reader: Reader = {
       stream,
       query: request.query,
+      filter,
       cursor,
       allowed: () => mayStillRead(access, request),
       missed: () => {
@@ -74,10 +78,9 @@ function cursorOf({ headers, query }: Request, results: ResultsStore): number {
 
 /** Sends interval after interval until the stream is over. The next one is looked up when the reader has room for it, not before. */
 async function follow(reader: Reader, { results, config }: CollectorService): Promise<void> {
-  const { stream, query } = reader;
+  const { stream, query, filter } = reader;
   const { name, intervalMs } = config.collector;
   const head = `{"collector":${JSON.stringify(name)},"intervalMs":${intervalMs},"interval":`;
-  const filter = rowFilter(query);
   const breather = new Breather();
   async function* data(interval: StoredInterval): AsyncGenerator<Buffer> {
     yield Buffer.from(head);

@@ -347,8 +347,9 @@ export class Collector implements CollectorService {
     await this.tellAggregator([...change.added, ...change.changed]);
     this.plans.set(group.name, change.plan);
     taken();
-    if (old !== undefined && old.run !== change.plan.run) await this.probers.endRun(old);
-    await this.probers.setRun(change.plan, change.added);
+    const goesOn = old?.run === change.plan.run;
+    if (old !== undefined && !goesOn) await this.probers.endRun(old);
+    await this.probers.setRun(change.plan, change.added, goesOn ? change.removed : []);
     this.retire(change.removed, old?.group ?? group);
     const [added, removed] = [change.added.length, change.removed.length];
     this.logger.info({ group: group.name, origin, targets: group.targets.length, added, removed }, 'group in effect');

@@ -39,7 +39,7 @@ export interface ProberStart {
   readonly window: number;
 }
 
-/** Streams in columns, so that ten thousand of them are five buffers. */
+/** Streams in columns, all of them in one shared memory: ten thousand reach every thread without being copied. */
 export interface StreamTable {
   readonly ids: Uint32Array;
   /** 16 bytes each; an IPv4 address takes the first four. */
@@ -51,7 +51,10 @@ export interface StreamTable {
   readonly tos: Uint8Array;
 }
 
-/** Streams that share a schedule: a group, as the prober threads see it. */
+/**
+ * Streams that share a schedule: a group, as the prober threads see it. A thread carries it out in small pieces, turn by turn, however
+ * many streams come and go, and sends on meanwhile; the new order holds when all new streams are in.
+ */
 export interface RunMessage {
   readonly type: 'run';
   readonly revision: number;
@@ -63,27 +66,11 @@ export interface RunMessage {
   readonly order: Uint32Array;
   /** Those of them that the thread does not know yet. */
   readonly added: StreamTable;
+  /** Streams that were in the order of the run and are no more. */
+  readonly removed: Uint32Array;
   /** End after this many probes on this thread; 0: never. */
   readonly count: number;
 }
-
-/**
- * Some of the streams that a `run` message will put in order. A change of thousands comes in several of these, each carried out before the next
- * is sent: taken in at once they would hold a thread up for tens of milliseconds, which other groups would notice.
- */
-export interface StreamsMessage {
-  readonly type: 'streams';
-  readonly revision: number;
-  readonly periodNs: number;
-  readonly timeoutNs: number;
-  readonly payloadBytes: number;
-  readonly added: StreamTable;
-  /** How many streams are coming, these and later ones: each message makes room for all of them in one column of the slots. */
-  readonly coming: number;
-}
-
-/** Columns of the slots: that many messages without a stream come first. */
-export const SLOT_COLUMNS = 8;
 
 /** Send no more; end when everything is decided, or at `graceNs` from now. */
 export interface StopMessage {
@@ -92,7 +79,7 @@ export interface StopMessage {
   readonly graceNs: number;
 }
 
-export type ToProber = RunMessage | StreamsMessage | StopMessage;
+export type ToProber = RunMessage | StopMessage;
 
 /** What the aggregator needs to know of a stream to write its row. */
 export interface StreamRow {

@@ -161,16 +161,50 @@ export async function planGroup(old: GroupPlan | undefined, group: Group, tools:
 }
 
 /** The columns that prober threads get of new streams. */
+export async function streamTableInTurns(
+  infos: readonly StreamInfo[],
+  pause: () => Promise<void>,
+): Promise<StreamTable> {
+  const table = emptyTable(infos.length);
+  for (const [i, info] of infos.entries()) {
+    writeStream(table, i, info);
+    if (i % CHUNK === CHUNK - 1) await pause();
+  }
+  return table;
+}
+
+/** The same without a pause, for the beginning of a thread's life, of which nothing else may happen in the middle. */
 export function streamTable(infos: readonly StreamInfo[]): StreamTable {
-  const addresses = new Uint8Array(infos.length * 16);
-  for (const [i, info] of infos.entries()) addresses.set(addressBytes(info.target.address), i * 16);
+  const table = emptyTable(infos.length);
+  for (const [i, info] of infos.entries()) writeStream(table, i, info);
+  return table;
+}
+
+/** The wider columns first, so that each begins at a multiple of its width. */
+function emptyTable(length: number): StreamTable {
+  const memory = new SharedArrayBuffer(length * 24);
   return {
-    ids: Uint32Array.from(infos, (info) => info.id),
-    addresses,
-    families: Uint8Array.from(infos, (info) => info.target.family),
-    ports: Uint16Array.from(infos, (info) => info.target.port),
-    tos: Uint8Array.from(infos, (info) => info.class.dscp << 2),
+    ids: new Uint32Array(memory, 0, length),
+    addresses: new Uint8Array(memory, length * 4, length * 16),
+    ports: new Uint16Array(memory, length * 20, length),
+    families: new Uint8Array(memory, length * 22, length),
+    tos: new Uint8Array(memory, length * 23, length),
   };
+}
+
+function writeStream(table: StreamTable, i: number, { id, target, class: { dscp } }: StreamInfo): void {
+  table.ids[i] = id;
+  table.addresses.set(addressBytes(target.address), i * 16);
+  table.ports[i] = target.port;
+  table.families[i] = target.family;
+  table.tos[i] = dscp << 2;
+}
+
+/** Numbers of streams, in memory that threads share. */
+export function sharedIds(infos: readonly StreamInfo[]): Uint32Array {
+  const ids = new Uint32Array(new SharedArrayBuffer(infos.length * 4));
+  for (const [i, { id }] of infos.entries()) ids[i] = id;
+  return ids;
 }
 
 /** The start of a result row's JSON, up to and with the comma before the numbers. */

@@ -1,6 +1,6 @@
 /** The prober threads, as the main thread sees them: their memory, their messages, and that a thread's next life gets the whole plan. */
 
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
@@ -12,8 +12,8 @@ import { ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../ring/contr
 import { createRing, RingProducer } from '../ring/ring.js';
 import { msToNs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadTask } from '../threads/supervised.js';
-import { type RunMessage, SLOT_COLUMNS, type StreamsMessage, type ToProber } from './messages.js';
-import { type GroupPlan, streamTable } from './plan.js';
+import type { RunMessage, StreamTable, ToProber } from './messages.js';
+import { type GroupPlan, sharedIds, streamTable, streamTableInTurns } from './plan.js';
 import type { StreamInfo } from './results.js';
 import type { ProberStatus } from './service.js';
 import type { SourcePorts } from './sources.js';
@@ -35,9 +35,6 @@ export interface ProberThreadsOptions {
   readonly logger: Logger;
   readonly died: (thread: number, life: number) => Promise<void>;
 }
-
-/** New streams that a thread takes in at a time: some 200 us of its time. */
-const STREAMS_A_TURN = 250;
 
 interface Thread {
   readonly control: ControlBlock<ProberCounter>;
@@ -80,43 +77,22 @@ export class ProberThreads {
     return this.threads.map(({ ring, control }) => ({ ring, control: control.memory }));
   }
 
-  /** Starts or changes a run; resolves when every thread works by it. */
-  async setRun(plan: GroupPlan, added: readonly StreamInfo[]): Promise<void> {
-    // From here on a new life of a thread gets all of the plan when it begins, and so nothing of what is dealt out here.
+  /** Starts or changes a run, of which these streams are new and those are taken out; resolves when every thread works by it. */
+  async setRun(plan: GroupPlan, added: readonly StreamInfo[], removed: readonly StreamInfo[] = []): Promise<void> {
+    const table = await streamTableInTurns(added, () => pause());
+    // Without a pause from here to the messages: a life of a thread that begins before gets the messages, one that begins after gets all of the plan.
     this.plans.set(plan.run, plan);
-    const lives = this.threads.map(({ port }) => port);
-    const same = (thread: Thread, i: number): boolean => thread.port === lives[i];
-    const deal = async (from: number, to: number): Promise<void> => {
-      const message = this.streamsMessage(plan, added, from, to);
-      for (const [i, thread] of this.threads.entries()) if (same(thread, i)) this.tell(thread, message);
-      await this.applied(message.revision, same);
-    };
-    if (added.length > STREAMS_A_TURN) for (let column = 0; column < SLOT_COLUMNS; column++) await deal(0, 0);
-    let dealt = 0;
-    for (; added.length - dealt > STREAMS_A_TURN; dealt += STREAMS_A_TURN) await deal(dealt, dealt + STREAMS_A_TURN);
-    const message = runMessage(plan, added.slice(dealt), this.options.count, ++this.revision);
-    const again = { ...message, added: streamTable([]) };
-    for (const [i, thread] of this.threads.entries()) this.tell(thread, same(thread, i) ? message : again);
-    await this.applied(message.revision);
-  }
-
-  private streamsMessage(plan: GroupPlan, added: readonly StreamInfo[], from: number, to: number): StreamsMessage {
-    const { periodNs, timeoutNs, payloadBytes } = plan.group;
-    return {
-      type: 'streams',
-      revision: ++this.revision,
-      periodNs,
-      timeoutNs,
-      payloadBytes,
-      added: streamTable(added.slice(from, to)),
-      coming: added.length - from,
-    };
+    await this.tellAll(
+      runMessage(plan, { added: table, removed, count: this.options.count, revision: ++this.revision }),
+    );
   }
 
   /** Ends a run; its probes under way are still decided. */
   endRun(plan: GroupPlan): Promise<void> {
     this.plans.delete(plan.run);
-    return this.tellAll(runMessage({ ...plan, streams: [] }, [], 0, ++this.revision));
+    const [added, removed] = [streamTable([]), plan.streams];
+    const message = { added, removed, count: 0, revision: ++this.revision };
+    return this.tellAll(runMessage({ ...plan, streams: [] }, message));
   }
 
   /** Stops sending and waits until what is under way is decided, at most `graceMs`. */
@@ -161,7 +137,10 @@ export class ProberThreads {
     port1.unref();
     // Nothing to carry out, and so nobody who would say that it is.
     if (this.plans.size === 0) thread.control.applied = this.revision;
-    for (const plan of this.plans.values()) port1.postMessage(runMessage(plan, plan.streams, count, this.revision));
+    for (const plan of this.plans.values()) {
+      const added = streamTable(plan.streams);
+      port1.postMessage(runMessage(plan, { added, removed: [], count, revision: this.revision }));
+    }
     const start = {
       thread: index,
       timeBase,
@@ -187,10 +166,10 @@ export class ProberThreads {
     await this.applied(message.revision);
   }
 
-  /** Resolves when every thread (of those that `counts`) has carried the change out, or after a while without. */
-  private async applied(revision: number, counts: (thread: Thread, i: number) => boolean = () => true): Promise<void> {
+  /** Resolves when every thread has carried the change out, or after a while without. */
+  private async applied(revision: number): Promise<void> {
     const deadline = Date.now() + APPLY_TIMEOUT_MS;
-    while (this.threads.some((thread, i) => counts(thread, i) && thread.control.applied < revision)) {
+    while (this.threads.some((thread) => thread.control.applied < revision)) {
       if (Date.now() > deadline) {
         this.options.logger.warn({ revision }, 'a prober thread has not yet carried out a change of the plan');
         return;
@@ -216,17 +195,22 @@ function createThreads(count: number): Thread[] {
   }
 }
 
-function runMessage(plan: GroupPlan, added: readonly StreamInfo[], count: number, revision: number): RunMessage {
-  const { group, run, streams } = plan;
+interface Change {
+  readonly added: StreamTable;
+  readonly removed: readonly StreamInfo[];
+  readonly count: number;
+  readonly revision: number;
+}
+
+function runMessage({ group, run, streams }: GroupPlan, { removed, ...change }: Change): RunMessage {
   return {
     type: 'run',
-    revision,
     run,
     periodNs: group.periodNs,
     timeoutNs: group.timeoutNs,
     payloadBytes: group.payloadBytes,
-    order: Uint32Array.from(streams, (info) => info.id),
-    added: streamTable(added),
-    count,
+    order: sharedIds(streams),
+    removed: sharedIds(removed),
+    ...change,
   };
 }

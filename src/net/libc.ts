@@ -28,6 +28,7 @@ export const libc = {
   write: declare('write', 'long', 'int', 'uintptr_t', 'size_t'),
   flock: declare('flock', 'int', 'int', 'int'),
   setpriority: declare('setpriority', 'int', 'int', 'uint', 'int'),
+  sched_setscheduler: declare('sched_setscheduler', 'int', 'int', 'int', 'uintptr_t'),
   clock_gettime: declare('clock_gettime', 'int', 'int', 'uintptr_t'),
 } as const;
 

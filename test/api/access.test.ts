@@ -269,6 +269,7 @@ describe('access', () => {
       const { headers } = await app.inject(url);
       expect(headers['content-security-policy']).to.match(/default-src 'self'.*frame-ancestors 'none'/);
       expect(headers['content-security-policy']).not.to.match(/https?:|upgrade-insecure|unsafe-eval/);
+      expect(headers['x-frame-options']).to.equal('DENY');
       expect(headers['x-content-type-options']).to.equal('nosniff');
       expect(headers['strict-transport-security']).to.equal(undefined);
     }

@@ -56,10 +56,10 @@ describe('the API', () => {
   });
 
   it('answers what it does not know with a problem document', async () => {
-    for (const [method, url] of [
-      ['GET', '/nowhere'],
-      ['POST', '/v1/status'],
-      ['GET', '/v1/groups/a/b'],
+    for (const [method, url, remedy] of [
+      ['GET', '/nowhere', '/openapi.json lists them'],
+      ['POST', '/this/is/nowhere/at/all', '/openapi.json lists them'],
+      ['GET', '/v1/groups/a/b', 'did you mean /v1/groups?'],
     ] as const) {
       const response = await app.inject({ method, url: `${url}?secret=1` });
       expect(response.statusCode).to.equal(404);
@@ -68,8 +68,24 @@ describe('the API', () => {
         type: 'urn:llama:error:LLAMA_NOT_FOUND',
         status: 404,
         code: 'LLAMA_NOT_FOUND',
-        detail: `found ${method} ${url}, expected a method and path of this API`,
+        detail: `found ${method} ${url}, expected a method and path of this API; ${remedy}`,
       });
+    }
+  });
+
+  it('answers a method that an address does not take with those that it takes', async () => {
+    for (const [method, url, allow] of [
+      ['POST', '/v1/status', 'GET, HEAD'],
+      ['DELETE', '/v1/groups?secret=1', 'GET, HEAD, POST'],
+      ['POST', '/v1/groups/a', 'DELETE, GET, HEAD, PUT'],
+      ['PUT', '/docs/static/swagger-ui.css', 'GET, HEAD'],
+    ] as const) {
+      const response = await app.inject({ method, url });
+      expect(response.statusCode, url).to.equal(405);
+      expect(response.headers.allow).to.equal(allow);
+      expect(response.headers['content-type']).to.match(/^application\/problem\+json/);
+      expect(response.json()).to.include({ code: 'LLAMA_METHOD_NOT_ALLOWED', status: 405 });
+      expect(response.body).not.to.include('secret');
     }
   });
 

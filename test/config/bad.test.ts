@@ -379,12 +379,13 @@ describe('a wrong configuration', () => {
       } catch (error) {
         if (!(error instanceof LlamaError)) throw error;
         expect(error.code).to.equal(code);
+        expect([error.status, error.exitCode]).to.deep.equal([code === 'LLAMA_PLAN_TOO_LARGE' ? 422 : 400, 1]);
         expect(error.problems).to.have.length(1);
         const [problem] = error.problems;
         expect(problem).to.include({ line, path });
-        expect(problem?.message)
-          .to.match(says)
-          .and.to.match(/^found .*expected /);
+        expect(problem?.message).to.match(says);
+        const [, remedy] = /^found .*?(?:, expected|, which|;) (.+)$/.exec(problem?.message ?? '') ?? [];
+        expect(remedy, 'what to do').to.be.a('string').with.property('length').that.is.at.least(10);
         expect(error.message).to.match(new RegExp(`^c\\.yaml:${line}:\\d+: `));
         return;
       }

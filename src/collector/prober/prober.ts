@@ -4,7 +4,7 @@
  * `LONGEST_TURN_NS`: replies wait in the socket meanwhile, stamped by the kernel.
  */
 
-import { GRACE_NS, LONGEST_TURN_NS, slotsPerPath } from '../../config/limits.js';
+import { GRACE_NS, LONGEST_TURN_NS } from '../../config/limits.js';
 import { type Clock, systemClock } from '../../net/clock.js';
 import { PollSet } from '../../net/poll.js';
 import { receiveQueueDrops } from '../../net/socket.js';
@@ -12,7 +12,8 @@ import { ControlBlock, PROBER_COUNTERS, type ProberCounter, ThreadState } from '
 import { Outcome, RingProducer } from '../../ring/ring.js';
 import { NS_PER_MS, NS_PER_US } from '../../stats/units.js';
 import { STAMP_BYTES } from '../../wire/stamp.js';
-import type { ProberStart, RunMessage, StreamsMessage, ToProber } from '../messages.js';
+import type { ProberStart, RunMessage, ToProber } from '../messages.js';
+import { Changes, type RetirementTimes } from './changes.js';
 import { Expiry, socketKey } from './expiry.js';
 import { Receiver } from './receiver.js';
 import { ProbeRun } from './run.js';
@@ -52,11 +53,8 @@ export interface ProberTools {
   readonly random: () => number;
   /** The drop counter of a socket's receive queue. */
   readonly readDrops: (fd: number) => number;
-}
-
-interface Retired {
-  streams: readonly number[];
-  readonly atNs: number;
+  /** Told the time at every turn of `run`. */
+  readonly watch: (nowNs: number) => void;
 }
 
 export class Prober {
@@ -76,9 +74,13 @@ export class Prober {
   /** Probes that died with earlier lives of this thread: sent, never to be decided. */
   private readonly neverDecided: number;
   private readonly random: () => number;
+  private readonly watch: (nowNs: number) => void;
   private readonly socketOf: (ProberSocket | undefined)[] = [];
   private runs: ProbeRun[] = [];
-  private retired: Retired[] = [];
+  private readonly changes: Changes;
+  /** The message that is being carried out, and the revision of the last one that was. */
+  private message: ToProber | undefined;
+  private carriedOut = 0;
   private doorbell = -1;
   private empty = true;
   private emptyNs = 0;
@@ -91,6 +93,7 @@ export class Prober {
 
   constructor(start: ProberStart, messages: MessageSource, tools: Partial<ProberTools> = {}) {
     const { clock = systemClock(start.timeBase), random = Math.random, readDrops = receiveQueueDrops } = tools;
+    this.watch = tools.watch ?? (() => undefined);
     this.control = new ControlBlock(PROBER_COUNTERS, start.control);
     this.ring = new RingProducer(start.ring);
     this.clock = clock;
@@ -116,13 +119,18 @@ export class Prober {
     this.sender = new Sender(this.state, STAMP_BYTES);
     this.receiver = new Receiver(this.state, start.timestamps === 'full', STAMP_BYTES);
     this.expiry = new Expiry(this.state, readDrops);
+    this.changes = new Changes(this.state, this.expiry);
+    this.carriedOut = this.control.applied;
     this.neverDecided = this.undecided();
   }
 
   /** Works until it is told to stop. */
   run(): void {
     this.begin();
-    while (this.turn()) this.rest();
+    while (this.turn()) {
+      this.watch(this.sentAtNs);
+      this.rest();
+    }
     this.control.state = ThreadState.stopped;
   }
 
@@ -138,7 +146,8 @@ export class Prober {
     const { counters } = this.state;
     this.control.beat();
     counters[COUNTER.turns]++;
-    if (this.control.doorbell !== this.doorbell) this.readMessages();
+    this.changes.beginTurn();
+    if (this.message !== undefined || this.control.doorbell !== this.doorbell) this.readMessages();
     const stopping = this.stopAtNs !== Number.POSITIVE_INFINITY;
     if (!stopping) {
       this.sentAtNs = this.clock.nowNs();
@@ -159,7 +168,8 @@ export class Prober {
     this.empty = empty;
     const nowNs = this.clock.nowNs();
     const waiting = this.expireAll(nowNs);
-    if (this.retired.length > 0) this.forgetRetired(nowNs);
+    if (this.changes.hasRetired && this.changes.forget(nowNs, this.watermarkNs))
+      this.runs = this.runs.filter((run) => run.places > 0 || run.waiting > 0);
     if (stopping && (!waiting || nowNs >= this.stopAtNs)) {
       this.publishWatermark(nowNs);
       return false;
@@ -179,12 +189,15 @@ export class Prober {
       this.poll.wait(NS_PER_MS);
       return;
     }
-    let dueNs = nowNs + (stopping ? NS_PER_MS : LONGEST_TURN_NS);
+    // A change is carried out piece by piece: the next is due.
+    const workToDo = this.message !== undefined || this.changes.behind;
+    let dueNs = workToDo ? nowNs : nowNs + (stopping ? NS_PER_MS : LONGEST_TURN_NS);
     let gatheringNs = LONGEST_GATHERING_NS;
     for (const run of this.runs) {
       dueNs = Math.min(dueNs, run.dueNs);
       gatheringNs = Math.min(gatheringNs, PROBES_A_SLEEP * run.spacingNs);
     }
+    if (workToDo) gatheringNs = 0;
     gatheringNs = Math.max(gatheringNs, SHORTEST_SLEEP_NS);
     // Behind by more than is gathered at a time: no rest.
     if (nowNs - dueNs > gatheringNs) return;
@@ -260,58 +273,53 @@ export class Prober {
 
   private readMessages(): void {
     this.doorbell = this.control.doorbell;
-    let { applied } = this.control;
-    for (let message = this.messages(); message !== undefined; message = this.messages()) {
-      switch (message.type) {
-        case 'run':
-          this.takeRun(message);
-          break;
-        case 'streams':
-          this.takeStreams(message);
-          break;
-        case 'stop':
-          this.stopAtNs = this.clock.nowNs() + message.graceNs;
-          this.control.state = ThreadState.draining;
-          break;
-        default:
-          message satisfies never;
-      }
-      applied = message.revision;
+    for (;;) {
+      this.message ??= this.messages();
+      if (this.message === undefined) break;
+      if (!this.carryOut(this.message)) return;
+      this.carriedOut = this.message.revision;
+      this.message = undefined;
     }
     // Only now: the messages that a life begins with all have the same revision.
-    this.control.applied = applied;
+    this.control.applied = this.carriedOut;
   }
 
-  /** Takes in streams that a `run` message will put in order. */
-  private takeStreams({ added, coming, payloadBytes, timeoutNs, ...message }: StreamsMessage): void {
-    const slots = slotsPerPath({ timeoutNs, periodNs: message.periodNs });
-    const highest = added.ids.reduce((most, id) => Math.max(most, id), 0);
-    this.state.streams.reserve(coming, highest + 1 + coming - added.ids.length, slots);
-    for (const stream of added.ids) if (this.state.streams.has(stream)) this.forgetNow(stream);
-    this.state.streams.add(added, slots, payloadBytes, timeoutNs);
-    this.useFamilies(added.families);
+  /** Goes on with what a message asks for; false when there is more to do at the next turn. */
+  private carryOut(message: ToProber): boolean {
+    switch (message.type) {
+      case 'run':
+        return this.takeRun(message);
+      case 'stop':
+        this.stopAtNs = this.clock.nowNs() + message.graceNs;
+        this.control.state = ThreadState.draining;
+        return true;
+      default:
+        return message satisfies never;
+    }
   }
 
   /** Starts, changes or ends a group. */
-  private takeRun(message: RunMessage): void {
-    const nowNs = this.clock.nowNs();
-    let run = this.runs.find((known) => known.id === message.run);
-    if (run === undefined) {
-      // Ended before this life of the thread began.
-      if (message.order.length === 0) return;
-      run = new ProbeRun(message.run, message.periodNs, message.timeoutNs, message.payloadBytes, message.count);
-      this.runs.push(run);
-    }
+  private takeRun(message: RunMessage): boolean {
+    const known = this.runs.find(({ id }) => id === message.run);
+    // Ended before this life of the thread began.
+    if (known === undefined && message.order.length === 0 && !this.changes.midway) return true;
+    return this.changes.carryOut(message, () => this.reorder(known ?? this.newRun(message), message));
+  }
+
+  private newRun(message: RunMessage): ProbeRun {
+    const run = new ProbeRun(message.run, message.periodNs, message.timeoutNs, message.payloadBytes, message.count);
+    this.runs.push(run);
     this.sender.reserve(run.payloadBytes);
-    for (const stream of message.added.ids) if (this.state.streams.has(stream)) this.forgetNow(stream);
-    this.state.streams.add(message.added, run.slotsPerPath, run.payloadBytes, run.timeoutNs);
-    const kept = new Set(message.order);
-    const gone = Array.from(run.order).filter((stream) => !kept.has(stream));
-    if (gone.length > 0) this.retired.push({ streams: gone, atNs: nowNs + run.timeoutNs + GRACE_NS + LATE_NS });
-    this.useFamilies(message.added.families);
     this.receiver.usePayloadSizes([...new Set(this.runs.map((known) => known.payloadBytes))]);
-    // Read anew: the first change that a thread carries out takes milliseconds, which must not count as being behind.
-    run.reorder(message.order, this.state.streams.ports, this.clock.nowNs(), this.random);
+    return run;
+  }
+
+  private reorder(run: ProbeRun, { order, added }: RunMessage): RetirementTimes {
+    this.useFamilies(added.families);
+    const nowNs = this.clock.nowNs();
+    run.reorder(order, this.state.streams.ports, nowNs, this.random);
+    const decidedNs = nowNs + run.timeoutNs + GRACE_NS;
+    return { decidedNs, atNs: decidedNs + LATE_NS };
   }
 
   /** Polls the sockets of these address families from now on, beside those that are polled already: each costs about 60 ns a turn. */
@@ -323,24 +331,5 @@ export class Prober {
       this.wakeFd,
       used.map((socket) => socket.fd),
     );
-  }
-
-  /** Frees streams that were taken out of the plan, when their last probe is decided and late replies to it have had their time. */
-  private forgetRetired(nowNs: number): void {
-    const over = this.retired.filter((set) => nowNs >= set.atNs && this.watermarkNs >= set.atNs - LATE_NS);
-    if (over.length === 0) return;
-    this.retired = this.retired.filter((set) => !over.includes(set));
-    for (const set of over) for (const stream of set.streams) this.state.streams.remove(stream);
-    this.runs = this.runs.filter((run) => run.places > 0 || run.waiting > 0);
-  }
-
-  /**
-   * The number of a retired stream is given out again before its time here is over: this thread was held up so long that it hears of
-   * both at once. What still waits was this host's fault.
-   */
-  private forgetNow(stream: number): void {
-    this.expiry.abandon(stream);
-    this.state.streams.remove(stream);
-    for (const set of this.retired) set.streams = set.streams.filter((retired) => retired !== stream);
   }
 }

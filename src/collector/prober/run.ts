@@ -9,8 +9,10 @@
  */
 
 import { GRACE_NS, slotsPerPath } from '../../config/limits.js';
+import { column } from './columns.js';
 import { SEND_BATCH } from './sender.js';
 
+const FIRST_CAPACITY = 64;
 /** Probes of a group start after at most this much, however long its period. */
 const LONGEST_START_NS = 200_000_000;
 
@@ -30,11 +32,11 @@ export class ProbeRun {
   /** Probes still to send; infinite for a group. */
   remaining: number;
   private cycleStartNs = 0;
-  private fifo = new Uint32Array(64);
-  /** Beside each slot: when the system call that sent its probe was over, ns. */
-  private fifoSentNs = new Float64Array(64);
-  private fifoHead = 0;
-  private fifoTail = 0;
+  /** Entries of probes that may still wait. */
+  waiting = 0;
+  /** Probes that wait are read from the first, and new ones written to the last; when there is no more room, a larger one follows the last. */
+  private first = new Fifo(FIRST_CAPACITY);
+  private last = this.first;
 
   constructor(id: number, periodNs: number, timeoutNs: number, payloadBytes: number, count: number) {
     this.id = id;
@@ -88,53 +90,65 @@ export class ProbeRun {
     this.dueNs = this.remaining > 0 ? this.cycleStartNs + place * this.spacingNs : Number.POSITIVE_INFINITY;
   }
 
-  get waiting(): number {
-    return (this.fifoTail - this.fifoHead) >>> 0;
-  }
-
   /** Whether no further probe can wait, beside a batch that is being gathered: expiry is far behind. */
   get full(): boolean {
-    return this.waiting > this.fifo.length - SEND_BATCH;
+    return (this.last.tail - this.last.head) >>> 0 > this.last.slots.length - SEND_BATCH;
   }
 
   /** `sentNs`: by then its probe had left. */
   push(slot: number, sentNs: number): void {
-    const i = this.fifoTail & (this.fifo.length - 1);
-    this.fifo[i] = slot;
-    this.fifoSentNs[i] = sentNs;
-    this.fifoTail = (this.fifoTail + 1) >>> 0;
+    const { last } = this;
+    const i = last.tail & (last.slots.length - 1);
+    last.slots[i] = slot;
+    last.sentNs[i] = sentNs;
+    last.tail = (last.tail + 1) >>> 0;
+    this.waiting++;
   }
 
   /** The oldest entry; only when `waiting` is above 0. */
   get oldest(): number {
-    return this.fifo[this.fifoHead & (this.fifo.length - 1)];
+    return this.first.slots[this.first.head & (this.first.slots.length - 1)];
   }
 
   /** By when the oldest entry's probe had left, ns. */
   get oldestSentNs(): number {
-    return this.fifoSentNs[this.fifoHead & (this.fifo.length - 1)];
+    return this.first.sentNs[this.first.head & (this.first.slots.length - 1)];
   }
 
   shift(): void {
-    this.fifoHead = (this.fifoHead + 1) >>> 0;
+    this.first.head = (this.first.head + 1) >>> 0;
+    this.waiting--;
+    if (this.first !== this.last && this.first.tail === this.first.head) this.dropFirst();
   }
 
-  /** Room for all that can wait at a time, so that `push` never grows. */
+  /** So that the first has an entry, if there is any. */
+  private dropFirst(): void {
+    while (this.first.following !== undefined && this.first.tail === this.first.head) this.first = this.first.following;
+  }
+
+  /** Room for all that can wait at a time, so that `push` never grows. Nothing is copied: what waits stays where it is till it is decided. */
   private reserve(): void {
-    const most =
-      this.places * (Math.ceil((this.timeoutNs + GRACE_NS) / this.periodNs) + 1) + this.waiting + 2 * SEND_BATCH;
-    if (most <= this.fifo.length) return;
-    const capacity = 2 ** Math.ceil(Math.log2(most));
-    const larger = new Uint32Array(capacity);
-    const largerSentNs = new Float64Array(capacity);
-    let count = 0;
-    for (; this.waiting > 0; this.shift()) {
-      larger[count] = this.oldest;
-      largerSentNs[count++] = this.oldestSentNs;
-    }
-    this.fifo = larger;
-    this.fifoSentNs = largerSentNs;
-    this.fifoHead = 0;
-    this.fifoTail = count;
+    const { last } = this;
+    const inLast = (last.tail - last.head) >>> 0;
+    const most = this.places * (Math.ceil((this.timeoutNs + GRACE_NS) / this.periodNs) + 1) + inLast + 2 * SEND_BATCH;
+    if (most <= last.slots.length) return;
+    this.last = new Fifo(2 ** Math.ceil(Math.log2(most)));
+    last.following = this.last;
+    this.dropFirst();
+  }
+}
+
+class Fifo {
+  readonly slots: Uint32Array;
+  /** Beside each slot: when the system call that sent its probe was over, ns. */
+  readonly sentNs: Float64Array;
+  head = 0;
+  tail = 0;
+  following: Fifo | undefined;
+
+  /** `capacity`: a power of two. */
+  constructor(capacity: number) {
+    this.slots = column(Uint32Array, capacity, capacity);
+    this.sentNs = column(Float64Array, capacity, capacity);
   }
 }

@@ -3,29 +3,35 @@
  * (`stream * source ports of the thread + index`). Addresses lie as the kernel writes them, so that a reply's source is compared word by word.
  */
 
-import type { StreamTable } from '../messages.js';
-import { grown, type ProbeSlots } from './slots.js';
+import { MAX_STREAMS, type StreamTable } from '../messages.js';
+import { column, grown } from './columns.js';
+import type { ProbeSlots } from './slots.js';
 
 const FIRST_CAPACITY = 64;
+/** Buckets of targets, a power of two: about one a stream of the largest plan. */
+const BUCKETS = 2 ** 16;
 
 export class Streams {
   /** Source ports of this thread. */
   readonly ports: number;
   /** 4 or 6; 0: no such stream. */
-  family = new Uint8Array(FIRST_CAPACITY);
-  tos = new Uint8Array(FIRST_CAPACITY);
-  port = new Uint16Array(FIRST_CAPACITY);
+  family = column(Uint8Array, FIRST_CAPACITY, MAX_STREAMS);
+  tos = column(Uint8Array, FIRST_CAPACITY, MAX_STREAMS);
+  port = column(Uint16Array, FIRST_CAPACITY, MAX_STREAMS);
   /** Four words a stream, in memory order; an IPv4 address is the first. */
-  address = new Uint32Array(FIRST_CAPACITY * 4);
+  address = column(Uint32Array, FIRST_CAPACITY * 4, MAX_STREAMS * 4);
   /** First slot of the stream's block, and slots a path minus 1. */
-  slotBase = new Uint32Array(FIRST_CAPACITY);
-  slotMask = new Uint32Array(FIRST_CAPACITY);
+  slotBase = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
+  slotMask = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
   /** UDP payload of its probes. */
-  payloadBytes = new Uint16Array(FIRST_CAPACITY);
-  timeoutNs = new Float64Array(FIRST_CAPACITY);
-  /** Next stream of the same target (another class), plus 1; 0: none. For replies without a session identifier. */
-  private sameTarget = new Uint32Array(FIRST_CAPACITY);
-  private readonly firstOfTarget = new Map<number, number>();
+  payloadBytes = column(Uint16Array, FIRST_CAPACITY, MAX_STREAMS);
+  timeoutNs = column(Float64Array, FIRST_CAPACITY, MAX_STREAMS);
+  /** 0 while the stream is probed, else the number of the change that took it out. */
+  retiredBy = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
+  /** Next stream of the same bucket (another class of the target, or another target), plus 1; 0: none. For replies without a session identifier. */
+  private nextInBucket = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
+  /** First stream of each bucket, plus 1. A `Map` was rehashed for milliseconds when thousands of targets came. */
+  private readonly buckets = column(Uint32Array, BUCKETS, BUCKETS);
   /** By path: sequence number of the next probe. */
   nextSequence: Uint32Array;
   /** By path: one more than the highest sequence number answered. */
@@ -35,20 +41,21 @@ export class Streams {
   constructor(ports: number, slots: ProbeSlots) {
     this.ports = ports;
     this.slots = slots;
-    this.nextSequence = new Uint32Array(FIRST_CAPACITY * ports);
-    this.nextExpected = new Uint32Array(FIRST_CAPACITY * ports);
+    this.nextSequence = column(Uint32Array, FIRST_CAPACITY * ports, MAX_STREAMS * ports);
+    this.nextExpected = column(Uint32Array, FIRST_CAPACITY * ports, MAX_STREAMS * ports);
   }
 
-  /** Makes room for new streams whose numbers are below `end`. */
-  reserve(count: number, end: number, slotsPerPath: number): void {
-    if (end > this.family.length) this.grow(end);
-    this.slots.reserve(count, slotsPerPath * this.ports);
-  }
-
-  /** Takes new streams in, with `slotsPerPath` (a power of two) slots for each path. */
-  add(table: StreamTable, slotsPerPath: number, payloadBytes: number, timeoutNs: number): void {
+  /** Takes new streams in, rows `from` to before `to` of the table, with `slotsPerPath` (a power of two) slots for each path. */
+  add(
+    table: StreamTable,
+    slotsPerPath: number,
+    payloadBytes: number,
+    timeoutNs: number,
+    from = 0,
+    to = table.ids.length,
+  ): void {
     const words = new Uint32Array(table.addresses.buffer, table.addresses.byteOffset, table.addresses.byteLength >> 2);
-    for (let i = 0; i < table.ids.length; i++) {
+    for (let i = from; i < to; i++) {
       const stream = table.ids[i];
       if (stream >= this.family.length) this.grow(stream + 1);
       this.family[stream] = table.families[i];
@@ -60,6 +67,7 @@ export class Streams {
       this.slotBase[stream] = this.slots.allocate(slotsPerPath * this.ports);
       this.payloadBytes[stream] = payloadBytes;
       this.timeoutNs[stream] = timeoutNs;
+      this.retiredBy[stream] = 0;
       this.nextSequence.fill(0, stream * this.ports, (stream + 1) * this.ports);
       this.nextExpected.fill(0, stream * this.ports, (stream + 1) * this.ports);
       this.link(stream);
@@ -73,8 +81,14 @@ export class Streams {
   /** Forgets a stream none of whose probes waits any more. */
   remove(stream: number): void {
     this.unlink(stream);
-    this.slots.release(this.slotBase[stream], (this.slotMask[stream] + 1) * this.ports);
+    this.slots.release(this.slotBase[stream], this.slotsOf(stream));
     this.family[stream] = 0;
+    this.retiredBy[stream] = 0;
+  }
+
+  /** Slots of all paths of a stream. */
+  slotsOf(stream: number): number {
+    return (this.slotMask[stream] + 1) * this.ports;
   }
 
   /** Slot of sequence number `sequence` on source port `index` of `stream`. */
@@ -83,32 +97,35 @@ export class Streams {
     return this.slotBase[stream] + index * (mask + 1) + (sequence & mask);
   }
 
-  /** First stream of the target with this hash, or -1; `next` walks on. The caller compares the address. */
+  /** First stream of those that may belong to a target with this hash, or -1; `next` walks on. The caller compares the address. */
   first(hash: number): number {
-    return this.firstOfTarget.get(hash) ?? -1;
+    return this.buckets[bucketOf(hash)] - 1;
   }
 
   next(stream: number): number {
-    return this.sameTarget[stream] - 1;
+    return this.nextInBucket[stream] - 1;
   }
 
   private link(stream: number): void {
-    const hash = targetHash(this.address, stream * 4, this.family[stream], this.port[stream]);
-    this.sameTarget[stream] = (this.firstOfTarget.get(hash) ?? -1) + 1;
-    this.firstOfTarget.set(hash, stream);
+    const bucket = this.bucket(stream);
+    this.nextInBucket[stream] = this.buckets[bucket];
+    this.buckets[bucket] = stream + 1;
   }
 
   private unlink(stream: number): void {
-    const hash = targetHash(this.address, stream * 4, this.family[stream], this.port[stream]);
-    const next = this.sameTarget[stream] - 1;
-    let before = this.first(hash);
+    const bucket = this.bucket(stream);
+    const after = this.nextInBucket[stream];
+    let before = this.buckets[bucket] - 1;
     if (before === stream) {
-      if (next < 0) this.firstOfTarget.delete(hash);
-      else this.firstOfTarget.set(hash, next);
+      this.buckets[bucket] = after;
       return;
     }
     while (before >= 0 && this.next(before) !== stream) before = this.next(before);
-    if (before >= 0) this.sameTarget[before] = next + 1;
+    if (before >= 0) this.nextInBucket[before] = after;
+  }
+
+  private bucket(stream: number): number {
+    return bucketOf(targetHash(this.address, stream * 4, this.family[stream], this.port[stream]));
   }
 
   private grow(least: number): void {
@@ -121,7 +138,8 @@ export class Streams {
     this.slotMask = grown(this.slotMask, capacity);
     this.payloadBytes = grown(this.payloadBytes, capacity);
     this.timeoutNs = grown(this.timeoutNs, capacity);
-    this.sameTarget = grown(this.sameTarget, capacity);
+    this.retiredBy = grown(this.retiredBy, capacity);
+    this.nextInBucket = grown(this.nextInBucket, capacity);
     this.nextSequence = grown(this.nextSequence, capacity * this.ports);
     this.nextExpected = grown(this.nextExpected, capacity * this.ports);
   }
@@ -134,3 +152,6 @@ export function targetHash(words: Uint32Array, at: number, family: number, port:
     for (let word = 1; word < 4; word++) hash = Math.imul(hash ^ words[at + word], 0x85ebca6b) ^ (hash >>> 15);
   return (hash ^ (hash >>> 13)) & 0x7fffffff;
 }
+
+/** The hash's upper bits: in them every bit of the address has a say. */
+const bucketOf = (hash: number): number => hash >>> 15;

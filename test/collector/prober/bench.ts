@@ -151,6 +151,8 @@ export class ProberBench {
   private readonly wakeFd = openWake();
   private readonly options: BenchOptions;
   private revision = 0;
+  /** Streams of each run, as last told. */
+  private readonly orders = new Map<number, readonly number[]>();
 
   constructor(options: BenchOptions = {}) {
     const { ports = 1, family = 4, timestamps = 'full', receiveBufferBytes, ringRecords = 2 ** 14 } = options;
@@ -198,6 +200,9 @@ export class ProberBench {
 
   run(streams: readonly StreamSpec[], spec: RunSpec = {}, added = streams): RunMessage {
     const { run = 1, periodMs = 20, timeoutMs = 400, payloadBytes = 44, count = 0 } = spec;
+    const order = streams.map(({ id }) => id);
+    const removed = (this.orders.get(run) ?? []).filter((id) => !order.includes(id));
+    this.orders.set(run, order);
     const message: RunMessage = {
       type: 'run',
       revision: ++this.revision,
@@ -205,8 +210,9 @@ export class ProberBench {
       periodNs: msToNs(periodMs),
       timeoutNs: msToNs(timeoutMs),
       payloadBytes,
-      order: Uint32Array.from(streams, ({ id }) => id),
+      order: Uint32Array.from(order),
       added: table(added),
+      removed: Uint32Array.from(removed),
       count,
     };
     this.tell(message);

@@ -1,0 +1,32 @@
+/** JSON bodies of requests, looked through in short turns before they are parsed: what is wrong is told with its place. */
+
+import { setImmediate as pause } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
+import { inTurns } from '../config/list-shape.js';
+import { andMore } from '../config/problems.js';
+import { LlamaError } from '../errors.js';
+import { jsonProblems } from './jsonText.js';
+
+const BYTE_ORDER_MARK = 0xfeff;
+
+/** Takes over the bodies of requests whose content type is JSON. */
+export function readJsonBodies(app: FastifyInstance): void {
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request: unknown, body: string) =>
+    parseJsonBody(body),
+  );
+}
+
+/** @throws LlamaError `LLAMA_REQUEST_INVALID` with the line and column of what is no JSON, and of every key that an object has twice. */
+export async function parseJsonBody(body: string): Promise<unknown> {
+  const text = body.charCodeAt(0) === BYTE_ORDER_MARK ? body.slice(1) : body;
+  const { listed, count } = await inTurns(jsonProblems(text), () => pause());
+  if (count === 0) return JSON.parse(text);
+  const lines = listed.map(
+    ({ path, message, line, column }) => `line ${line}, column ${column}: ${path === '' ? '' : `${path}: `}${message}`,
+  );
+  throw new LlamaError('LLAMA_REQUEST_INVALID', `${lines.join('\n')}${andMore(count, listed.length)}`, {
+    problems: listed,
+    problemCount: count,
+  });
+}
