@@ -75,7 +75,7 @@ export class AggregatorBench {
   record(thread: number, path: number, outcome: number, sentS: number, details: RecordDetails = {}): boolean {
     const { rttNs = 50_000, residenceNs = 2000, flags = 0, sequence = 0 } = details;
     const control = this.proberControls[thread];
-    const final = outcome <= Outcome.localDrop;
+    const final = outcome <= Outcome.tooBig;
     const sentNs = Math.round(sToNs(sentS));
     const receivedNs = outcome === Outcome.received ? sentNs + rttNs + residenceNs : 0;
     if (final) control.counters[control.index('sent')]++;
@@ -117,6 +117,7 @@ export interface Row extends PathCounts {
   readonly id: number;
   readonly name: string;
   readonly lossPct: number;
+  readonly mtu: number | null;
   readonly rttUs: Record<string, number> | null;
   readonly residenceUs: number | null;
   readonly jitterUs: number | null;

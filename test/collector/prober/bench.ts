@@ -262,7 +262,8 @@ export class ProberBench {
       this.count('received') -
       this.count('lost') -
       this.count('unreachable') -
-      this.count('localDrops')
+      this.count('localDrops') -
+      this.count('tooBig')
     );
   }
 
