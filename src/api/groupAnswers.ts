@@ -36,7 +36,7 @@ export function sendGroup(reply: FastifyReply, known: KnownGroup, service: Colle
 
 export function summary(held: HeldGroup, service: CollectorService): GroupSummary {
   const { group } = held;
-  const { protocol, port, period, timeout, payloadBytes, skipSelf } = groupToJson({ ...group, targets: [] });
+  const { protocol, port, period, timeout, payloadBytes, dontFragment, skipSelf } = groupToJson({ ...group, targets: [] });
   const { targets, paths, probesPerSecond } = groupFigures(group, service.config.source.ports);
   return {
     ...originOf(group.name, held.origin, service),
@@ -45,7 +45,8 @@ export function summary(held: HeldGroup, service: CollectorService): GroupSummar
     period,
     timeout,
     classes: group.classes.map(({ name }) => name),
-    payloadBytes,
+    ...(payloadBytes === undefined ? {} : { payloadBytes }),
+    ...(dontFragment === undefined ? {} : { dontFragment }),
     ...(skipSelf === undefined ? {} : { skipSelf }),
     ...(group.from === undefined ? {} : { source: group.from.kind }),
     targets,

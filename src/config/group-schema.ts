@@ -9,16 +9,16 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { CLASS_NAMES } from './classes.js';
 import { FromDnsSchema, FromFileSchema, FromHttpSchema } from './source-schema.js';
 
-/** Payload that every packet format has room for, and that fits a jumbo frame of 9,000 bytes with IPv6 and UDP headers. */
+/** Payload that every packet format has room for, and more than a jumbo frame of 9,000 bytes holds with its headers. */
 export const MIN_PAYLOAD_BYTES = 44;
-export const MAX_PAYLOAD_BYTES = 8952;
+export const MAX_PAYLOAD_BYTES = 9000;
 export const MAX_TARGETS = 65_535;
 
 const port = (purpose: string, options: { readonly default?: number } = {}) =>
   Type.Integer({
-    minimum: 1,
+    minimum: 0,
     maximum: 65_535,
-    description: `a port, an integer from 1 to 65535: ${purpose}`,
+    description: `a port, an integer from 1 to 65535, with tcp-syn from 0: ${purpose}`,
     ...options,
   });
 
@@ -45,9 +45,20 @@ export const TargetSchema = Type.Object(
 export const GroupSchema = Type.Object(
   {
     protocol: Type.Optional(
-      Type.String({ default: 'stamp', description: 'stamp: the packet format of the probes (RFC 8762)' }),
+      Type.String({
+        default: 'stamp',
+        description:
+          'one of stamp, tcp-syn, icmp: how targets are probed: STAMP over UDP (RFC 8762), SYNs to a TCP port, echo requests; the last two need no reflector',
+      }),
     ),
-    port: Type.Optional(port('UDP port that the targets answer on', { default: 8100 })),
+    port: Type.Optional(
+      port(
+        'UDP port that the targets answer on; of tcp-syn the TCP port, open or closed (0 when not given); icmp has none',
+        {
+          default: 8100,
+        },
+      ),
+    ),
     period: Type.Optional(
       Type.String({
         default: '1s',
@@ -78,7 +89,14 @@ export const GroupSchema = Type.Object(
         minimum: MIN_PAYLOAD_BYTES,
         maximum: MAX_PAYLOAD_BYTES,
         default: 44,
-        description: `an integer from ${MIN_PAYLOAD_BYTES} (a STAMP packet) to ${MAX_PAYLOAD_BYTES} (what a 9000-byte MTU holds): bytes of UDP payload of a probe; above 1472 (IPv4) or 1452 (IPv6) only where the MTU is greater than 1500`,
+        description: `an integer from ${MIN_PAYLOAD_BYTES} (a STAMP packet) to ${MAX_PAYLOAD_BYTES}: bytes of a probe behind the UDP or ICMP header; an MTU of 1500 holds 1472 (IPv4) or 1452 (IPv6), one of 9000 holds 8972 or 8952; tcp-syn has none`,
+      }),
+    ),
+    dontFragment: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'true or false: whether probes are never fragmented, so that those too big for a link are counted as tooBig, with its MTU',
       }),
     ),
     skipSelf: Type.Optional(

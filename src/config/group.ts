@@ -16,6 +16,7 @@ import {
   type Report,
   unknownWord,
 } from './problems.js';
+import { checkPort, checkTiming, readPayloadBytes, readPort, readProtocol } from './protocol.js';
 import { readSource, type SourceJson, sourceToJson } from './target-source.js';
 import type { Group, Protocol, Target, TrafficClass } from './types.js';
 
@@ -23,7 +24,6 @@ export const GROUP_NAME = /^(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{1,64}$/;
 
 const SHAPE = new ListShape(GroupSchema, ['targets']);
 
-const PLANNED_PROTOCOLS: readonly string[] = ['llama', 'llama-legacy', 'icmp', 'tcp-syn'];
 const MIN_DURATION_NS = NS_PER_MS;
 const MAX_PERIOD_NS = 3600 * NS_PER_S;
 const MAX_TIMEOUT_NS = 60 * NS_PER_S;
@@ -35,7 +35,10 @@ export interface GroupJson extends SourceJson {
   readonly period: string;
   readonly timeout: string;
   readonly classes: readonly (string | number)[];
-  readonly payloadBytes: number;
+  /** Not of tcp-syn. */
+  readonly payloadBytes?: number;
+  /** Only where it is asked for. */
+  readonly dontFragment?: true;
   /** Only where it is asked for. */
   readonly skipSelf?: true;
   /** As listed; absent when they come from a source. */
@@ -105,20 +108,23 @@ function* readingGroup(
   yield* SHAPE.reading(input, pace);
   if (!isRecord(input)) return undefined;
   yield;
-  const port = keyOf(input, 'port');
+  const protocol = readProtocol(input, count);
+  const port = readPort(input, protocol, count);
   const from = readSource(input, count);
   const group: Group = {
     name,
-    protocol: readProtocol(keyOf(input, 'protocol'), count),
-    port: typeof port === 'number' ? port : 0,
+    protocol,
+    port,
     periodNs: readDuration(input, 'period', MAX_PERIOD_NS, count),
     timeoutNs: readDuration(input, 'timeout', MAX_TIMEOUT_NS, count),
     classes: readClasses(keyOf(input, 'classes'), count),
-    payloadBytes: Number(keyOf(input, 'payloadBytes')),
-    targets: yield* readingTargets(input.targets, port, pace, lineOf),
+    payloadBytes: readPayloadBytes(input, protocol, count),
+    targets: yield* readingTargets(input.targets, protocol, port, pace, lineOf),
     ...(from === undefined ? {} : { from }),
+    ...(input.dontFragment === true ? { dontFragment: true } : {}),
     ...(input.skipSelf === true ? { skipSelf: true } : {}),
   };
+  checkTiming(group, count);
   return pace.problems === 0 ? group : undefined;
 }
 
@@ -130,7 +136,8 @@ export function groupToJson(group: Group): GroupJson {
     period: formatDuration(group.periodNs),
     timeout: formatDuration(group.timeoutNs),
     classes: group.classes.map(({ name }) => (/^\d+$/.test(name) ? Number(name) : name)),
-    payloadBytes: group.payloadBytes,
+    ...(group.protocol === 'tcp-syn' ? {} : { payloadBytes: group.payloadBytes }),
+    ...(group.dontFragment === true ? { dontFragment: true } : {}),
     ...(group.skipSelf === true ? { skipSelf: true } : {}),
     ...(group.from === undefined ? { targets: targetsToJson(group) } : sourceToJson(group.from)),
   };
@@ -146,15 +153,6 @@ function targetsToJson(group: Group): NonNullable<GroupJson['targets']> {
 
 function keyOf(input: Readonly<Record<string, unknown>>, key: keyof GroupInput): unknown {
   return input[key] === undefined ? defaultOf(key) : input[key];
-}
-
-function readProtocol(value: unknown, report: Report): Protocol {
-  if (typeof value !== 'string' || value === 'stamp') return 'stamp';
-  const available = expectedBy(GroupSchema.properties.protocol);
-  if (PLANNED_PROTOCOLS.includes(value))
-    report(['protocol'], `found ${found(value)}, which is not available in this version, expected ${available}`);
-  else report(['protocol'], unknownWord(value, available, ['stamp']));
-  return 'stamp';
 }
 
 function readDuration(
@@ -196,14 +194,22 @@ function readClasses(value: unknown, report: Report): TrafficClass[] {
 }
 
 /** Targets of a list that has the right shape already. `groupPort` is for those without a port of their own. */
-function* readingTargets(value: unknown, groupPort: unknown, pace: Pace, lineOf?: LineOf): Generator<void, Target[]> {
+function* readingTargets(
+  value: unknown,
+  protocol: Protocol,
+  groupPort: number,
+  pace: Pace,
+  lineOf?: LineOf,
+): Generator<void, Target[]> {
   const targets: Target[] = [];
   const firstOf = new Map<string, number>();
   for (const [index, written] of (Array.isArray(value) ? value : []).entries()) {
     if (pace.due) yield;
     const address = readAddress(written, ['targets', index], pace.report);
     if (address === undefined) continue;
-    const port = isRecord(written) && written.port !== undefined ? written.port : groupPort;
+    const own = isRecord(written) ? written.port : undefined;
+    const port = own === undefined ? groupPort : own;
+    if (typeof own === 'number') checkPort(own, protocol, ['targets', index, 'port'], pace.report);
     const key = `${address.address} ${port}`;
     const first = firstOf.get(key);
     if (first !== undefined) {
@@ -246,7 +252,7 @@ function addressHelp(text: string): string {
   if (address !== undefined && withPort !== null)
     return `an address alone; write { address: "${address.address}", port: ${withPort[2]} }`;
   if (text.includes('/')) return 'one IPv4 or IPv6 address; a network is not a target, list its addresses';
-  if (text.includes('%')) return 'an IPv4 or IPv6 address without a zone';
+  if (text.includes('%')) return 'an address; only a link-local IPv6 one (fe80::/10) has a zone, such as fe80::1%eth0';
   if (/[A-Za-z]/.test(text) && !text.includes(':'))
     return 'an IPv4 or IPv6 address; host names are not resolved, because their address may change: look it up and write the address';
   return 'an IPv4 or IPv6 address of a host, such as 10.2.0.2 or 2001:db8::2';

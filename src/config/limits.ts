@@ -5,7 +5,7 @@ import { LlamaError } from '../errors.js';
 import { formatDuration, NS_PER_MS, NS_PER_S } from '../stats/units.js';
 import { formatBytes } from './bytes.js';
 import { toPointer } from './problems.js';
-import type { CollectorSettings, Group, SourceSettings } from './types.js';
+import type { CollectorSettings, Group, Protocol, SourceSettings } from './types.js';
 
 /** Memory of one slot for a waiting probe, and of one path, on all threads together. */
 export const SLOT_BYTES = 48;
@@ -18,7 +18,8 @@ export const GRACE_NS = 20 * NS_PER_MS;
 /** The longest turn of a prober thread that is not held up: a probe is given up this much later than it could be. */
 export const LONGEST_TURN_NS = 50 * NS_PER_MS;
 
-const UDP_HEADER_BYTES = 8;
+/** In front of the payload: UDP, ICMP, TCP. */
+const HEADER_BYTES = { stamp: 8, icmp: 8, 'tcp-syn': 20 } as const satisfies Record<Protocol, number>;
 const IP_HEADER_BYTES = { 4: 20, 6: 40 } as const;
 
 /** What groups ask of the collector and of the network. */
@@ -26,7 +27,7 @@ export interface PlanFigures {
   readonly targets: number;
   /** Targets times classes: rows of the results. */
   readonly streams: number;
-  /** Streams times source ports. */
+  /** Streams times source ports (one of icmp). */
   readonly paths: number;
   /** Slots for probes that wait for their reply. */
   readonly slots: number;
@@ -42,14 +43,20 @@ export function slotsPerPath(group: Pick<Group, 'periodNs' | 'timeoutNs'>): numb
   return 2 ** Math.max(1, Math.floor(Math.log2(waiting)) + 1);
 }
 
+/** How many of the source ports probes of a protocol leave from: ICMP has no ports, so one path per class is all there is. */
+export function portsOf(protocol: Protocol, sourcePorts: number): number {
+  return protocol === 'icmp' ? 1 : sourcePorts;
+}
+
 export function groupFigures(group: Group, sourcePorts: number): PlanFigures {
   const targets = group.targets.length;
   const streams = targets * group.classes.length;
-  const paths = streams * sourcePorts;
+  const ports = portsOf(group.protocol, sourcePorts);
+  const paths = streams * ports;
   const slots = paths * slotsPerPath(group);
   const periodsPerSecond = NS_PER_S / group.periodNs;
   let wireBytes = 0;
-  for (const { family } of group.targets) wireBytes += group.payloadBytes + UDP_HEADER_BYTES + IP_HEADER_BYTES[family];
+  for (const { family } of group.targets) wireBytes += group.payloadBytes + HEADER_BYTES[group.protocol] + IP_HEADER_BYTES[family];
   return {
     targets,
     streams,
@@ -57,7 +64,7 @@ export function groupFigures(group: Group, sourcePorts: number): PlanFigures {
     slots,
     memoryBytes: slots * SLOT_BYTES + paths * PATH_BYTES,
     probesPerSecond: paths * periodsPerSecond,
-    wireBytesPerSecond: wireBytes * group.classes.length * sourcePorts * periodsPerSecond,
+    wireBytesPerSecond: wireBytes * group.classes.length * ports * periodsPerSecond,
   };
 }
 
@@ -121,12 +128,12 @@ export function checkPlan(limits: PlanLimits, groups: readonly Group[]): void {
     if (sum.memoryBytes > mostBytes && before.memoryBytes <= mostBytes)
       problems.push({
         path,
-        message: `found a need of ${formatBytes(sum.memoryBytes)} for waiting probes (this group: ${own.targets} targets x ${group.classes.length} classes x ${ports} source ports x ${slotsPerPath(group)} probes within a timeout of ${formatDuration(group.timeoutNs)}), expected at most ${formatBytes(mostBytes)}; shorten the timeout, lengthen the period, use fewer targets, classes or source ports, or raise collector.probeMemory`,
+        message: `found a need of ${formatBytes(sum.memoryBytes)} for waiting probes (this group: ${own.targets} targets x ${group.classes.length} classes x ${portsOf(group.protocol, ports)} source ports x ${slotsPerPath(group)} probes within a timeout of ${formatDuration(group.timeoutNs)}), expected at most ${formatBytes(mostBytes)}; shorten the timeout, lengthen the period, use fewer targets, classes or source ports, or raise collector.probeMemory`,
       });
     if (exceeds(sum.probesPerSecond, mostProbes) && !exceeds(before.probesPerSecond, mostProbes))
       problems.push({
         path,
-        message: `found a need of ${formatRate(sum.probesPerSecond)} probes/s (this group: ${formatRate(own.probesPerSecond)}, from ${own.targets} targets x ${group.classes.length} classes x ${ports} source ports every ${formatDuration(group.periodNs)}; other groups: ${formatRate(before.probesPerSecond)}), expected at most the budget of ${mostProbes}; lengthen the period, use fewer targets, classes or source ports, or raise collector.maxProbesPerSecond`,
+        message: `found a need of ${formatRate(sum.probesPerSecond)} probes/s (this group: ${formatRate(own.probesPerSecond)}, from ${own.targets} targets x ${group.classes.length} classes x ${portsOf(group.protocol, ports)} source ports every ${formatDuration(group.periodNs)}; other groups: ${formatRate(before.probesPerSecond)}), expected at most the budget of ${mostProbes}; lengthen the period, use fewer targets, classes or source ports, or raise collector.maxProbesPerSecond`,
       });
   }
   if (problems.length === 0) return;

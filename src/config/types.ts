@@ -1,6 +1,6 @@
 /** The validated configuration that everything behind the readers works with. Durations are numbers here, with their unit in the name. */
 
-export type Protocol = 'stamp';
+export type Protocol = 'stamp' | 'tcp-syn' | 'icmp';
 
 /** `full`: kernel stamps for sending and receiving. `receive`: for receiving only; cheaper at very high rates. */
 export type TimestampMode = 'full' | 'receive';
@@ -44,13 +44,16 @@ export type TargetSource = {
 export interface Group {
   readonly name: string;
   readonly protocol: Protocol;
+  /** 0: none, of icmp; of tcp-syn the port of that number. */
   readonly port: number;
   /** Every path is probed once a period. */
   readonly periodNs: number;
   readonly timeoutNs: number;
   readonly classes: readonly TrafficClass[];
-  /** UDP payload of a probe. */
+  /** UDP payload of a probe; of icmp what stands behind the ICMP header; 0 of tcp-syn. */
   readonly payloadBytes: number;
+  /** Probes are never fragmented: those that are larger than a link lets through are `tooBig`. */
+  readonly dontFragment?: true;
   /** As listed; of a group with `from` or `skipSelf` that is in force, those that are probed. */
   readonly targets: readonly Target[];
   /** Absent when the targets are listed. */

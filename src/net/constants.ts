@@ -35,6 +35,7 @@ export const IP_TTL = 2;
 export const IP_PKTINFO = 8;
 export const IP_MTU_DISCOVER = 10;
 export const IP_RECVERR = 11;
+export const IP_MTU = 14;
 export const IP_RECVTTL = 12;
 export const IP_RECVTOS = 13;
 /** Values of IP_MTU_DISCOVER and IPV6_MTU_DISCOVER: fragment what is larger than the path allows; never fragment, and don't ask what is known of the path. */
@@ -45,6 +46,7 @@ export const IPPROTO_IPV6 = 41;
 /** At which octet of a raw packet the kernel writes the checksum, and checks it. */
 export const IPV6_CHECKSUM = 7;
 export const IPV6_MTU_DISCOVER = 23;
+export const IPV6_MTU = 24;
 export const IPV6_RECVERR = 25;
 export const IPV6_V6ONLY = 26;
 /** The flow label is sent that the socket address has. */

@@ -5,7 +5,7 @@ import { LlamaError } from '../errors.js';
 import type { Family } from './address.js';
 
 export interface Endpoint {
-  /** IP literal in canonical form (RFC 5952 for IPv6). */
+  /** IP literal in canonical form (RFC 5952 for IPv6), of a link-local address with its zone. */
   readonly address: string;
   readonly family: Family;
   /** 0: chosen by the system. */
@@ -37,8 +37,14 @@ export function readEndpoint(text: string): Endpoint | string {
   const port = Number(portText);
   if (port > 65_535) return `port ${portText} is above 65535`;
   if (v6 !== undefined) {
-    if (!ipaddr.IPv6.isValid(v6) || v6.includes('%')) return `'${v6}' is no IPv6 address`;
-    return { address: ipaddr.IPv6.parse(v6).toRFC5952String(), family: 6, port };
+    const [literal = '', zone] = v6.split(/%(.*)/s);
+    if (!ipaddr.IPv6.isValid(literal)) return `'${v6}' is no IPv6 address`;
+    const parsed = ipaddr.IPv6.parse(literal);
+    const address = parsed.toRFC5952String();
+    if (zone === undefined) return { address, family: 6, port };
+    if (zone === '' || parsed.range() !== 'linkLocal')
+      return `'${v6}' has ${zone === '' ? 'an empty zone' : 'a zone, which belongs to link-local addresses (fe80::/10) only'}`;
+    return { address: `${address}%${zone}`, family: 6, port };
   }
   if (!ipaddr.IPv4.isValidFourPartDecimal(v4)) return `'${v4}' is no IPv4 address (names are not resolved here)`;
   return { address: v4, family: 4, port };

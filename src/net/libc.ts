@@ -26,6 +26,7 @@ export const libc = {
   eventfd: declare('eventfd', 'int', 'uint', 'int'),
   read: declare('read', 'long', 'int', 'uintptr_t', 'size_t'),
   write: declare('write', 'long', 'int', 'uintptr_t', 'size_t'),
+  if_nametoindex: declare('if_nametoindex', 'uint', 'uintptr_t'),
   flock: declare('flock', 'int', 'int', 'int'),
   setpriority: declare('setpriority', 'int', 'int', 'uint', 'int'),
   sched_setscheduler: declare('sched_setscheduler', 'int', 'int', 'int', 'uintptr_t'),

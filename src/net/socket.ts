@@ -1,6 +1,14 @@
 /** UDP sockets with the options that measuring needs. A socket is a file descriptor of the process: any thread may use it by its number. */
 
-import { addressBytes, type Family, readSockaddr, SOCKADDR_STRIDE, sockaddrBytes, writeSockaddr } from './address.js';
+import {
+  addressBytes,
+  type Family,
+  readSockaddr,
+  SOCKADDR_STRIDE,
+  sockaddrBytes,
+  writeSockaddr,
+  zoneIndex,
+} from './address.js';
 import * as c from './constants.js';
 import { check, errno, libc, systemError } from './libc.js';
 import { NativeMemory } from './memory.js';
@@ -124,7 +132,7 @@ export function bindTo(
   port: number,
   tried: string,
 ): { address: string; port: number } {
-  const length = writeSockaddr(optionMemory, ADDRESS, family, addressBytes(address), port);
+  const length = writeSockaddr(optionMemory, ADDRESS, family, addressBytes(address), port, zoneIndex(address));
   check(libc.bind(fd, optionMemory.address + ADDRESS, length), 'bind', tried);
   return localName(fd, tried);
 }
@@ -175,6 +183,38 @@ function localName(fd: number, tried: string): { address: string; port: number }
   return readSockaddr(optionMemory, ADDRESS);
 }
 
+/**
+ * Whether packets may be fragmented: `never` sets Don't Fragment, and lets nothing that is known of the path keep a packet from being sent,
+ * only the MTU of the interface (EMSGSIZE). `asNeeded` is what a socket begins with.
+ */
+export function setFragmentation(fd: number, family: Family, how: 'never' | 'asNeeded'): boolean {
+  const value = how === 'never' ? c.PMTUDISC_PROBE : c.PMTUDISC_WANT;
+  return family === 4
+    ? trySetOption(fd, c.IPPROTO_IP, c.IP_MTU_DISCOVER, value)
+    : trySetOption(fd, c.IPPROTO_IPV6, c.IPV6_MTU_DISCOVER, value);
+}
+
+/** Whether IPv6 packets carry the flow label of the address that they are sent to; else the kernel makes one. */
+export function setFlowLabels(fd: number, on: boolean): boolean {
+  return trySetOption(fd, c.IPPROTO_IPV6, c.IPV6_FLOWINFO_SEND, on ? 1 : 0);
+}
+
+/** The MTU of the interface that leads to `target`, or what is known of the path when that is less; 0 when there is no route. */
+export function pathMtu(family: Family, target: Uint8Array, scope: number): number {
+  const fd = libc.socket(family === 4 ? c.AF_INET : c.AF_INET6, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0);
+  if (fd < 0) return 0;
+  try {
+    setFragmentation(fd, family, 'never');
+    const length = writeSockaddr(optionMemory, ADDRESS, family, target, 9, scope);
+    if (libc.connect(fd, optionMemory.address + ADDRESS, length) < 0) return 0;
+    const known =
+      family === 4 ? tryGetOption(fd, c.IPPROTO_IP, c.IP_MTU, 4) : tryGetOption(fd, c.IPPROTO_IPV6, c.IPV6_MTU, 4);
+    return known ? optionMemory.u32[OPTION_VALUE >> 2] : 0;
+  } finally {
+    libc.close(fd);
+  }
+}
+
 /** How many datagrams the receive queue of a socket has dropped since it was opened (SO_MEMINFO); modulo 2^32. */
 export function receiveQueueDrops(fd: number): number {
   return tryGetOption(fd, c.SOL_SOCKET, c.SO_MEMINFO, c.SK_MEMINFO_VARS * 4)
@@ -189,10 +229,10 @@ export class SourceAddressFinder {
   private readonly sockets = new Map<Family, number>();
 
   /** The local address; undefined when there is no route. */
-  find(family: Family, target: Uint8Array): string | undefined {
+  find(family: Family, target: string): string | undefined {
     const fd = this.socket(family);
     if (fd < 0) return undefined;
-    const length = writeSockaddr(optionMemory, ADDRESS, family, target, 9);
+    const length = writeSockaddr(optionMemory, ADDRESS, family, addressBytes(target), 9, zoneIndex(target));
     if (libc.connect(fd, optionMemory.address + ADDRESS, length) < 0) return undefined;
     const { address } = localName(fd, 'find the source address towards a target');
     // Disconnect (AF_UNSPEC), so that the next connect chooses its source afresh.

@@ -1,0 +1,62 @@
+/** What each protocol asks of a group: which keys it has, and which values go together. */
+
+import { formatDuration } from '../stats/units.js';
+import { defaultOf, expectedBy, type GroupInput, GroupSchema } from './group-schema.js';
+import { found, type Path, type Report, unknownWord } from './problems.js';
+import type { Group, Protocol } from './types.js';
+
+export const PROTOCOLS = ['stamp', 'tcp-syn', 'icmp'] as const satisfies readonly Protocol[];
+const PLANNED_PROTOCOLS: readonly string[] = ['llama', 'llama-legacy'];
+
+type Input = Readonly<Record<string, unknown>>;
+
+const keyOf = (input: Input, key: keyof GroupInput): unknown =>
+  input[key] === undefined ? defaultOf(key) : input[key];
+
+export function readProtocol(input: Input, report: Report): Protocol {
+  const value = keyOf(input, 'protocol');
+  if (typeof value !== 'string') return 'stamp';
+  const known = PROTOCOLS.find((name) => name === value);
+  if (known !== undefined) return known;
+  const available = expectedBy(GroupSchema.properties.protocol);
+  if (PLANNED_PROTOCOLS.includes(value))
+    report(['protocol'], `found ${found(value)}, which is not available in this version, expected ${available}`);
+  else report(['protocol'], unknownWord(value, available, PROTOCOLS));
+  return 'stamp';
+}
+
+/** The port of targets that have none of their own. A wrong type was reported already. */
+export function readPort(input: Input, protocol: Protocol, report: Report): number {
+  const { port } = input;
+  if (port === undefined) return protocol === 'stamp' ? Number(defaultOf('port')) : 0;
+  if (typeof port !== 'number') return 0;
+  checkPort(port, protocol, ['port'], report);
+  return protocol === 'icmp' ? 0 : port;
+}
+
+/** Reports a port that the protocol does not have. */
+export function checkPort(port: number, protocol: Protocol, path: Path, report: Report): void {
+  if (protocol === 'icmp' && port !== 0)
+    report(path, `found ${port}, expected no port, for icmp has none; take it out`);
+  else if (protocol !== 'icmp' && protocol !== 'tcp-syn' && port === 0)
+    report(path, `found 0, expected a port from 1 to 65535: only tcp-syn probes port 0, and this is ${protocol}`);
+}
+
+export function readPayloadBytes(input: Input, protocol: Protocol, report: Report): number {
+  if (protocol !== 'tcp-syn') return Number(keyOf(input, 'payloadBytes'));
+  if (typeof input.payloadBytes === 'number')
+    report(['payloadBytes'], `found ${input.payloadBytes}, expected none, for a SYN carries no payload; take it out`);
+  return 0;
+}
+
+/**
+ * A server that has not heard yet that a connection is over takes no second SYN for it. So one SYN is under way at a time on each path; else whoever
+ * answers slowly would seem to lose probes.
+ */
+export function checkTiming({ protocol, periodNs, timeoutNs }: Group, report: Report): void {
+  if (protocol !== 'tcp-syn' || periodNs === 0 || periodNs >= timeoutNs) return;
+  report(
+    ['period'],
+    `found ${formatDuration(periodNs)} with a timeout of ${formatDuration(timeoutNs)}, expected a period of tcp-syn to be at least as long as the timeout, so that one SYN of a path is under way at a time; lengthen the period or shorten the timeout`,
+  );
+}
