@@ -36,7 +36,10 @@ export function sendGroup(reply: FastifyReply, known: KnownGroup, service: Colle
 
 export function summary(held: HeldGroup, service: CollectorService): GroupSummary {
   const { group } = held;
-  const { protocol, port, period, timeout, payloadBytes, dontFragment, skipSelf } = groupToJson({ ...group, targets: [] });
+  const { protocol, port, period, timeout, payloadBytes, dontFragment, skipSelf } = groupToJson({
+    ...group,
+    targets: [],
+  });
   const { targets, paths, probesPerSecond } = groupFigures(group, service.config.source.ports);
   return {
     ...originOf(group.name, held.origin, service),

@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { invalidGroup } from '../config/group.js';
 import { checkPlan, GRACE_NS, planFigures } from '../config/limits.js';
 import { toPointer } from '../config/problems.js';
-import type { Config, Group, Target } from '../config/types.js';
+import type { Config, Group, Protocol, Target } from '../config/types.js';
 import type { DiscoveryStatus, DiscoveryTools } from '../discovery/discovery.js';
 import { ownAddresses } from '../discovery/self.js';
 import { LlamaError } from '../errors.js';
@@ -20,7 +20,7 @@ import type { FileReload } from './fileReload.js';
 import { Groups } from './groups.js';
 import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
 import { KeptTargets } from './keptTargets.js';
-import type { IntervalReport } from './messages.js';
+import { type IntervalReport, transportOf } from './messages.js';
 import { type GroupPlan, type PlanChange, type PlanTools, planGroup, rowPrefix, StreamNumbers } from './plan.js';
 import { ProberThreads } from './proberThreads.js';
 import { ResultsStore, type StreamInfo } from './results.js';
@@ -36,6 +36,7 @@ import type {
 import { SourcePorts } from './sources.js';
 import { StateDirectory } from './state.js';
 import { addTotals, notInForce, RecentWarnings } from './warnings.js';
+import { privilegeProblem, WithheldGroups } from './withheld.js';
 
 /** A removed stream's number is free again when the intervals of this long after its last probe's timeout are closed: late replies are known till then. */
 const QUARANTINE_MS = 2_000;
@@ -77,6 +78,7 @@ export class Collector implements CollectorService {
   private readonly forgotten = new Set<number>();
   private readonly tools: PlanTools;
   private readonly held: Groups;
+  private readonly withheld: WithheldGroups;
   private readonly stateDirectory: StateDirectory | undefined;
   private readonly keptTargets: KeptTargets | undefined;
   private readonly recent = new RecentWarnings();
@@ -97,7 +99,9 @@ export class Collector implements CollectorService {
       sourceOf: (target) => this.sourceOf(target),
       pause: () => pause(),
     };
-    this.sources = new SourcePorts(config.source, config.collector.timestamps);
+    const threads = Math.min(config.collector.workers, config.source.ports);
+    this.sources = new SourcePorts(config.source, config.collector.timestamps, threads);
+    this.withheld = new WithheldGroups(options.logger);
     const { logger } = this;
     this.keptTargets = stateDirectory && new KeptTargets({ directory: stateDirectory, logger });
     this.held = new Groups({
@@ -113,14 +117,13 @@ export class Collector implements CollectorService {
         mustRun: () => this.mustRun(),
         check: (group, others) => this.check([...others, group]),
         checkAll: (groups) => this.check(groups),
-        prepare: (group) => planGroup(this.plans.get(group.name), group, this.tools),
+        prepare: (group) => this.prepare(group),
         discard: ({ added }) => this.tools.numbers.giveBack(added.map((info) => info.id)),
         carryOut: (change, origin, taken) => this.carryOut(change, origin, taken),
         remove: (name) => this.remove(name),
       },
     });
     const { timeBase } = new SystemClock();
-    const threads = Math.min(config.collector.workers, config.source.ports);
     try {
       this.probers = new ProberThreads({
         sources: this.sources,
@@ -171,8 +174,8 @@ export class Collector implements CollectorService {
   }
 
   /** Puts the configured groups into effect, and the live changes that the state directory keeps. */
-  measure(): Promise<void> {
-    return this.held.begin(this.config.groups);
+  async measure(): Promise<void> {
+    return this.held.begin(await this.withheld.sift(this.config.groups));
   }
 
   groups(): readonly Group[] {
@@ -192,11 +195,11 @@ export class Collector implements CollectorService {
   }
 
   waitingGroups(): readonly WaitingGroup[] {
-    return this.held.waiting.all();
+    return [...this.held.waiting.all(), ...this.withheld.all()];
   }
 
   waitingGroup(name: string): WaitingGroup | undefined {
-    return this.held.waiting.get(name);
+    return this.held.waiting.get(name) ?? (this.held.get(name) === undefined ? this.withheld.get(name) : undefined);
   }
 
   removedGroups(): readonly string[] {
@@ -207,8 +210,8 @@ export class Collector implements CollectorService {
     return this.held.inFile(name);
   }
 
-  sourcePorts(family: 4 | 6): readonly number[] {
-    return this.sources.ports(family);
+  sourcePorts(family: 4 | 6, protocol: Protocol): readonly number[] {
+    return this.sources.ports(family, transportOf(protocol));
   }
 
   changeGroup(name: string, edit: GroupEdit, options: ChangeOptions = {}): Promise<GroupChange> {
@@ -234,8 +237,8 @@ export class Collector implements CollectorService {
   }
 
   /** What the config file says now: all of it takes effect in one turn, or nothing. Rejects as `putGroup`. */
-  reloadFile(groups: readonly Group[]): Promise<FileReload> {
-    return this.held.reloadFile(groups);
+  async reloadFile(groups: readonly Group[]): Promise<FileReload> {
+    return this.held.reloadFile(await this.withheld.sift(groups));
   }
 
   discoveryStatus(name: string): DiscoveryStatus | undefined {
@@ -325,6 +328,8 @@ export class Collector implements CollectorService {
 
   private check(groups: readonly Group[]): void {
     checkPlan(this.config, groups);
+    const lacking = privilegeProblem(groups.filter(({ protocol }) => !this.sources.has(transportOf(protocol))));
+    if (lacking !== undefined) throw lacking;
     const { withoutIpv6 } = this.sources;
     if (withoutIpv6 === undefined) return;
     const problems = groups
@@ -334,6 +339,11 @@ export class Collector implements CollectorService {
         message: `found IPv6 targets in the group ${name}, expected none, for this host has no IPv6: ${withoutIpv6}; take them out`,
       }));
     if (problems.length > 0) throw invalidGroup(problems);
+  }
+
+  private prepare(group: Group): Promise<PlanChange> {
+    this.sources.need(transportOf(group.protocol));
+    return planGroup(this.plans.get(group.name), group, this.tools);
   }
 
   /** Carries a planned change out: the aggregator is told before the probers. */

@@ -10,7 +10,7 @@
  * it read the heads of the rings, so no record of an unknown stream can turn up.
  */
 
-import type { TimestampMode } from '../config/types.js';
+import type { Protocol, TimestampMode } from '../config/types.js';
 import type { TimeBase } from '../net/clock.js';
 
 export const MAX_STREAMS = 65_535;
@@ -21,8 +21,18 @@ export interface SourceSocket {
   readonly family: 4 | 6;
   /** Index of the source port, the same for its IPv4 and IPv6 socket. */
   readonly sourceIndex: number;
+  /** UDP or TCP port; of icmp the identifier of its requests. */
   readonly port: number;
+  readonly transport: Transport;
+  /** What is received begins with an IPv4 header. */
+  readonly skipsIpHeader: boolean;
 }
+
+/** What probes travel in. Several source ports of tcp-syn share a socket. */
+export type Transport = 'udp' | 'tcp-syn' | 'icmp';
+
+export const transportOf = (protocol: Protocol): Transport =>
+  protocol === 'tcp-syn' || protocol === 'icmp' ? protocol : 'udp';
 
 /** What a prober thread gets once, when it starts. */
 export interface ProberStart {

@@ -116,7 +116,7 @@ export class ProberThreads {
 
   status(streams: number, lossesOf: (thread: number) => number): ProberStatus[] {
     return this.threads.map((thread, i) => {
-      const sockets = this.options.sources.ofThread(i, this.count).filter((socket) => socket.family === 4);
+      const sockets = this.options.sources.ofThread(i, 'udp').filter((socket) => socket.family === 4);
       return {
         ...this.supervised.status(i),
         sourcePorts: sockets.map((socket) => socket.port),
@@ -146,7 +146,7 @@ export class ProberThreads {
       timeBase,
       timestamps,
       sourcePorts: sources.ports(4).length,
-      sockets: sources.ofThread(index, this.count),
+      sockets: sources.ofThread(index),
       wakeFd: thread.wakeFd,
       control: thread.control.memory,
       ring: thread.ring,

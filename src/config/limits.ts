@@ -56,7 +56,8 @@ export function groupFigures(group: Group, sourcePorts: number): PlanFigures {
   const slots = paths * slotsPerPath(group);
   const periodsPerSecond = NS_PER_S / group.periodNs;
   let wireBytes = 0;
-  for (const { family } of group.targets) wireBytes += group.payloadBytes + HEADER_BYTES[group.protocol] + IP_HEADER_BYTES[family];
+  for (const { family } of group.targets)
+    wireBytes += group.payloadBytes + HEADER_BYTES[group.protocol] + IP_HEADER_BYTES[family];
   return {
     targets,
     streams,
