@@ -12,6 +12,7 @@
 
 import type { Protocol, TimestampMode } from '../config/types.js';
 import type { TimeBase } from '../net/clock.js';
+import type { FormatSpec } from './prober/formats/format.js';
 
 export const MAX_STREAMS = 65_535;
 
@@ -72,6 +73,8 @@ export interface RunMessage {
   readonly periodNs: number;
   readonly timeoutNs: number;
   readonly payloadBytes: number;
+  /** How its probes are written. */
+  readonly format: FormatSpec;
   /** All streams of the run in the order in which they are sent on each source port; empty: the run ends. */
   readonly order: Uint32Array;
   /** Those of them that the thread does not know yet. */

@@ -14,6 +14,7 @@ import { msToNs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadTask } from '../threads/supervised.js';
 import type { RunMessage, StreamTable, ToProber } from './messages.js';
 import { type GroupPlan, sharedIds, streamTable, streamTableInTurns } from './plan.js';
+import { PLAIN_STAMP } from './prober/formats/format.js';
 import type { StreamInfo } from './results.js';
 import type { ProberStatus } from './service.js';
 import type { SourcePorts } from './sources.js';
@@ -209,6 +210,7 @@ function runMessage({ group, run, streams }: GroupPlan, { removed, ...change }: 
     periodNs: group.periodNs,
     timeoutNs: group.timeoutNs,
     payloadBytes: group.payloadBytes,
+    format: PLAIN_STAMP,
     order: sharedIds(streams),
     removed: sharedIds(removed),
     ...change,

@@ -119,6 +119,8 @@ export const PROBER_COUNTERS = [
   'invalidTimestamp',
   'invalidSession',
   'invalidFormat',
+  /** Without the HMAC that the group's keys ask for, or with malformed TLVs. */
+  'invalidHmac',
   /** Replies to probes of an earlier life of this thread. */
   'invalidStale',
   /** ICMP errors that could not be matched to a waiting probe. */

@@ -54,6 +54,7 @@ export const WORKER_METRICS: Readonly<Record<keyof Totals, WorkerMetric>> = {
   invalidTimestamp: { ...INVALID, labels: { reason: 'timestamp' } },
   invalidSession: { ...INVALID, labels: { reason: 'session' } },
   invalidFormat: { ...INVALID, labels: { reason: 'format' } },
+  invalidHmac: { ...INVALID, labels: { reason: 'hmac' } },
   invalidStale: { ...INVALID, labels: { reason: 'stale' } },
   icmpUnmatched: {
     name: 'llama_icmp_unmatched_total',

@@ -115,8 +115,8 @@ export class Changes {
   }
 
   private takeIn(message: RunMessage, row: number): void {
-    const { added, periodNs, timeoutNs, payloadBytes } = message;
-    const { streams } = this.state;
+    const { added, periodNs, timeoutNs, payloadBytes, format } = message;
+    const { streams, formats } = this.state;
     const stream = added.ids[row];
     // The number of a stream that was taken out is given out again before its time here is over: this thread was held up so long that
     // it hears of both at once. What still waits was this host's fault.
@@ -124,7 +124,8 @@ export class Changes {
       this.expiry.abandon(stream);
       this.remove(stream);
     }
-    streams.add(added, slotsPerPath({ timeoutNs, periodNs }), payloadBytes, timeoutNs, row, row + 1);
+    const number = formats.numberOf(format, payloadBytes);
+    streams.add(added, slotsPerPath({ timeoutNs, periodNs }), number, timeoutNs, row, row + 1);
     this.left--;
   }
 

@@ -11,7 +11,6 @@ import { receiveQueueDrops } from '../../net/socket.js';
 import { ControlBlock, PROBER_COUNTERS, type ProberCounter, ThreadState } from '../../ring/control.js';
 import { Outcome, RingProducer } from '../../ring/ring.js';
 import { NS_PER_MS, NS_PER_US } from '../../stats/units.js';
-import { STAMP_BYTES } from '../../wire/stamp.js';
 import type { ProberStart, RunMessage, ToProber } from '../messages.js';
 import { Changes, type RetirementTimes } from './changes.js';
 import { Expiry, socketKey } from './expiry.js';
@@ -116,8 +115,8 @@ export class Prober {
     this.state = new ProberState(clock, this.ring, this.control, start.sourcePorts, sockets);
     this.wakeFd = start.wakeFd;
     this.poll = new PollSet(start.wakeFd, []);
-    this.sender = new Sender(this.state, STAMP_BYTES);
-    this.receiver = new Receiver(this.state, start.timestamps === 'full', STAMP_BYTES);
+    this.sender = new Sender(this.state);
+    this.receiver = new Receiver(this.state, start.timestamps === 'full');
     this.expiry = new Expiry(this.state, readDrops);
     this.changes = new Changes(this.state, this.expiry);
     this.carriedOut = this.control.applied;
@@ -307,10 +306,11 @@ export class Prober {
   }
 
   private newRun(message: RunMessage): ProbeRun {
-    const run = new ProbeRun(message.run, message.periodNs, message.timeoutNs, message.payloadBytes, message.count);
+    const { formats } = this.state;
+    const format = formats.list[formats.numberOf(message.format, message.payloadBytes)];
+    const run = new ProbeRun(message.run, message.periodNs, message.timeoutNs, format, message.count);
     this.runs.push(run);
-    this.sender.reserve(run.payloadBytes);
-    this.receiver.usePayloadSizes([...new Set(this.runs.map((known) => known.payloadBytes))]);
+    this.receiver.useFormats([...new Set(this.runs.map((known) => known.format))]);
     return run;
   }
 

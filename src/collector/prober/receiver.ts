@@ -1,28 +1,20 @@
 /** Receiving: send stamps and ICMP errors from the error queue, replies from the data queue. A reply finds its probe by index. */
 
-import { SOCKADDR_PORT, sockaddrAddressOffset } from '../../net/address.js';
 import { ReceiveBatch } from '../../net/batch.js';
 import { SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6, SO_EE_ORIGIN_TIMESTAMPING } from '../../net/constants.js';
 import { EAGAIN } from '../../net/libc.js';
 import { Outcome, RecordFlag } from '../../ring/ring.js';
 import { NS_PER_S, NS_PER_US } from '../../stats/units.js';
-import {
-  parseStampReply,
-  STAMP_BYTES,
-  STAMP_SEQUENCE,
-  STAMP_SSID,
-  STAMP_TIMESTAMP,
-  StampReply,
-} from '../../wire/stamp.js';
+import { STAMP_BYTES } from '../../wire/stamp.js';
+import { FormatKind, type ProbeFormat, Reply } from './formats/format.js';
+import { REPLY_BYTES, readReply } from './formats/replies.js';
+import { ProbeLookup } from './lookup.js';
 import { SlotState } from './slots.js';
 import { COUNTER, type ProberSocket, type ProberState } from './state.js';
-import { targetHash } from './streams.js';
 
 const RECEIVE_BATCH = 64;
 /** Link, network and UDP headers in front of a payload that comes back with a send stamp. */
 const HEADERS_BYTES = 128;
-/** Bytes at the start of a request that name its probe: sequence number, T1, SSID. */
-const NAMING_BYTES = 16;
 /** Batches read from one socket before the others have their turn. */
 const BATCHES_A_TURN = 8;
 /** Batches thrown away per socket at most, when a thread begins, so that no flood keeps it from beginning. */
@@ -32,32 +24,44 @@ const CLOCK_NOISE_NS = 100 * NS_PER_US;
 /** A residence is kept as u32. */
 const LONGEST_RESIDENCE_NS = 0xffff_ffff;
 
+/** Link, IP and UDP headers at least: so many bytes are looked at in front of a payload. */
+const LEAST_HEADERS_BYTES = { 4: 28, 6: 48 } as const;
+
+/** How much of a reply must be read: TLVs to their end. */
+function replyBytes(format: ProbeFormat): number {
+  if (format.kind === FormatKind.stamp && !format.checks) return STAMP_BYTES;
+  return format.checks ? Math.max(REPLY_BYTES, format.payloadBytes) : REPLY_BYTES;
+}
+
 export class Receiver {
   private readonly state: ProberState;
   private readonly fullStamps: boolean;
-  private readonly data = new ReceiveBatch(RECEIVE_BATCH, STAMP_BYTES);
+  private readonly lookup: ProbeLookup;
+  private data: ReceiveBatch;
   private errors: ReceiveBatch;
-  private payloadBytes: number;
-  /** Distinct payload sizes in use. The looped-back packet of a send stamp begins with headers of unknown length, and ends with the payload. */
-  private payloadSizes: readonly number[] = [];
-  private readonly reply = new StampReply();
+  /** Formats in use. The looped-back packet of a send stamp begins with headers of unknown length, and ends with the payload. */
+  private formats: readonly ProbeFormat[] = [];
+  private readonly reply = new Reply();
+  /** What a request of ours that came back says. */
+  private readonly name = new Reply();
   /** When the last batch of the error queue was read. */
   private readNs = 0;
 
-  constructor(state: ProberState, fullStamps: boolean, payloadBytes: number) {
+  constructor(state: ProberState, fullStamps: boolean) {
     this.state = state;
     this.fullStamps = fullStamps;
-    this.payloadBytes = payloadBytes;
-    this.errors = new ReceiveBatch(RECEIVE_BATCH, payloadBytes + HEADERS_BYTES, 'errors');
+    this.lookup = new ProbeLookup(state);
+    this.data = new ReceiveBatch(RECEIVE_BATCH, STAMP_BYTES);
+    this.errors = new ReceiveBatch(RECEIVE_BATCH, STAMP_BYTES + HEADERS_BYTES, 'errors');
   }
 
-  /** Makes room for, and looks for, these payload sizes. */
-  usePayloadSizes(sizes: readonly number[]): void {
-    this.payloadSizes = sizes;
-    const largest = Math.max(...sizes, STAMP_BYTES);
-    if (largest <= this.payloadBytes) return;
-    this.payloadBytes = largest;
-    this.errors = new ReceiveBatch(RECEIVE_BATCH, largest + HEADERS_BYTES, 'errors');
+  /** Makes room for, and looks for, probes of these formats. */
+  useFormats(formats: readonly ProbeFormat[]): void {
+    this.formats = formats;
+    const probes = Math.max(STAMP_BYTES, ...formats.map((format) => format.payloadBytes)) + HEADERS_BYTES;
+    if (probes > this.errors.payloadStride) this.errors = new ReceiveBatch(RECEIVE_BATCH, probes, 'errors');
+    const replies = Math.max(STAMP_BYTES, ...formats.map(replyBytes));
+    if (replies > this.data.payloadStride) this.data = new ReceiveBatch(RECEIVE_BATCH, replies);
   }
 
   /** Throws away what waits on `socket`: it answers probes of an earlier life of this thread. Returns how many replies that were. */
@@ -104,14 +108,19 @@ export class Receiver {
   /** Hot: the packet that came back with the stamp names its probe. */
   private takeSendStamp(socket: ProberSocket, i: number): void {
     const { slots, steps, clock } = this.state;
-    const end = this.errors.payloadAt(i) + this.errors.lengths[i];
-    for (let k = 0; k < this.payloadSizes.length; k++) {
-      const slot = this.requestSlot(
-        socket,
-        this.errors.memory.view,
-        end - this.payloadSizes[k],
-        this.errors.payloadAt(i),
-      );
+    const { formats, errors } = this;
+    const start = errors.payloadAt(i);
+    const end = start + errors.lengths[i];
+    for (let k = 0; k < formats.length; k++) {
+      const format = formats[k];
+      const at = end - format.payloadBytes;
+      if (at < start || !format.readRequest(errors.memory.view, at, format.payloadBytes, this.name)) continue;
+      if (format.kind === FormatKind.llamaLegacy) {
+        if (at - start < LEAST_HEADERS_BYTES[socket.family]) continue;
+        this.lookup.farEndBefore(errors.memory.view, at, socket.family);
+        this.name.kind = FormatKind.llamaLegacy;
+      }
+      const slot = this.lookup.slotOf(socket, this.name);
       if (slot < 0) continue;
       const wallNs = (this.errors.stampS[i] - clock.timeBase.epochS) * NS_PER_S + this.errors.stampNs[i];
       const leftNs = wallNs - steps.offsetNs;
@@ -123,27 +132,10 @@ export class Receiver {
     }
   }
 
-  /** The slot of the request of ours at `at` (not before `start`), or -1 when there is no such probe any more. */
-  private requestSlot(socket: ProberSocket, view: DataView, at: number, start: number): number {
-    if (at < start) return -1;
-    const { streams, slots } = this.state;
-    const stream = view.getUint16(at + STAMP_SSID) - 1;
-    if (stream < 0 || stream >= streams.family.length || streams.family[stream] !== socket.family) return -1;
-    const sequence = view.getUint32(at + STAMP_SEQUENCE);
-    const slot = streams.slot(stream, socket.localIndex, sequence);
-    return slots.state[slot] !== SlotState.free &&
-      slots.sequence[slot] === sequence &&
-      slots.t1Ns[slot] === view.getUint32(at + STAMP_TIMESTAMP + 4) &&
-      slots.t1S[slot] === view.getUint32(at + STAMP_TIMESTAMP)
-      ? slot
-      : -1;
-  }
-
   /** An ICMP error quotes the start of our datagram: at least 8 bytes of UDP header, and with any router of today the payload too. */
   private takeIcmpError(socket: ProberSocket, i: number): void {
     const { slots, streams, counters } = this.state;
-    const at = this.errors.payloadAt(i);
-    const slot = this.errors.lengths[i] < NAMING_BYTES ? -1 : this.requestSlot(socket, this.errors.memory.view, at, at);
+    const slot = this.quotedSlot(socket, i);
     if (slot < 0 || slots.state[slot] !== SlotState.waiting) {
       counters[COUNTER.icmpUnmatched]++;
       return;
@@ -165,21 +157,46 @@ export class Receiver {
     );
   }
 
+  /** The slot of the probe that ICMP error `i` quotes, or -1. */
+  private quotedSlot(socket: ProberSocket, i: number): number {
+    const { formats, errors, name } = this;
+    for (const format of formats) {
+      if (!format.readRequest(errors.memory.view, errors.payloadAt(i), errors.lengths[i], name)) continue;
+      name.kind = format.kind;
+      // The kernel names the address that the probe was for.
+      this.lookup.farEndOf(errors, i, socket.family);
+      const slot = this.lookup.slotOf(socket, name);
+      if (slot >= 0) return slot;
+    }
+    return -1;
+  }
+
   /** Hot: finds the probe of reply `i` and decides it. */
   private takeReply(socket: ProberSocket, i: number): void {
-    const { streams, slots, counters } = this.state;
-    const { reply, data } = this;
-    if (!parseStampReply(data.memory.view, data.payloadAt(i), data.lengths[i], reply)) {
+    const { streams, slots, counters, formats } = this.state;
+    const { reply, data, lookup } = this;
+    const at = data.payloadAt(i);
+    if (!readReply(data.memory.view, at, data.lengths[i], formats.inUse, reply)) {
       counters[COUNTER.invalidFormat]++;
       return;
     }
-    const stream = reply.ssid === 0 ? this.streamWithoutSession(socket, i) : reply.ssid - 1;
+    lookup.farEndOf(data, i, socket.family);
+    const stream = reply.ssid === 0 ? lookup.streamOf(socket, reply, false) : reply.ssid - 1;
     if (stream < 0 || stream >= streams.family.length || streams.family[stream] !== socket.family) {
       counters[this.isStale() ? COUNTER.invalidStale : COUNTER.invalidSession]++;
       return;
     }
-    if (!this.comesFrom(socket, i, stream)) {
+    if (!lookup.isFarEnd(stream)) {
       counters[COUNTER.invalidSource]++;
+      return;
+    }
+    const format = formats.list[streams.format[stream]];
+    if (format.kind !== reply.kind) {
+      counters[COUNTER.invalidFormat]++;
+      return;
+    }
+    if (format.checks && !format.check(data.memory.view, data.memory.bytes, at, data.lengths[i], reply)) {
+      counters[COUNTER.invalidHmac]++;
       return;
     }
     const slot = streams.slot(stream, socket.localIndex, reply.senderSequence);
@@ -300,44 +317,5 @@ export class Receiver {
 
   private t1WallNs(): number {
     return (this.reply.t1S - this.state.clock.timeBase.epochS) * NS_PER_S + this.reply.t1Ns;
-  }
-
-  /** Whether datagram `i` comes from the address and port of `stream`'s target. */
-  private comesFrom(socket: ProberSocket, i: number, stream: number): boolean {
-    const { streams } = this.state;
-    const { u16, u32 } = this.data.memory;
-    const name = this.data.nameAt(i);
-    if (u16[(name + SOCKADDR_PORT) >> 1] !== streams.port[stream]) return false;
-    const address = (name + sockaddrAddressOffset(socket.family)) >> 2;
-    if (u32[address] !== streams.address[stream * 4]) return false;
-    if (socket.family === 4) return true;
-    return (
-      u32[address + 1] === streams.address[stream * 4 + 1] &&
-      u32[address + 2] === streams.address[stream * 4 + 2] &&
-      u32[address + 3] === streams.address[stream * 4 + 3]
-    );
-  }
-
-  /** TWAMP-Light: the stream is told by source address and T1. Among the target's classes, the one whose probe has this number and T1; else the first. */
-  private streamWithoutSession(socket: ProberSocket, i: number): number {
-    const { streams, slots } = this.state;
-    const { u16, u32 } = this.data.memory;
-    const name = this.data.nameAt(i);
-    const address = (name + sockaddrAddressOffset(socket.family)) >> 2;
-    const hash = targetHash(u32, address, socket.family, u16[(name + SOCKADDR_PORT) >> 1]);
-    let candidate = -1;
-    for (let stream = streams.first(hash); stream >= 0; stream = streams.next(stream)) {
-      if (streams.family[stream] !== socket.family || !this.comesFrom(socket, i, stream)) continue;
-      if (candidate < 0) candidate = stream;
-      const slot = streams.slot(stream, socket.localIndex, this.reply.senderSequence);
-      if (
-        slots.state[slot] !== SlotState.free &&
-        slots.sequence[slot] === this.reply.senderSequence &&
-        slots.t1Ns[slot] === this.reply.t1Ns &&
-        slots.t1S[slot] === this.reply.t1S
-      )
-        return stream;
-    }
-    return candidate;
   }
 }

@@ -10,6 +10,7 @@
 
 import { GRACE_NS, slotsPerPath } from '../../config/limits.js';
 import { column } from './columns.js';
+import type { ProbeFormat } from './formats/format.js';
 import { SEND_BATCH } from './sender.js';
 
 const FIRST_CAPACITY = 64;
@@ -20,7 +21,7 @@ export class ProbeRun {
   readonly id: number;
   readonly periodNs: number;
   readonly timeoutNs: number;
-  readonly payloadBytes: number;
+  readonly format: ProbeFormat;
   readonly slotsPerPath: number;
   /** Streams in sending order, and how many places a cycle has. */
   order: Uint32Array = new Uint32Array(0);
@@ -38,11 +39,11 @@ export class ProbeRun {
   private first = new Fifo(FIRST_CAPACITY);
   private last = this.first;
 
-  constructor(id: number, periodNs: number, timeoutNs: number, payloadBytes: number, count: number) {
+  constructor(id: number, periodNs: number, timeoutNs: number, format: ProbeFormat, count: number) {
     this.id = id;
     this.periodNs = periodNs;
     this.timeoutNs = timeoutNs;
-    this.payloadBytes = payloadBytes;
+    this.format = format;
     this.slotsPerPath = slotsPerPath({ timeoutNs, periodNs });
     this.remaining = count > 0 ? count : Number.POSITIVE_INFINITY;
   }

@@ -5,6 +5,7 @@ import { type ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../../ri
 import type { RingProducer } from '../../ring/ring.js';
 import { LAST_FINAL_OUTCOME } from '../../ring/ring.js';
 import { ClockSteps } from '../../stats/clockSteps.js';
+import { Formats } from './formats/formats.js';
 import { ProbeSlots } from './slots.js';
 import { Streams } from './streams.js';
 
@@ -29,6 +30,7 @@ export class ProberState {
   readonly clock: Clock;
   readonly steps: ClockSteps;
   readonly slots = new ProbeSlots();
+  readonly formats = new Formats();
   readonly streams: Streams;
   readonly sockets: readonly ProberSocket[];
   readonly counters: Float64Array;

@@ -10,6 +10,8 @@ import type { ProbeSlots } from './slots.js';
 const FIRST_CAPACITY = 64;
 /** Buckets of targets, a power of two: about one a stream of the largest plan. */
 const BUCKETS = 2 ** 16;
+/** Number 0 is left out: so a reflector that counts what it reflects, from 0, is behind from the start, and not taken for one that copies numbers. */
+export const FIRST_SEQUENCE = 1;
 
 export class Streams {
   /** Source ports of this thread. */
@@ -23,8 +25,8 @@ export class Streams {
   /** First slot of the stream's block, and slots a path minus 1. */
   slotBase = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
   slotMask = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
-  /** UDP payload of its probes. */
-  payloadBytes = column(Uint16Array, FIRST_CAPACITY, MAX_STREAMS);
+  /** Number of its probes' format (`Formats`). */
+  format = column(Uint16Array, FIRST_CAPACITY, MAX_STREAMS);
   timeoutNs = column(Float64Array, FIRST_CAPACITY, MAX_STREAMS);
   /** 0 while the stream is probed, else the number of the change that took it out. */
   retiredBy = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
@@ -49,7 +51,7 @@ export class Streams {
   add(
     table: StreamTable,
     slotsPerPath: number,
-    payloadBytes: number,
+    format: number,
     timeoutNs: number,
     from = 0,
     to = table.ids.length,
@@ -65,11 +67,11 @@ export class Streams {
       for (let word = 0; word < 4; word++) this.address[stream * 4 + word] = words[i * 4 + word];
       this.slotMask[stream] = slotsPerPath - 1;
       this.slotBase[stream] = this.slots.allocate(slotsPerPath * this.ports);
-      this.payloadBytes[stream] = payloadBytes;
+      this.format[stream] = format;
       this.timeoutNs[stream] = timeoutNs;
       this.retiredBy[stream] = 0;
-      this.nextSequence.fill(0, stream * this.ports, (stream + 1) * this.ports);
-      this.nextExpected.fill(0, stream * this.ports, (stream + 1) * this.ports);
+      this.nextSequence.fill(FIRST_SEQUENCE, stream * this.ports, (stream + 1) * this.ports);
+      this.nextExpected.fill(FIRST_SEQUENCE, stream * this.ports, (stream + 1) * this.ports);
       this.link(stream);
     }
   }
@@ -136,7 +138,7 @@ export class Streams {
     this.address = grown(this.address, capacity * 4);
     this.slotBase = grown(this.slotBase, capacity);
     this.slotMask = grown(this.slotMask, capacity);
-    this.payloadBytes = grown(this.payloadBytes, capacity);
+    this.format = grown(this.format, capacity);
     this.timeoutNs = grown(this.timeoutNs, capacity);
     this.retiredBy = grown(this.retiredBy, capacity);
     this.nextInBucket = grown(this.nextInBucket, capacity);

@@ -4,6 +4,7 @@
  */
 
 import type { RunMessage, StreamTable, ToProber } from '../../../src/collector/messages.js';
+import { type FormatSpec, PLAIN_STAMP } from '../../../src/collector/prober/formats/format.js';
 import { Prober, type ProberTools } from '../../../src/collector/prober/prober.js';
 import { addressBytes, readSockaddr, SOCKADDR_STRIDE } from '../../../src/net/address.js';
 import { ReceiveBatch, SendBatch } from '../../../src/net/batch.js';
@@ -116,6 +117,7 @@ export interface RunSpec {
   readonly periodMs?: number;
   readonly timeoutMs?: number;
   readonly payloadBytes?: number;
+  readonly format?: FormatSpec;
   readonly count?: number;
 }
 
@@ -199,7 +201,7 @@ export class ProberBench {
   }
 
   run(streams: readonly StreamSpec[], spec: RunSpec = {}, added = streams): RunMessage {
-    const { run = 1, periodMs = 20, timeoutMs = 400, payloadBytes = 44, count = 0 } = spec;
+    const { run = 1, periodMs = 20, timeoutMs = 400, payloadBytes = 44, format = PLAIN_STAMP, count = 0 } = spec;
     const order = streams.map(({ id }) => id);
     const removed = (this.orders.get(run) ?? []).filter((id) => !order.includes(id));
     this.orders.set(run, order);
@@ -210,6 +212,7 @@ export class ProberBench {
       periodNs: msToNs(periodMs),
       timeoutNs: msToNs(timeoutMs),
       payloadBytes,
+      format,
       order: Uint32Array.from(order),
       added: table(added),
       removed: Uint32Array.from(removed),

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { RunMessage } from '../../../src/collector/messages.js';
 import { Changes, WORK_A_TURN } from '../../../src/collector/prober/changes.js';
 import { Expiry } from '../../../src/collector/prober/expiry.js';
+import { PLAIN_STAMP } from '../../../src/collector/prober/formats/format.js';
 import { ProberState } from '../../../src/collector/prober/state.js';
 import { ControlBlock, PROBER_COUNTERS } from '../../../src/ring/control.js';
 import { createRing, RingProducer } from '../../../src/ring/ring.js';
@@ -50,6 +51,7 @@ class ChangesBench {
       periodNs,
       timeoutNs: 1e9,
       payloadBytes: 44,
+      format: PLAIN_STAMP,
       order: Uint32Array.from(added),
       added: table(specs(added)),
       removed: Uint32Array.from(removed),

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { Expiry } from '../../../src/collector/prober/expiry.js';
+import { PLAIN_STAMP } from '../../../src/collector/prober/formats/format.js';
 import { ProbeRun } from '../../../src/collector/prober/run.js';
 import { Sender } from '../../../src/collector/prober/sender.js';
 import { SlotState } from '../../../src/collector/prober/slots.js';
@@ -32,13 +33,15 @@ class ExpiryBench {
   readonly producer = new RingProducer(this.ring);
   readonly consumer = new RingConsumer(this.ring);
   readonly state = new ProberState(this.clock, this.producer, this.control, 1, [this.socket]);
-  readonly sender = new Sender(this.state, 44);
+  readonly sender = new Sender(this.state);
   readonly expiry = new Expiry(this.state, () => this.drops);
 
   run(streams: number[], periodMs: number, timeoutMs: number, id = 1): ProbeRun {
-    const run = new ProbeRun(id, periodMs * 1e6, timeoutMs * 1e6, 44, 0);
+    const { formats, streams: known } = this.state;
+    const format = formats.numberOf(PLAIN_STAMP, 44);
+    const run = new ProbeRun(id, periodMs * 1e6, timeoutMs * 1e6, formats.list[format], 0);
     const port = this.script.socket.port;
-    this.state.streams.add(table(streams.map((stream) => ({ id: stream, port }))), run.slotsPerPath, 44, run.timeoutNs);
+    known.add(table(streams.map((stream) => ({ id: stream, port }))), run.slotsPerPath, format, run.timeoutNs);
     run.reorder(Uint32Array.from(streams), 1, this.clock.nowNs(), () => 0);
     return run;
   }

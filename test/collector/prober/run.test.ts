@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { PLAIN_STAMP } from '../../../src/collector/prober/formats/format.js';
+import { StampFormat } from '../../../src/collector/prober/formats/stamp.js';
 import { ProbeRun } from '../../../src/collector/prober/run.js';
 import { seededRandom } from '../../support/random.js';
 
@@ -13,6 +15,8 @@ function take(run: ProbeRun, count: number): { place: number; dueNs: number }[] 
   });
 }
 
+const FORMAT = new StampFormat(PLAIN_STAMP, 44);
+
 describe('A run of probes', () => {
   it('each path is due exactly once a period, and the probes are spread evenly over it', () => {
     const random = seededRandom(21);
@@ -20,7 +24,7 @@ describe('A run of probes', () => {
       const ports = 1 + random.below(16);
       const streams = 1 + random.below(40);
       const periodNs = 1e6 * (1 + random.below(1000));
-      const run = new ProbeRun(1, periodNs, 1e9, 44, 0);
+      const run = new ProbeRun(1, periodNs, 1e9, FORMAT, 0);
       const nowNs = random.below(1e9);
       run.reorder(order(streams), ports, nowNs, random.next);
       const spacingNs = periodNs / (streams * ports);
@@ -38,7 +42,7 @@ describe('A run of probes', () => {
   });
 
   it('does not drift in a million periods', () => {
-    const run = new ProbeRun(1, 1e6 + 1, 1e9, 44, 0);
+    const run = new ProbeRun(1, 1e6 + 1, 1e9, FORMAT, 0);
     run.reorder(order(1), 1, 0, () => 0);
     const startNs = run.dueNs;
     run.advance(1_000_000);
@@ -47,7 +51,7 @@ describe('A run of probes', () => {
 
   it('an order of the same length goes on at the very same place and time, whatever the place', () => {
     for (let places = 1; places <= 300; places++) {
-      const run = new ProbeRun(1, 1e9, 1e9, 44, 0);
+      const run = new ProbeRun(1, 1e9, 1e9, FORMAT, 0);
       run.reorder(order(places), 1, 0, () => 0);
       for (let place = 0; place < places; place++) {
         const { dueNs } = run;
@@ -59,7 +63,7 @@ describe('A run of probes', () => {
   });
 
   it('an order of another length goes on at the same share of the cycle, and within its spacing', () => {
-    const run = new ProbeRun(1, 1e9, 1e9, 44, 0);
+    const run = new ProbeRun(1, 1e9, 1e9, FORMAT, 0);
     run.reorder(order(10), 1, 0, () => 0);
     run.advance(5);
     run.reorder(order(100), 1, 450e6, () => 0);
@@ -71,14 +75,14 @@ describe('A run of probes', () => {
   });
 
   it('skipped places come again one period later', () => {
-    const run = new ProbeRun(1, 100e6, 1e9, 44, 0);
+    const run = new ProbeRun(1, 100e6, 1e9, FORMAT, 0);
     run.reorder(order(10), 1, 0, () => 0);
     run.advance(57);
     expect([run.place, run.dueNs]).to.deep.equal([7, 570e6]);
   });
 
   it('ends after its count, and a new order does not start it again', () => {
-    const run = new ProbeRun(1, 10e6, 1e9, 44, 3);
+    const run = new ProbeRun(1, 10e6, 1e9, FORMAT, 3);
     run.reorder(order(2), 1, 0, () => 0);
     take(run, 3);
     expect(run.dueNs).to.equal(Number.POSITIVE_INFINITY);
@@ -87,7 +91,7 @@ describe('A run of probes', () => {
   });
 
   it('an empty order has nothing due, and starts anew with the next', () => {
-    const run = new ProbeRun(1, 10e6, 1e9, 44, 0);
+    const run = new ProbeRun(1, 10e6, 1e9, FORMAT, 0);
     run.reorder(order(2), 1, 0, () => 0);
     run.reorder(order(0), 1, 5e6, () => 0);
     expect([run.dueNs, run.places]).to.deep.equal([Number.POSITIVE_INFINITY, 0]);
@@ -97,7 +101,7 @@ describe('A run of probes', () => {
 
   it('waiting probes stay in order while the room for them grows and they go round it', () => {
     const random = seededRandom(22);
-    const run = new ProbeRun(1, 100e6, 1e6, 44, 0);
+    const run = new ProbeRun(1, 100e6, 1e6, FORMAT, 0);
     const expected: [slot: number, sentNs: number][] = [];
     let slot = 0;
     for (let i = 0; i < 20_000; i++) {
@@ -115,7 +119,7 @@ describe('A run of probes', () => {
   });
 
   it('is full early enough for a whole batch that is being gathered', () => {
-    const run = new ProbeRun(1, 100e6, 1e6, 44, 0);
+    const run = new ProbeRun(1, 100e6, 1e6, FORMAT, 0);
     run.reorder(order(1), 1, 0, () => 0);
     let pushed = 0;
     while (!run.full) run.push(pushed++, 0);
