@@ -60,6 +60,8 @@ export interface StreamTable {
   readonly ports: Uint16Array;
   /** TOS byte or traffic class: DSCP * 4. */
   readonly tos: Uint8Array;
+  /** IPv4: the local address to send from, as a word in memory order, where the prober must know it (tcp-syn). IPv6: the zone's interface. */
+  readonly locals: Uint32Array;
 }
 
 /**
@@ -73,6 +75,8 @@ export interface RunMessage {
   readonly periodNs: number;
   readonly timeoutNs: number;
   readonly payloadBytes: number;
+  /** Its probes are not to be fragmented. */
+  readonly neverFragment: boolean;
   /** How its probes are written. */
   readonly format: FormatSpec;
   /** All streams of the run in the order in which they are sent on each source port; empty: the run ends. */
@@ -85,6 +89,21 @@ export interface RunMessage {
   readonly count: number;
 }
 
+/** Sockets of a transport that a group needs for the first time. */
+export interface SocketsMessage {
+  readonly type: 'sockets';
+  readonly revision: number;
+  readonly sockets: readonly SourceSocket[];
+}
+
+/** Local addresses and interfaces towards targets changed: the columns `locals` of streams that are known. */
+export interface LocalsMessage {
+  readonly type: 'locals';
+  readonly revision: number;
+  readonly ids: Uint32Array;
+  readonly locals: Uint32Array;
+}
+
 /** Send no more; end when everything is decided, or at `graceNs` from now. */
 export interface StopMessage {
   readonly type: 'stop';
@@ -92,7 +111,7 @@ export interface StopMessage {
   readonly graceNs: number;
 }
 
-export type ToProber = RunMessage | StopMessage;
+export type ToProber = RunMessage | SocketsMessage | LocalsMessage | StopMessage;
 
 /** What the aggregator needs to know of a stream to write its row. */
 export interface StreamRow {

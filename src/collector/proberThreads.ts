@@ -12,9 +12,16 @@ import { ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../ring/contr
 import { createRing, RingProducer } from '../ring/ring.js';
 import { msToNs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadTask } from '../threads/supervised.js';
-import type { RunMessage, StreamTable, ToProber } from './messages.js';
+import {
+  type LocalsMessage,
+  type RunMessage,
+  type StreamTable,
+  type ToProber,
+  type Transport,
+  transportOf,
+} from './messages.js';
 import { type GroupPlan, sharedIds, streamTable, streamTableInTurns } from './plan.js';
-import { PLAIN_STAMP } from './prober/formats/format.js';
+import { formatSpec } from './prober/formats/format.js';
 import type { StreamInfo } from './results.js';
 import type { ProberStatus } from './service.js';
 import type { SourcePorts } from './sources.js';
@@ -43,6 +50,8 @@ interface Thread {
   readonly ringView: RingProducer;
   readonly wakeFd: number;
   port: MessagePort | undefined;
+  /** Transports whose sockets this life of the thread knows. */
+  told: ReadonlySet<Transport>;
 }
 
 export class ProberThreads {
@@ -83,6 +92,7 @@ export class ProberThreads {
     const table = await streamTableInTurns(added, () => pause());
     // Without a pause from here to the messages: a life of a thread that begins before gets the messages, one that begins after gets all of the plan.
     this.plans.set(plan.run, plan);
+    this.tellSockets(transportOf(plan.group.protocol));
     await this.tellAll(
       runMessage(plan, { added: table, removed, count: this.options.count, revision: ++this.revision }),
     );
@@ -142,6 +152,7 @@ export class ProberThreads {
       const added = streamTable(plan.streams);
       port1.postMessage(runMessage(plan, { added, removed: [], count, revision: this.revision }));
     }
+    thread.told = new Set(sources.open);
     const start = {
       thread: index,
       timeBase,
@@ -162,7 +173,28 @@ export class ProberThreads {
     wake(thread.wakeFd);
   }
 
-  private async tellAll(message: RunMessage): Promise<void> {
+  /** Before the first run that needs them. */
+  private tellSockets(transport: Transport): void {
+    for (const [i, thread] of this.threads.entries()) {
+      if (thread.told.has(transport)) continue;
+      thread.told = new Set([...thread.told, transport]);
+      const sockets = this.options.sources.ofThread(i, transport);
+      this.tell(thread, { type: 'sockets', revision: ++this.revision, sockets });
+    }
+  }
+
+  /** Streams of a plan that are to be sent from other addresses or interfaces than before. */
+  tellLocals(ids: readonly number[], locals: readonly number[]): Promise<void> {
+    const message: LocalsMessage = {
+      type: 'locals',
+      revision: ++this.revision,
+      ids: Uint32Array.from(ids),
+      locals: Uint32Array.from(locals),
+    };
+    return this.tellAll(message);
+  }
+
+  private async tellAll(message: RunMessage | LocalsMessage): Promise<void> {
     for (const thread of this.threads) this.tell(thread, message);
     await this.applied(message.revision);
   }
@@ -187,7 +219,14 @@ function createThreads(count: number): Thread[] {
     while (threads.length < count) {
       const ring = createRing(RING_RECORDS);
       const control = new ControlBlock(PROBER_COUNTERS);
-      threads.push({ control, ring, ringView: new RingProducer(ring), wakeFd: openWake(), port: undefined });
+      threads.push({
+        control,
+        ring,
+        ringView: new RingProducer(ring),
+        wakeFd: openWake(),
+        port: undefined,
+        told: new Set(),
+      });
     }
     return threads;
   } catch (error) {
@@ -210,7 +249,8 @@ function runMessage({ group, run, streams }: GroupPlan, { removed, ...change }: 
     periodNs: group.periodNs,
     timeoutNs: group.timeoutNs,
     payloadBytes: group.payloadBytes,
-    format: PLAIN_STAMP,
+    format: formatSpec(group),
+    neverFragment: group.dontFragment === true,
     order: sharedIds(streams),
     removed: sharedIds(removed),
     ...change,

@@ -15,7 +15,6 @@ const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
 const RECEIVE_BUFFER_MIN_BYTES = 1024 * 1024;
 const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 const BUFFERS = { receiveBufferBytes: RECEIVE_BUFFER_BYTES, sendBufferBytes: SEND_BUFFER_BYTES } as const;
-const TRANSPORTS: readonly Transport[] = ['udp', 'tcp-syn', 'icmp'];
 /** When the system chooses ports, IPv6 takes the number that IPv4 got, unless somebody has it. */
 const UNAVAILABLE_FAMILY = new Set(['LLAMA_SYSTEM_CALL', 'LLAMA_ADDRESS_IN_USE']);
 
@@ -28,7 +27,7 @@ export class SourcePorts {
   /** Why there are no IPv6 sockets; undefined when there are. */
   readonly withoutIpv6: string | undefined;
   readonly warnings: readonly string[];
-  private readonly open: readonly UdpSocket[];
+  private readonly udpSockets: readonly UdpSocket[];
 
   /** Throws `LLAMA_ADDRESS_IN_USE`, `LLAMA_NO_FILES` or `LLAMA_SYSTEM_CALL`; nothing stays open then. */
   constructor(source: SourceSettings, timestamps: TimestampMode, threads: number) {
@@ -71,7 +70,7 @@ export class SourcePorts {
       for (const socket of open) socket.close();
       throw error;
     }
-    this.open = open;
+    this.udpSockets = open;
     this.udp = sockets;
     this.withoutIpv6 = withoutIpv6;
     const granted = Math.min(...open.map((socket) => socket.receiveBufferBytes / 2));
@@ -100,6 +99,11 @@ export class SourcePorts {
     );
   }
 
+  /** Transports whose sockets are open. */
+  get open(): readonly Transport[] {
+    return ['udp', ...this.raw.keys()];
+  }
+
   /** Whether a transport's sockets are open. */
   has(transport: Transport): boolean {
     return transport === 'udp' || this.raw.has(transport);
@@ -119,12 +123,12 @@ export class SourcePorts {
 
   /** The sockets of thread `thread`: source ports are dealt out in turn. */
   ofThread(thread: number, transport?: Transport): SourceSocket[] {
-    const all = transport === undefined ? TRANSPORTS.flatMap((one) => this.of(one)) : this.of(transport);
+    const all = transport === undefined ? this.open.flatMap((one) => this.of(one)) : this.of(transport);
     return all.filter((socket) => socket.sourceIndex % this.threads === thread);
   }
 
   close(): void {
-    for (const socket of this.open) socket.close();
+    for (const socket of this.udpSockets) socket.close();
     for (const raw of this.raw.values()) raw.close();
   }
 }

@@ -259,6 +259,11 @@ export class SendBatch extends MessageBatch {
     }
   }
 
+  /** Sends message `i` from an IPv4 address, as a word in memory order. */
+  setSource4(i: number, word: number): void {
+    this.memory.u32[((this.controlAt + i * this.controlStride + TOS_MESSAGE_BYTES + 16) >> 2) + 1] = word;
+  }
+
   /** Makes message `i` answer datagram `j` of `received`: its address and payload memory are used where they are. */
   answer(i: number, received: ReceiveBatch, j: number, bytes: number): void {
     const header = i * HEADER_BYTES;

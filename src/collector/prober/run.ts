@@ -22,6 +22,7 @@ export class ProbeRun {
   readonly periodNs: number;
   readonly timeoutNs: number;
   readonly format: ProbeFormat;
+  readonly neverFragment: boolean;
   readonly slotsPerPath: number;
   /** Streams in sending order, and how many places a cycle has. */
   order: Uint32Array = new Uint32Array(0);
@@ -39,11 +40,19 @@ export class ProbeRun {
   private first = new Fifo(FIRST_CAPACITY);
   private last = this.first;
 
-  constructor(id: number, periodNs: number, timeoutNs: number, format: ProbeFormat, count: number) {
+  constructor(
+    id: number,
+    periodNs: number,
+    timeoutNs: number,
+    format: ProbeFormat,
+    count: number,
+    neverFragment = false,
+  ) {
     this.id = id;
     this.periodNs = periodNs;
     this.timeoutNs = timeoutNs;
     this.format = format;
+    this.neverFragment = neverFragment;
     this.slotsPerPath = slotsPerPath({ timeoutNs, periodNs });
     this.remaining = count > 0 ? count : Number.POSITIVE_INFINITY;
   }

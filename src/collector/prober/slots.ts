@@ -18,6 +18,8 @@ export const SlotState = {
   unreachable: 4,
   /** Given up, then answered. */
   late: 5,
+  /** Larger than a link lets through. */
+  tooBig: 6,
 } as const;
 
 const FIRST_CAPACITY = 1024;

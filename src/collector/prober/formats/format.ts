@@ -7,14 +7,15 @@
  * A reply says what it is by its bytes (`replies.ts`); that names a stream, and the stream's own format then says whether it is what was sent.
  */
 
+import type { Group, Protocol } from '../../../config/types.js';
 import type { SendBatch } from '../../../net/batch.js';
 import { StampReply } from '../../../wire/stamp.js';
 import type { ProbeSlots } from '../slots.js';
-import type { ProberSocket } from '../state.js';
+import type { ProberSocket, TransportNumber } from '../sources.js';
 import type { Streams } from '../streams.js';
 
 /** The packet layouts that are told apart. */
-export const FormatKind = { stamp: 0, stampAuth: 1, llama: 2, llamaLegacy: 3 } as const;
+export const FormatKind = { stamp: 0, stampAuth: 1, llama: 2, llamaLegacy: 3, tcpSyn: 4, icmp: 5 } as const;
 export type FormatKind = (typeof FormatKind)[keyof typeof FormatKind];
 
 /** How the probes of a group are written; travels in messages to the prober threads. */
@@ -30,6 +31,17 @@ export const TLV_NAMES = ['classOfService', 'directMeasurement', 'timestampInfor
 export type TlvName = (typeof TLV_NAMES)[number];
 
 export const PLAIN_STAMP: FormatSpec = { kind: FormatKind.stamp, tlvs: [], keys: [] };
+
+const KIND_OF: Readonly<Record<Protocol, FormatKind>> = {
+  stamp: FormatKind.stamp,
+  'tcp-syn': FormatKind.tcpSyn,
+  icmp: FormatKind.icmp,
+};
+
+/** How the probes of a group are written. */
+export function formatSpec({ protocol }: Pick<Group, 'protocol'>): FormatSpec {
+  return { ...PLAIN_STAMP, kind: KIND_OF[protocol] };
+}
 
 /** The probes of one batch. Their slots hold sequence number and T1. Made once, filled again and again. */
 export interface ProbeBatch {
@@ -52,6 +64,8 @@ export class Reply extends StampReply {
   timed = false;
   /** How many probes of the path the reflector had counted, up to any constant: of use where it is not `senderSequence`. */
   number = 0;
+  /** Of a request in TCP: the source port that it left from; its sequence number is the lowest 16 bits. */
+  port = 0;
   /** T1 as LLAMA's older format has it, and the TOS byte beside it. */
   sentMs = 0;
   tos = 0;
@@ -63,7 +77,8 @@ export class Reply extends StampReply {
 
 export interface ProbeFormat {
   readonly kind: FormatKind;
-  /** UDP payload of a probe. */
+  readonly transport: TransportNumber;
+  /** What is handed to the kernel of a probe: UDP payload, TCP segment, ICMP message. */
   readonly payloadBytes: number;
   /** The T1 of two probes of a batch differ by this much, ns: where a probe has no other name they are told apart by it. */
   readonly t1StepNs: number;
