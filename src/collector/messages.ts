@@ -85,6 +85,8 @@ export interface RunMessage {
   readonly added: StreamTable;
   /** Streams that were in the order of the run and are no more. */
   readonly removed: Uint32Array;
+  /** Parts of equal length that the order has, each sent from all source ports before the next: those of tcp-syn, whose classes share connections, are its classes; else 1. */
+  readonly parts: number;
   /** End after this many probes on this thread; 0: never. */
   readonly count: number;
 }

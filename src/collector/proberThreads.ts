@@ -251,6 +251,7 @@ function runMessage({ group, run, streams }: GroupPlan, { removed, ...change }: 
     payloadBytes: group.payloadBytes,
     format: formatSpec(group),
     neverFragment: group.dontFragment === true,
+    parts: group.protocol === 'tcp-syn' ? group.classes.length : 1,
     order: sharedIds(streams),
     removed: sharedIds(removed),
     ...change,
