@@ -5,6 +5,7 @@ import { LlamaError } from '../errors.js';
 import { formatDuration, NS_PER_MS, NS_PER_S } from '../stats/units.js';
 import { formatBytes } from './bytes.js';
 import { toPointer } from './problems.js';
+import { sharedSynTargets } from './protocol.js';
 import type { CollectorSettings, Group, Protocol, SourceSettings } from './types.js';
 
 /** Memory of one slot for a waiting probe, and of one path, on all threads together. */
@@ -114,7 +115,10 @@ export function checkPlan(limits: PlanLimits, groups: readonly Group[]): void {
   const mostBytes = limits.collector.probeMemoryBytes;
   const mostProbes = limits.collector.maxProbesPerSecond;
   const ports = limits.source.ports;
-  const problems: { path: string; message: string }[] = [];
+  const problems = [...sharedSynTargets(groups)].map(([name, message]) => ({
+    path: toPointer(['groups', name]),
+    message,
+  }));
   let sum = NO_FIGURES;
   for (const group of groups) {
     const before = sum;

@@ -50,13 +50,33 @@ export function readPayloadBytes(input: Input, protocol: Protocol, report: Repor
 }
 
 /**
- * A server that has not heard yet that a connection is over takes no second SYN for it. So one SYN is under way at a time on each path; else whoever
- * answers slowly would seem to lose probes.
+ * A server that has not heard yet that a connection is over takes no second SYN for it, of whatever class. So one SYN is under way at a time between
+ * two ports; else whoever answers slowly would seem to lose probes.
  */
-export function checkTiming({ protocol, periodNs, timeoutNs }: Group, report: Report): void {
-  if (protocol !== 'tcp-syn' || periodNs === 0 || periodNs >= timeoutNs) return;
+export function checkTiming({ protocol, periodNs, timeoutNs, classes }: Group, report: Report): void {
+  if (protocol !== 'tcp-syn' || periodNs === 0 || periodNs >= timeoutNs * classes.length) return;
   report(
     ['period'],
-    `found ${formatDuration(periodNs)} with a timeout of ${formatDuration(timeoutNs)}, expected a period of tcp-syn to be at least as long as the timeout, so that one SYN of a path is under way at a time; lengthen the period or shorten the timeout`,
+    `found ${formatDuration(periodNs)} with a timeout of ${formatDuration(timeoutNs)} and ${classes.length} classes, expected a period of tcp-syn to be at least as long as the timeouts of its classes together, ${formatDuration(timeoutNs * classes.length)}, for a server takes one SYN at a time from a port; lengthen the period or shorten the timeout`,
   );
+}
+
+/** Targets that several tcp-syn groups probe on the same port: their SYNs would meet. By the later group's name: what is wrong with it. */
+export function sharedSynTargets(groups: readonly Group[]): Map<string, string> {
+  const groupOf = new Map<string, string>();
+  const problems = new Map<string, string>();
+  for (const { name, protocol, targets } of groups) {
+    if (protocol !== 'tcp-syn') continue;
+    for (const { address, port } of targets) {
+      const key = `${address} ${port}`;
+      const first = groupOf.get(key) ?? name;
+      groupOf.set(key, first);
+      if (first !== name && !problems.has(name))
+        problems.set(
+          name,
+          `found ${address} with TCP port ${port}, which the group ${first} probes, too, expected it in one group of tcp-syn, for a server takes one SYN at a time from a port; remove it from one of the two`,
+        );
+    }
+  }
+  return problems;
 }

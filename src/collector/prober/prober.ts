@@ -222,12 +222,10 @@ export class Prober {
           run.advance(skipped);
         }
       }
-      const streams = run.order.length;
       const { transport } = run.format;
       for (let sent = 0; sent < PROBES_A_TURN && run.dueNs <= nowNs; sent++) {
         if (this.windowClosed()) break;
-        const port = Math.floor(run.place / streams);
-        const stream = run.order[run.place - port * streams];
+        const { port, stream } = run;
         const socket = this.state.sources.of(transport, port, this.state.streams.family[stream]);
         if (socket === undefined || !this.sender.add(run, socket, stream)) counters[COUNTER.scheduleSlips]++;
         const probeLateNs = nowNs - run.dueNs;
@@ -311,6 +309,7 @@ export class Prober {
       format,
       message.count,
       message.neverFragment,
+      message.parts,
     );
     this.runs.push(run);
     this.receiver.useFormats([...new Set(this.runs.map((known) => known.format))]);

@@ -221,6 +221,7 @@ export class ProberBench {
       timeoutNs: msToNs(timeoutMs),
       payloadBytes,
       neverFragment: false,
+      parts: 1,
       format,
       order: Uint32Array.from(order),
       added: table(added),

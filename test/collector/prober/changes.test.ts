@@ -53,6 +53,7 @@ class ChangesBench {
       payloadBytes: 44,
       format: PLAIN_STAMP,
       neverFragment: false,
+      parts: 1,
       order: Uint32Array.from(added),
       added: table(specs(added)),
       removed: Uint32Array.from(removed),
