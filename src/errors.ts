@@ -28,6 +28,7 @@ export const ERROR_TABLE = {
   LLAMA_RATE_LIMIT: { status: 429, exitCode: 1, title: 'Too many requests from this address' },
   LLAMA_TOKEN_FILE: { status: 500, exitCode: 1, title: 'A token file cannot be used' },
   LLAMA_TLS_FILE: { status: 500, exitCode: 1, title: 'The TLS certificate or key cannot be used' },
+  LLAMA_KEY_FILE: { status: 500, exitCode: 1, title: 'A file of HMAC keys cannot be used' },
   LLAMA_NOT_READY: { status: 503, exitCode: 2, title: 'The service is starting or stopping' },
   LLAMA_STREAMS_FULL: { status: 503, exitCode: 2, title: 'As many streams are open as may be' },
   LLAMA_STATE_UNWRITABLE: { status: 507, exitCode: 2, title: 'The state directory cannot be written' },

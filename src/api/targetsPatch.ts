@@ -2,11 +2,11 @@
 
 import { type Static, Type } from 'typebox';
 import { parseAddress } from '../config/address.js';
+import { checkPort } from '../config/agentless.js';
 import { invalidGroup, readAddress, secondTime } from '../config/group.js';
 import { MAX_TARGETS, TargetSchema } from '../config/group-schema.js';
 import { inTurns, ListShape, Pace } from '../config/list-shape.js';
 import { found, isRecord, ProblemList } from '../config/problems.js';
-import { checkPort } from '../config/protocol.js';
 import { describeSource } from '../config/target-source.js';
 import type { Group, Target } from '../config/types.js';
 

@@ -2,8 +2,8 @@
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { readSecret, readSmall, unusable } from '../config/secrets.js';
 import type { TlsFiles } from '../config/types.js';
-import { readSecret, readSmall, unusable } from './secrets.js';
 
 /** RFC 8996: what is older is broken. */
 const MIN_VERSION = 'TLSv1.2';

@@ -4,8 +4,8 @@
  */
 
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { readSecret, unusable } from '../config/secrets.js';
 import type { ApiSettings } from '../config/types.js';
-import { readSecret, unusable } from './secrets.js';
 
 /** What a token allows. Who may write may read. */
 export type Grant = 'write' | 'read';

@@ -98,6 +98,11 @@ function describeGroup(group: Group, ports: number, place = ''): string[] {
       ['  period', formatDuration(group.periodNs)],
       ['  timeout', formatDuration(group.timeoutNs)],
       ['  payload', `${group.payloadBytes} bytes`],
+      ...(group.keyFile === undefined
+        ? []
+        : [['  keys', `${group.keys?.length ?? 0}, from ${group.keyFile}`] as const]),
+      ...(group.tlvs === undefined ? [] : [['  TLVs', group.tlvs.join(', ')] as const]),
+      ...(group.ecn === undefined ? [] : [['  ECN', group.ecn] as const]),
       ['  classes', group.classes.map(({ name, dscp }) => `${name} (DSCP ${dscp})`).join(', ')],
       ...loadRows(groupFigures(group, ports)).map(([name, value]): [string, string] => [`  ${name}`, value]),
       ...(group.skipSelf === true ? [['  own addresses', 'left out'] as const] : []),

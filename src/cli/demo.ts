@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { loadConfig } from '../config/config.js';
 import type { Config, Group } from '../config/types.js';
 import { LlamaError } from '../errors.js';
-import { Reflector } from '../reflector/reflector.js';
+import { DEFAULT_SESSIONS, Reflector } from '../reflector/reflector.js';
 import { createLogger } from './log.js';
 import { formatPct, formatUs, type ResultRow, resultRows, textTable } from './rows.js';
 import { type ServedCollector, serveCollector } from './serve.js';
@@ -67,7 +67,13 @@ async function startReflectors(group: Group, logger: Logger): Promise<{ reflecto
     for (const { address, family } of group.targets) {
       const start = (wanted: number): Promise<Reflector> =>
         Reflector.start(
-          { listen: [{ address, family, port: wanted }], threads: 1, maxPps: null, allow: [], stateful: null },
+          {
+            listen: [{ address, family, port: wanted }],
+            threads: 1,
+            maxPps: null,
+            allow: [],
+            stateful: DEFAULT_SESSIONS,
+          },
           logger,
         );
       try {

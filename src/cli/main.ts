@@ -46,16 +46,22 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
     );
   llama
     .command('reflector')
-    .description('answer probes')
+    .description('answer probes: STAMP, TWAMP-Light, and those of LLAMA in Go and in Python')
     .option('--listen <addr:port>', 'where to listen; repeat for more (default 0.0.0.0:8100 and [::]:8100)', collect)
     .option('--threads <n>', 'threads that share the port (default: the number of CPUs, at most 4)')
     .option('--max-pps <n>', 'most replies a second, over all threads (default: no limit)')
     .option('--allow <cidr>', 'answer only this network; repeat for more (default: all)', collect)
     .option('--status <addr:port>', 'serve counters as JSON and for Prometheus (default: not served)')
-    .option('--stateful', "number the replies of each session, instead of copying the sender's number")
+    .option('--key-file <file>', 'HMAC keys, one a line: only authenticated STAMP is answered; SIGHUP reads it again')
+    .option('--stateless', "copy the sender's number, instead of numbering the replies of each session")
     .option('--max-sessions <n>', 'most sessions that are numbered (default 65536)')
     .option('--session-timeout <duration>', 'forget a session after this silence (default 300s)')
-    .action((options) => run(async () => (await import('./reflector.js')).runReflector(options)));
+    .action((options) =>
+      run(async () => {
+        const hangUps = new HangUps();
+        return (await import('./reflector.js')).runReflector(options, hangUps);
+      }),
+    );
   llama
     .command('probe')
     .description('measure one host once')

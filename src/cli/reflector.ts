@@ -2,15 +2,16 @@
 
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
+import { readKeyFile } from '../config/keyFile.js';
 import { LlamaError } from '../errors.js';
 import { formatEndpoint, parseListen } from '../net/endpoint.js';
 import { JUNK_REASONS } from '../reflector/messages.js';
-import { Reflector, type ReflectorSettings, type ReflectorTotals } from '../reflector/reflector.js';
+import { DEFAULT_SESSIONS, Reflector, type ReflectorSettings, type ReflectorTotals } from '../reflector/reflector.js';
 import { serveStatus } from '../reflector/status.js';
 import { MAX_PPS_LIMIT } from '../reflector/tokens.js';
 import { nsToMs, parseDurationNs } from '../stats/units.js';
 import { createLogger } from './log.js';
-import { signalled } from './signals.js';
+import { HangUps, signalled } from './signals.js';
 
 /** Options as commander delivers them: texts as typed; absent where not given. */
 export interface ReflectorOptions {
@@ -24,19 +25,20 @@ export interface ReflectorOptions {
   readonly allow?: readonly string[];
   /** `--status ADDR:PORT`: counters over HTTP; default not served. */
   readonly status?: string;
-  /** `--stateful`: number the replies of each session (RFC 8762); default: copy the sender's number. */
-  readonly stateful?: boolean;
+  /** `--key-file F`: HMAC keys; only authenticated STAMP is answered then. Default: no authentication. */
+  readonly keyFile?: string;
+  /** `--stateless`: copy the sender's number; default: number the replies of each session (RFC 8762 section 4.3). */
+  readonly stateless?: boolean;
   /** `--max-sessions N`, 1 to 16777216 in all; default 65536. */
   readonly maxSessions?: string;
   /** `--session-timeout D`: forget a session after this silence; default 300s. */
   readonly sessionTimeout?: string;
 }
 
+const KEY_OPTION = '--key-file';
 export const MAX_THREADS = 256;
 const DEFAULT_MAX_THREADS = 4;
-const DEFAULT_MAX_SESSIONS = 65_536;
 const MAX_SESSIONS_LIMIT = 16_777_216;
-const DEFAULT_SESSION_TIMEOUT = '300s';
 const JUNK_LOG_PERIOD_MS = 60_000;
 
 function parseCount(option: string, text: string, most: number): number {
@@ -56,8 +58,14 @@ function parseTimeoutMs(text: string): number {
 
 /** The settings that the options mean. Throws `LLAMA_ARGUMENT_INVALID` that names the option and what was expected. */
 export function reflectorSettings(options: ReflectorOptions): ReflectorSettings {
-  const { listen = [], threads, maxPps, allow = [], stateful = false } = options;
-  const { maxSessions = String(DEFAULT_MAX_SESSIONS), sessionTimeout = DEFAULT_SESSION_TIMEOUT } = options;
+  const { listen = [], threads, maxPps, allow = [], maxSessions, sessionTimeout, stateless = false } = options;
+  const sessions = {
+    maxSessions:
+      maxSessions === undefined
+        ? DEFAULT_SESSIONS.maxSessions
+        : parseCount('--max-sessions', maxSessions, MAX_SESSIONS_LIMIT),
+    timeoutMs: sessionTimeout === undefined ? DEFAULT_SESSIONS.timeoutMs : parseTimeoutMs(sessionTimeout),
+  };
   return {
     listen: listen.length === 0 ? null : listen.map((text) => parseListen(text)),
     threads:
@@ -66,12 +74,7 @@ export function reflectorSettings(options: ReflectorOptions): ReflectorSettings 
         : parseCount('--threads', threads, MAX_THREADS),
     maxPps: maxPps === undefined ? null : parseCount('--max-pps', maxPps, MAX_PPS_LIMIT),
     allow,
-    stateful: stateful
-      ? {
-          maxSessions: parseCount('--max-sessions', maxSessions, MAX_SESSIONS_LIMIT),
-          timeoutMs: parseTimeoutMs(sessionTimeout),
-        }
-      : null,
+    stateful: stateless ? null : sessions,
   };
 }
 
@@ -86,16 +89,34 @@ export function junkReporter(totals: () => ReflectorTotals, logger: Logger): () 
   };
 }
 
+/** What a hang-up does: reads the keys again. Those in force stay where that fails. */
+function reloadKeys(reflector: Reflector, file: string | undefined, logger: Logger): void {
+  if (file === undefined) {
+    logger.info('SIGHUP: without --key-file there is nothing to read again');
+    return;
+  }
+  try {
+    const keys = readKeyFile(file, KEY_OPTION, (text) => logger.warn(text));
+    reflector.setKeys(keys);
+    logger.info({ file, keys: keys.length }, 'keys read again');
+  } catch (error) {
+    const { code, message } = error instanceof LlamaError ? error : { code: 'LLAMA_INTERNAL', message: String(error) };
+    logger.error({ code, error: message }, 'keys could not be read again; the old ones stay in force');
+  }
+}
+
 /**
  * Runs a reflector until SIGTERM or SIGINT; resolves with the exit code 0 then. Rejects with a `LlamaError` when the options are
  * wrong or it can't start; nothing stays open then.
  */
-export async function runReflector(options: ReflectorOptions): Promise<number> {
+export async function runReflector(options: ReflectorOptions, hangUps = new HangUps()): Promise<number> {
   const settings = reflectorSettings(options);
   const statusEndpoint = options.status === undefined ? undefined : parseListen(options.status, '--status');
   const logger = createLogger();
+  const { keyFile } = options;
+  const keys = keyFile === undefined ? undefined : readKeyFile(keyFile, KEY_OPTION, (text) => logger.warn(text));
   const signal = signalled();
-  const reflector = await Reflector.start(settings, logger);
+  const reflector = await Reflector.start(keys === undefined ? settings : { ...settings, keys }, logger);
   const server =
     statusEndpoint === undefined
       ? undefined
@@ -106,12 +127,15 @@ export async function runReflector(options: ReflectorOptions): Promise<number> {
   const { threads, stateful } = settings;
   const listen = reflector.endpoints.map(formatEndpoint);
   const status = server === undefined ? null : formatEndpoint(server.endpoint);
-  logger.info({ listen, threads, stateful: stateful !== null, status }, 'answering probes');
+  const authenticated = keys !== undefined;
+  logger.info({ listen, threads, stateful: stateful !== null, authenticated, status }, 'answering probes');
+  hangUps.listen(() => reloadKeys(reflector, keyFile, logger));
   const timer = setInterval(
     junkReporter(() => reflector.status().totals, logger),
     JUNK_LOG_PERIOD_MS,
   );
   const name = await signal;
+  hangUps.listen(undefined);
   clearInterval(timer);
   const { totals } = reflector.status();
   await Promise.all([reflector.close(), server?.app.close()]);

@@ -5,6 +5,7 @@
 
 import { setImmediate as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { sameKeys } from '../config/group-format.js';
 import { groupFigures } from '../config/limits.js';
 import type { Group } from '../config/types.js';
 import type { Discovery } from '../discovery/discovery.js';
@@ -91,7 +92,8 @@ async function decide(ground: FileGround, groups: readonly Group[]): Promise<Dec
     defined.set(name, after);
     if (waiting.has(name)) kept.push(name);
     else if (before === undefined ? removed.get(name) === after.digest : before.origin === 'api') kept.push(name);
-    else if (before?.digest !== after.digest)
+    // The text names a file of keys, not what is in it.
+    else if (before?.digest !== after.digest || !sameKeys(before.group, after.group))
       put.push({ group, before, after: { ...after, group: discovery.effective(group, before?.group) } });
   }
   const remove: HeldGroup[] = [];

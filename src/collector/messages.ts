@@ -58,7 +58,7 @@ export interface StreamTable {
   /** 4 or 6. */
   readonly families: Uint8Array;
   readonly ports: Uint16Array;
-  /** TOS byte or traffic class: DSCP * 4. */
+  /** TOS byte or traffic class: DSCP * 4, and the ECN codepoint. */
   readonly tos: Uint8Array;
   /** IPv4: the local address to send from, as a word in memory order, where the prober must know it (tcp-syn). IPv6: the zone's interface. */
   readonly locals: Uint32Array;

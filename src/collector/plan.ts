@@ -4,6 +4,7 @@
  * A stream keeps its number, and so its sequence and history, as long as its address, port and class stay in a group of unchanged timing.
  */
 
+import { sameKeys } from '../config/group-format.js';
 import type { Group, Target, TrafficClass } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { addressBytes, zoneIndex } from '../net/address.js';
@@ -55,7 +56,10 @@ const sameTiming = (a: Group, b: Group): boolean =>
   a.periodNs === b.periodNs &&
   a.timeoutNs === b.timeoutNs &&
   a.payloadBytes === b.payloadBytes &&
-  a.dontFragment === b.dontFragment;
+  a.dontFragment === b.dontFragment &&
+  a.ecn === b.ecn &&
+  String(a.tlvs ?? []) === String(b.tlvs ?? []) &&
+  sameKeys(a, b);
 
 const streamKey = (target: Target, trafficClass: TrafficClass): string =>
   `${classKey(trafficClass)} ${targetKey(target)}`;
@@ -110,6 +114,8 @@ function sameTags({ tags: a }: Target, { tags: b }: Target): boolean {
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
+/** ECN codepoint of ECN-capable transport, RFC 3168. */
+const ECT0 = 2;
 /** How many streams are planned between two chances for others to run. */
 const CHUNK = 200;
 
@@ -195,12 +201,12 @@ function emptyTable(length: number): StreamTable {
 }
 
 function writeStream(table: StreamTable, i: number, info: StreamInfo): void {
-  const { id, target } = info;
+  const { id, group, target } = info;
   table.ids[i] = id;
   table.addresses.set(addressBytes(target.address), i * 16);
   table.ports[i] = target.port;
   table.families[i] = target.family;
-  table.tos[i] = info.class.dscp << 2;
+  table.tos[i] = (info.class.dscp << 2) | (group.ecn === 'ect0' ? ECT0 : 0);
   table.locals[i] = localOf(info);
 }
 

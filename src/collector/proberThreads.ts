@@ -21,7 +21,7 @@ import {
   transportOf,
 } from './messages.js';
 import { type GroupPlan, sharedIds, streamTable, streamTableInTurns } from './plan.js';
-import { formatSpec } from './prober/formats/format.js';
+import { formatOf } from './prober/formats/format.js';
 import type { StreamInfo } from './results.js';
 import type { ProberStatus } from './service.js';
 import type { SourcePorts } from './sources.js';
@@ -249,7 +249,7 @@ function runMessage({ group, run, streams }: GroupPlan, { removed, ...change }: 
     periodNs: group.periodNs,
     timeoutNs: group.timeoutNs,
     payloadBytes: group.payloadBytes,
-    format: formatSpec(group),
+    format: formatOf(group),
     neverFragment: group.dontFragment === true,
     parts: group.protocol === 'tcp-syn' ? group.classes.length : 1,
     order: sharedIds(streams),

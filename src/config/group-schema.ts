@@ -9,8 +9,8 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { CLASS_NAMES } from './classes.js';
 import { FromDnsSchema, FromFileSchema, FromHttpSchema } from './source-schema.js';
 
-/** Payload that every packet format has room for, and more than a jumbo frame of 9,000 bytes holds with its headers. */
-export const MIN_PAYLOAD_BYTES = 44;
+/** The shortest packet of any format; and more than a jumbo frame of 9,000 bytes holds with its headers. */
+export const MIN_PAYLOAD_BYTES = 36;
 export const MAX_PAYLOAD_BYTES = 9000;
 export const MAX_TARGETS = 65_535;
 
@@ -48,15 +48,13 @@ export const GroupSchema = Type.Object(
       Type.String({
         default: 'stamp',
         description:
-          'one of stamp, tcp-syn, icmp: how targets are probed: STAMP over UDP (RFC 8762), SYNs to a TCP port, echo requests; the last two need no reflector',
+          "stamp, llama, llama-legacy, tcp-syn or icmp: how targets are probed: STAMP (RFC 8762, which TWAMP-Light responders answer too), the packets of Dropbox's LLAMA in Go (1028 bytes) or in Python (36 bytes), SYNs to a TCP port, echo requests; the last two need no reflector",
       }),
     ),
     port: Type.Optional(
       port(
-        'UDP port that the targets answer on; of tcp-syn the TCP port, open or closed (0 when not given); icmp has none',
-        {
-          default: 8100,
-        },
+        'UDP port that the targets answer on; 60000 by default for llama-legacy; for tcp-syn the TCP port, open or closed, 0 by default; icmp has none',
+        { default: 8100 },
       ),
     ),
     period: Type.Optional(
@@ -68,7 +66,8 @@ export const GroupSchema = Type.Object(
     timeout: Type.Optional(
       Type.String({
         default: '1s',
-        description: 'a duration such as 500us, 10ms, 1s, from 1ms to 60s: a probe without a reply by then is lost',
+        description:
+          'a duration such as 500us, 10ms, 1s, from 1ms to 60s: a probe without a reply by then is lost; 200ms by default for llama-legacy',
       }),
     ),
     classes: Type.Optional(
@@ -89,7 +88,7 @@ export const GroupSchema = Type.Object(
         minimum: MIN_PAYLOAD_BYTES,
         maximum: MAX_PAYLOAD_BYTES,
         default: 44,
-        description: `an integer from ${MIN_PAYLOAD_BYTES} (a STAMP packet) to ${MAX_PAYLOAD_BYTES}: bytes of a probe behind the UDP or ICMP header; an MTU of 1500 holds 1472 (IPv4) or 1452 (IPv6), one of 9000 holds 8972 or 8952; tcp-syn has none`,
+        description: `an integer from 44 (a STAMP packet) to ${MAX_PAYLOAD_BYTES}: bytes of a probe behind the UDP or ICMP header, by default as few as there can be: 44, or 112 with keyFile, and what TLVs take; an MTU of 1500 holds 1472 (IPv4) or 1452 (IPv6), one of 9000 holds 8972 or 8952; tcp-syn has none`,
       }),
     ),
     dontFragment: Type.Optional(
@@ -97,6 +96,34 @@ export const GroupSchema = Type.Object(
         default: false,
         description:
           'true or false: whether probes are never fragmented, so that those too big for a link are counted as tooBig, with its MTU',
+      }),
+    ),
+    keyFile: Type.Optional(
+      Type.Union([Type.String({ minLength: 1 }), Type.Null()], {
+        default: null,
+        description:
+          'a file of HMAC keys, or null: probes are STAMP in authenticated mode, signed with the first key; replies signed with any of them count',
+      }),
+    ),
+    tlvs: Type.Optional(
+      Type.Array(
+        Type.String({
+          description:
+            'classOfService, directMeasurement or timestampInformation: a TLV (RFC 8972) behind the STAMP packet',
+        }),
+        {
+          maxItems: 3,
+          default: [],
+          description:
+            'a list of TLVs, of classOfService, directMeasurement, timestampInformation: what the probes ask of a STAMP reflector beside their echo (RFC 8972); payloadBytes grows by 8, 16 and 8 bytes',
+        },
+      ),
+    ),
+    ecn: Type.Optional(
+      Type.String({
+        default: 'none',
+        description:
+          'none or ect0: the ECN codepoint of the probes; with ect0 congested queues may mark them, and marks are counted',
       }),
     ),
     skipSelf: Type.Optional(

@@ -2,8 +2,11 @@
 
 import { LlamaError, type Problem } from '../errors.js';
 import { formatDuration, NS_PER_MS, NS_PER_S, parseDurationNs } from '../stats/units.js';
+import type { ProbeTlv } from '../wire/stampTlv.js';
 import { type Address, parseAddress, whyNotTarget } from './address.js';
+import { checkPort, checkTiming, readPort } from './agentless.js';
 import { CLASS_NAMES, parseClass } from './classes.js';
+import { PROTOCOLS, readFormat, readProtocol } from './group-format.js';
 import { defaultOf, expectedBy, type GroupInput, GroupSchema } from './group-schema.js';
 import { atOnce, inTurns, ListShape, Pace } from './list-shape.js';
 import {
@@ -16,9 +19,8 @@ import {
   type Report,
   unknownWord,
 } from './problems.js';
-import { checkPort, checkTiming, readPayloadBytes, readPort, readProtocol } from './protocol.js';
 import { readSource, type SourceJson, sourceToJson } from './target-source.js';
-import type { Group, Protocol, Target, TrafficClass } from './types.js';
+import type { Ecn, Group, Protocol, Target, TrafficClass } from './types.js';
 
 export const GROUP_NAME = /^(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{1,64}$/;
 
@@ -37,9 +39,11 @@ export interface GroupJson extends SourceJson {
   readonly classes: readonly (string | number)[];
   /** Not of tcp-syn. */
   readonly payloadBytes?: number;
-  /** Only where it is asked for. */
+  /** These only where they are asked for. */
+  readonly keyFile?: string;
+  readonly tlvs?: readonly ProbeTlv[];
+  readonly ecn?: Ecn;
   readonly dontFragment?: true;
-  /** Only where it is asked for. */
   readonly skipSelf?: true;
   /** As listed; absent when they come from a source. */
   readonly targets?: readonly {
@@ -108,17 +112,16 @@ function* readingGroup(
   yield* SHAPE.reading(input, pace);
   if (!isRecord(input)) return undefined;
   yield;
-  const protocol = readProtocol(input, count);
+  const protocol = readProtocol(input.protocol, count);
   const port = readPort(input, protocol, count);
   const from = readSource(input, count);
   const group: Group = {
     name,
-    protocol,
+    ...readFormat(input, protocol, count),
     port,
-    periodNs: readDuration(input, 'period', MAX_PERIOD_NS, count),
-    timeoutNs: readDuration(input, 'timeout', MAX_TIMEOUT_NS, count),
+    periodNs: readDuration(keyOf(input, 'period'), 'period', MAX_PERIOD_NS, count),
+    timeoutNs: readDuration(input.timeout ?? PROTOCOLS[protocol].timeout, 'timeout', MAX_TIMEOUT_NS, count),
     classes: readClasses(keyOf(input, 'classes'), count),
-    payloadBytes: readPayloadBytes(input, protocol, count),
     targets: yield* readingTargets(input.targets, protocol, port, pace, lineOf),
     ...(from === undefined ? {} : { from }),
     ...(input.dontFragment === true ? { dontFragment: true } : {}),
@@ -138,6 +141,9 @@ export function groupToJson(group: Group): GroupJson {
     classes: group.classes.map(({ name }) => (/^\d+$/.test(name) ? Number(name) : name)),
     ...(group.protocol === 'tcp-syn' ? {} : { payloadBytes: group.payloadBytes }),
     ...(group.dontFragment === true ? { dontFragment: true } : {}),
+    ...(group.keyFile === undefined ? {} : { keyFile: group.keyFile }),
+    ...(group.tlvs === undefined ? {} : { tlvs: group.tlvs }),
+    ...(group.ecn === undefined ? {} : { ecn: group.ecn }),
     ...(group.skipSelf === true ? { skipSelf: true } : {}),
     ...(group.from === undefined ? { targets: targetsToJson(group) } : sourceToJson(group.from)),
   };
@@ -155,13 +161,7 @@ function keyOf(input: Readonly<Record<string, unknown>>, key: keyof GroupInput):
   return input[key] === undefined ? defaultOf(key) : input[key];
 }
 
-function readDuration(
-  input: Readonly<Record<string, unknown>>,
-  key: 'period' | 'timeout',
-  mostNs: number,
-  report: Report,
-): number {
-  const value = keyOf(input, key);
+function readDuration(value: unknown, key: 'period' | 'timeout', mostNs: number, report: Report): number {
   if (typeof value !== 'string') return 0;
   const ns = parseDurationNs(value);
   if (ns !== undefined && ns >= MIN_DURATION_NS && ns <= mostNs) return ns;

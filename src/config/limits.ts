@@ -3,9 +3,9 @@
 import { MAX_STREAMS } from '../collector/messages.js';
 import { LlamaError } from '../errors.js';
 import { formatDuration, NS_PER_MS, NS_PER_S } from '../stats/units.js';
+import { sharedSynTargets } from './agentless.js';
 import { formatBytes } from './bytes.js';
 import { toPointer } from './problems.js';
-import { sharedSynTargets } from './protocol.js';
 import type { CollectorSettings, Group, Protocol, SourceSettings } from './types.js';
 
 /** Memory of one slot for a waiting probe, and of one path, on all threads together. */
@@ -20,7 +20,13 @@ export const GRACE_NS = 20 * NS_PER_MS;
 export const LONGEST_TURN_NS = 50 * NS_PER_MS;
 
 /** In front of the payload: UDP, ICMP, TCP. */
-const HEADER_BYTES = { stamp: 8, icmp: 8, 'tcp-syn': 20 } as const satisfies Record<Protocol, number>;
+const HEADER_BYTES: Readonly<Record<Protocol, number>> = {
+  stamp: 8,
+  llama: 8,
+  'llama-legacy': 8,
+  icmp: 8,
+  'tcp-syn': 20,
+};
 const IP_HEADER_BYTES = { 4: 20, 6: 40 } as const;
 
 /** What groups ask of the collector and of the network. */

@@ -48,7 +48,9 @@ function localAddress(written: unknown, family: 4 | 6): string | undefined {
 
 function listenAddress(written: unknown): { readonly host: string; readonly port: number } | undefined {
   const endpoint = typeof written === 'string' ? readEndpoint(written) : 'no text';
-  return typeof endpoint === 'string' ? undefined : { host: endpoint.address, port: endpoint.port };
+  // A link-local address: nothing else in the config can name its interface.
+  if (typeof endpoint === 'string' || endpoint.zone !== undefined) return undefined;
+  return { host: endpoint.address, port: endpoint.port };
 }
 
 const filePath = (written: unknown): string | null | undefined => (written === null ? null : text(written, /^[^\0]+$/));

@@ -1,6 +1,12 @@
 /** The validated configuration that everything behind the readers works with. Durations are numbers here, with their unit in the name. */
 
-export type Protocol = 'stamp' | 'tcp-syn' | 'icmp';
+import type { ProbeTlv } from '../wire/stampTlv.js';
+
+/** `stamp`: RFC 8762. `llama`: of LLAMA in Go. `llama-legacy`: of LLAMA in Python. The others need no reflector. */
+export type Protocol = 'stamp' | 'llama' | 'llama-legacy' | 'tcp-syn' | 'icmp';
+
+/** ECN codepoint of the probes: `ect0`, so that queues can mark them instead of dropping them. */
+export type Ecn = 'ect0';
 
 /** `full`: kernel stamps for sending and receiving. `receive`: for receiving only; cheaper at very high rates. */
 export type TimestampMode = 'full' | 'receive';
@@ -54,6 +60,13 @@ export interface Group {
   readonly payloadBytes: number;
   /** Probes are never fragmented: those that are larger than a link lets through are `tooBig`. */
   readonly dontFragment?: true;
+  /** Authenticated STAMP: where the keys come from, and the keys; the first one signs. */
+  readonly keyFile?: string;
+  readonly keys?: readonly Uint8Array[];
+  /** TLVs of the probes; absent: none. */
+  readonly tlvs?: readonly ProbeTlv[];
+  /** Absent: not-ECT. */
+  readonly ecn?: Ecn;
   /** As listed; of a group with `from` or `skipSelf` that is in force, those that are probed. */
   readonly targets: readonly Target[];
   /** Absent when the targets are listed. */

@@ -47,6 +47,7 @@ export const IPPROTO_IPV6 = 41;
 export const IPV6_CHECKSUM = 7;
 export const IPV6_MTU_DISCOVER = 23;
 export const IPV6_MTU = 24;
+export const IPV6_UNICAST_HOPS = 16;
 export const IPV6_RECVERR = 25;
 export const IPV6_V6ONLY = 26;
 /** The flow label is sent that the socket address has. */
@@ -80,3 +81,7 @@ export const LOCK_NB = 4;
 export const CLOCK_REALTIME = 0;
 export const CLOCK_MONOTONIC = 1;
 export const CLOCK_THREAD_CPUTIME_ID = 3;
+
+/** `adjtimex`: what it returns, and a bit of its status, when nobody keeps the clock. */
+export const TIME_ERROR = 5;
+export const STA_UNSYNC = 0x40;

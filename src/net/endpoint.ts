@@ -10,7 +10,12 @@ export interface Endpoint {
   readonly family: Family;
   /** 0: chosen by the system. */
   readonly port: number;
+  /** The interface of a link-local address: what stands behind its %. */
+  readonly zone?: string;
 }
+
+/** fe80::/10: the same address can be on every link, so it means nothing without its interface. */
+const LINK_LOCAL = /^fe[89ab]/;
 
 /**
  * Parses an address and port to listen on. Throws `LLAMA_ARGUMENT_INVALID` that starts with `option`, the name of the option
@@ -37,21 +42,26 @@ export function readEndpoint(text: string): Endpoint | string {
   const port = Number(portText);
   if (port > 65_535) return `port ${portText} is above 65535`;
   if (v6 !== undefined) {
-    const [literal = '', zone] = v6.split(/%(.*)/s);
-    if (!ipaddr.IPv6.isValid(literal)) return `'${v6}' is no IPv6 address`;
-    const parsed = ipaddr.IPv6.parse(literal);
-    const address = parsed.toRFC5952String();
-    if (zone === undefined) return { address, family: 6, port };
-    if (zone === '' || parsed.range() !== 'linkLocal')
-      return `'${v6}' has ${zone === '' ? 'an empty zone' : 'a zone, which belongs to link-local addresses (fe80::/10) only'}`;
-    return { address: `${address}%${zone}`, family: 6, port };
+    const [literal, zone, ...rest] = v6.split('%');
+    if (!ipaddr.IPv6.isValid(literal) || zone === '' || rest.length > 0) return `'${v6}' is no IPv6 address`;
+    const address = ipaddr.IPv6.parse(literal).toRFC5952String();
+    const linkLocal = LINK_LOCAL.test(address);
+    if (linkLocal && zone === undefined)
+      return `the link-local address '${v6}' needs the interface it is on, as in [${address}%eth0]:${portText}`;
+    if (!linkLocal && zone !== undefined)
+      return `'${v6}' names an interface, which only link-local addresses (fe80::/10) have`;
+    return { address, family: 6, port, ...(zone === undefined ? {} : { zone }) };
   }
   if (!ipaddr.IPv4.isValidFourPartDecimal(v4)) return `'${v4}' is no IPv4 address (names are not resolved here)`;
   return { address: v4, family: 4, port };
 }
 
 /** The inverse of `parseListen`. */
-export function formatEndpoint(endpoint: { readonly address: string; readonly port: number }): string {
-  const { address, port } = endpoint;
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+export function formatEndpoint(endpoint: {
+  readonly address: string;
+  readonly port: number;
+  readonly zone?: string | undefined;
+}): string {
+  const { address, port, zone } = endpoint;
+  return address.includes(':') ? `[${address}${zone === undefined ? '' : `%${zone}`}]:${port}` : `${address}:${port}`;
 }

@@ -26,11 +26,12 @@ export const libc = {
   eventfd: declare('eventfd', 'int', 'uint', 'int'),
   read: declare('read', 'long', 'int', 'uintptr_t', 'size_t'),
   write: declare('write', 'long', 'int', 'uintptr_t', 'size_t'),
-  if_nametoindex: declare('if_nametoindex', 'uint', 'uintptr_t'),
   flock: declare('flock', 'int', 'int', 'int'),
   setpriority: declare('setpriority', 'int', 'int', 'uint', 'int'),
   sched_setscheduler: declare('sched_setscheduler', 'int', 'int', 'int', 'uintptr_t'),
   clock_gettime: declare('clock_gettime', 'int', 'int', 'uintptr_t'),
+  adjtimex: declare('adjtimex', 'int', 'uintptr_t'),
+  if_nametoindex: declare('if_nametoindex', 'uint', 'uintptr_t'),
 } as const;
 
 /** The errno of this thread's last call that failed. Read it right after the call. */
@@ -58,6 +59,7 @@ const REMEDIES = new Map<number, string>([
   [ENFILE, 'raise fs.file-max, the limit of open files of the whole system'],
   [constants.errno.EADDRNOTAVAIL, 'this host does not have the address; ip address shows those it has'],
   [constants.errno.EACCES, 'ports below 1024 need CAP_NET_BIND_SERVICE'],
+  [constants.errno.ENODEV, 'this host has no interface of this name; ip link shows those it has'],
   [constants.errno.EAFNOSUPPORT, 'this kernel has the address family turned off'],
 ]);
 

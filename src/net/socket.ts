@@ -1,5 +1,6 @@
 /** UDP sockets with the options that measuring needs. A socket is a file descriptor of the process: any thread may use it by its number. */
 
+import { constants } from 'node:os';
 import {
   addressBytes,
   type Family,
@@ -10,6 +11,7 @@ import {
   zoneIndex,
 } from './address.js';
 import * as c from './constants.js';
+import { formatEndpoint } from './endpoint.js';
 import { check, errno, libc, systemError } from './libc.js';
 import { NativeMemory } from './memory.js';
 
@@ -24,6 +26,10 @@ export interface SocketOptions {
   /** Receive and send buffer; forced past the system's limit where permitted (CAP_NET_ADMIN). Default: the system's. */
   readonly receiveBufferBytes?: number;
   readonly sendBufferBytes?: number;
+  /** Interface of a link-local address. */
+  readonly zone?: string | undefined;
+  /** TTL or hop limit of what is sent. Default: the system's. */
+  readonly ttl?: number;
   /** Deliver TOS (traffic class) and TTL (hop limit) of what is received (default false). */
   readonly tosAndTtl?: boolean;
   /** Deliver the local address that a packet was sent to (default false). */
@@ -55,6 +61,8 @@ const optionMemory = new NativeMemory(256);
 const OPTION_VALUE = 0;
 const OPTION_LENGTH = 64;
 const ADDRESS = 128;
+/** Longest name of an interface, with the NUL behind it. */
+const IF_NAME_BYTES = 16;
 
 export function trySetOption(fd: number, level: number, option: number, value: number): boolean {
   optionMemory.i32[OPTION_VALUE >> 2] = value;
@@ -70,8 +78,7 @@ function tryGetOption(fd: number, level: number, option: number, bytes: number):
 }
 
 function describe(options: UdpSocketOptions): string {
-  const host = options.family === 6 ? `[${options.address}]` : options.address;
-  return `open a UDP socket on ${host}:${options.port}`;
+  return `open a UDP socket on ${formatEndpoint(options)}`;
 }
 
 export class UdpSocket {
@@ -90,7 +97,9 @@ export class UdpSocket {
     if (options.family === 6) setOption(fd, c.IPPROTO_IPV6, c.IPV6_V6ONLY, 1, 'IPV6_V6ONLY', tried);
     if (options.reusePort) setOption(fd, c.SOL_SOCKET, c.SO_REUSEPORT, 1, 'SO_REUSEPORT', tried);
     applyOptions(fd, options, tried);
-    const bound = bindTo(fd, options.family, options.address, options.port, tried);
+    if (options.zone !== undefined) checkInterface(options.zone, tried);
+    const local = options.zone === undefined ? options.address : `${options.address}%${options.zone}`;
+    const bound = bindTo(fd, options.family, local, options.port, tried);
     this.address = bound.address;
     this.port = bound.port;
     this.receiveBufferBytes = receiveBufferOf(fd);
@@ -160,6 +169,10 @@ export function applyOptions(fd: number, options: SocketOptions, tried: string):
       set(c.IPPROTO_IPV6, c.IPV6_RECVHOPLIMIT, 1, 'IPV6_RECVHOPLIMIT');
     }
   }
+  if (options.ttl !== undefined) {
+    if (v4) set(c.IPPROTO_IP, c.IP_TTL, options.ttl, 'IP_TTL');
+    else set(c.IPPROTO_IPV6, c.IPV6_UNICAST_HOPS, options.ttl, 'IPV6_UNICAST_HOPS');
+  }
   if (options.packetInfo) {
     if (v4) set(c.IPPROTO_IP, c.IP_PKTINFO, 1, 'IP_PKTINFO');
     else set(c.IPPROTO_IPV6, c.IPV6_RECVPKTINFO, 1, 'IPV6_RECVPKTINFO');
@@ -171,6 +184,15 @@ export function applyOptions(fd: number, options: SocketOptions, tried: string):
   }
   const stamps = STAMP_FLAGS[options.stamps ?? 'none'];
   if (stamps !== 0) set(c.SOL_SOCKET, c.SO_TIMESTAMPING, stamps, 'SO_TIMESTAMPING');
+}
+
+/** Throws when there is no interface of this name. */
+function checkInterface(name: string, tried: string): void {
+  const text = Buffer.from(`${name}\0`);
+  if (text.length > IF_NAME_BYTES) throw systemError('if_nametoindex', constants.errno.ENODEV, tried);
+  optionMemory.bytes.set(text, OPTION_VALUE);
+  if (libc.if_nametoindex(optionMemory.address + OPTION_VALUE) === 0)
+    throw systemError('if_nametoindex', errno(), tried);
 }
 
 function localName(fd: number, tried: string): { address: string; port: number } {

@@ -3,17 +3,25 @@
  * It must never allocate, block (but in `ppoll`) or throw because of what a packet holds, nor answer with more bytes than it was asked with.
  */
 
-import { SOCKADDR_PORT, sockaddrAddressOffset } from '../net/address.js';
 import { ReceiveBatch } from '../net/batch.js';
 import { SystemClock } from '../net/clock.js';
 import { PollSet } from '../net/poll.js';
 import { ControlBlock, ThreadState } from '../ring/control.js';
-import { msToNs, NS_PER_S, nsToMs, sToNs } from '../stats/units.js';
-import { checkStampRequest, reflectStamp, StampFault, stampSequence, stampSsid } from '../wire/stamp.js';
+import { msToNs, nsToMs, sToNs } from '../stats/units.js';
+import { PacketSigner } from '../wire/hmac.js';
 import { AllowList } from './allow.js';
-import { type ListenSocket, REFLECTOR_COUNTERS, type ReflectorCounter, type ReflectorStart } from './messages.js';
+import { Answerer } from './answer.js';
+import { Examiner } from './examine.js';
+import { SharedKeys } from './keys.js';
+import {
+  FORMATS,
+  type ListenSocket,
+  REFLECTOR_COUNTERS,
+  type ReflectorCounter,
+  type ReflectorStart,
+} from './messages.js';
 import { ReplySender } from './replies.js';
-import { SessionKey, SessionTable } from './sessions.js';
+import { SessionTable } from './sessions.js';
 import { TokenBucket } from './tokens.js';
 
 /** Datagrams per `recvmmsg`. */
@@ -32,25 +40,24 @@ const GATHER_FROM = 8;
 const GATHER_NS = 100_000;
 const EXPIRE_PERIOD_NS = sToNs(1);
 const EXPIRE_LIMIT = 1024;
+const SYNC_PERIOD_NS = sToNs(10);
 
 const counterIndex = (name: ReflectorCounter): number => REFLECTOR_COUNTERS.indexOf(name);
 const RECEIVED = counterIndex('received');
 const REFLECTED = counterIndex('reflected');
-const NO_SOURCE = counterIndex('noSource');
-const NOT_ALLOWED = counterIndex('notAllowed');
-const TOO_LONG = counterIndex('tooLong');
+/** By `Format`. */
+const REFLECTED_AS = FORMATS.map((name) =>
+  counterIndex(`reflected${name[0].toUpperCase()}${name.slice(1)}` as ReflectorCounter),
+);
 const OVER_RATE = counterIndex('overRate');
 const SEND_ERRORS = counterIndex('sendErrors');
 const STAMPS_MISSING = counterIndex('stampsMissing');
+const MALFORMED_TLVS = counterIndex('malformedTlvs');
+const FORGED_TLVS = counterIndex('forgedTlvs');
 const SESSIONS = counterIndex('sessions');
 const SESSIONS_EVICTED = counterIndex('sessionsEvicted');
 const SESSIONS_EXPIRED = counterIndex('sessionsExpired');
 const TURNS = counterIndex('turns');
-
-/** The counter of each `StampFault`. */
-const FAULT_COUNTERS = new Int32Array(3);
-FAULT_COUNTERS[StampFault.tooShort] = counterIndex('tooShort');
-FAULT_COUNTERS[StampFault.reply] = counterIndex('looksLikeReply');
 
 export class ReflectorEngine {
   private readonly sockets: readonly ListenSocket[];
@@ -61,12 +68,16 @@ export class ReflectorEngine {
   private readonly poll: PollSet;
   private readonly batch = new ReceiveBatch(BATCH, MAX_REQUEST_BYTES);
   private readonly replies: ReplySender;
-  private readonly allow: AllowList | null;
   private readonly tokens: TokenBucket | null;
-  private readonly sessions: SessionTable | null;
+  private readonly sessions: SessionTable;
+  private readonly examiner: Examiner;
+  private readonly answerer: Answerer;
+  private readonly keys: SharedKeys | null;
+  private keysVersion = -1;
   /** Indices in `batch` of the requests to answer. */
   private readonly picks = new Uint8Array(BATCH);
   private expireAtNs = 0;
+  private syncAtNs = 0;
 
   constructor(start: ReflectorStart) {
     this.sockets = start.sockets;
@@ -79,10 +90,11 @@ export class ReflectorEngine {
       start.sockets.map(({ fd }) => fd),
     );
     this.replies = new ReplySender(this.batch, this.clock, (ns) => this.poll.sleep(ns));
-    this.allow = start.allow === null ? null : new AllowList(start.allow);
     this.tokens = start.limit === null ? null : new TokenBucket(start.limit.tokens, start.limit.maxPps);
-    this.sessions =
-      start.sessions === null ? null : new SessionTable(start.sessions.maxSessions, start.sessions.timeoutMs);
+    this.sessions = new SessionTable(start.sessions.maxSessions, start.sessions.timeoutMs);
+    this.examiner = new Examiner(this.batch, this.clock, start.allow === null ? null : new AllowList(start.allow));
+    this.answerer = new Answerer(this.batch, this.sockets, this.sessions, start.stateful);
+    this.keys = start.keys === null ? null : new SharedKeys(start.keys);
   }
 
   /** Returns when the doorbell rings. */
@@ -97,12 +109,15 @@ export class ReflectorEngine {
     this.control.beat();
     this.counters[TURNS]++;
     let most = 0;
-    if (this.poll.wait(WAIT_NS) > 0)
+    const ready = this.poll.wait(WAIT_NS);
+    // After the wait: what came after new keys were set is judged by them.
+    if (this.keys !== null && this.keys.version !== this.keysVersion) this.takeKeys(this.keys);
+    if (ready > 0)
       for (let i = 0; i < this.sockets.length; i++) {
         // An error is drained too: receiving takes it off the socket, else ppoll would return at once for ever.
         if (this.poll.readable(i) || this.poll.hasErrors(i)) most = Math.max(most, this.drain(i));
       }
-    if (this.sessions !== null) this.tidySessions(this.sessions);
+    this.tidy();
     if (most >= GATHER_FROM && most < BATCH) this.poll.sleep(GATHER_NS);
   }
 
@@ -123,102 +138,76 @@ export class ReflectorEngine {
 
   /** Hot: answers what is to be answered of the `count` datagrams in the batch. */
   private reflect(socket: number, count: number): void {
-    const { batch, counters, picks, replies } = this;
+    const { counters, picks, replies, examiner, answerer } = this;
     const { family, fd } = this.sockets[socket];
+    const nowMs = nsToMs(this.clock.nowNs());
     let picked = 0;
     for (let j = 0; j < count; j++) {
-      const junk = this.examine(family, j);
+      const junk = examiner.examine(family, j, nowMs);
       if (junk < 0) picks[picked++] = j;
       else counters[junk]++;
     }
-    const nowMs = this.tokens === null && this.sessions === null ? 0 : nsToMs(this.clock.nowNs());
     const granted = this.tokens === null ? picked : this.tokens.take(picked, nowMs);
     counters[OVER_RATE] += picked - granted;
+    for (let i = granted; i < picked; i++) answerer.skip(socket, picks[i], examiner.formats[picks[i]]);
     // Raised before the replies go out and corrected after: whoever has a reply finds it counted.
     counters[REFLECTED] += granted;
-    const { errors } = replies;
     replies.behind = count === BATCH;
-    const { view } = batch.memory;
     for (let i = 0; i < granted; i++) {
       const j = picks[i];
-      const at = batch.payloadAt(j);
-      const sequence =
-        this.sessions === null ? stampSequence(view, at) : this.sessionNumber(this.sessions, socket, j, nowMs);
-      reflectStamp(view, at, batch.lengths[j], sequence, batch.stampS[j], batch.stampNs[j], batch.ttl[j]);
-      replies.add(family, j);
+      const format = examiner.formats[j];
+      const key = examiner.keys[j];
+      counters[REFLECTED_AS[format]]++;
+      replies.add(family, j, answerer.answer(socket, j, format, key, nowMs), format, key);
       if (replies.full) replies.flush(family, fd);
     }
     replies.flush(family, fd);
-    const failed = replies.errors - errors;
-    counters[REFLECTED] -= failed;
-    counters[SEND_ERRORS] += failed;
+    if (replies.errors > 0) this.correct();
   }
 
-  /** Hot: the counter of the reason why datagram `j` is not to be answered, or -1. Sees to it that it has a T2. */
-  private examine(family: 4 | 6, j: number): number {
-    const { batch, allow } = this;
-    const { view } = batch.memory;
-    const name = batch.nameAt(j);
-    if (view.getUint16(name + SOCKADDR_PORT) === 0) return NO_SOURCE;
-    if (allow !== null) {
-      const at = name + sockaddrAddressOffset(family);
-      const allowed =
-        family === 4
-          ? allow.allows(4, view.getUint32(at), 0, 0, 0)
-          : allow.allows(
-              6,
-              view.getUint32(at),
-              view.getUint32(at + 4),
-              view.getUint32(at + 8),
-              view.getUint32(at + 12),
-            );
-      if (!allowed) return NOT_ALLOWED;
-    }
-    if (batch.truncated[j] !== 0) return TOO_LONG;
-    if (batch.stampS[j] === 0) this.stampFromClock(j);
-    const fault = checkStampRequest(view, batch.payloadAt(j), batch.lengths[j], batch.stampS[j]);
-    return fault === StampFault.none ? -1 : FAULT_COUNTERS[fault];
+  /** Takes replies that were not sent out of what was reflected. */
+  private correct(): void {
+    const { counters, replies } = this;
+    counters[REFLECTED] -= replies.errors;
+    counters[SEND_ERRORS] += replies.errors;
+    for (let format = 0; format < REFLECTED_AS.length; format++)
+      counters[REFLECTED_AS[format]] -= replies.errorsByFormat[format];
+    replies.errors = 0;
+    replies.errorsByFormat.fill(0);
   }
 
-  private stampFromClock(j: number): void {
-    this.counters[STAMPS_MISSING]++;
-    const wallNs = this.clock.wallNs();
-    const seconds = Math.floor(wallNs / NS_PER_S);
-    this.batch.stampS[j] = this.clock.timeBase.epochS + seconds;
-    this.batch.stampNs[j] = wallNs - seconds * NS_PER_S;
+  private takeKeys(shared: SharedKeys): void {
+    const { version, keys } = shared.read();
+    const signer = new PacketSigner(keys);
+    this.keysVersion = version;
+    this.examiner.signer = signer;
+    this.answerer.signer = signer;
+    this.replies.signer = signer;
   }
 
-  private sessionNumber(sessions: SessionTable, socket: number, j: number, nowMs: number): number {
-    const { batch } = this;
-    const { view } = batch.memory;
-    const { family } = this.sockets[socket];
-    const { key } = sessions;
-    const name = batch.nameAt(j);
-    const source = name + sockaddrAddressOffset(family);
-    const local = batch.localAddressAt[j];
-    const words = family === 4 ? 1 : 4;
-    for (let word = 0; word < 4; word++) {
-      key[SessionKey.source + word] = word < words ? view.getUint32(source + word * 4) : 0;
-      key[SessionKey.local + word] = word < words && local !== 0 ? view.getUint32(local + word * 4) : 0;
-    }
-    key[SessionKey.portAndSsid] = view.getUint16(name + SOCKADDR_PORT) * 65_536 + stampSsid(view, batch.payloadAt(j));
-    key[SessionKey.socket] = socket;
-    return sessions.next(nowMs);
-  }
-
-  private tidySessions(sessions: SessionTable): void {
+  private tidy(): void {
     const nowNs = this.clock.nowNs();
-    const { counters } = this;
+    const { counters, sessions, examiner, answerer } = this;
     if (nowNs >= this.expireAtNs) {
       const { expired } = sessions;
       sessions.expire(nsToMs(nowNs), EXPIRE_LIMIT);
       // All of the limit used up: there may be more, go on with the next turn.
       if (sessions.expired - expired < EXPIRE_LIMIT) this.expireAtNs = nowNs + EXPIRE_PERIOD_NS;
     }
+    if (nowNs >= this.syncAtNs) {
+      answerer.readSync();
+      this.syncAtNs = nowNs + SYNC_PERIOD_NS;
+    }
     counters[SESSIONS] = sessions.size;
     counters[SESSIONS_EVICTED] += sessions.evicted;
     counters[SESSIONS_EXPIRED] += sessions.expired;
+    counters[STAMPS_MISSING] += examiner.stampsMissing;
+    counters[MALFORMED_TLVS] += answerer.malformedTlvs;
+    counters[FORGED_TLVS] += answerer.forgedTlvs;
     sessions.evicted = 0;
     sessions.expired = 0;
+    examiner.stampsMissing = 0;
+    answerer.malformedTlvs = 0;
+    answerer.forgedTlvs = 0;
   }
 }

@@ -30,20 +30,23 @@ function socketOptions(endpoint: Endpoint, port: number): UdpSocketOptions {
   return {
     family: endpoint.family,
     address: endpoint.address,
+    zone: endpoint.zone,
     port,
     reusePort: true,
     receiveBufferBytes: RECEIVE_BUFFER_BYTES,
     sendBufferBytes: SEND_BUFFER_BYTES,
     tosAndTtl: true,
     packetInfo: true,
+    // RFC 8762 section 4.3: so that the sender can tell how many routers a reply has passed.
+    ttl: 255,
     stamps: 'receive',
   };
 }
 
 /** Binds without SO_REUSEPORT and closes again: with it, the kernel would let us share another reflector's port and its packets. */
 function checkFree(endpoint: Endpoint): void {
-  const { family, address, port } = endpoint;
-  UdpSocket.open({ family, address, port }).close();
+  const { family, address, zone, port } = endpoint;
+  UdpSocket.open({ family, address, zone, port }).close();
 }
 
 /** The default addresses without those whose family this host does not have. */

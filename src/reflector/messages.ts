@@ -2,6 +2,11 @@
 
 import type { TimeBase } from '../net/clock.js';
 
+/** The packet formats that are answered. */
+export const Format = { stamp: 0, stampAuth: 1, llama: 2, llamaLegacy: 3 } as const;
+export type Format = (typeof Format)[keyof typeof Format];
+export const FORMATS = ['stamp', 'stampAuth', 'llama', 'llamaLegacy'] as const;
+
 /** Why a datagram was dropped, in the order in which it is examined. */
 export const JUNK_REASONS = [
   /** Its source port is 0: nobody to answer. */
@@ -10,10 +15,18 @@ export const JUNK_REASONS = [
   'notAllowed',
   /** Longer than any reply that the reflector holds. */
   'tooLong',
-  /** Shorter than 41 bytes. */
+  /** Shorter than 41 bytes, and no probe of LLAMA in Python. */
   'tooShort',
+  /** A key file is given, and this is a packet of a format without HMAC. */
+  'unauthenticated',
+  /** A key file is given, and the packet's HMAC is of none of its keys. */
+  'badHmac',
+  /** Authenticated STAMP, and no key file is given. */
+  'noKey',
   /** It answers a reply of this reflector; reflecting it could start a loop. */
   'looksLikeReply',
+  /** A probe of LLAMA that has come from the same sender several times: it runs in a loop. */
+  'repeated',
   /** Above `--max-pps`. */
   'overRate',
 ] as const;
@@ -26,12 +39,20 @@ export type JunkReason = (typeof JUNK_REASONS)[number];
 export const REFLECTOR_COUNTERS = [
   'received',
   'reflected',
+  /** `reflected` by format. */
+  'reflectedStamp',
+  'reflectedStampAuth',
+  'reflectedLlama',
+  'reflectedLlamaLegacy',
   ...JUNK_REASONS,
   /** Replies that the kernel refused to send. */
   'sendErrors',
   /** Requests without a kernel receive stamp: T2 was read from the clock instead. */
   'stampsMissing',
-  /** Sessions held now, with `--stateful`. */
+  /** Answered, but with TLVs that were malformed, or failed their integrity check: they went back flagged and were not followed. */
+  'malformedTlvs',
+  'forgedTlvs',
+  /** Sessions held now. */
   'sessions',
   /** Sessions forgotten for want of room, and for age. */
   'sessionsEvicted',
@@ -39,6 +60,12 @@ export const REFLECTOR_COUNTERS = [
   'turns',
 ] as const;
 export type ReflectorCounter = (typeof REFLECTOR_COUNTERS)[number];
+
+export interface SessionLimits {
+  readonly maxSessions: number;
+  /** A session that is silent for longer is forgotten. */
+  readonly timeoutMs: number;
+}
 
 /** One of a thread's sockets, opened by the main thread, which also closes it: it outlives the thread. */
 export interface ListenSocket {
@@ -59,6 +86,10 @@ export interface ReflectorStart {
   readonly allow: readonly string[] | null;
   /** Packets a second over all threads, and the bucket of `createTokens`; null: no limit. */
   readonly limit: { readonly maxPps: number; readonly tokens: SharedArrayBuffer } | null;
-  /** Count replies per session instead of copying the sender's number; null: stateless. `maxSessions` is this thread's share. */
-  readonly sessions: { readonly maxSessions: number; readonly timeoutMs: number } | null;
+  /** Number the replies of each session; false: copy the sender's number, and count for senders that ask for it (direct measurement) only. */
+  readonly stateful: boolean;
+  /** `maxSessions` is this thread's share. */
+  readonly sessions: SessionLimits;
+  /** Memory of `SharedKeys`: packets without an HMAC of one of these keys are not answered; null: no authentication. */
+  readonly keys: SharedArrayBuffer | null;
 }

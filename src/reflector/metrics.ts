@@ -8,7 +8,6 @@ const PREFIX = 'llama_reflector_';
 
 const COUNTERS: readonly { readonly name: string; readonly help: string; readonly total: keyof ReflectorTotals }[] = [
   { name: 'packets_received_total', help: 'Datagrams received.', total: 'received' },
-  { name: 'packets_reflected_total', help: 'Requests answered.', total: 'reflected' },
   { name: 'send_errors_total', help: 'Replies that the kernel refused to send.', total: 'sendErrors' },
   {
     name: 'receive_queue_drops_total',
@@ -19,6 +18,16 @@ const COUNTERS: readonly { readonly name: string; readonly help: string; readonl
     name: 'stamps_missing_total',
     help: 'Requests without a kernel receive stamp; T2 was read from the clock.',
     total: 'stampsMissing',
+  },
+  {
+    name: 'malformed_tlvs_total',
+    help: 'Requests answered whose TLVs were malformed.',
+    total: 'malformedTlvs',
+  },
+  {
+    name: 'forged_tlvs_total',
+    help: 'Requests answered whose TLVs failed their integrity check.',
+    total: 'forgedTlvs',
   },
   { name: 'sessions_evicted_total', help: 'Sessions forgotten for want of room.', total: 'sessionsEvicted' },
   { name: 'sessions_expired_total', help: 'Sessions forgotten for age.', total: 'sessionsExpired' },
@@ -38,6 +47,20 @@ export function reflectorMetrics(status: () => ReflectorStatus): Registry {
         this.inc(status().totals[total]);
       },
     });
+  new Counter({
+    name: `${PREFIX}packets_reflected_total`,
+    help: 'Requests answered, by packet format.',
+    labelNames: ['format'],
+    registers,
+    collect() {
+      this.reset();
+      const { totals } = status();
+      this.inc({ format: 'stamp' }, totals.reflectedStamp);
+      this.inc({ format: 'stampAuth' }, totals.reflectedStampAuth);
+      this.inc({ format: 'llama' }, totals.reflectedLlama);
+      this.inc({ format: 'llamaLegacy' }, totals.reflectedLlamaLegacy);
+    },
+  });
   new Counter({
     name: `${PREFIX}packets_dropped_total`,
     help: 'Datagrams dropped and not answered, by reason.',
@@ -60,7 +83,7 @@ export function reflectorMetrics(status: () => ReflectorStatus): Registry {
   });
   new Gauge({
     name: `${PREFIX}sessions`,
-    help: 'Sessions held now (stateful only).',
+    help: 'Sessions held now.',
     registers,
     collect() {
       this.set(status().totals.sessions);
@@ -75,6 +98,14 @@ export function reflectorMetrics(status: () => ReflectorStatus): Registry {
       this.reset();
       for (const state of ['starting', 'running', 'restarting', 'stopped'] as const)
         this.set({ state }, status().workers.filter((worker) => worker.state === state).length);
+    },
+  });
+  new Gauge({
+    name: `${PREFIX}clock_synchronised`,
+    help: "1 when a time service keeps the clock of this host, by the kernel's account.",
+    registers,
+    collect() {
+      this.set(status().clockSynchronised ? 1 : 0);
     },
   });
   new Gauge({

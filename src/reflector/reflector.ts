@@ -6,6 +6,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { SystemClock } from '../net/clock.js';
+import { ClockSync } from '../net/clockSync.js';
 import { type Endpoint, formatEndpoint } from '../net/endpoint.js';
 import { closeDescriptor, openWake, wake } from '../net/poll.js';
 import { receiveQueueDrops } from '../net/socket.js';
@@ -14,9 +15,13 @@ import { nsToMs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadStatus } from '../threads/supervised.js';
 import { VERSION } from '../version.js';
 import { AllowList } from './allow.js';
+import { SharedKeys } from './keys.js';
 import { closeListeners, type Listener, openListeners } from './listeners.js';
-import { REFLECTOR_COUNTERS, type ReflectorCounter, type ReflectorStart } from './messages.js';
+import { REFLECTOR_COUNTERS, type ReflectorCounter, type ReflectorStart, type SessionLimits } from './messages.js';
 import { createTokens } from './tokens.js';
+
+/** Sessions that a reflector holds where nothing else is said. */
+export const DEFAULT_SESSIONS: SessionLimits = { maxSessions: 65_536, timeoutMs: 300_000 };
 
 export interface ReflectorSettings {
   /** Where to listen; null: the default addresses, without IPv6 where the host has none. */
@@ -26,8 +31,10 @@ export interface ReflectorSettings {
   readonly maxPps: number | null;
   /** Networks that are answered; empty: all. */
   readonly allow: readonly string[];
-  /** Count replies per session; null: stateless. The sessions are dealt out evenly over the threads. */
-  readonly stateful: { readonly maxSessions: number; readonly timeoutMs: number } | null;
+  /** Number the replies of each session; null: copy the sender's number. The sessions are dealt out evenly over the threads. */
+  readonly stateful: SessionLimits | null;
+  /** HMAC keys: only packets that are signed with one of them are answered. Undefined: no authentication. */
+  readonly keys?: readonly Uint8Array[];
 }
 
 export type ReflectorTotals = Record<ReflectorCounter | 'receiveQueueDrops', number>;
@@ -43,6 +50,10 @@ export interface ReflectorStatus {
   readonly state: 'starting' | 'running' | 'stopping';
   readonly listen: readonly string[];
   readonly stateful: boolean;
+  /** Only packets with a valid HMAC are answered. */
+  readonly authenticated: boolean;
+  /** Whether a time service keeps this host's clock, which replies say too. */
+  readonly clockSynchronised: boolean;
   readonly maxPps: number | null;
   readonly totals: ReflectorTotals;
   readonly workers: readonly ReflectorThreadStatus[];
@@ -62,6 +73,8 @@ export class Reflector {
   private readonly settings: ReflectorSettings;
   private readonly listeners: readonly Listener[];
   private readonly threads: readonly Thread[];
+  private readonly keys: SharedKeys | null;
+  private readonly sync = new ClockSync();
   private readonly supervised: SupervisedThreads<ReflectorStart>;
   private readonly startedAtMs = Date.now();
   private state: ReflectorStatus['state'] = 'starting';
@@ -70,6 +83,8 @@ export class Reflector {
   private constructor(settings: ReflectorSettings, listeners: readonly Listener[], logger: Logger) {
     this.settings = settings;
     this.listeners = listeners;
+    this.keys = settings.keys === undefined ? null : new SharedKeys();
+    if (settings.keys !== undefined) this.keys?.write(settings.keys);
     this.threads = this.makeThreads();
     this.supervised = new SupervisedThreads({
       name: 'reflector',
@@ -103,6 +118,7 @@ export class Reflector {
   }
 
   status(): ReflectorStatus {
+    this.sync.read();
     const workers = this.threads.map((_, thread) => this.threadStatus(thread));
     const totals = { ...workers[0].totals };
     for (const worker of workers.slice(1))
@@ -114,10 +130,17 @@ export class Reflector {
       state: this.state,
       listen: this.endpoints.map(formatEndpoint),
       stateful: this.settings.stateful !== null,
+      authenticated: this.keys !== null,
+      clockSynchronised: this.sync.synchronised,
       maxPps: this.settings.maxPps,
       totals,
       workers,
     };
+  }
+
+  /** New keys, at least one, for all packets that come from now on. Only where there were keys at the start. */
+  setKeys(keys: readonly Uint8Array[]): void {
+    this.keys?.write(keys);
   }
 
   /** Ends a thread the hard way, as a fault would; it is started again. Resolves when it is gone. For tests of faults. */
@@ -136,6 +159,7 @@ export class Reflector {
   private makeThreads(): Thread[] {
     const { threads: count, maxPps, allow, stateful } = this.settings;
     const clock = new SystemClock();
+    const limits = stateful ?? DEFAULT_SESSIONS;
     const tokens = maxPps === null ? null : createTokens(maxPps, nsToMs(clock.nowNs()));
     return Array.from({ length: count }, (_, thread) => {
       const control = new ControlBlock(REFLECTOR_COUNTERS);
@@ -149,7 +173,9 @@ export class Reflector {
         doorbell: control.doorbell,
         allow: allow.length === 0 ? null : allow,
         limit: maxPps === null || tokens === null ? null : { maxPps, tokens },
-        sessions: stateful === null ? null : { ...stateful, maxSessions: Math.ceil(stateful.maxSessions / count) },
+        stateful: stateful !== null,
+        sessions: { timeoutMs: limits.timeoutMs, maxSessions: Math.ceil(limits.maxSessions / count) },
+        keys: this.keys?.memory ?? null,
       };
       return { wakeFd, control, start };
     });

@@ -7,7 +7,10 @@ import { constants } from 'node:os';
 import { type ReceiveBatch, SendBatch } from '../net/batch.js';
 import type { SystemClock } from '../net/clock.js';
 import { NativeMemory } from '../net/memory.js';
+import type { PacketSigner } from '../wire/hmac.js';
 import { stampT3 } from '../wire/stamp.js';
+import { signStampAuth, stampAuthT3 } from '../wire/stampAuth.js';
+import { FORMATS, Format } from './messages.js';
 
 /**
  * Replies per system call. T3 is one reading of the clock for all of them, so the last one leaves later than its T3 says, and that
@@ -33,13 +36,15 @@ const PAUSES = 10;
 const PAUSE_NS = 100_000;
 
 const NS_PER_S = 1_000_000_000;
-const ECN_MASK = 0x03;
 const { EAGAIN, ENOBUFS } = constants.errno;
 
 export class ReplySender {
-  /** Since construction. */
+  /** Since construction, or since the caller set them back. */
   sent = 0;
   errors = 0;
+  readonly errorsByFormat = new Float64Array(FORMATS.length);
+  /** Signs replies of authenticated mode. */
+  signer: PacketSigner | null = null;
   private readonly received: ReceiveBatch;
   private readonly clock: SystemClock;
   private readonly pause: (ns: number) => void;
@@ -47,6 +52,11 @@ export class ReplySender {
   private readonly noSource = new NativeMemory(16);
   /** Offsets of the replies of this chunk in the memory of `received`. */
   private readonly offsets = new Uint32Array(LONG_CHUNK);
+  private readonly formats = new Uint8Array(LONG_CHUNK);
+  private readonly keys = new Uint8Array(LONG_CHUNK);
+  /** What the clock said last: seconds since 1970, nanoseconds. */
+  private nowS = 0;
+  private nowNs = 0;
   private chunk = SHORT_CHUNK;
   private count = 0;
 
@@ -59,14 +69,16 @@ export class ReplySender {
     this.batches = [new SendBatch(4, LONG_CHUNK, 8, true), new SendBatch(6, LONG_CHUNK, 8, true)];
   }
 
-  /** Adds the reply to datagram `j`, already reflected in place: same length and DSCP, from the address that was asked. */
-  add(family: 4 | 6, j: number): void {
+  /** Adds the reply to datagram `j`, already reflected in place: of the same length, from the address that was asked, with this TOS. */
+  add(family: 4 | 6, j: number, tos: number, format: number, key: number): void {
     const { received } = this;
     const out = this.batches[family === 4 ? 0 : 1];
     const i = this.count++;
     this.offsets[i] = received.payloadAt(j);
+    this.formats[i] = format;
+    this.keys[i] = key;
     out.answer(i, received, j, received.lengths[j]);
-    out.setTos(i, received.tos[j] & ~ECN_MASK);
+    out.setTos(i, tos);
     const local = received.localAddressAt[j];
     if (local === 0) out.setSource(i, this.noSource, 0);
     else out.setSource(i, received.memory, local);
@@ -98,7 +110,7 @@ export class ReplySender {
         retried = false;
       } else if (result === -EAGAIN || result === -ENOBUFS) {
         if (pauses++ === PAUSES) {
-          this.errors += count - from;
+          while (from < count) this.failed(from++);
           return;
         }
         this.pause(PAUSE_NS);
@@ -107,18 +119,36 @@ export class ReplySender {
         // It may be a pending error of an earlier packet, which the kernel reports once.
         retried = true;
       } else {
-        this.errors++;
-        from++;
+        this.failed(from++);
         retried = false;
       }
     }
   }
 
+  private failed(i: number): void {
+    this.errors++;
+    this.errorsByFormat[this.formats[i]]++;
+  }
+
+  /** LLAMA's probes go back unchanged. One that is signed has the clock read for itself: the signatures of the chunk take longer than sending it. */
   private stamp(from: number, to: number): void {
+    const { view, bytes } = this.received.memory;
+    this.readClock();
+    for (let i = from; i < to; i++) {
+      const at = this.offsets[i];
+      if (this.formats[i] === Format.stamp) stampT3(view, at, this.nowS, this.nowNs);
+      else if (this.formats[i] === Format.stampAuth && this.signer !== null) {
+        if (i > from) this.readClock();
+        stampAuthT3(view, at, this.nowS, this.nowNs);
+        signStampAuth(this.signer, bytes, at, this.keys[i]);
+      }
+    }
+  }
+
+  private readClock(): void {
     const wallNs = this.clock.wallNs();
     const seconds = Math.floor(wallNs / NS_PER_S);
-    const s = this.clock.timeBase.epochS + seconds;
-    const ns = wallNs - seconds * NS_PER_S;
-    for (let i = from; i < to; i++) stampT3(this.received.memory.view, this.offsets[i], s, ns);
+    this.nowS = this.clock.timeBase.epochS + seconds;
+    this.nowNs = wallNs - seconds * NS_PER_S;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The sessions of a stateful reflector (RFC 8762 section 4.3): how many packets of each it has reflected.
+ * The sessions of a reflector: how many packets of each it has reflected (RFC 8762 section 4.3) and received (RFC 8972 section 4.5).
  *
  * Bounded in number and age: the session that was silent longest goes first. A session that comes back counts from 0 again.
  * Nothing is allocated after construction. One thread's table: the kernel keeps a flow on one socket of a shared port.
@@ -10,6 +10,7 @@
  * | --- | --- | --- |
  * | keys | 10 x u32 | see `SessionKey` |
  * | counts | u32 | number of the next reply |
+ * | receipts | u32 | packets received, also those that found the limit of replies reached |
  * | seenMs | f64 | when the last packet came |
  * | chain | i32 | next entry of the same hash bucket, or of the free list; -1 ends it |
  * | newer, older | i32 | neighbours in order of `seenMs`; -1 at the ends |
@@ -26,11 +27,14 @@ export class SessionTable {
   expired = 0;
   /** The caller writes the key here, then calls `next`. */
   readonly key = new Uint32Array(SessionKey.words);
+  /** After `next`: packets received in that session, this one included; modulo 2^32. */
+  received = 0;
   private readonly timeoutMs: number;
   private readonly bucketMask: number;
   private readonly buckets: Int32Array;
   private readonly keys: Uint32Array;
   private readonly counts: Uint32Array;
+  private readonly receipts: Uint32Array;
   private readonly seenMs: Float64Array;
   private readonly chain: Int32Array;
   private readonly newer: Int32Array;
@@ -47,6 +51,7 @@ export class SessionTable {
     this.buckets = new Int32Array(buckets).fill(NONE);
     this.keys = new Uint32Array(capacity * SessionKey.words);
     this.counts = new Uint32Array(capacity);
+    this.receipts = new Uint32Array(capacity);
     this.seenMs = new Float64Array(capacity);
     this.chain = Int32Array.from({ length: capacity }, (_, entry) => (entry + 1 < capacity ? entry + 1 : NONE));
     this.newer = new Int32Array(capacity).fill(NONE);
@@ -60,25 +65,40 @@ export class SessionTable {
   /** Hot: the number, from 0 and modulo 2^32, of this reply in the session of `key`. */
   next(nowMs: number): number {
     const bucket = this.hash() & this.bucketMask;
-    let entry = this.buckets[bucket];
-    while (entry !== NONE && !this.matches(entry)) entry = this.chain[entry];
+    let entry = this.find(bucket);
     if (entry === NONE) {
       entry = this.take(nowMs);
       this.keys.set(this.key, entry * SessionKey.words);
       this.counts[entry] = 0;
+      this.receipts[entry] = 0;
       this.chain[entry] = this.buckets[bucket];
       this.buckets[bucket] = entry;
     } else {
       if (nowMs - this.seenMs[entry] > this.timeoutMs) {
         this.expired++;
         this.counts[entry] = 0;
+        this.receipts[entry] = 0;
       }
       this.unlinkAge(entry);
     }
     this.linkNewest(entry, nowMs);
     const number = this.counts[entry];
     this.counts[entry] = number + 1;
+    this.receipts[entry]++;
+    this.received = this.receipts[entry];
     return number;
+  }
+
+  /** A packet of the session of `key` that is not reflected: it counts as received. One of a session that is not held leaves no trace. */
+  receivedOnly(): void {
+    const entry = this.find(this.hash() & this.bucketMask);
+    if (entry !== NONE) this.receipts[entry]++;
+  }
+
+  private find(bucket: number): number {
+    let entry = this.buckets[bucket];
+    while (entry !== NONE && !this.matches(entry)) entry = this.chain[entry];
+    return entry;
   }
 
   /** Forgets sessions that were silent too long: at most `limit` of them, so that a call is short. */

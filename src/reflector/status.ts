@@ -46,7 +46,8 @@ export async function serveStatus(
 ): Promise<{ readonly app: FastifyInstance; readonly endpoint: Endpoint }> {
   const app = statusApp(status);
   try {
-    await app.listen({ host: endpoint.address, port: endpoint.port });
+    const { address, zone, port } = endpoint;
+    await app.listen({ host: zone === undefined ? address : `${address}%${zone}`, port });
   } catch (error) {
     await app.close();
     const { code = 'unknown error' } = error as NodeJS.ErrnoException;

@@ -43,11 +43,19 @@ export const STAMP_MIN_BYTES = 41;
 export const ERROR_ESTIMATE_S = 0x8000;
 export const ERROR_ESTIMATE_Z = 0x4000;
 
-/**
- * The error estimate of our own packets: Z 1 (PTPv2), scale 0, multiplier 1, the least there is. S is 0: whether a time service
- * keeps this host's clock is not known here, and round trip and residence do not depend on it.
- */
+/** The error estimate of a host whose clock nobody keeps: Z 1 (PTPv2), S 0, scale 0, multiplier 1. How wrong it is is not known, and S says so. */
 export const LLAMA_ERROR_ESTIMATE = ERROR_ESTIMATE_Z | 1;
+
+/** The error estimate (RFC 4656 section 4.1.2) of a clock that is kept: at most `errorS` seconds wrong, rounded up; multiplier * 2^(scale - 32). */
+export function synchronisedErrorEstimate(errorS: number): number {
+  let multiplier = Math.max(1, errorS * 2 ** 32);
+  let scale = 0;
+  while (Math.ceil(multiplier) > 0xff && scale < 0x3f) {
+    multiplier /= 2;
+    scale++;
+  }
+  return ERROR_ESTIMATE_S | ERROR_ESTIMATE_Z | (scale << 8) | Math.min(0xff, Math.ceil(multiplier));
+}
 
 const NS_PER_S = 1_000_000_000;
 
@@ -179,6 +187,7 @@ export function reflectStamp(
   t2S: number,
   t2Ns: number,
   ttl: number,
+  errorEstimate = LLAMA_ERROR_ESTIMATE,
 ): void {
   view.setUint32(offset + STAMP_SENDER_SEQUENCE, view.getUint32(offset + STAMP_SEQUENCE));
   view.setUint32(offset + STAMP_SENDER_TIMESTAMP, view.getUint32(offset + STAMP_TIMESTAMP));
@@ -189,7 +198,7 @@ export function reflectStamp(
   const end = Math.min(length, STAMP_BYTES);
   for (let at = STAMP_SENDER_TTL + 1; at < end; at++) view.setUint8(offset + at, 0);
   view.setUint32(offset + STAMP_SEQUENCE, sequence);
-  view.setUint16(offset + STAMP_ERROR_ESTIMATE, LLAMA_ERROR_ESTIMATE);
+  view.setUint16(offset + STAMP_ERROR_ESTIMATE, errorEstimate);
   view.setUint32(offset + STAMP_RECEIVE_TIMESTAMP, t2S);
   view.setUint32(offset + STAMP_RECEIVE_TIMESTAMP + 4, t2Ns);
 }

@@ -54,13 +54,18 @@ export function writeStampAuthRequest(
 }
 
 /** Hot: the last thing written into the base packet. */
-export function signStampAuth(signer: PacketSigner, bytes: Uint8Array, offset: number): void {
-  signer.sign(bytes, offset, STAMP_AUTH_HMAC, offset + STAMP_AUTH_HMAC);
+export function signStampAuth(signer: PacketSigner, bytes: Uint8Array, offset: number, key = 0): void {
+  signer.sign(bytes, offset, STAMP_AUTH_HMAC, offset + STAMP_AUTH_HMAC, key);
+}
+
+/** Which of the keys the packet is signed with; -1: none, or it is too short. */
+export function stampAuthKey(signer: PacketSigner, bytes: Uint8Array, offset: number, length: number): number {
+  return length < STAMP_AUTH_BYTES ? -1 : signer.keyOf(bytes, offset, STAMP_AUTH_HMAC, offset + STAMP_AUTH_HMAC);
 }
 
 /** Whether the packet is long enough and carries the HMAC of one of the keys. */
 export function verifiesStampAuth(signer: PacketSigner, bytes: Uint8Array, offset: number, length: number): boolean {
-  return length >= STAMP_AUTH_BYTES && signer.verifies(bytes, offset, STAMP_AUTH_HMAC, offset + STAMP_AUTH_HMAC);
+  return stampAuthKey(signer, bytes, offset, length) >= 0;
 }
 
 /**
@@ -126,6 +131,7 @@ export function reflectStampAuth(
   t2S: number,
   t2Ns: number,
   ttl: number,
+  errorEstimate = LLAMA_ERROR_ESTIMATE,
 ): void {
   const senderSequence = view.getUint32(offset);
   const t1S = view.getUint32(offset + STAMP_AUTH_TIMESTAMP);
@@ -134,7 +140,7 @@ export function reflectStampAuth(
   for (let at = offset + 4; at < offset + STAMP_AUTH_TIMESTAMP; at += 4) view.setUint32(at, 0);
   for (let at = offset + STAMP_AUTH_SSID + 2; at < offset + STAMP_AUTH_HMAC; at += 2) view.setUint16(at, 0);
   view.setUint32(offset, sequence);
-  view.setUint16(offset + STAMP_AUTH_ERROR_ESTIMATE, LLAMA_ERROR_ESTIMATE);
+  view.setUint16(offset + STAMP_AUTH_ERROR_ESTIMATE, errorEstimate);
   view.setUint32(offset + STAMP_AUTH_RECEIVE_TIMESTAMP, t2S);
   view.setUint32(offset + STAMP_AUTH_RECEIVE_TIMESTAMP + 4, t2Ns);
   view.setUint32(offset + STAMP_AUTH_SENDER_SEQUENCE, senderSequence);

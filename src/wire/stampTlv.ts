@@ -18,7 +18,7 @@
  * | 5 direct measurement, 12 bytes | packets the sender sent, the reflector received, the reflector sent, u32 each |
  * | 8 HMAC, 16 bytes | over the sequence number and all TLVs before this one; only extra padding may follow it |
  *
- * What does not begin with the U flag is not a TLV but the padding of a sender that knows none (RFC 8762, RFC 5357): it goes back as it is.
+ * What does not begin with the flags that a sender writes is no TLV but the padding of one that knows none (RFC 8762, RFC 5357).
  * Every walk goes forward by at least the 4 bytes of a header, so its time is bounded by the length of the packet.
  */
 
@@ -34,9 +34,9 @@ export const TlvType = {
   hmac: 8,
 } as const;
 
-const TIMESTAMP_INFORMATION_BYTES = 4;
-const CLASS_OF_SERVICE_BYTES = 4;
-const DIRECT_MEASUREMENT_BYTES = 12;
+export const TIMESTAMP_INFORMATION_BYTES = 4;
+export const CLASS_OF_SERVICE_BYTES = 4;
+export const DIRECT_MEASUREMENT_BYTES = 12;
 
 /** Bytes of each TLV that a probe may carry, with its header. */
 export const TLV_BYTES = {
@@ -45,6 +45,16 @@ export const TLV_BYTES = {
   directMeasurement: TLV_HEADER_BYTES + DIRECT_MEASUREMENT_BYTES,
   hmac: TLV_HEADER_BYTES + HMAC_BYTES,
 } as const;
+
+/** TLVs that probes can carry, in the order in which they do. */
+export const PROBE_TLVS = ['classOfService', 'directMeasurement', 'timestampInformation'] as const;
+export type ProbeTlv = (typeof PROBE_TLVS)[number];
+
+/** Bytes that these TLVs take, with the HMAC that covers them in authenticated mode. */
+export function tlvBytes(tlvs: readonly ProbeTlv[], authenticated: boolean): number {
+  const bytes = tlvs.reduce((sum, name) => sum + TLV_BYTES[name], 0);
+  return bytes === 0 || !authenticated ? bytes : bytes + TLV_BYTES.hmac;
+}
 
 /** Sources of a clock, and methods of taking a time (RFC 8972 tables 7 and 9). */
 export const ClockSource = { ntp: 1, ptp: 2, ssuBits: 3, gnss: 4, freeRunning: 5 } as const;
@@ -100,109 +110,19 @@ export function writeHmacTlv(
   return value + HMAC_BYTES;
 }
 
-/** Whether what stands at `at` is a TLV, and not the padding of a sender that knows none. */
-export function beginsTlv(view: DataView, at: number, end: number): boolean {
-  return at + TLV_HEADER_BYTES <= end && (view.getUint8(at) & TlvFlag.unrecognised) !== 0;
-}
-
-/** What a reflector knows when it answers TLVs, and what it learns from them. Made once, filled again and again. */
-export class ReflectedTlvs {
-  /** As received. */
-  dscp = 0;
-  ecn = 0;
-  clockSource: number = ClockSource.freeRunning;
-  /** Packets of the session, this one included: received, and reflected. -1: not counted (a stateless reflector). */
-  received = -1;
-  reflected = -1;
-  /** The DSCP that the sender wishes for its reply; -1: it has no wish. */
-  replyDscp = -1;
-  /** Where the HMAC TLV is, to be signed again when all else is written; -1: none. */
-  hmacAt = -1;
-  /** Whether the integrity check failed. */
-  forged = false;
-}
-
 /**
- * Answers the TLVs between `first` and `end` in place, as section 4 says: flags are set, values filled in where they are understood. With a
- * signer (authenticated mode) they must be covered by a HMAC TLV: where that is missing, misplaced or wrong, every TLV goes back with
- * its I flag set and nothing of it is followed.
+ * Whether what stands at `at` is a TLV as a sender writes it, and not the padding of one that knows none: U is set, M and I are not; the
+ * reserved flags are not looked at. Random padding passes once in eight times.
  */
-export function reflectTlvs(
-  view: DataView,
-  bytes: Uint8Array,
-  base: number,
-  first: number,
-  end: number,
-  signer: PacketSigner | null,
-  tlvs: ReflectedTlvs,
-): void {
-  tlvs.replyDscp = -1;
-  tlvs.hmacAt = -1;
-  tlvs.forged = false;
-  if (!beginsTlv(view, first, end)) return;
-  if (signer !== null) {
-    const hmacAt = coveringHmac(view, first, end);
-    if (hmacAt < 0 || !signer.verifiesTwo(bytes, base, 4, first, hmacAt - first, hmacAt + TLV_HEADER_BYTES)) {
-      tlvs.forged = true;
-      flagAll(view, first, end);
-      return;
-    }
-    tlvs.hmacAt = hmacAt;
-  }
-  for (let at = first; at + TLV_HEADER_BYTES <= end; ) {
-    const length = view.getUint16(at + 2);
-    const value = at + TLV_HEADER_BYTES;
-    if (value + length > end) {
-      view.setUint8(at, TlvFlag.malformed);
-      return;
-    }
-    view.setUint8(at, answer(view, value, length, view.getUint8(at + 1), signer !== null, tlvs));
-    at = value + length;
-  }
-}
-
-/** Fills in the value of one TLV; returns its flags. */
-function answer(
-  view: DataView,
-  value: number,
-  length: number,
-  type: number,
-  authenticated: boolean,
-  tlvs: ReflectedTlvs,
-): number {
-  switch (type) {
-    case TlvType.extraPadding:
-      return 0;
-    case TlvType.timestampInformation:
-      if (length !== TIMESTAMP_INFORMATION_BYTES) return TlvFlag.malformed;
-      view.setUint8(value, tlvs.clockSource);
-      view.setUint8(value + 1, StampMethod.software);
-      view.setUint8(value + 2, tlvs.clockSource);
-      view.setUint8(value + 3, StampMethod.software);
-      return 0;
-    case TlvType.classOfService:
-      if (length !== CLASS_OF_SERVICE_BYTES) return TlvFlag.malformed;
-      tlvs.replyDscp = view.getUint8(value) >>> 2;
-      view.setUint32(value, ((tlvs.replyDscp << 26) | (tlvs.dscp << 20) | (tlvs.ecn << 18)) >>> 0);
-      return 0;
-    case TlvType.directMeasurement:
-      if (length !== DIRECT_MEASUREMENT_BYTES) return TlvFlag.malformed;
-      // A reflector that does not count can't answer it: to say so is to not understand it.
-      if (tlvs.received < 0) return TlvFlag.unrecognised;
-      view.setUint32(value + 4, tlvs.received);
-      view.setUint32(value + 8, tlvs.reflected);
-      return 0;
-    case TlvType.hmac:
-      if (length !== HMAC_BYTES) return TlvFlag.malformed;
-      // Without a key nobody can check it.
-      return authenticated ? 0 : TlvFlag.unrecognised;
-    default:
-      return TlvFlag.unrecognised;
-  }
+export function beginsTlv(view: DataView, at: number, end: number): boolean {
+  return (
+    at + TLV_HEADER_BYTES <= end &&
+    (view.getUint8(at) & (TlvFlag.unrecognised | TlvFlag.malformed | TlvFlag.integrity)) === TlvFlag.unrecognised
+  );
 }
 
 /** Where the HMAC TLV is that covers all others but extra padding behind it; -1: there is none such. */
-function coveringHmac(view: DataView, first: number, end: number): number {
+export function coveringHmac(view: DataView, first: number, end: number): number {
   let hmacAt = -1;
   for (let at = first; at + TLV_HEADER_BYTES <= end; ) {
     const type = view.getUint8(at + 1);
@@ -218,11 +138,11 @@ function coveringHmac(view: DataView, first: number, end: number): number {
   return hmacAt;
 }
 
-function flagAll(view: DataView, first: number, end: number): void {
-  for (let at = first; at + TLV_HEADER_BYTES <= end; ) {
-    view.setUint8(at, view.getUint8(at) | TlvFlag.integrity);
-    at += TLV_HEADER_BYTES + view.getUint16(at + 2);
-  }
+/** Whether all there is is one TLV of extra padding: the one thing that needs no HMAC in authenticated mode (section 4.8). */
+export function isOnlyPadding(view: DataView, first: number, end: number): boolean {
+  return (
+    view.getUint8(first + 1) === TlvType.extraPadding && first + TLV_HEADER_BYTES + view.getUint16(first + 2) === end
+  );
 }
 
 /** What the TLVs of a reply tell the sender. Made once, filled again and again; a field whose TLV did not come or was not understood is -1. */
@@ -240,8 +160,9 @@ export class ReplyTlvs {
 }
 
 /**
- * Reads the TLVs of a reply between `first` and `end`. False: they are malformed, or `signer` is given and their HMAC TLV is missing or wrong;
- * then nothing of them is to be believed and every field is -1.
+ * Reads the TLVs of a reply between `first` and `end`, as section 4 says: one that is flagged U is skipped, at one that is flagged M reading
+ * stops, and I makes all of them worth nothing. False: they run beyond the packet, or `signer` is given and their HMAC TLV is missing or
+ * wrong; then nothing of them is to be believed and every field is -1.
  */
 export function readReplyTlvs(
   view: DataView,
@@ -254,7 +175,7 @@ export function readReplyTlvs(
 ): boolean {
   clear(tlvs);
   if (first + TLV_HEADER_BYTES > end) return true;
-  if (signer !== null) {
+  if (signer !== null && !isOnlyPadding(view, first, end)) {
     const hmacAt = coveringHmac(view, first, end);
     if (hmacAt < 0 || !signer.verifiesTwo(bytes, base, 4, first, hmacAt - first, hmacAt + TLV_HEADER_BYTES))
       return false;
@@ -269,6 +190,12 @@ export function readReplyTlvs(
       return false;
     }
     tlvs.flags |= flags;
+    if ((flags & TlvFlag.integrity) !== 0) {
+      clear(tlvs);
+      tlvs.flags = flags;
+      return true;
+    }
+    if ((flags & TlvFlag.malformed) !== 0) return true;
     if (flags === 0) read(view, value, length, type, tlvs);
     at = value + length;
   }

@@ -144,7 +144,7 @@ groups:
     expect(code).to.equal(0);
     expect(out).to.match(/c\.yaml is valid, in the simple form of Dropbox's LLAMA\n/);
     expect(out).to.match(/^source\.ports +4 +default of Dropbox's LLAMA$/m);
-    expect(out).to.match(/\n- probes are STAMP packets/);
+    expect(out).to.match(/\n- probes are LLAMA's own/);
   });
 
   it('--print writes our own form, with the notes as comments, and nothing else', async () => {

@@ -1,12 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect } from 'chai';
 import pino from 'pino';
 import { junkReporter, type ReflectorOptions, reflectorSettings } from '../../src/cli/reflector.js';
 import { LlamaError } from '../../src/errors.js';
 import { REFLECTOR_COUNTERS } from '../../src/reflector/messages.js';
-import type { ReflectorTotals } from '../../src/reflector/reflector.js';
+import { DEFAULT_SESSIONS, type ReflectorTotals } from '../../src/reflector/reflector.js';
+import { stampAuthPacket } from '../support/packets.js';
 import { stampRequest, UdpPeer } from '../support/udp-peer.js';
 
 const MODULE = new URL('../../src/cli/reflector.js', import.meta.url).href;
@@ -60,9 +64,64 @@ describe('llama reflector', () => {
       }
     });
 
-  it('without options: default addresses, at most 4 threads, all sources, stateless', () => {
+  it('with --key-file answers only what is signed, and SIGHUP brings new keys, or leaves the old ones with the reason', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'llama-reflector-'));
+    const keyFile = join(dir, 'keys');
+    const [first, second] = ['text:the first key, long', 'text:the second key, long'];
+    const ask = (line: string) => stampAuthPacket(1, Buffer.from(line.slice(5)));
+    writeFileSync(keyFile, first, { mode: 0o644 });
+    const child = runInProcess({ listen: ['127.0.0.1:0'], threads: '1', keyFile });
+    const lines = logLines(child);
+    const peer = await UdpPeer.open();
+    try {
+      expect((await lines.next()).value.msg)
+        .to.include(keyFile)
+        .and.to.include('chmod o=');
+      const { value: started } = await lines.next();
+      expect(started).to.include({ msg: 'answering probes', authenticated: true });
+      const port = Number(String(started.listen).split(':')[1]);
+      await peer.ask(ask(first), port);
+      chmodSync(keyFile, 0o600);
+      writeFileSync(keyFile, `${second}\nnonsense`);
+      child.kill('SIGHUP');
+      expect((await lines.next()).value)
+        .to.include({ level: 'error', code: 'LLAMA_KEY_FILE' })
+        .and.to.have.property('error')
+        .that.includes(`${keyFile} (--key-file), line 2`);
+      await peer.ask(ask(first), port);
+      writeFileSync(keyFile, second);
+      child.kill('SIGHUP');
+      expect((await lines.next()).value).to.include({ msg: 'keys read again', keys: 1 });
+      await peer.send(ask(first), port);
+      await peer.send(stampRequest(1), port);
+      await peer.ask(ask(second), port);
+      child.kill('SIGTERM');
+      const { value: ended } = await lines.next();
+      expect(ended.totals).to.include({ reflectedStampAuth: 3, badHmac: 1, unauthenticated: 1 });
+    } finally {
+      child.kill('SIGKILL');
+      await peer.close();
+      rmSync(dir, { recursive: true });
+    }
+  });
+
+  it('without --key-file SIGHUP does no harm', async () => {
+    const child = runInProcess({ listen: ['127.0.0.1:0'], threads: '1' });
+    const lines = logLines(child);
+    try {
+      await lines.next();
+      child.kill('SIGHUP');
+      expect((await lines.next()).value.msg).to.include('nothing to read again');
+      child.kill('SIGTERM');
+      expect((await once(child, 'exit'))[0]).to.equal(0);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+
+  it('without options: default addresses, at most 4 threads, all sources, numbered sessions', () => {
     const { threads, ...rest } = reflectorSettings({});
-    expect(rest).to.deep.equal({ listen: null, maxPps: null, allow: [], stateful: null });
+    expect(rest).to.deep.equal({ listen: null, maxPps: null, allow: [], stateful: DEFAULT_SESSIONS });
     expect(threads).to.be.within(1, 4);
   });
 
@@ -72,7 +131,6 @@ describe('llama reflector', () => {
       threads: '3',
       maxPps: '5000',
       allow: ['10.0.0.0/8'],
-      stateful: true,
       maxSessions: '100',
       sessionTimeout: '5m',
     });
@@ -86,7 +144,7 @@ describe('llama reflector', () => {
       allow: ['10.0.0.0/8'],
       stateful: { maxSessions: 100, timeoutMs: 300_000 },
     });
-    expect(reflectorSettings({ stateful: true }).stateful).to.deep.equal({ maxSessions: 65_536, timeoutMs: 300_000 });
+    expect(reflectorSettings({ stateless: true }).stateful).to.equal(null);
   });
 
   const wrong: readonly [options: ReflectorOptions, option: string][] = [
@@ -96,9 +154,9 @@ describe('llama reflector', () => {
     [{ threads: '1000' }, '--threads'],
     [{ maxPps: '-1' }, '--max-pps'],
     [{ maxPps: '20000001' }, '--max-pps'],
-    [{ stateful: true, maxSessions: 'many' }, '--max-sessions'],
-    [{ stateful: true, sessionTimeout: '300' }, '--session-timeout'],
-    [{ stateful: true, sessionTimeout: '0s' }, '--session-timeout'],
+    [{ maxSessions: 'many' }, '--max-sessions'],
+    [{ sessionTimeout: '300' }, '--session-timeout'],
+    [{ stateless: true, sessionTimeout: '0s' }, '--session-timeout'],
   ];
   for (const [options, option] of wrong)
     it(`${JSON.stringify(options)} is refused, naming ${option} and what was found`, () => {

@@ -133,12 +133,15 @@ describe('parseGroup', () => {
   });
 
   it('says that a protocol to come is not available yet', () => {
-    for (const protocol of ['llama', 'llama-legacy', 'icmp', 'tcp-syn'])
+    for (const protocol of ['icmp', 'tcp-syn'])
       expect(problemsOf({ protocol, targets: ['10.0.0.1'] })).to.deep.equal([
-        { path: '/protocol', message: `found "${protocol}", which is not available in this version, expected stamp` },
+        {
+          path: '/protocol',
+          message: `found "${protocol}", which is not available in this version, expected stamp, llama or llama-legacy`,
+        },
       ]);
     expect(problemsOf({ protocol: 'stmp', targets: ['10.0.0.1'] })[0]?.message).to.equal(
-      'found "stmp", expected stamp; did you mean "stamp"?',
+      'found "stmp", expected stamp, llama or llama-legacy; did you mean "stamp"?',
     );
   });
 

@@ -3,6 +3,7 @@ import { addressBytes } from '../../src/net/address.js';
 import { ReceiveBatch } from '../../src/net/batch.js';
 import { SystemClock } from '../../src/net/clock.js';
 import { UdpSocket } from '../../src/net/socket.js';
+import { Format } from '../../src/reflector/messages.js';
 import { ReplySender, SHORT_CHUNK } from '../../src/reflector/replies.js';
 import { stampRequest } from '../support/udp-peer.js';
 import { waitFor } from '../support/wait.js';
@@ -36,7 +37,7 @@ describe('Sending replies', () => {
     // An address that is not ours can't be sent from.
     const foreign = addressBytes('203.0.113.1');
     for (const j of refused) batch.memory.bytes.set(foreign, batch.localAddressAt[j]);
-    for (let j = 0; j < 6; j++) sender.add(4, j);
+    for (let j = 0; j < 6; j++) sender.add(4, j, 0, Format.stamp, 0);
     sender.flush(4, socket.fd);
     await waitFor('three replies', () => peer.received.length === 3);
     expect(peer.received.map(({ bytes }) => bytes.readUInt32BE(0))).to.deep.equal([1, 2, 4]);
@@ -47,7 +48,7 @@ describe('Sending replies', () => {
     const { peer, sender } = await requests(SHORT_CHUNK);
     for (let j = 0; j < SHORT_CHUNK; j++) {
       expect(sender.full).to.equal(false);
-      sender.add(4, j);
+      sender.add(4, j, 0, Format.stamp, 0);
     }
     expect(sender.full).to.equal(true);
     sender.flush(4, socket.fd);

@@ -55,6 +55,19 @@ describe('The session table of a stateful reflector', () => {
     expect(table.size).to.equal(SessionKey.words);
   });
 
+  it('tells received from reflected packets: those above the limit of replies count as received only', () => {
+    const table = new SessionTable(4, 1000);
+    next(table, 1, 0);
+    expect(table.received).to.equal(1);
+    for (let i = 0; i < 3; i++) table.receivedOnly();
+    table.key[SessionKey.source] = 2;
+    table.receivedOnly();
+    expect(table.size, 'no session is made for them').to.equal(1);
+    expect([next(table, 1, 1), table.received]).to.deep.equal([1, 5]);
+    expect([next(table, 2, 1), table.received]).to.deep.equal([0, 1]);
+    expect([next(table, 1, 2000), table.received], 'anew after the timeout').to.deep.equal([0, 1]);
+  });
+
   it('forgets the session that was silent longest when it is full', () => {
     const table = new SessionTable(2, 1000);
     next(table, 1, 0);

@@ -39,7 +39,7 @@ describe('The status of a reflector over HTTP', () => {
       expect(status.totals).to.include({ received: 4, reflected: 3, tooShort: 1, receiveQueueDrops: 0 });
       expect(status.workers.map(({ thread }) => thread)).to.deep.equal(['reflector-0', 'reflector-1']);
       expect(status.workers[0].totals.received + status.workers[1].totals.received).to.equal(4);
-      expect(status).to.include({ state: 'running', stateful: false, maxPps: 1_000_000 });
+      expect(status).to.include({ state: 'running', stateful: false, authenticated: false, maxPps: 1_000_000 });
       expect(status.version).to.match(/^\d+\.\d+\.\d+/);
       expect(status.listen).to.have.length(1);
     });
@@ -50,7 +50,7 @@ describe('The status of a reflector over HTTP', () => {
       expect(response.headers.get('content-type')).to.match(/^text\/plain; version=0\.0\.4/);
       const lines = (await response.text()).split('\n');
       expect(lines).to.include('llama_reflector_packets_received_total 4');
-      expect(lines).to.include('llama_reflector_packets_reflected_total 3');
+      expect(lines).to.include('llama_reflector_packets_reflected_total{format="stamp"} 3');
       expect(lines).to.include('llama_reflector_packets_dropped_total{reason="tooShort"} 1');
       expect(lines).to.include('llama_reflector_packets_dropped_total{reason="overRate"} 0');
       expect(lines).to.include('llama_reflector_threads{state="running"} 2');

@@ -11,6 +11,7 @@ import {
   stampSequence,
   stampSsid,
   stampT3,
+  synchronisedErrorEstimate,
   writeStampRequest,
 } from '../../src/wire/stamp.js';
 import { fractionOfNanoseconds, ntpSecondsOfUnix } from '../../src/wire/timestamps.js';
@@ -54,6 +55,19 @@ describe('STAMP packets', () => {
     reflectStamp(viewOf(bytes), 0, bytes.length, 0x01020304, 0x6900_000a, 999_999_999, 254);
     stampT3(viewOf(bytes), 0, 0x6900_000b, 100);
     expect(bytes).to.deep.equal(REPLY);
+  });
+
+  it('the error estimate of a kept clock says S, Z and at least how wrong it may be, at most 1 % more', () => {
+    for (const errorS of [0, 1e-9, 2.4e-10, 1e-6, 0.0005, 0.001234, 0.1, 1, 16, 3600]) {
+      const estimate = synchronisedErrorEstimate(errorS);
+      expect(estimate >> 14).to.equal(3);
+      const written = (estimate & 0xff) * 2 ** (((estimate >> 8) & 0x3f) - 32);
+      expect(estimate & 0xff).to.be.greaterThan(0);
+      expect(written).to.be.at.least(errorS);
+      expect(written).to.be.at.most(errorS * 1.01 + 2 ** -32);
+    }
+    expect(synchronisedErrorEstimate(1).toString(16), '128 * 2^-7').to.equal('d980');
+    expect(synchronisedErrorEstimate(1e300) & 0x3fff).to.equal(0x3fff);
   });
 
   it('a stateful reply has a number of its own beside the sender’s', () => {

@@ -10,6 +10,7 @@ import {
   STAMP_AUTH_BYTES,
   STAMP_AUTH_HMAC,
   signStampAuth,
+  stampAuthKey,
   stampAuthT3,
   verifiesStampAuth,
   writeStampAuthRequest,
@@ -107,6 +108,19 @@ describe('STAMP packets in authenticated mode', () => {
     signStampAuth(rotated, bytes, 0);
     expect(verifiesStampAuth(signer, bytes, 0, bytes.length)).to.equal(false);
     expect(verifiesStampAuth(rotated, bytes, 0, bytes.length)).to.equal(true);
+  });
+
+  it('the key that a packet is signed with is found, and signs what answers it', () => {
+    const keys = ['new', 'old', 'older'].map((text) => Buffer.from(text));
+    const all = new PacketSigner(keys);
+    for (const [i, key] of keys.entries()) {
+      const bytes = request();
+      signStampAuth(new PacketSigner([key]), bytes, 0);
+      expect(stampAuthKey(all, bytes, 0, bytes.length)).to.equal(i);
+      signStampAuth(all, bytes, 0, i);
+      expect(Buffer.from(bytes.subarray(STAMP_AUTH_HMAC))).to.deep.equal(hmacOf(key, REQUEST));
+    }
+    expect(stampAuthKey(all, request(), 0, STAMP_AUTH_BYTES)).to.equal(-1);
   });
 
   it('keys of any length give the HMAC that others compute', () => {

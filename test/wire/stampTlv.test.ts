@@ -3,10 +3,8 @@ import { expect } from 'chai';
 import { PacketSigner } from '../../src/wire/hmac.js';
 import {
   ClockSource,
-  ReflectedTlvs,
   ReplyTlvs,
   readReplyTlvs,
-  reflectTlvs,
   TLV_BYTES,
   writeClassOfService,
   writeDirectMeasurement,
@@ -14,6 +12,7 @@ import {
   writeHmacTlv,
   writeTimestampInformation,
 } from '../../src/wire/stampTlv.js';
+import { ReflectedTlvs, reflectTlvs, signHmacTlv } from '../../src/wire/stampTlvReflect.js';
 import { seededRandom } from '../support/random.js';
 
 const BASE = 44;
@@ -75,18 +74,25 @@ describe('TLVs of STAMP', () => {
       reflected('8005000C 00000009 00000000 00000000', null, context({ received: -1 })),
       'counting, asked of a stateless reflector',
     ).to.equal(hex(octets('8005000C 00000009 00000000 00000000')));
-    expect(reflected(`80080010 ${'00'.repeat(16)}`), 'an HMAC without a key').to.equal(`80080010${'00'.repeat(16)}`);
   });
 
-  it('what is malformed is flagged M and never followed beyond the packet', () => {
-    expect(reflected('80040003 280000 80010000')).to.equal(hex(octets('40040003 280000 00010000')));
+  it('of a malformed one M is set, and all behind it goes back as it came', () => {
+    expect(reflected('80010000 80040003 280000 80010000 8004')).to.equal(
+      hex(octets('00010000 40040003 280000 80010000 8004')),
+    );
+    const known = context();
+    reflected('80040004 28000000 8005000B 00000009 00000000 000000 80040004 B8000000', null, known);
+    expect(known).to.include({ malformed: true, forged: false, replyDscp: 10 });
+    // Neither understood nor whole.
+    expect(reflected('80F0FFFF BEEF')).to.equal(hex(octets('C0F0FFFF BEEF')));
     expect(reflected('80010000 80040005 28000000')).to.equal(hex(octets('00010000 40040005 28000000')));
     expect(reflected('8001FFFF 00')).to.equal(hex(octets('4001FFFF 00')));
     expect(reflected('80010000 8004')).to.equal(hex(octets('00010000 8004')));
   });
 
   it('padding of a sender that knows no TLVs goes back as it is', () => {
-    for (const padding of ['00000000 00000000', '12345678 9ABCDEF0', '00', '8001'])
+    // The last two: no sender sets M or I.
+    for (const padding of ['00000000 00000000', '12345678 9ABCDEF0', '00', '8001', 'C0010000', 'FFFFFFFF'])
       expect(reflected(padding)).to.equal(hex(octets(padding)));
   });
 
@@ -106,18 +112,46 @@ describe('TLVs of STAMP', () => {
   });
 
   it('with a key, TLVs whose HMAC is missing, misplaced or wrong go back flagged I and are not followed', () => {
-    const forged = (tlvs: string): string => {
+    const forged = (tlvs: string, key: PacketSigner | null = signer): string => {
       const known = context();
-      const result = reflected(tlvs, signer, known);
+      const result = reflected(tlvs, key, known);
       expect(known.forged, tlvs).to.equal(true);
       expect(known.replyDscp, tlvs).to.equal(-1);
       return result;
     };
     const wrong = `80080010 ${'00'.repeat(16)}`;
-    expect(forged('80040004 B8000000')).to.equal(hex(octets('A0040004 B8000000')));
-    expect(forged(`80040004 B8000000 ${wrong}`).slice(0, 18)).to.equal('a0040004b8000000a0');
-    expect(forged(`${wrong} 80040004 B8000000`)).to.match(/^a008.*a0040004b8000000$/);
-    expect(forged('8001FFFF')).to.equal('a001ffff');
+    expect(forged('80040004 B8000000')).to.equal(hex(octets('20040004 B8000000')));
+    expect(forged(`80040004 B8000000 ${wrong}`).slice(0, 18)).to.equal('20040004b800000020');
+    expect(forged(`${wrong} 80040004 B8000000`)).to.match(/^2008.*20040004b8000000$/);
+    expect(forged('8001FFFF'), 'malformed too').to.equal('6001ffff');
+    expect(forged(`80F00000 ${wrong}`), 'not understood too').to.match(/^a0f0000020080010/);
+    expect(forged(`80040004 B8000000 ${wrong}`, null), 'no key to verify it with').to.match(/^20040004b800000020/);
+  });
+
+  it('with a key, extra padding alone needs no HMAC', () => {
+    const known = context();
+    expect(reflected('80010003 ABCDEF', signer, known)).to.equal('00010003abcdef');
+    expect(known).to.include({ forged: false, hmacAt: -1 });
+    expect(reflected('80010000 80010000', signer)).to.equal('2001000020010000');
+  });
+
+  it('the HMAC must be of the key that the base packet is signed with, and the reply is signed with it', () => {
+    const both = new PacketSigner([Buffer.from('the new key'), KEY]);
+    const bytes = packet(`80040004 B8000000 ${'00'.repeat(20)}`);
+    writeHmacTlv(signer, bytes, viewOf(bytes), 0, BASE, BASE + 8);
+    const known = context({ key: 0 });
+    reflectTlvs(viewOf(bytes), bytes.slice(), 0, BASE, bytes.length, both, known);
+    expect(known.forged).to.equal(true);
+    writeClassOfService(viewOf(bytes), BASE, 46);
+    writeHmacTlv(signer, bytes, viewOf(bytes), 0, BASE, BASE + 8);
+    known.key = 1;
+    reflectTlvs(viewOf(bytes), bytes, 0, BASE, bytes.length, both, known);
+    expect(known.forged).to.equal(false);
+    bytes.set([9, 9, 9, 9]);
+    signHmacTlv(both, bytes, 0, BASE, known);
+    const covered = Buffer.concat([bytes.subarray(0, 4), bytes.subarray(BASE, BASE + 8)]);
+    const hmac = createHmac('sha256', KEY).update(covered).digest().subarray(0, 16);
+    expect(hex(bytes.subarray(BASE + 12))).to.equal(hmac.toString('hex'));
   });
 
   it('extra padding may follow the HMAC, other TLVs may not', () => {
@@ -149,6 +183,14 @@ describe('TLVs of STAMP', () => {
     });
     expect({ ...read('80040004 2AEC0000') }).to.deep.equal({ ...none, flags: 0x80 });
     expect({ ...read('') }).to.deep.equal(none);
+    const cos = '00040004 2AEC0000';
+    expect({ ...read(`${cos} 40050001 00 00030004 01020102`) }, 'nothing behind M').to.deep.equal({
+      ...none,
+      dscpReceived: 46,
+      ecnReceived: 3,
+      flags: 0x40,
+    });
+    expect({ ...read(`${cos} 20010000`) }, 'nothing at all with I').to.deep.equal({ ...none, flags: 0x20 });
   });
 
   it('a sender with a key believes only what the HMAC covers', () => {

@@ -3,7 +3,7 @@
 import { formatDuration, msToNs, NS_PER_S, NS_PER_US } from '../../stats/units.js';
 import { CLASS_DSCP } from '../classes.js';
 import { LEGACY_DEFAULTS } from './defaults.js';
-import { LEGACY_PAYLOAD_BYTES, LEGACY_PROTOCOL } from './protocol.js';
+import { LEGACY_PROTOCOL } from './protocol.js';
 import type { LegacyTarget } from './targets.js';
 
 export interface LegacyGroup {
@@ -30,7 +30,6 @@ export function groupOf({ cps, timeoutMs, dscps, targets }: LegacyGroup): Record
     period: periodOf(cps),
     timeout: formatDuration(msToNs(timeoutMs)),
     classes: dscps.map(className),
-    payloadBytes: LEGACY_PAYLOAD_BYTES,
     targets,
   };
 }

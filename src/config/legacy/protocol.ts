@@ -1,11 +1,7 @@
-/**
- * How groups of Dropbox's LLAMA are probed: the one place to change when its own packet format is there (`llama`, a probe of 1028 bytes).
- */
+/** How groups of Dropbox's LLAMA are probed: with its own packets (the Go version's), so that its reflectors answer as they are. */
 
 import type { Protocol } from '../types.js';
 
-export const LEGACY_PROTOCOL: Protocol = 'stamp';
-/** As long as LLAMA's own probes, so that the load stays what it was. */
-export const LEGACY_PAYLOAD_BYTES = 1028;
+export const LEGACY_PROTOCOL: Protocol = 'llama';
 export const LEGACY_PROTOCOL_NOTE =
-  'probes are STAMP packets (RFC 8762), as long as LLAMA\'s own: reflectors of Dropbox\'s LLAMA do not answer STAMP until "llama reflector" takes their place on the targets, on the same port';
+  'probes are LLAMA\'s own (protocol llama): its reflectors answer them as they are, and so does "llama reflector" in their place; where that answers, protocol stamp also tells which way probes are lost and the delay each way';

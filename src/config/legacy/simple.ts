@@ -29,7 +29,7 @@ export function convertSimple(input: LegacyInput): Converted {
     places: input.places,
     notes: [
       `the simple form names targets only, so the rest is as LLAMA assumes it: results every ${formatDuration(sToNs(intervalS))}, ${count} source ports, ${cps} probes a second to each target from each of them, API on ${bind}`,
-      `targets are probed on port ${port}, the Go version's; the Python version's reflectors listen on 60000: where that is meant, set the port in what "llama check --print" writes`,
+      `targets are probed on port ${port}, the Go version's; the Python version's reflectors listen on 60000 and answer its own packets: where that is meant, set port 60000 and protocol llama-legacy in what "llama check --print" writes`,
       LEGACY_PROTOCOL_NOTE,
       ...input.allNotes(),
     ],

@@ -85,7 +85,7 @@ describe('Giving probes up', () => {
     expect(b.expiry.expire(run, dueNs - 1, b.clock.nowNs())).to.equal(sentNs);
     expect(b.outcomes()).to.deep.equal([]);
     expect(b.expiry.expire(run, dueNs, b.clock.nowNs())).to.equal(b.clock.nowNs());
-    expect(b.outcomes()).to.deep.equal([[Outcome.lost, 0]]);
+    expect(b.outcomes()).to.deep.equal([[Outcome.lost, 1]]);
     expect(run.waiting).to.equal(0);
   });
 
@@ -127,7 +127,7 @@ describe('Giving probes up', () => {
     const run = b.run([0], 1000, 1);
     expect(run.slotsPerPath).to.equal(2);
     expect(b.send(run, 0, 0, 0, 0)).to.equal(2);
-    expect(b.script.requests().map(({ sequence }) => sequence)).to.deep.equal([0, 1]);
+    expect(b.script.requests().map(({ sequence }) => sequence)).to.deep.equal([1, 2]);
     expect([b.control.read('sent'), run.waiting]).to.deep.equal([2, 2]);
   });
 

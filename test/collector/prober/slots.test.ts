@@ -104,7 +104,7 @@ describe('Streams of a prober', () => {
     }
   });
 
-  it('a number that is used again begins at sequence 0', () => {
+  it('a number that is used again begins at sequence 1', () => {
     const streams = new Streams(PORTS, new ProbeSlots());
     streams.add(table([{ id: 3, port: 1 }]), 2, 44, 1e9);
     streams.nextSequence.fill(9, 3 * PORTS, 4 * PORTS);
@@ -112,7 +112,7 @@ describe('Streams of a prober', () => {
     streams.remove(3);
     streams.add(table([{ id: 3, port: 2 }]), 4, 44, 1e9);
     expect([...streams.nextSequence.subarray(9, 12), ...streams.nextExpected.subarray(9, 12)]).to.deep.equal(
-      Array(6).fill(0),
+      Array(6).fill(1),
     );
     expect(streams.port[3]).to.equal(0x0200);
   });

@@ -52,7 +52,7 @@ describe("a configuration of Dropbox's LLAMA", () => {
       { name: 'west-5000ms', periodMs: 2000, timeoutMs: 5000, classes: ['cs1'] },
       { name: 'west-1000ms', periodMs: 2000, timeoutMs: 1000, classes: ['cs0'] },
     ]);
-    expect(config.groups[0]).to.include({ protocol: 'stamp', payloadBytes: 1028 });
+    expect(config.groups[0]).to.include({ protocol: 'llama', payloadBytes: 1028 });
   });
 
   it('tag values are the text that was written, null is empty', () => {
@@ -65,7 +65,7 @@ describe("a configuration of Dropbox's LLAMA", () => {
   it('says what is not carried over, with its line, each thing once', () => {
     const { notes } = read(FULL);
     const wanted = [
-      /^probes are STAMP packets .* do not answer STAMP until/,
+      /^probes are LLAMA's own .* its reflectors answer them as they are/,
       /^l\.yaml:1:32: \/summarization\/handlers: /,
       /^l\.yaml:5:40: \/ports\/voice\/tos: TOS 185 is DSCP 46 and ECN bits 01: the ECN bits are not carried over/,
       /^l\.yaml:8:38: .*class ef of group west had 2 source ports, here all classes have 4: 16 probes\/s .* instead of 8$/,

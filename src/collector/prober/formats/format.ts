@@ -7,9 +7,10 @@
  * A reply says what it is by its bytes (`replies.ts`); that names a stream, and the stream's own format then says whether it is what was sent.
  */
 
-import type { Group, Protocol } from '../../../config/types.js';
+import type { Group } from '../../../config/types.js';
 import type { SendBatch } from '../../../net/batch.js';
 import { StampReply } from '../../../wire/stamp.js';
+import type { ProbeTlv } from '../../../wire/stampTlv.js';
 import type { ProbeSlots } from '../slots.js';
 import type { ProberSocket, TransportNumber } from '../sources.js';
 import type { Streams } from '../streams.js';
@@ -22,26 +23,12 @@ export type FormatKind = (typeof FormatKind)[keyof typeof FormatKind];
 export interface FormatSpec {
   readonly kind: FormatKind;
   /** TLVs behind a STAMP packet, in this order. */
-  readonly tlvs: readonly TlvName[];
+  readonly tlvs: readonly ProbeTlv[];
   /** Authenticated STAMP: the first key signs, any of them verifies. */
   readonly keys: readonly Uint8Array[];
 }
 
-export const TLV_NAMES = ['classOfService', 'directMeasurement', 'timestampInformation'] as const;
-export type TlvName = (typeof TLV_NAMES)[number];
-
 export const PLAIN_STAMP: FormatSpec = { kind: FormatKind.stamp, tlvs: [], keys: [] };
-
-const KIND_OF: Readonly<Record<Protocol, FormatKind>> = {
-  stamp: FormatKind.stamp,
-  'tcp-syn': FormatKind.tcpSyn,
-  icmp: FormatKind.icmp,
-};
-
-/** How the probes of a group are written. */
-export function formatSpec({ protocol }: Pick<Group, 'protocol'>): FormatSpec {
-  return { ...PLAIN_STAMP, kind: KIND_OF[protocol] };
-}
 
 /** The probes of one batch. Their slots hold sequence number and T1. Made once, filled again and again. */
 export interface ProbeBatch {
@@ -92,6 +79,24 @@ export interface ProbeFormat {
   readRequest(view: DataView, at: number, length: number, name: Reply): boolean;
   /** Hot, where `checks`: whether the reply to a stream of this format is genuine; fills in what its TLVs say. */
   check(view: DataView, bytes: Uint8Array, at: number, length: number, reply: Reply): boolean;
+}
+
+/** How the probes of a group are written. */
+export function formatOf({ protocol, keys = [], tlvs = [] }: Pick<Group, 'protocol' | 'keys' | 'tlvs'>): FormatSpec {
+  switch (protocol) {
+    case 'stamp':
+      return { kind: keys.length > 0 ? FormatKind.stampAuth : FormatKind.stamp, tlvs, keys };
+    case 'llama':
+      return { kind: FormatKind.llama, tlvs: [], keys: [] };
+    case 'llama-legacy':
+      return { kind: FormatKind.llamaLegacy, tlvs: [], keys: [] };
+    case 'tcp-syn':
+      return { kind: FormatKind.tcpSyn, tlvs: [], keys: [] };
+    case 'icmp':
+      return { kind: FormatKind.icmp, tlvs: [], keys: [] };
+    default:
+      return protocol satisfies never;
+  }
 }
 
 /** Equal for groups whose probes are written alike. */

@@ -3,6 +3,7 @@
 import type { NativeMemory } from '../../../net/memory.js';
 import type { PacketSigner } from '../../../wire/hmac.js';
 import {
+  type ProbeTlv,
   ReplyTlvs,
   readReplyTlvs,
   TLV_BYTES,
@@ -13,13 +14,7 @@ import {
   writeHmacTlv,
   writeTimestampInformation,
 } from '../../../wire/stampTlv.js';
-import type { Reply, TlvName } from './format.js';
-
-/** Bytes that these TLVs take, with their HMAC in authenticated mode. */
-export function tlvBytes(names: readonly TlvName[], authenticated: boolean): number {
-  const bytes = names.reduce((sum, name) => sum + TLV_BYTES[name], 0);
-  return bytes === 0 || !authenticated ? bytes : bytes + TLV_BYTES.hmac;
-}
+import type { Reply } from './format.js';
 
 export class ProbeTlvs {
   readonly any: boolean;
@@ -36,12 +31,12 @@ export class ProbeTlvs {
   private readonly said = new ReplyTlvs();
 
   /** `base`: bytes of the packet in front of them. Where `payloadBytes` leaves room for a TLV of padding, there is one. */
-  constructor(names: readonly TlvName[], base: number, payloadBytes: number, signer: PacketSigner | null) {
+  constructor(names: readonly ProbeTlv[], base: number, payloadBytes: number, signer: PacketSigner | null) {
     this.any = names.length > 0;
     this.base = base;
     this.signer = signer;
     let end = base;
-    const place = (name: TlvName): number => {
+    const place = (name: ProbeTlv): number => {
       if (!names.includes(name)) return -1;
       end += TLV_BYTES[name];
       return end - TLV_BYTES[name];

@@ -1,34 +1,16 @@
-/** What each protocol asks of a group: which keys it has, and which values go together. */
+/** What probing without a reflector asks of a group: ports, and how SYNs keep out of each other's way. */
 
 import { formatDuration } from '../stats/units.js';
-import { defaultOf, expectedBy, type GroupInput, GroupSchema } from './group-schema.js';
-import { found, type Path, type Report, unknownWord } from './problems.js';
+import { PROTOCOLS } from './group-format.js';
+import type { Path, Report } from './problems.js';
 import type { Group, Protocol } from './types.js';
 
-export const PROTOCOLS = ['stamp', 'tcp-syn', 'icmp'] as const satisfies readonly Protocol[];
-const PLANNED_PROTOCOLS: readonly string[] = ['llama', 'llama-legacy'];
-
 type Input = Readonly<Record<string, unknown>>;
-
-const keyOf = (input: Input, key: keyof GroupInput): unknown =>
-  input[key] === undefined ? defaultOf(key) : input[key];
-
-export function readProtocol(input: Input, report: Report): Protocol {
-  const value = keyOf(input, 'protocol');
-  if (typeof value !== 'string') return 'stamp';
-  const known = PROTOCOLS.find((name) => name === value);
-  if (known !== undefined) return known;
-  const available = expectedBy(GroupSchema.properties.protocol);
-  if (PLANNED_PROTOCOLS.includes(value))
-    report(['protocol'], `found ${found(value)}, which is not available in this version, expected ${available}`);
-  else report(['protocol'], unknownWord(value, available, PROTOCOLS));
-  return 'stamp';
-}
 
 /** The port of targets that have none of their own. A wrong type was reported already. */
 export function readPort(input: Input, protocol: Protocol, report: Report): number {
   const { port } = input;
-  if (port === undefined) return protocol === 'stamp' ? Number(defaultOf('port')) : 0;
+  if (port === undefined) return PROTOCOLS[protocol].port;
   if (typeof port !== 'number') return 0;
   checkPort(port, protocol, ['port'], report);
   return protocol === 'icmp' ? 0 : port;
@@ -40,13 +22,6 @@ export function checkPort(port: number, protocol: Protocol, path: Path, report: 
     report(path, `found ${port}, expected no port, for icmp has none; take it out`);
   else if (protocol !== 'icmp' && protocol !== 'tcp-syn' && port === 0)
     report(path, `found 0, expected a port from 1 to 65535: only tcp-syn probes port 0, and this is ${protocol}`);
-}
-
-export function readPayloadBytes(input: Input, protocol: Protocol, report: Report): number {
-  if (protocol !== 'tcp-syn') return Number(keyOf(input, 'payloadBytes'));
-  if (typeof input.payloadBytes === 'number')
-    report(['payloadBytes'], `found ${input.payloadBytes}, expected none, for a SYN carries no payload; take it out`);
-  return 0;
 }
 
 /**

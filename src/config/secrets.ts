@@ -1,8 +1,8 @@
 /** Small files with secrets: tokens and keys. What is in them gets into no message. */
 
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
-import { toPointer } from '../config/problems.js';
 import { type ErrorCode, LlamaError } from '../errors.js';
+import { toPointer } from './problems.js';
 
 const MAX_BYTES = 2 ** 20;
 const READABLE_BY_ALL = 0o004;

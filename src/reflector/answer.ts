@@ -1,0 +1,137 @@
+/**
+ * Turning a request into its reply, in place and of the same length: what RFC 8762 section 4.3 and RFC 8972 section 4 ask of a Session-Reflector,
+ * and what LLAMA's reflectors do with LLAMA's probes. T3 and the HMAC of the base packet are written right before sending (replies.ts).
+ */
+
+import { SOCKADDR_PORT, sockaddrAddressOffset } from '../net/address.js';
+import type { ReceiveBatch } from '../net/batch.js';
+import { ClockSync } from '../net/clockSync.js';
+import { nsToS, usToNs } from '../stats/units.js';
+import type { PacketSigner } from '../wire/hmac.js';
+import { LLAMA_TOS } from '../wire/llama.js';
+import { LLAMA_LEGACY_TOS } from '../wire/llamaLegacy.js';
+import {
+  LLAMA_ERROR_ESTIMATE,
+  reflectStamp,
+  STAMP_BYTES,
+  STAMP_SSID,
+  stampSequence,
+  synchronisedErrorEstimate,
+} from '../wire/stamp.js';
+import { reflectStampAuth, STAMP_AUTH_BYTES, STAMP_AUTH_SSID } from '../wire/stampAuth.js';
+import { beginsTlv, ClockSource, TlvType } from '../wire/stampTlv.js';
+import { findTlv, ReflectedTlvs, reflectTlvs, signHmacTlv } from '../wire/stampTlvReflect.js';
+import { Format, type ListenSocket } from './messages.js';
+import { SessionKey, type SessionTable } from './sessions.js';
+
+/** The two bits of a TOS byte that are ECN; both set mean "congestion experienced". */
+const ECN_CE = 0x03;
+
+export class Answerer {
+  signer: PacketSigner | null = null;
+  /** Requests whose TLVs were malformed, and whose TLVs failed their integrity check, since construction. */
+  malformedTlvs = 0;
+  forgedTlvs = 0;
+  private readonly batch: ReceiveBatch;
+  private readonly sockets: readonly ListenSocket[];
+  private readonly sessions: SessionTable;
+  private readonly stateful: boolean;
+  private readonly tlvs = new ReflectedTlvs();
+  private readonly sync = new ClockSync();
+  private errorEstimate = LLAMA_ERROR_ESTIMATE;
+
+  constructor(batch: ReceiveBatch, sockets: readonly ListenSocket[], sessions: SessionTable, stateful: boolean) {
+    this.batch = batch;
+    this.sockets = sockets;
+    this.sessions = sessions;
+    this.stateful = stateful;
+    this.readSync();
+  }
+
+  /** Asks the kernel whether the clock is kept, for the error estimates and clock sources that replies carry. */
+  readSync(): void {
+    this.sync.read();
+    const { synchronised, maxErrorUs } = this.sync;
+    this.errorEstimate = synchronised ? synchronisedErrorEstimate(nsToS(usToNs(maxErrorUs))) : LLAMA_ERROR_ESTIMATE;
+    this.tlvs.clockSource = synchronised ? ClockSource.ntp : ClockSource.freeRunning;
+  }
+
+  /** Hot: makes datagram `j` of `format` its reply; returns the TOS that it is to have. */
+  answer(socket: number, j: number, format: number, key: number, nowMs: number): number {
+    const { batch } = this;
+    if (format === Format.llama) return this.tosAsked(batch.payloadAt(j) + LLAMA_TOS);
+    if (format === Format.llamaLegacy) return this.tosAsked(batch.payloadAt(j) + LLAMA_LEGACY_TOS);
+    return this.answerStamp(socket, j, format === Format.stampAuth, key, nowMs);
+  }
+
+  /** A request that finds the limit of replies reached: in its session it counts as received, else it would look lost on the way here. */
+  skip(socket: number, j: number, format: number): void {
+    if (format !== Format.stamp && format !== Format.stampAuth) return;
+    this.writeKey(socket, j, format === Format.stampAuth);
+    this.sessions.receivedOnly();
+  }
+
+  /** The whole byte, as LLAMA's reflectors do, but for "congestion experienced", which is for routers to say. */
+  private tosAsked(at: number): number {
+    const tos = this.batch.memory.view.getUint8(at);
+    return (tos & ECN_CE) === ECN_CE ? tos & ~ECN_CE : tos;
+  }
+
+  private answerStamp(socket: number, j: number, signed: boolean, key: number, nowMs: number): number {
+    const { batch, tlvs, sessions } = this;
+    const { view, bytes } = batch.memory;
+    const at = batch.payloadAt(j);
+    const length = batch.lengths[j];
+    const end = at + length;
+    const first = at + (signed ? STAMP_AUTH_BYTES : STAMP_BYTES);
+    const hasTlvs = beginsTlv(view, first, end);
+    const counts = hasTlvs && findTlv(view, first, end, TlvType.directMeasurement) >= 0;
+    let dscp = batch.tos[j] >> 2;
+    let sequence = stampSequence(view, at);
+    tlvs.received = -1;
+    if (this.stateful || counts) {
+      this.writeKey(socket, j, signed);
+      const number = sessions.next(nowMs);
+      if (this.stateful) sequence = number;
+      tlvs.received = sessions.received;
+      tlvs.reflected = (number + 1) >>> 0;
+    }
+    tlvs.hmacAt = -1;
+    if (hasTlvs) {
+      tlvs.dscp = dscp;
+      tlvs.ecn = batch.tos[j] & ECN_CE;
+      tlvs.key = key;
+      reflectTlvs(view, bytes, at, first, end, signed ? this.signer : null, tlvs);
+      if (tlvs.replyDscp >= 0) dscp = tlvs.replyDscp;
+      if (tlvs.malformed) this.malformedTlvs++;
+      if (tlvs.forged) this.forgedTlvs++;
+    }
+    const s = batch.stampS[j];
+    const ns = batch.stampNs[j];
+    const ttl = batch.ttl[j];
+    if (!signed) reflectStamp(view, at, length, sequence, s, ns, ttl, this.errorEstimate);
+    else {
+      reflectStampAuth(view, at, sequence, s, ns, ttl, this.errorEstimate);
+      if (tlvs.hmacAt >= 0 && this.signer !== null) signHmacTlv(this.signer, bytes, at, first, tlvs);
+    }
+    return dscp << 2;
+  }
+
+  private writeKey(socket: number, j: number, signed: boolean): void {
+    const { batch } = this;
+    const { view } = batch.memory;
+    const { family } = this.sockets[socket];
+    const { key } = this.sessions;
+    const name = batch.nameAt(j);
+    const source = name + sockaddrAddressOffset(family);
+    const local = batch.localAddressAt[j];
+    const words = family === 4 ? 1 : 4;
+    for (let word = 0; word < 4; word++) {
+      key[SessionKey.source + word] = word < words ? view.getUint32(source + word * 4) : 0;
+      key[SessionKey.local + word] = word < words && local !== 0 ? view.getUint32(local + word * 4) : 0;
+    }
+    const ssid = view.getUint16(batch.payloadAt(j) + (signed ? STAMP_AUTH_SSID : STAMP_SSID));
+    key[SessionKey.portAndSsid] = view.getUint16(name + SOCKADDR_PORT) * 65_536 + ssid;
+    key[SessionKey.socket] = socket;
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Which format a datagram has, and whether it is to be answered. Nothing of the reflector's state is touched before a packet has passed all this:
+ * where there are keys, a packet without the right HMAC costs its examination and nothing else.
+ */
+
+import { SOCKADDR_PORT, sockaddrAddressOffset } from '../net/address.js';
+import type { ReceiveBatch } from '../net/batch.js';
+import type { SystemClock } from '../net/clock.js';
+import { NS_PER_S } from '../stats/units.js';
+import type { PacketSigner } from '../wire/hmac.js';
+import { isLlamaProbe } from '../wire/llama.js';
+import { isLegacyProbe } from '../wire/llamaLegacy.js';
+import { checkStampRequest, STAMP_MIN_BYTES, StampFault } from '../wire/stamp.js';
+import { hasStampAuthLayout, isStampAuthReply, STAMP_AUTH_TIMESTAMP, stampAuthKey } from '../wire/stampAuth.js';
+import type { AllowList } from './allow.js';
+import { Format, REFLECTOR_COUNTERS, type ReflectorCounter } from './messages.js';
+import { RepeatGuard } from './repeats.js';
+
+const counterIndex = (name: ReflectorCounter): number => REFLECTOR_COUNTERS.indexOf(name);
+const NO_SOURCE = counterIndex('noSource');
+const NOT_ALLOWED = counterIndex('notAllowed');
+const TOO_LONG = counterIndex('tooLong');
+const TOO_SHORT = counterIndex('tooShort');
+const UNAUTHENTICATED = counterIndex('unauthenticated');
+const BAD_HMAC = counterIndex('badHmac');
+const NO_KEY = counterIndex('noKey');
+const LOOKS_LIKE_REPLY = counterIndex('looksLikeReply');
+const REPEATED = counterIndex('repeated');
+
+/** Family, port and address of a source: the start of a socket address. What stands behind it may be left from another packet. */
+const SOURCE_BYTES = { 4: 8, 6: 24 } as const;
+
+export class Examiner {
+  /** By datagram that is to be answered: its `Format`, and which key it is signed with. */
+  readonly formats: Uint8Array;
+  readonly keys: Uint8Array;
+  /** Null: no authentication. */
+  signer: PacketSigner | null = null;
+  /** Requests that had no kernel stamp, since construction. */
+  stampsMissing = 0;
+  private readonly batch: ReceiveBatch;
+  private readonly clock: SystemClock;
+  private readonly allow: AllowList | null;
+  private readonly guard = new RepeatGuard();
+
+  constructor(batch: ReceiveBatch, clock: SystemClock, allow: AllowList | null) {
+    this.batch = batch;
+    this.clock = clock;
+    this.allow = allow;
+    this.formats = new Uint8Array(batch.size);
+    this.keys = new Uint8Array(batch.size);
+  }
+
+  /** Hot: the counter of the reason why datagram `j` is not to be answered, or -1. Sees to it that a STAMP packet has a T2. */
+  examine(family: 4 | 6, j: number, nowMs: number): number {
+    const { batch } = this;
+    const { view } = batch.memory;
+    const name = batch.nameAt(j);
+    if (view.getUint16(name + SOCKADDR_PORT) === 0) return NO_SOURCE;
+    if (this.allow !== null && !this.allowed(this.allow, family, name)) return NOT_ALLOWED;
+    if (batch.truncated[j] !== 0) return TOO_LONG;
+    const at = batch.payloadAt(j);
+    const length = batch.lengths[j];
+    const legacy = isLegacyProbe(view, at, length);
+    if (legacy || isLlamaProbe(view, at, length)) {
+      if (this.signer !== null) return UNAUTHENTICATED;
+      if (this.guard.repeats(view, name, SOURCE_BYTES[family], at, length, nowMs)) return REPEATED;
+      this.formats[j] = legacy ? Format.llamaLegacy : Format.llama;
+      return -1;
+    }
+    if (length < STAMP_MIN_BYTES) return TOO_SHORT;
+    if (batch.stampS[j] === 0) this.stampFromClock(j);
+    return this.signer === null ? this.examineOpen(j, at, length) : this.examineSigned(this.signer, j, at, length);
+  }
+
+  private examineOpen(j: number, at: number, length: number): number {
+    const { view } = this.batch.memory;
+    // Where unauthenticated packets have their time there are zeros, and a time where they have zeros.
+    if (hasStampAuthLayout(view, at, length) && view.getUint32(at + STAMP_AUTH_TIMESTAMP) !== 0) return NO_KEY;
+    if (checkStampRequest(view, at, length, this.batch.stampS[j]) !== StampFault.none) return LOOKS_LIKE_REPLY;
+    this.formats[j] = Format.stamp;
+    return -1;
+  }
+
+  private examineSigned(signer: PacketSigner, j: number, at: number, length: number): number {
+    const { view, bytes } = this.batch.memory;
+    const key = stampAuthKey(signer, bytes, at, length);
+    if (key < 0) return hasStampAuthLayout(view, at, length) ? BAD_HMAC : UNAUTHENTICATED;
+    if (isStampAuthReply(view, at, this.batch.stampS[j])) return LOOKS_LIKE_REPLY;
+    this.formats[j] = Format.stampAuth;
+    this.keys[j] = key;
+    return -1;
+  }
+
+  private allowed(allow: AllowList, family: 4 | 6, name: number): boolean {
+    const { view } = this.batch.memory;
+    const at = name + sockaddrAddressOffset(family);
+    return family === 4
+      ? allow.allows(4, view.getUint32(at), 0, 0, 0)
+      : allow.allows(6, view.getUint32(at), view.getUint32(at + 4), view.getUint32(at + 8), view.getUint32(at + 12));
+  }
+
+  private stampFromClock(j: number): void {
+    this.stampsMissing++;
+    const wallNs = this.clock.wallNs();
+    const seconds = Math.floor(wallNs / NS_PER_S);
+    this.batch.stampS[j] = this.clock.timeBase.epochS + seconds;
+    this.batch.stampNs[j] = wallNs - seconds * NS_PER_S;
+  }
+}
