@@ -20,6 +20,7 @@ import type { FileReload } from './fileReload.js';
 import { Groups } from './groups.js';
 import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
 import { KeptTargets } from './keptTargets.js';
+import { LOOK_EVERY_MS, LocalAddresses } from './locals.js';
 import { type IntervalReport, transportOf } from './messages.js';
 import { type GroupPlan, type PlanChange, type PlanTools, planGroup, rowPrefix, StreamNumbers } from './plan.js';
 import { ProberThreads } from './proberThreads.js';
@@ -79,6 +80,8 @@ export class Collector implements CollectorService {
   private readonly tools: PlanTools;
   private readonly held: Groups;
   private readonly withheld: WithheldGroups;
+  private readonly locals = new LocalAddresses(({ target }) => this.sourceOf(target));
+  private looking: NodeJS.Timeout | undefined;
   private readonly stateDirectory: StateDirectory | undefined;
   private readonly keptTargets: KeptTargets | undefined;
   private readonly recent = new RecentWarnings();
@@ -175,7 +178,8 @@ export class Collector implements CollectorService {
 
   /** Puts the configured groups into effect, and the live changes that the state directory keeps. */
   async measure(): Promise<void> {
-    return this.held.begin(await this.withheld.sift(this.config.groups));
+    await this.held.begin(await this.withheld.sift(this.config.groups));
+    this.lookLater();
   }
 
   groups(): readonly Group[] {
@@ -247,6 +251,7 @@ export class Collector implements CollectorService {
 
   /** Stops probing, waits for what is under way (at most about a second), closes the current interval. The results stay readable. */
   stop(): Promise<void> {
+    clearTimeout(this.looking);
     void this.held.discovery.close();
     this.stopped ??= this.held.inTurn(async () => {
       this.state = 'stopping';
@@ -341,6 +346,32 @@ export class Collector implements CollectorService {
     if (problems.length > 0) throw invalidGroup(problems);
   }
 
+  private lookLater(): void {
+    if (this.state !== 'running') return;
+    this.looking = setTimeout(
+      () => void this.held.inTurn(() => this.lookAtLocals()).finally(() => this.lookLater()),
+      LOOK_EVERY_MS,
+    );
+    this.looking.unref();
+  }
+
+  /** Routes and interfaces may have changed. */
+  private async lookAtLocals(): Promise<void> {
+    if (this.state !== 'running') return;
+    for (const [name, plan] of this.plans) {
+      const change = await this.locals.look(plan);
+      if (change === undefined) continue;
+      this.plans.set(name, change.plan);
+      for (const info of change.changed) this.streams.set(info.id, info);
+      await this.tellAggregator(change.changed);
+      await this.probers.tellLocals(change);
+      this.logger.info(
+        { group: name, streams: change.changed.length },
+        'probes leave from other addresses than before',
+      );
+    }
+  }
+
   private prepare(group: Group): Promise<PlanChange> {
     this.sources.need(transportOf(group.protocol));
     return planGroup(this.plans.get(group.name), group, this.tools);
@@ -384,6 +415,7 @@ export class Collector implements CollectorService {
   /** After the probers have taken the streams out: their time runs from then. */
   private retire(infos: readonly StreamInfo[], group: Group): void {
     if (infos.length === 0) return;
+    this.locals.forget(infos);
     const afterMs = Date.now() + nsToMs(group.timeoutNs + GRACE_NS) + QUARANTINE_MS;
     this.retired.push({ ids: infos.map((info) => info.id), afterMs });
   }

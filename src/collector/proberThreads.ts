@@ -12,6 +12,7 @@ import { ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../ring/contr
 import { createRing, RingProducer } from '../ring/ring.js';
 import { msToNs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadTask } from '../threads/supervised.js';
+import type { LocalChange } from './locals.js';
 import {
   type LocalsMessage,
   type RunMessage,
@@ -184,11 +185,12 @@ export class ProberThreads {
   }
 
   /** Streams of a plan that are to be sent from other addresses or interfaces than before. */
-  tellLocals(ids: readonly number[], locals: readonly number[]): Promise<void> {
+  tellLocals({ plan, changed, locals }: LocalChange): Promise<void> {
+    this.plans.set(plan.run, plan);
     const message: LocalsMessage = {
       type: 'locals',
       revision: ++this.revision,
-      ids: Uint32Array.from(ids),
+      ids: Uint32Array.from(changed, ({ id }) => id),
       locals: Uint32Array.from(locals),
     };
     return this.tellAll(message);
