@@ -60,7 +60,7 @@ export async function resolveTarget(text: string): Promise<ProbeTarget> {
   const port = match?.[3] === undefined ? undefined : Number(match[3]);
   if (host === undefined || (port ?? 0) > 65_535)
     throw argumentError(
-      `${JSON.stringify(text)}: expected a host and perhaps a port, such as 10.0.0.1, host:8100 or [2001:db8::1]:8100`,
+      `${JSON.stringify(text)}: expected a host and perhaps a port from 1 to 65535 (0 with tcp-syn), such as 10.0.0.1, host:8100 or [2001:db8::1]:8100`,
     );
   const literal = parseAddress(host);
   const portOf = port === undefined ? {} : { port };

@@ -76,11 +76,12 @@ export interface StatusAnswer {
 /** A group as a config or a request has it. */
 export interface GroupSpec {
   readonly protocol?: string;
-  readonly port: number;
+  readonly port?: number;
   readonly period: string;
   readonly timeout: string;
   readonly classes?: readonly string[];
   readonly payloadBytes?: number;
+  readonly dontFragment?: boolean;
   readonly targets: readonly { readonly address: string; readonly tags?: Readonly<Record<string, string>> }[];
 }
 
