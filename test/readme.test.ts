@@ -9,6 +9,7 @@ import { GroupSchema } from '../src/config/group-schema.js';
 import { PROCESS_OPTIONS, type ProcessOption } from '../src/config/schema.js';
 import { ERROR_TABLE } from '../src/errors.js';
 import { PROBER_COUNTERS } from '../src/ring/control.js';
+import { RowDirections } from '../src/stats/directionRow.js';
 import { OutcomeNumbers, RttNumbers, rowJson } from '../src/stats/row.js';
 import { llamaEnds } from './support/command.js';
 import { metricFamilies } from './support/exposition.js';
@@ -101,12 +102,16 @@ describe('README.md', () => {
   it('has every field of a result row', () => {
     const numbers = new RttNumbers();
     numbers.count = 1;
-    const written = Object.keys(JSON.parse(`{${rowJson(new OutcomeNumbers(), numbers)}`));
+    const written = Object.keys(
+      JSON.parse(`{${rowJson(new OutcomeNumbers(), numbers, 1, new RowDirections().json(new OutcomeNumbers()))}`),
+    );
     const prefix = ['group', 'protocol', 'tags', 'source', 'target', 'port', 'class', 'dscp'];
     const named = table('field of a row', 'unit').flatMap(([cell]) => plain(cell).split(', '));
     expect(named).to.have.members([...prefix, ...written, 'hdr']);
     expect(named).to.include.members([...PATH_COLUMNS]);
-    const { rttUs } = JSON.parse(`{${rowJson(new OutcomeNumbers(), numbers)}`);
+    const { rttUs } = JSON.parse(
+      `{${rowJson(new OutcomeNumbers(), numbers, 1, new RowDirections().json(new OutcomeNumbers()))}`,
+    );
     for (const key of Object.keys(rttUs)) expect(README).to.include(`\`${key}\``);
   });
 

@@ -22,6 +22,10 @@ const STREAM = {
   dscp: Type.Integer({ minimum: 0, maximum: 63 }),
 };
 
+const dscp = (description: string) => Type.Integer({ minimum: 0, maximum: 63, description: `DSCP ${description}` });
+const hops = (description: string) =>
+  Type.Integer({ minimum: 0, description: `hops ${description}, by the TTL of what arrived, most recently` });
+
 const OUTCOMES = {
   sent: count('probes that the kernel took; sent = received + lost + unreachable + localDrops + tooBig'),
   received: count('probes answered within the timeout'),
@@ -33,6 +37,16 @@ const OUTCOMES = {
   sendErrors: count('probes that the kernel refused'),
   localDrops: count('probes without a reply while a receive queue of this host overflowed'),
   tooBig: count('probes larger than a link of their path lets through; not a loss'),
+  lostForward: count("of the lost ones, on the way to the target, by a stateful reflector's numbers"),
+  lostReverse: count('of the lost ones, on the way back'),
+  lostUnknown: count('of the lost ones, those of which that is not known: lost - lostForward - lostReverse'),
+  remarked: count('received probes whose DSCP was rewritten on the way out or back'),
+  ceMarks: count('received probes that were marked for congestion (ECN) on the way out or back'),
+  hopChanges: count('received probes that came another number of hops than the one before on their path'),
+  dscpForward: Nullable(dscp('as the reflector received it, most recently; null unless classOfService is asked for')),
+  dscpReverse: Nullable(dscp('of the replies as received, most recently')),
+  hopsForward: Nullable(hops('to the target')),
+  hopsReverse: Nullable(hops('back')),
   lossPct: Type.Number({ description: '100 (lost + unreachable) / sent' }),
 };
 
@@ -50,6 +64,26 @@ const RttUs = Type.Object(
   { description: "round trips without the reflector's residence; null when there are none" },
 );
 
+const DELAY = {
+  min: us('least'),
+  mean: us('mean'),
+  max: us('greatest'),
+  relative: Type.Boolean({
+    description:
+      'true: relative to the least that was seen lately, because not both clocks are known to be kept; false: absolute',
+  }),
+};
+const DelayUs = (way: string) =>
+  Nullable(
+    Type.Object(
+      {
+        ...DELAY,
+        variation: Nullable(us('mean absolute difference between consecutive probes of a path')),
+      },
+      { description: `one-way delay ${way}; null where there is none` },
+    ),
+  );
+
 export const ResultRowSchema = Type.Object({
   ...STREAM,
   tags: Type.Record(Type.String(), Type.String()),
@@ -60,6 +94,8 @@ export const ResultRowSchema = Type.Object({
   }),
   residenceUs: Nullable(us('mean time inside the reflector')),
   jitterUs: Nullable(us('mean absolute difference between consecutive round trips of a path')),
+  forwardUs: DelayUs('to the target'),
+  reverseUs: DelayUs('back'),
   hdr: Type.Optional(
     Nullable(Type.String({ description: 'with histograms=1: compressed HdrHistogram V2 in nanoseconds, base64' })),
   ),
@@ -84,6 +120,8 @@ const PathSchema = Type.Object({
   sourcePort: Nullable(Type.Integer({ description: 'UDP port that the probes were sent from' })),
   ...OUTCOMES,
   rttUs: Nullable(Type.Object({ min: us('least'), mean: us('mean'), max: us('greatest') })),
+  forwardUs: Nullable(Type.Object(DELAY, { description: 'one-way delay to the target' })),
+  reverseUs: Nullable(Type.Object(DELAY, { description: 'one-way delay back' })),
 });
 
 export const PathsSchema = Type.Object(

@@ -4,9 +4,10 @@
  */
 
 import type { FastifyInstance } from 'fastify';
-import { type IntervalReport, PATH_COLUMNS, type PathColumn } from '../collector/messages.js';
+import { type IntervalReport, PATH_COLUMNS, PATH_TRAITS, type PathColumn } from '../collector/messages.js';
 import type { StoredInterval, StreamInfo } from '../collector/results.js';
 import type { CollectorService } from '../collector/service.js';
+import { nullable } from '../stats/directionRow.js';
 import { lossPct } from '../stats/row.js';
 import { nsToUs } from '../stats/units.js';
 import { PathsSchema } from './answers.js';
@@ -16,6 +17,13 @@ import { PathsQuery } from './schemas.js';
 import { worstPaths } from './worst.js';
 
 const DEFAULT_LIMIT = 10_000;
+
+interface PathDelay {
+  readonly min: number;
+  readonly mean: number;
+  readonly max: number;
+  readonly relative: boolean;
+}
 
 /** One path in the answer. */
 export interface PathRow extends Record<PathColumn, number> {
@@ -29,6 +37,12 @@ export interface PathRow extends Record<PathColumn, number> {
   readonly dscp: number;
   readonly lossPct: number;
   readonly rttUs: { readonly min: number; readonly mean: number; readonly max: number } | null;
+  readonly forwardUs: PathDelay | null;
+  readonly reverseUs: PathDelay | null;
+  readonly dscpForward: number | null;
+  readonly dscpReverse: number | null;
+  readonly hopsForward: number | null;
+  readonly hopsReverse: number | null;
 }
 
 export function pathsRoute(app: FastifyInstance, service: CollectorService): void {
@@ -109,7 +123,26 @@ function pathRow(report: IntervalReport, row: number, info: StreamInfo, sourcePo
     ...counters,
     lossPct: lossPct(counters.lost + counters.unreachable, counters.sent),
     rttUs: max === 0 ? null : { min: microseconds(min), mean: microseconds(mean), max: microseconds(max) },
+    forwardUs: delay(report, row, 0),
+    reverseUs: delay(report, row, 3),
+    dscpForward: trait(report, row, 'dscpForward'),
+    dscpReverse: trait(report, row, 'dscpReverse'),
+    hopsForward: trait(report, row, 'hopsForward'),
+    hopsReverse: trait(report, row, 'hopsReverse'),
   };
+}
+
+const DELAYS = 6;
+
+function delay(report: IntervalReport, row: number, from: number): PathDelay | null {
+  const [min = 0, mean = 0, max = 0] = report.pathDelayNs.subarray(row * DELAYS + from, row * DELAYS + from + 3);
+  if (Number.isNaN(min)) return null;
+  const relative = trait(report, row, 'relative') === 1;
+  return { min: microseconds(min), mean: microseconds(mean), max: microseconds(max), relative };
+}
+
+function trait(report: IntervalReport, row: number, name: (typeof PATH_TRAITS)[number]): number | null {
+  return nullable(report.pathTraits[row * PATH_TRAITS.length + PATH_TRAITS.indexOf(name)]);
 }
 
 /** Whole nanoseconds, as microseconds. */

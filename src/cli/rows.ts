@@ -35,6 +35,28 @@ export interface ResultRow {
   } | null;
   readonly residenceUs: number | null;
   readonly jitterUs: number | null;
+  readonly lostForward: number;
+  readonly lostReverse: number;
+  readonly lostUnknown: number;
+  readonly forwardUs: OneWayDelay | null;
+  readonly reverseUs: OneWayDelay | null;
+  readonly dscpForward: number | null;
+  readonly dscpReverse: number | null;
+  readonly remarked: number;
+  readonly ceMarks: number;
+  readonly hopsForward: number | null;
+  readonly hopsReverse: number | null;
+  readonly hopChanges: number;
+}
+
+/** Delay in one direction, in microseconds. */
+export interface OneWayDelay {
+  readonly min: number;
+  readonly mean: number;
+  readonly max: number;
+  readonly variation: number | null;
+  /** To the least that was seen lately. */
+  readonly relative: boolean;
 }
 
 export function resultRows(report: IntervalReport): ResultRow[] {

@@ -62,7 +62,7 @@ export class Aggregator {
     this.counters[CONSUMED] = this.rings.reduce((sum, ring) => sum + ring.finalsReleased, 0);
     const lastEnd = { endMs: this.counters[REPORTED_END_MS], endNs: this.counters[REPORTED_END_NS] };
     this.intervals = new OpenIntervals(start.intervalMs, start.sourcePorts, clock, start.resumeAfterMs, lastEnd);
-    this.closer = new IntervalCloser(start.sourcePorts, this.prefixes);
+    this.closer = new IntervalCloser(start.sourcePorts, this.prefixes, this.intervals.history);
   }
 
   /** True after `flushed` was posted: there is nothing left to do. */
@@ -159,8 +159,11 @@ export class Aggregator {
         this.counters[outcome <= LAST_FINAL_OUTCOME ? ORPHANS : ORPHANS_OTHER]++;
       } else if (outcome === Outcome.received) {
         counts.received(stream, ring);
+        counts.directions.received(stream, ring);
       } else if (outcome === Outcome.tooBig) {
         counts.tooBig(stream, path, ring.residenceNs);
+      } else if (outcome === Outcome.lostForward || outcome === Outcome.lostReverse) {
+        counts.directions.lost(path, outcome === Outcome.lostForward);
       } else {
         counts.count(path, outcome);
       }

@@ -5,9 +5,13 @@
  * It must never write a row of a stream that it has no prefix for: those records are counted, and dropped.
  */
 
+import { UNKNOWN_BYTE } from '../ring/ring.js';
 import { addPath, type IntervalAccumulator, PathNumbers } from '../stats/accumulator.js';
 import { ByteColumn, DoubleColumn, FloatColumn, WordColumn } from '../stats/columns.js';
+import { RowDirections } from '../stats/directionRow.js';
+import { DirectionNumbers } from '../stats/directions.js';
 import { HdrTextEncoder } from '../stats/hdrText.js';
+import type { PathHistory } from '../stats/history.js';
 import type { Interval } from '../stats/intervals.js';
 import { OutcomeNumbers, PERCENTILES_PER_MILLE, RttNumbers, rowJson } from '../stats/row.js';
 import { RTT_BUCKETS } from '../stats/rttBuckets.js';
@@ -33,6 +37,10 @@ export class IntervalCloser {
   private readonly prefixes: readonly (Uint8Array | undefined)[];
   private readonly path = new PathNumbers();
   private readonly rtt = new RttNumbers();
+  private readonly directions = new RowDirections();
+  private readonly direction = new DirectionNumbers();
+  private readonly delays = new Float64Array(6);
+  private readonly history: PathHistory;
   private readonly encoder = new HdrTextEncoder();
 
   private closing: Interval<IntervalAccumulator> | undefined = undefined;
@@ -53,8 +61,11 @@ export class IntervalCloser {
   private readonly paths = new WordColumn();
   private readonly pathCounters = new WordColumn();
   private readonly pathRttNs = new FloatColumn();
+  private readonly pathDelayNs = new FloatColumn();
+  private readonly pathTraits = new ByteColumn();
 
-  constructor(sourcePorts: number, prefixes: readonly (Uint8Array | undefined)[]) {
+  constructor(sourcePorts: number, prefixes: readonly (Uint8Array | undefined)[], history: PathHistory) {
+    this.history = history;
     this.sourcePorts = sourcePorts;
     this.prefixes = prefixes;
   }
@@ -110,6 +121,8 @@ export class IntervalCloser {
       paths: this.paths.take(),
       pathCounters: this.pathCounters.take(),
       pathRttNs: this.pathRttNs.take(),
+      pathDelayNs: this.pathDelayNs.take(),
+      pathTraits: this.pathTraits.take(),
     };
     const { startMs, endMs } = interval;
     const { early, sent, received, lost } = this;
@@ -126,11 +139,10 @@ export class IntervalCloser {
     const prefix = this.prefixes[stream];
     counts.readRow(stream, rtt);
     const first = stream * this.sourcePorts;
-    for (let path = first; path < first + this.sourcePorts; path++) {
+    const end = first + this.sourcePorts;
+    for (let path = first; path < end; path++) {
       counts.readPath(path, this.path);
-      if (this.path.empty) continue;
-      addPath(this.path, outcomes, rtt);
-      if (prefix !== undefined) this.writePath(path);
+      if (!this.path.empty) addPath(this.path, outcomes, rtt);
     }
     if (prefix === undefined) {
       this.orphans += outcomes.sent;
@@ -138,6 +150,13 @@ export class IntervalCloser {
       return;
     }
     outcomes.mtu = counts.mtu(stream);
+    const { directions, history } = this;
+    directions.read(counts.directions, stream, first, end, rtt.minNs, rtt.maxNs, history.oneWay);
+    for (let path = first; path < end; path++) {
+      counts.readPath(path, this.path);
+      if (!this.path.empty) this.writePath(counts, path);
+    }
+    noteDirections(outcomes, directions);
     this.sent += outcomes.sent;
     this.received += outcomes.received;
     this.lost += outcomes.lost;
@@ -154,7 +173,7 @@ export class IntervalCloser {
     if (this.streams.length > 0) this.rows.ascii(COMMA);
     this.streams.push(stream);
     this.rows.raw(prefix);
-    this.rows.ascii(rowJson(outcomes, rtt));
+    this.rows.ascii(rowJson(outcomes, rtt, directions.timed, directions.json(outcomes)));
     this.rowOffsets.push(this.rows.length + COMMA.length);
 
     pushCounters(this.rowCounters, outcomes);
@@ -162,14 +181,38 @@ export class IntervalCloser {
     for (let bucket = 0; bucket < RTT_BUCKETS; bucket++) this.rowRttBuckets.push(buckets[bucket]);
   }
 
-  private writePath(number: number): void {
-    const { path, pathRttNs } = this;
+  private writePath(counts: IntervalAccumulator, number: number): void {
+    const { path, pathRttNs, directions, direction, delays, pathTraits } = this;
+    const { traits } = this.history;
+    const meanNs = path.rtts === 0 ? 0 : path.sumNs / path.rtts;
+    counts.directions.readPath(number, direction);
+    noteDirections(path, direction);
     this.paths.push(number);
     pushCounters(this.pathCounters, path);
     pathRttNs.push(path.minNs);
-    pathRttNs.push(path.rtts === 0 ? 0 : path.sumNs / path.rtts);
+    pathRttNs.push(meanNs);
     pathRttNs.push(path.maxNs);
+    directions.pathDelays(counts.directions, number, meanNs, delays);
+    for (const ns of delays) this.pathDelayNs.push(ns);
+    // What was last seen may have been in an earlier interval: a path without replies shows nothing.
+    const seen = path.received > 0;
+    if (seen) directions.noteTraits(traits, number);
+    pathTraits.byte(seen ? traits.dscpForward(number) : UNKNOWN_BYTE);
+    pathTraits.byte(seen ? traits.dscpReverse(number) : UNKNOWN_BYTE);
+    pathTraits.byte(seen ? traits.hopsForward(number) : UNKNOWN_BYTE);
+    pathTraits.byte(seen ? traits.hopsReverse(number) : UNKNOWN_BYTE);
+    pathTraits.byte(directions.baseline.relative ? 1 : 0);
   }
+}
+
+/** A loss whose record died with a thread may have its direction left: never more are told than were lost. */
+function noteDirections(into: OutcomeNumbers | PathNumbers, from: RowDirections | DirectionNumbers): void {
+  into.lostForward = Math.min(from.lostForward, into.lost);
+  into.lostReverse = Math.min(from.lostReverse, into.lost - into.lostForward);
+  into.lostUnknown = into.lost - into.lostForward - into.lostReverse;
+  into.remarked = from.remarked;
+  into.ceMarks = from.ceMarks;
+  into.hopChanges = from.hopChanges;
 }
 
 /** In the order of `PATH_COLUMNS`. */
@@ -184,4 +227,10 @@ function pushCounters(column: WordColumn, numbers: Readonly<Record<PathColumn, n
   column.push(numbers.duplicates);
   column.push(numbers.reordered);
   column.push(numbers.sendErrors);
+  column.push(numbers.lostForward);
+  column.push(numbers.lostReverse);
+  column.push(numbers.lostUnknown);
+  column.push(numbers.remarked);
+  column.push(numbers.ceMarks);
+  column.push(numbers.hopChanges);
 }

@@ -172,6 +172,10 @@ export interface IntervalReport {
   readonly pathCounters: Uint32Array;
   /** min, mean, max of the RTT in ns, three a path; zeros where nothing was received. */
   readonly pathRttNs: Float32Array;
+  /** min, mean, max of the delay out and of the delay back in ns, six a path; NaN where there are none. */
+  readonly pathDelayNs: Float32Array;
+  /** `PathTrait`s of each path; 255: not known. */
+  readonly pathTraits: Uint8Array;
   /** Sums over the interval. */
   readonly sent: number;
   readonly received: number;
@@ -190,8 +194,19 @@ export const PATH_COLUMNS = [
   'duplicates',
   'reordered',
   'sendErrors',
+  /** Of the lost ones: on the way out, on the way back, and those of which that is not known. */
+  'lostForward',
+  'lostReverse',
+  'lostUnknown',
+  /** Of the received ones: whose marking was rewritten, that were marked for congestion, whose hop count is another than that of the one before. */
+  'remarked',
+  'ceMarks',
+  'hopChanges',
 ] as const;
 export type PathColumn = (typeof PATH_COLUMNS)[number];
+
+/** Columns of `IntervalReport.pathTraits`, in order: markings as received, hops, and whether delays are relative to the least of the row (1). */
+export const PATH_TRAITS = ['dscpForward', 'dscpReverse', 'hopsForward', 'hopsReverse', 'relative'] as const;
 
 export type FromAggregator =
   | { readonly type: 'interval'; readonly report: IntervalReport }

@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from '../net/clock.js';
-import { LAST_FINAL_OUTCOME } from '../ring/ring.js';
+import { LAST_FINAL_OUTCOME, Outcome } from '../ring/ring.js';
 import { IntervalAccumulator } from '../stats/accumulator.js';
 import { PathHistory } from '../stats/history.js';
 import { type Interval, IntervalGrid } from '../stats/intervals.js';
@@ -106,7 +106,9 @@ export class OpenIntervals {
       return this.current;
     }
     const oldest = this.grid.oldest;
-    return outcome <= LAST_FINAL_OUTCOME || oldest === undefined ? null : this.contentOf(oldest);
+    // Which way a probe was lost must stay with the loss.
+    const bound = outcome <= LAST_FINAL_OUTCOME || outcome === Outcome.lostForward || outcome === Outcome.lostReverse;
+    return bound || oldest === undefined ? null : this.contentOf(oldest);
   }
 
   private contentOf(interval: Interval<IntervalAccumulator>): IntervalAccumulator {

@@ -33,6 +33,14 @@ export interface ResultsPage {
 /** The paths of older intervals are let go when they take more: 8 MiB an interval with 10,000 targets on 16 source ports. */
 const MOST_PATH_BYTES = 64 * 2 ** 20;
 
+const PATHLESS = {
+  paths: new Uint32Array(0),
+  pathCounters: new Uint32Array(0),
+  pathRttNs: new Float32Array(0),
+  pathDelayNs: new Float32Array(0),
+  pathTraits: new Uint8Array(0),
+};
+
 export class ResultsStore {
   private readonly retention: number;
   private readonly held: StoredInterval[] = [];
@@ -68,10 +76,10 @@ export class ResultsStore {
       const { report, infos } = this.held[i];
       if (report.endMs <= this.pathlessEndMs) return;
       bytes += report.paths.byteLength + report.pathCounters.byteLength + report.pathRttNs.byteLength;
+      bytes += report.pathDelayNs.byteLength + report.pathTraits.byteLength;
       if (bytes <= MOST_PATH_BYTES || i === this.held.length - 1) continue;
       this.pathlessEndMs = Math.max(this.pathlessEndMs, report.endMs);
-      const pathless = { paths: new Uint32Array(0), pathCounters: new Uint32Array(0), pathRttNs: new Float32Array(0) };
-      this.held[i] = { report: { ...report, ...pathless }, infos };
+      this.held[i] = { report: { ...report, ...PATHLESS }, infos };
     }
   }
 

@@ -96,6 +96,9 @@ export const PROBER_COUNTERS = [
   'sent',
   'received',
   'lost',
+  /** Of the lost ones, those of which the reflector's numbers tell that they were lost on the way out, and on the way back. */
+  'lostForward',
+  'lostReverse',
   'unreachable',
   'localDrops',
   /** Probes larger than a link of their path lets through, as this host's kernel or a router said. */

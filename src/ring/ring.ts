@@ -11,7 +11,7 @@
  * | 64 | u32 | tail: records ever read, modulo 2^32 | consumer |
  * | 72 | f64 | records of a final outcome ever read | consumer |
  * | 80 | f64 | probes ever reported as lost with a dead producer | consumer |
- * | 128 | | the records, 32 bytes each | producer |
+ * | 128 | | the records, 48 bytes each | producer |
  *
  * Record:
  *
@@ -26,6 +26,10 @@
  * | 16 | f64 | received, ns on the same line; 0 when nothing came |
  * | 24 | u32 | residence in the reflector, ns, at most 2^32 - 1; of a probe that was too big: the MTU, 0 when nobody named it |
  * | 28 | u32 | sequence number of the probe on its path |
+ * | 32 | f64 | of a received probe: T2 - T1, ns, by two clocks; only with the flag `timed` |
+ * | 40 | u8 | of a received probe: DSCP as the reflector received it; 255: it does not say |
+ * | 41 | u8 | of a received probe: TTL or hop limit as the reflector received it; 0: it does not say |
+ * | 42 | | unused |
  *
  * The two totals of the consumer lie here and not in its own memory because a new consumer on a used ring must know them.
  *
@@ -35,7 +39,11 @@
  * It travels in the ring, so its order against the records needs no other reasoning.
  */
 
-export const RECORD_BYTES = 32;
+export const RECORD_BYTES = 48;
+const RECORD_WORDS = RECORD_BYTES / 4;
+const RECORD_DOUBLES = RECORD_BYTES / 8;
+/** In a byte of a record: not known. */
+export const UNKNOWN_BYTE = 0xff;
 const HEAD_INDEX = 0;
 const TAIL_INDEX = 16;
 const TOTALS_OFFSET = 72;
@@ -57,7 +65,10 @@ export const Outcome = {
   duplicate: 6,
   /** The kernel refused to send: there was no probe. */
   sendError: 7,
-  watermark: 8,
+  /** Which way a lost probe was lost. It was counted lost before; these come on top, in its interval or not at all. */
+  lostForward: 8,
+  lostReverse: 9,
+  watermark: 10,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
@@ -71,6 +82,14 @@ export const RecordFlag = {
   noRtt: 2,
   /** `sent` is the kernel's send stamp, not the time before the system call. */
   kernelSent: 4,
+  /** The reflector's times are in the record: `forwardNs`. */
+  timed: 8,
+  /** Both hosts say that a time service keeps their clock. */
+  clocksKept: 16,
+  /** The probe or its reply had another DSCP when it arrived than the class has. */
+  remarked: 32,
+  /** The probe or its reply arrived with a mark of congestion (ECN's CE). */
+  ceMarked: 64,
 } as const;
 
 /** Bytes of a ring that holds `capacity` records (a power of two). */
@@ -138,9 +157,9 @@ export class RingProducer extends RingView {
       if ((this.head - this.tailSeen) >>> 0 >= this.capacity) return false;
     }
     const slot = this.head & this.mask;
-    const word = slot << 3;
-    const byte = slot << 5;
-    const double = slot << 2;
+    const word = slot * RECORD_WORDS;
+    const byte = slot * RECORD_BYTES;
+    const double = slot * RECORD_DOUBLES;
     this.u32[word] = path;
     this.u8[byte + 4] = outcome;
     this.u8[byte + 5] = flags;
@@ -152,6 +171,14 @@ export class RingProducer extends RingView {
     this.u32[word + 7] = sequence;
     this.head = (this.head + 1) | 0;
     return true;
+  }
+
+  /** Hot: fills in the rest of the record that was pushed last, of a received probe. `forwardNs[0]`: a number that is passed in would be allocated. */
+  detail(forwardNs: Float64Array, dscp: number, ttl: number): void {
+    const slot = (this.head - 1) & this.mask;
+    this.f64[slot * RECORD_DOUBLES + 4] = forwardNs[0];
+    this.u8[slot * RECORD_BYTES + 40] = dscp;
+    this.u8[slot * RECORD_BYTES + 41] = ttl;
   }
 
   /** Makes all pushed records visible to the consumer. */
@@ -187,31 +214,40 @@ export class RingConsumer extends RingView {
   }
 
   get path(): number {
-    return this.u32[this.slot << 3];
+    return this.u32[this.slot * RECORD_WORDS];
   }
   get outcome(): number {
-    return this.u8[(this.slot << 5) + 4];
+    return this.u8[this.slot * RECORD_BYTES + 4];
   }
   get flags(): number {
-    return this.u8[(this.slot << 5) + 5];
+    return this.u8[this.slot * RECORD_BYTES + 5];
   }
   get tos(): number {
-    return this.u8[(this.slot << 5) + 6];
+    return this.u8[this.slot * RECORD_BYTES + 6];
   }
   get ttl(): number {
-    return this.u8[(this.slot << 5) + 7];
+    return this.u8[this.slot * RECORD_BYTES + 7];
   }
   get sentNs(): number {
-    return this.f64[(this.slot << 2) + 1];
+    return this.f64[this.slot * RECORD_DOUBLES + 1];
   }
   get receivedNs(): number {
-    return this.f64[(this.slot << 2) + 2];
+    return this.f64[this.slot * RECORD_DOUBLES + 2];
   }
   get residenceNs(): number {
-    return this.u32[(this.slot << 3) + 6];
+    return this.u32[this.slot * RECORD_WORDS + 6];
   }
   get sequence(): number {
-    return this.u32[(this.slot << 3) + 7];
+    return this.u32[this.slot * RECORD_WORDS + 7];
+  }
+  get forwardNs(): number {
+    return this.f64[this.slot * RECORD_DOUBLES + 4];
+  }
+  get forwardDscp(): number {
+    return this.u8[this.slot * RECORD_BYTES + 40];
+  }
+  get forwardTtl(): number {
+    return this.u8[this.slot * RECORD_BYTES + 41];
   }
 
   /**

@@ -31,6 +31,7 @@
  */
 
 import { Outcome, RecordFlag } from '../ring/ring.js';
+import { DirectionCounts } from './directions.js';
 import { MAX_SAMPLE_NS } from './histogram.js';
 import type { PathHistory } from './history.js';
 import type { OutcomeNumbers, RttNumbers } from './row.js';
@@ -80,6 +81,12 @@ export class PathNumbers {
   duplicates = 0;
   sendErrors = 0;
   reordered = 0;
+  lostForward = 0;
+  lostReverse = 0;
+  lostUnknown = 0;
+  remarked = 0;
+  ceMarks = 0;
+  hopChanges = 0;
   rtts = 0;
   minNs = 0;
   sumNs = 0;
@@ -96,6 +103,8 @@ export class PathNumbers {
 }
 
 export class IntervalAccumulator {
+  /** What there is beside: of each direction. */
+  readonly directions: DirectionCounts;
   private readonly sourcePorts: number;
   private readonly samples: SampleStore;
   private readonly history: PathHistory;
@@ -112,6 +121,7 @@ export class IntervalAccumulator {
     this.sourcePorts = sourcePorts;
     this.samples = samples;
     this.history = history;
+    this.directions = new DirectionCounts(sourcePorts, history.traits);
   }
 
   /** One more than the highest stream number that can have anything. */
@@ -230,6 +240,7 @@ export class IntervalAccumulator {
   /** Empties a row and its paths. When that was done for all, the accumulator is as new. */
   clear(stream: number): void {
     const word = stream * LINE_WORDS;
+    this.directions.clear(stream);
     this.samples.release(this.rowWords, word + ROW_SAMPLES);
     this.rowWords.fill(0, word, word + LINE_WORDS);
     this.rowMtus[stream] = 0;
@@ -238,6 +249,7 @@ export class IntervalAccumulator {
 
   private grow(streams: number): void {
     this.capacity = Math.max(INITIAL_ROWS, this.capacity * 2, streams);
+    this.directions.reserve(this.capacity);
     const paths = new Uint32Array((this.capacity * this.sourcePorts * LINE_BYTES) / 4);
     paths.set(this.pathWords);
     this.pathWords = paths;

@@ -23,6 +23,11 @@ export class ByteColumn {
     this.length += bytes.length;
   }
 
+  byte(value: number): void {
+    this.reserve(1);
+    this.bytes[this.length++] = value;
+  }
+
   /** The content, copied; the column is empty then. */
   take(): Uint8Array<ArrayBuffer> {
     const copy = new Uint8Array(this.length);

@@ -9,19 +9,27 @@
  * Per path 16 bytes: f64 RTT in ns, u32 sequence number that would follow, u32 1 when there is one.
  */
 
+import { OneWayHistory } from './oneWay.js';
+import { PathTraits } from './pathTraits.js';
+
 const INITIAL_PATHS = 1024;
 
 export class PathHistory {
+  /** Markings, hops and one-way delays, with the same life. */
+  readonly traits: PathTraits;
+  readonly oneWay = new OneWayHistory();
   private readonly sourcePorts: number;
   private doubles = new Float64Array(INITIAL_PATHS * 2);
   private words = new Uint32Array(this.doubles.buffer);
 
   constructor(sourcePorts: number) {
     this.sourcePorts = sourcePorts;
+    this.traits = new PathTraits(sourcePorts);
   }
 
   /** Makes room for a stream's paths. */
   open(stream: number): void {
+    this.traits.open(stream);
     const needed = (stream + 1) * this.sourcePorts * 2;
     if (needed <= this.doubles.length) return;
     const larger = new Float64Array(Math.max(needed, this.doubles.length * 2));
@@ -45,6 +53,8 @@ export class PathHistory {
 
   /** Forgets a stream: its number may be another one's next. */
   forget(stream: number): void {
+    this.traits.forget(stream);
+    this.oneWay.forget(stream);
     const first = stream * this.sourcePorts * 2;
     this.doubles.fill(0, first, first + this.sourcePorts * 2);
   }

@@ -25,6 +25,8 @@ const PATIENCE = 8;
 const KNOWN = 1;
 /** The numbers around can't be trusted for what is lost in this window. */
 const UNCERTAIN = 2;
+/** In the place of a number of losses. */
+const DOUBTED = 0xffff;
 
 export class LossSplit {
   /** What the last call of `received` settled: that many of the path's oldest pending probes, and how many of them were lost on the way out; -1: not known. */
@@ -80,6 +82,22 @@ export class LossSplit {
     return this.heldLost[path] + this.lostCount[path];
   }
 
+  /** Whether the last reply of the path had a number that tells something. */
+  isKnown(path: number): boolean {
+    return (this.flags[path] & KNOWN) !== 0;
+  }
+
+  /** Whether it matters at the path's next reply that it was overtaken. */
+  isOpen(path: number): boolean {
+    return this.lostCount[path] !== 0 || this.replies[path] !== 0;
+  }
+
+  /** What the numbers say of the path's pending losses is wrong: they stay unknown. */
+  doubt(path: number): void {
+    this.flags[path] |= UNCERTAIN;
+    this.heldForward[path] = DOUBTED;
+  }
+
   /** Hot: the next probe of the path was lost. False: so many are pending that this one is not counted; its way stays unknown. */
   lost(path: number): boolean {
     if (this.lostCount[path] === 0xffff) {
@@ -122,7 +140,7 @@ export class LossSplit {
     if (lost > 0 && !certain) {
       this.settle(path, this.heldLost[path] + lost, -1);
     } else {
-      this.settle(path, this.heldLost[path], this.heldForward[path]);
+      this.settle(path, this.heldLost[path], this.heldForward[path] === DOUBTED ? -1 : this.heldForward[path]);
       this.heldLost[path] = lost;
       this.heldForward[path] = lost - back;
     }

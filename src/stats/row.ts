@@ -56,6 +56,12 @@ export class OutcomeNumbers {
   tooBig = 0;
   /** The least MTU that a probe was too big for; 0: none was named. */
   mtu = 0;
+  lostForward = 0;
+  lostReverse = 0;
+  lostUnknown = 0;
+  remarked = 0;
+  ceMarks = 0;
+  hopChanges = 0;
 }
 
 /** Microseconds with at most 3 decimals: whole nanoseconds. */
@@ -69,16 +75,16 @@ export function lossPct(failed: number, sent: number): number {
   return sent === 0 ? 0 : Math.round((failed / sent) * 1_000_000) / 10_000;
 }
 
-/** The row's JSON from `"sent"` to the closing brace. */
-export function rowJson(outcomes: OutcomeNumbers, rtt: RttNumbers): string {
+/** The row's JSON from `"sent"` to the closing brace; `timed`: round trips whose residence is known; `directions`: further members. */
+export function rowJson(outcomes: OutcomeNumbers, rtt: RttNumbers, timed: number, directions: string): string {
   const { sent, received, lost, unreachable, late, duplicates, reordered, sendErrors, localDrops, tooBig, mtu } =
     outcomes;
   return (
     `"sent":${sent},"received":${received},"lost":${lost},"unreachable":${unreachable},"lossPct":${lossPct(lost + unreachable, sent)},` +
     `"late":${late},"duplicates":${duplicates},"reordered":${reordered},"sendErrors":${sendErrors},"localDrops":${localDrops},` +
     `"tooBig":${tooBig},"mtu":${mtu === 0 ? null : mtu},` +
-    `"rttUs":${rttJson(rtt)},"residenceUs":${rtt.count === 0 ? null : roundedUs(rtt.residenceSumNs / rtt.count)},` +
-    `"jitterUs":${rtt.jitterPairs === 0 ? null : roundedUs(rtt.jitterNs)}}`
+    `"rttUs":${rttJson(rtt)},"residenceUs":${timed === 0 ? null : roundedUs(rtt.residenceSumNs / timed)},` +
+    `"jitterUs":${rtt.jitterPairs === 0 ? null : roundedUs(rtt.jitterNs)}${directions}}`
   );
 }
 

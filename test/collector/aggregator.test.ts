@@ -13,8 +13,14 @@ describe('aggregator', () => {
     bench.addStreams(3);
     const path = 3 * SOURCE_PORTS;
     bench.record(0, path, received, 1, { rttNs: 61_000, residenceNs: 4000, sequence: 0 });
-    bench.record(0, path, received, 2, { rttNs: 131_007, residenceNs: 4200, sequence: 1, flags: RecordFlag.reordered });
+    bench.record(0, path, received, 2, {
+      rttNs: 131_007,
+      residenceNs: 4200,
+      sequence: 1,
+      flags: RecordFlag.reordered | RecordFlag.timed,
+    });
     bench.record(0, path + 2, lost, 2.5);
+    bench.record(0, path + 2, Outcome.lostReverse, 2.5);
     bench.record(0, path + 2, received, 3, { flags: RecordFlag.noRtt });
     for (const outcome of [unreachable, localDrop, late, duplicate, sendError]) bench.record(0, path + 3, outcome, 4);
     bench.watermark(0, 10);
@@ -53,10 +59,22 @@ describe('aggregator', () => {
         },
         residenceUs: 4.1,
         jitterUs: 70.007,
+        lostForward: 0,
+        lostReverse: 1,
+        lostUnknown: 0,
+        forwardUs: { min: 0, mean: 17.502, max: 35.004, variation: 35.004, relative: true },
+        reverseUs: { min: 0, mean: 17.502, max: 35.004, variation: 35.004, relative: true },
+        dscpForward: null,
+        dscpReverse: 0,
+        remarked: 0,
+        ceMarks: 0,
+        hopsForward: 3,
+        hopsReverse: 0,
+        hopChanges: 0,
       },
     ]);
     expect([...report.rowCounters], 'the same as numbers, in the order of PATH_COLUMNS').to.deep.equal([
-      6, 3, 1, 1, 1, 0, 1, 1, 1, 1,
+      6, 3, 1, 1, 1, 0, 1, 1, 1, 1, 0, 1, 0, 0, 0, 0,
     ]);
     expect([...report.rowRttSumsNs]).to.deep.equal([192_007]);
     const buckets = [...report.rowRttBuckets].flatMap((count, i) => (count === 0 ? [] : [[RTT_BOUNDS_NS[i], count]]));
@@ -78,6 +96,7 @@ describe('aggregator', () => {
       duplicates: 1,
       reordered: 0,
       sendErrors: 1,
+      ...{ lostForward: 0, lostReverse: 0, lostUnknown: 0, remarked: 0, ceMarks: 0, hopChanges: 0 },
     });
     expect([...report.pathRttNs]).to.deep.equal([61_000, 96_003.5, 131_007, 0, 0, 0, 0, 0, 0]);
   });
@@ -190,7 +209,7 @@ describe('aggregator', () => {
           }
           if (outcome <= Outcome.tooBig) finals++;
           const key = `${path} ${EPOCH_MS + (Math.floor(sentS / 10) + 1) * 10_000}`;
-          const list = expected.get(key) ?? [0, 0, 0, 0, 0, 0, 0, 0];
+          const list = expected.get(key) ?? [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
           list[outcome]++;
           expected.set(key, list);
         }
@@ -219,7 +238,13 @@ describe('aggregator', () => {
           counts.late,
           counts.duplicates,
           counts.sendErrors,
+          // Never more than were lost.
+          ...[Outcome.lostForward, Outcome.lostReverse].map((way) => expected.get(key)?.[way]),
         ]);
+        const [out = 0, back = 0] = expected.get(key)?.slice(Outcome.lostForward) ?? [];
+        expect(counts.lostForward).to.equal(Math.min(out, counts.lost));
+        expect(counts.lostReverse).to.equal(Math.min(back, counts.lost - counts.lostForward));
+        expect(counts.lostUnknown).to.equal(counts.lost - counts.lostForward - counts.lostReverse);
         expected.delete(key);
         const stream = Math.floor(path / SOURCE_PORTS);
         rowSent.set(stream, (rowSent.get(stream) ?? 0) + counts.sent);
@@ -231,7 +256,8 @@ describe('aggregator', () => {
       }
       sent += report.sent;
     }
-    expect(expected.size).to.equal(0);
+    // The way of a loss that there was not makes no path.
+    for (const [key, list] of expected) expect(list.slice(0, Outcome.lostForward), key).to.deep.equal(Array(7).fill(0));
     expect(sent).to.equal(finals);
     expect(bench.control.read('consumed')).to.equal(finals);
     expect(bench.control.read('reported')).to.equal(finals);

@@ -10,7 +10,7 @@ import {
 } from '../../src/collector/messages.js';
 import type { Clock } from '../../src/net/clock.js';
 import { ControlBlock, PROBER_COUNTERS } from '../../src/ring/control.js';
-import { createRing, Outcome, RingProducer } from '../../src/ring/ring.js';
+import { createRing, Outcome, RecordFlag, RingProducer, UNKNOWN_BYTE } from '../../src/ring/ring.js';
 import { sToNs } from '../../src/stats/units.js';
 
 export const INTERVAL_MS = 10_000;
@@ -73,13 +73,25 @@ export class AggregatorBench {
 
   /** A record of a probe of a prober thread; counts it as sent when its outcome is final. */
   record(thread: number, path: number, outcome: number, sentS: number, details: RecordDetails = {}): boolean {
-    const { rttNs = 50_000, residenceNs = 2000, flags = 0, sequence = 0 } = details;
+    const { rttNs = 50_000, residenceNs = 2000, flags = RecordFlag.timed, sequence = 0 } = details;
+    const { forwardNs = rttNs / 2, forwardDscp = UNKNOWN_BYTE, forwardTtl = 61, tos = 0 } = details;
     const control = this.proberControls[thread];
     const final = outcome <= Outcome.tooBig;
     const sentNs = Math.round(sToNs(sentS));
     const receivedNs = outcome === Outcome.received ? sentNs + rttNs + residenceNs : 0;
     if (final) control.counters[control.index('sent')]++;
-    const pushed = this.producers[thread].push(path, outcome, flags, 0, 64, sentNs, receivedNs, residenceNs, sequence);
+    const pushed = this.producers[thread].push(
+      path,
+      outcome,
+      flags,
+      tos,
+      64,
+      sentNs,
+      receivedNs,
+      residenceNs,
+      sequence,
+    );
+    if (pushed) this.producers[thread].detail(Float64Array.of(forwardNs), forwardDscp, forwardTtl);
     if (!pushed && final) control.counters[control.index('ringOverflows')]++;
     return pushed;
   }
@@ -110,6 +122,10 @@ export interface RecordDetails {
   readonly residenceNs?: number;
   readonly flags?: number;
   readonly sequence?: number;
+  readonly forwardNs?: number;
+  readonly forwardDscp?: number;
+  readonly forwardTtl?: number;
+  readonly tos?: number;
 }
 
 /** A row as it is published. */

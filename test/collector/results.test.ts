@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type IntervalReport, PATH_COLUMNS } from '../../src/collector/messages.js';
+import { type IntervalReport, PATH_COLUMNS, PATH_TRAITS } from '../../src/collector/messages.js';
 import { ResultsStore } from '../../src/collector/results.js';
 
 /** An interval with this many paths. */
@@ -19,14 +19,16 @@ function report(endMs: number, paths: number): IntervalReport {
     paths: new Uint32Array(paths),
     pathCounters: new Uint32Array(paths * PATH_COLUMNS.length),
     pathRttNs: new Float32Array(paths * 3),
+    pathDelayNs: new Float32Array(paths * 6),
+    pathTraits: new Uint8Array(paths * PATH_TRAITS.length),
     sent: 0,
     received: 0,
     lost: 0,
   };
 }
 
-/** 52 bytes a path: 25 MiB an interval. */
-const MANY = 500_000;
+/** 105 bytes a path: 25 MiB an interval. */
+const MANY = 250_000;
 
 describe('ResultsStore', () => {
   it('says that there is a gap when intervals after the cursor were dropped, and only then', () => {

@@ -13,7 +13,7 @@ describe('row', () => {
       jitterSumNs: 70_007,
     });
     rtt.percentilesNs.set([61_023, 131_071, 131_071, 131_071]);
-    expect(`{${rowJson(outcomes, rtt)}`).to.equal(
+    expect(`{${rowJson(outcomes, rtt, 2, '')}`).to.equal(
       '{"sent":160,"received":159,"lost":1,"unreachable":0,"lossPct":0.625,' +
         '"late":0,"duplicates":0,"reordered":0,"sendErrors":0,"localDrops":0,"tooBig":0,"mtu":null,' +
         '"rttUs":{"min":61,"mean":96.004,"stddev":35.004,"p50":61.023,"p90":131.007,"p99":131.007,"p999":131.007,"max":131.007},' +
@@ -22,13 +22,15 @@ describe('row', () => {
   });
 
   it('has null where nothing was measured', () => {
-    const row = JSON.parse(`{${rowJson(Object.assign(new OutcomeNumbers(), { sent: 3, lost: 3 }), new RttNumbers())}`);
+    const row = JSON.parse(
+      `{${rowJson(Object.assign(new OutcomeNumbers(), { sent: 3, lost: 3 }), new RttNumbers(), 0, '')}`,
+    );
     expect([row.rttUs, row.residenceUs, row.jitterUs, row.lossPct]).to.deep.equal([null, null, null, 100]);
   });
 
   it('has no jitter of a single round trip, but its other numbers', () => {
     const rtt = Object.assign(new RttNumbers(), { count: 1, minNs: 5, maxNs: 5, firstNs: 5 });
-    const row = JSON.parse(`{${rowJson(new OutcomeNumbers(), rtt)}`);
+    const row = JSON.parse(`{${rowJson(new OutcomeNumbers(), rtt, 1, '')}`);
     expect(row.jitterUs).to.equal(null);
     expect(row.rttUs.stddev).to.equal(0);
     expect(row.rttUs.mean).to.equal(0.005);

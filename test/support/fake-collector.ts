@@ -1,7 +1,7 @@
 /** A collector for the API's tests: groups in a map, intervals made by hand, nothing measured. */
 
 import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from '../../src/collector/held.js';
-import { type IntervalReport, PATH_COLUMNS, type PathColumn } from '../../src/collector/messages.js';
+import { type IntervalReport, PATH_COLUMNS, PATH_TRAITS, type PathColumn } from '../../src/collector/messages.js';
 import { groupDifference } from '../../src/collector/plan.js';
 import { ResultsStore, type StoredInterval, type StreamInfo } from '../../src/collector/results.js';
 import type {
@@ -247,6 +247,8 @@ export function makeReport(endMs: number, infos: readonly StreamInfo[], options:
       ),
     ),
     pathRttNs: Float32Array.from(paths.flatMap(({ rttNs = [0, 0, 0] }) => [...rttNs])),
+    pathDelayNs: new Float32Array(paths.length * 6).fill(Number.NaN),
+    pathTraits: new Uint8Array(paths.length * PATH_TRAITS.length).fill(255),
     sent: 0,
     received: 0,
     lost: 0,

@@ -25,6 +25,15 @@ const COLUMN_METRICS: Readonly<Record<PathColumn, Named>> = {
   duplicates: { name: 'duplicate_replies_total', help: 'Further replies to a probe that has one.' },
   reordered: { name: 'reordered_replies_total', help: 'Replies that were overtaken on their path.' },
   sendErrors: { name: 'send_errors_total', help: 'Probes that the kernel refused to send.' },
+  lostForward: { name: 'probes_lost_forward_total', help: 'Probes known to be lost on the way to the target.' },
+  lostReverse: { name: 'probes_lost_reverse_total', help: 'Probes known to be lost on the way back.' },
+  lostUnknown: { name: 'probes_lost_unknown_total', help: 'Probes lost of which the way is not known.' },
+  remarked: { name: 'probes_remarked_total', help: 'Probes received whose DSCP was rewritten on the way.' },
+  ceMarks: { name: 'probes_ce_marked_total', help: 'Probes received that were marked for congestion (ECN).' },
+  hopChanges: {
+    name: 'hop_changes_total',
+    help: 'Probes received that came another number of hops than the one before.',
+  },
 };
 
 const BUCKET_LABELS = [...RTT_BOUNDS_NS.map((ns) => `,le="${nsToS(ns)}"`), ',le="+Inf"'];

@@ -25,6 +25,14 @@ export const WORKER_METRICS: Readonly<Record<keyof Totals, WorkerMetric>> = {
   sent: { name: 'llama_probes_sent_total', help: 'Probes that the kernel took, by worker.' },
   received: { name: 'llama_probes_received_total', help: 'Probes answered within the timeout, by worker.' },
   lost: { name: 'llama_probes_lost_total', help: 'Probes not answered within the timeout, by worker.' },
+  lostForward: {
+    name: 'llama_probes_lost_forward_total',
+    help: 'Of the lost probes, those known to be lost on the way to the target, by worker.',
+  },
+  lostReverse: {
+    name: 'llama_probes_lost_reverse_total',
+    help: 'Of the lost probes, those known to be lost on the way back, by worker.',
+  },
   unreachable: { name: 'llama_probes_unreachable_total', help: 'Probes answered by an ICMP error, by worker.' },
   localDrops: {
     name: 'llama_local_drops_total',

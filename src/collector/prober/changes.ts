@@ -124,8 +124,11 @@ export class Changes {
       this.expiry.abandon(stream);
       this.remove(stream);
     }
+    const { directions } = this.expiry;
     const number = formats.numberOf(format, payloadBytes);
     streams.add(added, slotsPerPath({ timeoutNs, periodNs }), number, timeoutNs, row, row + 1);
+    directions.reserve();
+    directions.forget(stream);
     this.left--;
   }
 

@@ -7,6 +7,7 @@ import { GRACE_NS } from '../../config/limits.js';
 import { receiveQueueDrops } from '../../net/socket.js';
 import { Outcome } from '../../ring/ring.js';
 import { NS_PER_MS } from '../../stats/units.js';
+import { LossDirections } from './lossDirections.js';
 import type { ProbeRun } from './run.js';
 import { SlotState } from './slots.js';
 import type { ReceiveQueue } from './sources.js';
@@ -18,11 +19,13 @@ const DROPS_EVERY_NS = 100 * NS_PER_MS;
 export class Expiry {
   private readonly state: ProberState;
   private readonly readDrops: (fd: number) => number;
+  readonly directions: LossDirections;
   private lastReadNs = 0;
 
   constructor(state: ProberState, readDrops: (fd: number) => number = receiveQueueDrops) {
     this.state = state;
     this.readDrops = readDrops;
+    this.directions = new LossDirections(state);
   }
 
   /**
@@ -37,14 +40,26 @@ export class Expiry {
       const slot = run.oldest;
       const leftNs = run.oldestSentNs;
       // Sent later than the entry says: the slot's next probe, which has an entry of its own.
-      if (slots.state[slot] === SlotState.waiting && slots.sentNs[slot] <= leftNs) {
-        // The thread may have been held up between noting the time and sending: the timeout runs from when the probe had left for sure.
-        if (leftNs > limitNs) return slots.sentNs[slot];
-        this.giveUp(slot, nowNs);
+      if (slots.sentNs[slot] > leftNs) {
+        this.directions.uncertain(slots.path[slot]);
+      } else {
+        if (slots.state[slot] === SlotState.waiting) {
+          // The thread may have been held up between noting the time and sending: the timeout runs from when the probe had left for sure.
+          if (leftNs > limitNs) return this.notBefore(run, slots.sentNs[slot], nowNs);
+          this.giveUp(slot, nowNs);
+        }
+        // Dropped by this host: the reflector may have numbered it.
+        if (slots.state[slot] === SlotState.dropped) this.directions.uncertain(slots.path[slot]);
+        else this.directions.decided(run, slot, nowNs);
       }
       run.shift();
     }
-    return nowNs;
+    return this.notBefore(run, nowNs, nowNs);
+  }
+
+  /** The watermark waits for losses of which may still be told which way they were lost. */
+  private notBefore(run: ProbeRun, decidedNs: number, nowNs: number): number {
+    return Math.min(decidedNs, this.directions.waitingSince(run, nowNs));
   }
 
   /** Reads all drop counters when they are due. */
@@ -89,7 +104,7 @@ export class Expiry {
 
   private decide(slot: number, stream: number, localIndex: number, local: boolean): void {
     const { slots, counters } = this.state;
-    slots.state[slot] = SlotState.expired;
+    slots.state[slot] = local ? SlotState.dropped : SlotState.expired;
     counters[local ? COUNTER.localDrops : COUNTER.lost]++;
     const outcome = local ? Outcome.localDrop : Outcome.lost;
     this.state.record(stream, localIndex, outcome, 0, 0, 0, slots.sentNs[slot], 0, 0, slots.sequence[slot]);

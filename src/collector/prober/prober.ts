@@ -6,6 +6,7 @@
 
 import { GRACE_NS, LONGEST_TURN_NS } from '../../config/limits.js';
 import { type Clock, systemClock } from '../../net/clock.js';
+import { ClockSync } from '../../net/clockSync.js';
 import { PollSet } from '../../net/poll.js';
 import { receiveQueueDrops } from '../../net/socket.js';
 import { ControlBlock, PROBER_COUNTERS, type ProberCounter, ThreadState } from '../../ring/control.js';
@@ -38,6 +39,8 @@ const LONGEST_GATHERING_NS = 2 * NS_PER_MS;
 /** Shorter than the grace time, so that an ICMP error is read before its probe is given up. */
 const ERRORS_EVERY_NS = 5 * NS_PER_MS;
 const WATERMARK_EVERY_NS = 10 * NS_PER_MS;
+/** How often the kernel is asked whether this host's clock is kept. */
+const ASK_CLOCK_EVERY_NS = 1_000 * NS_PER_MS;
 /** Probes of one group sent before replies are read. */
 const PROBES_A_TURN = 256;
 /** How long a late reply to a removed stream is still known. */
@@ -51,6 +54,8 @@ export interface ProberTools {
   readonly clock: Clock;
   /** 0 to 1, without 1. */
   readonly random: () => number;
+  /** Whether a time service keeps this host's clock. */
+  readonly clockKept: () => boolean;
   /** The drop counter of a socket's receive queue. */
   readonly readDrops: (fd: number) => number;
   /** Told the time at every turn of `run`. */
@@ -75,6 +80,8 @@ export class Prober {
   private readonly neverDecided: number;
   private readonly random: () => number;
   private readonly watch: (nowNs: number) => void;
+  private readonly clockKept: () => boolean;
+  private clockAskedNs = Number.NEGATIVE_INFINITY;
   private runs: ProbeRun[] = [];
   private readonly changes: Changes;
   /** The message that is being carried out, and the revision of the last one that was. */
@@ -92,6 +99,7 @@ export class Prober {
 
   constructor(start: ProberStart, messages: MessageSource, tools: Partial<ProberTools> = {}) {
     const { clock = systemClock(start.timeBase), random = Math.random, readDrops = receiveQueueDrops } = tools;
+    this.clockKept = tools.clockKept ?? systemClockKept();
     this.watch = tools.watch ?? (() => undefined);
     this.control = new ControlBlock(PROBER_COUNTERS, start.control);
     this.ring = new RingProducer(start.ring);
@@ -104,8 +112,8 @@ export class Prober {
     this.wakeFd = start.wakeFd;
     this.poll = new PollSet(start.wakeFd, []);
     this.sender = new Sender(this.state);
-    this.receiver = new Receiver(this.state, start.timestamps === 'full');
     this.expiry = new Expiry(this.state, readDrops);
+    this.receiver = new Receiver(this.state, start.timestamps === 'full', this.expiry.directions);
     this.changes = new Changes(this.state, this.expiry);
     this.carriedOut = this.control.applied;
     this.neverDecided = this.undecided();
@@ -252,6 +260,10 @@ export class Prober {
 
   private publishWatermark(nowNs: number): void {
     this.watermarkSentNs = nowNs;
+    if (nowNs - this.clockAskedNs > ASK_CLOCK_EVERY_NS) {
+      this.clockAskedNs = nowNs;
+      this.state.clockKept = this.clockKept();
+    }
     // A full ring drops it: the next one comes.
     this.ring.push(0, Outcome.watermark, 0, 0, 0, this.watermarkNs, 0, 0, 0);
     this.ring.publish();
@@ -337,4 +349,12 @@ export class Prober {
       used.map((socket) => socket.fd),
     );
   }
+}
+
+function systemClockKept(): () => boolean {
+  const sync = new ClockSync();
+  return () => {
+    sync.read();
+    return sync.synchronised;
+  };
 }

@@ -3,15 +3,16 @@
 import { ReceiveBatch } from '../../net/batch.js';
 import { SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6, SO_EE_ORIGIN_TIMESTAMPING } from '../../net/constants.js';
 import { EAGAIN, EMSGSIZE } from '../../net/libc.js';
-import { Outcome, RecordFlag } from '../../ring/ring.js';
+import { Outcome, RecordFlag, UNKNOWN_BYTE } from '../../ring/ring.js';
 import { NS_PER_S, NS_PER_US } from '../../stats/units.js';
 import { Echo, readEchoReply } from '../../wire/icmpEcho.js';
-import { STAMP_BYTES } from '../../wire/stamp.js';
+import { ERROR_ESTIMATE_S, STAMP_BYTES } from '../../wire/stamp.js';
 import { readTcpAnswer, TcpAnswer } from '../../wire/tcpSyn.js';
 import { FormatKind, type ProbeFormat, Reply } from './formats/format.js';
 import { takeEcho } from './formats/icmp.js';
 import { REPLY_BYTES, readReply } from './formats/replies.js';
 import { ProbeLookup } from './lookup.js';
+import type { LossDirections } from './lossDirections.js';
 import { SlotState } from './slots.js';
 import { type ProberSocket, TRANSPORT } from './sources.js';
 import { COUNTER, type ProberState } from './state.js';
@@ -25,6 +26,8 @@ const BATCHES_A_TURN = 8;
 const DISCARD_BATCHES = 4096;
 /** How far kernel stamps may be off the time line, beside steps of the wall clock: the uncertainty of the offset between the two. */
 const CLOCK_NOISE_NS = 100 * NS_PER_US;
+/** ECN codepoint: congestion experienced. */
+const CE = 3;
 /** A residence is kept as u32. */
 const LONGEST_RESIDENCE_NS = 0xffff_ffff;
 
@@ -43,6 +46,7 @@ function replyBytes(format: ProbeFormat): number {
 export class Receiver {
   private readonly state: ProberState;
   private readonly fullStamps: boolean;
+  private readonly directions: LossDirections;
   private readonly lookup: ProbeLookup;
   private data: ReceiveBatch;
   private errors: ReceiveBatch;
@@ -56,7 +60,8 @@ export class Receiver {
   /** When the last batch of the error queue was read. */
   private readNs = 0;
 
-  constructor(state: ProberState, fullStamps: boolean) {
+  constructor(state: ProberState, fullStamps: boolean, directions: LossDirections) {
+    this.directions = directions;
     this.state = state;
     this.fullStamps = fullStamps;
     this.lookup = new ProbeLookup(state);
@@ -280,6 +285,7 @@ export class Receiver {
     reply.t2Ns = 0;
     reply.t3S = 0;
     reply.t3Ns = 0;
+    reply.errorEstimate = 0;
     this.decide(source, stream, slot, i);
   }
 
@@ -311,17 +317,19 @@ export class Receiver {
     const startNs = kernelNs !== 0 ? kernelNs : sentNs;
     const stampNs = (data.stampS[i] - clock.timeBase.epochS) * NS_PER_S + data.stampNs[i] - steps.offsetNs;
     let flags: number = kernelNs !== 0 ? RecordFlag.kernelSent : 0;
-    const residenceNs = (reply.t3S - reply.t2S) * NS_PER_S + (reply.t3Ns - reply.t2Ns);
+    const residenceNs = !reply.timed ? 0 : (reply.t3S - reply.t2S) * NS_PER_S + (reply.t3Ns - reply.t2Ns);
     const receivedNs = comparable ? stampNs : clock.nowNs();
     const rttNs = receivedNs - startNs - residenceNs;
     if (!comparable || residenceNs < 0 || residenceNs > LONGEST_RESIDENCE_NS || rttNs < 0) flags |= RecordFlag.noRtt;
     // Not comparable, but not given up either: it may be in time and read late, so the network is not blamed.
     const late = comparable && receivedNs - startNs > streams.timeoutNs[stream];
+    slots.number[slot] = reply.number;
     if (waited !== SlotState.waiting || late) {
       if (waited === SlotState.waiting) {
         counters[COUNTER.lost]++;
         this.state.record(stream, socket.localIndex, Outcome.lost, 0, 0, 0, sentNs, 0, 0, reply.senderSequence);
       }
+      if (waited === SlotState.expired) this.directions.doubt(slots.path[slot]);
       slots.state[slot] = SlotState.late;
       counters[COUNTER.late]++;
       this.state.record(
@@ -340,6 +348,7 @@ export class Receiver {
     }
     slots.state[slot] = SlotState.received;
     counters[COUNTER.received]++;
+    flags |= this.directionFlags(stream, i);
     if (this.fullStamps && comparable && kernelNs === 0) counters[COUNTER.sendStampsMissing]++;
     if ((flags & RecordFlag.noRtt) !== 0) counters[COUNTER.voidedRtts]++;
     const path = slots.path[slot];
@@ -363,6 +372,24 @@ export class Receiver {
       (flags & RecordFlag.noRtt) !== 0 ? 0 : residenceNs,
       reply.senderSequence,
     );
+    // On the time line, where T1 is.
+    this.state.forwardNs[0] = (reply.t2S - clock.timeBase.epochS) * NS_PER_S + reply.t2Ns - steps.offsetNs - startNs;
+    this.state.detail(reply.dscp < 0 ? UNKNOWN_BYTE : reply.dscp, Math.max(0, reply.ttl));
+  }
+
+  /** Hot: what reply `i` tells of each direction. */
+  private directionFlags(stream: number, i: number): number {
+    const { reply } = this;
+    const tos = this.data.tos[i];
+    const dscp = this.state.streams.tos[stream] >> 2;
+    let flags = 0;
+    if (tos >> 2 !== dscp || (reply.dscp >= 0 && reply.dscp !== dscp)) flags |= RecordFlag.remarked;
+    if ((tos & 3) === CE || reply.ecn === CE) flags |= RecordFlag.ceMarked;
+    if (reply.timed) {
+      flags |= RecordFlag.timed;
+      if (this.state.clockKept && (reply.errorEstimate & ERROR_ESTIMATE_S) !== 0) flags |= RecordFlag.clocksKept;
+    }
+    return flags;
   }
 
   /** Right stream and source, but its slot holds another probe: too late to be known, or a number that was never sent. */

@@ -12,6 +12,7 @@
 import { GRACE_NS, slotsPerPath } from '../../config/limits.js';
 import { column } from './columns.js';
 import type { ProbeFormat } from './formats/format.js';
+import { holdNs, WaitingLosses } from './lossDirections.js';
 import { SEND_BATCH } from './sender.js';
 
 const FIRST_CAPACITY = 64;
@@ -40,6 +41,9 @@ export class ProbeRun {
   private cycleStartNs = 0;
   /** Entries of probes that may still wait. */
   waiting = 0;
+  /** Those of its lost probes of which may still be told which way they were lost. */
+  readonly losses = new WaitingLosses();
+  readonly holdNs: number;
   /** Probes that wait are read from the first, and new ones written to the last; when there is no more room, a larger one follows the last. */
   private first = new Fifo(FIRST_CAPACITY);
   private last = this.first;
@@ -60,6 +64,7 @@ export class ProbeRun {
     this.neverFragment = neverFragment;
     this.parts = parts;
     this.slotsPerPath = slotsPerPath({ timeoutNs, periodNs });
+    this.holdNs = holdNs(periodNs);
     this.remaining = count > 0 ? count : Number.POSITIVE_INFINITY;
   }
 

@@ -13,13 +13,15 @@ export const SlotState = {
   /** Sent, neither answered nor given up. */
   waiting: 1,
   received: 2,
-  /** Given up: lost or local drop. A reply that still comes is late. */
+  /** Given up as lost. A reply that still comes is late. */
   expired: 3,
   unreachable: 4,
   /** Given up, then answered. */
   late: 5,
+  /** Given up as a local drop. */
+  dropped: 6,
   /** Larger than a link lets through. */
-  tooBig: 6,
+  tooBig: 7,
 } as const;
 
 const FIRST_CAPACITY = 1024;
@@ -40,6 +42,8 @@ export class ProbeSlots {
   /** T1 as written into the packet: seconds and nanoseconds. */
   t1S = column(Uint32Array, FIRST_CAPACITY, MOST);
   t1Ns = column(Uint32Array, FIRST_CAPACITY, MOST);
+  /** The reflector's number in the reply (`Reply.number`), where there was one. */
+  number = column(Uint32Array, FIRST_CAPACITY, MOST);
   private end = 0;
   private readonly freeBlocks = new Map<number, number[]>();
 
@@ -70,5 +74,6 @@ export class ProbeSlots {
     this.kernelNs = grown(this.kernelNs, capacity);
     this.t1S = grown(this.t1S, capacity);
     this.t1Ns = grown(this.t1Ns, capacity);
+    this.number = grown(this.number, capacity);
   }
 }

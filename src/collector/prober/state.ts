@@ -23,6 +23,12 @@ export class ProberState {
   readonly counters: Float64Array;
   /** T1 of the first probe of this life cannot be before this wall-clock second. */
   readonly bornWallNs: number;
+  /** Scratch for `detail`. */
+  readonly forwardNs = new Float64Array(1);
+  /** Whether a time service keeps this host's clock. */
+  clockKept = false;
+  /** Whether the last record found room. */
+  private pushed = false;
   private readonly ring: RingProducer;
   private readonly sourcePorts: number;
   private readonly sourceIndexes: Uint32Array;
@@ -53,6 +59,11 @@ export class ProberState {
     if (this.steps.see(offsetNs, this.clock.wallOffsetErrorNs)) this.counters[COUNTER.clockSteps]++;
   }
 
+  /** Hot: fills in the rest of the record of a received probe, right behind `record`. `forwardNs` is the delay on the way out. */
+  detail(dscp: number, ttl: number): void {
+    if (this.pushed) this.ring.detail(this.forwardNs, dscp, ttl);
+  }
+
   /** Hot: writes a record for stream and local source port. */
   record(
     stream: number,
@@ -67,7 +78,8 @@ export class ProberState {
     sequence: number,
   ): void {
     const path = stream * this.sourcePorts + this.sourceIndexes[localIndex];
-    if (this.ring.push(path, outcome, flags, tos, ttl, sentNs, receivedNs, residenceNs, sequence)) return;
+    this.pushed = this.ring.push(path, outcome, flags, tos, ttl, sentNs, receivedNs, residenceNs, sequence);
+    if (this.pushed) return;
     this.counters[outcome <= LAST_FINAL_OUTCOME ? COUNTER.ringOverflows : COUNTER.ringOverflowsOther]++;
   }
 }

@@ -172,6 +172,12 @@ describe('GET /metrics', () => {
       duplicates: 'duplicate_replies',
       reordered: 'reordered_replies',
       sendErrors: 'send_errors',
+      lostForward: 'probes_lost_forward',
+      lostReverse: 'probes_lost_reverse',
+      lostUnknown: 'probes_lost_unknown',
+      remarked: 'probes_remarked',
+      ceMarks: 'probes_ce_marked',
+      hopChanges: 'hop_changes',
     } satisfies Record<(typeof PATH_COLUMNS)[number], string>)) {
       const value = 2 * (PATH_COLUMNS.indexOf(column as 'sent') + 1);
       expect(values.get(`llama_target_${name}_total${WEST_EF}`), name).to.equal(value);
