@@ -257,7 +257,7 @@ describe('aggregator', () => {
       sent += report.sent;
     }
     // The way of a loss that there was not makes no path.
-    for (const [key, list] of expected) expect(list.slice(0, Outcome.lostForward), key).to.deep.equal(Array(7).fill(0));
+    for (const [key, list] of expected) expect(list.slice(0, Outcome.lostForward), key).to.deep.equal(Array(8).fill(0));
     expect(sent).to.equal(finals);
     expect(bench.control.read('consumed')).to.equal(finals);
     expect(bench.control.read('reported')).to.equal(finals);
