@@ -30,6 +30,8 @@ export interface ResultRow {
   readonly reordered: number | null;
   readonly sendErrors: number | null;
   readonly localDrops: number;
+  /** Larger than a link of the path lets through; absent from collectors that do not tell. */
+  readonly tooBig?: number;
   /** µs; null when nothing came back. */
   readonly rttUs: RttUs | null;
   readonly residenceUs: number | null;
