@@ -8,6 +8,7 @@ import { type Goal, machine, type Scenario, type ScenarioResult } from './harnes
 import { aggregateScenario } from './scenarios/aggregate.js';
 import { apiScenario } from './scenarios/api.js';
 import { idleScenario } from './scenarios/idle.js';
+import { pageScenario } from './scenarios/page.js';
 import { pipelineScenario } from './scenarios/pipeline.js';
 import { preciseScenario } from './scenarios/precise.js';
 import { protocolsScenario } from './scenarios/protocols.js';
@@ -25,6 +26,7 @@ const SCENARIOS: readonly Scenario[] = [
   reconfigureScenario,
   idleScenario,
   startScenario,
+  pageScenario,
 ];
 
 interface PerfOptions {

@@ -8,6 +8,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isLoopback } from '../config/address.js';
 import type { WriteMode } from '../config/types.js';
 import { LlamaError } from '../errors.js';
+import { isPage } from './page.js';
 import type { Tokens } from './tokens.js';
 
 export interface AccessOptions {
@@ -35,7 +36,9 @@ const OPEN_BELOW = '/docs';
 
 /** Whether a route can be read without a token, by its path as it was registered. */
 export function isOpen(path: string | undefined): boolean {
-  return path !== undefined && (OPEN.has(path) || path === OPEN_BELOW || path.startsWith(`${OPEN_BELOW}/`));
+  return (
+    path !== undefined && (OPEN.has(path) || path === OPEN_BELOW || path.startsWith(`${OPEN_BELOW}/`) || isPage(path))
+  );
 }
 
 /** Whether a request with this method only reads. */

@@ -17,6 +17,7 @@ import { limitRate } from './limit.js';
 import { logRequests, requestId } from './log.js';
 import { watchRoutes } from './nowhere.js';
 import { type ApiDescription, documentApi, openApiRoute } from './openapi.js';
+import { pageRoutes } from './page.js';
 import type { TlsOptions } from './tls.js';
 
 export interface BaseOptions extends AccessOptions {
@@ -70,9 +71,14 @@ export function baseApp(
     if (error) throw error;
     routes(app);
     openApiRoute(app);
+    pageRoutes(app);
   });
   return app;
 }
+
+/** Whether a request is for the API's documentation. */
+const isDocs = ({ url }: { readonly url?: string | undefined }): boolean =>
+  url === '/docs' || url?.startsWith('/docs/') === true;
 
 /** What stands before every route, also before those that do not exist: headers, then the limit, then who may do what, then `refuse`. */
 function protect(app: FastifyInstance, options: BaseOptions, refuse: ReturnType<typeof watchRoutes>): void {
@@ -87,11 +93,11 @@ function protect(app: FastifyInstance, options: BaseOptions, refuse: ReturnType<
         baseUri: ["'self'"],
         formAction: ["'self'"],
         frameAncestors: ["'none'"],
-        imgSrc: ["'self'", 'data:'],
+        imgSrc: ["'self'", (request) => (isDocs(request) ? 'data:' : "'self'")],
         objectSrc: ["'none'"],
         scriptSrc: ["'self'"],
         // Swagger UI styles its elements as it draws them.
-        styleSrc: ["'self'", "'unsafe-inline'"],
+        styleSrc: ["'self'", (request) => (isDocs(request) ? "'unsafe-inline'" : "'self'")],
       },
     },
     // For browsers that do not know frame-ancestors.

@@ -14,6 +14,9 @@ import { MatrixQuery, MatrixSchema } from './matrixSchemas.js';
 
 /** What a cell says of what is behind its value, in this order. */
 const SUMS = ['sent', 'received', 'lost', 'unreachable', 'samples', 'series'] as const;
+/** Fields that are there whatever is asked for: what a cell is. */
+const ALWAYS = ['row', 'column', 'value'] as const;
+const FIELDS: readonly string[] = [...ALWAYS, ...SUMS, 'ageMs', 'stale'];
 
 export function matrixRoute(app: FastifyInstance, history: MatrixHistory): void {
   const schema = {
@@ -25,6 +28,7 @@ export function matrixRoute(app: FastifyInstance, history: MatrixHistory): void 
   };
   app.get<{ Querystring: MatrixQuery }>('/v1/matrix', { schema }, async (request, reply) => {
     const { rows, columns, group, class: className, window, metric = 'loss', format = 'cells' } = request.query;
+    const wanted = request.query.fields === undefined ? undefined : wantedFields(request.query.fields, format);
     const asked: MatrixRequest = {
       rows: dimensions('rows', rows ?? 'source'),
       columns: dimensions('columns', columns ?? 'target'),
@@ -44,7 +48,7 @@ export function matrixRoute(app: FastifyInstance, history: MatrixHistory): void 
     };
     return reply
       .type('application/json; charset=utf-8')
-      .send(bodyOf(matrixBody(head, matrix, format === 'columns' ? columnsOf : cellsOf)));
+      .send(bodyOf(matrixBody(head, matrix, format === 'columns' ? columnsOf(wanted) : cellsOf)));
   });
 }
 
@@ -55,6 +59,20 @@ function dimensions(name: string, text: string): string[] {
     name,
     `found ${JSON.stringify(text)} for the query parameter ${name}, expected 1 to ${MOST_DIMENSIONS} names, separated by commas: tags of the results, or any of ${BUILT_IN.join(', ')}`,
   );
+}
+
+/** A matrix of a million cells is some 60 MB with all fields: who wants a few need not take the rest. */
+function wantedFields(text: string, format: string): ReadonlySet<string> {
+  const names = text.split(',').map((name) => name.trim());
+  const unknown = names.find((name) => !FIELDS.includes(name));
+  if (unknown !== undefined)
+    throw wrong(
+      'fields',
+      `found ${JSON.stringify(unknown)} in the query parameter fields, expected some of ${FIELDS.join(', ')}, separated by commas`,
+    );
+  if (format !== 'columns')
+    throw wrong('fields', 'found the query parameter fields without format=columns, expected both: add format=columns');
+  return new Set([...ALWAYS, ...names]);
 }
 
 function windowMs(text: string, horizonMs: number): number {
@@ -120,9 +138,18 @@ async function* cellsOf({ cells, nowMs }: Matrix, breather: Breather): AsyncGene
   yield `${texts}]`;
 }
 
-async function* columnsOf({ cells, nowMs }: Matrix, breather: Breather): AsyncGenerator<string> {
+const columnsOf =
+  (wanted: ReadonlySet<string> | undefined): Layout =>
+  (matrix, breather) =>
+    columnsText(matrix, breather, wanted);
+
+async function* columnsText(
+  { cells, nowMs }: Matrix,
+  breather: Breather,
+  wanted: ReadonlySet<string> | undefined,
+): AsyncGenerator<string> {
   const { row, column, value, sums, stale } = cells;
-  const fields: readonly (readonly [string, (cell: number) => string])[] = [
+  const all: readonly (readonly [string, (cell: number) => string])[] = [
     ['row', (cell) => String(row[cell])],
     ['column', (cell) => String(column[cell])],
     ['value', (cell) => number(value[cell])],
@@ -130,6 +157,7 @@ async function* columnsOf({ cells, nowMs }: Matrix, breather: Breather): AsyncGe
     ['ageMs', (cell) => String(nowMs - sums.newestMs[cell])],
     ['stale', (cell) => String(stale[cell] === 1)],
   ];
+  const fields = all.filter(([name]) => wanted === undefined || wanted.has(name));
   yield ',"cells":{';
   for (const [i, [name, text]] of fields.entries()) {
     let texts = `${i === 0 ? '' : ','}"${name}":[`;

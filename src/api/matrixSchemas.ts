@@ -38,6 +38,12 @@ export const MatrixQuery = Type.Object(
         description: 'cells: an object for each cell; columns: an array for each field, shorter by half',
       }),
     ),
+    fields: Type.Optional(
+      Type.String({
+        description:
+          'with format=columns: only these fields of the cells, separated by commas; row, column and value are always there',
+      }),
+    ),
   },
   { additionalProperties: false },
 );

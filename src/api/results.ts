@@ -83,12 +83,14 @@ export async function* intervalBody(
   withHistograms: boolean,
   breather: Breather,
   head = '',
+  withRows = true,
 ): AsyncGenerator<Buffer> {
   const { startMs, endMs, rows } = interval.report;
   const start = new Date(startMs).toISOString();
   const end = new Date(endMs).toISOString();
   yield Buffer.from(`{${head}"start":"${start}","end":"${end}","endMs":${endMs},"results":[`);
-  if (filter === undefined && !withHistograms) yield asBuffer(rows);
+  if (!withRows) yield Buffer.alloc(0);
+  else if (filter === undefined && !withHistograms) yield asBuffer(rows);
   else yield* someRows(interval, filter, withHistograms, breather);
   yield Buffer.from(']}');
 }

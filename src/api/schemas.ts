@@ -74,6 +74,13 @@ export const StreamQuery = Type.Object(
     ),
     ...FILTERS,
     histograms: ResultsQuery.properties.histograms,
+    results: Type.Optional(
+      Type.String({
+        enum: ['0', '1'],
+        default: '1',
+        description: '0: only that an interval is finished; its results are empty',
+      }),
+    ),
     limit: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 10_000, description: 'end after so many intervals, 1 to 10000' }),
     ),

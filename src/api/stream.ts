@@ -80,7 +80,7 @@ function followed(
     gap: (after, { report }) => JSON.stringify({ collector: name, after, oldest: report.endMs }),
     async *data(interval) {
       yield head;
-      yield* intervalBody(interval, filter, query.histograms === '1', breather);
+      yield* intervalBody(interval, filter, query.histograms === '1', breather, '', query.results !== '0');
       yield Buffer.from('}');
     },
   };

@@ -56,6 +56,11 @@ export class TestCollector {
     return new TestCollector(base, directory, process, http, Object.keys(config.groups));
   }
 
+  /** Of its API, without a slash at the end. */
+  get url(): string {
+    return this.base;
+  }
+
   status(): Promise<StatusAnswer> {
     return this.http.json('GET', `${this.base}/v1/status`);
   }

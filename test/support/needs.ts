@@ -14,6 +14,7 @@ const CHECKS = {
     met: () => succeeds('prometheus', '--version') && succeeds('promtool', '--version'),
     say: 'needs prometheus and promtool: apt-get install prometheus',
   },
+  chromium: { met: () => succeeds('chromium', '--version'), say: 'needs chromium: apt-get install chromium' },
   influxd: { met: () => succeeds('influxd', 'version'), say: 'needs influxd: apt-get install influxdb' },
   victoriaMetrics: {
     met: () => succeeds('victoria-metrics', '-version'),

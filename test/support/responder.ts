@@ -26,6 +26,8 @@ export type Mode =
   | { readonly kind: 'silent' }
   /** Leaves every n-th probe of a flow unanswered. */
   | { readonly kind: 'dropEvery'; readonly n: number }
+  /** Does not answer what comes from these ports: a bad member of an ECMP group. */
+  | { readonly kind: 'dropPorts'; readonly ports: readonly number[] }
   /** Answers with the first `bytes` bytes of the reply; TWAMP-Light answers 41. */
   | { readonly kind: 'truncated'; readonly bytes: number }
   /** TWAMP-Light: zeros where the SSID stands. */
@@ -196,6 +198,10 @@ export class Responder {
         break;
       case 'dropEvery':
         if (++this.flow(reply, from).requests % mode.n === 0) this.counts.unanswered++;
+        else this.send(reply, from);
+        break;
+      case 'dropPorts':
+        if (mode.ports.includes(from.port)) this.counts.unanswered++;
         else this.send(reply, from);
         break;
       case 'truncated':

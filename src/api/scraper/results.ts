@@ -138,7 +138,14 @@ function followed(recent: RecentResults, query: AllStreamQuery): Followed<Recent
     async *data(interval) {
       const { collector, intervalMs } = interval;
       yield Buffer.from(`${JSON.stringify({ collector, intervalMs }).slice(0, -1)},"interval":`);
-      yield* intervalBody(interval, filter, query.histograms === '1', breather, headOf(interval));
+      yield* intervalBody(
+        interval,
+        filter,
+        query.histograms === '1',
+        breather,
+        headOf(interval),
+        query.results !== '0',
+      );
       yield Buffer.from('}');
     },
   };

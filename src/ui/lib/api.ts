@@ -1,0 +1,99 @@
+/** What the page asks of the service that serves it. Every request goes to the page's own host. */
+
+const TOKEN_KEY = 'llama.token';
+
+/** The token is kept for this tab only. */
+export const token = (): string => sessionStorage.getItem(TOKEN_KEY) ?? '';
+export function setToken(text: string): void {
+  if (text === '') sessionStorage.removeItem(TOKEN_KEY);
+  else sessionStorage.setItem(TOKEN_KEY, text);
+}
+
+export interface Problem {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** An answer that is an error: a problem document, or none at all. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly problems: readonly Problem[];
+
+  constructor(status: number, code: string, detail: string, problems: readonly Problem[] = []) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+    this.problems = problems;
+  }
+}
+
+const base = new URL('.', document.baseURI);
+
+export function urlOf(path: string, query: Readonly<Record<string, string | undefined>> = {}): string {
+  const url = new URL(path.replace(/^\//, ''), base);
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined && value !== '') url.searchParams.set(name, value);
+  return url.href;
+}
+
+export function headers(): Record<string, string> {
+  return token() === '' ? {} : { authorization: `Bearer ${token()}` };
+}
+
+export interface Sent {
+  readonly method?: string;
+  readonly body?: unknown;
+  readonly ifMatch?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** The JSON of an answer, and its entity tag. */
+export async function request<Body>(
+  url: string,
+  sent: Sent = {},
+): Promise<{ body: Body; etag: string | null; status: number }> {
+  const { method = 'GET', body, ifMatch, signal } = sent;
+  let response: Response;
+  try {
+    response = await fetch(url, {
+      method,
+      headers: {
+        ...headers(),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(ifMatch === undefined ? {} : { 'if-match': ifMatch }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, 'NO_ANSWER', 'The service does not answer: it is stopped, or the way to it is down.');
+  }
+  const text = await response.text();
+  const json: unknown = text === '' ? undefined : parse(text);
+  if (response.ok) return { body: json as Body, etag: response.headers.get('etag'), status: response.status };
+  const problem = (json ?? {}) as { code?: string; detail?: string; problems?: Problem[] };
+  throw new ApiError(
+    response.status,
+    problem.code ?? String(response.status),
+    problem.detail ?? `The service answered with status ${response.status}.`,
+    problem.problems,
+  );
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export async function get<Body>(
+  path: string,
+  query: Readonly<Record<string, string | undefined>> = {},
+  signal?: AbortSignal,
+): Promise<Body> {
+  return (await request<Body>(urlOf(path, query), signal === undefined ? {} : { signal })).body;
+}

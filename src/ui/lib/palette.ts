@@ -1,0 +1,87 @@
+/**
+ * Which colour a value has. Blue is well, yellow, orange and red are worse: told apart by all common kinds of colour blindness, and the cell
+ * carries the number as well. No data, and data that are too old, are never the colour of health.
+ */
+
+/** Levels from well (0) to worst (4). */
+export const LEVELS = 5;
+export type Level = 0 | 1 | 2 | 3 | 4;
+
+/** Bounds between the levels. Loss in percent: any loss at all is level 1. */
+export const DEFAULT_LOSS_BOUNDS: readonly number[] = [0, 0.2, 1, 5];
+/** Of times: how many times the pair's own normal. */
+export const DEFAULT_TIME_BOUNDS: readonly number[] = [1.25, 1.5, 2, 4];
+
+/** Above the last bound that it is greater than. */
+export function levelOf(value: number, bounds: readonly number[]): Level {
+  let level = 0;
+  while (level < bounds.length && value > (bounds[level] ?? Number.POSITIVE_INFINITY)) level++;
+  return Math.min(level, LEVELS - 1) as Level;
+}
+
+/** A time that is above normal by less says nothing: the hosts' own scheduling does as much. */
+export const LEAST_EXCESS_US = 50;
+
+/** Of a time: how many times the normal it is, when it is above it by more than hosts alone make. */
+export function timeLevel(us: number, normalUs: number, bounds: readonly number[]): Level {
+  return us - normalUs < LEAST_EXCESS_US ? 0 : levelOf(us / normalUs, bounds);
+}
+
+/** Bounds as a person writes them: `0, 0.2, 1, 5`. undefined: these are no four numbers that rise. */
+export function parseBounds(text: string): number[] | undefined {
+  const bounds = text
+    .split(/[\s,]+/)
+    .filter((part) => part !== '')
+    .map(Number);
+  const rise = bounds.every(
+    (bound, i) => Number.isFinite(bound) && bound >= 0 && (i === 0 || bound > (bounds[i - 1] ?? 0)),
+  );
+  return bounds.length === LEVELS - 1 && rise ? bounds : undefined;
+}
+
+export interface Palette {
+  readonly levels: readonly string[];
+  /** Text on each level. */
+  readonly ink: readonly string[];
+  /** Behind everything. */
+  readonly ground: string;
+  /** No such pair. */
+  readonly none: string;
+  /** A pair without data in the window. */
+  readonly gone: string;
+  readonly stale: string;
+  readonly staleLine: string;
+  readonly text: string;
+  readonly muted: string;
+  readonly select: string;
+  /** Of charts. */
+  readonly lines: Readonly<Record<'loss' | 'p50' | 'p90' | 'p99' | 'max', string>>;
+}
+
+export const LIGHT: Palette = {
+  levels: ['#d3e6f3', '#fff3b0', '#fdc46b', '#ef7f3a', '#b3202c'],
+  ink: ['#1d3b53', '#4a3b00', '#4a2b00', '#2b0d00', '#ffffff'],
+  ground: '#ffffff',
+  none: '#ffffff',
+  gone: '#f1f1ee',
+  stale: '#e2e2df',
+  staleLine: '#a9a9a4',
+  text: '#1c2733',
+  muted: '#5d6b78',
+  select: '#0b0b0b',
+  lines: { loss: '#b3202c', p50: '#1d5f8f', p90: '#3f95c9', p99: '#c9701a', max: '#9a9a94' },
+};
+
+export const DARK: Palette = {
+  levels: ['#20405a', '#6d6220', '#9a6415', '#c4511b', '#ef3f4b'],
+  ink: ['#cfe3f2', '#fff6c9', '#fff0d9', '#ffffff', '#1a0003'],
+  ground: '#141a20',
+  none: '#141a20',
+  gone: '#1e242b',
+  stale: '#2b3036',
+  staleLine: '#5d656e',
+  text: '#dfe6ec',
+  muted: '#94a2b0',
+  select: '#ffffff',
+  lines: { loss: '#ff6b6b', p50: '#8ecbf2', p90: '#4c9fd6', p99: '#f0a04b', max: '#6d7884' },
+};

@@ -1,0 +1,91 @@
+/** The state of the view, kept in the URL: whoever gets the address sees the same. */
+
+import { useEffect, useState } from 'preact/hooks';
+import { DEFAULT_LOSS_BOUNDS, DEFAULT_TIME_BOUNDS } from './palette.js';
+
+export type View = 'overview' | 'matrix' | 'pair' | 'groups';
+
+/** Every parameter of the address, with its default; a default is not written. */
+export const DEFAULTS = {
+  view: 'overview',
+  rows: 'source',
+  columns: 'target',
+  metric: 'loss',
+  class: '',
+  group: '',
+  window: '1m',
+  sort: 'name',
+  /** Which rows, and which columns: words, and name=value. */
+  rowFilter: '',
+  columnFilter: '',
+  loss: DEFAULT_LOSS_BOUNDS.join(','),
+  times: DEFAULT_TIME_BOUNDS.join(','),
+  collector: '',
+  source: '',
+  target: '',
+  range: '1h',
+  /** A stretch of time, epoch ms, in place of the range that ends now. */
+  from: '',
+  to: '',
+  theme: 'auto',
+} as const;
+export type Parameter = keyof typeof DEFAULTS;
+export type ViewState = Readonly<Record<Parameter, string>>;
+
+/** Pure: the state that an address says. */
+export function readState(search: string): ViewState {
+  const found = new URLSearchParams(search);
+  const state: Record<string, string> = {};
+  for (const [name, fallback] of Object.entries(DEFAULTS)) state[name] = found.get(name) ?? fallback;
+  return state as ViewState;
+}
+
+/** Pure: the address of a state, from `?` on; empty when all is as by default. */
+export function writeState(state: ViewState): string {
+  const search = new URLSearchParams();
+  for (const [name, fallback] of Object.entries(DEFAULTS)) {
+    const value = state[name as Parameter];
+    if (value !== fallback) search.set(name, value);
+  }
+  const text = search.toString();
+  return text === '' ? '' : `?${text}`;
+}
+
+/** The address of another view, with the settings as they are. */
+export const hrefOf = (change: Partial<ViewState>): string => writeState({ ...current, ...change }) || './';
+
+const listeners = new Set<(state: ViewState) => void>();
+let current = readState(location.search);
+
+function tell(): void {
+  for (const listener of listeners) listener(current);
+}
+
+addEventListener('popstate', () => {
+  current = readState(location.search);
+  tell();
+});
+
+export const viewState = (): ViewState => current;
+
+/** Changes the view. A new view is a step that "back" undoes; a change of a setting is not. */
+export function go(change: Partial<ViewState>): void {
+  const step = change.view !== undefined && change.view !== current.view;
+  current = { ...current, ...change };
+  const url = `${location.pathname}${writeState(current)}`;
+  if (step) history.pushState(null, '', url);
+  else history.replaceState(null, '', url);
+  tell();
+}
+
+export function useView(): ViewState {
+  const [state, setState] = useState(current);
+  useEffect(() => {
+    listeners.add(setState);
+    setState(current);
+    return () => {
+      listeners.delete(setState);
+    };
+  }, []);
+  return state;
+}

@@ -1,0 +1,207 @@
+/** Shapes of the answers that the page reads; the API's own document is at /openapi.json. */
+
+export interface MatrixAnswer {
+  readonly window: {
+    readonly startMs: number;
+    readonly endMs: number;
+    readonly coveredMs: number;
+    readonly askedMs: number;
+  };
+  readonly metric: string;
+  readonly unit: string;
+  readonly rowTags: readonly string[];
+  readonly columnTags: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  readonly columns: readonly (readonly string[])[];
+  readonly cells: MatrixColumns;
+}
+
+/** Cells in columns: entry `i` of each is of the same cell. */
+export interface MatrixColumns {
+  readonly row: readonly number[];
+  readonly column: readonly number[];
+  readonly value: readonly (number | null)[];
+  readonly sent: readonly number[];
+  readonly received: readonly number[];
+  readonly lost: readonly number[];
+  readonly unreachable: readonly number[];
+  readonly samples: readonly number[];
+  readonly series: readonly number[];
+  readonly ageMs: readonly number[];
+  readonly stale: readonly boolean[];
+}
+
+export interface HistorySeries {
+  readonly collector: string;
+  readonly group: string;
+  readonly source: string;
+  readonly target: string;
+  readonly port: number;
+  readonly class: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly intervalMs: number;
+  readonly sent: readonly (number | null)[];
+  readonly received: readonly (number | null)[];
+  readonly lost: readonly (number | null)[];
+  readonly unreachable: readonly (number | null)[];
+  readonly p50: readonly (number | null)[];
+  readonly p90: readonly (number | null)[];
+  readonly p99: readonly (number | null)[];
+  readonly max: readonly (number | null)[];
+}
+export interface HistoryAnswer {
+  readonly startMs: readonly number[];
+  readonly endMs: readonly number[];
+  readonly total: number;
+  readonly series: readonly HistorySeries[];
+}
+
+export interface PathRow {
+  readonly collector?: string;
+  readonly group: string;
+  readonly source: string;
+  readonly sourcePort: number | null;
+  readonly target: string;
+  readonly port: number;
+  readonly class: string;
+  readonly dscp?: number;
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
+  readonly unreachable: number;
+  readonly localDrops: number;
+  readonly lossPct: number;
+  readonly rttUs: { readonly min: number; readonly mean: number; readonly max: number } | null;
+  readonly lostForward?: number;
+  readonly lostReverse?: number;
+  readonly lostUnknown?: number;
+  readonly dscpForward?: number | null;
+  readonly dscpReverse?: number | null;
+  readonly remarked?: number;
+}
+export interface PathsAnswer {
+  readonly end: string | null;
+  readonly endMs?: number | null;
+  /** Of a scraper. */
+  readonly collectors?: readonly {
+    readonly collector: string | null;
+    readonly endMs: number | null;
+    readonly error: string | null;
+  }[];
+  readonly total: number;
+  readonly paths: readonly PathRow[];
+}
+
+export interface ResultRow extends Omit<PathRow, 'sourcePort' | 'rttUs'> {
+  readonly protocol: string;
+  readonly dscp: number;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly late: number;
+  readonly duplicates: number;
+  readonly reordered: number;
+  readonly sendErrors: number;
+  readonly rttUs: Readonly<Record<string, number>> | null;
+  readonly residenceUs: number | null;
+  readonly jitterUs: number | null;
+  readonly hdr?: string | null;
+}
+export interface ResultsAnswer {
+  readonly next: number;
+  readonly intervals: readonly {
+    readonly collector?: string;
+    readonly endMs: number;
+    readonly results: readonly ResultRow[];
+  }[];
+}
+
+export interface ThreadStatus {
+  readonly thread: string;
+  readonly state: string;
+  readonly restarts: number;
+  readonly lastError: string | null;
+}
+export interface CollectorStatus {
+  readonly name: string;
+  readonly version: string;
+  readonly state: string;
+  readonly uptimeMs: number;
+  readonly groups: number;
+  readonly targets: number;
+  readonly paths: number;
+  readonly probesPerSecond: number;
+  readonly totals: Readonly<Record<string, number>>;
+  readonly workers: readonly ThreadStatus[];
+  readonly aggregator: ThreadStatus;
+  readonly warnings: readonly string[];
+}
+/** Of a scraper: what it says of each collector that it polls, and of each writer. */
+export interface ScraperStatus {
+  readonly version: string;
+  readonly uptimeMs: number;
+  readonly collectors: readonly {
+    readonly url: string;
+    readonly name: string | null;
+    readonly state: string;
+    readonly lastEnd: string | null;
+    readonly lastSuccess: string | null;
+    readonly intervalMs: number | null;
+    readonly lagIntervals: number | null;
+    readonly gaps: number;
+    readonly errors: number;
+    readonly lastError: string | null;
+  }[];
+  readonly writers: readonly {
+    readonly name: string;
+    readonly up: boolean;
+    readonly queued: number;
+    readonly spoolIntervals: number;
+    readonly lastError: string | null;
+  }[];
+  readonly warnings: readonly string[];
+}
+export type Status = CollectorStatus | ScraperStatus;
+export const isScraper = (status: Status): status is ScraperStatus => 'collectors' in status;
+
+export interface GroupSummary {
+  readonly name: string;
+  readonly origin: string;
+  readonly hidesFile?: boolean;
+  readonly protocol: string;
+  readonly port: number;
+  readonly period: string;
+  readonly timeout: string;
+  readonly classes: readonly (string | number)[];
+  readonly source?: string;
+  readonly targets: number;
+  readonly paths: number;
+  readonly probesPerSecond: number;
+}
+export interface GroupListAnswer {
+  readonly groups: readonly GroupSummary[];
+  readonly notInForce: readonly { readonly name: string; readonly notInForce: string }[];
+  readonly removed: readonly string[];
+}
+
+interface PlanFigures {
+  readonly targets: number;
+  readonly paths: number;
+  readonly probesPerSecond: number;
+  readonly bytesPerSecond: number;
+  readonly memoryBytes: number;
+}
+export interface DryRun {
+  readonly name: string;
+  readonly action: string;
+  readonly restarts: boolean;
+  readonly targets: {
+    readonly added: number;
+    readonly removed: number;
+    readonly kept: number;
+    readonly retagged: number;
+  };
+  readonly paths: { readonly added: number; readonly removed: number; readonly kept: number };
+  readonly group: PlanFigures;
+  readonly total: PlanFigures;
+  readonly budget: { readonly probesPerSecond: number; readonly memoryBytes: number };
+  readonly threads: number;
+}

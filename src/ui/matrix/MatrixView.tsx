@@ -1,0 +1,200 @@
+/** The matrix: any tags against any tags, coloured by loss or a time. */
+
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { formatValue } from '../lib/format.js';
+import { useLive } from '../lib/live.js';
+import { useLoaded } from '../lib/load.js';
+import { DEFAULT_LOSS_BOUNDS, DEFAULT_TIME_BOUNDS, parseBounds } from '../lib/palette.js';
+import { useKnown } from '../lib/series.js';
+import { useView } from '../lib/store.js';
+import { usePalette } from '../lib/theme.js';
+import type { MatrixAnswer } from '../lib/types.js';
+import { Notice } from '../shell/Notice.js';
+import { labelOf } from './draw.js';
+import { GONE, type Grid, isWorse, levelOfCode, makeGrid, STALE, worstCells } from './grid.js';
+import { Legend } from './Legend.js';
+import { openCell } from './open.js';
+import { askNormal, askNow, askOf } from './query.js';
+import { type Place, Surface } from './surface.js';
+import { Tip, tipText } from './Tip.js';
+import { Toolbar } from './Toolbar.js';
+
+const NORMAL_EVERY_MS = 60_000;
+const MOST_WORST = 8;
+/** A small matrix needs no large box: rows at their largest, and labels that stand upright. */
+const ROW_PX = 40;
+const LABELS_PX = 190;
+const LEAST_PX = 360;
+/** The first picture comes before what is normal is asked for. */
+const never: Promise<MatrixAnswer> = new Promise(() => undefined);
+
+interface Pointed extends Place {
+  readonly x: number;
+  readonly y: number;
+}
+
+export function MatrixView() {
+  const view = useView();
+  const known = useKnown();
+  const palette = usePalette();
+  const { connection } = useLive();
+  const ask = useMemo(
+    () => askOf(view),
+    [view.rows, view.columns, view.metric, view.class, view.group, view.window, view.rowFilter, view.columnFilter],
+  );
+  const key = JSON.stringify(ask.query);
+  // How many series there are decides how much is asked of each.
+  const now = useLoaded(`${known.ready} ${key}`, (signal) => (known.ready ? askNow(ask, known.total, signal) : never));
+  const hasNow = now.body !== undefined;
+  const before = useLoaded(`${hasNow} ${key}`, (signal) => (hasNow ? askNormal(ask, signal) : never), NORMAL_EVERY_MS);
+  const bounds =
+    parseBounds(ask.isLoss ? view.loss : view.times) ?? (ask.isLoss ? DEFAULT_LOSS_BOUNDS : DEFAULT_TIME_BOUNDS);
+  const grid = useMemo(
+    () =>
+      now.body &&
+      makeGrid(now.body, before.body, {
+        ...ask,
+        bounds,
+        worstFirst: view.sort === 'worst',
+        away: connection === 'away',
+      }),
+    [now.body, before.body, ask, bounds.join(), view.sort, connection === 'away'],
+  );
+  const unit = ask.isLoss ? '%' : 'us';
+  const open = (place: Place): void => {
+    if (grid !== undefined) openCell(view, ask, grid.rows[place.row] ?? [], grid.columns[place.column] ?? []);
+  };
+  return (
+    <section class="matrix" aria-label="Matrix">
+      <Toolbar view={view} known={known} />
+      <Notice error={now.error} />
+      {grid !== undefined && grid.code.length === 0 && (
+        <p class="empty">{emptyText(view.rowFilter !== '' || view.columnFilter !== '', now.body)}</p>
+      )}
+      <div
+        class="matrix-body"
+        style={grid && { maxHeight: `${Math.max(LEAST_PX, grid.rows.length * ROW_PX + LABELS_PX)}px` }}
+      >
+        <GridCanvas grid={grid} palette={palette} unit={unit} metric={view.metric} onOpen={open} />
+        {grid !== undefined && grid.code.length > 0 && <Worst grid={grid} unit={unit} onOpen={open} />}
+      </div>
+      {grid !== undefined && <Legend grid={grid} bounds={bounds} isLoss={ask.isLoss} />}
+    </section>
+  );
+}
+
+function emptyText(filtered: boolean, answer: MatrixAnswer | undefined): string {
+  if (filtered && answer !== undefined && answer.rows.length > 0) return 'Nothing fits the filters.';
+  return 'No interval is finished yet, or nothing is measured: see Groups.';
+}
+
+interface CanvasProps {
+  readonly grid: Grid | undefined;
+  readonly palette: ReturnType<typeof usePalette>;
+  readonly unit: string;
+  readonly metric: string;
+  readonly onOpen: (place: Place) => void;
+}
+
+function GridCanvas({ grid, palette, unit, metric, onOpen }: CanvasProps) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const surface = useRef<Surface | undefined>(undefined);
+  const opened = useRef(onOpen);
+  opened.current = onOpen;
+  const [pointed, setPointed] = useState<Pointed>();
+  useEffect(() => {
+    if (canvas.current === null) return;
+    const made = new Surface(canvas.current, {
+      point: (place, x, y) => setPointed(place && { ...place, x, y }),
+      open: (place) => opened.current(place),
+    });
+    surface.current = made;
+    return () => made.close();
+  }, []);
+  useEffect(() => {
+    if (grid !== undefined) surface.current?.set(grid, palette, unit);
+  }, [grid, palette, unit]);
+  return (
+    <div class="canvas-box">
+      <canvas
+        ref={canvas}
+        class="grid-canvas"
+        tabIndex={0}
+        role="img"
+        aria-roledescription="matrix"
+        aria-label={
+          grid === undefined
+            ? 'Matrix, loading'
+            : `Matrix of ${metric}, ${spoken(grid)}. Arrow keys move, Enter opens, plus and minus zoom, 0 fits.`
+        }
+        data-codes={grid?.counts.join(',')}
+        data-rows={grid?.rows.length}
+        data-columns={grid?.columns.length}
+      />
+      <div class="zoom no-print">
+        <button type="button" aria-label="Zoom in" onClick={() => surface.current?.zoom(1.5)}>
+          +
+        </button>
+        <button type="button" aria-label="Zoom out" onClick={() => surface.current?.zoom(1 / 1.5)}>
+          −
+        </button>
+        <button type="button" aria-label="Fit" onClick={() => surface.current?.fit()}>
+          ⤢
+        </button>
+      </div>
+      {grid !== undefined && pointed !== undefined && (
+        <Tip
+          grid={grid}
+          unit={unit}
+          row={pointed.row}
+          column={pointed.column}
+          x={pointed.x}
+          y={pointed.y}
+          side={sideOf(pointed, canvas.current)}
+        />
+      )}
+      <p class="spoken" aria-live="polite">
+        {grid !== undefined && pointed !== undefined && tipText(grid, unit, pointed.row, pointed.column)}
+      </p>
+    </div>
+  );
+}
+
+/** Beside the pointer, where there is room. */
+function sideOf({ x, y }: Pointed, canvas: HTMLCanvasElement | null): string {
+  if (canvas === null) return '';
+  return `${x > canvas.clientWidth / 2 ? 'left' : ''} ${y > canvas.clientHeight / 2 ? 'up' : ''}`;
+}
+
+function spoken({ rows, columns, counts, code }: Grid): string {
+  const worse = code.reduce((sum, one) => sum + (isWorse(one) ? 1 : 0), 0);
+  return `${rows.length} rows by ${columns.length} columns: ${counts[1]} well, ${worse} not well, ${counts[STALE]} stale, ${counts[GONE]} without data`;
+}
+
+function Worst({ grid, unit, onOpen }: { grid: Grid; unit: string; onOpen: (place: Place) => void }) {
+  const worst = useMemo(() => worstCells(grid, MOST_WORST), [grid]);
+  const width = grid.columns.length;
+  return (
+    <aside class="worst" aria-label="Worst cells">
+      <h2>Worst</h2>
+      {worst.length === 0 && <p class="quiet">No cell is beyond the thresholds.</p>}
+      <ol>
+        {worst.map((at) => {
+          const place = { row: Math.floor(at / width), column: at % width };
+          const value = grid.value[at] ?? Number.NaN;
+          return (
+            <li key={at}>
+              <button type="button" class="row-link" onClick={() => onOpen(place)}>
+                <span class={`dot level${levelOfCode(grid.code[at] ?? 0)}`} />
+                <b>{Number.isNaN(value) ? 'no reply' : formatValue(value, unit)}</b>
+                <span class="where">
+                  {labelOf(grid.rows[place.row] ?? [])} → {labelOf(grid.columns[place.column] ?? [])}
+                </span>
+              </button>
+            </li>
+          );
+        })}
+      </ol>
+    </aside>
+  );
+}

@@ -1,0 +1,54 @@
+/** What a matrix view asks the service for. Pure but for `ask`. */
+
+import { get } from '../lib/api.js';
+import type { ViewState } from '../lib/store.js';
+import type { MatrixAnswer } from '../lib/types.js';
+import { extraNames, parseTerms, type Term } from './terms.js';
+
+/** What is normal for a pair is of so long. */
+export const NORMAL_WINDOW = '1h';
+/** Above so many series only what colours need. */
+const MANY_SERIES = 100_000;
+
+export interface MatrixAsk {
+  readonly rowTags: readonly string[];
+  readonly columnTags: readonly string[];
+  readonly rowTerms: readonly Term[];
+  readonly columnTerms: readonly Term[];
+  readonly query: Readonly<Record<string, string>>;
+  readonly isLoss: boolean;
+}
+
+const names = (text: string): string[] => text.split(',').filter((name) => name !== '');
+
+/** Names that are asked for and not shown stand last, and are folded into the worst of them. */
+export function askOf(
+  view: Pick<ViewState, 'rows' | 'columns' | 'metric' | 'class' | 'group' | 'window' | 'rowFilter' | 'columnFilter'>,
+): MatrixAsk {
+  const rowTags = names(view.rows);
+  const columnTags = names(view.columns);
+  const rowTerms = parseTerms(view.rowFilter);
+  const columnTerms = parseTerms(view.columnFilter);
+  const rows = [...rowTags, ...extraNames(rowTerms, rowTags)];
+  const columns = [...columnTags, ...extraNames(columnTerms, columnTags)];
+  if (view.class === '' && ![...rows, ...columns].includes('class')) columns.push('class');
+  const query = {
+    rows: rows.join(','),
+    columns: columns.join(','),
+    metric: view.metric,
+    class: view.class,
+    group: view.group,
+    window: view.window,
+    format: 'columns',
+  };
+  return { rowTags, columnTags, rowTerms, columnTerms, query, isLoss: view.metric === 'loss' };
+}
+
+export function askNow({ query }: MatrixAsk, series: number, signal: AbortSignal): Promise<MatrixAnswer> {
+  const fields = series > MANY_SERIES ? 'sent,stale' : 'sent,received,lost,unreachable,ageMs,stale';
+  return get<MatrixAnswer>('/v1/matrix', { ...query, fields }, signal);
+}
+
+export function askNormal({ query }: MatrixAsk, signal: AbortSignal): Promise<MatrixAnswer> {
+  return get<MatrixAnswer>('/v1/matrix', { ...query, window: NORMAL_WINDOW, fields: 'value' }, signal);
+}

@@ -1,0 +1,211 @@
+/** One pair: how it went over time, class by class, which of its paths are bad, and whether the tool itself is to blame. */
+
+import { useMemo, useRef } from 'preact/hooks';
+import { formatLoss, formatUs } from '../lib/format.js';
+import { useLive } from '../lib/live.js';
+import { type Loaded, useLoaded } from '../lib/load.js';
+import { DEFAULT_LOSS_BOUNDS, DEFAULT_TIME_BOUNDS, type Palette, parseBounds } from '../lib/palette.js';
+import { useKnown } from '../lib/series.js';
+import { go, hrefOf, useView } from '../lib/store.js';
+import { usePalette } from '../lib/theme.js';
+import { type HistoryAnswer, type HistorySeries, isScraper, type PathRow, type Status } from '../lib/types.js';
+import { Choice, same } from '../matrix/Toolbar.js';
+import { Notice } from '../shell/Notice.js';
+import { Chart, type Line } from './Chart.js';
+import { ClassTable } from './ClassTable.js';
+import { Distribution } from './Distribution.js';
+import { askHistory, askPaths, askRecent, historyQuery, RANGES, type Recent, rawUrls } from './data.js';
+import { PathStrip } from './PathStrip.js';
+import { sumPaths } from './paths.js';
+import { ToolHealth } from './ToolHealth.js';
+
+/** Intervals of paths that are summed: one holds but a few probes of a path. */
+const MOST_SUMMED = 10;
+const RECENT_EVERY_MS = 10_000;
+
+export function PairView({ status }: { status: Status | undefined }) {
+  const view = useView();
+  const known = useKnown();
+  const palette = usePalette();
+  const { endMs } = useLive();
+  const { source, target } = view;
+  const rangeMs = RANGES[view.range] ?? 3_600_000;
+  const scrapes = status !== undefined && isScraper(status);
+  const pairKey = JSON.stringify([source, target, view.group, view.collector, view.class]);
+  const history = useLoaded(`${pairKey} ${view.range} ${view.from} ${view.to}`, (signal) =>
+    askHistory(historyQuery(view, view, Date.now() - rangeMs), signal),
+  );
+  const paths = useLoaded(`${pairKey} ${scrapes}`, (signal) => askPaths(view, scrapes, signal));
+  const cursor = useRef(endMs);
+  cursor.current = endMs;
+  const recent = useLoaded(pairKey, (signal) => askRecent(view, cursor.current, signal), RECENT_EVERY_MS);
+  const summed = useSummed(pairKey, paths);
+  const lossBounds = parseBounds(view.loss) ?? DEFAULT_LOSS_BOUNDS;
+  const timeBounds = parseBounds(view.times) ?? DEFAULT_TIME_BOUNDS;
+  const byClass = useMemo(() => sumPaths(summed), [summed]);
+  return (
+    <section class="pair" aria-label="Pair">
+      <div class="pair-head">
+        <h1>
+          <span>{source}</span> <i>→</i> <span>{target}</span>
+        </h1>
+        <span class="quiet">{[view.group, view.collector].filter((text) => text !== '').join(' · ')}</span>
+        <div class="toolbar no-print">
+          <Choice
+            label="class"
+            value={view.class}
+            options={[['', 'all'], ...same(known.classes)]}
+            onChange={(name) => go({ class: name })}
+          />
+          <Choice
+            label="over the last"
+            value={view.range}
+            options={same(Object.keys(RANGES))}
+            onChange={(range) => go({ range, from: '', to: '' })}
+          />
+          {view.from !== '' && (
+            <button type="button" onClick={() => go({ from: '', to: '' })}>
+              back to now
+            </button>
+          )}
+        </div>
+        <p class="raw no-print">
+          <a href={hrefOf({ view: 'matrix' })} onClick={back}>
+            ← matrix
+          </a>
+          {rawUrls(view, Date.now() - rangeMs).map(([name, url]) => (
+            <a key={name} href={url} target="_blank" rel="noreferrer">
+              {name} as JSON
+            </a>
+          ))}
+        </p>
+      </div>
+      <Notice error={history.error ?? paths.error} />
+      {history.body !== undefined && history.body.series.length === 0 && (
+        <p class="empty">Nothing is known of this pair in this stretch of time.</p>
+      )}
+      {history.body !== undefined && (
+        <ClassTable series={history.body.series} rows={recent.body?.rows ?? []} bounds={lossBounds} />
+      )}
+      <section class="panel" aria-label="Source ports">
+        <h2>
+          Paths{' '}
+          <small class="quiet">
+            by source port, over the last {summed.length === 1 ? 'interval' : `${summed.length} intervals`}: loss in %
+            above, latency below
+          </small>
+        </h2>
+        {[...byClass].map(([name, list]) => (
+          <PathStrip key={name} name={name} paths={list} lossBounds={lossBounds} timeBounds={timeBounds} />
+        ))}
+        {byClass.size === 0 && <p class="quiet">{paths.loading ? 'Loading …' : 'No paths in the last interval.'}</p>}
+      </section>
+      {history.body !== undefined && (
+        <Charts history={history.body} palette={palette} rangeMs={rangeMs} from={view.from} to={view.to} />
+      )}
+      <section class="panel" aria-label="Distribution">
+        <h2>
+          Round-trip times <small class="quiet">of the last five minutes</small>
+        </h2>
+        {recent.body === undefined ? <p class="quiet">Loading …</p> : <Distribution byClass={recent.body.histograms} />}
+      </section>
+      <ToolHealth status={status} rows={recentRows(recent)} />
+    </section>
+  );
+}
+
+const recentRows = (recent: Loaded<Recent>) => recent.body?.rows ?? [];
+
+function back(event: MouseEvent): void {
+  event.preventDefault();
+  go({ view: 'matrix', class: '' });
+}
+
+/** The last intervals that were seen, each once. */
+function useSummed(
+  key: string,
+  { body }: Loaded<{ endMs: string; paths: PathRow[] }>,
+): readonly (readonly PathRow[])[] {
+  const kept = useRef<{ key: string; ends: string[]; intervals: PathRow[][] }>({ key, ends: [], intervals: [] });
+  return useMemo(() => {
+    if (kept.current.key !== key) kept.current = { key, ends: [], intervals: [] };
+    const { ends, intervals } = kept.current;
+    if (body !== undefined && !ends.includes(body.endMs)) {
+      ends.push(body.endMs);
+      intervals.push(body.paths);
+      if (ends.length > MOST_SUMMED) [ends.shift(), intervals.shift()];
+    }
+    return [...intervals];
+  }, [key, body]);
+}
+
+interface ChartsProps {
+  readonly history: HistoryAnswer;
+  readonly palette: Palette;
+  readonly rangeMs: number;
+  readonly from: string;
+  readonly to: string;
+}
+
+const seriesName = (one: HistorySeries, several: boolean): string =>
+  several ? `${one.class} (${[one.collector, one.group, one.port].join(' ')})` : one.class;
+
+function Charts({ history, palette, rangeMs, from, to }: ChartsProps) {
+  const times = useMemo(() => history.endMs.map((ms) => ms / 1000), [history]);
+  const newest = Math.max(history.endMs.at(-1) ?? 0, 0) || Date.now();
+  const range: readonly [number, number] =
+    from === ''
+      ? [Math.max(newest - rangeMs, firstMs(history)) / 1000, newest / 1000]
+      : [Number(from) / 1000, Number(to) / 1000];
+  const names = history.series.map((one) => one.class);
+  return (
+    <div class="charts">
+      {history.series.map((one, i) => {
+        const name = seriesName(one, names.indexOf(one.class) !== names.lastIndexOf(one.class));
+        return (
+          <section class="panel" key={name} aria-label={`Class ${name}`}>
+            <h2>{name}</h2>
+            <Chart
+              label={`loss, ${name}`}
+              times={times}
+              lines={lossLines(one, palette)}
+              format={formatLoss}
+              palette={palette}
+              range={range}
+              height={110}
+            />
+            <Chart
+              label={`round trip, ${name}`}
+              times={times}
+              lines={timeLines(one, palette)}
+              format={formatUs}
+              palette={palette}
+              range={range}
+              height={i < 2 ? 190 : 150}
+            />
+          </section>
+        );
+      })}
+    </div>
+  );
+}
+
+/** An hour of which a minute is known shows the minute. */
+const firstMs = ({ startMs }: HistoryAnswer): number => startMs[0] ?? 0;
+
+function lossLines({ sent, lost, unreachable }: HistorySeries, palette: Palette): Line[] {
+  const values = sent.map((count, i) => {
+    if (count === null || count === undefined || count === 0) return null;
+    return (((lost[i] ?? 0) + (unreachable[i] ?? 0)) / count) * 100;
+  });
+  return [{ label: 'loss', colour: palette.lines.loss, values, fill: `${palette.lines.loss}33` }];
+}
+
+function timeLines({ p50, p90, p99, max }: HistorySeries, { lines }: Palette): Line[] {
+  return [
+    { label: 'p50', colour: lines.p50, values: p50, width: 2 },
+    { label: 'p90', colour: lines.p90, values: p90 },
+    { label: 'p99', colour: lines.p99, values: p99 },
+    { label: 'max', colour: lines.max, values: max, width: 1 },
+  ];
+}

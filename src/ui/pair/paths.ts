@@ -1,0 +1,101 @@
+/** Paths of a pair summed over the intervals that were seen, and which of them stand out. Pure. */
+
+import { levelOf, timeLevel } from '../lib/palette.js';
+import type { PathRow } from '../lib/types.js';
+
+export interface PathSum {
+  readonly collector: string | undefined;
+  readonly class: string;
+  readonly sourcePort: number;
+  readonly sent: number;
+  readonly failed: number;
+  readonly lossPct: number;
+  /** Mean RTT over the intervals that had one; NaN without any. */
+  readonly meanUs: number;
+  readonly maxUs: number;
+  /** Median of the intervals' means: a single slow reply does not make a path slow. */
+  readonly typicalUs: number;
+  readonly forward: number | undefined;
+  readonly reverse: number | undefined;
+  /** The class that probes arrived with, and replies came back with, of the last interval. */
+  readonly marking: Marking | undefined;
+}
+
+export interface Marking {
+  readonly sent: number | undefined;
+  readonly forward: number | null;
+  readonly reverse: number | null;
+}
+
+/** Whether the network wrote another class into the packets. */
+export function isRemarked({ marking }: PathSum): boolean {
+  if (marking === undefined || marking.sent === undefined) return false;
+  return [marking.forward, marking.reverse].some((dscp) => dscp !== null && dscp !== marking.sent);
+}
+
+/** Of several intervals, by class, source ports in order. */
+export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMap<string, readonly PathSum[]> {
+  const sums = new Map<
+    string,
+    { -readonly [K in keyof PathSum]: PathSum[K] } & { weighted: number; received: number; means: number[] }
+  >();
+  for (const row of intervals.flat()) {
+    const sourcePort = row.sourcePort ?? 0;
+    const key = `${row.collector} ${row.group} ${row.class} ${sourcePort}`;
+    const sum = sums.get(key) ?? {
+      collector: row.collector,
+      class: row.class,
+      sourcePort,
+      sent: 0,
+      failed: 0,
+      lossPct: 0,
+      meanUs: Number.NaN,
+      maxUs: 0,
+      typicalUs: Number.NaN,
+      forward: undefined,
+      reverse: undefined,
+      marking: undefined,
+      weighted: 0,
+      received: 0,
+      means: [],
+    };
+    sum.sent += row.sent;
+    sum.failed += row.lost + row.unreachable;
+    if (row.rttUs !== null) {
+      sum.weighted += row.rttUs.mean * row.received;
+      sum.received += row.received;
+      sum.means.push(row.rttUs.mean);
+      sum.maxUs = Math.max(sum.maxUs, row.rttUs.max);
+    }
+    if (row.lostForward !== undefined) sum.forward = (sum.forward ?? 0) + row.lostForward;
+    if (row.lostReverse !== undefined) sum.reverse = (sum.reverse ?? 0) + row.lostReverse;
+    const { dscpForward, dscpReverse } = row;
+    if (dscpForward !== undefined || dscpReverse !== undefined)
+      sum.marking = { sent: row.dscp, forward: dscpForward ?? null, reverse: dscpReverse ?? null };
+    sum.lossPct = sum.sent === 0 ? 0 : (sum.failed / sum.sent) * 100;
+    sum.meanUs = sum.received === 0 ? Number.NaN : sum.weighted / sum.received;
+    sums.set(key, sum);
+  }
+  const byClass = new Map<string, PathSum[]>();
+  for (const sum of sums.values()) sum.typicalUs = medianOf(sum.means);
+  for (const sum of sums.values()) byClass.set(sum.class, [...(byClass.get(sum.class) ?? []), sum]);
+  for (const list of byClass.values()) list.sort((a, b) => a.sourcePort - b.sourcePort);
+  return byClass;
+}
+
+export const lossLevel = ({ sent, lossPct }: PathSum, bounds: readonly number[]): number =>
+  sent === 0 ? -1 : levelOf(lossPct, bounds);
+
+/** NaN of none. */
+function medianOf(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN;
+}
+
+/** Against the median of the paths of the same class: what one ECMP member does that the others do not. */
+export function timeLevels(paths: readonly PathSum[], bounds: readonly number[]): readonly number[] {
+  const median = medianOf(paths.map(({ typicalUs }) => typicalUs).filter((us) => !Number.isNaN(us)));
+  return paths.map(({ typicalUs }) =>
+    Number.isNaN(typicalUs) || Number.isNaN(median) ? -1 : timeLevel(typicalUs, median, bounds),
+  );
+}

@@ -1,0 +1,59 @@
+/** A real Chromium, looking at the page: what it complained about and asked for is kept. */
+
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { type Browser, chromium, type Page } from 'playwright-core';
+
+const CHROMIUM = '/usr/bin/chromium';
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+export interface Violation {
+  readonly id: string;
+  readonly impact: string | null;
+  readonly help: string;
+  readonly nodes: readonly { readonly html: string }[];
+}
+
+/** `--no-sandbox`: it runs as root in tests, and sees nothing but our page. */
+export const launch = (executablePath = CHROMIUM): Promise<Browser> =>
+  chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+
+export class WatchedPage {
+  readonly page: Page;
+  /** Errors of the console and of scripts. */
+  readonly complaints: string[] = [];
+  /** Hosts of all requests. */
+  readonly hosts = new Set<string>();
+
+  private constructor(page: Page) {
+    this.page = page;
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') this.complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => this.complaints.push(String(error.stack)));
+    page.on('request', (request) => this.hosts.add(new URL(request.url()).host));
+  }
+
+  static async open(browser: Browser, size = { width: 1280, height: 800 }): Promise<WatchedPage> {
+    const page = await browser.newPage({ viewport: size });
+    page.setDefaultTimeout(10_000);
+    return new WatchedPage(page);
+  }
+
+  /** What the matrix that is shown has: cells by their code. */
+  async cells(): Promise<{ readonly rows: number; readonly columns: number; readonly codes: readonly number[] }> {
+    const { rows, columns, codes } = await this.page
+      .locator('canvas[data-codes]')
+      .evaluate((canvas) => ({ ...(canvas as unknown as { dataset: Record<string, string> }).dataset }));
+    return { rows: Number(rows), columns: Number(columns), codes: codes.split(',').map(Number) };
+  }
+
+  /** Serious and critical violations of accessibility that axe finds. */
+  async violations(): Promise<readonly Violation[]> {
+    await this.page.evaluate(await readFile(AXE, 'utf8'));
+    const found: readonly Violation[] = await this.page.evaluate(
+      'axe.run({ resultTypes: ["violations"] }).then(({ violations }) => violations)',
+    );
+    return found.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+  }
+}

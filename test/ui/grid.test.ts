@@ -1,0 +1,158 @@
+import { expect } from 'chai';
+import { parseBounds, timeLevel } from '../../src/ui/lib/palette.js';
+import type { MatrixAnswer } from '../../src/ui/lib/types.js';
+import { GONE, type GridOptions, makeGrid, NONE, STALE, WELL, worstCells } from '../../src/ui/matrix/grid.js';
+import { extraNames, parseTerms, withTerm } from '../../src/ui/matrix/terms.js';
+
+interface Cell {
+  readonly at: readonly [string, string, string?];
+  readonly value: number | null;
+  readonly sent?: number;
+  readonly stale?: boolean;
+}
+
+/** An answer with a source for rows, target and class for columns. */
+function answer(cells: readonly Cell[]): MatrixAnswer {
+  const rows = [...new Set(cells.map(({ at }) => at[0]))];
+  const columns = [...new Set(cells.map(({ at }) => `${at[1]} ${at[2] ?? 'cs0'}`))];
+  const column = <Value>(value: (cell: Cell) => Value): Value[] => cells.map(value);
+  return {
+    window: { startMs: 0, endMs: 1, coveredMs: 1, askedMs: 1 },
+    metric: 'loss',
+    unit: '%',
+    rowTags: ['source'],
+    columnTags: ['target', 'class'],
+    rows: rows.map((row) => [row]),
+    columns: columns.map((key) => key.split(' ')),
+    cells: {
+      row: column(({ at }) => rows.indexOf(at[0])),
+      column: column(({ at }) => columns.indexOf(`${at[1]} ${at[2] ?? 'cs0'}`)),
+      value: column(({ value }) => value),
+      sent: column(({ sent = 10 }) => sent),
+      stale: column(({ stale = false }) => stale),
+      ...{ received: [], lost: [], unreachable: [], samples: [], series: [], ageMs: [] },
+    },
+  };
+}
+
+const LOSS: GridOptions = {
+  rowTags: ['source'],
+  columnTags: ['target'],
+  rowTerms: [],
+  columnTerms: [],
+  bounds: [0, 0.2, 1, 5],
+  isLoss: true,
+  worstFirst: false,
+  away: false,
+};
+const TIMES: GridOptions = { ...LOSS, isLoss: false, bounds: [1.25, 1.5, 2, 4] };
+const codes = (...given: Parameters<typeof makeGrid>): number[] => [...makeGrid(...given).code];
+
+describe('the grid of a matrix', () => {
+  it('gives each loss the level of its threshold: any loss at all is not well', () => {
+    const values = [0, 0.01, 0.2, 0.21, 1, 1.5, 5, 5.1, 100];
+    const cells = values.map((value, i): Cell => ({ at: ['a', `t${i}`], value }));
+    expect(codes(answer(cells), undefined, LOSS)).to.deep.equal(
+      [0, 1, 1, 2, 2, 3, 3, 4, 4].map((level) => (level === 0 ? WELL : STALE + level)),
+    );
+  });
+
+  it('tells a stale cell, a pair without data and no pair at all from a healthy one', () => {
+    const now = answer([
+      { at: ['a', 't1'], value: 0 },
+      { at: ['a', 't2'], value: 0, stale: true },
+      { at: ['b', 't3'], value: null, sent: 0 },
+    ]);
+    const before = answer([
+      { at: ['c', 't1'], value: 0 },
+      { at: ['a', 't1'], value: 0 },
+    ]);
+    const grid = makeGrid(now, before, LOSS);
+    expect(grid.rows).to.deep.equal([['a'], ['b'], ['c']]);
+    expect([...grid.code]).to.deep.equal([WELL, STALE, NONE, NONE, NONE, GONE, GONE, NONE, NONE]);
+  });
+
+  it('shows nothing as of now when the service is away', () => {
+    const now = answer([
+      { at: ['a', 't1'], value: 0 },
+      { at: ['a', 't2'], value: 50 },
+    ]);
+    expect(codes(now, undefined, { ...LOSS, away: true })).to.deep.equal([STALE, STALE]);
+  });
+
+  it('shows the worst class of a cell, and a stale one before a healthy one', () => {
+    const now = answer([
+      { at: ['a', 't1', 'cs0'], value: 0 },
+      { at: ['a', 't1', 'ef'], value: 7 },
+      { at: ['a', 't1', 'af11'], value: 3 },
+      { at: ['a', 't2', 'cs0'], value: 0, stale: true },
+      { at: ['a', 't2', 'ef'], value: 0 },
+    ]);
+    const grid = makeGrid(now, undefined, LOSS);
+    expect([...grid.code]).to.deep.equal([STALE + 4, STALE]);
+    expect(grid.value[0]).to.equal(7);
+    expect(grid.cell[0]).to.equal(1);
+  });
+
+  it('holds a time against the normal of its own pair; without replies it is the worst there is', () => {
+    const before = answer([
+      { at: ['a', 't1'], value: 100 },
+      { at: ['a', 't2'], value: 10_000 },
+      { at: ['a', 't4'], value: 100 },
+    ]);
+    const now = answer([
+      { at: ['a', 't1'], value: 300 },
+      { at: ['a', 't2'], value: 10_000 },
+      { at: ['a', 't3'], value: 99_999 },
+      { at: ['a', 't4'], value: null },
+    ]);
+    expect(codes(now, before, TIMES)).to.deep.equal([STALE + 3, WELL, WELL, STALE + 4]);
+  });
+
+  it('does not call some microseconds more than normal a trouble', () => {
+    expect(timeLevel(40, 8, TIMES.bounds)).to.equal(0);
+    expect(timeLevel(400, 80, TIMES.bounds)).to.equal(4);
+  });
+
+  it('puts what is worst first, and lists it', () => {
+    const now = answer([
+      { at: ['a', 't1'], value: 0 },
+      { at: ['b', 't1'], value: 1 },
+      { at: ['c', 't2'], value: 50 },
+    ]);
+    const grid = makeGrid(now, undefined, { ...LOSS, worstFirst: true });
+    expect(grid.rows.flat()).to.deep.equal(['c', 'b', 'a']);
+    expect(grid.columns.flat()).to.deep.equal(['t2', 't1']);
+    expect(worstCells(grid, 5).map((at) => grid.value[at])).to.deep.equal([50, 1]);
+  });
+
+  it('lets through what fits all words of a filter, and tags by their whole value', () => {
+    const now = answer([
+      { at: ['h1', 't1'], value: 0 },
+      { at: ['h10', 't1'], value: 0 },
+      { at: ['x', 't1'], value: 0 },
+    ]);
+    const rows = (text: string): string[] =>
+      makeGrid(now, undefined, { ...LOSS, rowTerms: parseTerms(text) }).rows.flat();
+    expect(rows('H1')).to.deep.equal(['h1', 'h10']);
+    expect(rows('source=h1')).to.deep.equal(['h1']);
+    expect(rows('h 0')).to.deep.equal(['h10']);
+    expect(rows('zzz')).to.deep.equal([]);
+  });
+
+  it('reads and writes filters', () => {
+    expect(parseTerms('a rack=r1 site="new york"')).to.deep.equal([
+      { name: undefined, text: 'a' },
+      { name: 'rack', text: 'r1' },
+      { name: 'site', text: 'new york' },
+    ]);
+    expect(withTerm('a rack=r1', 'rack', 'r 2')).to.equal('a rack="r 2"');
+    expect(extraNames(parseTerms('rack=r1 source=a b'), ['source'])).to.deep.equal(['rack']);
+  });
+
+  it('takes four rising numbers as thresholds and nothing else', () => {
+    expect(parseBounds(' 0, 0.5 1,2')).to.deep.equal([0, 0.5, 1, 2]);
+    for (const text of ['0,1,2', '0,1,1,2', '0,2,1,3', 'a,b,c,d', '-1,0,1,2', ''])
+      expect(parseBounds(text), text).to.equal(undefined);
+  });
+});
