@@ -37,6 +37,7 @@ export const ERROR_TABLE = {
   LLAMA_PLATFORM: { status: 500, exitCode: 1, title: 'LLAMA runs on Linux, x64 or arm64, only' },
   LLAMA_SYSTEM_CALL: { status: 500, exitCode: 2, title: 'A system call failed' },
   LLAMA_ADDRESS_IN_USE: { status: 500, exitCode: 2, title: 'The address or port is taken' },
+  LLAMA_PRIVILEGE: { status: 422, exitCode: 2, title: 'A privilege is missing' },
   LLAMA_NO_FILES: { status: 500, exitCode: 2, title: 'No file descriptors are left' },
   LLAMA_THREAD: { status: 500, exitCode: 2, title: 'A worker thread could not be started' },
   LLAMA_INTERNAL: { status: 500, exitCode: 2, title: 'Internal error' },

@@ -27,7 +27,7 @@ const hops = (description: string) =>
   Type.Integer({ minimum: 0, description: `hops ${description}, by the TTL of what arrived, most recently` });
 
 const OUTCOMES = {
-  sent: count('probes that the kernel took; sent = received + lost + unreachable + localDrops'),
+  sent: count('probes that the kernel took; sent = received + lost + unreachable + localDrops + tooBig'),
   received: count('probes answered within the timeout'),
   lost: count('probes not answered within the timeout, and nothing else explains it'),
   unreachable: count('probes answered by an ICMP error'),
@@ -36,6 +36,7 @@ const OUTCOMES = {
   reordered: count('replies overtaken on their path (RFC 4737)'),
   sendErrors: count('probes that the kernel refused'),
   localDrops: count('probes without a reply while a receive queue of this host overflowed'),
+  tooBig: count('probes larger than a link of their path lets through; not a loss'),
   lostForward: count("of the lost ones, on the way to the target, by a stateful reflector's numbers"),
   lostReverse: count('of the lost ones, on the way back'),
   lostUnknown: count('of the lost ones, those of which that is not known: lost - lostForward - lostReverse'),
@@ -88,6 +89,9 @@ export const ResultRowSchema = Type.Object({
   tags: Type.Record(Type.String(), Type.String()),
   ...OUTCOMES,
   rttUs: Nullable(RttUs),
+  mtu: Type.Union([Type.Integer(), Type.Null()], {
+    description: 'the least MTU that a probe was too big for; null: none was named',
+  }),
   residenceUs: Nullable(us('mean time inside the reflector')),
   jitterUs: Nullable(us('mean absolute difference between consecutive round trips of a path')),
   forwardUs: DelayUs('to the target'),

@@ -36,7 +36,7 @@ export function sendGroup(reply: FastifyReply, known: KnownGroup, service: Colle
 
 export function summary(held: HeldGroup, service: CollectorService): GroupSummary {
   const { group } = held;
-  const { protocol, port, period, timeout, payloadBytes, sourcePorts, skipSelf } = groupToJson({
+  const { protocol, port, period, timeout, payloadBytes, dontFragment, sourcePorts, skipSelf } = groupToJson({
     ...group,
     targets: [],
   });
@@ -48,7 +48,8 @@ export function summary(held: HeldGroup, service: CollectorService): GroupSummar
     period,
     timeout,
     classes: group.classes.map(({ name }) => name),
-    payloadBytes,
+    ...(payloadBytes === undefined ? {} : { payloadBytes }),
+    ...(dontFragment === undefined ? {} : { dontFragment }),
     ...(sourcePorts === undefined ? {} : { sourcePorts }),
     ...(skipSelf === undefined ? {} : { skipSelf }),
     ...(group.from === undefined ? {} : { source: group.from.kind }),

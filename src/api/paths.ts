@@ -72,7 +72,13 @@ async function* pathsBody(
   limit: number,
 ): AsyncGenerator<Buffer> {
   const breather = new Breather();
-  const ports = { 4: service.sourcePorts(4), 6: service.sourcePorts(6) };
+  const known = new Map<string, readonly number[]>();
+  const portsOf = ({ target, group }: StreamInfo): readonly number[] => {
+    const key = `${target.family} ${group.protocol}`;
+    const ports = known.get(key) ?? service.sourcePorts(target.family, group.protocol);
+    known.set(key, ports);
+    return ports;
+  };
   const perStream = service.config.source.ports;
   const wanted = new Map<number, StreamInfo>();
   for (const info of infos) {
@@ -91,7 +97,7 @@ async function* pathsBody(
     if (breather.due) await breather.breathe();
     const info = infoOf(row);
     if (info === undefined) continue;
-    const sourcePort = ports[info.target.family][report.paths[row] % perStream] ?? null;
+    const sourcePort = portsOf(info)[report.paths[row] % perStream] ?? null;
     chunk.addText(`${first ? '' : ','}${JSON.stringify(pathRow(report, row, info, sourcePort))}`);
     first = false;
     if (chunk.full) yield chunk.take();

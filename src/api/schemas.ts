@@ -191,14 +191,15 @@ export const GroupSummary = Type.Object({
   period: Type.String({ description: 'duration' }),
   timeout: Type.String({ description: 'duration' }),
   classes: Type.Array(Type.String()),
-  payloadBytes: Type.Integer(),
+  payloadBytes: Type.Optional(Type.Integer({ description: 'absent of tcp-syn, which has none' })),
+  dontFragment: Type.Optional(Type.Boolean({ description: 'probes are never fragmented' })),
   sourcePorts: Type.Optional(Type.Integer({ description: 'where they are not all of the collector' })),
   skipSelf: Type.Optional(Type.Boolean({ description: "this host's own addresses are left out" })),
   source: Type.Optional(
     Type.String({ description: 'file, http or dns: where the targets come from; absent when listed' }),
   ),
   targets: Type.Integer({ description: 'number of targets' }),
-  paths: Type.Integer({ description: 'targets times classes times source ports' }),
+  paths: Type.Integer({ description: 'targets times classes times source ports; of icmp targets times classes' }),
   probesPerSecond: Type.Number(),
 });
 export type GroupSummary = Static<typeof GroupSummary>;

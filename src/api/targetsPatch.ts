@@ -2,6 +2,7 @@
 
 import { type Static, Type } from 'typebox';
 import { parseAddress } from '../config/address.js';
+import { checkPort } from '../config/agentless.js';
 import { invalidGroup, readAddress, secondTime } from '../config/group.js';
 import { MAX_TARGETS, TargetSchema } from '../config/group-schema.js';
 import { inTurns, ListShape, Pace } from '../config/list-shape.js';
@@ -125,6 +126,7 @@ export function patchTargets(group: Group, patch: TargetsPatch): Group {
   const targets = new Map(listed.map((target) => [keyOf(target), target]));
   const added = new Map<string, { readonly index: number; readonly target: Target }>();
   for (const [index, { text, address, family, port = group.port, tags }] of patch.add.entries()) {
+    checkPort(port, group.protocol, ['add', index, 'port'], problems.report);
     const target = { address, family, port, tags };
     const key = keyOf(target);
     const first = added.get(key);

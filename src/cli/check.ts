@@ -3,6 +3,7 @@
  * changes nothing.
  */
 
+import { whyNotPrivileged } from '../collector/withheld.js';
 import { formatBytes } from '../config/bytes.js';
 import { type LoadedConfig, type LocatedOption, loadConfigFile } from '../config/config.js';
 import { groupFigures, type PlanFigures, planFigures } from '../config/limits.js';
@@ -82,11 +83,20 @@ function describeConfig(file: string, { config, form, notes, warnings, options, 
       ...loadRows(total),
       ['memory for probes', `${formatBytes(total.memoryBytes)} of ${formatBytes(collector.probeMemoryBytes)}`],
     ]),
+    ...privilegeWarnings(config.groups),
     ...warnings.flatMap((warning) => ['', `Warning: ${warning}.`]),
     ...(open === undefined ? [] : ['', `Note: ${open}.`]),
     ...(notes.length === 0 ? [] : ['', 'What this form says otherwise, or what is not carried over:']),
     ...notes.map((note) => `- ${note}`),
   ];
+}
+
+/** Told of whoever runs the command: the collector may run as somebody else. */
+function privilegeWarnings(groups: readonly Group[]): string[] {
+  return groups.flatMap(({ name, protocol }) => {
+    const lacking = whyNotPrivileged({ protocol });
+    return lacking === undefined ? [] : ['', `Warning: group ${name}: ${lacking.message}.`];
+  });
 }
 
 /** The value as it is written, and what it comes to where that depends on this host. */
@@ -103,7 +113,8 @@ function describeGroup(group: Group, ports: number, place = ''): string[] {
       ['  protocol', group.protocol],
       ['  period', formatDuration(group.periodNs)],
       ['  timeout', formatDuration(group.timeoutNs)],
-      ['  payload', `${group.payloadBytes} bytes`],
+      ...(group.protocol === 'tcp-syn' ? [] : [['  payload', `${group.payloadBytes} bytes`] as const]),
+      ...(group.dontFragment === true ? [['  fragments', 'none: too large is tooBig'] as const] : []),
       ...(group.keyFile === undefined
         ? []
         : [['  keys', `${group.keys?.length ?? 0}, from ${group.keyFile}`] as const]),
@@ -119,7 +130,7 @@ function describeGroup(group: Group, ports: number, place = ''): string[] {
     ]),
     ...table(
       group.targets.map(({ address, port, tags }) => [
-        `    ${formatEndpoint({ address, port })}`,
+        `    ${group.protocol === 'icmp' ? address : formatEndpoint({ address, port })}`,
         Object.entries(tags)
           .map(([key, value]) => `${key}=${value}`)
           .join(' '),
@@ -134,7 +145,7 @@ function loadRows(figures: PlanFigures): [string, string][] {
     ['probes', `${count(figures.probesPerSecond)}/s`],
     [
       'on the wire',
-      `${count(figures.wireBytesPerSecond)} bytes/s each way, with UDP and IP headers, without those of the link`,
+      `${count(figures.wireBytesPerSecond)} bytes/s each way, with the headers of UDP, TCP or ICMP and of IP, without those of the link`,
     ],
   ];
 }

@@ -14,11 +14,13 @@ Exit codes: 0 fine, 1 wrong input, 2 could not run. Results go to stdout, logs t
 is logged (debug, info, warn, error, silent). "llama help COMMAND" lists a command's options.`;
 const PROBE_HELP_END = `
 Durations have a unit: 500us, 10ms, 1s. The host must run "llama reflector" or another STAMP (RFC 8762) or TWAMP-Light
-responder. Ctrl-C ends early and prints what there is.
+responder; with tcp-syn (a TCP port, open or closed) and icmp nothing, but they need CAP_NET_RAW here. Ctrl-C ends early and prints what there is.
 
 Examples:
   llama probe 10.2.0.2 --count 1000 --period 1ms --class ef --class cs0
-  llama probe "[2001:db8:2::2]:862" --json`;
+  llama probe "[2001:db8:2::2]:862" --json
+  llama probe 10.2.0.2:443 --protocol tcp-syn
+  llama probe 10.2.0.2 --protocol icmp --sizes 64,1472,8972`;
 const collect = (value: string, all: readonly string[] = []): string[] => [...all, value];
 
 function program(run: (work: () => Promise<number>) => Promise<void>): Command {
@@ -85,13 +87,20 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
     .command('probe')
     .description('measure one host once')
     .argument('<host[:port]>', 'name or address; an IPv6 address with a port stands in brackets')
-    .option('--protocol <name>', 'packet format: stamp, llama or llama-legacy', 'stamp')
+    .option('--protocol <name>', 'stamp, llama, llama-legacy, tcp-syn or icmp; the last two need no reflector', 'stamp')
     .option('--key-file <file>', 'file of HMAC keys: STAMP in authenticated mode')
     .option('--count <n>', 'probes in all, dealt out over source ports and classes', '100')
-    .option('--period <duration>', 'time between two probes', '10ms')
+    .option(
+      '--period <duration>',
+      'time between two probes (default 10ms; of tcp-syn the timeout over the source ports, which is also the least)',
+    )
     .option('--timeout <duration>', 'how long a reply is awaited (default 1s, with llama-legacy 200ms)')
     .option('--source-ports <n>', 'source ports, so that all ECMP paths are used', '16')
     .option('--class <class>', 'QoS class by name or DSCP; repeat for more (default cs0)', collect)
+    .option(
+      '--sizes <list>',
+      'payload sizes such as 64,1472,8972, unfragmented: which get through, and what MTU is named',
+    )
     .option(
       '--json',
       'print one JSON object: {"results": [...]}, one result per class, with the fields of the REST API',

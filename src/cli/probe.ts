@@ -1,156 +1,30 @@
 /** `llama probe`: a one-off measurement from the shell, by the very threads that a collector uses. */
 
-import { lookup } from 'node:dns/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Collector } from '../collector/collector.js';
-import { parseAddress } from '../config/address.js';
-import { parseConfig } from '../config/config.js';
-import { PROTOCOLS } from '../config/group-format.js';
-import { checkPlan, GRACE_NS } from '../config/limits.js';
-import type { Config, Protocol } from '../config/types.js';
-import { LlamaError } from '../errors.js';
+import { privilegeProblem } from '../collector/withheld.js';
+import { GRACE_NS } from '../config/limits.js';
 import { formatEndpoint } from '../net/endpoint.js';
-import { formatDuration, NS_PER_S, nsToMs, parseDurationNs } from '../stats/units.js';
+import { formatDuration, nsToMs } from '../stats/units.js';
 import { distribution } from './distribution.js';
 import { requireFiles } from './host.js';
 import { createLogger } from './log.js';
+import { type ProbeOptions, probePlan, resolveTarget } from './probePlan.js';
 import { formatPct, formatUs, histogramText, type ResultRow, resultRows, textTable } from './rows.js';
 
-export interface ProbeOptions {
-  readonly protocol: string;
-  readonly count: string;
-  readonly period: string;
-  readonly keyFile?: string;
-  readonly timeout?: string;
-  readonly sourcePorts: string;
-  readonly class?: readonly string[];
-  readonly json?: boolean;
-}
-
-const MOST_PROBES = 100_000_000;
-const LONGEST_PERIOD_NS = 3600 * NS_PER_S;
 const PROGRESS_MS = 100;
-/** One interval holds the whole measurement: its end lies far ahead. */
-const ENDLESS_INTERVAL_MS = 2 ** 42;
-const GROUP = 'probe';
 const BAR = 40;
-
-function argumentError(text: string): LlamaError {
-  return new LlamaError('LLAMA_ARGUMENT_INVALID', text);
-}
-
-function wholeNumber(option: string, text: string, most: number): number {
-  const value = /^\d+$/.test(text) ? Number(text) : 0;
-  if (value < 1 || value > most)
-    throw argumentError(`${option} ${JSON.stringify(text)}: expected a whole number from 1 to ${most}`);
-  return value;
-}
-
-function durationNs(option: string, text: string): number {
-  const ns = parseDurationNs(text);
-  if (ns === undefined || ns < 1)
-    throw argumentError(`${option} ${JSON.stringify(text)}: expected a duration such as 500us, 10ms, 1s`);
-  return ns;
-}
-
-/** Address and port of `host`, `host:port`, `address`, `[address]:port`. Names are resolved. */
-async function resolveTarget(text: string, defaultPort: number): Promise<{ address: string; port: number }> {
-  const match =
-    parseAddress(text) === undefined
-      ? /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text)
-      : [text, text, undefined, undefined];
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3] ?? defaultPort);
-  if (host === undefined || port < 1 || port > 65_535)
-    throw argumentError(
-      `${JSON.stringify(text)}: expected a host and perhaps a port from 1 to 65535, such as 10.0.0.1, host:8100 or [2001:db8::1]:8100`,
-    );
-  const literal = parseAddress(host);
-  if (literal !== undefined) return { address: literal.address, port };
-  try {
-    return { address: (await lookup(host)).address, port };
-  } catch (cause) {
-    throw new LlamaError(
-      'LLAMA_HOST_UNKNOWN',
-      `${host} does not resolve to an address (${(cause as Error).message}); check the name, or give an address`,
-      { cause },
-    );
-  }
-}
-
-function probeConfig(
-  target: { address: string; port: number },
-  options: ProbeOptions,
-): { config: Config; count: number; spacingNs: number } {
-  const count = wholeNumber('--count', options.count, MOST_PROBES);
-  const ports = Math.min(wholeNumber('--source-ports', options.sourcePorts, 4096), count);
-  const spacingNs = durationNs('--period', options.period);
-  const defaults = PROTOCOLS[options.protocol as Protocol] ?? PROTOCOLS.stamp;
-  const timeoutNs = durationNs('--timeout', options.timeout ?? defaults.timeout);
-  const classes = options.class ?? ['cs0'];
-  const places = ports * classes.length;
-  if (spacingNs > LONGEST_PERIOD_NS)
-    throw argumentError(
-      `--period ${JSON.stringify(options.period)}: expected at most ${formatDuration(LONGEST_PERIOD_NS)}`,
-    );
-  // Between two probes of one path; a config's groups are kept to narrower bounds than a measurement by hand.
-  const periodNs = spacingNs * places;
-  // JSON is YAML; the reader's checks and messages serve here too.
-  const text = JSON.stringify({
-    collector: { name: 'probe', workers: 1, retention: 1 },
-    source: { ports, basePort: 0 },
-    api: { listen: '127.0.0.1:0' },
-    groups: {
-      [GROUP]: {
-        protocol: options.protocol,
-        timeout: formatDuration(timeoutNs),
-        ...(options.keyFile === undefined ? {} : { keyFile: options.keyFile }),
-        classes: classes.map((name) => (/^\d+$/.test(name) ? Number(name) : name)),
-        targets: [target],
-      },
-    },
-  });
-  const config = inOptions(() => parseConfig(text, 'command line', {}));
-  const groups = config.groups.map((group) => ({ ...group, periodNs }));
-  inOptions(() => checkPlan(config, groups));
-  return {
-    config: { ...config, groups, collector: { ...config.collector, intervalMs: ENDLESS_INTERVAL_MS } },
-    count,
-    spacingNs,
-  };
-}
-
-const OPTION_OF: Readonly<Record<string, string>> = {
-  protocol: '--protocol',
-  timeout: '--timeout',
-  keyFile: '--key-file',
-  classes: '--class',
-  targets: 'host',
-};
-
-/** What `read` returns; the problems that it throws are told by the option that each came from. */
-function inOptions<Result>(read: () => Result): Result {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof LlamaError) || error.problems.length === 0) throw error;
-    const lines = error.problems.map(({ path, message }) => {
-      const key = path.split('/')[3] ?? '';
-      return `${OPTION_OF[key] ?? '--period and --timeout'}: ${message}`;
-    });
-    throw new LlamaError(error.code, lines.join('\n'), { cause: error });
-  }
-}
 
 /** Prints the results of one measurement of `host` to stdout, progress to stderr. */
 export async function runProbe(host: string, options: ProbeOptions): Promise<number> {
-  const { port } = PROTOCOLS[options.protocol as Protocol] ?? PROTOCOLS.stamp;
-  const target = await resolveTarget(host, port);
-  const { config, count, spacingNs } = probeConfig(target, options);
-  requireFiles(config.source.ports * 2);
+  const target = await resolveTarget(host);
+  const { config, perGroup, count, spacingNs } = probePlan(target, options);
+  const lacking = privilegeProblem(config.groups);
+  if (lacking !== undefined) throw lacking.cause;
+  requireFiles(config.source.ports * 4);
   const collector = await Collector.start(config, {
     logger: createLogger(process.env.LLAMA_LOG_LEVEL ?? 'error'),
-    count,
+    count: perGroup,
   });
   let interrupted = false;
   const interrupt = (): void => {
@@ -169,8 +43,15 @@ export async function runProbe(host: string, options: ProbeOptions): Promise<num
     } else {
       const { sent } = collector.status().totals;
       const probes = sent === count ? `${count} probes` : `${sent} of ${count} probes`;
-      const title = `${formatEndpoint(target)}: ${probes}, one every ${formatDuration(spacingNs)}, from ${config.source.ports} source ports\n\n`;
-      process.stdout.write(title + table(rows));
+      const [{ protocol, targets }] = config.groups;
+      const from = protocol === 'icmp' ? '' : `, from ${config.source.ports} source ports`;
+      const where = protocol === 'icmp' ? targets[0].address : formatEndpoint(targets[0]);
+      process.stdout.write(`${where}: ${probes}, one every ${formatDuration(spacingNs)}${from}\n\n`);
+      if (options.sizes !== undefined) {
+        process.stdout.write(sizesTable(rows));
+        return 0;
+      }
+      process.stdout.write(table(rows));
       for (const [i, row] of rows.entries()) {
         if (report !== undefined && row.received > 0)
           process.stdout.write(`\n${distribution(row.class, histogramText(report, i))}`);
@@ -207,9 +88,10 @@ async function untilDone(
   let lastSentMs = Date.now();
   let lastPlanned = -1;
   for (;;) {
-    const { sent, received, lost, unreachable, localDrops, sendErrors, scheduleSlips } = collector.status().totals;
+    const { sent, received, lost, unreachable, localDrops, tooBig, sendErrors, scheduleSlips } =
+      collector.status().totals;
     const planned = sent + sendErrors + scheduleSlips;
-    const decided = received + lost + unreachable + localDrops;
+    const decided = received + lost + unreachable + localDrops + tooBig;
     if (show && terminal) {
       const done = Math.floor((planned / count) * BAR);
       process.stderr.write(
@@ -266,11 +148,26 @@ function table(rows: readonly ResultRow[]): string {
     (
       [
         ...(['lostForward', 'lostReverse', 'lostUnknown', 'late', 'duplicates', 'reordered', 'sendErrors'] as const),
-        ...(['localDrops', 'remarked', 'hopChanges'] as const),
+        ...(['localDrops', 'tooBig', 'remarked', 'hopChanges'] as const),
       ] as const
     )
       .filter((name) => row[name] > 0)
       .map((name) => `${row.class}: ${row[name]} ${name}\n`),
   );
   return textTable([header, ...cells]) + extras.join('');
+}
+
+/** What became of each size, and how large a packet each may be as far as anybody said. */
+function sizesTable(rows: readonly ResultRow[]): string {
+  const header = ['payload', 'class', 'sent', 'received', 'too big', 'mtu', 'lost', 'unreachable', 'min', 'p50', 'p99'];
+  const us = (value: number | undefined): string => (value === undefined ? '-' : formatUs(value));
+  const cells = rows.map(({ group, mtu, rttUs, ...row }) => [
+    group,
+    row.class,
+    ...[row.sent, row.received, row.tooBig].map(String),
+    mtu === null ? '-' : String(mtu),
+    ...[row.lost, row.unreachable].map(String),
+    ...[rttUs?.min, rttUs?.p50, rttUs?.p99].map(us),
+  ]);
+  return textTable([header, ...cells]);
 }

@@ -20,6 +20,9 @@ export interface ResultRow {
   readonly reordered: number;
   readonly sendErrors: number;
   readonly localDrops: number;
+  readonly tooBig: number;
+  /** The least MTU that a probe was too big for; null: none was named. */
+  readonly mtu: number | null;
   readonly rttUs: {
     readonly min: number;
     readonly mean: number;

@@ -160,6 +160,8 @@ export class Aggregator {
       } else if (outcome === Outcome.received) {
         counts.received(stream, ring);
         counts.directions.received(stream, ring);
+      } else if (outcome === Outcome.tooBig) {
+        counts.tooBig(stream, path, ring.residenceNs);
       } else if (outcome === Outcome.lostForward || outcome === Outcome.lostReverse) {
         counts.directions.lost(path, outcome === Outcome.lostForward);
       } else {

@@ -158,6 +158,7 @@ export class IntervalCloser {
       this.orphansOther += outcomes.late + outcomes.duplicates + outcomes.sendErrors;
       return;
     }
+    outcomes.mtu = counts.mtu(stream);
     const { directions, history } = this;
     directions.read(counts.directions, stream, first, end, rtt.minNs, rtt.maxNs, history.oneWay);
     for (let path = first; path < end; path++) {
@@ -245,6 +246,7 @@ function pushCounters(column: WordColumn, numbers: Readonly<Record<PathColumn, n
   column.push(numbers.lost);
   column.push(numbers.unreachable);
   column.push(numbers.localDrops);
+  column.push(numbers.tooBig);
   column.push(numbers.late);
   column.push(numbers.duplicates);
   column.push(numbers.reordered);

@@ -7,12 +7,11 @@ import type { Logger } from 'pino';
 import { invalidGroup } from '../config/group.js';
 import { checkPlan, GRACE_NS, planFigures } from '../config/limits.js';
 import { toPointer } from '../config/problems.js';
-import type { Config, Group, Target } from '../config/types.js';
+import type { Config, Group, Protocol, Target } from '../config/types.js';
 import type { DiscoveryStatus, DiscoveryTools } from '../discovery/discovery.js';
 import { ownAddresses } from '../discovery/self.js';
 import { LlamaError } from '../errors.js';
 import { MatrixHistory } from '../matrix/history.js';
-import { addressBytes } from '../net/address.js';
 import { SystemClock } from '../net/clock.js';
 import { SourceAddressFinder } from '../net/socket.js';
 import { nsToMs } from '../stats/units.js';
@@ -23,7 +22,8 @@ import { Groups } from './groups.js';
 import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
 import { historyInterval } from './historyFeed.js';
 import { KeptTargets } from './keptTargets.js';
-import type { IntervalReport } from './messages.js';
+import { LOOK_EVERY_MS, LocalAddresses } from './locals.js';
+import { type IntervalReport, transportOf } from './messages.js';
 import { type GroupPlan, type PlanChange, type PlanTools, planGroup, rowPrefix, StreamNumbers } from './plan.js';
 import { ProberThreads } from './proberThreads.js';
 import { ResultsStore, type StreamInfo } from './results.js';
@@ -39,6 +39,7 @@ import type {
 import { SourcePorts } from './sources.js';
 import { StateDirectory } from './state.js';
 import { addTotals, notInForce, RecentWarnings } from './warnings.js';
+import { privilegeProblem, WithheldGroups } from './withheld.js';
 
 /** A removed stream's number is free again when the intervals of this long after its last probe's timeout are closed: late replies are known till then. */
 const QUARANTINE_MS = 2_000;
@@ -83,6 +84,9 @@ export class Collector implements CollectorService {
   private readonly forgotten = new Set<number>();
   private readonly tools: PlanTools;
   private readonly held: Groups;
+  private readonly withheld: WithheldGroups;
+  private readonly locals = new LocalAddresses(({ target }) => this.sourceOf(target));
+  private looking: NodeJS.Timeout | undefined;
   private readonly stateDirectory: StateDirectory | undefined;
   private readonly keptTargets: KeptTargets | undefined;
   private readonly recent = new RecentWarnings();
@@ -104,7 +108,9 @@ export class Collector implements CollectorService {
       sourceOf: (target) => this.sourceOf(target),
       pause: () => pause(),
     };
-    this.sources = new SourcePorts(config.source, config.collector.timestamps);
+    const threads = Math.min(config.collector.workers, config.source.ports);
+    this.sources = new SourcePorts(config.source, config.collector.timestamps, threads);
+    this.withheld = new WithheldGroups(options.logger);
     const { logger } = this;
     this.keptTargets = stateDirectory && new KeptTargets({ directory: stateDirectory, logger });
     this.held = new Groups({
@@ -120,14 +126,13 @@ export class Collector implements CollectorService {
         mustRun: () => this.mustRun(),
         check: (group, others) => this.check([...others, group]),
         checkAll: (groups) => this.check(groups),
-        prepare: (group) => planGroup(this.plans.get(group.name), group, this.tools),
+        prepare: (group) => this.prepare(group),
         discard: ({ added }) => this.tools.numbers.giveBack(added.map((info) => info.id)),
         carryOut: (change, origin, taken) => this.carryOut(change, origin, taken),
         remove: (name) => this.remove(name),
       },
     });
     const { timeBase } = new SystemClock();
-    const threads = Math.min(config.collector.workers, config.source.ports);
     try {
       this.probers = new ProberThreads({
         sources: this.sources,
@@ -178,8 +183,9 @@ export class Collector implements CollectorService {
   }
 
   /** Puts the configured groups into effect, and the live changes that the state directory keeps. */
-  measure(): Promise<void> {
-    return this.held.begin(this.config.groups);
+  async measure(): Promise<void> {
+    await this.held.begin(await this.withheld.sift(this.config.groups));
+    this.lookLater();
   }
 
   groups(): readonly Group[] {
@@ -199,11 +205,11 @@ export class Collector implements CollectorService {
   }
 
   waitingGroups(): readonly WaitingGroup[] {
-    return this.held.waiting.all();
+    return [...this.held.waiting.all(), ...this.withheld.all()];
   }
 
   waitingGroup(name: string): WaitingGroup | undefined {
-    return this.held.waiting.get(name);
+    return this.held.waiting.get(name) ?? (this.held.get(name) === undefined ? this.withheld.get(name) : undefined);
   }
 
   removedGroups(): readonly string[] {
@@ -214,8 +220,8 @@ export class Collector implements CollectorService {
     return this.held.inFile(name);
   }
 
-  sourcePorts(family: 4 | 6): readonly number[] {
-    return this.sources.ports(family);
+  sourcePorts(family: 4 | 6, protocol: Protocol): readonly number[] {
+    return this.sources.ports(family, transportOf(protocol));
   }
 
   changeGroup(name: string, edit: GroupEdit, options: ChangeOptions = {}): Promise<GroupChange> {
@@ -241,8 +247,8 @@ export class Collector implements CollectorService {
   }
 
   /** What the config file says now: all of it takes effect in one turn, or nothing. Rejects as `putGroup`. */
-  reloadFile(groups: readonly Group[]): Promise<FileReload> {
-    return this.held.reloadFile(groups);
+  async reloadFile(groups: readonly Group[]): Promise<FileReload> {
+    return this.held.reloadFile(await this.withheld.sift(groups));
   }
 
   discoveryStatus(name: string): DiscoveryStatus | undefined {
@@ -251,6 +257,7 @@ export class Collector implements CollectorService {
 
   /** Stops probing, waits for what is under way (at most about a second), closes the current interval. The results stay readable. */
   stop(): Promise<void> {
+    clearTimeout(this.looking);
     void this.held.discovery.close();
     this.stopped ??= this.held.inTurn(async () => {
       this.state = 'stopping';
@@ -331,6 +338,8 @@ export class Collector implements CollectorService {
 
   private check(groups: readonly Group[]): void {
     checkPlan(this.config, groups);
+    const lacking = privilegeProblem(groups.filter(({ protocol }) => !this.sources.has(transportOf(protocol))));
+    if (lacking !== undefined) throw lacking;
     const { withoutIpv6 } = this.sources;
     if (withoutIpv6 === undefined) return;
     const problems = groups
@@ -340,6 +349,37 @@ export class Collector implements CollectorService {
         message: `found IPv6 targets in the group ${name}, expected none, for this host has no IPv6: ${withoutIpv6}; take them out`,
       }));
     if (problems.length > 0) throw invalidGroup(problems);
+  }
+
+  private lookLater(): void {
+    if (this.state !== 'running') return;
+    this.looking = setTimeout(
+      () => void this.held.inTurn(() => this.lookAtLocals()).finally(() => this.lookLater()),
+      LOOK_EVERY_MS,
+    );
+    this.looking.unref();
+  }
+
+  /** Routes and interfaces may have changed. */
+  private async lookAtLocals(): Promise<void> {
+    if (this.state !== 'running') return;
+    for (const [name, plan] of this.plans) {
+      const change = await this.locals.look(plan);
+      if (change === undefined) continue;
+      this.plans.set(name, change.plan);
+      for (const info of change.changed) this.streams.set(info.id, info);
+      await this.tellAggregator(change.changed);
+      await this.probers.tellLocals(change);
+      this.logger.info(
+        { group: name, streams: change.changed.length },
+        'probes leave from other addresses than before',
+      );
+    }
+  }
+
+  private prepare(group: Group): Promise<PlanChange> {
+    this.sources.need(transportOf(group.protocol));
+    return planGroup(this.plans.get(group.name), group, this.tools);
   }
 
   /** Carries a planned change out: the aggregator is told before the probers. */
@@ -380,6 +420,7 @@ export class Collector implements CollectorService {
   /** After the probers have taken the streams out: their time runs from then. */
   private retire(infos: readonly StreamInfo[], group: Group): void {
     if (infos.length === 0) return;
+    this.locals.forget(infos);
     const afterMs = Date.now() + nsToMs(group.timeoutNs + GRACE_NS) + QUARANTINE_MS;
     this.retired.push({ ids: infos.map((info) => info.id), afterMs });
   }
@@ -410,7 +451,7 @@ export class Collector implements CollectorService {
     const { address, address6 } = this.config.source;
     const bound = target.family === 4 ? address : address6;
     if (bound !== '0.0.0.0' && bound !== '::') return bound;
-    return this.finder.find(target.family, addressBytes(target.address)) ?? bound;
+    return this.finder.find(target.family, target.address) ?? bound;
   }
 }
 

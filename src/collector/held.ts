@@ -19,12 +19,12 @@ export interface HeldGroup {
   readonly etag: string;
 }
 
-/** A group set by REST that the state directory keeps, and that is not probed. */
+/** A group set by REST that the state directory keeps, or one of the config file, that is not probed. */
 export interface WaitingGroup {
   readonly name: string;
   /** Undefined: what is kept is not a group to this version of LLAMA. */
   readonly group: Group | undefined;
-  readonly origin: 'api';
+  readonly origin: GroupOrigin;
   /** As `HeldGroup` has it; an empty object when there is no group. */
   readonly text: string;
   readonly etag: string;

@@ -10,7 +10,7 @@
  * it read the heads of the rings, so no record of an unknown stream can turn up.
  */
 
-import type { TimestampMode } from '../config/types.js';
+import type { Protocol, TimestampMode } from '../config/types.js';
 import type { TimeBase } from '../net/clock.js';
 import type { FormatSpec } from './prober/formats/format.js';
 
@@ -22,8 +22,18 @@ export interface SourceSocket {
   readonly family: 4 | 6;
   /** Index of the source port, the same for its IPv4 and IPv6 socket. */
   readonly sourceIndex: number;
+  /** UDP or TCP port; of icmp the identifier of its requests. */
   readonly port: number;
+  readonly transport: Transport;
+  /** What is received begins with an IPv4 header. */
+  readonly skipsIpHeader: boolean;
 }
+
+/** What probes travel in. Several source ports of tcp-syn share a socket. */
+export type Transport = 'udp' | 'tcp-syn' | 'icmp';
+
+export const transportOf = (protocol: Protocol): Transport =>
+  protocol === 'tcp-syn' || protocol === 'icmp' ? protocol : 'udp';
 
 /** What a prober thread gets once, when it starts. */
 export interface ProberStart {
@@ -50,6 +60,8 @@ export interface StreamTable {
   readonly ports: Uint16Array;
   /** TOS byte or traffic class: DSCP * 4, and the ECN codepoint. */
   readonly tos: Uint8Array;
+  /** IPv4: the local address to send from, as a word in memory order, where the prober must know it (tcp-syn). IPv6: the zone's interface. */
+  readonly locals: Uint32Array;
 }
 
 /**
@@ -63,6 +75,8 @@ export interface RunMessage {
   readonly periodNs: number;
   readonly timeoutNs: number;
   readonly payloadBytes: number;
+  /** Its probes are not to be fragmented. */
+  readonly neverFragment: boolean;
   /** How its probes are written. */
   readonly format: FormatSpec;
   /** All streams of the run in the order in which they are sent on each source port; empty: the run ends. */
@@ -73,8 +87,25 @@ export interface RunMessage {
   readonly removed: Uint32Array;
   /** Probes leave from source ports of a lower index only. */
   readonly sourcePorts: number;
+  /** Parts of equal length that the order has, each sent from all source ports before the next: those of tcp-syn, whose classes share connections, are its classes; else 1. */
+  readonly parts: number;
   /** End after this many probes on this thread; 0: never. */
   readonly count: number;
+}
+
+/** Sockets of a transport that a group needs for the first time. */
+export interface SocketsMessage {
+  readonly type: 'sockets';
+  readonly revision: number;
+  readonly sockets: readonly SourceSocket[];
+}
+
+/** Local addresses and interfaces towards targets changed: the columns `locals` of streams that are known. */
+export interface LocalsMessage {
+  readonly type: 'locals';
+  readonly revision: number;
+  readonly ids: Uint32Array;
+  readonly locals: Uint32Array;
 }
 
 /** Send no more; end when everything is decided, or at `graceNs` from now. */
@@ -84,7 +115,7 @@ export interface StopMessage {
   readonly graceNs: number;
 }
 
-export type ToProber = RunMessage | StopMessage;
+export type ToProber = RunMessage | SocketsMessage | LocalsMessage | StopMessage;
 
 /** What the aggregator needs to know of a stream to write its row. */
 export interface StreamRow {
@@ -174,6 +205,7 @@ export const PATH_COLUMNS = [
   'lost',
   'unreachable',
   'localDrops',
+  'tooBig',
   'late',
   'duplicates',
   'reordered',

@@ -7,7 +7,7 @@
 import { sameKeys } from '../config/group-format.js';
 import type { Group, Target, TrafficClass } from '../config/types.js';
 import { LlamaError } from '../errors.js';
-import { addressBytes } from '../net/address.js';
+import { addressBytes, zoneIndex } from '../net/address.js';
 import { MAX_STREAMS, type StreamTable } from './messages.js';
 import type { StreamInfo } from './results.js';
 
@@ -56,6 +56,7 @@ const sameTiming = (a: Group, b: Group): boolean =>
   a.periodNs === b.periodNs &&
   a.timeoutNs === b.timeoutNs &&
   a.payloadBytes === b.payloadBytes &&
+  a.dontFragment === b.dontFragment &&
   a.ecn === b.ecn &&
   String(a.tlvs ?? []) === String(b.tlvs ?? []) &&
   sameKeys(a, b);
@@ -188,22 +189,36 @@ export function streamTable(infos: readonly StreamInfo[]): StreamTable {
 
 /** The wider columns first, so that each begins at a multiple of its width. */
 function emptyTable(length: number): StreamTable {
-  const memory = new SharedArrayBuffer(length * 24);
+  const memory = new SharedArrayBuffer(length * 28);
   return {
     ids: new Uint32Array(memory, 0, length),
     addresses: new Uint8Array(memory, length * 4, length * 16),
-    ports: new Uint16Array(memory, length * 20, length),
-    families: new Uint8Array(memory, length * 22, length),
-    tos: new Uint8Array(memory, length * 23, length),
+    locals: new Uint32Array(memory, length * 20, length),
+    ports: new Uint16Array(memory, length * 24, length),
+    families: new Uint8Array(memory, length * 26, length),
+    tos: new Uint8Array(memory, length * 27, length),
   };
 }
 
-function writeStream(table: StreamTable, i: number, { id, group, target, class: { dscp } }: StreamInfo): void {
+function writeStream(table: StreamTable, i: number, info: StreamInfo): void {
+  const { id, group, target } = info;
   table.ids[i] = id;
   table.addresses.set(addressBytes(target.address), i * 16);
   table.ports[i] = target.port;
   table.families[i] = target.family;
-  table.tos[i] = (dscp << 2) | (group.ecn === 'ect0' ? ECT0 : 0);
+  table.tos[i] = (info.class.dscp << 2) | (group.ecn === 'ect0' ? ECT0 : 0);
+  table.locals[i] = localOf(info);
+}
+
+/** No address: the kernel refuses to send from it. */
+const UNKNOWN_SOURCE = 0xffff_ffff;
+
+/** See `StreamTable.locals`. The kernel may choose the source of all probes but SYNs over IPv4, whose checksum is made here. */
+export function localOf({ group, source, target }: Pick<StreamInfo, 'group' | 'source' | 'target'>): number {
+  if (target.family === 6) return zoneIndex(target.address);
+  if (group.protocol !== 'tcp-syn') return 0;
+  const word = new DataView(addressBytes(source).buffer).getUint32(0, true);
+  return word === 0 ? UNKNOWN_SOURCE : word;
 }
 
 /** Numbers of streams, in memory that threads share. */

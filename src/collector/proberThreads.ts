@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { ProberTask } from '../../workers/prober.js';
+import { sourcePortsOf } from '../config/limits.js';
 import { MAX_SOURCE_PORTS } from '../config/schema.js';
 import type { TimestampMode } from '../config/types.js';
 import type { TimeBase } from '../net/clock.js';
@@ -13,7 +14,16 @@ import { ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../ring/contr
 import { createRing, RingProducer } from '../ring/ring.js';
 import { msToNs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadTask } from '../threads/supervised.js';
-import type { RunMessage, SourceSocket, StreamTable, ToProber } from './messages.js';
+import type { LocalChange } from './locals.js';
+import {
+  type LocalsMessage,
+  type RunMessage,
+  type SourceSocket,
+  type StreamTable,
+  type ToProber,
+  type Transport,
+  transportOf,
+} from './messages.js';
 import { type GroupPlan, sharedIds, streamTable, streamTableInTurns } from './plan.js';
 import { formatOf } from './prober/formats/format.js';
 import type { StreamInfo } from './results.js';
@@ -44,6 +54,8 @@ interface Thread {
   readonly ringView: RingProducer;
   readonly wakeFd: number;
   port: MessagePort | undefined;
+  /** Transports whose sockets this life of the thread knows. */
+  told: ReadonlySet<Transport>;
 }
 
 export class ProberThreads {
@@ -84,6 +96,7 @@ export class ProberThreads {
     const table = await streamTableInTurns(added, () => pause());
     // Without a pause from here to the messages: a life of a thread that begins before gets the messages, one that begins after gets all of the plan.
     this.plans.set(plan.run, plan);
+    this.tellSockets(transportOf(plan.group.protocol));
     await this.tellAll(
       runMessage(plan, { added: table, removed, count: this.options.count, revision: ++this.revision }),
     );
@@ -118,7 +131,7 @@ export class ProberThreads {
 
   status(lossesOf: (thread: number) => number): ProberStatus[] {
     return this.threads.map((thread, i) => {
-      const sockets = this.options.sources.ofThread(i, this.count).filter((socket) => socket.family === 4);
+      const sockets = this.options.sources.ofThread(i, 'udp').filter((socket) => socket.family === 4);
       return {
         ...this.supervised.status(i),
         sourcePorts: sockets.map((socket) => socket.port),
@@ -132,8 +145,8 @@ export class ProberThreads {
   private pathsOn(sockets: readonly SourceSocket[]): number {
     let paths = 0;
     for (const { group, streams } of this.plans.values()) {
-      const { sourcePorts = MAX_SOURCE_PORTS } = group;
-      paths += streams.length * sockets.filter(({ sourceIndex }) => sourceIndex < sourcePorts).length;
+      const used = sourcePortsOf(group, MAX_SOURCE_PORTS);
+      paths += streams.length * sockets.filter(({ sourceIndex }) => sourceIndex < used).length;
     }
     return paths;
   }
@@ -152,12 +165,13 @@ export class ProberThreads {
       const added = streamTable(plan.streams);
       port1.postMessage(runMessage(plan, { added, removed: [], count, revision: this.revision }));
     }
+    thread.told = new Set(sources.open);
     const start = {
       thread: index,
       timeBase,
       timestamps,
       sourcePorts: sources.ports(4).length,
-      sockets: sources.ofThread(index, this.count),
+      sockets: sources.ofThread(index),
       wakeFd: thread.wakeFd,
       control: thread.control.memory,
       ring: thread.ring,
@@ -172,7 +186,29 @@ export class ProberThreads {
     wake(thread.wakeFd);
   }
 
-  private async tellAll(message: RunMessage): Promise<void> {
+  /** Before the first run that needs them. */
+  private tellSockets(transport: Transport): void {
+    for (const [i, thread] of this.threads.entries()) {
+      if (thread.told.has(transport)) continue;
+      thread.told = new Set([...thread.told, transport]);
+      const sockets = this.options.sources.ofThread(i, transport);
+      this.tell(thread, { type: 'sockets', revision: ++this.revision, sockets });
+    }
+  }
+
+  /** Streams of a plan that are to be sent from other addresses or interfaces than before. */
+  tellLocals({ plan, changed, locals }: LocalChange): Promise<void> {
+    this.plans.set(plan.run, plan);
+    const message: LocalsMessage = {
+      type: 'locals',
+      revision: ++this.revision,
+      ids: Uint32Array.from(changed, ({ id }) => id),
+      locals: Uint32Array.from(locals),
+    };
+    return this.tellAll(message);
+  }
+
+  private async tellAll(message: RunMessage | LocalsMessage): Promise<void> {
     for (const thread of this.threads) this.tell(thread, message);
     await this.applied(message.revision);
   }
@@ -197,7 +233,14 @@ function createThreads(count: number): Thread[] {
     while (threads.length < count) {
       const ring = createRing(RING_RECORDS);
       const control = new ControlBlock(PROBER_COUNTERS);
-      threads.push({ control, ring, ringView: new RingProducer(ring), wakeFd: openWake(), port: undefined });
+      threads.push({
+        control,
+        ring,
+        ringView: new RingProducer(ring),
+        wakeFd: openWake(),
+        port: undefined,
+        told: new Set(),
+      });
     }
     return threads;
   } catch (error) {
@@ -220,8 +263,10 @@ function runMessage({ group, run, streams }: GroupPlan, { removed, ...change }: 
     periodNs: group.periodNs,
     timeoutNs: group.timeoutNs,
     payloadBytes: group.payloadBytes,
-    sourcePorts: group.sourcePorts ?? MAX_SOURCE_PORTS,
+    sourcePorts: sourcePortsOf(group, MAX_SOURCE_PORTS),
     format: formatOf(group),
+    neverFragment: group.dontFragment === true,
+    parts: group.protocol === 'tcp-syn' ? group.classes.length : 1,
     order: sharedIds(streams),
     removed: sharedIds(removed),
     ...change,

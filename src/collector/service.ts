@@ -1,6 +1,6 @@
 /** What the API may ask of a collector: the seam between `src/api` and `src/collector`. */
 
-import type { Config, Group } from '../config/types.js';
+import type { Config, Group, Protocol } from '../config/types.js';
 import type { DiscoveryStatus } from '../discovery/discovery.js';
 import type { MatrixHistory } from '../matrix/history.js';
 import type { ProberCounter } from '../ring/control.js';
@@ -71,8 +71,8 @@ export interface CollectorService {
   /** The last hour of the results in numbers. */
   readonly history: MatrixHistory;
   status(): CollectorStatus;
-  /** The UDP source ports by their index in a path's number; they stay the same while the collector lives. Empty before its sockets are open. */
-  sourcePorts(family: 4 | 6): readonly number[];
+  /** The source ports of a protocol by their index in a path's number; they stay the same while the collector lives. Empty before its sockets are open. */
+  sourcePorts(family: 4 | 6, protocol: Protocol): readonly number[];
   groups(): readonly Group[];
   group(name: string): Group | undefined;
   /** How the source of a group's targets does; undefined when they are listed. */

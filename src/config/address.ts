@@ -4,15 +4,23 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 export interface Address {
-  /** RFC 5952 for IPv6; an IPv4 address mapped into IPv6 becomes the IPv4 address. */
+  /** RFC 5952 for IPv6, a link-local one with its zone where it has one (`fe80::1%eth0`); an IPv4 address mapped into IPv6 becomes the IPv4 address. */
   readonly address: string;
   readonly family: 4 | 6;
 }
 
-/** An address in canonical form; undefined when the text is no IPv4 or IPv6 address (a zone, `%eth0`, is not accepted). */
+/** An interface's name or number. */
+const ZONE = /^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,31}$/;
+
+/** An address in canonical form; undefined when the text is no IPv4 or IPv6 address. A zone (`%eth0`) belongs to link-local IPv6 addresses only. */
 export function parseAddress(text: string): Address | undefined {
-  if (isIP(text) === 0 || text.includes('%')) return undefined;
-  const parsed = ipaddr.process(text);
+  const [literal = '', zone] = text.split(/%(.*)/s);
+  if (isIP(literal) === 0 || (zone !== undefined && !ZONE.test(zone))) return undefined;
+  const parsed = ipaddr.process(literal);
+  if (zone !== undefined)
+    return parsed instanceof ipaddr.IPv6 && parsed.range() === 'linkLocal'
+      ? { address: `${parsed.toRFC5952String()}%${zone}`, family: 6 }
+      : undefined;
   return parsed instanceof ipaddr.IPv6
     ? { address: parsed.toRFC5952String(), family: 6 }
     : { address: parsed.toString(), family: 4 };
@@ -26,9 +34,10 @@ const UNREACHABLE_RANGES: Readonly<Record<string, string>> = {
 
 /** Why no probe can be sent to an address, as `a multicast address`; undefined when one can. */
 export function whyNotTarget(address: Address): string | undefined {
+  if (address.address.includes('%')) return undefined;
   const range = ipaddr.parse(address.address).range();
   if (address.family === 6 && range === 'linkLocal')
-    return 'a link-local IPv6 address, which means nothing without a zone';
+    return 'a link-local IPv6 address, which means nothing without a zone such as %eth0, the interface that leads to it';
   return UNREACHABLE_RANGES[range];
 }
 

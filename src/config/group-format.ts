@@ -23,9 +23,10 @@ export const PROTOCOLS: Readonly<Record<Protocol, ProtocolDefaults>> = {
   stamp: { port: 8100, timeout: '1s' },
   llama: { port: 8100, timeout: '1s', fixedBytes: LLAMA_BYTES },
   'llama-legacy': { port: 60_000, timeout: '200ms', fixedBytes: LLAMA_LEGACY_BYTES },
+  'tcp-syn': { port: 0, timeout: '1s', fixedBytes: 0 },
+  icmp: { port: 0, timeout: '1s' },
 };
 const PROTOCOL_NAMES = Object.keys(PROTOCOLS) as Protocol[];
-const PLANNED_PROTOCOLS: readonly string[] = ['icmp', 'tcp-syn'];
 
 export type GroupFormat = Pick<Group, 'protocol' | 'payloadBytes' | 'keyFile' | 'keys' | 'tlvs' | 'ecn'>;
 
@@ -36,9 +37,7 @@ export function readProtocol(value: unknown, report: Report): Protocol {
   const known = PROTOCOL_NAMES.find((name) => name === value);
   if (known !== undefined) return known;
   const available = expectedBy(GroupSchema.properties.protocol);
-  if (PLANNED_PROTOCOLS.includes(value))
-    report(['protocol'], `found ${found(value)}, which is not available in this version, expected ${available}`);
-  else report(['protocol'], unknownWord(value, available, PROTOCOL_NAMES));
+  report(['protocol'], unknownWord(value, available, PROTOCOL_NAMES));
   return 'stamp';
 }
 
@@ -79,7 +78,8 @@ function readPayloadBytes(
   const fixed = PROTOCOLS[protocol].fixedBytes;
   const least = fixed ?? leastBytes(tlvs, authenticated);
   if (typeof value !== 'number') return least;
-  if (fixed !== undefined && value !== fixed)
+  if (fixed === 0) report(['payloadBytes'], `found ${value}, expected none, for a SYN carries no payload; take it out`);
+  else if (fixed !== undefined && value !== fixed)
     report(
       ['payloadBytes'],
       `found ${value}, expected ${fixed}, the length of every probe of protocol ${protocol}; leave payloadBytes out`,
@@ -91,7 +91,7 @@ function readPayloadBytes(
       ['payloadBytes'],
       `found ${value}, expected at least ${least}: ${authenticated ? `${STAMP_AUTH_BYTES} bytes of authenticated STAMP` : `${STAMP_BYTES} bytes of STAMP`}${tlvs.length === 0 ? '' : ` and ${tlvBytes(tlvs, authenticated)} of TLVs`}; raise payloadBytes, or leave it out`,
     );
-  return value;
+  return fixed ?? value;
 }
 
 function readTlvs(value: unknown, report: Report): ProbeTlv[] {

@@ -10,16 +10,16 @@ import { CLASS_NAMES } from './classes.js';
 import { MAX_SOURCE_PORTS } from './schema.js';
 import { FromDnsSchema, FromFileSchema, FromHttpSchema } from './source-schema.js';
 
-/** The shortest packet of any format, and what fits a jumbo frame of 9,000 bytes with IPv6 and UDP headers. */
+/** The shortest packet of any format; and more than a jumbo frame of 9,000 bytes holds with its headers. */
 export const MIN_PAYLOAD_BYTES = 36;
-export const MAX_PAYLOAD_BYTES = 8952;
+export const MAX_PAYLOAD_BYTES = 9000;
 export const MAX_TARGETS = 65_535;
 
 const port = (purpose: string, options: { readonly default?: number } = {}) =>
   Type.Integer({
-    minimum: 1,
+    minimum: 0,
     maximum: 65_535,
-    description: `a port, an integer from 1 to 65535: ${purpose}`,
+    description: `a port, an integer from 1 to 65535, with tcp-syn from 0: ${purpose}`,
     ...options,
   });
 
@@ -49,11 +49,14 @@ export const GroupSchema = Type.Object(
       Type.String({
         default: 'stamp',
         description:
-          "stamp, llama or llama-legacy: the packet format of the probes: STAMP (RFC 8762, which TWAMP-Light responders answer too), or those of Dropbox's LLAMA, in Go (1028 bytes) or in Python (36 bytes)",
+          "stamp, llama, llama-legacy, tcp-syn or icmp: how targets are probed: STAMP (RFC 8762, which TWAMP-Light responders answer too), the packets of Dropbox's LLAMA in Go (1028 bytes) or in Python (36 bytes), SYNs to a TCP port, echo requests; the last two need no reflector",
       }),
     ),
     port: Type.Optional(
-      port('UDP port that the targets answer on; 60000 by default for llama-legacy', { default: 8100 }),
+      port(
+        'UDP port that the targets answer on; 60000 by default for llama-legacy; for tcp-syn the TCP port, open or closed, 0 by default; icmp has none',
+        { default: 8100 },
+      ),
     ),
     period: Type.Optional(
       Type.String({
@@ -86,7 +89,14 @@ export const GroupSchema = Type.Object(
         minimum: MIN_PAYLOAD_BYTES,
         maximum: MAX_PAYLOAD_BYTES,
         default: 44,
-        description: `an integer from 44 (a STAMP packet) to ${MAX_PAYLOAD_BYTES} (what a 9000-byte MTU holds): bytes of UDP payload of a probe, by default as few as there can be: 44, or 112 with keyFile, and what TLVs take; above 1472 (IPv4) or 1452 (IPv6) only where the MTU is greater than 1500`,
+        description: `an integer from 44 (a STAMP packet) to ${MAX_PAYLOAD_BYTES}: bytes of a probe behind the UDP or ICMP header, by default as few as there can be: 44, or 112 with keyFile, and what TLVs take; an MTU of 1500 holds 1472 (IPv4) or 1452 (IPv6), one of 9000 holds 8972 or 8952; tcp-syn has none`,
+      }),
+    ),
+    dontFragment: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'true or false: whether probes are never fragmented, so that those too big for a link are counted as tooBig, with its MTU',
       }),
     ),
     keyFile: Type.Optional(

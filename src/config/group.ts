@@ -4,6 +4,7 @@ import { LlamaError, type Problem } from '../errors.js';
 import { formatDuration, NS_PER_MS, NS_PER_S, parseDurationNs } from '../stats/units.js';
 import type { ProbeTlv } from '../wire/stampTlv.js';
 import { type Address, parseAddress, whyNotTarget } from './address.js';
+import { checkPort, checkTiming, readPort, readSourcePorts } from './agentless.js';
 import { CLASS_NAMES, parseClass } from './classes.js';
 import { PROTOCOLS, readFormat, readProtocol } from './group-format.js';
 import { defaultOf, expectedBy, type GroupInput, GroupSchema } from './group-schema.js';
@@ -36,12 +37,14 @@ export interface GroupJson extends SourceJson {
   readonly period: string;
   readonly timeout: string;
   readonly classes: readonly (string | number)[];
-  readonly payloadBytes: number;
+  /** Not of tcp-syn. */
+  readonly payloadBytes?: number;
   /** These only where they are asked for. */
   readonly sourcePorts?: number;
   readonly keyFile?: string;
   readonly tlvs?: readonly ProbeTlv[];
   readonly ecn?: Ecn;
+  readonly dontFragment?: true;
   readonly skipSelf?: true;
   /** As listed; absent when they come from a source. */
   readonly targets?: readonly {
@@ -111,20 +114,23 @@ function* readingGroup(
   if (!isRecord(input)) return undefined;
   yield;
   const protocol = readProtocol(input.protocol, count);
-  const port = input.port ?? PROTOCOLS[protocol].port;
+  const port = readPort(input, protocol, count);
+  const sourcePorts = readSourcePorts(input, protocol, count);
   const from = readSource(input, count);
   const group: Group = {
     name,
     ...readFormat(input, protocol, count),
-    port: typeof port === 'number' ? port : 0,
+    port,
     periodNs: readDuration(keyOf(input, 'period'), 'period', MAX_PERIOD_NS, count),
     timeoutNs: readDuration(input.timeout ?? PROTOCOLS[protocol].timeout, 'timeout', MAX_TIMEOUT_NS, count),
     classes: readClasses(keyOf(input, 'classes'), count),
-    ...(typeof input.sourcePorts === 'number' ? { sourcePorts: input.sourcePorts } : {}),
-    targets: yield* readingTargets(input.targets, port, pace, lineOf),
+    ...(sourcePorts === undefined ? {} : { sourcePorts }),
+    targets: yield* readingTargets(input.targets, protocol, port, pace, lineOf),
     ...(from === undefined ? {} : { from }),
+    ...(input.dontFragment === true ? { dontFragment: true } : {}),
     ...(input.skipSelf === true ? { skipSelf: true } : {}),
   };
+  checkTiming(group, count);
   return pace.problems === 0 ? group : undefined;
 }
 
@@ -136,11 +142,12 @@ export function groupToJson(group: Group): GroupJson {
     period: formatDuration(group.periodNs),
     timeout: formatDuration(group.timeoutNs),
     classes: group.classes.map(({ name }) => (/^\d+$/.test(name) ? Number(name) : name)),
-    payloadBytes: group.payloadBytes,
-    ...(group.sourcePorts === undefined ? {} : { sourcePorts: group.sourcePorts }),
+    ...(group.protocol === 'tcp-syn' ? {} : { payloadBytes: group.payloadBytes }),
+    ...(group.dontFragment === true ? { dontFragment: true } : {}),
     ...(group.keyFile === undefined ? {} : { keyFile: group.keyFile }),
     ...(group.tlvs === undefined ? {} : { tlvs: group.tlvs }),
     ...(group.ecn === undefined ? {} : { ecn: group.ecn }),
+    ...(group.sourcePorts === undefined ? {} : { sourcePorts: group.sourcePorts }),
     ...(group.skipSelf === true ? { skipSelf: true } : {}),
     ...(group.from === undefined ? { targets: targetsToJson(group) } : sourceToJson(group.from)),
   };
@@ -191,14 +198,22 @@ function readClasses(value: unknown, report: Report): TrafficClass[] {
 }
 
 /** Targets of a list that has the right shape already. `groupPort` is for those without a port of their own. */
-function* readingTargets(value: unknown, groupPort: unknown, pace: Pace, lineOf?: LineOf): Generator<void, Target[]> {
+function* readingTargets(
+  value: unknown,
+  protocol: Protocol,
+  groupPort: number,
+  pace: Pace,
+  lineOf?: LineOf,
+): Generator<void, Target[]> {
   const targets: Target[] = [];
   const firstOf = new Map<string, number>();
   for (const [index, written] of (Array.isArray(value) ? value : []).entries()) {
     if (pace.due) yield;
     const address = readAddress(written, ['targets', index], pace.report);
     if (address === undefined) continue;
-    const port = isRecord(written) && written.port !== undefined ? written.port : groupPort;
+    const own = isRecord(written) ? written.port : undefined;
+    const port = own === undefined ? groupPort : own;
+    if (typeof own === 'number') checkPort(own, protocol, ['targets', index, 'port'], pace.report);
     const key = `${address.address} ${port}`;
     const first = firstOf.get(key);
     if (first !== undefined) {
@@ -241,7 +256,7 @@ function addressHelp(text: string): string {
   if (address !== undefined && withPort !== null)
     return `an address alone; write { address: "${address.address}", port: ${withPort[2]} }`;
   if (text.includes('/')) return 'one IPv4 or IPv6 address; a network is not a target, list its addresses';
-  if (text.includes('%')) return 'an IPv4 or IPv6 address without a zone';
+  if (text.includes('%')) return 'an address; only a link-local IPv6 one (fe80::/10) has a zone, such as fe80::1%eth0';
   if (/[A-Za-z]/.test(text) && !text.includes(':'))
     return 'an IPv4 or IPv6 address; host names are not resolved, because their address may change: look it up and write the address';
   return 'an IPv4 or IPv6 address of a host, such as 10.2.0.2 or 2001:db8::2';

@@ -3,9 +3,10 @@
 import { MAX_STREAMS } from '../collector/messages.js';
 import { LlamaError } from '../errors.js';
 import { formatDuration, NS_PER_MS, NS_PER_S } from '../stats/units.js';
+import { sharedSynTargets } from './agentless.js';
 import { formatBytes } from './bytes.js';
 import { toPointer } from './problems.js';
-import type { CollectorSettings, Group, SourceSettings } from './types.js';
+import type { CollectorSettings, Group, Protocol, SourceSettings } from './types.js';
 
 /** Memory of one slot for a waiting probe, and of one path, on all threads together. */
 export const SLOT_BYTES = 48;
@@ -18,7 +19,14 @@ export const GRACE_NS = 20 * NS_PER_MS;
 /** The longest turn of a prober thread that is not held up: a probe is given up this much later than it could be. */
 export const LONGEST_TURN_NS = 50 * NS_PER_MS;
 
-const UDP_HEADER_BYTES = 8;
+/** In front of the payload: UDP, ICMP, TCP. */
+const HEADER_BYTES: Readonly<Record<Protocol, number>> = {
+  stamp: 8,
+  llama: 8,
+  'llama-legacy': 8,
+  icmp: 8,
+  'tcp-syn': 20,
+};
 const IP_HEADER_BYTES = { 4: 20, 6: 40 } as const;
 
 /** What groups ask of the collector and of the network. */
@@ -26,7 +34,7 @@ export interface PlanFigures {
   readonly targets: number;
   /** Targets times classes: rows of the results. */
   readonly streams: number;
-  /** Streams times the source ports of their group. */
+  /** Streams times the source ports of their group, one of icmp. */
   readonly paths: number;
   /** Slots for probes that wait for their reply. */
   readonly slots: number;
@@ -42,9 +50,12 @@ export function slotsPerPath(group: Pick<Group, 'periodNs' | 'timeoutNs'>): numb
   return 2 ** Math.max(1, Math.floor(Math.log2(waiting)) + 1);
 }
 
-/** How many of the collector's source ports a group probes from: the first of them. */
-export function sourcePortsOf(group: Pick<Group, 'sourcePorts'>, sourcePorts: number): number {
-  return Math.min(group.sourcePorts ?? sourcePorts, sourcePorts);
+/** How many of the collector's source ports a group probes from: the first of them. ICMP has no ports, so one path per class is all there is. */
+export function sourcePortsOf(
+  { protocol, sourcePorts }: Pick<Group, 'protocol' | 'sourcePorts'>,
+  ports: number,
+): number {
+  return protocol === 'icmp' ? 1 : Math.min(sourcePorts ?? ports, ports);
 }
 
 /** `sourcePorts`: of the collector. A prober thread has slots for all of its source ports, also where a group does not use them. */
@@ -56,7 +67,8 @@ export function groupFigures(group: Group, sourcePorts: number): PlanFigures {
   const slots = streams * sourcePorts * slotsPerPath(group);
   const periodsPerSecond = NS_PER_S / group.periodNs;
   let wireBytes = 0;
-  for (const { family } of group.targets) wireBytes += group.payloadBytes + UDP_HEADER_BYTES + IP_HEADER_BYTES[family];
+  for (const { family } of group.targets)
+    wireBytes += group.payloadBytes + HEADER_BYTES[group.protocol] + IP_HEADER_BYTES[family];
   return {
     targets,
     streams,
@@ -113,7 +125,10 @@ export function checkPlan(limits: PlanLimits, groups: readonly Group[]): void {
   const mostBytes = limits.collector.probeMemoryBytes;
   const mostProbes = limits.collector.maxProbesPerSecond;
   const ports = limits.source.ports;
-  const problems: { path: string; message: string }[] = [];
+  const problems = [...sharedSynTargets(groups)].map(([name, message]) => ({
+    path: toPointer(['groups', name]),
+    message,
+  }));
   let sum = NO_FIGURES;
   for (const group of groups) {
     const before = sum;

@@ -2,8 +2,8 @@
 
 import type { ProbeTlv } from '../wire/stampTlv.js';
 
-/** `stamp`: RFC 8762. `llama`: of LLAMA in Go. `llama-legacy`: of LLAMA in Python. */
-export type Protocol = 'stamp' | 'llama' | 'llama-legacy';
+/** `stamp`: RFC 8762. `llama`: of LLAMA in Go. `llama-legacy`: of LLAMA in Python. The others need no reflector. */
+export type Protocol = 'stamp' | 'llama' | 'llama-legacy' | 'tcp-syn' | 'icmp';
 
 /** ECN codepoint of the probes: `ect0`, so that queues can mark them instead of dropping them. */
 export type Ecn = 'ect0';
@@ -50,13 +50,16 @@ export type TargetSource = {
 export interface Group {
   readonly name: string;
   readonly protocol: Protocol;
+  /** 0: none, of icmp; of tcp-syn the port of that number. */
   readonly port: number;
   /** Every path is probed once a period. */
   readonly periodNs: number;
   readonly timeoutNs: number;
   readonly classes: readonly TrafficClass[];
-  /** UDP payload of a probe. */
+  /** UDP payload of a probe; of icmp what stands behind the ICMP header; 0 of tcp-syn. */
   readonly payloadBytes: number;
+  /** Probes are never fragmented: those that are larger than a link lets through are `tooBig`. */
+  readonly dontFragment?: true;
   /** Probes leave from the first so many of the collector's source ports; absent: from all. */
   readonly sourcePorts?: number;
   /** Authenticated STAMP: where the keys come from, and the keys; the first one signs. */

@@ -28,7 +28,7 @@ export function deriveGroup(
       continue;
     }
     const { address, family, tags } = entry;
-    const target = { address, family, port: entry.port ?? group.port, tags };
+    const target = { address, family, port: group.protocol === 'icmp' ? 0 : (entry.port ?? group.port), tags };
     const key = `${address} ${target.port}`;
     if (seen.has(key)) leftOut.push(`found ${address} with port ${target.port} a second time; the first one counts`);
     else targets.push(target);

@@ -12,7 +12,8 @@
 
 import ipaddr from 'ipaddr.js';
 import { AF_INET, AF_INET6 } from './constants.js';
-import type { NativeMemory } from './memory.js';
+import { libc } from './libc.js';
+import { NativeMemory } from './memory.js';
 
 export type Family = 4 | 6;
 
@@ -22,6 +23,7 @@ export const SOCKADDR_IN6_BYTES = 28;
 export const SOCKADDR_STRIDE = 32;
 export const SOCKADDR_PORT = 2;
 export const SOCKADDR_IN_ADDRESS = 4;
+export const SOCKADDR_IN6_FLOW = 4;
 export const SOCKADDR_IN6_ADDRESS = 8;
 export const SOCKADDR_IN6_SCOPE = 24;
 
@@ -29,7 +31,7 @@ export const sockaddrBytes = (family: Family): number => (family === 4 ? SOCKADD
 export const sockaddrAddressOffset = (family: Family): number =>
   family === 4 ? SOCKADDR_IN_ADDRESS : SOCKADDR_IN6_ADDRESS;
 
-/** The bytes of an IP literal: 4 or 16. Throws what ipaddr.js throws when it is none. */
+/** The bytes of an IP literal: 4 or 16; a zone (`%eth0`) is not in them. Throws what ipaddr.js throws when it is none. */
 export function addressBytes(address: string): Uint8Array {
   return Uint8Array.from(ipaddr.parse(address).toByteArray());
 }
@@ -38,24 +40,42 @@ export function familyOf(address: string): Family {
   return ipaddr.parse(address).kind() === 'ipv4' ? 4 : 6;
 }
 
+const MAX_ZONE_BYTES = 63;
+const zoneMemory = new NativeMemory(MAX_ZONE_BYTES + 1);
+
+/**
+ * The index of the interface that an address's zone names (`fe80::1%eth0`, `fe80::1%2`); 0: no zone, or no such interface now. An interface that is
+ * made again has another index: whoever keeps one asks again from time to time.
+ */
+export function zoneIndex(address: string): number {
+  const zone = /%(.+)$/.exec(address)?.[1];
+  if (zone === undefined) return 0;
+  zoneMemory.bytes.fill(0);
+  zoneMemory.bytes.set(new TextEncoder().encode(zone).subarray(0, MAX_ZONE_BYTES));
+  const index = libc.if_nametoindex(zoneMemory.address);
+  return index === 0 && /^\d+$/.test(zone) ? Number(zone) : index;
+}
+
 /** Canonical text of 4 or 16 address bytes. */
 export function addressText(bytes: Uint8Array): string {
   return ipaddr.fromByteArray(Array.from(bytes)).toString();
 }
 
-/** Writes a socket address at `at`; returns its length. */
+/** Writes a socket address at `at`; returns its length. `scope`: the interface's index, of a link-local IPv6 address. */
 export function writeSockaddr(
   memory: NativeMemory,
   at: number,
   family: Family,
   bytes: Uint8Array,
   port: number,
+  scope = 0,
 ): number {
   const length = sockaddrBytes(family);
   memory.bytes.fill(0, at, at + length);
   memory.u16[at >> 1] = family === 4 ? AF_INET : AF_INET6;
   memory.view.setUint16(at + SOCKADDR_PORT, port);
   memory.bytes.set(bytes.subarray(0, family === 4 ? 4 : 16), at + sockaddrAddressOffset(family));
+  if (family === 6) memory.u32[(at + SOCKADDR_IN6_SCOPE) >> 2] = scope;
   return length;
 }
 

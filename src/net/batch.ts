@@ -98,11 +98,13 @@ export class ReceiveBatch extends MessageBatch {
   readonly truncated: Uint8Array;
   /** Byte offset in `memory` of the local address (4 or 16 bytes) that the datagram was sent to; 0 when not delivered. */
   readonly localAddressAt: Uint32Array;
-  /** `sock_extended_err` of what is read from the error queue: errno, origin, ICMP type and code. */
+  /** `sock_extended_err` of what is read from the error queue: errno, origin, ICMP type and code, and the last one below. */
   readonly errorErrno: Uint32Array;
   readonly errorOrigin: Uint8Array;
   readonly errorType: Uint8Array;
   readonly errorCode: Uint8Array;
+  /** Of an error that says that a packet was too big: the MTU. */
+  readonly errorInfo: Uint32Array;
   private readonly flags: number;
   private used: number;
 
@@ -121,6 +123,7 @@ export class ReceiveBatch extends MessageBatch {
     this.errorOrigin = new Uint8Array(size);
     this.errorType = new Uint8Array(size);
     this.errorCode = new Uint8Array(size);
+    this.errorInfo = new Uint32Array(size);
     this.used = size;
   }
 
@@ -198,6 +201,7 @@ export class ReceiveBatch extends MessageBatch {
     this.errorOrigin[i] = bytes[data + 4];
     this.errorType[i] = bytes[data + 5];
     this.errorCode[i] = bytes[data + 6];
+    this.errorInfo[i] = u32[(data + 8) >> 2];
   }
 }
 
@@ -253,6 +257,11 @@ export class SendBatch extends MessageBatch {
     } else {
       for (let word = 0; word < 4; word++) u32[data + word] = memory.u32[(at >> 2) + word];
     }
+  }
+
+  /** Sends message `i` from an IPv4 address, as a word in memory order. */
+  setSource4(i: number, word: number): void {
+    this.memory.u32[((this.controlAt + i * this.controlStride + TOS_MESSAGE_BYTES + 16) >> 2) + 1] = word;
   }
 
   /** Makes message `i` answer datagram `j` of `received`: its address and payload memory are used where they are. */

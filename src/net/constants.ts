@@ -2,13 +2,16 @@
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0o2000000;
 
 export const SOL_SOCKET = 1;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SO_REUSEPORT = 15;
+export const SO_ATTACH_FILTER = 26;
 export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
 export const SO_TIMESTAMPING = 37;
@@ -22,18 +25,33 @@ export const SOF_TIMESTAMPING_TX_SOFTWARE = 1 << 1;
 export const SOF_TIMESTAMPING_RX_SOFTWARE = 1 << 3;
 export const SOF_TIMESTAMPING_SOFTWARE = 1 << 4;
 
+export const IPPROTO_ICMP = 1;
+export const IPPROTO_TCP = 6;
+export const IPPROTO_ICMPV6 = 58;
+
 export const IPPROTO_IP = 0;
 export const IP_TOS = 1;
 export const IP_TTL = 2;
 export const IP_PKTINFO = 8;
+export const IP_MTU_DISCOVER = 10;
 export const IP_RECVERR = 11;
+export const IP_MTU = 14;
 export const IP_RECVTTL = 12;
 export const IP_RECVTOS = 13;
+/** Values of IP_MTU_DISCOVER and IPV6_MTU_DISCOVER: fragment what is larger than the path allows; never fragment, and don't ask what is known of the path. */
+export const PMTUDISC_WANT = 1;
+export const PMTUDISC_PROBE = 3;
 
 export const IPPROTO_IPV6 = 41;
+/** At which octet of a raw packet the kernel writes the checksum, and checks it. */
+export const IPV6_CHECKSUM = 7;
+export const IPV6_MTU_DISCOVER = 23;
+export const IPV6_MTU = 24;
 export const IPV6_UNICAST_HOPS = 16;
 export const IPV6_RECVERR = 25;
 export const IPV6_V6ONLY = 26;
+/** The flow label is sent that the socket address has. */
+export const IPV6_FLOWINFO_SEND = 33;
 export const IPV6_RECVPKTINFO = 49;
 export const IPV6_PKTINFO = 50;
 export const IPV6_RECVHOPLIMIT = 51;

@@ -5,7 +5,7 @@ import { LlamaError } from '../errors.js';
 import type { Family } from './address.js';
 
 export interface Endpoint {
-  /** IP literal in canonical form (RFC 5952 for IPv6). */
+  /** IP literal in canonical form (RFC 5952 for IPv6), of a link-local address with its zone. */
   readonly address: string;
   readonly family: Family;
   /** 0: chosen by the system. */

@@ -39,7 +39,7 @@ export function errno(): number {
   return koffi.errno();
 }
 
-export const { EINTR, EAGAIN, ENOBUFS, EADDRINUSE, EMFILE, ENFILE } = constants.errno;
+export const { EINTR, EAGAIN, EACCES, EINVAL, EMSGSIZE, EPERM, ENOBUFS, EADDRINUSE, EMFILE, ENFILE } = constants.errno;
 
 const ERRNO_NAMES = new Map<number, string>(Object.entries(constants.errno).map(([name, value]) => [value, name]));
 

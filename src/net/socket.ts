@@ -5,10 +5,10 @@ import {
   addressBytes,
   type Family,
   readSockaddr,
-  SOCKADDR_IN6_SCOPE,
   SOCKADDR_STRIDE,
   sockaddrBytes,
   writeSockaddr,
+  zoneIndex,
 } from './address.js';
 import * as c from './constants.js';
 import { formatEndpoint } from './endpoint.js';
@@ -18,14 +18,11 @@ import { NativeMemory } from './memory.js';
 /** Which kernel stamps a socket delivers. */
 export type Stamps = 'none' | 'receive' | 'full';
 
-export interface UdpSocketOptions {
+/** What sockets of every kind have to offer. */
+export interface SocketOptions {
   readonly family: Family;
   /** Local address, IP literal. */
   readonly address: string;
-  /** Local port; 0: chosen by the system. */
-  readonly port: number;
-  /** Share the port with other sockets that set this too (default false). */
-  readonly reusePort?: boolean;
   /** Receive and send buffer; forced past the system's limit where permitted (CAP_NET_ADMIN). Default: the system's. */
   readonly receiveBufferBytes?: number;
   readonly sendBufferBytes?: number;
@@ -45,6 +42,13 @@ export interface UdpSocketOptions {
   readonly stamps?: Stamps;
 }
 
+export interface UdpSocketOptions extends SocketOptions {
+  /** Local port; 0: chosen by the system. */
+  readonly port: number;
+  /** Share the port with other sockets that set this too (default false). */
+  readonly reusePort?: boolean;
+}
+
 const STAMP_FLAGS: Readonly<Record<Stamps, number>> = {
   none: 0,
   receive: c.SOF_TIMESTAMPING_RX_SOFTWARE | c.SOF_TIMESTAMPING_SOFTWARE,
@@ -60,7 +64,7 @@ const ADDRESS = 128;
 /** Longest name of an interface, with the NUL behind it. */
 const IF_NAME_BYTES = 16;
 
-function trySetOption(fd: number, level: number, option: number, value: number): boolean {
+export function trySetOption(fd: number, level: number, option: number, value: number): boolean {
   optionMemory.i32[OPTION_VALUE >> 2] = value;
   return libc.setsockopt(fd, level, option, optionMemory.address + OPTION_VALUE, 4) === 0;
 }
@@ -90,16 +94,15 @@ export class UdpSocket {
     this.fd = fd;
     this.family = options.family;
     const tried = describe(options);
+    if (options.family === 6) setOption(fd, c.IPPROTO_IPV6, c.IPV6_V6ONLY, 1, 'IPV6_V6ONLY', tried);
+    if (options.reusePort) setOption(fd, c.SOL_SOCKET, c.SO_REUSEPORT, 1, 'SO_REUSEPORT', tried);
     applyOptions(fd, options, tried);
-    const scope = options.zone === undefined ? 0 : interfaceIndex(options.zone, tried);
-    const length = writeSockaddr(optionMemory, ADDRESS, options.family, addressBytes(options.address), options.port);
-    if (scope !== 0) optionMemory.u32[(ADDRESS + SOCKADDR_IN6_SCOPE) >> 2] = scope;
-    check(libc.bind(fd, optionMemory.address + ADDRESS, length), 'bind', tried);
-    const bound = localName(fd, tried);
+    if (options.zone !== undefined) checkInterface(options.zone, tried);
+    const local = options.zone === undefined ? options.address : `${options.address}%${options.zone}`;
+    const bound = bindTo(fd, options.family, local, options.port, tried);
     this.address = bound.address;
     this.port = bound.port;
-    tryGetOption(fd, c.SOL_SOCKET, c.SO_RCVBUF, 4);
-    this.receiveBufferBytes = optionMemory.u32[OPTION_VALUE >> 2];
+    this.receiveBufferBytes = receiveBufferOf(fd);
   }
 
   /** Opens and binds. Throws a LlamaError that names the call, the errno and the address; nothing stays open then. */
@@ -119,13 +122,34 @@ export class UdpSocket {
   }
 }
 
-function applyOptions(fd: number, options: UdpSocketOptions, tried: string): void {
-  const set = (level: number, option: number, value: number, name: string): void => {
-    if (!trySetOption(fd, level, option, value)) throw systemError(`setsockopt(${name})`, errno(), tried);
-  };
+/** Sets an option that everything depends on. Throws what `systemError` makes of a refusal. */
+export function setOption(fd: number, level: number, option: number, value: number, name: string, tried: string): void {
+  if (!trySetOption(fd, level, option, value)) throw systemError(`setsockopt(${name})`, errno(), tried);
+}
+
+/** What the kernel granted, in its own accounting (about twice the payload). */
+export function receiveBufferOf(fd: number): number {
+  tryGetOption(fd, c.SOL_SOCKET, c.SO_RCVBUF, 4);
+  return optionMemory.u32[OPTION_VALUE >> 2];
+}
+
+/** Binds, and tells where to. */
+export function bindTo(
+  fd: number,
+  family: Family,
+  address: string,
+  port: number,
+  tried: string,
+): { address: string; port: number } {
+  const length = writeSockaddr(optionMemory, ADDRESS, family, addressBytes(address), port, zoneIndex(address));
+  check(libc.bind(fd, optionMemory.address + ADDRESS, length), 'bind', tried);
+  return localName(fd, tried);
+}
+
+export function applyOptions(fd: number, options: SocketOptions, tried: string): void {
+  const set = (level: number, option: number, value: number, name: string): void =>
+    setOption(fd, level, option, value, name, tried);
   const v4 = options.family === 4;
-  if (!v4) set(c.IPPROTO_IPV6, c.IPV6_V6ONLY, 1, 'IPV6_V6ONLY');
-  if (options.reusePort) set(c.SOL_SOCKET, c.SO_REUSEPORT, 1, 'SO_REUSEPORT');
   if (
     options.receiveBufferBytes !== undefined &&
     !trySetOption(fd, c.SOL_SOCKET, c.SO_RCVBUFFORCE, options.receiveBufferBytes)
@@ -162,14 +186,13 @@ function applyOptions(fd: number, options: UdpSocketOptions, tried: string): voi
   if (stamps !== 0) set(c.SOL_SOCKET, c.SO_TIMESTAMPING, stamps, 'SO_TIMESTAMPING');
 }
 
-/** The kernel's number of an interface. Throws when there is none of this name. */
-function interfaceIndex(name: string, tried: string): number {
+/** Throws when there is no interface of this name. */
+function checkInterface(name: string, tried: string): void {
   const text = Buffer.from(`${name}\0`);
   if (text.length > IF_NAME_BYTES) throw systemError('if_nametoindex', constants.errno.ENODEV, tried);
   optionMemory.bytes.set(text, OPTION_VALUE);
-  const index = libc.if_nametoindex(optionMemory.address + OPTION_VALUE);
-  if (index === 0) throw systemError('if_nametoindex', errno(), tried);
-  return index;
+  if (libc.if_nametoindex(optionMemory.address + OPTION_VALUE) === 0)
+    throw systemError('if_nametoindex', errno(), tried);
 }
 
 function localName(fd: number, tried: string): { address: string; port: number } {
@@ -180,6 +203,38 @@ function localName(fd: number, tried: string): { address: string; port: number }
     tried,
   );
   return readSockaddr(optionMemory, ADDRESS);
+}
+
+/**
+ * Whether packets may be fragmented: `never` sets Don't Fragment, and lets nothing that is known of the path keep a packet from being sent,
+ * only the MTU of the interface (EMSGSIZE). `asNeeded` is what a socket begins with.
+ */
+export function setFragmentation(fd: number, family: Family, how: 'never' | 'asNeeded'): boolean {
+  const value = how === 'never' ? c.PMTUDISC_PROBE : c.PMTUDISC_WANT;
+  return family === 4
+    ? trySetOption(fd, c.IPPROTO_IP, c.IP_MTU_DISCOVER, value)
+    : trySetOption(fd, c.IPPROTO_IPV6, c.IPV6_MTU_DISCOVER, value);
+}
+
+/** Whether IPv6 packets carry the flow label of the address that they are sent to; else the kernel makes one. */
+export function setFlowLabels(fd: number, on: boolean): boolean {
+  return trySetOption(fd, c.IPPROTO_IPV6, c.IPV6_FLOWINFO_SEND, on ? 1 : 0);
+}
+
+/** The MTU of the interface that leads to `target`, or what is known of the path when that is less; 0 when there is no route. */
+export function pathMtu(family: Family, target: Uint8Array, scope: number): number {
+  const fd = libc.socket(family === 4 ? c.AF_INET : c.AF_INET6, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0);
+  if (fd < 0) return 0;
+  try {
+    setFragmentation(fd, family, 'never');
+    const length = writeSockaddr(optionMemory, ADDRESS, family, target, 9, scope);
+    if (libc.connect(fd, optionMemory.address + ADDRESS, length) < 0) return 0;
+    const known =
+      family === 4 ? tryGetOption(fd, c.IPPROTO_IP, c.IP_MTU, 4) : tryGetOption(fd, c.IPPROTO_IPV6, c.IPV6_MTU, 4);
+    return known ? optionMemory.u32[OPTION_VALUE >> 2] : 0;
+  } finally {
+    libc.close(fd);
+  }
 }
 
 /** How many datagrams the receive queue of a socket has dropped since it was opened (SO_MEMINFO); modulo 2^32. */
@@ -196,10 +251,10 @@ export class SourceAddressFinder {
   private readonly sockets = new Map<Family, number>();
 
   /** The local address; undefined when there is no route. */
-  find(family: Family, target: Uint8Array): string | undefined {
+  find(family: Family, target: string): string | undefined {
     const fd = this.socket(family);
     if (fd < 0) return undefined;
-    const length = writeSockaddr(optionMemory, ADDRESS, family, target, 9);
+    const length = writeSockaddr(optionMemory, ADDRESS, family, addressBytes(target), 9, zoneIndex(target));
     if (libc.connect(fd, optionMemory.address + ADDRESS, length) < 0) return undefined;
     const { address } = localName(fd, 'find the source address towards a target');
     // Disconnect (AF_UNSPEC), so that the next connect chooses its source afresh.

@@ -92,7 +92,7 @@ export class ControlBlock<Name extends string> {
 
 /** Counters of a prober thread; all count from the start of the process, over restarts of the thread. */
 export const PROBER_COUNTERS = [
-  /** Probes that the kernel took. Raised before the system call and corrected after it, so that a thread that dies inside leaves no probe uncounted. */
+  /** Probes that the kernel took, or found too big. Raised before the system call and corrected after it, so that a thread that dies inside leaves no probe uncounted. */
   'sent',
   'received',
   'lost',
@@ -101,6 +101,8 @@ export const PROBER_COUNTERS = [
   'lostReverse',
   'unreachable',
   'localDrops',
+  /** Probes larger than a link of their path lets through, as this host's kernel or a router said. */
+  'tooBig',
   'late',
   'duplicates',
   'reordered',

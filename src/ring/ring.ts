@@ -24,7 +24,7 @@
  * | 7 | u8 | TTL or hop limit of the reply as received |
  * | 8 | f64 | sent, ns on the collector's time line (`src/net/clock.ts`) |
  * | 16 | f64 | received, ns on the same line; 0 when nothing came |
- * | 24 | u32 | residence in the reflector, ns, at most 2^32 - 1 |
+ * | 24 | u32 | residence in the reflector, ns, at most 2^32 - 1; of a probe that was too big: the MTU, 0 when nobody named it |
  * | 28 | u32 | sequence number of the probe on its path |
  * | 32 | f64 | of a received probe: T2 - T1, ns, by two clocks; only with the flag `timed` |
  * | 40 | u8 | of a received probe: DSCP as the reflector received it; 255: it does not say |
@@ -51,27 +51,29 @@ const FINALS_TOTAL = 0;
 const LOSSES_TOTAL = 1;
 const HEADER_BYTES = 128;
 
-/** What became of a probe. The first four are final: each probe that was sent gets exactly one of them. */
+/** What became of a probe. The first five are final: each probe that was sent gets exactly one of them. */
 export const Outcome = {
   received: 0,
   lost: 1,
   unreachable: 2,
   localDrop: 3,
+  /** Larger than a link lets through: said by this host's kernel when it was to send it, or by a router. Not a loss. */
+  tooBig: 4,
   /** A reply after the timeout. The probe was counted lost before; this comes on top. */
-  late: 4,
+  late: 5,
   /** A further reply to a probe that has one. */
-  duplicate: 5,
+  duplicate: 6,
   /** The kernel refused to send: there was no probe. */
-  sendError: 6,
+  sendError: 7,
   /** Which way a lost probe was lost. It was counted lost before; these come on top, in its interval or not at all. */
-  lostForward: 7,
-  lostReverse: 8,
-  watermark: 9,
+  lostForward: 8,
+  lostReverse: 9,
+  watermark: 10,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
 /** Outcomes up to this one are final. */
-export const LAST_FINAL_OUTCOME = Outcome.localDrop;
+export const LAST_FINAL_OUTCOME = Outcome.tooBig;
 
 export const RecordFlag = {
   /** RFC 4737: a probe with a higher sequence number was answered earlier. */

@@ -35,6 +35,8 @@ const TAKEN = new Set([
     'rtt_p999',
   ],
   ...['jitter', 'late', 'duplicates', 'reordered', 'unreachable', 'local_drops', 'send_errors', 'residence'],
+  ...['lost_forward', 'lost_reverse', 'lost_unknown', 'remarked', 'ce_marks', 'hop_changes'],
+  ...['forward', 'reverse', 'one_way_relative'],
   ...['value', 'time'],
 ]);
 const OWN_PREFIX = 'tag_';
@@ -130,8 +132,24 @@ function rawFields(row: ResultRow): string {
         field('rtt_p99', ms(rttUs.p99)) +
         field('rtt_p999', ms(rttUs.p999))) +
     field('jitter', ms(row.jitterUs)) +
-    field('residence', ms(row.residenceUs));
+    field('residence', ms(row.residenceUs)) +
+    directionFields(row);
   return fields.slice(1);
+}
+
+function directionFields(row: ResultRow): string {
+  const { forwardUs, reverseUs } = row;
+  return (
+    field('lost_forward', row.lostForward) +
+    field('lost_reverse', row.lostReverse) +
+    field('lost_unknown', row.lostUnknown) +
+    field('remarked', row.remarked) +
+    field('ce_marks', row.ceMarks) +
+    field('hop_changes', row.hopChanges) +
+    field('forward', ms(forwardUs?.mean)) +
+    field('reverse', ms(reverseUs?.mean)) +
+    (typeof forwardUs?.mean === 'number' ? field('one_way_relative', forwardUs.relative ? 1 : 0) : '')
+  );
 }
 
 function field(name: string, value: number | null | undefined): string {

@@ -30,12 +30,29 @@ export interface ResultRow {
   readonly reordered: number | null;
   readonly sendErrors: number | null;
   readonly localDrops: number;
+  /** Larger than a link of the path lets through; absent from collectors that do not tell. */
+  readonly tooBig?: number;
   /** µs; null when nothing came back. */
   readonly rttUs: RttUs | null;
   readonly residenceUs: number | null;
   readonly jitterUs: number | null;
+  /** What is known of each direction; absent from collectors that do not tell. */
+  readonly lostForward?: number;
+  readonly lostReverse?: number;
+  readonly lostUnknown?: number;
+  readonly remarked?: number;
+  readonly ceMarks?: number;
+  readonly hopChanges?: number;
+  readonly forwardUs?: OneWayUs | null;
+  readonly reverseUs?: OneWayUs | null;
   /** Compressed HdrHistogram V2 in nanoseconds, base64; null or absent when there is none. */
   readonly hdr?: string | null;
+}
+
+/** Delay in one direction, in µs; `relative`: to the least that was seen lately. */
+export interface OneWayUs {
+  readonly mean: number;
+  readonly relative: boolean;
 }
 
 /** Round trips in µs. Of a collector that tells the mean only, the rest is null. */

@@ -11,9 +11,9 @@
  * | 0 | 0 | least RTT, ns |
  * | 2 | 1 | sum of the RTTs, ns |
  * | 4 | 2 | greatest RTT, ns |
- * | 6-12 | | records of each `Outcome`, in its order |
- * | 13 | | of the received ones, reordered |
- * | 14 | | RTTs |
+ * | 6-13 | | records of each `Outcome`, in its order |
+ * | 14 | | of the received ones, reordered |
+ * | 15 | | RTTs |
  *
  * A row's line; what is not here is the sum over the row's paths:
  *
@@ -45,8 +45,8 @@ const PATH_MIN = 0;
 const PATH_SUM = 1;
 const PATH_MAX = 2;
 const PATH_OUTCOMES = 6;
-const PATH_REORDERED = 13;
-const PATH_RTTS = 14;
+const PATH_REORDERED = 14;
+const PATH_RTTS = 15;
 
 const ROW_FIRST = 0;
 const ROW_SUM = 1;
@@ -76,6 +76,7 @@ export class PathNumbers {
   lost = 0;
   unreachable = 0;
   localDrops = 0;
+  tooBig = 0;
   late = 0;
   duplicates = 0;
   sendErrors = 0;
@@ -92,7 +93,7 @@ export class PathNumbers {
   maxNs = 0;
 
   get sent(): number {
-    return this.received + this.lost + this.unreachable + this.localDrops;
+    return this.received + this.lost + this.unreachable + this.localDrops + this.tooBig;
   }
 
   /** True when no record came. */
@@ -113,6 +114,8 @@ export class IntervalAccumulator {
   private pathDoubles = new Float64Array(0);
   private rowWords = new Uint32Array(0);
   private rowDoubles = new Float64Array(0);
+  /** By stream: the least MTU that a probe was too big for; 0: none was named. */
+  private rowMtus = new Uint32Array(0);
 
   constructor(sourcePorts: number, samples: SampleStore, history: PathHistory) {
     this.sourcePorts = sourcePorts;
@@ -140,6 +143,13 @@ export class IntervalAccumulator {
   /** Hot: counts a record of any outcome but the watermark, on a path whose stream is open. */
   count(path: number, outcome: number): void {
     this.pathWords[path * LINE_WORDS + PATH_OUTCOMES + outcome]++;
+  }
+
+  /** Counts a probe that was too big, on a path whose stream is open; `mtu` 0: nobody named it. */
+  tooBig(stream: number, path: number, mtu: number): void {
+    this.count(path, Outcome.tooBig);
+    const known = this.rowMtus[stream];
+    if (mtu > 0 && (known === 0 || mtu < known)) this.rowMtus[stream] = mtu;
   }
 
   /**
@@ -192,6 +202,7 @@ export class IntervalAccumulator {
     into.lost = words[outcomes + Outcome.lost];
     into.unreachable = words[outcomes + Outcome.unreachable];
     into.localDrops = words[outcomes + Outcome.localDrop];
+    into.tooBig = words[outcomes + Outcome.tooBig];
     into.late = words[outcomes + Outcome.late];
     into.duplicates = words[outcomes + Outcome.duplicate];
     into.sendErrors = words[outcomes + Outcome.sendError];
@@ -216,6 +227,11 @@ export class IntervalAccumulator {
     into.maxNs = 0;
   }
 
+  /** The least MTU that a probe of the row was too big for; 0: none was named. */
+  mtu(stream: number): number {
+    return this.rowMtus[stream];
+  }
+
   /** A histogram of a row's RTTs; valid until the next call. */
   histogram(stream: number): ReturnType<SampleStore['histogram']> {
     return this.samples.histogram(this.rowWords, stream * LINE_WORDS + ROW_SAMPLES);
@@ -227,6 +243,7 @@ export class IntervalAccumulator {
     this.directions.clear(stream);
     this.samples.release(this.rowWords, word + ROW_SAMPLES);
     this.rowWords.fill(0, word, word + LINE_WORDS);
+    this.rowMtus[stream] = 0;
     this.pathWords.fill(0, word * this.sourcePorts, (word + LINE_WORDS) * this.sourcePorts);
   }
 
@@ -241,6 +258,9 @@ export class IntervalAccumulator {
     rows.set(this.rowWords);
     this.rowWords = rows;
     this.rowDoubles = new Float64Array(rows.buffer);
+    const mtus = new Uint32Array(this.capacity);
+    mtus.set(this.rowMtus);
+    this.rowMtus = mtus;
   }
 }
 
@@ -251,6 +271,7 @@ export function addPath(path: PathNumbers, outcomes: OutcomeNumbers, rtt: RttNum
   outcomes.lost += path.lost;
   outcomes.unreachable += path.unreachable;
   outcomes.localDrops += path.localDrops;
+  outcomes.tooBig += path.tooBig;
   outcomes.late += path.late;
   outcomes.duplicates += path.duplicates;
   outcomes.reordered += path.reordered;

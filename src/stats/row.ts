@@ -53,6 +53,9 @@ export class OutcomeNumbers {
   reordered = 0;
   sendErrors = 0;
   localDrops = 0;
+  tooBig = 0;
+  /** The least MTU that a probe was too big for; 0: none was named. */
+  mtu = 0;
   lostForward = 0;
   lostReverse = 0;
   lostUnknown = 0;
@@ -66,7 +69,7 @@ export const roundedUs = (ns: number): number => nsToUs(Math.round(ns));
 
 /**
  * Share of the probes sent that the network or the target failed, in percent with at most 4 decimals: lost or unreachable, not
- * those that this host dropped itself. 0 when none was sent.
+ * those that this host dropped itself, or that were too big. 0 when none was sent.
  */
 export function lossPct(failed: number, sent: number): number {
   return sent === 0 ? 0 : Math.round((failed / sent) * 1_000_000) / 10_000;
@@ -74,10 +77,12 @@ export function lossPct(failed: number, sent: number): number {
 
 /** The row's JSON from `"sent"` to the closing brace; `timed`: round trips whose residence is known; `directions`: further members. */
 export function rowJson(outcomes: OutcomeNumbers, rtt: RttNumbers, timed: number, directions: string): string {
-  const { sent, received, lost, unreachable, late, duplicates, reordered, sendErrors, localDrops } = outcomes;
+  const { sent, received, lost, unreachable, late, duplicates, reordered, sendErrors, localDrops, tooBig, mtu } =
+    outcomes;
   return (
     `"sent":${sent},"received":${received},"lost":${lost},"unreachable":${unreachable},"lossPct":${lossPct(lost + unreachable, sent)},` +
     `"late":${late},"duplicates":${duplicates},"reordered":${reordered},"sendErrors":${sendErrors},"localDrops":${localDrops},` +
+    `"tooBig":${tooBig},"mtu":${mtu === 0 ? null : mtu},` +
     `"rttUs":${rttJson(rtt)},"residenceUs":${timed === 0 ? null : roundedUs(rtt.residenceSumNs / timed)},` +
     `"jitterUs":${rtt.jitterPairs === 0 ? null : roundedUs(rtt.jitterNs)}${directions}}`
   );

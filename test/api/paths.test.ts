@@ -69,6 +69,7 @@ describe('GET /v1/paths', () => {
           lost: 1,
           unreachable: 0,
           localDrops: 0,
+          tooBig: 0,
           late: 0,
           duplicates: 0,
           reordered: 0,

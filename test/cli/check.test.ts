@@ -79,7 +79,7 @@ group west (${file}:5)
   classes      cs0 (DSCP 0), ef (DSCP 46)
   paths        16
   probes       32/s
-  on the wire  2,624 bytes/s each way, with UDP and IP headers, without those of the link
+  on the wire  2,624 bytes/s each way, with the headers of UDP, TCP or ICMP and of IP, without those of the link
   targets      2
     10.0.0.1:8100       rack=r1
     [2001:db8::1]:8100
@@ -88,7 +88,7 @@ groups             1
 targets            2
 paths              16
 probes             32/s
-on the wire        2,624 bytes/s each way, with UDP and IP headers, without those of the link
+on the wire        2,624 bytes/s each way, with the headers of UDP, TCP or ICMP and of IP, without those of the link
 memory for probes  4KiB of 256MiB
 
 Note: every user and program of this host may change groups without a token, and so may clients of a proxy on it; api.tokenFile or api.writes: token ends that.

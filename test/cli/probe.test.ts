@@ -26,8 +26,8 @@ describe('llama probe', () => {
     for (const row of results) {
       expect(row).to.have.all.keys(
         ...['group', 'protocol', 'source', 'target', 'port', 'class', 'dscp', 'tags', 'sent', 'received', 'lost'],
-        ...['unreachable', 'lossPct', 'late', 'duplicates', 'reordered', 'sendErrors', 'localDrops', 'rttUs'],
-        ...['residenceUs', 'jitterUs', 'lostForward', 'lostReverse', 'lostUnknown', 'forwardUs', 'reverseUs'],
+        ...['unreachable', 'lossPct', 'late', 'duplicates', 'reordered', 'sendErrors', 'localDrops', 'tooBig', 'rttUs'],
+        ...['mtu', 'residenceUs', 'jitterUs', 'lostForward', 'lostReverse', 'lostUnknown', 'forwardUs', 'reverseUs'],
         ...['dscpForward', 'dscpReverse', 'remarked', 'ceMarks', 'hopsForward', 'hopsReverse', 'hopChanges'],
       );
       expect(row).to.include({ protocol: 'stamp', source: '127.0.0.1', target: '127.0.0.1', port, lossPct: 0 });

@@ -45,6 +45,8 @@ describe('aggregator', () => {
         reordered: 1,
         sendErrors: 1,
         localDrops: 1,
+        tooBig: 0,
+        mtu: null,
         rttUs: {
           min: 61,
           mean: 96.004,
@@ -72,7 +74,7 @@ describe('aggregator', () => {
       },
     ]);
     expect([...report.rowCounters], 'the same as numbers, in the order of PATH_COLUMNS').to.deep.equal([
-      6, 3, 1, 1, 1, 1, 1, 1, 1, 0, 1, 0, 0, 0, 0,
+      6, 3, 1, 1, 1, 0, 1, 1, 1, 1, 0, 1, 0, 0, 0, 0,
     ]);
     expect([...report.rowRttSumsNs]).to.deep.equal([192_007]);
     const buckets = [...report.rowRttBuckets].flatMap((count, i) => (count === 0 ? [] : [[RTT_BOUNDS_NS[i], count]]));
@@ -89,6 +91,7 @@ describe('aggregator', () => {
       lost: 0,
       unreachable: 1,
       localDrops: 1,
+      tooBig: 0,
       late: 1,
       duplicates: 1,
       reordered: 0,
@@ -165,7 +168,28 @@ describe('aggregator', () => {
     expect(rowsOf(bench.reports[0])[0]).to.include({ sent: 0, lossPct: 0, late: 1, rttUs: null });
   });
 
-  it('holds sent = received + lost + unreachable + localDrops for every path and interval, over rings and turns', () => {
+  it('has the least MTU that was named of a row whose probes were too big, and none in the next interval', () => {
+    const bench = new AggregatorBench(1);
+    bench.addStreams(3, 4);
+    const tooBig = (path: number, mtu: number, sentS: number): void => {
+      bench.record(0, path, Outcome.tooBig, sentS, { residenceNs: mtu });
+    };
+    tooBig(3 * SOURCE_PORTS, 1500, 1);
+    tooBig(3 * SOURCE_PORTS + 1, 1400, 2);
+    tooBig(3 * SOURCE_PORTS + 1, 0, 3);
+    tooBig(4 * SOURCE_PORTS, 0, 3);
+    bench.record(0, 3 * SOURCE_PORTS, received, 11);
+    bench.watermark(0, 21);
+    bench.run(21);
+    const [first, second] = bench.reports.map(rowsOf);
+    expect(first.map(({ id, sent, tooBig: count, mtu, lossPct }) => [id, sent, count, mtu, lossPct])).to.deep.equal([
+      [3, 3, 3, 1400, 0],
+      [4, 1, 1, null, 0],
+    ]);
+    expect(second.map(({ sent, tooBig: count, mtu }) => [sent, count, mtu])).to.deep.equal([[1, 0, null]]);
+  });
+
+  it('holds sent = received + lost + unreachable + localDrops + tooBig for every path and interval, over rings and turns', () => {
     const random = seededRandom(41).next;
     const bench = new AggregatorBench(3, 1024);
     const streams = 300;
@@ -183,9 +207,9 @@ describe('aggregator', () => {
             overflows++;
             continue;
           }
-          if (outcome <= localDrop) finals++;
+          if (outcome <= Outcome.tooBig) finals++;
           const key = `${path} ${EPOCH_MS + (Math.floor(sentS / 10) + 1) * 10_000}`;
-          const list = expected.get(key) ?? [0, 0, 0, 0, 0, 0, 0, 0, 0];
+          const list = expected.get(key) ?? [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
           list[outcome]++;
           expected.set(key, list);
         }
@@ -202,13 +226,15 @@ describe('aggregator', () => {
       const rows = new Map(rowsOf(report).map((row) => [row.id, row]));
       const rowSent = new Map<number, number>();
       for (const [path, counts] of pathsOf(report)) {
-        expect(counts.sent).to.equal(counts.received + counts.lost + counts.unreachable + counts.localDrops);
+        const { tooBig } = counts;
+        expect(counts.sent).to.equal(counts.received + counts.lost + counts.unreachable + counts.localDrops + tooBig);
         const key = `${path} ${report.endMs}`;
         expect(expected.get(key), key).to.deep.equal([
           counts.received,
           counts.lost,
           counts.unreachable,
           counts.localDrops,
+          tooBig,
           counts.late,
           counts.duplicates,
           counts.sendErrors,
@@ -226,12 +252,12 @@ describe('aggregator', () => {
       expect([...rows.keys()]).to.deep.equal([...rowSent.keys()]);
       for (const [stream, row] of rows) {
         expect(row.sent).to.equal(rowSent.get(stream));
-        expect(row.sent).to.equal(row.received + row.lost + row.unreachable + row.localDrops);
+        expect(row.sent).to.equal(row.received + row.lost + row.unreachable + row.localDrops + row.tooBig);
       }
       sent += report.sent;
     }
     // The way of a loss that there was not makes no path.
-    for (const [key, list] of expected) expect(list.slice(0, Outcome.lostForward), key).to.deep.equal(Array(7).fill(0));
+    for (const [key, list] of expected) expect(list.slice(0, Outcome.lostForward), key).to.deep.equal(Array(8).fill(0));
     expect(sent).to.equal(finals);
     expect(bench.control.read('consumed')).to.equal(finals);
     expect(bench.control.read('reported')).to.equal(finals);

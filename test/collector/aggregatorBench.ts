@@ -76,7 +76,7 @@ export class AggregatorBench {
     const { rttNs = 50_000, residenceNs = 2000, flags = RecordFlag.timed, sequence = 0 } = details;
     const { forwardNs = rttNs / 2, forwardDscp = UNKNOWN_BYTE, forwardTtl = 61, tos = 0 } = details;
     const control = this.proberControls[thread];
-    const final = outcome <= Outcome.localDrop;
+    const final = outcome <= Outcome.tooBig;
     const sentNs = Math.round(sToNs(sentS));
     const receivedNs = outcome === Outcome.received ? sentNs + rttNs + residenceNs : 0;
     if (final) control.counters[control.index('sent')]++;
@@ -133,6 +133,7 @@ export interface Row extends PathCounts {
   readonly id: number;
   readonly name: string;
   readonly lossPct: number;
+  readonly mtu: number | null;
   readonly rttUs: Record<string, number> | null;
   readonly residenceUs: number | null;
   readonly jitterUs: number | null;

@@ -161,7 +161,7 @@ groups:
   none:
 collectr: 1
 `;
-    const port = 'a port, an integer from 1 to 65535';
+    const port = 'a port, an integer from 1 to 65535, with tcp-syn from 0';
     expect(problemsOf(text)).to.deep.equal([
       'c.yaml:2:3: /collector/intervall: found "intervall", expected one of the keys name, interval, workers, retention, timestamps, probeMemory, maxProbesPerSecond, historyMemory; did you mean "interval"?',
       'c.yaml:3:13: /collector/interval: found 10, expected a duration in whole milliseconds, such as 500ms, 10s, 1m, from 100ms to 1h',
@@ -171,7 +171,7 @@ collectr: 1
       'c.yaml:5:50: /source/address6: found "host.example", expected an IPv6 address of this host, or "::"',
       'c.yaml:7:11: /api/listen: found 5000, expected ADDRESS:PORT such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000',
       'c.yaml:9:3: /groups/we st: found the group name "we st", expected 1 to 64 letters, digits, dots, dashes and underscores, not dots and dashes alone',
-      'c.yaml:11:5: /groups/west/prot: found "prot", expected one of the keys protocol, port, period, timeout, classes, payloadBytes, sourcePorts, keyFile, tlvs, ecn, skipSelf, targets, fromFile, fromHttp, fromDns; did you mean "port"?',
+      'c.yaml:11:5: /groups/west/prot: found "prot", expected one of the keys protocol, port, period, timeout, classes, payloadBytes, dontFragment, keyFile, tlvs, ecn, sourcePorts, skipSelf, targets, fromFile, fromHttp, fromDns; did you mean "port"?',
       'c.yaml:12:13: /groups/west/period: found "1 sec", expected a duration such as 500us, 10ms, 1s, 5m, from 1ms to 1h',
       `c.yaml:13:11: /groups/west/port: found 70000, expected ${port}`,
       'c.yaml:14:15: /groups/west/classes/0: found "eff", expected a class such as cs0, af41, ef, or a DSCP from 0 to 63; did you mean "ef"?',
@@ -242,7 +242,7 @@ collectr: 1
     'collector.timestamps': ['none', 'true'],
     'collector.probeMemory': ['1KiB', '65GiB', '256MB', '1.1', '-5'],
     'source.address': ['224.0.0.1', '10.1', '255.255.255.255', '5'],
-    'source.address6': ['"ff02::1"', '"fe80::1%eth0"', '"fe80::1"'],
+    'source.address6': ['"ff02::1"', '"2001:db8::1%eth0"', '"fe80::1"'],
     'source.basePort': ['65536', '-1', '80.5'],
     'api.listen': [
       '":5000"',

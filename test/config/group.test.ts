@@ -117,7 +117,7 @@ describe('parseGroup', () => {
       ['ff02::1', /a multicast address/],
       ['255.255.255.255', /the broadcast address/],
       ['fe80::1', /a link-local IPv6 address/],
-      ['fe80::1%eth0', /without a zone/],
+      ['2001:db8::1%eth0', /only a link-local IPv6 one \(fe80::\/10\) has a zone/],
       ['10.0.0.0/24', /a network is not a target/],
       ['10.0.0.1:8100', /write \{ address: "10\.0\.0\.1", port: 8100 \}/],
       ['[2001:db8::1]:8100', /write \{ address: "2001:db8::1", port: 8100 \}/],
@@ -132,17 +132,36 @@ describe('parseGroup', () => {
     }
   });
 
-  it('says that a protocol to come is not available yet', () => {
-    for (const protocol of ['icmp', 'tcp-syn'])
-      expect(problemsOf({ protocol, targets: ['10.0.0.1'] })).to.deep.equal([
-        {
-          path: '/protocol',
-          message: `found "${protocol}", which is not available in this version, expected stamp, llama or llama-legacy`,
-        },
-      ]);
+  it('names the protocols where one is misspelt', () => {
     expect(problemsOf({ protocol: 'stmp', targets: ['10.0.0.1'] })[0]?.message).to.equal(
-      'found "stmp", expected stamp, llama or llama-legacy; did you mean "stamp"?',
+      'found "stmp", expected stamp, llama, llama-legacy, tcp-syn or icmp; did you mean "stamp"?',
     );
+  });
+
+  it('takes link-local targets with their zone', () => {
+    const { targets } = parseGroup({ targets: ['FE80::0001%eth0', 'fe80::1%br-lan.7'] }, 'g');
+    expect(targets.map(({ address }) => address)).to.deep.equal(['fe80::1%eth0', 'fe80::1%br-lan.7']);
+  });
+
+  it('reads groups of tcp-syn and icmp, with the ports and lengths that they have, and writes them alike', () => {
+    const syn = parseGroup({ protocol: 'tcp-syn', targets: ['10.0.0.1', { address: '10.0.0.2', port: 443 }] }, 'g');
+    expect(syn).to.include({ port: 0, payloadBytes: 0 });
+    expect(syn.targets.map(({ port }) => port)).to.deep.equal([0, 443]);
+    const icmp = parseGroup({ protocol: 'icmp', payloadBytes: 1472, dontFragment: true, targets: ['10.0.0.1'] }, 'g');
+    expect(icmp).to.include({ port: 0, payloadBytes: 1472, dontFragment: true });
+    for (const group of [syn, icmp]) expect(parseGroup(groupToJson(group), 'g')).to.deep.equal(group);
+  });
+
+  it('refuses what tcp-syn and icmp do not have, and SYNs that would meet', () => {
+    const message = (input: object): string | undefined => problemsOf({ targets: ['10.0.0.1'], ...input })[0]?.message;
+    expect(message({ protocol: 'tcp-syn', payloadBytes: 100 })).to.match(/^found 100, expected none/);
+    expect(message({ protocol: 'icmp', port: 7 })).to.match(/^found 7, expected no port/);
+    expect(message({ protocol: 'stamp', port: 0 })).to.match(/only tcp-syn probes port 0/);
+    expect(message({ protocol: 'tcp-syn', period: '500ms' })).to.match(
+      /^found 500ms with a timeout of 1s and 1 classes/,
+    );
+    expect(message({ protocol: 'tcp-syn', classes: ['cs0', 'ef'] })).to.match(/together, 2s/);
+    parseGroup({ protocol: 'tcp-syn', classes: ['cs0', 'ef'], timeout: '500ms', targets: ['10.0.0.1'] }, 'g');
   });
 
   for (const [key, values] of Object.entries({
@@ -151,7 +170,8 @@ describe('parseGroup', () => {
     period: ['999us', '61m', '1 s', '-1s', '', 1, null, {}],
     timeout: ['999us', '61s', 'soon', 1000],
     classes: [[], 'ef', {}, null],
-    payloadBytes: [43, 8953, 44.5, '44', null],
+    dontFragment: [1, 'yes'],
+    payloadBytes: [43, 9001, 44.5, '44', null],
     targets: [[], '10.0.0.1', {}, null, undefined],
   }))
     it(`refuses what ${key} cannot be, once`, () => {

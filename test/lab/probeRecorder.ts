@@ -56,7 +56,7 @@ const senderPort = new Uint16Array(rows);
 const ssid = new Uint16Array(rows);
 let count = 0;
 
-const sources = new SourcePorts({ address: '0.0.0.0', address6: '::', ports: SOURCE_PORTS, basePort: 0 }, 'full');
+const sources = new SourcePorts({ address: '0.0.0.0', address6: '::', ports: SOURCE_PORTS, basePort: 0 }, 'full', 1);
 const ports = sources.ports(4);
 const threads = new ProberThreads({
   sources,

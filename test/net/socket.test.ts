@@ -168,8 +168,8 @@ describe('UDP sockets', () => {
   it('the source address towards a target is found without sending', () => {
     const finder = new SourceAddressFinder();
     for (let i = 0; i < 3; i++) {
-      expect(finder.find(4, addressBytes('127.0.0.9'))).to.equal('127.0.0.1');
-      expect(finder.find(6, addressBytes('::1'))).to.equal('::1');
+      expect(finder.find(4, '127.0.0.9')).to.equal('127.0.0.1');
+      expect(finder.find(6, '::1')).to.equal('::1');
     }
     finder.close();
   });

@@ -7,6 +7,7 @@ export interface Outcomes {
   readonly lost: number;
   readonly unreachable: number;
   readonly localDrops: number;
+  readonly tooBig: number;
   readonly late: number;
   readonly duplicates: number;
   readonly reordered: number;
@@ -47,6 +48,7 @@ export interface ResultRow extends Outcomes, Directions {
   readonly tags: Readonly<Record<string, string>>;
   readonly lossPct: number;
   readonly rttUs: Readonly<Record<'min' | 'mean' | 'stddev' | 'p50' | 'p90' | 'p99' | 'p999' | 'max', number>> | null;
+  readonly mtu: number | null;
   readonly residenceUs: number | null;
   readonly jitterUs: number | null;
 }
@@ -97,12 +99,13 @@ export interface StatusAnswer {
 /** A group as a config or a request has it. */
 export interface GroupSpec {
   readonly protocol?: string;
-  readonly port: number;
+  readonly port?: number;
   readonly period: string;
   readonly timeout: string;
   readonly tlvs?: readonly string[];
   readonly classes?: readonly string[];
   readonly payloadBytes?: number;
+  readonly dontFragment?: boolean;
   readonly targets: readonly { readonly address: string; readonly tags?: Readonly<Record<string, string>> }[];
 }
 
@@ -112,7 +115,7 @@ export interface ConfigSpec {
   readonly groups: Readonly<Record<string, GroupSpec>>;
 }
 
-const FINAL = ['received', 'lost', 'unreachable', 'localDrops'] as const;
+const FINAL = ['received', 'lost', 'unreachable', 'localDrops', 'tooBig'] as const;
 
 /** `sent` less what became of it: 0 wherever nothing is missing. */
 export function unaccounted(row: Outcomes): number {

@@ -19,6 +19,7 @@ const COLUMN_METRICS: Readonly<Record<PathColumn, Named>> = {
   received: { name: 'probes_received_total', help: 'Probes answered within the timeout.' },
   lost: { name: 'probes_lost_total', help: 'Probes not answered within the timeout.' },
   unreachable: { name: 'probes_unreachable_total', help: 'Probes answered by an ICMP error.' },
+  tooBig: { name: 'too_big_total', help: 'Probes larger than a link of their path lets through.' },
   localDrops: { name: 'local_drops_total', help: 'Probes unanswered while the receive queue of this host overflowed.' },
   late: { name: 'late_replies_total', help: 'Replies after the timeout.' },
   duplicates: { name: 'duplicate_replies_total', help: 'Further replies to a probe that has one.' },

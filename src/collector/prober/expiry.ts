@@ -10,7 +10,8 @@ import { NS_PER_MS } from '../../stats/units.js';
 import { LossDirections } from './lossDirections.js';
 import type { ProbeRun } from './run.js';
 import { SlotState } from './slots.js';
-import { COUNTER, type ProberSocket, type ProberState } from './state.js';
+import type { ReceiveQueue } from './sources.js';
+import { COUNTER, type ProberState } from './state.js';
 
 /** Drop counters are read at least this often, so that a rise is known to have happened within so short a stretch. */
 const DROPS_EVERY_NS = 100 * NS_PER_MS;
@@ -20,13 +21,11 @@ export class Expiry {
   private readonly readDrops: (fd: number) => number;
   readonly directions: LossDirections;
   private lastReadNs = 0;
-  private readonly socketOf: ReadonlyMap<number, ProberSocket>;
 
   constructor(state: ProberState, readDrops: (fd: number) => number = receiveQueueDrops) {
     this.state = state;
     this.readDrops = readDrops;
     this.directions = new LossDirections(state);
-    this.socketOf = new Map(state.sockets.map((socket) => [socketKey(socket.localIndex, socket.family), socket]));
   }
 
   /**
@@ -67,17 +66,17 @@ export class Expiry {
   watchDrops(nowNs: number): void {
     if (nowNs - this.lastReadNs < DROPS_EVERY_NS) return;
     this.lastReadNs = nowNs;
-    for (const socket of this.state.sockets) this.refreshDrops(socket, nowNs);
+    for (const queue of this.state.sources.queues) this.refreshDrops(queue, nowNs);
   }
 
-  private refreshDrops(socket: ProberSocket, nowNs: number): void {
-    if (socket.dropsReadNs === nowNs) return;
-    socket.dropsReadNs = nowNs;
-    const drops = this.readDrops(socket.fd);
-    const more = (drops - socket.drops) >>> 0;
+  private refreshDrops(queue: ReceiveQueue, nowNs: number): void {
+    if (queue.dropsReadNs === nowNs) return;
+    queue.dropsReadNs = nowNs;
+    const drops = this.readDrops(queue.fd);
+    const more = (drops - queue.drops) >>> 0;
     if (more === 0) return;
-    socket.drops = drops;
-    socket.lastDropNs = nowNs;
+    queue.drops = drops;
+    queue.lastDropNs = nowNs;
     this.state.counters[COUNTER.receiveQueueDrops] += more;
   }
 
@@ -93,13 +92,14 @@ export class Expiry {
   }
 
   private giveUp(slot: number, nowNs: number): void {
-    const { slots, streams } = this.state;
+    const { slots, streams, formats, sources } = this.state;
     const path = slots.path[slot];
     const stream = Math.floor(path / streams.ports);
     const localIndex = path - stream * streams.ports;
-    const socket = this.socketOf.get(socketKey(localIndex, streams.family[stream]));
-    if (socket !== undefined) this.refreshDrops(socket, nowNs);
-    this.decide(slot, stream, localIndex, socket !== undefined && slots.sentNs[slot] <= socket.lastDropNs);
+    const { transport } = formats.list[streams.format[stream]];
+    const queue = sources.of(transport, localIndex, streams.family[stream])?.queue;
+    if (queue !== undefined) this.refreshDrops(queue, nowNs);
+    this.decide(slot, stream, localIndex, queue !== undefined && slots.sentNs[slot] <= queue.lastDropNs);
   }
 
   private decide(slot: number, stream: number, localIndex: number, local: boolean): void {
@@ -110,5 +110,3 @@ export class Expiry {
     this.state.record(stream, localIndex, outcome, 0, 0, 0, slots.sentNs[slot], 0, 0, slots.sequence[slot]);
   }
 }
-
-export const socketKey = (localIndex: number, family: number): number => localIndex * 2 + (family === 6 ? 1 : 0);

@@ -5,7 +5,8 @@ import type { ReceiveBatch } from '../../net/batch.js';
 import { legacySentMs } from '../../wire/llamaLegacy.js';
 import { FormatKind, type Reply } from './formats/format.js';
 import { SlotState } from './slots.js';
-import type { ProberSocket, ProberState } from './state.js';
+import type { ProberSocket } from './sources.js';
+import type { ProberState } from './state.js';
 import { targetHash } from './streams.js';
 
 const UDP_HEADER_BYTES = 8;
@@ -29,12 +30,31 @@ export class ProbeLookup {
     for (let word = 0; word < (family === 6 ? 4 : 1); word++) this.words[word] = u32[address + word];
   }
 
+  /** Its port, where that is not in the address that the kernel gives. */
+  farEndPort(port: number): void {
+    this.port = ((port & 0xff) << 8) | (port >> 8);
+  }
+
   /** The far end is the destination in the headers that end at `at`: an IP header without options, and a UDP header. */
   farEndBefore(view: DataView, at: number, family: number): void {
     const words = family === 6 ? 4 : 1;
     const address = at - UDP_HEADER_BYTES - words * 4;
     this.port = view.getUint16(at - UDP_HEADER_BYTES + 2, true);
     for (let word = 0; word < words; word++) this.words[word] = view.getUint32(address + word * 4, true);
+  }
+
+  /**
+   * The slot of a SYN, from the stream and the lowest 16 bits of the number in `name`, or -1. Of the numbers that end in these bits the newest that was
+   * sent is meant; `name` gets it.
+   */
+  slotOfSyn(socket: ProberSocket, name: Reply): number {
+    const { streams, slots } = this.state;
+    const stream = name.ssid - 1;
+    if (stream < 0 || stream >= streams.family.length || streams.family[stream] !== socket.family) return -1;
+    const newest = streams.nextSequence[stream * streams.ports + socket.localIndex] - 1;
+    name.senderSequence = (newest - ((newest - name.senderSequence) & 0xffff)) >>> 0;
+    const slot = streams.slot(stream, socket.localIndex, name.senderSequence);
+    return slots.state[slot] !== SlotState.free && slots.sequence[slot] === name.senderSequence ? slot : -1;
   }
 
   /** Hot: the slot of the probe that `name` says, or -1 when there is none such any more. Without a session in it, the far end must be set. */

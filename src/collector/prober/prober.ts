@@ -14,11 +14,12 @@ import { Outcome, RingProducer } from '../../ring/ring.js';
 import { NS_PER_MS, NS_PER_US } from '../../stats/units.js';
 import type { ProberStart, RunMessage, ToProber } from '../messages.js';
 import { Changes, type RetirementTimes } from './changes.js';
-import { Expiry, socketKey } from './expiry.js';
+import { Expiry } from './expiry.js';
 import { Receiver } from './receiver.js';
 import { ProbeRun } from './run.js';
 import { Sender } from './sender.js';
-import { COUNTER, type ProberSocket, ProberState } from './state.js';
+import { type ProberSocket, ProberSources } from './sources.js';
+import { COUNTER, ProberState } from './state.js';
 
 /**
  * Further behind than this, probes are skipped and counted: catching up would be a burst. Slow schedules may be a few probes
@@ -81,7 +82,6 @@ export class Prober {
   private readonly watch: (nowNs: number) => void;
   private readonly clockKept: () => boolean;
   private clockAskedNs = Number.NEGATIVE_INFINITY;
-  private readonly socketOf: (ProberSocket | undefined)[] = [];
   private runs: ProbeRun[] = [];
   private readonly changes: Changes;
   /** The message that is being carried out, and the revision of the last one that was. */
@@ -107,20 +107,8 @@ export class Prober {
     this.messages = messages;
     this.window = start.window;
     this.random = random;
-    const localIndexes = [...new Set(start.sockets.map((socket) => socket.sourceIndex))];
-    const sockets = start.sockets.map(
-      (socket): ProberSocket => ({
-        fd: socket.fd,
-        family: socket.family,
-        localIndex: localIndexes.indexOf(socket.sourceIndex),
-        sourceIndex: socket.sourceIndex,
-        drops: readDrops(socket.fd),
-        dropsReadNs: 0,
-        lastDropNs: -1,
-      }),
-    );
-    for (const socket of sockets) this.socketOf[socketKey(socket.localIndex, socket.family)] = socket;
-    this.state = new ProberState(clock, this.ring, this.control, start.sourcePorts, sockets);
+    const sources = new ProberSources(start.sockets, readDrops);
+    this.state = new ProberState(clock, this.ring, this.control, start.sourcePorts, sources);
     this.wakeFd = start.wakeFd;
     this.poll = new PollSet(start.wakeFd, []);
     this.sender = new Sender(this.state);
@@ -143,8 +131,8 @@ export class Prober {
 
   /** Throws away what answers probes of earlier lives. */
   begin(): void {
-    const { counters, sockets } = this.state;
-    for (const socket of sockets) counters[COUNTER.invalidStale] += this.receiver.discard(socket);
+    const { counters, sources } = this.state;
+    for (const socket of sources.readers(() => true)) counters[COUNTER.invalidStale] += this.receiver.discard(socket);
     this.control.state = ThreadState.running;
   }
 
@@ -222,7 +210,8 @@ export class Prober {
       counters[COUNTER.received] +
       counters[COUNTER.lost] +
       counters[COUNTER.unreachable] +
-      counters[COUNTER.localDrops];
+      counters[COUNTER.localDrops] +
+      counters[COUNTER.tooBig];
     return counters[COUNTER.sent] - decided;
   }
 
@@ -241,12 +230,11 @@ export class Prober {
           run.advance(skipped);
         }
       }
-      const streams = run.order.length;
+      const { transport } = run.format;
       for (let sent = 0; sent < PROBES_A_TURN && run.dueNs <= nowNs; sent++) {
         if (this.windowClosed()) break;
-        const port = Math.floor(run.place / streams);
-        const stream = run.order[run.place - port * streams];
-        const socket = this.socketOf[socketKey(port, this.state.streams.family[stream])];
+        const { port, stream } = run;
+        const socket = this.state.sources.of(transport, port, this.state.streams.family[stream]);
         if (socket === undefined || !this.sender.add(run, socket, stream)) counters[COUNTER.scheduleSlips]++;
         const probeLateNs = nowNs - run.dueNs;
         counters[COUNTER.latenessNsSum] += probeLateNs;
@@ -299,6 +287,13 @@ export class Prober {
     switch (message.type) {
       case 'run':
         return this.takeRun(message);
+      case 'sockets':
+        for (const socket of message.sockets) this.state.sources.add(socket);
+        return true;
+      case 'locals':
+        for (const [i, stream] of message.ids.entries())
+          if (this.state.streams.has(stream)) this.state.streams.local[stream] = message.locals[i];
+        return true;
       case 'stop':
         this.stopAtNs = this.clock.nowNs() + message.graceNs;
         this.control.state = ThreadState.draining;
@@ -319,23 +314,33 @@ export class Prober {
   private newRun(message: RunMessage): ProbeRun {
     const { formats } = this.state;
     const format = formats.list[formats.numberOf(message.format, message.payloadBytes)];
-    const run = new ProbeRun(message.run, message.periodNs, message.timeoutNs, format, message.count);
+    const run = new ProbeRun(
+      message.run,
+      message.periodNs,
+      message.timeoutNs,
+      format,
+      message.count,
+      message.neverFragment,
+    );
     this.runs.push(run);
     this.receiver.useFormats([...new Set(this.runs.map((known) => known.format))]);
     return run;
   }
 
-  private reorder(run: ProbeRun, { order, added, sourcePorts }: RunMessage): RetirementTimes {
-    this.useFamilies(added.families);
+  private reorder(run: ProbeRun, { order, parts, added, sourcePorts }: RunMessage): RetirementTimes {
+    const { transport } = run.format;
+    this.useSockets(transport, added.families);
     const nowNs = this.clock.nowNs();
-    run.reorder(order, this.state.portsBelow(sourcePorts), nowNs, this.random);
+    run.reorder(order, this.state.sources.ports(transport, sourcePorts), nowNs, this.random, parts);
     const decidedNs = nowNs + run.timeoutNs + GRACE_NS;
     return { decidedNs, atNs: decidedNs + LATE_NS };
   }
 
-  /** Polls the sockets of these address families from now on, beside those that are polled already: each costs about 60 ns a turn. */
-  private useFamilies(families: Uint8Array): void {
-    const used = this.state.sockets.filter((socket) => this.used.includes(socket) || families.includes(socket.family));
+  /** Polls the sockets of a transport and these address families from now on, beside those that are polled already: each costs about 60 ns a turn. */
+  private useSockets(transport: number, families: Uint8Array): void {
+    const used = this.state.sources.readers(
+      (socket) => this.used.includes(socket) || (socket.transport === transport && families.includes(socket.family)),
+    );
     if (used.length === this.used.length) return;
     this.used = used;
     this.poll = new PollSet(

@@ -2,16 +2,20 @@
 
 import { ReceiveBatch } from '../../net/batch.js';
 import { SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6, SO_EE_ORIGIN_TIMESTAMPING } from '../../net/constants.js';
-import { EAGAIN } from '../../net/libc.js';
+import { EAGAIN, EMSGSIZE } from '../../net/libc.js';
 import { Outcome, RecordFlag, UNKNOWN_BYTE } from '../../ring/ring.js';
 import { NS_PER_S, NS_PER_US } from '../../stats/units.js';
+import { Echo, readEchoReply } from '../../wire/icmpEcho.js';
 import { ERROR_ESTIMATE_S, STAMP_BYTES } from '../../wire/stamp.js';
+import { readTcpAnswer, TcpAnswer } from '../../wire/tcpSyn.js';
 import { FormatKind, type ProbeFormat, Reply } from './formats/format.js';
+import { takeEcho } from './formats/icmp.js';
 import { REPLY_BYTES, readReply } from './formats/replies.js';
 import { ProbeLookup } from './lookup.js';
 import type { LossDirections } from './lossDirections.js';
 import { SlotState } from './slots.js';
-import { COUNTER, type ProberSocket, type ProberState } from './state.js';
+import { type ProberSocket, TRANSPORT } from './sources.js';
+import { COUNTER, type ProberState } from './state.js';
 
 const RECEIVE_BATCH = 64;
 /** Link, network and UDP headers in front of a payload that comes back with a send stamp. */
@@ -29,9 +33,12 @@ const LONGEST_RESIDENCE_NS = 0xffff_ffff;
 
 /** Link, IP and UDP headers at least: so many bytes are looked at in front of a payload. */
 const LEAST_HEADERS_BYTES = { 4: 28, 6: 48 } as const;
+/** Of a reply below UDP: the longest IPv4 header, and what names the probe. */
+const RAW_REPLY_BYTES = 84;
 
 /** How much of a reply must be read: TLVs to their end. */
 function replyBytes(format: ProbeFormat): number {
+  if (format.transport !== TRANSPORT.udp) return RAW_REPLY_BYTES;
   if (format.kind === FormatKind.stamp && !format.checks) return STAMP_BYTES;
   return format.checks ? Math.max(REPLY_BYTES, format.payloadBytes) : REPLY_BYTES;
 }
@@ -48,6 +55,8 @@ export class Receiver {
   private readonly reply = new Reply();
   /** What a request of ours that came back says. */
   private readonly name = new Reply();
+  private readonly answer = new TcpAnswer();
+  private readonly echo = new Echo();
   /** When the last batch of the error queue was read. */
   private readNs = 0;
 
@@ -91,7 +100,8 @@ export class Receiver {
       // After the replies, so that the send stamp of each of their probes is in the error queue by now.
       if (this.fullStamps) this.errorQueue(socket);
       this.state.checkClock();
-      for (let i = 0; i < count; i++) this.takeReply(socket, i);
+      if (socket.transport === TRANSPORT.udp) for (let i = 0; i < count; i++) this.takeReply(socket, i);
+      else for (let i = 0; i < count; i++) this.takeRawReply(socket, i);
     }
     return false;
   }
@@ -118,6 +128,7 @@ export class Receiver {
     const end = start + errors.lengths[i];
     for (let k = 0; k < formats.length; k++) {
       const format = formats[k];
+      if (format.transport !== socket.transport) continue;
       const at = end - format.payloadBytes;
       if (at < start || !format.readRequest(errors.memory.view, at, format.payloadBytes, this.name)) continue;
       if (format.kind === FormatKind.llamaLegacy) {
@@ -125,7 +136,7 @@ export class Receiver {
         this.lookup.farEndBefore(errors.memory.view, at, socket.family);
         this.name.kind = FormatKind.llamaLegacy;
       }
-      const slot = this.lookup.slotOf(socket, this.name);
+      const slot = this.slotOfName(socket);
       if (slot < 0) continue;
       const wallNs = (this.errors.stampS[i] - clock.timeBase.epochS) * NS_PER_S + this.errors.stampNs[i];
       const leftNs = wallNs - steps.offsetNs;
@@ -137,40 +148,43 @@ export class Receiver {
     }
   }
 
+  /** The slot of the probe that `name` says, which a socket of this kind sent; or -1. */
+  private slotOfName(socket: ProberSocket): number {
+    if (socket.transport !== TRANSPORT['tcp-syn']) return this.lookup.slotOf(socket, this.name);
+    const source = this.state.sources.ofTcpPort(socket.family, this.name.port);
+    return source === undefined ? -1 : this.lookup.slotOfSyn(source, this.name);
+  }
+
   /** An ICMP error quotes the start of our datagram: at least 8 bytes of UDP header, and with any router of today the payload too. */
   private takeIcmpError(socket: ProberSocket, i: number): void {
     const { slots, streams, counters } = this.state;
     const slot = this.quotedSlot(socket, i);
     if (slot < 0 || slots.state[slot] !== SlotState.waiting) {
-      counters[COUNTER.icmpUnmatched]++;
+      // A raw socket hears of the errors of this host's own traffic, too.
+      if (socket.transport === TRANSPORT.udp) counters[COUNTER.icmpUnmatched]++;
       return;
     }
-    slots.state[slot] = SlotState.unreachable;
-    counters[COUNTER.unreachable]++;
-    const stream = Math.floor(slots.path[slot] / streams.ports);
-    this.state.record(
-      stream,
-      socket.localIndex,
-      Outcome.unreachable,
-      0,
-      0,
-      0,
-      slots.sentNs[slot],
-      0,
-      0,
-      slots.sequence[slot],
-    );
+    const tooBig = this.errors.errorErrno[i] === EMSGSIZE;
+    slots.state[slot] = tooBig ? SlotState.tooBig : SlotState.unreachable;
+    counters[tooBig ? COUNTER.tooBig : COUNTER.unreachable]++;
+    const path = slots.path[slot];
+    const stream = Math.floor(path / streams.ports);
+    const outcome = tooBig ? Outcome.tooBig : Outcome.unreachable;
+    const mtu = tooBig ? this.errors.errorInfo[i] : 0;
+    const localIndex = path - stream * streams.ports;
+    this.state.record(stream, localIndex, outcome, 0, 0, 0, slots.sentNs[slot], 0, mtu, slots.sequence[slot]);
   }
 
   /** The slot of the probe that ICMP error `i` quotes, or -1. */
   private quotedSlot(socket: ProberSocket, i: number): number {
     const { formats, errors, name } = this;
     for (const format of formats) {
+      if (format.transport !== socket.transport) continue;
       if (!format.readRequest(errors.memory.view, errors.payloadAt(i), errors.lengths[i], name)) continue;
       name.kind = format.kind;
       // The kernel names the address that the probe was for.
       this.lookup.farEndOf(errors, i, socket.family);
-      const slot = this.lookup.slotOf(socket, name);
+      const slot = this.slotOfName(socket);
       if (slot >= 0) return slot;
     }
     return -1;
@@ -214,6 +228,65 @@ export class Receiver {
       return;
     }
     this.decide(socket, stream, slot, i);
+  }
+
+  /** Finds the probe that a TCP segment or an echo reply answers, and decides it. */
+  private takeRawReply(socket: ProberSocket, i: number): void {
+    const { streams, counters, formats, sources } = this.state;
+    const { data, reply, answer, lookup } = this;
+    const start = data.payloadAt(i);
+    const header = socket.skipsIpHeader ? (data.memory.bytes[start] & 0xf) * 4 : 0;
+    const length = Math.min(data.lengths[i], data.payloadStride) - header;
+    const tcp = socket.transport === TRANSPORT['tcp-syn'];
+    const isReply = tcp
+      ? readTcpAnswer(data.memory.view, start + header, length, formats.mask, answer)
+      : readEchoReply(data.memory.view, start + header, length, socket.family, this.echo);
+    if (!isReply) {
+      counters[COUNTER.invalidFormat]++;
+      return;
+    }
+    lookup.farEndOf(data, i, socket.family);
+    let source: ProberSocket | undefined = socket;
+    if (tcp) {
+      source = sources.ofTcpPort(socket.family, answer.destinationPort);
+      lookup.farEndPort(answer.sourcePort);
+      reply.ssid = answer.ssid;
+      reply.senderSequence = answer.sequence;
+    } else {
+      takeEcho(this.echo, reply);
+    }
+    const stream = reply.ssid - 1;
+    if (
+      source === undefined ||
+      stream < 0 ||
+      stream >= streams.family.length ||
+      streams.family[stream] !== socket.family ||
+      formats.list[streams.format[stream]].transport !== socket.transport
+    ) {
+      counters[COUNTER.invalidSession]++;
+      return;
+    }
+    if (!lookup.isFarEnd(stream)) {
+      counters[COUNTER.invalidSource]++;
+      return;
+    }
+    const slot = tcp ? lookup.slotOfSyn(source, reply) : lookup.slotOf(source, reply);
+    if (slot < 0) {
+      if (tcp) counters[COUNTER.invalidSequence]++;
+      else this.takeUnknown(source, stream);
+      return;
+    }
+    reply.timed = false;
+    reply.number = reply.senderSequence;
+    reply.dscp = -1;
+    reply.ecn = -1;
+    reply.ttl = -1;
+    reply.t2S = 0;
+    reply.t2Ns = 0;
+    reply.t3S = 0;
+    reply.t3Ns = 0;
+    reply.errorEstimate = 0;
+    this.decide(source, stream, slot, i);
   }
 
   /** Hot: reply `i` answers the probe in `slot`. */

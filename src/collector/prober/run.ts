@@ -2,7 +2,8 @@
  * A group on one prober thread: when its next probe is due, and which of its probes wait.
  *
  * Schedule: place p of a cycle is stream `order[p mod n]` on source port `p / n` of the thread, so consecutive probes leave one socket towards
- * different targets and go in one system call. Places are spread evenly over the period.
+ * different targets and go in one system call. Places are spread evenly over the period. An order of several parts is gone through part by part, so
+ * that streams at the same place of two parts are apart by a whole part of the period.
  *
  * Waiting probes are a first-in first-out ring of slot numbers: all have the same timeout, so the first in is the first to give up. An entry
  * stays behind when its probe is answered, and its slot may then hold a newer probe: it is known by having been sent after the entry was made.
@@ -23,6 +24,10 @@ export class ProbeRun {
   readonly periodNs: number;
   readonly timeoutNs: number;
   readonly format: ProbeFormat;
+  readonly neverFragment: boolean;
+  private parts = 1;
+  private partStreams = 0;
+  private partPlaces = 0;
   readonly slotsPerPath: number;
   /** Streams in sending order, and how many places a cycle has. */
   order: Uint32Array = new Uint32Array(0);
@@ -43,22 +48,33 @@ export class ProbeRun {
   private first = new Fifo(FIRST_CAPACITY);
   private last = this.first;
 
-  constructor(id: number, periodNs: number, timeoutNs: number, format: ProbeFormat, count: number) {
+  constructor(
+    id: number,
+    periodNs: number,
+    timeoutNs: number,
+    format: ProbeFormat,
+    count: number,
+    neverFragment = false,
+  ) {
     this.id = id;
     this.periodNs = periodNs;
     this.timeoutNs = timeoutNs;
     this.format = format;
+    this.neverFragment = neverFragment;
     this.slotsPerPath = slotsPerPath({ timeoutNs, periodNs });
     this.holdNs = holdNs(periodNs, timeoutNs);
     this.remaining = count > 0 ? count : Number.POSITIVE_INFINITY;
   }
 
-  /** Takes a new order of streams; goes on at the same share of the cycle. `random`: 0 to 1. */
-  reorder(order: Uint32Array, ports: number, nowNs: number, random: () => number): void {
+  /** Takes a new order of streams, of `parts` parts of equal length; goes on at the same share of the cycle. `random`: 0 to 1. */
+  reorder(order: Uint32Array, ports: number, nowNs: number, random: () => number, parts = 1): void {
     const before = this.places;
     const wasIdle = before === 0;
     this.order = order;
     this.places = order.length * ports;
+    this.parts = parts;
+    this.partStreams = order.length / this.parts;
+    this.partPlaces = this.partStreams * ports;
     // Without streams the run ends; it may also have no source port on this thread.
     if (this.places === 0) {
       this.dueNs = Number.POSITIVE_INFINITY;
@@ -73,6 +89,17 @@ export class ProbeRun {
     else this.dueNs = Math.min(this.dueNs, nowNs + this.spacingNs);
     this.cycleStartNs = this.dueNs - this.place * this.spacingNs;
     this.reserve();
+  }
+
+  /** Local index of the source port that is due. */
+  get port(): number {
+    return Math.floor((this.place % this.partPlaces) / this.partStreams);
+  }
+
+  /** The stream that is due. */
+  get stream(): number {
+    const part = Math.floor(this.place / this.partPlaces);
+    return this.order[part * this.partStreams + (this.place % this.partStreams)];
   }
 
   /** Whether it ends after a number of probes: then none is skipped, the rest comes later. */

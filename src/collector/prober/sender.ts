@@ -1,15 +1,23 @@
 /** Sending: probes that are due are gathered per socket and leave in one system call. */
 
-import { type Family, SOCKADDR_PORT, sockaddrAddressOffset } from '../../net/address.js';
+import {
+  type Family,
+  SOCKADDR_IN6_FLOW,
+  SOCKADDR_IN6_SCOPE,
+  SOCKADDR_PORT,
+  sockaddrAddressOffset,
+} from '../../net/address.js';
 import { SendBatch } from '../../net/batch.js';
 import { AF_INET, AF_INET6 } from '../../net/constants.js';
-import { EAGAIN, ENOBUFS } from '../../net/libc.js';
+import { EAGAIN, EINVAL, EMSGSIZE, ENOBUFS } from '../../net/libc.js';
+import { pathMtu, setFlowLabels, setFragmentation } from '../../net/socket.js';
 import { Outcome } from '../../ring/ring.js';
 import { NS_PER_S } from '../../stats/units.js';
 import type { ProbeBatch, ProbeFormat } from './formats/format.js';
 import type { ProbeRun } from './run.js';
 import { SlotState } from './slots.js';
-import { COUNTER, type ProberSocket, type ProberState } from './state.js';
+import { type ProberSocket, TRANSPORT } from './sources.js';
+import { COUNTER, type ProberState } from './state.js';
 
 /** Most probes a system call. All of a call get the same T1, and the last leaves some 2 us a probe after the first: kernel send stamps cure that. */
 export const SEND_BATCH = 32;
@@ -30,7 +38,7 @@ export class Sender {
     this.probes = {
       slots: state.slots,
       streams: state.streams,
-      socket: state.sockets[0],
+      socket: state.sources.sockets[0],
       count: 0,
       stream: new Uint32Array(SEND_BATCH),
       slot: new Uint32Array(SEND_BATCH),
@@ -62,11 +70,15 @@ export class Sender {
     const batch = this.batch as SendBatch;
     const { u16, u32 } = batch.memory;
     const name = batch.nameAt(i);
-    u16[(name + SOCKADDR_PORT) >> 1] = streams.port[stream];
+    // Below UDP the kernel wants no port there.
+    u16[(name + SOCKADDR_PORT) >> 1] = socket.transport === TRANSPORT.udp ? streams.port[stream] : 0;
     const address = (name + sockaddrAddressOffset(socket.family)) >> 2;
     u32[address] = streams.address[stream * 4];
-    if (socket.family === 6)
+    if (socket.family === 6) {
       for (let word = 1; word < 4; word++) u32[address + word] = streams.address[stream * 4 + word];
+      u32[(name + SOCKADDR_IN6_SCOPE) >> 2] = streams.local[stream];
+      u32[(name + SOCKADDR_IN6_FLOW) >> 2] = flowLabel(streams.flow[stream], socket.port);
+    }
     batch.setTos(i, streams.tos[stream]);
     return true;
   }
@@ -98,27 +110,51 @@ export class Sender {
       }
     }
     run.format.write(batch, probes);
+    if (probes.socket.neverFragment !== run.neverFragment) this.fragment(probes.socket, run.neverFragment);
     probes.count = 0;
     counters[COUNTER.sent] += count;
     let done = 0;
     let tries = 0;
+    let labelsOff = false;
     while (done < count) {
       const taken = batch.send(probes.socket.fd, done, count - done);
       if (taken > 0) {
         const leftNs = clock.nowNs();
         for (const end = done + taken; done < end; done++) run.push(probes.slot[done], leftNs);
         tries = 0;
+        labelsOff = false;
       } else if (-taken !== EAGAIN && -taken !== ENOBUFS && tries < PENDING_ERRORS) {
         tries++;
       } else {
         // Full send buffers stay full for the rest of the batch; any other refusal is about this one destination.
-        const refused = tries < PENDING_ERRORS ? count - done : 1;
+        if (-taken === EINVAL && probes.socket.family === 6 && (labelsOff || probes.socket.flowLabels)) {
+          // Where another program of this host has exclusive flow labels, the kernel takes none but leased ones. Was that the reason?
+          labelsOff = !labelsOff;
+          this.useFlowLabels(probes.socket, !labelsOff);
+          tries = 0;
+          if (labelsOff) continue;
+        }
+        const refused = -taken === EAGAIN || -taken === ENOBUFS ? count - done : 1;
         // The last first, so that all numbers of a path are given back.
-        for (let i = done + refused - 1; i >= done; i--) this.refuse(i, sentNs);
+        for (let i = done + refused - 1; i >= done; i--) {
+          if (-taken === EMSGSIZE) this.tooBig(i, sentNs);
+          else this.refuse(i, sentNs);
+        }
         done += refused;
         tries = 0;
       }
     }
+  }
+
+  /** Group by group, for a source port serves all of them. */
+  private fragment(socket: ProberSocket, never: boolean): void {
+    setFragmentation(socket.fd, socket.family, never ? 'never' : 'asNeeded');
+    socket.neverFragment = never;
+  }
+
+  private useFlowLabels(socket: ProberSocket, on: boolean): void {
+    setFlowLabels(socket.fd, on);
+    socket.flowLabels = on;
   }
 
   private batchOf(format: ProbeFormat, family: Family): SendBatch {
@@ -127,6 +163,18 @@ export class Sender {
     if (known === undefined) this.batches.set(format, { [family]: batch });
     else known[family] = batch;
     return batch;
+  }
+
+  /** Larger than the interface's MTU: sent as far as anybody can, and known at once not to arrive. */
+  private tooBig(i: number, sentNs: number): void {
+    const { slots, streams, counters } = this.state;
+    const { stream, socket } = this.probes;
+    const slot = this.probes.slot[i];
+    slots.state[slot] = SlotState.tooBig;
+    counters[COUNTER.tooBig]++;
+    const words = streams.address.subarray(stream[i] * 4, stream[i] * 4 + 4);
+    const mtu = pathMtu(socket.family, new Uint8Array(words.buffer, words.byteOffset, 16), streams.local[stream[i]]);
+    this.state.record(stream[i], socket.localIndex, Outcome.tooBig, 0, 0, 0, sentNs, 0, mtu, slots.sequence[slot]);
   }
 
   private refuse(i: number, sentNs: number): void {
@@ -145,11 +193,23 @@ export class Sender {
 }
 
 function newBatch(family: Family, format: ProbeFormat): SendBatch {
-  const batch = new SendBatch(family, SEND_BATCH, format.payloadBytes);
+  // The checksum of a SYN over IPv4 is made here, over the address that it is sent from.
+  const withSource = family === 4 && format.transport === TRANSPORT['tcp-syn'];
+  const batch = new SendBatch(family, SEND_BATCH, format.payloadBytes, withSource);
   for (let i = 0; i < SEND_BATCH; i++) {
     batch.memory.u16[batch.nameAt(i) >> 1] = family === 4 ? AF_INET : AF_INET6;
     batch.setLength(i, format.payloadBytes);
   }
   format.writeFrame(batch);
   return batch;
+}
+
+/**
+ * Different for each source port towards a target, the same for all of its classes, which shall take the same paths: routers that spread by flow label
+ * (RFC 6438) see as many flows as those that spread by ports. As in a socket address: big-endian.
+ */
+function flowLabel(target: number, port: number): number {
+  // An odd factor: no two ports have the same product in 20 bits.
+  const label = (target + Math.imul(port, 0x9e37b)) & 0xfffff || 1;
+  return ((label & 0xff) << 24) | ((label & 0xff00) << 8) | ((label >> 8) & 0x0f00);
 }

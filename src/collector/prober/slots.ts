@@ -20,6 +20,8 @@ export const SlotState = {
   late: 5,
   /** Given up as a local drop. */
   dropped: 6,
+  /** Larger than a link lets through. */
+  tooBig: 7,
 } as const;
 
 const FIRST_CAPACITY = 1024;

@@ -7,24 +7,11 @@ import { LAST_FINAL_OUTCOME } from '../../ring/ring.js';
 import { ClockSteps } from '../../stats/clockSteps.js';
 import { Formats } from './formats/formats.js';
 import { ProbeSlots } from './slots.js';
+import type { ProberSources } from './sources.js';
 import { Streams } from './streams.js';
 
 /** Index of each counter in the control block. */
 export const COUNTER = Object.fromEntries(PROBER_COUNTERS.map((name, i) => [name, i])) as Record<ProberCounter, number>;
-
-/** A source port's socket, as the thread uses it. */
-export interface ProberSocket {
-  readonly fd: number;
-  readonly family: 4 | 6;
-  /** Index among the thread's own source ports. */
-  readonly localIndex: number;
-  /** Index among the collector's source ports. */
-  readonly sourceIndex: number;
-  /** The drop counter of its receive queue as last read, when that was, and the end of the stretch of time in which it last rose. */
-  drops: number;
-  dropsReadNs: number;
-  lastDropNs: number;
-}
 
 export class ProberState {
   readonly clock: Clock;
@@ -32,7 +19,7 @@ export class ProberState {
   readonly slots = new ProbeSlots();
   readonly formats = new Formats();
   readonly streams: Streams;
-  readonly sockets: readonly ProberSocket[];
+  readonly sources: ProberSources;
   readonly counters: Float64Array;
   /** T1 of the first probe of this life cannot be before this wall-clock second. */
   readonly bornWallNs: number;
@@ -51,26 +38,19 @@ export class ProberState {
     ring: RingProducer,
     control: ControlBlock<ProberCounter>,
     sourcePorts: number,
-    sockets: readonly ProberSocket[],
+    sources: ProberSources,
   ) {
     this.clock = clock;
     this.ring = ring;
     this.counters = control.counters;
     this.sourcePorts = sourcePorts;
-    this.sockets = sockets;
+    this.sources = sources;
     const offsetNs = clock.wallOffsetNs();
     // An uncertain reading is replaced by the first good one.
     this.steps = new ClockSteps(offsetNs, clock.wallOffsetErrorNs);
     this.bornWallNs = clock.nowNs() + offsetNs;
-    const indexes: number[] = [];
-    for (const socket of sockets) indexes[socket.localIndex] = socket.sourceIndex;
-    this.sourceIndexes = Uint32Array.from(indexes);
-    this.streams = new Streams(indexes.length, this.slots);
-  }
-
-  /** How many of the thread's source ports are among the collector's first `count`; they are its own first ones. */
-  portsBelow(count: number): number {
-    return this.sourceIndexes.filter((index) => index < count).length;
+    this.sourceIndexes = Uint32Array.from(sources.sourceIndexes);
+    this.streams = new Streams(this.sourceIndexes.length, this.slots);
   }
 
   /** Compares the clocks; call between receiving stamps and using them. */

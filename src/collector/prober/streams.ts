@@ -22,6 +22,10 @@ export class Streams {
   port = column(Uint16Array, FIRST_CAPACITY, MAX_STREAMS);
   /** Four words a stream, in memory order; an IPv4 address is the first. */
   address = column(Uint32Array, FIRST_CAPACITY * 4, MAX_STREAMS * 4);
+  /** IPv4: the local address to send from; IPv6: the interface, of a link-local address. See `StreamTable.locals`. */
+  local = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
+  /** IPv6: what the target adds to the flow label, the same for all of its classes. */
+  flow = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
   /** First slot of the stream's block, and slots a path minus 1. */
   slotBase = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
   slotMask = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
@@ -65,6 +69,8 @@ export class Streams {
       // As the kernel writes it: big-endian, on machines that are little-endian (x64, arm64).
       this.port[stream] = ((table.ports[i] & 0xff) << 8) | (table.ports[i] >> 8);
       for (let word = 0; word < 4; word++) this.address[stream * 4 + word] = words[i * 4 + word];
+      this.local[stream] = table.locals[i];
+      this.flow[stream] = targetHash(this.address, stream * 4, this.family[stream], this.port[stream]);
       this.slotMask[stream] = slotsPerPath - 1;
       this.slotBase[stream] = this.slots.allocate(slotsPerPath * this.ports);
       this.format[stream] = format;
@@ -136,6 +142,8 @@ export class Streams {
     this.tos = grown(this.tos, capacity);
     this.port = grown(this.port, capacity);
     this.address = grown(this.address, capacity * 4);
+    this.local = grown(this.local, capacity);
+    this.flow = grown(this.flow, capacity);
     this.slotBase = grown(this.slotBase, capacity);
     this.slotMask = grown(this.slotMask, capacity);
     this.format = grown(this.format, capacity);

@@ -167,6 +167,7 @@ describe('GET /metrics', () => {
       lost: 'probes_lost',
       unreachable: 'probes_unreachable',
       localDrops: 'local_drops',
+      tooBig: 'too_big',
       late: 'late_replies',
       duplicates: 'duplicate_replies',
       reordered: 'reordered_replies',

@@ -139,6 +139,7 @@ export function table(streams: readonly StreamSpec[]): StreamTable {
     families: Uint8Array.from(streams, ({ address = '' }) => (address.includes(':') ? 6 : 4)),
     ports: Uint16Array.from(streams, ({ port }) => port),
     tos: Uint8Array.from(streams, ({ dscp = 0 }) => dscp * 4),
+    locals: new Uint32Array(streams.length),
   };
 }
 
@@ -185,7 +186,14 @@ export class ProberBench {
 
   private life(): Prober {
     const { timestamps = 'full', window = 0, family = 4, clock = this.clock, ...tools } = this.options;
-    const sockets = this.sockets.map(({ fd, port }, sourceIndex) => ({ fd, family, sourceIndex, port }));
+    const sockets = this.sockets.map(({ fd, port }, sourceIndex) => ({
+      fd,
+      family,
+      sourceIndex,
+      port,
+      transport: 'udp' as const,
+      skipsIpHeader: false,
+    }));
     const start = {
       thread: 0,
       timeBase: this.clock.timeBase,
@@ -215,6 +223,8 @@ export class ProberBench {
       periodNs: msToNs(periodMs),
       timeoutNs: msToNs(timeoutMs),
       payloadBytes,
+      neverFragment: false,
+      parts: 1,
       format,
       order: Uint32Array.from(order),
       added: table(added),
@@ -275,7 +285,8 @@ export class ProberBench {
       this.count('received') -
       this.count('lost') -
       this.count('unreachable') -
-      this.count('localDrops')
+      this.count('localDrops') -
+      this.count('tooBig')
     );
   }
 

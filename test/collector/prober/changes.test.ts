@@ -3,6 +3,7 @@ import type { RunMessage } from '../../../src/collector/messages.js';
 import { Changes, WORK_A_TURN } from '../../../src/collector/prober/changes.js';
 import { Expiry } from '../../../src/collector/prober/expiry.js';
 import { PLAIN_STAMP } from '../../../src/collector/prober/formats/format.js';
+import { ProberSources } from '../../../src/collector/prober/sources.js';
 import { ProberState } from '../../../src/collector/prober/state.js';
 import { ControlBlock, PROBER_COUNTERS } from '../../../src/ring/control.js';
 import { createRing, RingProducer } from '../../../src/ring/ring.js';
@@ -28,14 +29,13 @@ class ChangesBench {
     const sockets = Array.from({ length: PORTS }, (_, i) => ({
       fd: -1,
       family: 4 as const,
-      localIndex: i,
       sourceIndex: i,
-      drops: 0,
-      dropsReadNs: 0,
-      lastDropNs: -1,
+      port: 40_000 + i,
+      transport: 'udp' as const,
+      skipsIpHeader: false,
     }));
     const ring = new RingProducer(createRing(1024));
-    this.state = new ProberState(new ManualClock(), ring, control, PORTS, sockets);
+    this.state = new ProberState(new ManualClock(), ring, control, PORTS, new ProberSources(sockets, () => 0));
     this.changes = new Changes(this.state, new Expiry(this.state, () => 0));
   }
 
@@ -52,6 +52,8 @@ class ChangesBench {
       timeoutNs: 1e9,
       payloadBytes: 44,
       format: PLAIN_STAMP,
+      neverFragment: false,
+      parts: 1,
       order: Uint32Array.from(added),
       added: table(specs(added)),
       removed: Uint32Array.from(removed),

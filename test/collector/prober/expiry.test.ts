@@ -4,7 +4,8 @@ import { PLAIN_STAMP } from '../../../src/collector/prober/formats/format.js';
 import { ProbeRun } from '../../../src/collector/prober/run.js';
 import { Sender } from '../../../src/collector/prober/sender.js';
 import { SlotState } from '../../../src/collector/prober/slots.js';
-import { type ProberSocket, ProberState } from '../../../src/collector/prober/state.js';
+import { ProberSources } from '../../../src/collector/prober/sources.js';
+import { ProberState } from '../../../src/collector/prober/state.js';
 import { GRACE_NS } from '../../../src/config/limits.js';
 import { UdpSocket } from '../../../src/net/socket.js';
 import { ControlBlock, PROBER_COUNTERS } from '../../../src/ring/control.js';
@@ -20,19 +21,15 @@ class ExpiryBench {
   readonly script = new Script();
   readonly udp = UdpSocket.open({ family: 4, address: '127.0.0.1', port: 0, sendBufferBytes: 1 << 22 });
   drops = 0;
-  readonly socket: ProberSocket = {
-    fd: this.udp.fd,
-    family: 4,
-    localIndex: 0,
-    sourceIndex: 0,
-    drops: 0,
-    dropsReadNs: 0,
-    lastDropNs: -1,
-  };
+  readonly sources = new ProberSources(
+    [{ fd: this.udp.fd, family: 4, sourceIndex: 0, port: this.udp.port, transport: 'udp', skipsIpHeader: false }],
+    () => 0,
+  );
+  readonly socket = this.sources.sockets[0];
   private readonly ring = createRing(2 ** 16);
   readonly producer = new RingProducer(this.ring);
   readonly consumer = new RingConsumer(this.ring);
-  readonly state = new ProberState(this.clock, this.producer, this.control, 1, [this.socket]);
+  readonly state = new ProberState(this.clock, this.producer, this.control, 1, this.sources);
   readonly sender = new Sender(this.state);
   readonly expiry = new Expiry(this.state, () => this.drops);
 
@@ -120,7 +117,7 @@ describe('Giving probes up', () => {
   });
 
   it('the drop counter may pass 2^32', () => {
-    b.socket.drops = 0xffff_ffff;
+    b.socket.queue.drops = 0xffff_ffff;
     b.drops = 1;
     b.expiry.watchDrops(b.clock.nowNs());
     expect(b.control.read('receiveQueueDrops')).to.equal(2);

@@ -352,7 +352,7 @@ describe('A prober, one turn at a time', () => {
     }
     b.until('all', () => b.count('received') >= seen.length);
     expect(b.count('ringOverflows')).to.be.greaterThan(0);
-    const finals = b.records.filter(({ outcome }) => outcome <= Outcome.localDrop).length;
+    const finals = b.records.filter(({ outcome }) => outcome <= Outcome.tooBig).length;
     expect(finals + b.count('ringOverflows')).to.equal(b.count('received') + b.count('lost') + b.count('localDrops'));
   });
 });

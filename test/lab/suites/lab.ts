@@ -99,6 +99,7 @@ export function sumByPath(rows: Iterable<PathRow>): Map<string, Outcomes> {
         lost: 0,
         unreachable: 0,
         localDrops: 0,
+        tooBig: 0,
         late: 0,
         duplicates: 0,
         reordered: 0,

@@ -12,11 +12,11 @@ import type { SendBatch } from '../../../net/batch.js';
 import { StampReply } from '../../../wire/stamp.js';
 import type { ProbeTlv } from '../../../wire/stampTlv.js';
 import type { ProbeSlots } from '../slots.js';
-import type { ProberSocket } from '../state.js';
+import type { ProberSocket, TransportNumber } from '../sources.js';
 import type { Streams } from '../streams.js';
 
 /** The packet layouts that are told apart. */
-export const FormatKind = { stamp: 0, stampAuth: 1, llama: 2, llamaLegacy: 3 } as const;
+export const FormatKind = { stamp: 0, stampAuth: 1, llama: 2, llamaLegacy: 3, tcpSyn: 4, icmp: 5 } as const;
 export type FormatKind = (typeof FormatKind)[keyof typeof FormatKind];
 
 /** How the probes of a group are written; travels in messages to the prober threads. */
@@ -51,6 +51,8 @@ export class Reply extends StampReply {
   timed = false;
   /** How many probes of the path the reflector had counted, up to any constant: of use where it is not `senderSequence`. */
   number = 0;
+  /** Of a request in TCP: the source port that it left from; its sequence number is the lowest 16 bits. */
+  port = 0;
   /** T1 as LLAMA's older format has it, and the TOS byte beside it. */
   sentMs = 0;
   tos = 0;
@@ -62,7 +64,8 @@ export class Reply extends StampReply {
 
 export interface ProbeFormat {
   readonly kind: FormatKind;
-  /** UDP payload of a probe. */
+  readonly transport: TransportNumber;
+  /** What is handed to the kernel of a probe: UDP payload, TCP segment, ICMP message. */
   readonly payloadBytes: number;
   /** The T1 of two probes of a batch differ by this much, ns: where a probe has no other name they are told apart by it. */
   readonly t1StepNs: number;
@@ -87,6 +90,10 @@ export function formatOf({ protocol, keys = [], tlvs = [] }: Pick<Group, 'protoc
       return { kind: FormatKind.llama, tlvs: [], keys: [] };
     case 'llama-legacy':
       return { kind: FormatKind.llamaLegacy, tlvs: [], keys: [] };
+    case 'tcp-syn':
+      return { kind: FormatKind.tcpSyn, tlvs: [], keys: [] };
+    case 'icmp':
+      return { kind: FormatKind.icmp, tlvs: [], keys: [] };
     default:
       return protocol satisfies never;
   }

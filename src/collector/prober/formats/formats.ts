@@ -1,11 +1,15 @@
 /** The formats that one prober thread uses. */
 
+import { randomInt } from 'node:crypto';
+import { TRANSPORT } from '../sources.js';
 import { FormatKind, type FormatSpec, formatKey, type ProbeFormat } from './format.js';
+import { IcmpFormat } from './icmp.js';
 import { LlamaFormat } from './llama.js';
 import { LlamaLegacyFormat } from './llamaLegacy.js';
 import { formatBit } from './replies.js';
 import { StampFormat } from './stamp.js';
 import { StampAuthFormat } from './stampAuth.js';
+import { TcpSynFormat } from './tcpSyn.js';
 
 export class Formats {
   /** By number; streams refer to them by it. A format stays, whoever uses it: few are ever made. */
@@ -13,6 +17,8 @@ export class Formats {
   /** Bits of the kinds that were ever used. */
   inUse = 0;
   largestBytes = 0;
+  /** Covers the names in SYNs; of this life of the thread. */
+  readonly mask = randomInt(2 ** 32);
   private readonly numbers = new Map<string, number>();
 
   /** The number of the format for probes of this kind. */
@@ -20,16 +26,16 @@ export class Formats {
     const key = formatKey(spec, payloadBytes);
     const known = this.numbers.get(key);
     if (known !== undefined) return known;
-    const format = createFormat(spec, payloadBytes);
+    const format = createFormat(spec, payloadBytes, this.mask);
     const number = this.list.push(format) - 1;
     this.numbers.set(key, number);
-    this.inUse |= formatBit(format.kind);
+    if (format.transport === TRANSPORT.udp) this.inUse |= formatBit(format.kind);
     this.largestBytes = Math.max(this.largestBytes, format.payloadBytes);
     return number;
   }
 }
 
-function createFormat(spec: FormatSpec, payloadBytes: number): ProbeFormat {
+function createFormat(spec: FormatSpec, payloadBytes: number, mask: number): ProbeFormat {
   switch (spec.kind) {
     case FormatKind.stamp:
       return new StampFormat(spec, payloadBytes);
@@ -39,6 +45,10 @@ function createFormat(spec: FormatSpec, payloadBytes: number): ProbeFormat {
       return new LlamaFormat();
     case FormatKind.llamaLegacy:
       return new LlamaLegacyFormat();
+    case FormatKind.tcpSyn:
+      return new TcpSynFormat(mask);
+    case FormatKind.icmp:
+      return new IcmpFormat(payloadBytes);
     default:
       return spec.kind satisfies never;
   }

@@ -2,10 +2,12 @@
 
 import type { SendBatch } from '../../../net/batch.js';
 import { LLAMA_BYTES, LlamaReply, readLlamaReply, writeLlamaFrame, writeLlamaRequest } from '../../../wire/llama.js';
+import { TRANSPORT } from '../sources.js';
 import { FormatKind, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
 
 export class LlamaFormat implements ProbeFormat {
   readonly kind = FormatKind.llama;
+  readonly transport = TRANSPORT.udp;
   readonly payloadBytes = LLAMA_BYTES;
   readonly t1StepNs = 1;
   readonly checks = false;

@@ -10,10 +10,12 @@ import {
   writeLegacyFrame,
   writeLegacyRequest,
 } from '../../../wire/llamaLegacy.js';
+import { TRANSPORT } from '../sources.js';
 import { FormatKind, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
 
 export class LlamaLegacyFormat implements ProbeFormat {
   readonly kind = FormatKind.llamaLegacy;
+  readonly transport = TRANSPORT.udp;
   readonly payloadBytes = LLAMA_LEGACY_BYTES;
   /** A double resolves ms since 1970 to 244 ns. */
   readonly t1StepNs = 500;

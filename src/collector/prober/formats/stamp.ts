@@ -2,6 +2,7 @@
 
 import type { SendBatch } from '../../../net/batch.js';
 import { STAMP_BYTES, STAMP_SEQUENCE, STAMP_SSID, STAMP_TIMESTAMP, writeStampRequest } from '../../../wire/stamp.js';
+import { TRANSPORT } from '../sources.js';
 import { FormatKind, type FormatSpec, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
 import { ProbeTlvs } from './tlvs.js';
 
@@ -10,6 +11,7 @@ const NAMING_BYTES = 16;
 
 export class StampFormat implements ProbeFormat {
   readonly kind = FormatKind.stamp;
+  readonly transport = TRANSPORT.udp;
   readonly payloadBytes: number;
   readonly t1StepNs = 1;
   readonly checks: boolean;

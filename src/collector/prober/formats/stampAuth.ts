@@ -10,6 +10,7 @@ import {
   verifiesStampAuth,
   writeStampAuthRequest,
 } from '../../../wire/stampAuth.js';
+import { TRANSPORT } from '../sources.js';
 import { FormatKind, type FormatSpec, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
 import { ProbeTlvs } from './tlvs.js';
 
@@ -18,6 +19,7 @@ const NAMING_BYTES = STAMP_AUTH_SSID + 2;
 
 export class StampAuthFormat implements ProbeFormat {
   readonly kind = FormatKind.stampAuth;
+  readonly transport = TRANSPORT.udp;
   readonly payloadBytes: number;
   readonly t1StepNs = 1;
   readonly checks = true;
