@@ -67,14 +67,14 @@ export const LIGHT: Palette = {
   stale: '#e2e2df',
   staleLine: '#a9a9a4',
   text: '#1c2733',
-  muted: '#5d6b78',
+  muted: '#52606d',
   select: '#0b0b0b',
   lines: { loss: '#b3202c', p50: '#1d5f8f', p90: '#3f95c9', p99: '#c9701a', max: '#9a9a94' },
 };
 
 export const DARK: Palette = {
-  levels: ['#20405a', '#6d6220', '#9a6415', '#c4511b', '#ef3f4b'],
-  ink: ['#cfe3f2', '#fff6c9', '#fff0d9', '#ffffff', '#1a0003'],
+  levels: ['#20405a', '#6b5f18', '#a8781c', '#ea843f', '#ffa3ad'],
+  ink: ['#cfe3f2', '#fffbe6', '#140c00', '#120600', '#1a0003'],
   ground: '#141a20',
   none: '#141a20',
   gone: '#1e242b',
