@@ -108,13 +108,10 @@ export class Fabric {
       // The scraper is in A, and asks B's collectors through the fabric.
       const listen = `${one.at === 'A' ? '127.0.0.1' : one.address}:${FIRST_API_PORT + i}`;
       urls.push(`http://${listen}`);
-      this.run(one.at, [
-        'collector',
-        '--config',
-        await this.write(`${one.name}.json`, this.config(one, i)),
-        '--listen',
-        listen,
-      ]);
+      const file = await this.write(`${one.name}.json`, this.config(one, i));
+      const collector = this.run(one.at, ['collector', '--config', file, '--listen', listen]);
+      // One after the other: eight at once take each other's time on a small machine.
+      await collector.until(`${one.name} measures`, () => collector.stderr.includes('"measuring"'), START_MS);
     }
     const config = {
       scraper: { listen: `127.0.0.1:${SCRAPER_PORT}` },
@@ -156,7 +153,9 @@ export class Fabric {
     return file;
   }
 
-  private run(at: HostName, args: readonly string[]): void {
-    this.running.push(startLlama([...args], this.network.at(at)));
+  private run(at: HostName, args: readonly string[]): Running {
+    const running = startLlama([...args], this.network.at(at));
+    this.running.push(running);
+    return running;
   }
 }

@@ -40,6 +40,7 @@ export function OverviewView({ status }: { status: Loaded<Status> }) {
     <section class="overview" aria-label="Overview">
       <Notice error={loss.error ?? status.error} />
       <Verdict
+        scrapes={scrapes}
         rows={rows}
         bad={bad}
         troubles={shown}
@@ -88,7 +89,7 @@ export function OverviewView({ status }: { status: Loaded<Status> }) {
           {' '}
           <section class="panel" aria-label="The tool itself">
             <h2>The tool itself</h2>
-            <Own own={own} known={status.body !== undefined} />
+            <Own own={own} known={status.body !== undefined} scrapes={scrapes} />
           </section>
           <Freshness status={status.body} rows={rows} />
           <Totals rows={rows} status={status.body} />
@@ -173,9 +174,14 @@ function portsText(bad: readonly number[], all: number): string {
   return `${bad.length} of ${all}${bad.length === all ? ': every path' : `: ${listed}${bad.length > MOST_LISTED ? ' …' : ''}`}`;
 }
 
-function Own({ own, known }: { own: readonly OwnTrouble[]; known: boolean }) {
+/** A scraper does not know its collectors' counters, and must not say that they are well. */
+const SCRAPER_FINE =
+  'Every collector answers and every writer writes. Skipped probes, overflows and dead threads of a collector are on its own page.';
+const COLLECTOR_FINE = 'No trouble: no slips, no overflows, no local drops; all threads run.';
+
+function Own({ own, known, scrapes }: { own: readonly OwnTrouble[]; known: boolean; scrapes: boolean }) {
   if (!known) return <p class="quiet">…</p>;
-  if (own.length === 0) return <p class="fine">No trouble: no slips, no overflows, no local drops; all threads run.</p>;
+  if (own.length === 0) return <p class="fine">{scrapes ? SCRAPER_FINE : COLLECTOR_FINE}</p>;
   return (
     <ul class="own">
       {own.map(({ text, now }) => (

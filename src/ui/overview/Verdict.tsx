@@ -11,6 +11,7 @@ interface VerdictProps {
   readonly own: readonly OwnTrouble[];
   readonly loaded: boolean;
   readonly away: boolean;
+  readonly scrapes: boolean;
 }
 
 export function sinceText({ sinceMs, knownMs }: Onset): string {
@@ -19,7 +20,7 @@ export function sinceText({ sinceMs, knownMs }: Onset): string {
   return sinceMs === undefined ? `before ${time}` : `${time} (${formatAge(Date.now() - ms)})`;
 }
 
-export function Verdict({ rows, bad, troubles, own, loaded, away }: VerdictProps) {
+export function Verdict({ rows, bad, troubles, own, loaded, away, scrapes }: VerdictProps) {
   const stale = rows.filter((row) => row.stale).length;
   const network = networkText(rows, bad, troubles, loaded);
   const now = own.filter((one) => one.now);
@@ -48,7 +49,9 @@ export function Verdict({ rows, bad, troubles, own, loaded, away }: VerdictProps
           {now[0]?.text ??
             (stale > 0
               ? 'Their collector sends nothing new: they say nothing about the network.'
-              : 'What is shown is the network and not the tool.')}
+              : scrapes
+                ? 'Every collector answers; what is wrong inside one is on its own page.'
+                : 'What is shown is the network and not the tool.')}
         </p>
       </div>
     </div>

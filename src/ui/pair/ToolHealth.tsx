@@ -14,8 +14,12 @@ export function ToolHealth({ status, rows }: { status: Status | undefined; rows:
     <section class={`panel tool ${fine ? '' : 'troubled'}`} aria-label="The tool itself">
       <h2>The tool itself</h2>
       <p>
-        {fine ? 'No trouble of its own: what is shown above is the network.' : 'Read the numbers above with care:'} In
-        the last five minutes this pair had {formatCount(sendErrors)} send errors and {formatCount(localDrops)} local
+        {fine
+          ? scrapes
+            ? 'No trouble that a scraper can see.'
+            : 'No trouble of its own: what is shown above is the network.'
+          : 'Read the numbers above with care:'}{' '}
+        In the last five minutes this pair had {formatCount(sendErrors)} send errors and {formatCount(localDrops)} local
         drops, none of which count as loss.
       </p>
       <ul>
