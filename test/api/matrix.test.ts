@@ -40,6 +40,22 @@ groups:
   });
   after(() => app.close());
 
+  it('leaves fields out that are not asked for, and says which there are', async () => {
+    const { cells } = (await get('/v1/matrix?rows=dst_rack&columns=class&format=columns&fields=sent,stale')).json();
+    expect(Object.keys(cells)).to.deep.equal(['row', 'column', 'value', 'sent', 'stale']);
+    const whole = (await get('/v1/matrix?rows=dst_rack&columns=class&format=columns')).json().cells;
+    for (const [name, column] of Object.entries(cells)) expect(column).to.deep.equal(whole[name]);
+    for (const [query, said] of [
+      ['format=columns&fields=colour', '"colour"'],
+      ['fields=sent', 'format=columns'],
+    ]) {
+      const answer = await get(`/v1/matrix?${query}`);
+      expect(answer.statusCode, query).to.equal(400);
+      expect(answer.json().problems[0]).to.include({ path: '/query/fields' });
+      expect(answer.json().detail).to.contain(said);
+    }
+  });
+
   it('answers with the cells that have data, by any tags', async () => {
     const answer = await get('/v1/matrix?rows=dst_rack&columns=class&window=1m');
     expect(answer.headers['content-type']).to.equal('application/json; charset=utf-8');

@@ -64,6 +64,17 @@ describe('GET /v1/stream', () => {
     );
   });
 
+  it('leaves the rows out with results=0: only that an interval is finished', async () => {
+    await serve();
+    const client = await open('?results=0');
+    collector.finish(T);
+    await got(client, 1);
+    const { interval } = JSON.parse(client.events[0].data);
+    expect(interval).to.include({ endMs: T });
+    expect(interval.results).to.deep.equal([]);
+    expect(client.ids.map(Number)).to.deep.equal([T]);
+  });
+
   it('filters and has histograms as /v1/results has', async () => {
     await serve();
     collector.finish(T, { silent: [1] });
