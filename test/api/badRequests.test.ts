@@ -119,7 +119,7 @@ const BAD_REQUESTS: readonly BadRequest[] = [
   query('/v1/status?verbose=1', /found the query parameter "verbose"/, /expected no query parameters/),
   query('/v1/groups?name=west', /found the query parameter "name"/, /expected no query parameters/),
   query('/openapi.json?version=2', /found the query parameter "version"/, /expected no query parameters/),
-  nowhere('GET', '/'),
+  nowhere('GET', '/nothing'),
   nowhere('GET', '/v2/results', /did you mean \/v1\/results\?/),
   nowhere('GET', '/v1/results/', /did you mean \/v1\/results\?/),
   nowhere('GET', '/v1/../../etc/passwd'),

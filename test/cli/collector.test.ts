@@ -176,9 +176,7 @@ targets: { t: [ { ip: 127.0.0.1, port: ${port}, tags: { rack: 007 } } ] }
     });
     expect(row).to.deep.include({ group: 't', class: 'ef', source: '127.0.0.1', tags: { rack: '007' }, lost: 0 });
     const notes = command.log().filter(({ level }) => level === 'warn');
-    expect(notes.map(({ msg }) => msg).join('\n')).to.match(
-      /probes are STAMP packets.*\n.*handlers has no counterpart/,
-    );
+    expect(notes.map(({ msg }) => msg).join('\n')).to.match(/handlers has no counterpart/);
   });
 
   it('at SIGHUP with a wrong file changes nothing, says why, and goes on', async () => {

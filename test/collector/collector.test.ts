@@ -256,7 +256,9 @@ describe('A collector', () => {
     );
     expect(found).to.be.greaterThan(2);
     await expectAccounted(live);
-    expect(live.sums().lost).to.equal(0);
+    const sums = live.sums();
+    // A reflector that is held up for 50 ms answers late.
+    expect(sums.lost - sums.late).to.equal(0);
   });
 
   it('measures IPv6 targets on the same source ports, beside IPv4', async () => {

@@ -2,6 +2,7 @@
 
 import { expect } from 'chai';
 import type { Reflector } from '../../src/reflector/reflector.js';
+import { needs } from '../support/needs.js';
 import { waitFor } from '../support/wait.js';
 import { Live, startReflector } from './live.js';
 
@@ -97,6 +98,32 @@ describe('sourcePorts of a group', () => {
     await live.collector.stop();
     const sums = live.sums('some');
     expect([sums.lost, sums.reordered, sums.duplicates]).to.deep.equal([0, 0, 0]);
+  });
+
+  it('of tcp-syn, beside icmp with one path a class: changes live with the classes, and nothing is lost', async function () {
+    needs(this, 'root');
+    const common = { port: undefined, timeout: '50ms', period: '100ms' };
+    await put('syns', { ...common, protocol: 'tcp-syn', sourcePorts: 2 });
+    await put('echo', { ...common, protocol: 'icmp', classes: ['cs0', 'ef'] });
+    const { paths, probesPerSecond, workers } = live.collector.status();
+    expect({ paths, probesPerSecond }).to.deep.equal({ paths: 4 + 4, probesPerSecond: 80 });
+    // Echo requests leave from the first thread.
+    expect(workers.map((worker) => worker.paths)).to.deep.equal([2 + 4, 2, 0]);
+    await waitFor('SYNs from two ports', () => used('syns').length === 2 && live.sums('syns').received > 20);
+    await put('syns', { ...common, protocol: 'tcp-syn', classes: ['cs0', 'ef'] });
+    await waitFor('SYNs from all ports', () => used('syns').length === 5);
+    await put('syns', { ...common, protocol: 'tcp-syn', classes: ['ef'], sourcePorts: 3 });
+    await live.moreIntervals(4);
+    const from = live.intervals.length;
+    await live.moreIntervals(2);
+    expect(used('syns', from)).to.deep.equal([0, 1, 2]);
+    await live.collector.stop();
+    expect(used('echo')).to.deep.equal([0]);
+    for (const group of ['syns', 'echo']) {
+      const sums = live.sums(group);
+      expect(sums.received, group).to.be.above(20).and.to.equal(sums.sent);
+      expect([sums.reordered, sums.duplicates, sums.late], group).to.deep.equal([0, 0, 0]);
+    }
   });
 
   it('more than there are is refused, and says what to do', async () => {

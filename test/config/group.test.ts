@@ -144,8 +144,9 @@ describe('parseGroup', () => {
   });
 
   it('reads groups of tcp-syn and icmp, with the ports and lengths that they have, and writes them alike', () => {
-    const syn = parseGroup({ protocol: 'tcp-syn', targets: ['10.0.0.1', { address: '10.0.0.2', port: 443 }] }, 'g');
-    expect(syn).to.include({ port: 0, payloadBytes: 0 });
+    const targets = ['10.0.0.1', { address: '10.0.0.2', port: 443 }];
+    const syn = parseGroup({ protocol: 'tcp-syn', sourcePorts: 4, targets }, 'g');
+    expect(syn).to.include({ port: 0, payloadBytes: 0, sourcePorts: 4 });
     expect(syn.targets.map(({ port }) => port)).to.deep.equal([0, 443]);
     const icmp = parseGroup({ protocol: 'icmp', payloadBytes: 1472, dontFragment: true, targets: ['10.0.0.1'] }, 'g');
     expect(icmp).to.include({ port: 0, payloadBytes: 1472, dontFragment: true });
@@ -156,6 +157,9 @@ describe('parseGroup', () => {
     const message = (input: object): string | undefined => problemsOf({ targets: ['10.0.0.1'], ...input })[0]?.message;
     expect(message({ protocol: 'tcp-syn', payloadBytes: 100 })).to.match(/^found 100, expected none/);
     expect(message({ protocol: 'icmp', port: 7 })).to.match(/^found 7, expected no port/);
+    expect(message({ protocol: 'icmp', sourcePorts: 1 })).to.match(
+      /^found sourcePorts with protocol icmp, expected none/,
+    );
     expect(message({ protocol: 'stamp', port: 0 })).to.match(/only tcp-syn probes port 0/);
     expect(message({ protocol: 'tcp-syn', period: '500ms' })).to.match(
       /^found 500ms with a timeout of 1s and 1 classes/,

@@ -73,6 +73,25 @@ describe('the limits of a plan', () => {
     expect(error?.message).to.match(/found 3, expected at most the 2 source ports of the collector/);
   });
 
+  it('counts one path a class of icmp, and the source ports that a group of tcp-syn uses', () => {
+    const all = groupFigures(group('all', 10, { classes: ['cs0', 'ef'], period: '2s' }), 4);
+    const icmp = group('icmp', 10, { protocol: 'icmp', classes: ['cs0', 'ef'], period: '2s' });
+    expect(groupFigures(icmp, 4)).to.deep.equal({
+      ...all,
+      paths: 20,
+      probesPerSecond: 10,
+      wireBytesPerSecond: all.wireBytesPerSecond / 4,
+    });
+    expect(refusal(2 ** 30, 4, [icmp], 9)?.message).to.match(/10 targets x 2 classes x 1 source ports every 2s/);
+    const syns = group('syns', 10, { protocol: 'tcp-syn', classes: ['cs0', 'ef'], period: '2s', sourcePorts: 3 });
+    const { paths, probesPerSecond, wireBytesPerSecond } = groupFigures(syns, 4);
+    expect({ paths, probesPerSecond, wireBytesPerSecond }).to.deep.equal({
+      paths: 60,
+      probesPerSecond: 30,
+      wireBytesPerSecond: 30 * (20 + 20),
+    });
+  });
+
   it('accepts a plan that needs just the memory there is, and refuses one byte less', () => {
     const plan = [group('a', 10), group('b', 10)];
     const { memoryBytes } = planFigures(plan, 16);

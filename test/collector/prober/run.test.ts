@@ -99,6 +99,32 @@ describe('A run of probes', () => {
     expect(run.dueNs).to.equal(7e6);
   });
 
+  it('the parts of an order are apart by whole parts of the period, also after the number of parts or ports changed', () => {
+    const run = new ProbeRun(1, 60e6, 1e6, FORMAT, 0);
+    for (const { parts, ports } of [
+      { parts: 1, ports: 4 },
+      { parts: 2, ports: 4 },
+      { parts: 3, ports: 1 },
+      { parts: 2, ports: 3 },
+      { parts: 1, ports: 4 },
+    ]) {
+      const targets = 5;
+      run.reorder(order(parts * targets), ports, 0, () => 0, parts);
+      const lastOf = new Map<string, number>();
+      const seen = new Set<string>();
+      for (let i = 0; i < 3 * run.places; i++) {
+        seen.add(`${run.port} ${run.stream}`);
+        const connection = `${run.port} ${run.stream % targets}`;
+        const before = lastOf.get(connection);
+        if (before !== undefined) expect(run.dueNs - before).to.be.closeTo(60e6 / parts, 1);
+        lastOf.set(connection, run.dueNs);
+        run.advance(1);
+      }
+      expect(seen.size).to.equal(parts * ports * targets);
+      expect(lastOf.size).to.equal(ports * targets);
+    }
+  });
+
   it('waiting probes stay in order while the room for them grows and they go round it', () => {
     const random = seededRandom(22);
     const run = new ProbeRun(1, 100e6, 1e6, FORMAT, 0);
