@@ -141,7 +141,7 @@ export class Fabric {
       collector: { name: from.name, interval: '2s', workers: 1 },
       source: { address: from.address, ports: 16, basePort: 40_000 + place * 100 },
       groups: {
-        mesh: { protocol: 'stamp', port: PORT, period: '500ms', timeout: '500ms', classes: ['cs0', 'ef'], targets },
+        mesh: { protocol: 'stamp', port: PORT, period: '500ms', timeout: '1500ms', classes: ['cs0', 'ef'], targets },
       },
     };
   }

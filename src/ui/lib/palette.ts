@@ -73,8 +73,8 @@ export const LIGHT: Palette = {
 };
 
 export const DARK: Palette = {
-  levels: ['#20405a', '#6b5f18', '#a8781c', '#ea843f', '#ffa3ad'],
-  ink: ['#cfe3f2', '#fffbe6', '#140c00', '#120600', '#1a0003'],
+  levels: ['#20405a', '#544c14', '#8a5f14', '#d4652a', '#ff7f8a'],
+  ink: ['#cfe3f2', '#fffbe6', '#fff8ea', '#120600', '#1a0003'],
   ground: '#141a20',
   none: '#141a20',
   gone: '#1e242b',

@@ -80,7 +80,7 @@ export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMa
   for (const sum of sums.values()) sum.typicalUs = medianOf(sum.means);
   for (const sum of sums.values()) byClass.set(sum.class, [...(byClass.get(sum.class) ?? []), sum]);
   for (const list of byClass.values()) list.sort((a, b) => a.sourcePort - b.sourcePort);
-  return byClass;
+  return new Map([...byClass].sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true })));
 }
 
 export const lossLevel = ({ sent, lossPct }: PathSum, bounds: readonly number[]): number =>
