@@ -138,7 +138,7 @@ export class Fabric {
       tags: { dst_rack: rack, dst_region: region, src_rack: from.rack, src_region: from.region },
     }));
     return {
-      collector: { name: from.name, interval: '2s', workers: 1 },
+      collector: { name: from.name, interval: '5s', workers: 1 },
       source: { address: from.address, ports: 16, basePort: 40_000 + place * 100 },
       groups: {
         mesh: { protocol: 'stamp', port: PORT, period: '500ms', timeout: '1500ms', classes: ['cs0', 'ef'], targets },

@@ -40,7 +40,7 @@ export function PathStrip({ name, paths, lossBounds, timeBounds }: StripProps) {
               aria-label={says}
             >
               <span class={levelClass(loss)} aria-hidden="true">
-                {loss > 0 ? Math.ceil(path.lossPct) : ''}
+                {loss > 0 ? Math.max(1, Math.round(path.lossPct)) : ''}
               </span>
               <span class={levelClass(times[i] ?? -1)} aria-hidden="true" />
               <small aria-hidden="true">{path.sourcePort}</small>
