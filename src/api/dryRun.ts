@@ -1,8 +1,10 @@
 /** What `?dryRun=1` answers: what a change would do, and what the plan would ask for then. */
 
 import { type Static, Type } from 'typebox';
+import type { KnownGroup } from '../collector/held.js';
+import type { PlanDifference } from '../collector/plan.js';
 import type { CollectorService, GroupChange } from '../collector/service.js';
-import { groupFigures, NO_FIGURES, type PlanFigures, planFigures } from '../config/limits.js';
+import { groupFigures, NO_FIGURES, type PlanFigures, planFigures, sourcePortsOf } from '../config/limits.js';
 
 const Figures = Type.Object({
   targets: Type.Integer(),
@@ -31,6 +33,8 @@ export function dryRunOf(name: string, { before, after, difference }: GroupChang
   const { collector, source } = service.config;
   const { ports } = source;
   const { restarts, targets, streams } = difference;
+  const portsOf = (known: KnownGroup | undefined): number =>
+    known?.group === undefined ? 0 : sourcePortsOf(known.group, ports);
   const others = service.groups().filter((group) => group.name !== name);
   const all = after === undefined ? others : [...others, after.group];
   return {
@@ -38,11 +42,21 @@ export function dryRunOf(name: string, { before, after, difference }: GroupChang
     action: after === undefined ? 'remove' : before === undefined ? 'create' : 'change',
     restarts,
     targets: { ...targets },
-    paths: { added: streams.added * ports, removed: streams.removed * ports, kept: streams.kept * ports },
+    paths: pathDifference(streams, portsOf(before), portsOf(after)),
     group: figures(after === undefined ? NO_FIGURES : groupFigures(after.group, ports)),
     total: figures(planFigures(all, ports)),
     budget: { probesPerSecond: collector.maxProbesPerSecond, memoryBytes: collector.probeMemoryBytes },
     threads: service.status().workers.length,
+  };
+}
+
+/** A path that is kept is one of a stream that is kept, on a source port that the group had and has. */
+function pathDifference(streams: PlanDifference['streams'], before: number, after: number) {
+  const kept = streams.kept * Math.min(before, after);
+  return {
+    added: (streams.added + streams.kept) * after - kept,
+    removed: (streams.removed + streams.kept) * before - kept,
+    kept,
   };
 }
 

@@ -36,7 +36,10 @@ export function sendGroup(reply: FastifyReply, known: KnownGroup, service: Colle
 
 export function summary(held: HeldGroup, service: CollectorService): GroupSummary {
   const { group } = held;
-  const { protocol, port, period, timeout, payloadBytes, skipSelf } = groupToJson({ ...group, targets: [] });
+  const { protocol, port, period, timeout, payloadBytes, sourcePorts, skipSelf } = groupToJson({
+    ...group,
+    targets: [],
+  });
   const { targets, paths, probesPerSecond } = groupFigures(group, service.config.source.ports);
   return {
     ...originOf(group.name, held.origin, service),
@@ -46,6 +49,7 @@ export function summary(held: HeldGroup, service: CollectorService): GroupSummar
     timeout,
     classes: group.classes.map(({ name }) => name),
     payloadBytes,
+    ...(sourcePorts === undefined ? {} : { sourcePorts }),
     ...(skipSelf === undefined ? {} : { skipSelf }),
     ...(group.from === undefined ? {} : { source: group.from.kind }),
     targets,

@@ -21,6 +21,7 @@ export function readJsonBodies(app: FastifyInstance): void {
 export async function parseJsonBody(body: string): Promise<unknown> {
   const text = body.charCodeAt(0) === BYTE_ORDER_MARK ? body.slice(1) : body;
   const { listed, count } = await inTurns(jsonProblems(text), () => pause());
+  // A tag may have any name: `JSON.parse` makes `__proto__` a key like others, and nothing assigns by the keys of a body.
   if (count === 0) return JSON.parse(text);
   const lines = listed.map(
     ({ path, message, line, column }) => `line ${line}, column ${column}: ${path === '' ? '' : `${path}: `}${message}`,

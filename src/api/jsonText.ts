@@ -19,8 +19,6 @@ const FIRST_PRINTABLE = 32;
 /** Words and numbers. */
 const LITERAL = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
-/** It would be the prototype of what some programs make of the object. */
-const FORBIDDEN_KEY = '__proto__';
 
 /** What may come next, in words that complete "expected …". */
 const EXPECTED = {
@@ -144,8 +142,6 @@ class JsonText {
     open.at = key;
     if (open.keys.has(key))
       this.report(start, () => `found the key ${found(key)} a second time, expected it once; remove one of the two`);
-    else if (key === FORBIDDEN_KEY)
-      this.report(start, () => `found the key ${found(key)}, expected none of that name; remove it`);
     open.keys.add(key);
     this.expected = 'colon';
   }

@@ -185,6 +185,7 @@ export const GroupSummary = Type.Object({
   timeout: Type.String({ description: 'duration' }),
   classes: Type.Array(Type.String()),
   payloadBytes: Type.Integer(),
+  sourcePorts: Type.Optional(Type.Integer({ description: 'where they are not all of the collector' })),
   skipSelf: Type.Optional(Type.Boolean({ description: "this host's own addresses are left out" })),
   source: Type.Optional(
     Type.String({ description: 'file, http or dns: where the targets come from; absent when listed' }),

@@ -105,6 +105,9 @@ function describeGroup(group: Group, ports: number, place = ''): string[] {
       ['  timeout', formatDuration(group.timeoutNs)],
       ['  payload', `${group.payloadBytes} bytes`],
       ['  classes', group.classes.map(({ name, dscp }) => `${name} (DSCP ${dscp})`).join(', ')],
+      ...(group.sourcePorts === undefined
+        ? []
+        : [['  source ports', `the first ${group.sourcePorts} of ${ports}`] as const]),
       ...loadRows(groupFigures(group, ports)).map(([name, value]): [string, string] => [`  ${name}`, value]),
       ...(group.skipSelf === true ? [['  own addresses', 'left out'] as const] : []),
       ['  targets', group.from === undefined ? count(group.targets.length) : `from ${describeSource(group.from)}`],

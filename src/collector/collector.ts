@@ -5,7 +5,7 @@
 import { setImmediate as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { invalidGroup } from '../config/group.js';
-import { checkPlan, GRACE_NS } from '../config/limits.js';
+import { checkPlan, GRACE_NS, planFigures } from '../config/limits.js';
 import { toPointer } from '../config/problems.js';
 import type { Config, Group, Target } from '../config/types.js';
 import type { DiscoveryStatus, DiscoveryTools } from '../discovery/discovery.js';
@@ -14,7 +14,7 @@ import { LlamaError } from '../errors.js';
 import { addressBytes } from '../net/address.js';
 import { SystemClock } from '../net/clock.js';
 import { SourceAddressFinder } from '../net/socket.js';
-import { NS_PER_S, nsToMs } from '../stats/units.js';
+import { nsToMs } from '../stats/units.js';
 import { VERSION } from '../version.js';
 import { AggregatorThread } from './aggregatorThread.js';
 import type { FileReload } from './fileReload.js';
@@ -281,6 +281,7 @@ export class Collector implements CollectorService {
   status(): CollectorStatus {
     const { collector, source } = this.config;
     const groups = this.groups();
+    const { paths, probesPerSecond } = planFigures(groups, source.ports);
     const workers = this.workers();
     const totals = this.totals(workers);
     return {
@@ -292,8 +293,8 @@ export class Collector implements CollectorService {
       timestamps: collector.timestamps,
       groups: groups.length,
       targets: groups.reduce((sum, group) => sum + group.targets.length, 0),
-      paths: groups.reduce((sum, group) => sum + group.targets.length * group.classes.length, 0) * source.ports,
-      probesPerSecond: groups.reduce((sum, group) => sum + probesPerSecond(group, source.ports), 0),
+      paths,
+      probesPerSecond,
       totals,
       workers,
       aggregator: this.aggregator.status(),
@@ -314,8 +315,7 @@ export class Collector implements CollectorService {
   }
 
   private workers(): ProberStatus[] {
-    const streams = [...this.plans.values()].reduce((sum, plan) => sum + plan.streams.length, 0);
-    return this.probers.status(streams, (thread) => this.aggregator.lossesOf(thread));
+    return this.probers.status((thread) => this.aggregator.lossesOf(thread));
   }
 
   private mustRun(): void {
@@ -404,7 +404,3 @@ export class Collector implements CollectorService {
 }
 
 const toRow = (info: StreamInfo) => ({ id: info.id, prefix: rowPrefix(info) });
-
-function probesPerSecond(group: Group, ports: number): number {
-  return (group.targets.length * group.classes.length * ports * NS_PER_S) / group.periodNs;
-}

@@ -11,9 +11,9 @@ import type { Logger } from 'pino';
 import type { TargetSource } from '../config/types.js';
 import type { GivenTargets, TargetKeeper } from '../discovery/discovery.js';
 import { type Entry, messageOf, SYSTEM_TIMING, type Timing } from '../discovery/source.js';
+import { removeFile, replaceFile } from '../files/syncedFile.js';
 import { readKeptTargets, sourceIdentity, writeKeptTargets } from './keptTargetsFormat.js';
 import type { StateDirectory } from './state.js';
-import { removeFile, replaceFile } from './syncedFile.js';
 
 const SUFFIX = '.targets.json';
 /** From an answer to its writing: a source that changes often changes several times at once. */

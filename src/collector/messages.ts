@@ -68,6 +68,8 @@ export interface RunMessage {
   readonly added: StreamTable;
   /** Streams that were in the order of the run and are no more. */
   readonly removed: Uint32Array;
+  /** Probes leave from source ports of a lower index only. */
+  readonly sourcePorts: number;
   /** End after this many probes on this thread; 0: never. */
   readonly count: number;
 }

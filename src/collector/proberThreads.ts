@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { ProberTask } from '../../workers/prober.js';
+import { MAX_SOURCE_PORTS } from '../config/group-schema.js';
 import type { TimestampMode } from '../config/types.js';
 import type { TimeBase } from '../net/clock.js';
 import { closeDescriptor, openWake, wake } from '../net/poll.js';
@@ -12,7 +13,7 @@ import { ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../ring/contr
 import { createRing, RingProducer } from '../ring/ring.js';
 import { msToNs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadTask } from '../threads/supervised.js';
-import type { RunMessage, StreamTable, ToProber } from './messages.js';
+import type { RunMessage, SourceSocket, StreamTable, ToProber } from './messages.js';
 import { type GroupPlan, sharedIds, streamTable, streamTableInTurns } from './plan.js';
 import type { StreamInfo } from './results.js';
 import type { ProberStatus } from './service.js';
@@ -114,17 +115,26 @@ export class ProberThreads {
     return this.supervised.kill(thread);
   }
 
-  status(streams: number, lossesOf: (thread: number) => number): ProberStatus[] {
+  status(lossesOf: (thread: number) => number): ProberStatus[] {
     return this.threads.map((thread, i) => {
       const sockets = this.options.sources.ofThread(i, this.count).filter((socket) => socket.family === 4);
       return {
         ...this.supervised.status(i),
         sourcePorts: sockets.map((socket) => socket.port),
-        paths: streams * sockets.length,
+        paths: this.pathsOn(sockets),
         ringFill: thread.ringView.size / thread.ringView.capacity,
         totals: { ...thread.control.snapshot(), threadLosses: lossesOf(i) },
       };
     });
+  }
+
+  private pathsOn(sockets: readonly SourceSocket[]): number {
+    let paths = 0;
+    for (const { group, streams } of this.plans.values()) {
+      const { sourcePorts = MAX_SOURCE_PORTS } = group;
+      paths += streams.length * sockets.filter(({ sourceIndex }) => sourceIndex < sourcePorts).length;
+    }
+    return paths;
   }
 
   /** A life of a thread begins with all that is in force. */
@@ -209,6 +219,7 @@ function runMessage({ group, run, streams }: GroupPlan, { removed, ...change }: 
     periodNs: group.periodNs,
     timeoutNs: group.timeoutNs,
     payloadBytes: group.payloadBytes,
+    sourcePorts: group.sourcePorts ?? MAX_SOURCE_PORTS,
     order: sharedIds(streams),
     removed: sharedIds(removed),
     ...change,

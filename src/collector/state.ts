@@ -5,13 +5,13 @@
  * never a part. Whoever calls `save` tells nobody of the change before it resolves.
  */
 
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { LlamaError } from '../errors.js';
-import { tryLock } from '../net/lock.js';
+import { diskReason, ownDirectory } from '../files/ownDirectory.js';
+import { removeFile, replaceFile, TEMPORARY } from '../files/syncedFile.js';
 import { type ReadState, readState, type StateEntry, writeState } from './stateFormat.js';
-import { FILE_MODE, removeFile, replaceFile, TEMPORARY } from './syncedFile.js';
 
 const SUFFIX = '.group.json';
 const LOCK = 'lock';
@@ -19,17 +19,6 @@ const LOCK = 'lock';
 export type SavedState =
   | Extract<ReadState, { name: string }>
   | { readonly name: string; readonly entry: Extract<StateEntry, { kind: 'newer' }> };
-
-const REMEDIES: Readonly<Record<string, string>> = {
-  ENOSPC: 'the file system is full; make room',
-  EDQUOT: 'the disk quota is used up; make room or raise it',
-  EROFS: 'the file system is read-only',
-  EACCES: 'this user may not write there; change its owner or mode',
-  EPERM: 'this user may not write there; change its owner or mode',
-  ENOTDIR: 'a part of the path is a file',
-  EEXIST: 'it is a file; name a directory',
-  ENOENT: 'the directory is gone',
-};
 
 export class StateDirectory {
   readonly path: string;
@@ -48,27 +37,7 @@ export class StateDirectory {
    * @throws LlamaError `LLAMA_STATE_UNWRITABLE`, or `LLAMA_STATE_IN_USE` with the process that has it.
    */
   static async open(path: string, logger: Logger): Promise<StateDirectory> {
-    let lock: FileHandle | undefined;
-    try {
-      await mkdir(path, { recursive: true, mode: 0o700 });
-      // Opened without truncating: the number of the holder must stay readable for those who come second.
-      lock = await open(join(path, LOCK), 'a+', FILE_MODE);
-      if (!tryLock(lock.fd, `lock the state directory ${path}`)) {
-        const holder = (await readFile(join(path, LOCK), 'utf8')).trim();
-        throw new LlamaError(
-          'LLAMA_STATE_IN_USE',
-          `${path}: another collector uses this state directory${holder === '' ? '' : `, process ${holder}`}; end it, or give each its own by stateDir or --state-dir`,
-        );
-      }
-      // Only for those who come second to read: a full disk must not keep the collector from starting.
-      await nameHolder(lock).catch((error: Error) =>
-        logger.warn({ path, error: error.message }, 'the state lock does not name its process'),
-      );
-      return new StateDirectory(path, logger, lock);
-    } catch (error) {
-      await lock?.close();
-      throw error instanceof LlamaError ? error : unwritable(path, error);
-    }
+    return new StateDirectory(path, logger, await ownDirectory(path, LOCK, 'by stateDir or --state-dir'));
   }
 
   /**
@@ -166,12 +135,6 @@ export class StateDirectory {
 }
 
 function unwritable(path: string, cause: unknown): LlamaError {
-  const { code = '', message } = cause as NodeJS.ErrnoException;
-  const why = REMEDIES[code] === undefined ? message : `${code}: ${REMEDIES[code]}`;
-  return new LlamaError('LLAMA_STATE_UNWRITABLE', `${path}: the state directory cannot be written: ${why}`, { cause });
-}
-
-async function nameHolder(lock: FileHandle): Promise<void> {
-  await lock.truncate(0);
-  await lock.write(`${process.pid}\n`);
+  const told = `${path}: the state directory cannot be written: ${diskReason(cause)}`;
+  return new LlamaError('LLAMA_STATE_UNWRITABLE', told, { cause });
 }

@@ -13,6 +13,7 @@ import { FromDnsSchema, FromFileSchema, FromHttpSchema } from './source-schema.j
 export const MIN_PAYLOAD_BYTES = 44;
 export const MAX_PAYLOAD_BYTES = 8952;
 export const MAX_TARGETS = 65_535;
+export const MAX_SOURCE_PORTS = 4096;
 
 const port = (purpose: string, options: { readonly default?: number } = {}) =>
   Type.Integer({
@@ -79,6 +80,13 @@ export const GroupSchema = Type.Object(
         maximum: MAX_PAYLOAD_BYTES,
         default: 44,
         description: `an integer from ${MIN_PAYLOAD_BYTES} (a STAMP packet) to ${MAX_PAYLOAD_BYTES} (what a 9000-byte MTU holds): bytes of UDP payload of a probe; above 1472 (IPv4) or 1452 (IPv6) only where the MTU is greater than 1500`,
+      }),
+    ),
+    sourcePorts: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: MAX_SOURCE_PORTS,
+        description: `an integer from 1 to ${MAX_SOURCE_PORTS}, at most source.ports: probes leave from the first so many of the collector's source ports only; by default from all`,
       }),
     ),
     skipSelf: Type.Optional(

@@ -36,6 +36,8 @@ export interface GroupJson extends SourceJson {
   readonly timeout: string;
   readonly classes: readonly (string | number)[];
   readonly payloadBytes: number;
+  /** Only where they are not all of the collector's. */
+  readonly sourcePorts?: number;
   /** Only where it is asked for. */
   readonly skipSelf?: true;
   /** As listed; absent when they come from a source. */
@@ -115,6 +117,7 @@ function* readingGroup(
     timeoutNs: readDuration(input, 'timeout', MAX_TIMEOUT_NS, count),
     classes: readClasses(keyOf(input, 'classes'), count),
     payloadBytes: Number(keyOf(input, 'payloadBytes')),
+    ...(typeof input.sourcePorts === 'number' ? { sourcePorts: input.sourcePorts } : {}),
     targets: yield* readingTargets(input.targets, port, pace, lineOf),
     ...(from === undefined ? {} : { from }),
     ...(input.skipSelf === true ? { skipSelf: true } : {}),
@@ -131,6 +134,7 @@ export function groupToJson(group: Group): GroupJson {
     timeout: formatDuration(group.timeoutNs),
     classes: group.classes.map(({ name }) => (/^\d+$/.test(name) ? Number(name) : name)),
     payloadBytes: group.payloadBytes,
+    ...(group.sourcePorts === undefined ? {} : { sourcePorts: group.sourcePorts }),
     ...(group.skipSelf === true ? { skipSelf: true } : {}),
     ...(group.from === undefined ? { targets: targetsToJson(group) } : sourceToJson(group.from)),
   };

@@ -26,7 +26,7 @@ export interface PlanFigures {
   readonly targets: number;
   /** Targets times classes: rows of the results. */
   readonly streams: number;
-  /** Streams times source ports. */
+  /** Streams times the source ports of their group. */
   readonly paths: number;
   /** Slots for probes that wait for their reply. */
   readonly slots: number;
@@ -42,11 +42,18 @@ export function slotsPerPath(group: Pick<Group, 'periodNs' | 'timeoutNs'>): numb
   return 2 ** Math.max(1, Math.floor(Math.log2(waiting)) + 1);
 }
 
+/** How many of the collector's source ports a group probes from: the first of them. */
+export function sourcePortsOf(group: Pick<Group, 'sourcePorts'>, sourcePorts: number): number {
+  return Math.min(group.sourcePorts ?? sourcePorts, sourcePorts);
+}
+
+/** `sourcePorts`: of the collector. A prober thread has slots for all of its source ports, also where a group does not use them. */
 export function groupFigures(group: Group, sourcePorts: number): PlanFigures {
   const targets = group.targets.length;
   const streams = targets * group.classes.length;
-  const paths = streams * sourcePorts;
-  const slots = paths * slotsPerPath(group);
+  const used = sourcePortsOf(group, sourcePorts);
+  const paths = streams * used;
+  const slots = streams * sourcePorts * slotsPerPath(group);
   const periodsPerSecond = NS_PER_S / group.periodNs;
   let wireBytes = 0;
   for (const { family } of group.targets) wireBytes += group.payloadBytes + UDP_HEADER_BYTES + IP_HEADER_BYTES[family];
@@ -55,9 +62,9 @@ export function groupFigures(group: Group, sourcePorts: number): PlanFigures {
     streams,
     paths,
     slots,
-    memoryBytes: slots * SLOT_BYTES + paths * PATH_BYTES,
+    memoryBytes: slots * SLOT_BYTES + streams * sourcePorts * PATH_BYTES,
     probesPerSecond: paths * periodsPerSecond,
-    wireBytesPerSecond: wireBytes * group.classes.length * sourcePorts * periodsPerSecond,
+    wireBytesPerSecond: wireBytes * group.classes.length * used * periodsPerSecond,
   };
 }
 
@@ -100,7 +107,7 @@ const formatRate = (rate: number): string => String(Number(rate.toFixed(rate < 1
 
 /**
  * Refuses groups that need more than there is.
- * @throws LlamaError `LLAMA_PLAN_TOO_LARGE`; its problems point to the group with which each limit is passed.
+ * @throws LlamaError `LLAMA_PLAN_TOO_LARGE`; its problems point to the group with which each limit is passed, or to its `sourcePorts`.
  */
 export function checkPlan(limits: PlanLimits, groups: readonly Group[]): void {
   const mostBytes = limits.collector.probeMemoryBytes;
@@ -113,6 +120,12 @@ export function checkPlan(limits: PlanLimits, groups: readonly Group[]): void {
     const own = groupFigures(group, ports);
     sum = addFigures(before, own);
     const path = toPointer(['groups', group.name]);
+    const used = sourcePortsOf(group, ports);
+    if (group.sourcePorts !== undefined && group.sourcePorts > ports)
+      problems.push({
+        path: toPointer(['groups', group.name, 'sourcePorts']),
+        message: `found ${group.sourcePorts}, expected at most the ${ports} source port${ports === 1 ? '' : 's'} of the collector; lower it, leave it out to use all of them, or raise source.ports`,
+      });
     if (sum.streams > MAX_STREAMS && before.streams <= MAX_STREAMS)
       problems.push({
         path,
@@ -126,7 +139,7 @@ export function checkPlan(limits: PlanLimits, groups: readonly Group[]): void {
     if (exceeds(sum.probesPerSecond, mostProbes) && !exceeds(before.probesPerSecond, mostProbes))
       problems.push({
         path,
-        message: `found a need of ${formatRate(sum.probesPerSecond)} probes/s (this group: ${formatRate(own.probesPerSecond)}, from ${own.targets} targets x ${group.classes.length} classes x ${ports} source ports every ${formatDuration(group.periodNs)}; other groups: ${formatRate(before.probesPerSecond)}), expected at most the budget of ${mostProbes}; lengthen the period, use fewer targets, classes or source ports, or raise collector.maxProbesPerSecond`,
+        message: `found a need of ${formatRate(sum.probesPerSecond)} probes/s (this group: ${formatRate(own.probesPerSecond)}, from ${own.targets} targets x ${group.classes.length} classes x ${used} source ports every ${formatDuration(group.periodNs)}; other groups: ${formatRate(before.probesPerSecond)}), expected at most the budget of ${mostProbes}; lengthen the period, use fewer targets, classes or source ports, or raise collector.maxProbesPerSecond`,
       });
   }
   if (problems.length === 0) return;

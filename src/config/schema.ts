@@ -8,6 +8,7 @@ import { readEndpoint } from '../net/endpoint.js';
 import { MS_PER_S, NS_PER_MS, nsToMs, parseDurationNs } from '../stats/units.js';
 import { parseAddress, whyNotTarget } from './address.js';
 import { parseBytes } from './bytes.js';
+import { MAX_SOURCE_PORTS } from './group-schema.js';
 import type { TimestampMode, WriteMode } from './types.js';
 
 /** One process option. The value it has in a file is called `Raw` text here, whatever its type. */
@@ -157,7 +158,7 @@ export const PROCESS_OPTIONS = {
       default: 16,
       env: 'LLAMA_SOURCE_PORTS',
       expected: 'an integer from 1 to 4096',
-      parse: (written) => integer(written, 1, 4096),
+      parse: (written) => integer(written, 1, MAX_SOURCE_PORTS),
     }),
     basePort: option<number>({
       doc: 'First of the source ports, the others follow it; 0: every port is chosen by the system.',

@@ -51,6 +51,8 @@ export interface Group {
   readonly classes: readonly TrafficClass[];
   /** UDP payload of a probe. */
   readonly payloadBytes: number;
+  /** Probes leave from the first so many of the collector's source ports; absent: from all. */
+  readonly sourcePorts?: number;
   /** As listed; of a group with `from` or `skipSelf` that is in force, those that are probed. */
   readonly targets: readonly Target[];
   /** Absent when the targets are listed. */

@@ -18,20 +18,20 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Makes the directory, for its owner only, and takes the lock `file` in it.
+ * Makes the directory, for its owner only unless `mode` says otherwise, and takes the lock `file` in it. `how` another process would get one of its own, for the message.
  * @throws LlamaError `LLAMA_STATE_UNWRITABLE`, or `LLAMA_STATE_IN_USE` with the process that has it.
  */
-export async function ownDirectory(path: string, file: string): Promise<FileHandle> {
+export async function ownDirectory(path: string, file: string, how: string, mode = 0o700): Promise<FileHandle> {
   let lock: FileHandle | undefined;
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await mkdir(path, { recursive: true, mode });
     // Opened without truncating: the number of the holder must stay readable for those who come second.
     lock = await open(join(path, file), 'a+', FILE_MODE);
     if (!tryLock(lock.fd, `lock the directory ${path}`)) {
       const holder = (await readFile(join(path, file), 'utf8')).trim();
       throw new LlamaError(
         'LLAMA_STATE_IN_USE',
-        `${path}: another process uses this directory${holder === '' ? '' : `, ${holder}`}; end it, or give each its own`,
+        `${path}: another LLAMA uses this directory${holder === '' ? '' : `, process ${holder}`}; end it, or give each its own ${how}`,
       );
     }
     // Only for those who come second to read: a full disk must not keep anything from starting.
@@ -40,7 +40,7 @@ export async function ownDirectory(path: string, file: string): Promise<FileHand
   } catch (error) {
     await lock?.close();
     if (error instanceof LlamaError) throw error;
-    throw new LlamaError('LLAMA_STATE_UNWRITABLE', `${path}: the directory cannot be used: ${diskReason(error)}`, {
+    throw new LlamaError('LLAMA_STATE_UNWRITABLE', `${path}: the directory cannot be written: ${diskReason(error)}`, {
       cause: error,
     });
   }

@@ -233,6 +233,8 @@ export class WriterQueue {
       item.spooling = undefined;
       this.diskRetryMs = Date.now() + this.options.spoolRetryMs;
       this.tellDisk(error);
+      // The writer may take what the disk does not.
+      this.poke();
       return;
     }
     this.tellDisk(undefined);

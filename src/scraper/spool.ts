@@ -53,7 +53,7 @@ export class Spool {
    * @throws LlamaError `LLAMA_STATE_UNWRITABLE`, or `LLAMA_STATE_IN_USE` when another process has it.
    */
   static async open(dir: string, maxBytes: number, logger: Logger): Promise<Spool> {
-    const spool = new Spool(dir, maxBytes, logger, await ownDirectory(dir, LOCK));
+    const spool = new Spool(dir, maxBytes, logger, await ownDirectory(dir, LOCK, 'by stateDir'));
     await spool.load();
     return spool;
   }

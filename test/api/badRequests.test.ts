@@ -299,12 +299,15 @@ const BAD_REQUESTS: readonly BadRequest[] = [
     /found the key "address" a second time/,
     /remove one of the two/,
   ),
-  json(
-    'a reach for prototypes',
-    '{"__proto__": {}}',
-    { at: ['/__proto__'], position: [1, 2] },
-    /"__proto__"/,
-    /remove it/,
+  put(
+    [
+      'a reach for prototypes',
+      '{"__proto__": {"a": 1}, "constructor": {"prototype": {"a": 1}}, "targets": ["10.0.0.1"]}',
+      at('/__proto__', '/constructor'),
+      /found "__proto__"/,
+      /remove it/,
+    ],
+    { headers: JSON_TYPE },
   ),
   put(['a body of YAML', 'targets: [10.0.0.1]', 'content type', /"application\/yaml"/, /expected application\/json/], {
     headers: { 'content-type': 'application/yaml' },

@@ -158,7 +158,7 @@ describe('/v1/groups', () => {
     const cases = [
       { payload: '{"targets": [', headers: json, code: 'LLAMA_REQUEST_INVALID', status: 400 },
       { payload: '', headers: json, code: 'LLAMA_REQUEST_INVALID', status: 400 },
-      { payload: '{"__proto__": {}}', headers: json, code: 'LLAMA_REQUEST_INVALID', status: 400 },
+      { payload: '{"__proto__": {}}', headers: json, code: 'LLAMA_GROUP_INVALID', status: 400 },
       { payload: 'targets: []', headers: { 'content-type': 'text/plain' }, code: 'LLAMA_MEDIA_TYPE', status: 415 },
       { payload: 'x', headers: { 'content-type': 'application/yaml' }, code: 'LLAMA_MEDIA_TYPE', status: 415 },
       { payload: ' '.repeat(10_001), headers: json, code: 'LLAMA_BODY_TOO_LARGE', status: 413 },

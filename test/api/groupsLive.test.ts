@@ -240,6 +240,9 @@ groups: { west: { period: 20ms, timeout: 50ms, port: ${peer.port}, targets: [127
       budget: { probesPerSecond: 5000, memoryBytes: 256 * 2 ** 20 },
       threads: 1,
     });
+    const fewer = await call('PUT', '/new?dryRun=1', spec(['127.0.0.3', '127.0.0.4'], { sourcePorts: 1 }));
+    expect(fewer.json()).to.deep.include({ restarts: false, paths: { added: 0, removed: 2, kept: 2 } });
+    expect(fewer.json().group).to.include({ paths: 2, probesPerSecond: 100 });
     const slower = await call('PUT', '/new?dryRun=1', spec(['127.0.0.3'], { period: '40ms' }));
     expect(slower.json()).to.deep.include({ restarts: true, paths: { added: 2, removed: 4, kept: 0 } });
     expect((await call('POST', '?dryRun=1', { name: 'other', ...spec(['127.0.0.3']) })).json().action).to.equal(

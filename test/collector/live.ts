@@ -54,17 +54,20 @@ export class Live {
     return this.collector.putGroup(makeGroup(name, group));
   }
 
-  /** Sums over all intervals and paths, of the group when it is given. */
-  sums(group?: string): PathSums {
+  /** Sums over all intervals (less the first `from`) and paths, of the group when it is given. */
+  sums(group?: string, from = 0): PathSums {
     const sums = noSums();
-    for (const path of this.paths(group)) for (const column of PATH_COLUMNS) sums[column] += path.sums[column];
+    for (const path of this.paths(group, from)) for (const column of PATH_COLUMNS) sums[column] += path.sums[column];
     return sums;
   }
 
-  /** Every path of every interval. */
-  *paths(group?: string): Generator<{ readonly stream: number; readonly port: number; readonly sums: PathSums }> {
+  /** Every path of every interval, less the first `from`. */
+  *paths(
+    group?: string,
+    from = 0,
+  ): Generator<{ readonly stream: number; readonly port: number; readonly sums: PathSums }> {
     const { ports } = this.collector.config.source;
-    for (const { report, infos } of this.intervals) {
+    for (const { report, infos } of this.intervals.slice(from)) {
       const names = new Map(infos.map((info) => [info.id, info.group.name]));
       for (const [i, path] of report.paths.entries()) {
         const stream = Math.floor(path / ports);

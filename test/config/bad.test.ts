@@ -310,6 +310,55 @@ const BAD: readonly Bad[] = [
     says: /can be opened once; set it to 0 for more/,
   },
   {
+    name: 'full: a fixed port by two names',
+    text: full('ports', '{ default: { port: 4000 }, b: { port: 4000 } }').replace(
+      '{ port: default, count: 4 }',
+      '{ port: default, count: 1 }, { port: b, count: 1 }',
+    ),
+    line: 4,
+    path: '/port_groups/default/1/port',
+    says: /found "b", expected another port than 4000, which this port group has already by "default"/,
+  },
+  {
+    name: 'full: a fixed port twice in a port group',
+    text: full('ports', '{ default: { port: 4000 } }').replace(
+      '{ port: default, count: 4 }',
+      '{ port: default, count: 1 }, { port: default, count: 1 }',
+    ),
+    line: 4,
+    path: '/port_groups/default/1/port',
+    says: /remove one of the two, or set the port to 0/,
+  },
+  {
+    name: 'full: a host name',
+    text: full('targets', '{ default: [ { ip: reflector01, port: 8100 } ] }'),
+    line: 7,
+    path: '/targets/default/0/ip',
+    says: /host names are not resolved, .*look it up and write the address/,
+  },
+  {
+    name: 'simple: host names',
+    text: 'reflector01:\n  rack: 01\n  cluster: aa\n',
+    line: 1,
+    path: '/reflector01',
+    says: /found "reflector01", expected .*host names are not resolved/,
+  },
+  {
+    name: 'more source ports of a group than there are',
+    text: 'source: { ports: 4 }\ngroups:\n  west:\n    sourcePorts: 5\n    targets: [10.0.0.1]\n',
+    code: 'LLAMA_PLAN_TOO_LARGE',
+    line: 4,
+    path: '/groups/west/sourcePorts',
+    says: /found 5, expected at most the 4 source ports of the collector/,
+  },
+  {
+    name: 'no source ports of a group',
+    text: group('sourcePorts: 0'),
+    line: 3,
+    path: '/groups/west/sourcePorts',
+    says: /found 0, expected an integer from 1 to 4096/,
+  },
+  {
     name: 'full: cps 0',
     text: full('rate_limits', '{ default: { cps: 0 } }'),
     line: 5,
@@ -369,7 +418,7 @@ const BAD: readonly Bad[] = [
 
 describe('a wrong configuration', () => {
   it('is told of in all these ways', () => {
-    expect(BAD).to.have.length(54);
+    expect(BAD).to.have.length(60);
   });
 
   for (const { name, text, code = 'LLAMA_CONFIG_INVALID', line, path, says } of BAD)

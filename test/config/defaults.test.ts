@@ -50,7 +50,10 @@ describe('config/default.yaml', () => {
     const keys = Object.keys(GroupSchema.properties);
     expect(Object.keys(written)).to.have.members(keys.filter((key) => !key.startsWith('from')));
     for (const [key, schema] of Object.entries(GroupSchema.properties))
-      if (key in written && key !== 'targets') expect(written[key], key).to.deep.equal(Reflect.get(schema, 'default'));
+      if (key in written && key !== 'targets')
+        expect(written[key], key).to.deep.equal(
+          key === 'sourcePorts' ? PROCESS_OPTIONS.source.ports.default : Reflect.get(schema, 'default'),
+        );
   });
 });
 

@@ -57,6 +57,22 @@ describe('the limits of a plan', () => {
     expect(planFigures([], 4).paths).to.equal(0);
   });
 
+  it('counts paths and probes of a group that uses some of the source ports, and the memory of all', () => {
+    const some = group('some', 10, { sourcePorts: 3 });
+    const all = groupFigures(group('all', 10), 4);
+    expect(groupFigures(some, 4)).to.deep.equal({
+      ...all,
+      paths: 30,
+      probesPerSecond: 30,
+      wireBytesPerSecond: (all.wireBytesPerSecond * 3) / 4,
+    });
+    expect(refusal(2 ** 30, 3, [some], 30)).to.equal(undefined);
+    expect(refusal(2 ** 30, 4, [some], 29)?.message).to.match(/10 targets x 1 classes x 3 source ports every 1s/);
+    const error = refusal(2 ** 30, 2, [some]);
+    expect(error?.problems.map(({ path }) => path)).to.deep.equal(['/groups/some/sourcePorts']);
+    expect(error?.message).to.match(/found 3, expected at most the 2 source ports of the collector/);
+  });
+
   it('accepts a plan that needs just the memory there is, and refuses one byte less', () => {
     const plan = [group('a', 10), group('b', 10)];
     const { memoryBytes } = planFigures(plan, 16);

@@ -89,7 +89,7 @@ while (performance.now() < deadline) {
 await threads.endRun(plan);
 await threads.close(2 * TIMEOUT_MS);
 readRing();
-const { totals } = threads.status(added.length, () => 0)[0];
+const { totals } = threads.status(() => 0)[0];
 sources.close();
 
 const columns = [rttNs, sequence, senderPort, ssid].map((column) => column.subarray(0, count));

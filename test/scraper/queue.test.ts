@@ -278,7 +278,8 @@ describe("a writer's queue", () => {
     });
 
     it('became read-only is no obstacle while the writer answers, and nothing is lost while it does not', async () => {
-      const into = await open({ spoolAfterMs: 10 });
+      // Everything is for the spool at once, before the writer is asked.
+      const into = await open({ spoolAfterMs: 10, queueMaxRows: 2 });
       mount('--bind', dir, dir);
       mounted = dir;
       mount('-o', 'remount,bind,ro', dir);

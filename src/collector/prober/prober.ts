@@ -169,7 +169,7 @@ export class Prober {
     const nowNs = this.clock.nowNs();
     const waiting = this.expireAll(nowNs);
     if (this.changes.hasRetired && this.changes.forget(nowNs, this.watermarkNs))
-      this.runs = this.runs.filter((run) => run.places > 0 || run.waiting > 0);
+      this.runs = this.runs.filter((run) => run.order.length > 0 || run.waiting > 0);
     if (stopping && (!waiting || nowNs >= this.stopAtNs)) {
       this.publishWatermark(nowNs);
       return false;
@@ -313,10 +313,10 @@ export class Prober {
     return run;
   }
 
-  private reorder(run: ProbeRun, { order, added }: RunMessage): RetirementTimes {
+  private reorder(run: ProbeRun, { order, added, sourcePorts }: RunMessage): RetirementTimes {
     this.useFamilies(added.families);
     const nowNs = this.clock.nowNs();
-    run.reorder(order, this.state.streams.ports, nowNs, this.random);
+    run.reorder(order, this.state.portsBelow(sourcePorts), nowNs, this.random);
     const decidedNs = nowNs + run.timeoutNs + GRACE_NS;
     return { decidedNs, atNs: decidedNs + LATE_NS };
   }

@@ -53,8 +53,10 @@ export class ProbeRun {
     const wasIdle = before === 0;
     this.order = order;
     this.places = order.length * ports;
+    // Without streams the run ends; it may also have no source port on this thread.
     if (this.places === 0) {
       this.dueNs = Number.POSITIVE_INFINITY;
+      this.spacingNs = Number.POSITIVE_INFINITY;
       return;
     }
     this.spacingNs = this.periodNs / this.places;

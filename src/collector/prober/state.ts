@@ -60,6 +60,11 @@ export class ProberState {
     this.streams = new Streams(indexes.length, this.slots);
   }
 
+  /** How many of the thread's source ports are among the collector's first `count`; they are its own first ones. */
+  portsBelow(count: number): number {
+    return this.sourceIndexes.filter((index) => index < count).length;
+  }
+
   /** Compares the clocks; call between receiving stamps and using them. */
   checkClock(): void {
     const offsetNs = this.clock.wallOffsetNs();

@@ -14,9 +14,9 @@ export function convertFull(input: LegacyInput): Converted {
   const collector = readSummarization(input, file.summarization);
   const api = readApi(input, file.api);
   const { groups, flows, ports } = readTests(input, file);
-  const source = sourceOf(input, flows, ports);
-  const notes = [...(Object.keys(groups).length === 0 ? [] : [LEGACY_PROTOCOL_NOTE]), ...input.allNotes()];
-  return { value: { collector, source, api, groups }, places: input.places, notes };
+  const source = sourceOf(input, groups, flows, ports);
+  const notes = [...(groups.size === 0 ? [] : [LEGACY_PROTOCOL_NOTE]), ...input.allNotes()];
+  return { value: { collector, source, api, groups: Object.fromEntries(groups) }, places: input.places, notes };
 }
 
 function readSummarization(input: LegacyInput, written: unknown): Record<string, unknown> {

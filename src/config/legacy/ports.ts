@@ -2,8 +2,10 @@
 
 import { MS_PER_S } from '../../stats/units.js';
 import { parseAddress } from '../address.js';
+import { MAX_SOURCE_PORTS } from '../group-schema.js';
 import { found, type Path, unknownWord } from '../problems.js';
 import { LEGACY_DEFAULTS } from './defaults.js';
+import { plainHost } from './host.js';
 import { isNothing, type LegacyInput, shown } from './input.js';
 
 export interface LegacyPort {
@@ -23,7 +25,6 @@ export interface PortUse {
   readonly path: Path;
 }
 
-const MAX_SOURCE_PORTS = 4096;
 const MAX_TIMEOUT_MS = 60 * MS_PER_S;
 const MAX_CPS = 1000;
 const MIN_CPS = 1 / 3600;
@@ -43,6 +44,8 @@ export function readPorts(input: LegacyInput, written: unknown): Map<string, Leg
         [...path, 'tos'],
         `TOS ${tos} is DSCP ${tos >> 2} and ECN bits ${(tos & 3).toString(2).padStart(2, '0')}: the ECN bits are not carried over, probes have 00`,
       );
+    if (isNothing(map.timeout))
+      input.note(path, `no timeout: ${timeoutMs}ms, as in LLAMA's default configuration`, 'key');
     ports.set(name, {
       name,
       ...readAddress(input, map.ip, [...path, 'ip']),
@@ -62,7 +65,7 @@ function readAddress(
 ): { readonly address: string; readonly family: 4 | 6 } {
   const all = { address: '0.0.0.0', family: 4 } as const;
   if (isNothing(written) || written === '') return all;
-  const address = typeof written === 'string' ? parseAddress(written) : undefined;
+  const address = typeof written === 'string' ? parseAddress(plainHost(written)) : undefined;
   if (address !== undefined) return address;
   input.report(path, `found ${shown(written)}, expected an IPv4 or IPv6 address of this host, or 0.0.0.0`);
   return all;
@@ -79,13 +82,40 @@ export function readPortGroups(
     const list = input.list(value, path, 'a list of { port: NAME, count: N }');
     if (list.length === 0)
       input.report(path, 'found nothing, expected a list of at least one { port: NAME, count: N }');
-    groups.set(
-      name,
-      list.flatMap((entry, index) => readUse(input, entry, [...path, index], ports) ?? []),
-    );
+    const uses = list.flatMap((entry, index) => readUse(input, entry, [...path, index], ports) ?? []);
+    reportSharedPorts(input, uses);
+    groups.set(name, withoutNone(input, uses));
   }
   return groups;
 }
+
+/** LLAMA opens none for a count of 0, and sends nothing when that is all there is. */
+function withoutNone(input: LegacyInput, uses: readonly PortUse[]): readonly PortUse[] {
+  const some = uses.filter(({ count }) => count > 0);
+  for (const { path } of uses.filter(({ count }) => count === 0)) {
+    if (some.length === 0) input.report([...path, 'count'], `found 0, expected ${COUNT}`);
+    else input.note([...path, 'count'], 'count 0: there are no such source ports, as in LLAMA');
+  }
+  return some;
+}
+
+/** A socket for each: the second with the same number would not open. */
+function reportSharedPorts(input: LegacyInput, uses: readonly PortUse[]): void {
+  const first = new Map<string, LegacyPort>();
+  for (const { port, path } of uses) {
+    if (port.port === 0) continue;
+    const key = `${port.address} ${port.port}`;
+    const before = first.get(key);
+    if (before !== undefined)
+      input.report(
+        [...path, 'port'],
+        `found ${found(port.name)}, expected another port than ${port.port}, which this port group has already by ${found(before.name)}; remove one of the two, or set the port to 0`,
+      );
+    first.set(key, port);
+  }
+}
+
+const COUNT = `an integer from 1 to ${MAX_SOURCE_PORTS}: how many source ports of this kind there are`;
 
 function readUse(
   input: LegacyInput,
@@ -100,8 +130,8 @@ function readUse(
   const what =
     most === 1
       ? `1, because port ${found(port?.name)} has the fixed number ${port?.port}, which can be opened once; set it to 0 for more`
-      : `an integer from 1 to ${MAX_SOURCE_PORTS}: how many source ports of this kind there are`;
-  const count = input.integer(map.count, [...path, 'count'], what, 1, most);
+      : COUNT;
+  const count = input.integer(map.count, [...path, 'count'], what, 0, most);
   return port === undefined || count === undefined ? undefined : { port, count, path };
 }
 

@@ -1,17 +1,18 @@
 /**
- * The source ports of a collector are the same for all groups and classes; LLAMA has them per port group. What one setting can say of
- * them is carried over; the rest is named.
+ * A collector has one range of source ports, of which every group uses the first so many; LLAMA opens its own for each port group. What that can say
+ * of them is carried over; the rest is named.
  */
 
 import { parseAddress } from '../address.js';
 import { LEGACY_DEFAULTS } from './defaults.js';
-import { className } from './group.js';
 import type { LegacyInput } from './input.js';
 import type { LegacyPort } from './ports.js';
 import type { LegacyFlow } from './tests.js';
 
+/** The source ports of the collector, as many as the group with the most has; a group with fewer gets its `sourcePorts`. */
 export function sourceOf(
   input: LegacyInput,
+  groups: ReadonlyMap<string, Record<string, unknown>>,
   flows: readonly LegacyFlow[],
   ports: readonly LegacyPort[],
 ): Record<string, unknown> {
@@ -22,17 +23,13 @@ export function sourceOf(
   if (most !== undefined) input.came(['source', 'ports'], [...most.path, 'count']);
   const count = most?.count ?? LEGACY_DEFAULTS.count;
   for (const flow of flows) {
-    if (flow.count === count) continue;
-    const before = rate(flow.count * flow.cps);
-    input.note(
-      flow.path,
-      `class ${className(flow.dscp)} of group ${flow.group} had ${flow.count} source port${flow.count === 1 ? '' : 's'}, here all classes have ${count}: ${rate(count * flow.cps)} probes/s to each target instead of ${before}`,
-    );
+    const group = groups.get(flow.group);
+    if (group === undefined || flow.count === count || group.sourcePorts !== undefined) continue;
+    group.sourcePorts = flow.count;
+    input.came(['groups', flow.group, 'sourcePorts'], [...flow.path, 'count']);
   }
-  return { ports: count, ...localAddresses(input, ports), ...basePort(input, ports, count) };
+  return { ports: count, ...localAddresses(input, ports), ...basePort(input, flows, ports) };
 }
-
-const rate = (perSecond: number): string => String(Math.round(perSecond * 1000) / 1000);
 
 function localAddresses(input: LegacyInput, ports: readonly LegacyPort[]): Record<string, string> {
   const result: Record<string, string> = {};
@@ -56,23 +53,25 @@ function localAddresses(input: LegacyInput, ports: readonly LegacyPort[]): Recor
   return result;
 }
 
-/** Fixed numbers are carried over when they follow each other and there are as many as source ports. */
-function basePort(input: LegacyInput, ports: readonly LegacyPort[], count: number): Record<string, number> {
+/** Fixed numbers are carried over when those of every class are the first of one range. */
+function basePort(
+  input: LegacyInput,
+  flows: readonly LegacyFlow[],
+  ports: readonly LegacyPort[],
+): Record<string, number> {
   const fixed = ports.filter(({ port }) => port !== 0).toSorted((a, b) => a.port - b.port);
   const [first] = fixed;
   if (first === undefined) return {};
-  if (
-    fixed.length === ports.length &&
-    fixed.length === count &&
-    fixed.every(({ port }, i) => port === first.port + i)
-  ) {
+  const isFirst = (flow: LegacyFlow): boolean =>
+    flow.ports.toSorted((a, b) => a.port - b.port).every(({ port }, i) => port === first.port + i);
+  if (flows.every(isFirst)) {
     input.came(['source', 'basePort'], ['ports', first.name, 'port']);
     return { basePort: first.port };
   }
   for (const { name, port } of fixed)
     input.note(
       ['ports', name, 'port'],
-      `source port ${port} is not carried over, because the source ports here are one range for all classes: the system chooses it; source.basePort can set the range`,
+      `source port ${port} is not carried over, because the source ports here are one range, of which every class uses the first: the system chooses it; source.basePort can set the range`,
     );
   return {};
 }

@@ -2,6 +2,7 @@
 
 import { parseAddress } from '../address.js';
 import type { Path } from '../problems.js';
+import { plainHost } from './host.js';
 import { isNothing, type LegacyInput, shown } from './input.js';
 
 export interface LegacyTarget {
@@ -35,18 +36,19 @@ export class TargetList {
   }
 
   add(
-    target: LegacyTarget,
+    { address: written, port, tags }: LegacyTarget,
     places: { readonly target: Path; readonly address: Path; readonly at: 'key' | 'value'; readonly tags: Path },
   ): void {
-    const key = `${parseAddress(target.address)?.address ?? target.address} ${target.port}`;
+    const address = plainHost(written);
+    const key = `${parseAddress(address)?.address ?? address} ${port}`;
     const known = this.indexes.get(key);
     const index = known ?? this.targets.length;
     this.indexes.set(key, index);
-    this.targets[index] = target;
+    this.targets[index] = { address, port, tags };
     if (known !== undefined)
       this.input.note(
         places.address,
-        `${target.address} with port ${target.port} is in the list twice: it is probed once, with the tags of the last`,
+        `${address} with port ${port} is in the list twice: it is probed once, with the tags of the last`,
         places.at,
       );
     const own = [...this.own, index];

@@ -1,6 +1,6 @@
 /**
- * `tests` and `targets` of LLAMA's full form: every test becomes a group, or several where its ports differ in their timeout. The ports of
- * a test that differ in their TOS become the classes of the group.
+ * `tests` and `targets` of LLAMA's full form: every test becomes a group, or several where its ports differ in their timeout, or where there are
+ * more of one TOS than of another. The ports of a test that differ in their TOS only become the classes of the group.
  */
 
 import { GROUP_NAME } from '../group.js';
@@ -11,18 +11,21 @@ import { isNothing, type LegacyInput, shown } from './input.js';
 import { type LegacyPort, named, type PortUse, readPortGroups, readPorts, readRateLimits } from './ports.js';
 import { type LegacyTarget, readTags, TargetList } from './targets.js';
 
-/** What LLAMA would send in one class of one group: so many source ports. */
+const LONGEST_NAME = 64;
+/** For `-2` and so on behind a name that is taken. */
+const ROOM_FOR_NUMBER = 8;
+
+/** The source ports that LLAMA would send from in one class of one group. */
 export interface LegacyFlow {
   readonly group: string;
-  readonly dscp: number;
   readonly count: number;
-  readonly cps: number;
+  readonly ports: readonly LegacyPort[];
   /** The first port group entry of it. */
   readonly path: Path;
 }
 
 export interface LegacyTests {
-  readonly groups: Record<string, unknown>;
+  readonly groups: Map<string, Record<string, unknown>>;
   readonly flows: readonly LegacyFlow[];
   /** The ports that tests use. */
   readonly ports: readonly LegacyPort[];
@@ -34,7 +37,7 @@ export function readTests(input: LegacyInput, file: Readonly<Record<string, unkn
   const rateLimits = readRateLimits(input, file.rate_limits);
   const sets = new Map(Object.entries(input.map(file.targets, ['targets'], 'a map from names to lists of targets')));
   const used = { ports: new Set<string>(), port_groups: new Set(), rate_limits: new Set(), targets: new Set() };
-  const groups: Record<string, unknown> = {};
+  const groups = new Map<string, Record<string, unknown>>();
   const flows: LegacyFlow[] = [];
   const tests = input.list(file.tests, ['tests'], 'a list of { targets: NAME, port_group: NAME, rate_limit: NAME }');
   if (tests.length === 0) input.notes.push('there are no tests: nothing is probed, as in LLAMA');
@@ -49,21 +52,18 @@ export function readTests(input: LegacyInput, file: Readonly<Record<string, unkn
     used.port_groups.add(test.port_group);
     used.rate_limits.add(test.rate_limit);
     if (uses === undefined || rate === undefined || !sets.has(String(test.targets))) continue;
-    const byTimeout = groupBy(uses, ({ port }) => port.timeoutMs);
-    for (const [timeoutMs, alike] of byTimeout) {
-      const wanted = byTimeout.size === 1 ? String(test.targets) : `${test.targets}-${timeoutMs}ms`;
-      const name = freeName(input, wanted, groups, path);
+    for (const { port } of uses) used.ports.add(port.name);
+    for (const { suffix, timeoutMs, classes } of alikeIn(uses)) {
+      const name = freeName(input, String(test.targets), suffix, groups, path);
       input.came(['groups', name], path);
       const targets = readTargets(input, set, ['targets', String(test.targets)], ['groups', name, 'targets']);
-      const byClass = groupBy(alike, ({ port }) => port.dscp);
-      for (const { port } of alike) used.ports.add(port.name);
       if (targets.length === 0) {
         input.note(path, `the targets ${shown(test.targets)} are an empty list: the test probes nothing`);
         continue;
       }
-      groups[name] = groupOf({ cps: rate.cps, timeoutMs, dscps: [...byClass.keys()], targets });
-      for (const [dscp, entries] of byClass)
-        flows.push({ group: name, dscp, cps: rate.cps, count: sum(entries), path: entries[0]?.path ?? path });
+      groups.set(name, groupOf({ cps: rate.cps, timeoutMs, dscps: classes.map(({ dscp }) => dscp), targets }));
+      for (const { count, entries } of classes)
+        flows.push({ group: name, count, ports: entries.map(({ port }) => port), path: entries[0]?.path ?? path });
     }
   }
   for (const [section, names] of Object.entries(used)) {
@@ -75,12 +75,36 @@ export function readTests(input: LegacyInput, file: Readonly<Record<string, unkn
   return { groups, flows, ports: [...ports.values()].filter(({ name }) => used.ports.has(name)) };
 }
 
-function groupBy(uses: readonly PortUse[], keyOf: (use: PortUse) => number): Map<number, PortUse[]> {
-  const groups = new Map<number, PortUse[]>();
-  for (const use of uses) {
-    const group = groups.get(keyOf(use));
-    if (group === undefined) groups.set(keyOf(use), [use]);
-    else group.push(use);
+/** The ports of a test with one TOS and timeout. */
+interface PortClass {
+  readonly dscp: number;
+  readonly count: number;
+  readonly entries: readonly PortUse[];
+}
+
+/** What of a test can be one group: one timeout, and as many source ports in each class. `suffix` tells it from the others of the test. */
+function alikeIn(uses: readonly PortUse[]): { suffix: string; timeoutMs: number; classes: readonly PortClass[] }[] {
+  const byTimeout = groupBy(uses, ({ port }) => port.timeoutMs);
+  return [...byTimeout].flatMap(([timeoutMs, entries]) => {
+    const classes = [...groupBy(entries, ({ port }) => port.dscp)].map(
+      ([dscp, alike]): PortClass => ({ dscp, count: sum(alike), entries: alike }),
+    );
+    const byCount = groupBy(classes, ({ count }) => count);
+    const timeout = byTimeout.size === 1 ? '' : `-${timeoutMs}ms`;
+    return [...byCount].map(([count, alike]) => {
+      const ports = byCount.size === 1 ? '' : `-${count}port${count === 1 ? '' : 's'}`;
+      return { suffix: `${timeout}${ports}`, timeoutMs, classes: alike };
+    });
+  });
+}
+
+/** In the order of their first. */
+function groupBy<Value>(values: readonly Value[], keyOf: (value: Value) => number): Map<number, Value[]> {
+  const groups = new Map<number, Value[]>();
+  for (const value of values) {
+    const group = groups.get(keyOf(value));
+    if (group === undefined) groups.set(keyOf(value), [value]);
+    else group.push(value);
   }
   return groups;
 }
@@ -116,10 +140,18 @@ function readTargetPort(input: LegacyInput, written: unknown, path: Path): numbe
 }
 
 /** Group names have fewer letters than LLAMA's, and each test needs its own. */
-function freeName(input: LegacyInput, wanted: string, taken: Readonly<Record<string, unknown>>, path: Path): string {
-  const valid = GROUP_NAME.test(wanted) ? wanted : wanted.replaceAll(/[^A-Za-z0-9._-]+/g, '-').slice(0, 56) || 'group';
+function freeName(
+  input: LegacyInput,
+  targets: string,
+  suffix: string,
+  taken: ReadonlyMap<string, unknown>,
+  path: Path,
+): string {
+  const wanted = `${targets}${suffix}`;
+  const cleaned = targets.replaceAll(/[^A-Za-z0-9._-]+/g, '-').slice(0, LONGEST_NAME - ROOM_FOR_NUMBER - suffix.length);
+  const valid = GROUP_NAME.test(wanted) ? wanted : `${GROUP_NAME.test(cleaned) ? cleaned : 'group'}${suffix}`;
   let name = valid;
-  for (let nth = 2; Object.hasOwn(taken, name); nth++) name = `${valid.slice(0, 56)}-${nth}`;
+  for (let nth = 2; taken.has(name); nth++) name = `${valid.slice(0, LONGEST_NAME - ROOM_FOR_NUMBER)}-${nth}`;
   if (name !== wanted) input.note(path, `the group of this test is named ${shown(name)}`);
   return name;
 }

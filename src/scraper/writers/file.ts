@@ -10,7 +10,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { diskReason, ownDirectory } from '../../files/ownDirectory.js';
-import { FILE_MODE, stillThere, syncDirectory } from '../../files/syncedFile.js';
+import { stillThere, syncDirectory } from '../../files/syncedFile.js';
 import { linesOf } from '../points.js';
 import type { CollectedInterval, Writer, Written } from '../types.js';
 import { type FileConfig, type PointLayout, WRITER_DEFAULTS } from './config.js';
@@ -28,6 +28,9 @@ import {
 import { WriteLater } from './later.js';
 
 const LOCK = '.lock';
+/** For others to read, too: what is in the files is for Telegraf and the like. */
+const MODE = 0o644;
+const DIR_MODE = 0o755;
 
 /** Closed files that are searched for an interval that comes again: more than the delivery writes at once, and a segment of its spool holds. */
 const KNOWN_BYTES = 128 * 1024 * 1024;
@@ -54,7 +57,7 @@ export async function openFileWriter(
   logger: Logger,
   now: () => number = Date.now,
 ): Promise<Writer> {
-  const lock = await ownDirectory(config.dir, LOCK);
+  const lock = await ownDirectory(config.dir, LOCK, 'by dir', DIR_MODE);
   return new FileWriter(config, name, logger, now, lock);
 }
 
@@ -150,7 +153,7 @@ class FileWriter implements Writer {
     const lastMs = closed.length === 0 ? 0 : begunMsOf(closed[closed.length - 1]);
     // After the clock was set back, too, names are in the order of writing.
     const name = openName(Math.max(this.now(), lastMs + 1));
-    const handle = await open(join(this.dir, name), 'ax', FILE_MODE);
+    const handle = await open(join(this.dir, name), 'ax', MODE);
     this.file = { name, begunMs: begunMsOf(name), handle, bytes: 0, syncedBytes: 0 };
     await syncDirectory(this.dir);
     return this.file;
@@ -208,7 +211,7 @@ class FileWriter implements Writer {
         this.logger.warn({ file: path, bytes: scanned.tornBytes }, 'cut the torn last line that a crash left');
       }
       this.counts = scanned.counts;
-      const handle = await open(path, 'a', FILE_MODE);
+      const handle = await open(path, 'a', MODE);
       this.file = { name, begunMs: begunMsOf(name), handle, bytes: scanned.bytes, syncedBytes: scanned.bytes };
     }
     this.resumed = true;

@@ -5,6 +5,7 @@
 
 import type { RunMessage, StreamTable, ToProber } from '../../../src/collector/messages.js';
 import { Prober, type ProberTools } from '../../../src/collector/prober/prober.js';
+import type { ProberState } from '../../../src/collector/prober/state.js';
 import { addressBytes, readSockaddr, SOCKADDR_STRIDE } from '../../../src/net/address.js';
 import { ReceiveBatch, SendBatch } from '../../../src/net/batch.js';
 import { closeDescriptor, openWake } from '../../../src/net/poll.js';
@@ -116,6 +117,7 @@ export interface RunSpec {
   readonly periodMs?: number;
   readonly timeoutMs?: number;
   readonly payloadBytes?: number;
+  readonly sourcePorts?: number;
   readonly count?: number;
 }
 
@@ -199,7 +201,7 @@ export class ProberBench {
   }
 
   run(streams: readonly StreamSpec[], spec: RunSpec = {}, added = streams): RunMessage {
-    const { run = 1, periodMs = 20, timeoutMs = 400, payloadBytes = 44, count = 0 } = spec;
+    const { run = 1, periodMs = 20, timeoutMs = 400, payloadBytes = 44, sourcePorts = 4096, count = 0 } = spec;
     const order = streams.map(({ id }) => id);
     const removed = (this.orders.get(run) ?? []).filter((id) => !order.includes(id));
     this.orders.set(run, order);
@@ -213,6 +215,7 @@ export class ProberBench {
       order: Uint32Array.from(order),
       added: table(added),
       removed: Uint32Array.from(removed),
+      sourcePorts,
       count,
     };
     this.tell(message);
@@ -241,6 +244,12 @@ export class ProberBench {
       if (performance.now() > deadline) throw new Error(`took turns for ${timeoutMs} ms in vain: ${what}`);
       this.turn();
     }
+  }
+
+  /** How many streams the prober has slots for. */
+  get known(): number {
+    const { streams } = Reflect.get(this.prober, 'state') as ProberState;
+    return streams.family.reduce((sum, family) => sum + (family === 0 ? 0 : 1), 0);
   }
 
   count(name: ProberCounter): number {

@@ -53,6 +53,7 @@ class ChangesBench {
       order: Uint32Array.from(added),
       added: table(specs(added)),
       removed: Uint32Array.from(removed),
+      sourcePorts: PORTS,
       count: 0,
     };
   }

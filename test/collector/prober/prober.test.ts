@@ -296,6 +296,26 @@ describe('A prober, one turn at a time', () => {
     expect(b.count('invalidTimestamp')).to.equal(9);
   });
 
+  it('a run without a source port on this thread sends nothing, and its streams are forgotten when they go', () => {
+    const b = bench();
+    const s = script();
+    const streams = [0, 1].map((id) => ({ id, port: s.socket.port }));
+    const idle: RunSpec = { periodMs: 10, timeoutMs: 10, sourcePorts: 0 };
+    b.run(streams, idle);
+    b.run(streams.slice(0, 1), idle, []);
+    b.until('the first of them to be forgotten', () => b.known === 1);
+    expect(b.count('sent')).to.equal(0);
+    b.run([], idle, []);
+    b.until('the second to be forgotten', () => b.known === 0);
+    b.run(streams, { ...idle, run: 2 });
+    b.run(streams, { ...idle, run: 2, sourcePorts: 1 }, []);
+    const probed = new Set<number>();
+    b.until('probes of both', () => {
+      for (const { ssid } of s.requests()) probed.add(ssid);
+      return probed.size === 2;
+    });
+  });
+
   it('the next life on the same sockets and ring takes no reply to the one before, and its window opens again', () => {
     const b = bench({ window: 2 });
     const s = script();

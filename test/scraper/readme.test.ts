@@ -1,0 +1,30 @@
+/** The README's account of points against the points. */
+
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { linesOf } from '../../src/scraper/points.js';
+import { DELIVERY_DEFAULTS, WRITER_DEFAULTS } from '../../src/scraper/writers/config.js';
+import { parseLine, sampleInterval } from './samples.js';
+
+const README = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+
+describe('README.md of the scraper', () => {
+  it('has every field and tag of a point, and no other', async () => {
+    const [line = ''] = await linesOf([sampleInterval('a', 1, 1)], 'llama', 'ms');
+    const { fields, tags } = parseLine(line);
+    const [, table = ''] = README.split('| field of a point | unit | is |\n| --- | --- | --- |\n');
+    const rows = table.slice(0, table.indexOf('\n\n')).split('\n');
+    const named = rows.flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name));
+    expect(named.sort()).to.deep.equal(Object.keys(fields).sort());
+    const [sentence = ''] = /^The tags are .*?own\./m.exec(README) ?? [];
+    const own = [...sentence.matchAll(/`(\w+)`/g)].map(([, name]) => name);
+    expect([...own, 'dst_rack'].sort()).to.deep.equal(Object.keys(tags).sort());
+  });
+
+  it('has the defaults as they are', () => {
+    expect(DELIVERY_DEFAULTS).to.include({ spoolMaxBytes: 1024 ** 3, spoolAfterMs: 5000 });
+    expect(README).to.contain('1 GiB for each writer').and.to.contain('After 5 s what waits');
+    expect(WRITER_DEFAULTS).to.include({ maxBytes: 64 * 1024 ** 2, maxAgeMs: 3_600_000 });
+    expect(README).to.contain('after 64 MiB or an hour');
+  });
+});
