@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { buildApi } from '../src/api/app.js';
+import { HistorySchema, MatrixQuery, MatrixSchema } from '../src/api/matrixSchemas.js';
 import { buildScraperApi } from '../src/api/scraper/app.js';
 import { AGGREGATOR_COUNTERS, PATH_COLUMNS } from '../src/collector/messages.js';
 import { parseConfig } from '../src/config/config.js';
@@ -15,6 +16,7 @@ import { CollectorSchema, CollectorSourceSchema, WRITER_SCHEMAS } from '../src/c
 import { SCRAPER_OPTIONS } from '../src/config/scraper/schema.js';
 import { namedOptions, type OptionTable } from '../src/config/weigh.js';
 import { ERROR_TABLE } from '../src/errors.js';
+import { METRICS } from '../src/matrix/matrix.js';
 import { PROBER_COUNTERS } from '../src/ring/control.js';
 import { OutcomeNumbers, RttNumbers, rowJson } from '../src/stats/row.js';
 import { llamaEnds } from './support/command.js';
@@ -161,6 +163,19 @@ describe('README.md', () => {
     expect(named).to.include.members([...PATH_COLUMNS]);
     const { rttUs } = JSON.parse(`{${rowJson(new OutcomeNumbers(), numbers)}`);
     for (const key of Object.keys(rttUs)) expect(README).to.include(`\`${key}\``);
+  });
+
+  it('has every parameter and field of the matrix and of the history', () => {
+    const names = (header: string): string[] => table(header, 'meaning').flatMap(([cell]) => plain(cell).split(', '));
+    expect(names('parameter of the matrix')).to.have.members(Object.keys(MatrixQuery.properties));
+    expect(names('field of the matrix')).to.have.members(Object.keys(MatrixSchema.properties));
+    const [cell] = MatrixSchema.properties.cells.anyOf;
+    expect(names('field of a cell')).to.have.members(Object.keys(cell.items.properties));
+    expect(names('field of the history')).to.have.members(Object.keys(HistorySchema.properties));
+    const [, text] = table('field of the history', 'meaning').find(([name]) => plain(name) === 'series') ?? [];
+    for (const name of Object.keys(HistorySchema.properties.series.items.properties))
+      expect(text).to.include(`\`${name}\``);
+    for (const metric of METRICS) expect(README).to.include(`\`${metric}\``);
   });
 
   it('uses only commands and options that --help has', async () => {

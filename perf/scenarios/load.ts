@@ -73,6 +73,7 @@ export async function underLoad(options: LoadOptions): Promise<LoadResult> {
       timestamps: options.timestamps,
       probeMemoryBytes: 2 ** 30,
       maxProbesPerSecond: 100_000_000,
+      historyMemoryBytes: 32 * 2 ** 20,
     },
     source: { address: '0.0.0.0', address6: '::', ports: options.sourcePorts, basePort: 0 },
     api: {

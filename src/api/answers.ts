@@ -5,11 +5,11 @@
 
 import { Type } from 'typebox';
 
-const count = (description: string) => Type.Integer({ minimum: 0, description });
+export const count = (description: string) => Type.Integer({ minimum: 0, description });
 const us = (description: string) => Type.Number({ description: `${description}, µs` });
-const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
+export const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
   Type.Union([schema, Type.Null()]);
-const time = (description: string) => Type.String({ description: `${description}, ISO 8601` });
+export const time = (description: string) => Type.String({ description: `${description}, ISO 8601` });
 const endMs = Type.Integer({ description: 'end of the interval, epoch milliseconds' });
 
 const STREAM = {
@@ -75,7 +75,7 @@ export const ResultsSchema = Type.Object(
   { description: 'finished intervals, oldest first' },
 );
 
-const PathSchema = Type.Object({
+export const PathSchema = Type.Object({
   ...STREAM,
   sourcePort: Nullable(Type.Integer({ description: 'UDP port that the probes were sent from' })),
   ...OUTCOMES,

@@ -7,7 +7,9 @@ import type { EventStreamOptions } from './eventStream.js';
 import { EventStreams } from './eventStreams.js';
 import { groupRoutes } from './groups.js';
 import { collectorHealth, healthRoutes } from './health.js';
+import { historyRoute } from './history.js';
 import { llamaRoutes } from './llama.js';
+import { matrixRoute } from './matrix.js';
 import { metricsRoute } from './metrics/route.js';
 import type { ApiDescription } from './openapi.js';
 import { pathsRoute } from './paths.js';
@@ -46,6 +48,8 @@ export function buildApi(service: CollectorService, options: ApiOptions = {}): F
     resultsRoute(app, service, options.pageBytes);
     streamRoute(app, service, streams, options);
     pathsRoute(app, service);
+    matrixRoute(app, service.history);
+    historyRoute(app, service.history);
     groupRoutes(app, service);
     if (options.reload !== undefined) reloadRoute(app, options.reload);
     healthRoutes(app, collectorHealth(service));

@@ -1,6 +1,5 @@
 /** Which rows a reader asks for, by group, target and class. */
 
-import type { StreamInfo } from '../collector/results.js';
 import { parseAddress } from '../config/address.js';
 import { CLASS_NAMES, parseClass } from '../config/classes.js';
 import { GROUP_NAME } from '../config/group.js';
@@ -13,7 +12,14 @@ export interface RowQuery {
   readonly class?: string;
 }
 
-export type RowFilter = (info: StreamInfo) => boolean;
+/** What a row is about, as far as filters go. */
+export interface FilteredInfo {
+  readonly group: { readonly name: string };
+  readonly target: { readonly address: string };
+  readonly class: { readonly name: string };
+}
+
+export type RowFilter = (info: FilteredInfo) => boolean;
 
 /**
  * undefined when everything is asked for. A group, target or class that nothing has gives no rows, and that is no error.

@@ -4,11 +4,12 @@
  */
 
 import type { FastifyInstance } from 'fastify';
+import type { IntervalReport } from '../collector/messages.js';
 import type { ResultsPage, StoredInterval } from '../collector/results.js';
 import type { CollectorService } from '../collector/service.js';
 import { ResultsSchema } from './answers.js';
 import { asBuffer, Breather, bodyOf, Chunk } from './bodies.js';
-import { type RowFilter, rowFilter } from './filter.js';
+import { type FilteredInfo, type RowFilter, rowFilter } from './filter.js';
 import { ResultsQuery } from './schemas.js';
 
 /** An answer holds as many whole intervals as fit in this, and always one. */
@@ -66,17 +67,27 @@ async function* pageBody(
   yield Buffer.from(']}');
 }
 
-/** One interval as JSON, an element of `intervals`; on a single line. */
+/** An interval whose rows are JSON already. */
+export interface WrittenInterval {
+  readonly report: Pick<
+    IntervalReport,
+    'startMs' | 'endMs' | 'rows' | 'rowOffsets' | 'histograms' | 'histogramOffsets'
+  >;
+  readonly infos: readonly FilteredInfo[];
+}
+
+/** One interval as JSON, an element of `intervals`; on a single line. `head` is what it begins with, fields and a comma. */
 export async function* intervalBody(
-  interval: StoredInterval,
+  interval: WrittenInterval,
   filter: RowFilter | undefined,
   withHistograms: boolean,
   breather: Breather,
+  head = '',
 ): AsyncGenerator<Buffer> {
   const { startMs, endMs, rows } = interval.report;
   const start = new Date(startMs).toISOString();
   const end = new Date(endMs).toISOString();
-  yield Buffer.from(`{"start":"${start}","end":"${end}","endMs":${endMs},"results":[`);
+  yield Buffer.from(`{${head}"start":"${start}","end":"${end}","endMs":${endMs},"results":[`);
   if (filter === undefined && !withHistograms) yield asBuffer(rows);
   else yield* someRows(interval, filter, withHistograms, breather);
   yield Buffer.from(']}');
@@ -84,7 +95,7 @@ export async function* intervalBody(
 
 /** Rows that pass the filter, each with its histogram before its closing brace when asked for. */
 async function* someRows(
-  { report, infos }: StoredInterval,
+  { report, infos }: WrittenInterval,
   filter: RowFilter | undefined,
   withHistograms: boolean,
   breather: Breather,
@@ -94,7 +105,7 @@ async function* someRows(
   const histograms = asBuffer(report.histograms);
   const chunk = new Chunk();
   let first = true;
-  for (let i = 0; i < report.streams.length; i++) {
+  for (let i = 0; i < infos.length; i++) {
     if (breather.due) await breather.breathe();
     const info = infos[i];
     if (filter !== undefined && (info === undefined || !filter(info))) continue;

@@ -34,7 +34,7 @@ export const ProblemSchema = Type.Object(
 );
 export type ProblemDocument = Static<typeof ProblemSchema>;
 
-const FILTERS = {
+export const FILTERS = {
   group: Type.Optional(Type.String({ description: 'name of a group: only its rows' })),
   target: Type.Optional(Type.String({ description: 'address of a target: only its rows' })),
   class: Type.Optional(Type.String({ description: 'name of a class: only its rows' })),

@@ -10,26 +10,15 @@ import type { CollectorService } from '../collector/service.js';
 import { LlamaError } from '../errors.js';
 import { type AccessOptions, mayStillRead } from './access.js';
 import { Breather } from './bodies.js';
-import { EVENT_STREAM_TYPE, type EventStream } from './eventStream.js';
+import { EVENT_STREAM_TYPE } from './eventStream.js';
 import type { EventStreams } from './eventStreams.js';
-import { type RowFilter, rowFilter } from './filter.js';
+import { rowFilter } from './filter.js';
+import { type Followed, follow, type Reader } from './follow.js';
 import { intervalBody } from './results.js';
 import { StreamHeaders, StreamQuery } from './schemas.js';
 
 /** Before every interval, but not 0, which asks for all that is held and so misses nothing. */
 const BEGINNING = 1;
-
-interface Reader {
-  readonly stream: EventStream;
-  readonly query: StreamQuery;
-  readonly filter: RowFilter | undefined;
-  /** `endMs` of the last interval that it has. */
-  readonly cursor: number;
-  /** Whether it may have another interval. */
-  readonly allowed: () => boolean;
-  /** Called with every gap that it is told of. */
-  readonly missed: () => void;
-}
 
 type Request = FastifyRequest<{ Querystring: StreamQuery; Headers: StreamHeaders }>;
 
@@ -42,21 +31,20 @@ export function streamRoute(
   app.get<{ Querystring: StreamQuery; Headers: StreamHeaders }>('/v1/stream', { schema: SCHEMA }, (request, reply) => {
     const cursor = cursorOf(request, service.results);
     // Before anything is sent: a filter that nothing can fit is an error.
-    const filter = rowFilter(request.query);
+    const following = followed(service, request.query);
     // Fastify answers HEAD by the same handler, and would read the body to its end, which does not come.
     if (request.method === 'HEAD') return reply.type(EVENT_STREAM_TYPE).send();
     const stream = streams.begin(reply);
     const reader: Reader = {
       stream,
-      query: request.query,
-      filter,
       cursor,
+      limit: request.query.limit,
       allowed: () => mayStillRead(access, request),
       missed: () => {
         streams.gaps += 1;
       },
     };
-    follow(reader, service).catch((error) =>
+    follow(reader, following).catch((error) =>
       request.log.error({ client: request.ip, path: '/v1/stream', err: error }, 'a stream failed'),
     );
     return reply.send(stream.body);
@@ -76,45 +64,23 @@ function cursorOf({ headers, query }: Request, results: ResultsStore): number {
   return query.after ?? results.latest?.report.endMs ?? BEGINNING;
 }
 
-/** Sends interval after interval until the stream is over. The next one is looked up when the reader has room for it, not before. */
-async function follow(reader: Reader, { results, config }: CollectorService): Promise<void> {
-  const { stream, query, filter } = reader;
+/** A collector's own intervals, whose cursor is `endMs`. */
+function followed({ results, config }: CollectorService, query: StreamQuery): Followed<StoredInterval> {
   const { name, intervalMs } = config.collector;
-  const head = `{"collector":${JSON.stringify(name)},"intervalMs":${intervalMs},"interval":`;
+  const head = Buffer.from(`{"collector":${JSON.stringify(name)},"intervalMs":${intervalMs},"interval":`);
+  const filter = rowFilter(query);
   const breather = new Breather();
-  async function* data(interval: StoredInterval): AsyncGenerator<Buffer> {
-    yield Buffer.from(head);
-    yield* intervalBody(interval, filter, query.histograms === '1', breather);
-    yield Buffer.from('}');
-  }
-  let wake = (): void => {};
-  const unsubscribe = results.subscribe(() => wake());
-  void stream.closed.then(() => wake());
-  try {
-    let { cursor } = reader;
-    let left = query.limit ?? Number.POSITIVE_INFINITY;
-    while (stream.open && left > 0) {
-      const { interval, gap } = results.firstAfter(cursor);
-      if (interval === undefined) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-        continue;
-      }
-      if (!reader.allowed()) break;
-      const { endMs } = interval.report;
-      if (gap) {
-        reader.missed();
-        await stream.send({ event: 'gap', data: JSON.stringify({ collector: name, after: cursor, oldest: endMs }) });
-      }
-      await stream.send({ event: 'interval', id: endMs, data: data(interval) });
-      cursor = endMs;
-      left -= 1;
-    }
-  } finally {
-    unsubscribe();
-    stream.end();
-  }
+  return {
+    firstAfter: (cursor) => results.firstAfter(cursor),
+    subscribe: (listener) => results.subscribe(listener),
+    cursorOf: ({ report }) => report.endMs,
+    gap: (after, { report }) => JSON.stringify({ collector: name, after, oldest: report.endMs }),
+    async *data(interval) {
+      yield head;
+      yield* intervalBody(interval, filter, query.histograms === '1', breather);
+      yield Buffer.from('}');
+    },
+  };
 }
 
 const SCHEMA = {

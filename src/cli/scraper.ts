@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { buildScraperApi } from '../api/scraper/app.js';
+import { resultRoutes } from '../api/scraper/routes.js';
 import type { LoadedScraperConfig } from '../config/scraper/config.js';
 import type { ScraperConfig } from '../config/scraper/types.js';
 import { LlamaError } from '../errors.js';
+import { ScraperMemory } from '../scraper/memory.js';
 import { ScraperReloader } from '../scraper/reload.js';
 import { Scraper } from '../scraper/scraper.js';
 import type { ScraperReloadReport } from '../scraper/service.js';
@@ -68,14 +70,24 @@ async function serve(
   requireFiles((collectors.kind === 'listed' ? collectors.collectors.length : FOLLOWED_COLLECTORS) + OTHER_FILES);
   const access = openAccess(config.api, logger, 'scraper');
   const sinks = await openSinks(config, stateDir, logger);
-  const scraper = new Scraper(config, { logger, sinks });
+  const { matrixHours, matrixMemoryBytes } = config.scraper;
+  const memory =
+    matrixHours === 0 ? undefined : new ScraperMemory({ hours: matrixHours, memoryBytes: matrixMemoryBytes, logger });
+  const scraper = new Scraper(config, { logger, sinks, histograms: () => memory !== undefined });
+  if (memory !== undefined) scraper.onInterval((interval) => memory.take(interval));
   const reloader = new ScraperReloader(scraper, started, load);
   const reload = (): Promise<ScraperReloadReport> =>
     logged(
       reloader.reload(() => access.readAgain(app)),
       logger,
     );
-  const app = buildScraperApi(scraper, { logger, rateLimit: config.api.rateLimit, ...access.options, reload });
+  const app = buildScraperApi(scraper, {
+    logger,
+    rateLimit: config.api.rateLimit,
+    ...access.options,
+    reload,
+    routes: (to) => resultRoutes(to, scraper, { memory, access: access.options }),
+  });
   try {
     const url = await listen(app, config.api, 'scraper');
     scraper.start();

@@ -50,6 +50,9 @@ export class IntervalCloser {
   private readonly rowCounters = new WordColumn();
   private readonly rowRttSumsNs = new DoubleColumn();
   private readonly rowRttBuckets = new WordColumn();
+  private readonly times = new DoubleColumn();
+  private readonly sparse = new ByteColumn();
+  private readonly sparseOffsets = new WordColumn();
   private readonly paths = new WordColumn();
   private readonly pathCounters = new WordColumn();
   private readonly pathRttNs = new FloatColumn();
@@ -74,6 +77,7 @@ export class IntervalCloser {
     this.lost = 0;
     this.rowOffsets.push(0);
     this.histogramOffsets.push(0);
+    this.sparseOffsets.push(0);
   }
 
   /** Writes at most `rows` rows and empties them in the interval's content. True when all are written: then `finish`. */
@@ -111,12 +115,17 @@ export class IntervalCloser {
       pathCounters: this.pathCounters.take(),
       pathRttNs: this.pathRttNs.take(),
     };
+    const forHistory = {
+      times: this.times.take(),
+      sparse: this.sparse.take(),
+      sparseOffsets: this.sparseOffsets.take(),
+    };
     const { startMs, endMs } = interval;
     const { early, sent, received, lost } = this;
     return {
       interval,
-      report: { startMs, endMs, early, sent, received, lost, ...columns },
-      transfer: Object.values(columns).map((column) => column.buffer),
+      report: { startMs, endMs, early, sent, received, lost, ...columns, forHistory },
+      transfer: [...Object.values(columns), ...Object.values(forHistory)].map((column) => column.buffer),
     };
   }
 
@@ -147,8 +156,11 @@ export class IntervalCloser {
       buckets = histogram.buckets;
       histogram.percentiles(PERCENTILES_PER_MILLE, rtt.percentilesNs);
       this.histograms.ascii(this.encoder.encode(histogram));
+      this.sparse.raw(this.encoder.sparse);
     }
     this.histogramOffsets.push(this.histograms.length);
+    this.sparseOffsets.push(this.sparse.length);
+    pushTimes(this.times, rtt);
 
     if (this.streams.length > 0) this.rows.ascii(COMMA);
     this.streams.push(stream);
@@ -169,6 +181,18 @@ export class IntervalCloser {
     pathRttNs.push(path.rtts === 0 ? 0 : path.sumNs / path.rtts);
     pathRttNs.push(path.maxNs);
   }
+}
+
+/** In the order of `ROW_TIMES`. */
+function pushTimes(column: DoubleColumn, rtt: RttNumbers): void {
+  const any = rtt.count > 0;
+  column.push(rtt.count);
+  column.push(any ? rtt.meanNs : Number.NaN);
+  column.push(any ? rtt.minNs : Number.NaN);
+  column.push(any ? rtt.maxNs : Number.NaN);
+  column.push(rtt.jitterPairs > 0 ? rtt.jitterNs : Number.NaN);
+  // The last is p999, which only histograms tell a history.
+  for (let i = 0; i < 3; i++) column.push(any ? rtt.percentilesNs[i] : Number.NaN);
 }
 
 /** In the order of `PATH_COLUMNS`. */

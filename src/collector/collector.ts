@@ -11,6 +11,7 @@ import type { Config, Group, Target } from '../config/types.js';
 import type { DiscoveryStatus, DiscoveryTools } from '../discovery/discovery.js';
 import { ownAddresses } from '../discovery/self.js';
 import { LlamaError } from '../errors.js';
+import { MatrixHistory } from '../matrix/history.js';
 import { addressBytes } from '../net/address.js';
 import { SystemClock } from '../net/clock.js';
 import { SourceAddressFinder } from '../net/socket.js';
@@ -20,6 +21,7 @@ import { AggregatorThread } from './aggregatorThread.js';
 import type { FileReload } from './fileReload.js';
 import { Groups } from './groups.js';
 import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
+import { historyInterval } from './historyFeed.js';
 import { KeptTargets } from './keptTargets.js';
 import type { IntervalReport } from './messages.js';
 import { type GroupPlan, type PlanChange, type PlanTools, planGroup, rowPrefix, StreamNumbers } from './plan.js';
@@ -43,6 +45,8 @@ const QUARANTINE_MS = 2_000;
 /** At a clean end, probes under way are awaited for at most this long. */
 const STOP_GRACE_MS = 1_150;
 const STOP_MARGIN_MS = 150;
+/** How far back the matrix reaches at most. */
+const HISTORY_MS = 3_600_000;
 /** Rows that the aggregator is told of at a time: about a millisecond of the main thread. */
 const ROWS_A_TURN = 250;
 
@@ -65,6 +69,7 @@ interface Retired {
 export class Collector implements CollectorService {
   readonly config: Config;
   readonly results: ResultsStore;
+  readonly history: MatrixHistory;
   private readonly logger: Logger;
   private readonly sources: SourcePorts;
   private readonly probers: ProberThreads;
@@ -92,6 +97,7 @@ export class Collector implements CollectorService {
     this.stateDirectory = stateDirectory;
     this.logger = options.logger;
     this.results = new ResultsStore(config.collector.retention);
+    this.history = new MatrixHistory({ horizonMs: HISTORY_MS, memoryBytes: config.collector.historyMemoryBytes });
     this.tools = {
       numbers: new StreamNumbers(),
       nextRun: () => ++this.runs,
@@ -385,7 +391,12 @@ export class Collector implements CollectorService {
       if (info === undefined) throw new Error(`the aggregator reports stream ${id}, which is not known`);
       infos.push(info);
     }
-    this.results.add({ report, infos });
+    this.history
+      .add(historyInterval(this.config.collector.name, { report, infos }))
+      .catch((error) =>
+        this.logger.error({ err: error, endMs: report.endMs }, 'an interval is missing in the history'),
+      );
+    this.results.add({ report: { ...report, forHistory: null }, infos });
     this.recent.intervalEnded(this.totals(this.workers()));
     const free = this.retired.filter(({ afterMs }) => report.startMs > afterMs).flatMap(({ ids }) => ids);
     if (free.length === 0) return;

@@ -135,6 +135,8 @@ export interface IntervalReport {
   readonly rowRttSumsNs: Float64Array;
   /** `RTT_BUCKETS` of each row: how many RTTs fell into each bucket; their sum is the number of RTTs. */
   readonly rowRttBuckets: Uint32Array;
+  /** For `/v1/matrix` and `/v1/history`; null when they have it. */
+  readonly forHistory: HistoryColumns | null;
   /** Rows of `PathColumn`s, one per path with anything in it. */
   readonly paths: Uint32Array;
   readonly pathCounters: Uint32Array;
@@ -145,6 +147,18 @@ export interface IntervalReport {
   readonly received: number;
   readonly lost: number;
 }
+
+/** The rows' times in numbers, so that nobody has to read them out of the text again. */
+export interface HistoryColumns {
+  /** `ROW_TIMES` of each row. */
+  readonly times: Float64Array;
+  /** The rows' sparse histograms (`src/stats/histogramSum.ts`), one behind the other; empty where nothing was received. */
+  readonly sparse: Uint8Array;
+  readonly sparseOffsets: Uint32Array;
+}
+
+/** Columns of `HistoryColumns.times`, in order: how many RTTs, then ns, NaN where there is none. */
+export const ROW_TIMES = ['samples', 'meanNs', 'minNs', 'maxNs', 'jitterNs', 'p50Ns', 'p90Ns', 'p99Ns'] as const;
 
 /** Columns of `IntervalReport.pathCounters`, in order. */
 export const PATH_COLUMNS = [

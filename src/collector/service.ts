@@ -2,6 +2,7 @@
 
 import type { Config, Group } from '../config/types.js';
 import type { DiscoveryStatus } from '../discovery/discovery.js';
+import type { MatrixHistory } from '../matrix/history.js';
 import type { ProberCounter } from '../ring/control.js';
 import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
 import type { PlanDifference } from './plan.js';
@@ -67,6 +68,8 @@ export interface GroupChange {
 export interface CollectorService {
   readonly config: Config;
   readonly results: ResultsStore;
+  /** The last hour of the results in numbers. */
+  readonly history: MatrixHistory;
   status(): CollectorStatus;
   /** The UDP source ports by their index in a path's number; they stay the same while the collector lives. Empty before its sockets are open. */
   sourcePorts(family: 4 | 6): readonly number[];

@@ -77,6 +77,7 @@ export function readOptions(
       timestamps: value('collector.timestamps', collector.timestamps),
       probeMemoryBytes: value('collector.probeMemory', collector.probeMemory),
       maxProbesPerSecond: value('collector.maxProbesPerSecond', collector.maxProbesPerSecond),
+      historyMemoryBytes: value('collector.historyMemory', collector.historyMemory),
     },
     source: {
       address: value('source.address', source.address),

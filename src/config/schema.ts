@@ -76,6 +76,9 @@ function intervalMs(written: unknown): number | undefined {
 const MIN_PROBE_MEMORY = 2 ** 20;
 const MAX_PROBE_MEMORY = 64 * 2 ** 30;
 
+const MIN_HISTORY_MEMORY = 2 ** 20;
+const MAX_HISTORY_MEMORY = 64 * 2 ** 30;
+
 export const PROCESS_OPTIONS = {
   collector: {
     name: option<string | null>({
@@ -133,6 +136,14 @@ export const PROCESS_OPTIONS = {
       env: 'LLAMA_COLLECTOR_MAX_PROBES_PER_SECOND',
       expected: 'an integer from 1 to 100000000',
       parse: (written) => integer(written, 1, 100_000_000),
+    }),
+    historyMemory: option<number>({
+      doc: 'Memory for the last hour of results, which /v1/matrix and /v1/history show; with less the past is coarser, or shorter.',
+      unit: 'bytes, or with a unit: KiB, MiB, GiB; 1MiB to 64GiB',
+      default: '32MiB',
+      env: 'LLAMA_COLLECTOR_HISTORY_MEMORY',
+      expected: 'an amount of memory such as 32MiB or 1GiB, or a number of bytes, from 1MiB to 64GiB',
+      parse: (written) => integer(parseBytes(written), MIN_HISTORY_MEMORY, MAX_HISTORY_MEMORY),
     }),
   },
   source: {

@@ -75,6 +75,8 @@ export interface CollectorSettings {
   readonly probeMemoryBytes: number;
   /** Most probes a second that all groups together may ask for; a plan that needs more is refused. */
   readonly maxProbesPerSecond: number;
+  /** Bytes that the history behind `/v1/matrix` and `/v1/history` may take. */
+  readonly historyMemoryBytes: number;
 }
 
 export interface SourceSettings {

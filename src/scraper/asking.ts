@@ -58,13 +58,19 @@ export class Asker {
       this.legacy === undefined
         ? `/v1/results?after=${after}&limit=${limit}${histograms ? '&histograms=1' : ''}`
         : '/influxdata';
-    const answer = await this.http.get(new URL(this.address.url + path), await this.headers(), signal);
-    if (answer.status !== 200) throw this.refused(answer);
+    const answer = await this.get(path, signal);
     const nowMs = clockOf(answer);
     const { body, bytes } = answer;
     const page =
       this.legacy === undefined ? readResults(body, after) : this.legacy.read(body, after, nowMs ?? this.wallMs());
     return { page, nowMs, bytes };
+  }
+
+  /** The answer to a GET of a path of the collector's API. Rejects with an error whose message is for the operator. */
+  async get(path: string, signal: AbortSignal): Promise<HttpAnswer> {
+    const answer = await this.http.get(new URL(this.address.url + path), await this.headers(), signal);
+    if (answer.status !== 200) throw this.refused(answer);
+    return answer;
   }
 
   private async headers(): Promise<Record<string, string>> {

@@ -75,6 +75,10 @@ export class Fleet {
     return [...this.members.values()].flatMap(({ poller }) => (poller === undefined ? [] : [poller.state()]));
   }
 
+  pollers(): Poller[] {
+    return [...this.members.values()].flatMap(({ poller }) => poller ?? []);
+  }
+
   sourceState(): CollectorSourceState | null {
     if (this.list?.kind !== 'followed' || this.follower === undefined) return null;
     const { updatedAtMs, error, warnings, nextAtMs } = this.follower;

@@ -10,7 +10,7 @@ import { messageOf, type Timing } from '../discovery/source.js';
 import type { Page } from './answer.js';
 import { Asker, RefusedError, type Reply } from './asking.js';
 import type { Gate } from './gate.js';
-import type { HttpClient } from './http.js';
+import type { HttpAnswer, HttpClient } from './http.js';
 import { CollectorRecord } from './record.js';
 import { Schedule } from './schedule.js';
 import type { CollectorState } from './service.js';
@@ -83,6 +83,11 @@ export class Poller {
 
   state(): CollectorState {
     return this.record.state(this.tools.timing.nowMs());
+  }
+
+  /** Asks the collector for something else, on behalf of a reader. Rejects with an error whose message is for people. */
+  async get(path: string, signal: AbortSignal): Promise<HttpAnswer> {
+    return this.asker.get(path, AbortSignal.any([signal, this.ending.signal]));
   }
 
   /** Asks nothing more. Resolves when nothing is under way any more; what was being handed over is safe then, or was not moved past. */

@@ -13,7 +13,7 @@ import { Gate } from './gate.js';
 import { HttpClient } from './http.js';
 import type { Positions } from './poller.js';
 import { isoTime } from './record.js';
-import type { CollectorState, ScraperService, ScraperStatus } from './service.js';
+import type { CollectorState, ReachableCollector, ScraperService, ScraperStatus } from './service.js';
 import type { CollectedInterval, Delivery } from './types.js';
 import type { WriterStatus } from './writers/config.js';
 
@@ -89,6 +89,15 @@ export class Scraper implements ScraperService {
   onInterval(listener: (interval: CollectedInterval) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  collectors(): ReachableCollector[] {
+    return this.fleet.pollers().map((poller) => ({
+      url: poller.address.url,
+      kind: poller.address.kind,
+      name: poller.state().name,
+      get: (path, signal) => poller.get(path, signal),
+    }));
   }
 
   status(): ScraperStatus {

@@ -83,9 +83,21 @@ export interface ScraperReloadReport {
   readonly restart: readonly string[];
 }
 
+/** A collector that can be asked on behalf of a reader. */
+export interface ReachableCollector {
+  readonly url: string;
+  readonly kind: CollectorKind;
+  /** Its own name; null before its first answer. */
+  readonly name: string | null;
+  /** A GET of a path of its API, with the query; status 200, or it rejects with an error whose message is for people. */
+  get(path: string, signal: AbortSignal): Promise<{ readonly body: string; readonly bytes: number }>;
+}
+
 export interface ScraperService {
   readonly config: ScraperConfig;
   status(): ScraperStatus;
+  /** The collectors that are polled now. */
+  collectors(): readonly ReachableCollector[];
   /** Calls `listener` with every interval that is fetched from now on, once each; the result ends that. A listener must not throw. */
   onInterval(listener: (interval: CollectedInterval) => void): () => void;
 }

@@ -25,13 +25,14 @@
 
 import { deflateSync } from 'node:zlib';
 import { type RttHistogram, SIGNIFICANT_DIGITS } from './histogram.js';
+import { writeEntry } from './histogramSum.js';
 
-const COOKIE = 0x1c849313;
-const COMPRESSED_COOKIE = 0x1c849314;
-const COUNTS_OFFSET = 40;
-const ENVELOPE_BYTES = 8;
+export const COOKIE = 0x1c849313;
+export const COMPRESSED_COOKIE = 0x1c849314;
+export const COUNTS_OFFSET = 40;
+export const ENVELOPE_BYTES = 8;
 /** A 32-bit count takes 33 bits as ZigZag. */
-const MAX_COUNT_BYTES = 5;
+export const MAX_COUNT_BYTES = 5;
 
 /** Small windows: to set up and clear zlib's usual 256 KB would cost more than to compress the few hundred bytes of a row. */
 const DEFLATE_OPTIONS = { level: 6, memLevel: 4, windowBits: 12, chunkSize: 4096 } as const;
@@ -39,6 +40,13 @@ const DEFLATE_OPTIONS = { level: 6, memLevel: 4, windowBits: 12, chunkSize: 4096
 export class HdrTextEncoder {
   private plain = Buffer.alloc(4096);
   private envelope = Buffer.alloc(4096);
+  private sparseBytes = Buffer.alloc(4096);
+  private sparseLength = 0;
+
+  /** The sparse form (`histogramSum.ts`) of the histogram that was encoded last: it falls off. Copy it before the next. */
+  get sparse(): Uint8Array {
+    return this.sparseBytes.subarray(0, this.sparseLength);
+  }
 
   encode(histogram: RttHistogram): string {
     const length = this.writePlain(histogram);
@@ -55,7 +63,10 @@ export class HdrTextEncoder {
     const { hdr, firstIndex, lastIndex } = histogram;
     const most = COUNTS_OFFSET + (lastIndex - firstIndex + 2) * MAX_COUNT_BYTES;
     if (this.plain.length < most) this.plain = Buffer.alloc(most * 2);
-    const plain = this.plain;
+    if (this.sparseBytes.length < most * 2) this.sparseBytes = Buffer.alloc(most * 2);
+    const { plain, sparseBytes } = this;
+    let sparse = 0;
+    let before = -1;
     let offset = writeZeros(plain, COUNTS_OFFSET, firstIndex);
     let zeros = 0;
     for (let index = firstIndex; index <= lastIndex; index++) {
@@ -67,7 +78,11 @@ export class HdrTextEncoder {
       offset = writeZeros(plain, offset, zeros);
       zeros = 0;
       offset = writeLeb128(plain, offset, count * 2);
+      sparse = writeEntry(sparseBytes, sparse, index - before, count);
+      before = index;
     }
+    sparseBytes[sparse++] = 0;
+    this.sparseLength = sparse;
     // Only an empty histogram ends in a zero.
     offset = writeZeros(plain, offset, zeros);
     plain.writeInt32BE(COOKIE, 0);

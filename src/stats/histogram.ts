@@ -26,15 +26,18 @@ export function indexOfNs(ns: number): number {
   return (bucket << HALF_BITS) + (ns >>> bucket);
 }
 
+/** How many indexes there are. */
+export const INDEXES = indexOfNs(MAX_SAMPLE_NS) + 1;
+
 /** Greatest value that is counted at `index`. */
-function highestNsAt(index: number): number {
+export function highestNsAt(index: number): number {
   const bucket = index < LINEAR_VALUES ? 0 : (index >>> HALF_BITS) - 1;
   const width = 2 ** bucket;
   return (index - (bucket << HALF_BITS)) * width + width - 1;
 }
 
 /** By index: the bucket (`rttBuckets.ts`) that its least value belongs to. A search per sample costs more than the sample. */
-const BUCKET_AT = Uint8Array.from({ length: indexOfNs(MAX_SAMPLE_NS) + 1 }, (_, index) => {
+const BUCKET_AT = Uint8Array.from({ length: INDEXES }, (_, index) => {
   const leastNs = index === 0 ? 0 : highestNsAt(index - 1) + 1;
   const bucket = RTT_BOUNDS_NS.findIndex((boundNs) => leastNs <= boundNs);
   return bucket === -1 ? RTT_BOUNDS_NS.length : bucket;

@@ -73,6 +73,21 @@ const CALLS: Readonly<Record<string, readonly Call[]>> = {
     { query: '?limit=0', status: 400 },
   ],
   getPaths: [{ status: 200 }, { query: '?limit=1', status: 200 }, { query: '?limit=x', status: 400 }],
+  getMatrix: [
+    { status: 200 },
+    {
+      query: '?rows=dst_rack,target&columns=class&metric=p99&window=1m&group=west&class=ef&format=columns',
+      status: 200,
+    },
+    { query: '?metric=median', status: 400 },
+    { query: '?window=2h', status: 400 },
+    { query: '?rows=', status: 400 },
+  ],
+  getHistory: [
+    { status: 200 },
+    { query: '?group=west&source=127.0.0.1&target=127.0.0.1&class=cs0&collector=host-a&from=1&limit=1', status: 200 },
+    { query: '?from=2&to=1', status: 400 },
+  ],
   putGroup: [
     { path: { name: 'north' }, body: GROUP, status: 201 },
     { path: { name: 'north' }, body: { ...GROUP, period: '1s' }, status: 200 },

@@ -53,6 +53,7 @@ collector.retention           60              default
 collector.timestamps          full            default
 collector.probeMemory         256MiB          default
 collector.maxProbesPerSecond  200000          default
+collector.historyMemory       32MiB           default
 source.address                0.0.0.0         default
 source.address6               ::              default
 source.ports                  4               environment variable LLAMA_SOURCE_PORTS

@@ -16,6 +16,7 @@ function report(endMs: number, paths: number): IntervalReport {
     rowCounters: new Uint32Array(),
     rowRttSumsNs: new Float64Array(),
     rowRttBuckets: new Uint32Array(),
+    forHistory: null,
     paths: new Uint32Array(paths),
     pathCounters: new Uint32Array(paths * PATH_COLUMNS.length),
     pathRttNs: new Float32Array(paths * 3),

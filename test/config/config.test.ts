@@ -44,6 +44,7 @@ describe('parseConfig', () => {
         timestamps: 'full',
         probeMemoryBytes: 256 * 2 ** 20,
         maxProbesPerSecond: 200_000,
+        historyMemoryBytes: 32 * 2 ** 20,
       },
       source: { address: '0.0.0.0', address6: '::', ports: 16, basePort: 0 },
       api: { host: '127.0.0.1', port: 5000, ...OPEN_API },
@@ -83,6 +84,7 @@ stateDir: /var/lib/llama
         timestamps: 'receive',
         probeMemoryBytes: 1_048_576,
         maxProbesPerSecond: 200_000,
+        historyMemoryBytes: 32 * 2 ** 20,
       },
       source: { address: '127.0.0.1', address6: '::1', ports: 4, basePort: 65_532 },
       api: {
@@ -161,7 +163,7 @@ collectr: 1
 `;
     const port = 'a port, an integer from 1 to 65535';
     expect(problemsOf(text)).to.deep.equal([
-      'c.yaml:2:3: /collector/intervall: found "intervall", expected one of the keys name, interval, workers, retention, timestamps, probeMemory, maxProbesPerSecond; did you mean "interval"?',
+      'c.yaml:2:3: /collector/intervall: found "intervall", expected one of the keys name, interval, workers, retention, timestamps, probeMemory, maxProbesPerSecond, historyMemory; did you mean "interval"?',
       'c.yaml:3:13: /collector/interval: found 10, expected a duration in whole milliseconds, such as 500ms, 10s, 1m, from 100ms to 1h',
       'c.yaml:4:15: /collector/timestamps: found "fulll", expected full or receive',
       'c.yaml:5:18: /source/ports: found 5000, expected an integer from 1 to 4096',

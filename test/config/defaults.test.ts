@@ -97,6 +97,7 @@ describe('the options', () => {
       LLAMA_COLLECTOR_TIMESTAMPS: 'receive',
       LLAMA_COLLECTOR_PROBE_MEMORY: '2097152',
       LLAMA_COLLECTOR_MAX_PROBES_PER_SECOND: '1000',
+      LLAMA_COLLECTOR_HISTORY_MEMORY: '1MiB',
       LLAMA_SOURCE_ADDRESS: '127.0.0.1',
       LLAMA_SOURCE_ADDRESS6: '::1',
       LLAMA_SOURCE_PORTS: '4',
@@ -124,6 +125,7 @@ describe('the options', () => {
         timestamps: 'receive',
         probeMemoryBytes: 2_097_152,
         maxProbesPerSecond: 1000,
+        historyMemoryBytes: 2 ** 20,
       },
       source: { address: '127.0.0.1', address6: '::1', ports: 4, basePort: 5000 },
       api: {

@@ -1,7 +1,14 @@
 /** A collector for the API's tests: groups in a map, intervals made by hand, nothing measured. */
 
 import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from '../../src/collector/held.js';
-import { type IntervalReport, PATH_COLUMNS, type PathColumn } from '../../src/collector/messages.js';
+import { historyInterval } from '../../src/collector/historyFeed.js';
+import {
+  type HistoryColumns,
+  type IntervalReport,
+  PATH_COLUMNS,
+  type PathColumn,
+  ROW_TIMES,
+} from '../../src/collector/messages.js';
 import { groupDifference } from '../../src/collector/plan.js';
 import { ResultsStore, type StoredInterval, type StreamInfo } from '../../src/collector/results.js';
 import type {
@@ -19,8 +26,10 @@ import { checkPlan, planFigures } from '../../src/config/limits.js';
 import type { Config, Group } from '../../src/config/types.js';
 import type { DiscoveryStatus } from '../../src/discovery/discovery.js';
 import { LlamaError } from '../../src/errors.js';
+import { MatrixHistory } from '../../src/matrix/history.js';
 import { PROBER_COUNTERS } from '../../src/ring/control.js';
 import { RTT_BOUNDS_NS, RTT_BUCKETS } from '../../src/stats/rttBuckets.js';
+import { historyRow } from './rows.js';
 
 export const CONFIG_TEXT = `
 collector: { name: host-a, interval: 10s, workers: 1, retention: 3 }
@@ -50,6 +59,13 @@ function zeroTotals(): Totals {
 export class FakeCollector implements CollectorService {
   readonly config: Config;
   readonly results: ResultsStore;
+  /** By this clock; the real one while it is undefined. */
+  historyNowMs: number | undefined;
+  readonly history = new MatrixHistory({
+    horizonMs: 3_600_000,
+    memoryBytes: 32 * 2 ** 20,
+    now: () => this.historyNowMs ?? Date.now(),
+  });
   prober: ThreadStatus = RUNNING;
   aggregator: ThreadStatus = { ...RUNNING, thread: 'aggregator' };
   /** Thrown by the next `status()`. */
@@ -187,6 +203,7 @@ export class FakeCollector implements CollectorService {
     const infos = options.infos ?? this.streams();
     const interval = { report: makeReport(endMs, infos, options), infos };
     this.results.add(interval);
+    void this.history.add(historyInterval(this.config.collector.name, interval));
     return interval;
   }
 }
@@ -200,7 +217,10 @@ export interface PathSpec {
 }
 
 /** What a row counted; `rttsNs` are all its RTTs. */
-export type RowSpec = Partial<Record<PathColumn, number>> & { readonly rttsNs?: readonly number[] };
+export type RowSpec = Partial<Record<PathColumn, number>> & {
+  readonly rttsNs?: readonly number[];
+  readonly jitterNs?: number;
+};
 
 export interface IntervalOptions {
   readonly infos?: readonly StreamInfo[];
@@ -240,6 +260,7 @@ export function makeReport(endMs: number, infos: readonly StreamInfo[], options:
     rowCounters: Uint32Array.from(rows.flatMap((row) => PATH_COLUMNS.map((name) => row[name] ?? 0))),
     rowRttSumsNs: Float64Array.from(rows, ({ rttsNs = [] }) => rttsNs.reduce((sum, ns) => sum + ns, 0)),
     rowRttBuckets: Uint32Array.from(rows.flatMap(({ rttsNs = [] }) => bucketsOf(rttsNs))),
+    forHistory: historyColumns(rows),
     paths: Uint32Array.from(paths, ({ path }) => path),
     pathCounters: Uint32Array.from(
       paths.flatMap(({ sent, lost }) =>
@@ -250,6 +271,18 @@ export function makeReport(endMs: number, infos: readonly StreamInfo[], options:
     sent: 0,
     received: 0,
     lost: 0,
+  };
+}
+
+function historyColumns(rows: readonly RowSpec[]): HistoryColumns {
+  const made = rows.map(({ rttsNs = [], jitterNs }) =>
+    historyRow({ rttsNs, ...(jitterNs === undefined ? {} : { jitterNs }) }),
+  );
+  const sparse = made.map(({ histogram }) => histogram ?? new Uint8Array());
+  return {
+    times: Float64Array.from(made.flatMap((row) => ROW_TIMES.map((name) => row[name]))),
+    sparse: Uint8Array.from(Buffer.concat(sparse)),
+    sparseOffsets: offsets(sparse.map(({ length }) => length)),
   };
 }
 

@@ -1,7 +1,7 @@
 /** A scraper for the API's tests: one of everything that its status may say, nothing polled. */
 
 import { parseScraperConfig } from '../../src/config/scraper/config.js';
-import type { ScraperService, ScraperStatus } from '../../src/scraper/service.js';
+import type { ReachableCollector, ScraperService, ScraperStatus } from '../../src/scraper/service.js';
 import type { CollectedInterval } from '../../src/scraper/types.js';
 
 const AT = '2025-11-21T04:40:00.000Z';
@@ -13,6 +13,10 @@ export class FakeScraper implements ScraperService {
   changes: Partial<ScraperStatus> = {};
   /** Thrown by the next `status()`. */
   failure: Error | undefined;
+
+  collectors(): readonly ReachableCollector[] {
+    return [];
+  }
 
   status(): ScraperStatus {
     if (this.failure !== undefined) throw this.failure;

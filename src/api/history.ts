@@ -1,0 +1,92 @@
+/** `GET /v1/history`: how pairs went over time, with the resolution that the memory of the history left. */
+
+import type { FastifyInstance } from 'fastify';
+import { parseAddress } from '../config/address.js';
+import { LlamaError } from '../errors.js';
+import type { MatrixHistory } from '../matrix/history.js';
+import type { Slot } from '../matrix/slot.js';
+import { matching, type Point, pointOf, slotsWithin } from '../matrix/timeSeries.js';
+import { roundedUs } from '../stats/row.js';
+import { Breather, bodyOf, Chunk } from './bodies.js';
+import { HistoryQuery, HistorySchema } from './matrixSchemas.js';
+
+const DEFAULT_LIMIT = 20;
+const COUNTS = ['sent', 'received', 'lost', 'unreachable'] as const;
+const TIMES = [
+  ['p50', 'p50Ns'],
+  ['p90', 'p90Ns'],
+  ['p99', 'p99Ns'],
+  ['max', 'maxNs'],
+] as const;
+
+export function historyRoute(app: FastifyInstance, history: MatrixHistory): void {
+  const schema = {
+    operationId: 'getHistory',
+    summary: 'Loss and latency over time',
+    tags: ['results'],
+    querystring: HistoryQuery,
+    response: { 200: HistorySchema },
+  };
+  app.get<{ Querystring: HistoryQuery }>('/v1/history', { schema }, async (request, reply) => {
+    const { from = 0, to = Number.MAX_SAFE_INTEGER, limit = DEFAULT_LIMIT, ...names } = request.query;
+    if (from >= to) {
+      const message = `found the time from ${from} to ${to}, expected from to be before to, both in epoch milliseconds`;
+      throw new LlamaError('LLAMA_REQUEST_INVALID', message, { problems: [{ path: '/query/from', message }] });
+    }
+    const filter = {
+      ...names,
+      source: canonical(names.source),
+      target: canonical(names.target),
+      class: names.class?.toLowerCase(),
+    };
+    const slots = slotsWithin(history, from, to);
+    const found = await matching(history, filter, limit);
+    return reply.type('application/json; charset=utf-8').send(bodyOf(historyBody(history, slots, found)));
+  });
+}
+
+const canonical = (address: string | undefined): string | undefined =>
+  address === undefined ? undefined : (parseAddress(address)?.address ?? address);
+
+async function* historyBody(
+  history: MatrixHistory,
+  slots: readonly Slot[],
+  { series, total }: { readonly series: readonly number[]; readonly total: number },
+): AsyncGenerator<Buffer> {
+  const breather = new Breather();
+  const chunk = new Chunk();
+  const startMs = slots.map((slot) => slot.startMs);
+  const endMs = slots.map((slot) => slot.endMs);
+  chunk.addText(`${JSON.stringify({ startMs, endMs, total }).slice(0, -1)},"series":[`);
+  let first = true;
+  for (const one of series) {
+    if (breather.dueNow) await breather.breathe();
+    // It may be gone, when the reader took its time.
+    if (!history.series.isUsed(one)) continue;
+    chunk.addText(`${first ? '' : ','}${JSON.stringify(seriesJson(history, slots, one))}`);
+    first = false;
+    if (chunk.full) yield chunk.take();
+  }
+  chunk.addText(']}');
+  yield chunk.take();
+}
+
+function seriesJson({ series: table }: MatrixHistory, slots: readonly Slot[], series: number): Record<string, unknown> {
+  const points = slots.map((slot) => pointOf(slot, series));
+  const column = <Value>(value: (point: Point) => Value): (Value | null)[] =>
+    points.map((point) => (point === undefined ? null : value(point)));
+  return {
+    collector: table.collector(series),
+    group: table.group(series),
+    source: table.source(series),
+    target: table.target(series),
+    port: table.port(series),
+    class: table.class(series),
+    tags: table.tags(series),
+    intervalMs: table.intervalMs(series),
+    ...Object.fromEntries(COUNTS.map((name) => [name, column((point) => point[name])])),
+    // NaN becomes null.
+    ...Object.fromEntries(TIMES.map(([name, field]) => [name, column((point) => roundedUs(point[field]))])),
+    upperBound: points.map((point) => point?.upperBound === true),
+  };
+}

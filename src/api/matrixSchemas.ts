@@ -1,0 +1,159 @@
+/** The shapes of requests and answers of `/v1/matrix` and `/v1/history`. */
+
+import { type Static, Type } from 'typebox';
+import { METRICS } from '../matrix/matrix.js';
+
+const count = (description: string) => Type.Integer({ minimum: 0, description });
+const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema, description?: string) =>
+  Type.Union([schema, Type.Null()], description === undefined ? {} : { description });
+
+export const MatrixQuery = Type.Object(
+  {
+    rows: Type.Optional(
+      Type.String({
+        maxLength: 1000,
+        default: 'source',
+        description:
+          'tags that make the rows, or any of collector, group, source, target, port, class; several nest, separated by commas',
+      }),
+    ),
+    columns: Type.Optional(
+      Type.String({
+        maxLength: 1000,
+        default: 'target',
+        description: 'the same for the columns, at most 1000 characters',
+      }),
+    ),
+    class: Type.Optional(Type.String({ description: 'name of a class: only its results' })),
+    group: Type.Optional(Type.String({ description: 'name of a group: only its results' })),
+    window: Type.Optional(
+      Type.String({ default: '5m', description: 'duration: so much, back from the end of the newest interval' }),
+    ),
+    metric: Type.Optional(
+      Type.Enum(METRICS, { default: 'loss', description: `what the value of a cell is, one of ${METRICS.join(', ')}` }),
+    ),
+    format: Type.Optional(
+      Type.Enum(['cells', 'columns'], {
+        default: 'cells',
+        description: 'cells: an object for each cell; columns: an array for each field, shorter by half',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type MatrixQuery = Static<typeof MatrixQuery>;
+
+const CELL = {
+  row: count('index in rows'),
+  column: count('index in columns'),
+  value: Nullable(Type.Number(), 'in the unit of the answer; null when nothing was measured'),
+  sent: count('probes in the window'),
+  received: count('of them answered'),
+  lost: count('of them lost'),
+  unreachable: count('of them answered by an ICMP error'),
+  samples: count('round trips that a time is computed from'),
+  series: count('how many (collector, group, source, target, port, class) are behind it'),
+  ageMs: Type.Number({ description: 'how long ago its newest interval ended' }),
+  stale: Type.Boolean({ description: 'that is longer ago than 2.5 intervals of its collector' }),
+};
+const keys = (description: string) => Type.Array(Type.Array(Type.String()), { description });
+
+export const MatrixSchema = Type.Object(
+  {
+    window: Type.Object(
+      {
+        startMs: Type.Integer(),
+        endMs: Type.Integer(),
+        coveredMs: Type.Integer({
+          description: 'what the data in the answer are of: less than asked when less is held',
+        }),
+        askedMs: Type.Number(),
+      },
+      { description: 'epoch milliseconds; zeros when there are no data' },
+    ),
+    metric: Type.String(),
+    unit: Type.String({ description: '% or us' }),
+    rowTags: Type.Array(Type.String()),
+    columnTags: Type.Array(Type.String()),
+    refusedRows: count('rows of results since the start that are in no history for want of memory'),
+    rows: keys('a text for each of rowTags; (none) where a result has no such tag'),
+    columns: keys('the same for columnTags'),
+    cells: Type.Union([
+      Type.Array(Type.Object(CELL)),
+      Type.Object(
+        Object.fromEntries(Object.entries(CELL).map(([name, schema]) => [name, Type.Array(schema)])) as {
+          [Name in keyof typeof CELL]: ReturnType<typeof Type.Array<(typeof CELL)[Name]>>;
+        },
+        { description: 'with format=columns' },
+      ),
+    ]),
+  },
+  { description: 'the cells that have data' },
+);
+
+export const HistoryQuery = Type.Object(
+  {
+    group: Type.Optional(Type.String({ description: 'name of a group: only its series' })),
+    source: Type.Optional(Type.String({ description: 'source address: only its series' })),
+    target: Type.Optional(Type.String({ description: 'address of a target: only its series' })),
+    class: Type.Optional(Type.String({ description: 'name of a class: only its series' })),
+    collector: Type.Optional(Type.String({ description: 'name of a collector: only its series' })),
+    from: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'epoch milliseconds; by default as far back as is held',
+      }),
+    ),
+    to: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'epoch milliseconds; by default up to the newest',
+      }),
+    ),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1000, default: 20, description: 'most series in the answer, 1 to 1000' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type HistoryQuery = Static<typeof HistoryQuery>;
+
+const counts = (description: string) => Type.Array(Nullable(Type.Integer()), { description });
+const times = (description: string) => Type.Array(Nullable(Type.Number()), { description: `${description}, µs` });
+
+export const HistorySchema = Type.Object(
+  {
+    startMs: Type.Array(Type.Integer(), {
+      description: 'by slot: start of what its intervals cover, epoch milliseconds',
+    }),
+    endMs: Type.Array(Type.Integer(), { description: 'and the end: the resolution is what lies between' }),
+    total: count('series that match'),
+    series: Type.Array(
+      Type.Object({
+        collector: Type.String(),
+        group: Type.String(),
+        source: Type.String(),
+        target: Type.String(),
+        port: Type.Integer(),
+        class: Type.String(),
+        tags: Type.Record(Type.String(), Type.String()),
+        intervalMs: Type.Number(),
+        sent: counts('by slot, beside startMs; null: the series has no data in the slot'),
+        received: counts('probes answered'),
+        lost: counts('probes not answered'),
+        unreachable: counts('probes answered by an ICMP error'),
+        p50: times('median'),
+        p90: times('90th percentile'),
+        p99: times('99th percentile'),
+        max: times('greatest'),
+        upperBound: Type.Array(Type.Boolean(), {
+          description:
+            'the percentiles are at most these: the greatest of several intervals whose histograms are no longer held',
+        }),
+      }),
+    ),
+  },
+  { description: 'time series, oldest slot first' },
+);

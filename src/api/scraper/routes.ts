@@ -1,0 +1,35 @@
+/** The routes of a scraper that show what all collectors measured. */
+
+import type { FastifyInstance } from 'fastify';
+import type { ScraperMemory } from '../../scraper/memory.js';
+import type { ScraperService } from '../../scraper/service.js';
+import type { AccessOptions } from '../access.js';
+import type { EventStreamOptions } from '../eventStream.js';
+import { EventStreams } from '../eventStreams.js';
+import { historyRoute } from '../history.js';
+import { matrixRoute } from '../matrix.js';
+import { allPathsRoute } from './paths.js';
+import { allResultsRoute, allStreamRoute } from './results.js';
+
+/** Readers of `/v1/stream` at a time: as many as a collector lets in when nothing else is configured. */
+const MOST_STREAMS = 256;
+
+export interface ResultRoutesOptions {
+  /** undefined: nothing is kept, and there are no routes to it. */
+  readonly memory: ScraperMemory | undefined;
+  readonly access: AccessOptions;
+  /** For tests. */
+  readonly pageBytes?: number;
+  readonly streams?: EventStreamOptions;
+  readonly pathsTimeoutMs?: number;
+}
+
+export function resultRoutes(app: FastifyInstance, service: ScraperService, options: ResultRoutesOptions): void {
+  const { memory, access, pageBytes, streams, pathsTimeoutMs } = options;
+  allPathsRoute(app, service, pathsTimeoutMs);
+  if (memory === undefined) return;
+  allResultsRoute(app, memory.recent, pageBytes);
+  allStreamRoute(app, memory.recent, new EventStreams(app, MOST_STREAMS, 'the most of a scraper', streams), access);
+  matrixRoute(app, memory.history);
+  historyRoute(app, memory.history);
+}

@@ -1,0 +1,90 @@
+/** Keeps a history within its memory: which slots are merged, whose histograms go, which slots are dropped. */
+
+import type { Breather } from '../threads/breather.js';
+import type { MatrixHistory } from './history.js';
+import type { Merging } from './merging.js';
+import { Slot } from './slot.js';
+
+const MINUTE_MS = 60_000;
+/** Lengths that slots are merged to; each holds whole ones of those before. */
+const LENGTHS_MS = [MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS, 60 * MINUTE_MS] as const;
+/** Slots with histograms are merged up to this, so that a window of minutes does not begin long before it should. */
+const LONGEST_WITH_HISTOGRAMS_MS = MINUTE_MS;
+/** Share of the memory that columns may take. */
+const COLUMNS_SHARE = 0.5;
+/** A slot is merged when it is older than so many lengths of what it would become. */
+const LEAST_AGE = 2;
+
+interface Merge {
+  readonly fromMs: number;
+  readonly lengthMs: number;
+  readonly slots: readonly Slot[];
+  /** Age of the result in its own lengths. */
+  readonly age: number;
+}
+
+/** Merges and drops, in turns of the event loop, until the history is within its memory. Nothing may be filed meanwhile. */
+export async function fitMemory(history: MatrixHistory, merging: Merging, breather: Breather): Promise<void> {
+  const { memoryBytes } = history;
+  for (;;) {
+    const columns = history.slots.reduce((sum, slot) => sum + slot.columnBytes, history.series.bytes);
+    const histograms = history.slots.reduce((sum, slot) => sum + slot.histogramBytes, 0);
+    if (columns > memoryBytes * COLUMNS_SHARE && history.slots.length > 1) {
+      const merge = bestMerge(history, Number.POSITIVE_INFINITY);
+      if (merge === undefined) history.slots = history.slots.slice(1);
+      else await carryOut(history, merge, merging, breather);
+    } else if (columns + histograms > memoryBytes) {
+      const merge = bestMerge(history, LONGEST_WITH_HISTOGRAMS_MS, true);
+      if (merge !== undefined) await carryOut(history, merge, merging, breather);
+      else if (!dropHistograms(history)) return;
+    } else return;
+  }
+}
+
+/** The slots whose merging is felt least: those that are oldest, measured by the length of what they become. */
+function bestMerge(history: MatrixHistory, longestMs: number, withHistograms = false): Merge | undefined {
+  let best: Merge | undefined;
+  const newest = history.slots.at(-1);
+  if (newest === undefined) return undefined;
+  for (const lengthMs of LENGTHS_MS) {
+    if (lengthMs > longestMs) break;
+    let from = 0;
+    while (from < history.slots.length) {
+      const fromMs = Math.floor(history.slots[from].fromMs / lengthMs) * lengthMs;
+      let to = from;
+      while (to < history.slots.length && history.slots[to].fromMs < fromMs + lengthMs) to += 1;
+      const slots = history.slots.slice(from, to);
+      from = to;
+      if (slots.length < 2 || (withHistograms && slots.every((slot) => slot.histograms === null))) continue;
+      const age = (newest.fromMs + newest.lengthMs - fromMs) / lengthMs;
+      if (age >= LEAST_AGE && (best === undefined || age > best.age)) best = { fromMs, lengthMs, slots, age };
+    }
+  }
+  return best;
+}
+
+async function carryOut(history: MatrixHistory, merge: Merge, merging: Merging, breather: Breather): Promise<void> {
+  const { slots } = merge;
+  const capacity = Math.max(...slots.map((slot) => slot.capacity));
+  const keep = slots.every(({ histograms }) => histograms !== null);
+  const whole = new Slot(merge.fromMs, merge.lengthMs, capacity, keep);
+  for (const slot of slots) whole.cover(slot.startMs, slot.endMs);
+  for (let series = 0; series < capacity; series++) {
+    if (breather.due) await breather.breathe();
+    merging.begin();
+    for (const slot of slots) merging.addSlot(slot, series);
+    if (merging.parts === 0) continue;
+    merging.finish();
+    merging.writeTo(whole, series);
+  }
+  whole.histograms?.seal();
+  history.slots = history.slots.flatMap((slot) => (slot === slots[0] ? [whole] : slots.includes(slot) ? [] : [slot]));
+}
+
+/** Lets the oldest histograms go, but for those of the last slot: without them there would be no percentiles at all. */
+function dropHistograms(history: MatrixHistory): boolean {
+  const oldest = history.slots.findIndex(({ histograms }) => histograms !== null);
+  if (oldest < 0 || oldest === history.slots.length - 1) return false;
+  history.slots[oldest].histograms = null;
+  return true;
+}

@@ -1,0 +1,196 @@
+/**
+ * The matrix: loss or a time by two sets of tags, over a window that ends with the newest interval. Loss comes from sums of counts, percentiles
+ * from the sum of all histograms in a cell, never from other percentiles. It works in turns of the event loop, for a hundred thousand
+ * series take longer than others should wait.
+ */
+
+import { HistogramSum } from '../stats/histogramSum.js';
+import { lossPct, roundedUs } from '../stats/row.js';
+import { Breather } from '../threads/breather.js';
+import { CellIndex } from './cellIndex.js';
+import { CellSums } from './cellSums.js';
+import { Keys } from './dimensions.js';
+import type { MatrixHistory } from './history.js';
+import type { Slot } from './slot.js';
+
+/** Thousandths of the metrics that come from histograms. */
+const PER_MILLE: Readonly<Record<string, number>> = { p50: 500, p90: 900, p99: 990, p999: 999 };
+export const METRICS = ['loss', 'p50', 'p90', 'p99', 'p999', 'mean', 'max', 'min', 'jitter'] as const;
+export type Metric = (typeof METRICS)[number];
+
+/** A cell whose newest data are older than so many intervals is stale. */
+const STALE_INTERVALS = 2.5;
+
+export interface MatrixRequest {
+  readonly rows: readonly string[];
+  readonly columns: readonly string[];
+  readonly group?: string | undefined;
+  readonly class?: string | undefined;
+  readonly windowMs: number;
+  readonly metric: Metric;
+}
+
+export interface MatrixWindow {
+  /** Epoch ms; what the data in the answer are of. 0 and 0 when there are none. */
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly coveredMs: number;
+}
+
+/** Columns of cells, beside each other. */
+export interface MatrixCells {
+  readonly row: Uint32Array;
+  readonly column: Uint32Array;
+  /** NaN where nothing was measured. */
+  readonly value: Float64Array;
+  readonly sums: CellSums;
+  readonly stale: Uint8Array;
+}
+
+export interface Matrix {
+  readonly window: MatrixWindow;
+  readonly nowMs: number;
+  readonly rows: readonly (readonly string[])[];
+  readonly columns: readonly (readonly string[])[];
+  readonly cells: MatrixCells;
+}
+
+export async function makeMatrix(history: MatrixHistory, request: MatrixRequest): Promise<Matrix> {
+  const breather = new Breather();
+  const nowMs = history.now();
+  const perMille = PER_MILLE[request.metric];
+  const slots = windowSlots(history, request.windowMs, nowMs, perMille !== undefined);
+  const cells = await placeCells(history, request, slots, breather);
+  const { cellOf, sums } = cells;
+  for (const slot of slots) await sums.addSlot(slot, cellOf, breather);
+  await sums.addAges(history.series, cellOf, STALE_INTERVALS, breather);
+  const value = new Float64Array(sums.length);
+  if (perMille !== undefined) await percentiles(value, perMille, slots, cells, breather);
+  else {
+    for (let cell = 0; cell < value.length; cell++) {
+      if (breather.due) await breather.breathe();
+      value[cell] = cellValue(request.metric, sums, cell);
+    }
+  }
+  const rows = cells.rows.sorted();
+  const columns = cells.columns.sorted();
+  return {
+    window: covered(slots),
+    nowMs,
+    rows: rows.keys,
+    columns: columns.keys,
+    cells: {
+      row: cells.row.map((number) => rows.places[number]),
+      column: cells.column.map((number) => columns.places[number]),
+      value,
+      sums,
+      stale: sums.staleAt(nowMs),
+    },
+  };
+}
+
+/**
+ * The slots of a window, oldest first. With histograms: back to the first that has none any more, for a percentile of less than all samples is
+ * not one of the window.
+ */
+function windowSlots(
+  history: MatrixHistory,
+  windowMs: number,
+  nowMs: number,
+  withHistograms: boolean,
+): readonly Slot[] {
+  const slots = history.slotsAfter(Math.min(history.newestMs, nowMs) - windowMs);
+  const gone = withHistograms ? slots.findLastIndex(({ histograms }) => histograms === null) : -1;
+  return slots.slice(gone + 1);
+}
+
+function covered(slots: readonly Slot[]): MatrixWindow {
+  if (slots.length === 0) return { startMs: 0, endMs: 0, coveredMs: 0 };
+  const startMs = slots.reduce((least, slot) => Math.min(least, slot.startMs), Number.POSITIVE_INFINITY);
+  const endMs = slots.reduce((most, slot) => Math.max(most, slot.endMs), 0);
+  return { startMs, endMs, coveredMs: endMs - startMs };
+}
+
+interface PlacedCells {
+  /** By series: its cell plus one; 0: in none. */
+  readonly cellOf: Uint32Array;
+  readonly sums: CellSums;
+  /** By cell: numbers of keys. */
+  readonly row: Uint32Array;
+  readonly column: Uint32Array;
+  readonly rows: Keys;
+  readonly columns: Keys;
+}
+
+/** Which series belong to which cell. Only those that have data in the slots get one, so there is no empty cell. */
+async function placeCells(
+  { series: table }: MatrixHistory,
+  request: MatrixRequest,
+  slots: readonly Slot[],
+  breather: Breather,
+): Promise<PlacedCells> {
+  const rows = new Keys(table, request.rows);
+  const columns = new Keys(table, request.columns);
+  const cellOf = new Uint32Array(table.length);
+  const cells = new CellIndex(cellOf.length);
+  for (let series = 0; series < cellOf.length; series++) {
+    if (breather.due) await breather.breathe();
+    if (!table.isUsed(series) || !slots.some((slot) => slot.has(series))) continue;
+    if (request.group !== undefined && table.group(series) !== request.group) continue;
+    if (request.class !== undefined && table.class(series) !== request.class) continue;
+    const [r, c] = [rows.numberOf(series), columns.numberOf(series)];
+    cellOf[series] = cells.numberOf(r, c) + 1;
+  }
+  return { cellOf, sums: new CellSums(cells.length), row: cells.row, column: cells.column, rows, columns };
+}
+
+/** One cell after the other: one sum of histograms serves all. Sets the samples of each cell to those in its histograms. */
+async function percentiles(
+  value: Float64Array,
+  perMille: number,
+  slots: readonly Slot[],
+  { cellOf, sums }: PlacedCells,
+  breather: Breather,
+): Promise<void> {
+  const members = byCell(cellOf, sums.length);
+  const sum = new HistogramSum();
+  const result = new Float64Array(1);
+  for (let cell = 0; cell < sums.length; cell++) {
+    sum.clear();
+    for (let i = members.starts[cell]; i < members.starts[cell + 1]; i++) {
+      if (breather.due) await breather.breathe();
+      for (const slot of slots) slot.histograms?.addTo(members.series[i], sum);
+    }
+    sum.percentiles([perMille], result);
+    const maxNs = sums.maxNs[cell];
+    value[cell] = roundedUs(maxNs >= 0 ? Math.min(result[0], maxNs) : result[0]);
+    sums.samples[cell] = sum.total;
+  }
+}
+
+/** The series of each cell, one cell behind the other. */
+function byCell(cellOf: Uint32Array, cells: number): { readonly series: Uint32Array; readonly starts: Uint32Array } {
+  const starts = new Uint32Array(cells + 1);
+  for (let one = 0; one < cellOf.length; one++) if (cellOf[one] > 0) starts[cellOf[one]] += 1;
+  for (let cell = 0; cell < cells; cell++) starts[cell + 1] += starts[cell];
+  const series = new Uint32Array(starts[cells]);
+  const next = starts.slice();
+  for (let one = 0; one < cellOf.length; one++) if (cellOf[one] > 0) series[next[cellOf[one] - 1]++] = one;
+  return { series, starts };
+}
+
+function cellValue(metric: Metric, sums: CellSums, cell: number): number {
+  const samples = sums.samples[cell];
+  switch (metric) {
+    case 'loss':
+      return sums.sent[cell] === 0 ? Number.NaN : lossPct(sums.lost[cell] + sums.unreachable[cell], sums.sent[cell]);
+    case 'mean':
+      return samples === 0 ? Number.NaN : roundedUs(sums.meanNs[cell] / samples);
+    case 'jitter':
+      return sums.jitterSamples[cell] === 0 ? Number.NaN : roundedUs(sums.jitterNs[cell] / sums.jitterSamples[cell]);
+    case 'min':
+      return samples === 0 ? Number.NaN : roundedUs(sums.minNs[cell]);
+    default:
+      return samples === 0 ? Number.NaN : roundedUs(sums.maxNs[cell]);
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * Which series there are: (collector, group, source, target, port, class), each with a small number that is an index into the columns of
+ * every slot. It must never give out a number again while a slot has data of it: whoever frees it sees to that.
+ *
+ * A series takes `SERIES_BYTES` in typed arrays (twice that right after they grew); its texts and tags are shared with others.
+ */
+
+import { Interner } from './interner.js';
+import type { SeriesName } from './types.js';
+
+const INITIAL_CAPACITY = 256;
+/** Collector, group, source, target, class, tags. */
+const TEXTS = 6;
+/** Names, port, interval, end, hash, two places. */
+export const SERIES_BYTES = TEXTS * 4 + 2 + 4 + 8 + 4 + 2 * 4;
+
+const COLLECTOR = 0;
+const GROUP = 1;
+const SOURCE = 2;
+const TARGET = 3;
+const CLASS = 4;
+const TAGS = 5;
+
+export type Tags = Readonly<Record<string, string>>;
+
+export class SeriesTable {
+  /** Numbers that were ever given out: the least length of a column. */
+  length = 0;
+  /** Series that are there. */
+  size = 0;
+  private readonly texts = new Interner<string>();
+  private readonly tagSets = new Interner<Tags>();
+  private readonly free: number[] = [];
+  private names = new Uint32Array(INITIAL_CAPACITY * TEXTS);
+  private ports = new Uint16Array(INITIAL_CAPACITY);
+  private intervals = new Uint32Array(INITIAL_CAPACITY);
+  /** End of the newest interval, epoch ms; 0: the number is free. */
+  private ends = new Float64Array(INITIAL_CAPACITY);
+  private hashes = new Int32Array(INITIAL_CAPACITY);
+  /** Open addressing; a number plus one, 0: nobody. Twice the capacity. */
+  private places = new Uint32Array(INITIAL_CAPACITY * 2);
+  private readonly wanted = new Uint32Array(TEXTS);
+
+  /** The number of the series of a row, or -1 when it is not known. */
+  find(collector: string, name: SeriesName): number {
+    const { texts, wanted } = this;
+    const keys = [collector, name.group, name.source, name.target, name.class];
+    for (let i = 0; i < keys.length; i++) {
+      const number = texts.numberOf(keys[i]);
+      if (number === undefined) return -1;
+      wanted[i] = number;
+    }
+    const mask = this.places.length - 1;
+    for (let place = hashOf(wanted, name.port) & mask; this.places[place] !== 0; place = (place + 1) & mask) {
+      const series = this.places[place] - 1;
+      if (this.isWanted(series, name.port)) return series;
+    }
+    return -1;
+  }
+
+  /** A number for a series that `find` did not find. */
+  add(collector: string, name: SeriesName): number {
+    const series = this.free.pop() ?? this.length;
+    if (series === this.length) this.length += 1;
+    if (series >= this.ports.length) this.grow();
+    const { names, texts } = this;
+    const at = series * TEXTS;
+    for (const [i, text] of [collector, name.group, name.source, name.target, name.class].entries())
+      names[at + i] = texts.acquire(text, text);
+    names[at + TAGS] = this.tagSets.acquire(JSON.stringify(name.tags), name.tags);
+    this.ports[series] = name.port;
+    this.hashes[series] = hashOf(names.subarray(at, at + TEXTS), name.port);
+    this.ends[series] = 1;
+    this.size += 1;
+    this.enter(series);
+    return series;
+  }
+
+  /** Notes an interval of the series; the tags of the newest count. */
+  seen(series: number, name: SeriesName, endMs: number, intervalMs: number): void {
+    if (endMs < this.ends[series]) return;
+    this.ends[series] = endMs;
+    this.intervals[series] = intervalMs;
+    const at = series * TEXTS + TAGS;
+    const before = this.names[at];
+    if (this.tagSets.value(before) === name.tags) return;
+    this.names[at] = this.tagSets.acquire(JSON.stringify(name.tags), name.tags);
+    this.tagSets.release(before);
+  }
+
+  /** Forgets the series whose newest interval ended at `ms` or before. Returns how many. */
+  forgetUpTo(ms: number): number {
+    let forgotten = 0;
+    for (let series = 0; series < this.length; series++) {
+      if (this.ends[series] === 0 || this.ends[series] > ms) continue;
+      const at = series * TEXTS;
+      for (let i = COLLECTOR; i < TAGS; i++) this.texts.release(this.names[at + i]);
+      this.tagSets.release(this.names[at + TAGS]);
+      this.ends[series] = 0;
+      this.free.push(series);
+      forgotten += 1;
+    }
+    this.size -= forgotten;
+    if (forgotten > 0) this.rebuild();
+    return forgotten;
+  }
+
+  isUsed(series: number): boolean {
+    return this.ends[series] !== 0;
+  }
+
+  endMs(series: number): number {
+    return this.ends[series];
+  }
+
+  intervalMs(series: number): number {
+    return this.intervals[series];
+  }
+
+  port(series: number): number {
+    return this.ports[series];
+  }
+
+  collector = (series: number): string => this.text(series, COLLECTOR);
+  group = (series: number): string => this.text(series, GROUP);
+  source = (series: number): string => this.text(series, SOURCE);
+  target = (series: number): string => this.text(series, TARGET);
+  class = (series: number): string => this.text(series, CLASS);
+
+  tags(series: number): Tags {
+    return this.tagSets.value(this.names[series * TEXTS + TAGS]);
+  }
+
+  /** Of the typed arrays. */
+  get bytes(): number {
+    const { names, ports, intervals, ends, hashes, places } = this;
+    return [names, ports, intervals, ends, hashes, places].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
+  private text(series: number, which: number): string {
+    return this.texts.value(this.names[series * TEXTS + which]);
+  }
+
+  private isWanted(series: number, port: number): boolean {
+    if (this.ports[series] !== port) return false;
+    for (let i = COLLECTOR; i < TAGS; i++) if (this.names[series * TEXTS + i] !== this.wanted[i]) return false;
+    return true;
+  }
+
+  private enter(series: number): void {
+    const mask = this.places.length - 1;
+    let place = this.hashes[series] & mask;
+    while (this.places[place] !== 0) place = (place + 1) & mask;
+    this.places[place] = series + 1;
+  }
+
+  private rebuild(): void {
+    this.places.fill(0);
+    for (let series = 0; series < this.length; series++) if (this.isUsed(series)) this.enter(series);
+  }
+
+  private grow(): void {
+    const capacity = this.ports.length * 2;
+    const wider = <Column extends Uint32Array | Int32Array | Uint16Array | Float64Array>(old: Column, to: Column) => {
+      to.set(old);
+      return to;
+    };
+    this.names = wider(this.names, new Uint32Array(capacity * TEXTS));
+    this.ports = wider(this.ports, new Uint16Array(capacity));
+    this.intervals = wider(this.intervals, new Uint32Array(capacity));
+    this.ends = wider(this.ends, new Float64Array(capacity));
+    this.hashes = wider(this.hashes, new Int32Array(capacity));
+    this.places = new Uint32Array(capacity * 2);
+    this.rebuild();
+  }
+}
+
+/** FNV-1a over the numbers of the texts, with a last stir: the low bits choose the place. */
+function hashOf(names: Uint32Array, port: number): number {
+  let hash = 0x811c9dc5 ^ port;
+  for (let i = COLLECTOR; i < TAGS; i++) hash = Math.imul(hash ^ names[i], 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return (hash ^ (hash >>> 13)) & 0x7fffffff;
+}

@@ -1,0 +1,47 @@
+/**
+ * Which intervals of a collector were taken already, by their ends: a poller that starts over, or two that ask the same collector, must not
+ * count anything twice. Kept as runs of ends that are one interval apart, so that hours of intervals are one run.
+ */
+
+interface Run {
+  first: number;
+  last: number;
+  readonly step: number;
+}
+
+/** A collector whose ends follow no grid can't make this grow without end; the oldest runs go first. */
+const MOST_RUNS = 10_000;
+
+export class TakenIntervals {
+  /** Ascending by `last`. */
+  private runs: Run[] = [];
+
+  /** Notes an interval; false when it was taken before. */
+  take(endMs: number, intervalMs: number): boolean {
+    for (let i = this.runs.length - 1; i >= 0; i--) {
+      const { first, last, step } = this.runs[i];
+      if (endMs >= first && endMs <= last && (endMs - first) % step === 0) return false;
+    }
+    const after = this.runs.find((run) => run.step === intervalMs && run.last + intervalMs === endMs);
+    const before = this.runs.find((run) => run.step === intervalMs && run.first - intervalMs === endMs);
+    if (after !== undefined && before !== undefined) {
+      after.last = before.last;
+      this.runs = this.runs.filter((run) => run !== before);
+    } else if (after !== undefined) after.last = endMs;
+    else if (before !== undefined) before.first = endMs;
+    else this.runs.push({ first: endMs, last: endMs, step: intervalMs });
+    if (this.runs.length > MOST_RUNS) this.runs.splice(0, this.runs.length - MOST_RUNS);
+    return true;
+  }
+
+  /** Forgets ends up to this; such an interval must be refused by its age. */
+  forgetUpTo(ms: number): void {
+    this.runs = this.runs.filter((run) => run.last > ms);
+    for (const run of this.runs)
+      if (run.first <= ms) run.first += (Math.floor((ms - run.first) / run.step) + 1) * run.step;
+  }
+
+  get empty(): boolean {
+    return this.runs.length === 0;
+  }
+}

@@ -1,0 +1,40 @@
+/** What goes into a history: finished intervals, whoever fetched or made them. */
+
+/** What a row is about, without its numbers. Together with the collector this names a series; the tags may change. */
+export interface SeriesName {
+  readonly group: string;
+  readonly source: string;
+  readonly target: string;
+  readonly port: number;
+  readonly class: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** Times are ns, and NaN where they are not known. */
+export interface HistoryRow extends SeriesName {
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
+  readonly unreachable: number;
+  /** Round trips that the times are of. */
+  readonly samples: number;
+  readonly minNs: number;
+  readonly meanNs: number;
+  readonly maxNs: number;
+  readonly jitterNs: number;
+  readonly p50Ns: number;
+  readonly p90Ns: number;
+  readonly p99Ns: number;
+  /** All samples, in the sparse form of `src/stats/histogramSum.ts`; null when there are none, or when they are not known. */
+  readonly histogram: Uint8Array | null;
+}
+
+/** A finished interval of one collector; `collector` and `endMs` name it. */
+export interface HistoryInterval {
+  readonly collector: string;
+  readonly intervalMs: number;
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Asked for one by one; a row, and its histogram, need to hold only until the next one is asked for. */
+  readonly rows: Iterable<HistoryRow>;
+}

@@ -1,0 +1,115 @@
+/**
+ * What a scraper keeps in memory of all collectors: the history behind the matrix, and the intervals that came last. Beside the way to the
+ * databases, which never waits for it: when more comes than can be taken in, the surplus is left out here, and counted.
+ */
+
+import type { Logger } from 'pino';
+import { MatrixHistory } from '../matrix/history.js';
+import { TakenIntervals } from '../matrix/taken.js';
+import { MatrixFeed } from './matrixFeed.js';
+import { RecentResults } from './recent.js';
+import type { CollectedInterval } from './types.js';
+
+/** Share of the memory for the intervals that came last; the rest is the history's. */
+const RECENT_SHARE = 0.25;
+/** Rows that may wait to be taken in: some 500 MB of objects, at 1 KB each with its histogram. */
+const MOST_WAITING_ROWS = 500_000;
+/** A log line about the histograms of a collector is enough, for so long. */
+const TELL_AGAIN_MS = 600_000;
+
+const LEFT_OUT =
+  'intervals come faster than the matrix takes them in: some are missing in it (the databases get all of them); does the scraper have a core of its own?';
+
+export interface MemoryOptions {
+  readonly hours: number;
+  readonly memoryBytes: number;
+  readonly logger: Logger;
+  /** Epoch ms. */
+  readonly now?: () => number;
+}
+
+export class ScraperMemory {
+  readonly history: MatrixHistory;
+  readonly recent: RecentResults;
+  /** Intervals that were left out because too many waited. */
+  leftOut = 0;
+  private readonly feed: MatrixFeed;
+  private readonly logger: Logger;
+  private readonly now: () => number;
+  private readonly taken = new Map<string, TakenIntervals>();
+  private readonly toldMs = new Map<string, number>();
+  private waitingRows = 0;
+  private waiting = 0;
+
+  constructor({ hours, memoryBytes, logger, now = Date.now }: MemoryOptions) {
+    const horizonMs = hours * 3_600_000;
+    this.logger = logger;
+    this.now = now;
+    this.history = new MatrixHistory({ horizonMs, memoryBytes: memoryBytes * (1 - RECENT_SHARE), now });
+    this.recent = new RecentResults(memoryBytes * RECENT_SHARE, now());
+    this.feed = new MatrixFeed((problem, row, { collector }) => this.unreadable(problem, collector, row.target));
+  }
+
+  /** Histograms that could not be read. */
+  get unreadableHistograms(): number {
+    return this.feed.unreadable;
+  }
+
+  /** Takes an interval in, in turns of the event loop; one that was fetched before is passed over. Never throws. */
+  take(interval: CollectedInterval): void {
+    if (!this.isNew(interval)) return;
+    const rows = interval.rows.length;
+    if (this.waitingRows > 0 && this.waitingRows + rows > MOST_WAITING_ROWS) {
+      this.leftOut += 1;
+      if (this.mayTell('')) this.logger.warn({ leftOut: this.leftOut }, LEFT_OUT);
+      return;
+    }
+    this.waitingRows += rows;
+    this.waiting += 1;
+    Promise.all([this.history.add(this.feed.interval(interval)), this.recent.add(interval)])
+      .catch((error) =>
+        this.logger.error({ err: error, collector: interval.collector }, 'an interval is missing in the matrix'),
+      )
+      .finally(() => {
+        this.waitingRows -= rows;
+        this.waiting -= 1;
+      });
+  }
+
+  /** Resolves when all that was taken is in. */
+  async settled(): Promise<void> {
+    while (this.waiting > 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  private isNew({ collector, endMs, intervalMs }: CollectedInterval): boolean {
+    const oldestMs = this.now() - this.history.horizonMs;
+    let taken = this.taken.get(collector);
+    if (taken === undefined) {
+      // A good time to forget collectors that are gone.
+      for (const [name, of] of this.taken) {
+        of.forgetUpTo(oldestMs);
+        if (of.empty) this.taken.delete(name);
+      }
+      taken = new TakenIntervals();
+      this.taken.set(collector, taken);
+    }
+    taken.forgetUpTo(oldestMs);
+    return taken.take(endMs, intervalMs);
+  }
+
+  /** Whether it is time to log something about `what` again. */
+  private mayTell(what: string): boolean {
+    const now = this.now();
+    if (now - (this.toldMs.get(what) ?? Number.NEGATIVE_INFINITY) < TELL_AGAIN_MS) return false;
+    this.toldMs.set(what, now);
+    return true;
+  }
+
+  private unreadable(problem: string, collector: string, target: string): void {
+    if (!this.mayTell(collector)) return;
+    this.logger.warn(
+      { collector, target, problem },
+      'a histogram cannot be read: percentiles of the matrix leave its row out; do both run the same version?',
+    );
+  }
+}

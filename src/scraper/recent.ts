@@ -1,0 +1,150 @@
+/**
+ * The intervals that came last from all collectors, as the bytes that `/v1/results` and `/v1/stream` answer with: as many as fit.
+ *
+ * The cursor over them is a number of arrival, not a time: intervals of many collectors that end together come one after the other, some of
+ * them minutes late, and a reader whose cursor was a time would miss those. Numbers go up by one with every interval, from the start of the
+ * process in epoch milliseconds x 100: so a cursor of an earlier life of the scraper is less than all of this one.
+ * It must never give a number to two intervals, nor skip an interval without saying so (`gap`).
+ */
+
+import { ByteColumn, WordColumn } from '../stats/columns.js';
+import { Breather } from '../threads/breather.js';
+import type { CollectedInterval, ResultRow } from './types.js';
+
+/** Beside the bytes of a row: where it is, and whose. */
+const ROW_OVERHEAD_BYTES = 64;
+const INTERVAL_OVERHEAD_BYTES = 512;
+const NUMBERS_A_MS = 100;
+
+/** In the shape of what a collector holds, for the same code answers with both. */
+export interface RecentInterval {
+  readonly cursor: number;
+  readonly collector: string;
+  readonly intervalMs: number;
+  readonly report: {
+    readonly startMs: number;
+    readonly endMs: number;
+    readonly rows: Uint8Array;
+    readonly rowOffsets: Uint32Array;
+    readonly histograms: Uint8Array;
+    readonly histogramOffsets: Uint32Array;
+  };
+  /** Beside the rows. */
+  readonly infos: readonly RowInfo[];
+  readonly bytes: number;
+}
+
+export interface RowInfo {
+  readonly group: { readonly name: string };
+  readonly target: { readonly address: string };
+  readonly class: { readonly name: string };
+}
+
+export class RecentResults {
+  private readonly mostBytes: number;
+  private held: RecentInterval[] = [];
+  private heldBytes = 0;
+  private last: number;
+  /** Cursor of the newest interval that is no longer held; at first, that of all that came before this process. */
+  private dropped: number;
+  private readonly listeners = new Set<() => void>();
+  private turn: Promise<void> = Promise.resolve();
+
+  constructor(mostBytes: number, nowMs: number) {
+    this.mostBytes = mostBytes;
+    this.last = nowMs * NUMBERS_A_MS;
+    this.dropped = this.last;
+  }
+
+  /** Resolves when the interval can be asked for. One larger than all the memory is counted as dropped at once. */
+  add(interval: CollectedInterval): Promise<void> {
+    const added = this.turn.then(async () => {
+      const made = await write(interval, new Breather());
+      // Number and place in one turn: a reader who knows the number must not miss what bears it.
+      this.last += 1;
+      this.held.push({ ...made, cursor: this.last });
+      this.heldBytes += made.bytes;
+      let out = 0;
+      while (this.heldBytes > this.mostBytes) {
+        this.dropped = this.held[out].cursor;
+        this.heldBytes -= this.held[out].bytes;
+        out += 1;
+      }
+      if (out > 0) this.held = this.held.slice(out);
+      for (const listener of this.listeners) listener();
+    });
+    this.turn = added.catch(() => {});
+    return added;
+  }
+
+  get bytes(): number {
+    return this.heldBytes;
+  }
+
+  /** The cursor behind everything that came: with it only what comes from now on is new. */
+  get end(): number {
+    return this.last;
+  }
+
+  /** The cursor before the oldest interval that is held: `after` it comes all that is held. */
+  get oldest(): number {
+    return this.held[0]?.cursor ?? 0;
+  }
+
+  /** All that came after `cursor`, oldest first; `gap`: some of it is no longer held, or the cursor is none of this scraper's. */
+  after(cursor: number): { readonly intervals: readonly RecentInterval[]; readonly gap: boolean } {
+    // A number that was not given out yet is from a life whose clock was ahead: nothing is known of what that reader has.
+    const foreign = cursor > this.last;
+    const from = foreign ? 0 : cursor;
+    let index = this.held.length;
+    while (index > 0 && this.held[index - 1].cursor > from) index -= 1;
+    return { intervals: this.held.slice(index), gap: foreign || (cursor > 0 && cursor < this.dropped) };
+  }
+
+  /** As `after`, the first of them. */
+  firstAfter(cursor: number): { readonly interval: RecentInterval | undefined; readonly gap: boolean } {
+    const { intervals, gap } = this.after(cursor);
+    return { interval: intervals[0], gap };
+  }
+
+  /** Calls `listener` when there is something new; the result ends that. */
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+}
+
+async function write(interval: CollectedInterval, breather: Breather): Promise<Omit<RecentInterval, 'cursor'>> {
+  const { collector, intervalMs, startMs, endMs } = interval;
+  const rows = new ByteColumn();
+  const rowOffsets = new WordColumn();
+  const histograms = new ByteColumn();
+  const histogramOffsets = new WordColumn();
+  const infos: RowInfo[] = [];
+  rowOffsets.push(0);
+  histogramOffsets.push(0);
+  for (const row of interval.rows) {
+    if (breather.due) await breather.breathe();
+    if (infos.length > 0) rows.ascii(',');
+    rows.raw(rowBytes(collector, row));
+    rowOffsets.push(rows.length + 1);
+    if (row.hdr) histograms.raw(Buffer.from(row.hdr));
+    histogramOffsets.push(histograms.length);
+    infos.push({ group: { name: row.group }, target: { address: row.target }, class: { name: row.class } });
+  }
+  const bytes = INTERVAL_OVERHEAD_BYTES + rows.length + histograms.length + infos.length * ROW_OVERHEAD_BYTES;
+  const report = {
+    startMs,
+    endMs,
+    rows: rows.take(),
+    rowOffsets: rowOffsets.take(),
+    histograms: histograms.take(),
+    histogramOffsets: histogramOffsets.take(),
+  };
+  return { collector, intervalMs, report, infos, bytes };
+}
+
+/** The row as JSON, without its histogram, with the collector in front. */
+function rowBytes(collector: string, { hdr: _, ...row }: ResultRow): Buffer {
+  return Buffer.from(JSON.stringify({ collector, ...row }));
+}

@@ -1,0 +1,104 @@
+/**
+ * Reads the text that `hdrText.ts` writes, as pairs of index and count: the samples of an interval are some hundred at most of 23,552
+ * indexes, and a histogram object of 13 KB for each row would cost more than the rest of reading it.
+ *
+ * The text comes from another host. It must never be believed: whatever is in it, reading ends, within fixed memory, and says what is wrong.
+ *
+ * Measured (AMD EPYC, Node 20, 160 samples): 8 µs a text, 6 of them in zlib, whose start is most of that; smaller windows are not faster.
+ */
+
+import { inflateSync } from 'node:zlib';
+import { COMPRESSED_COOKIE, COOKIE, COUNTS_OFFSET, ENVELOPE_BYTES, MAX_COUNT_BYTES } from './hdrText.js';
+import { INDEXES, SIGNIFICANT_DIGITS } from './histogram.js';
+
+/** Every index with the longest count; a text that unpacks to more is refused before it takes the memory. */
+const MAX_PLAIN_BYTES = COUNTS_OFFSET + INDEXES * MAX_COUNT_BYTES;
+/** What zlib makes of that at worst, and base64 of it. */
+const MAX_TEXT_LENGTH = Math.ceil(((MAX_PLAIN_BYTES + 1024) * 4) / 3);
+const MAX_COUNT = 2 ** 32 - 1;
+const INFLATE_OPTIONS = { maxOutputLength: MAX_PLAIN_BYTES } as const;
+
+export class HdrTextReader {
+  /** Of the last text that was read: the indexes that have counts, ascending, and their counts; `length` of them. */
+  readonly indexes = new Uint16Array(INDEXES);
+  readonly counts = new Float64Array(INDEXES);
+  length = 0;
+  /** Sum of the counts. */
+  total = 0;
+
+  private readonly envelope = Buffer.alloc(Math.ceil((MAX_TEXT_LENGTH * 3) / 4) + 4);
+
+  /** Returns what is wrong with the text, or null; then the fields have its content. After an error they are empty. */
+  read(text: string): string | null {
+    this.length = 0;
+    this.total = 0;
+    const problem = this.unpack(text);
+    if (problem !== null) {
+      this.length = 0;
+      this.total = 0;
+    }
+    return problem;
+  }
+
+  private unpack(text: string): string | null {
+    if (text.length > MAX_TEXT_LENGTH) return `${text.length} characters, expected at most ${MAX_TEXT_LENGTH}`;
+    const { envelope } = this;
+    const bytes = envelope.write(text, 0, 'base64');
+    if (bytes < ENVELOPE_BYTES || envelope.readInt32BE(0) !== COMPRESSED_COOKIE)
+      return 'no compressed HdrHistogram V2 in base64';
+    if (envelope.readInt32BE(4) !== bytes - ENVELOPE_BYTES) return 'its length is not the one that it says';
+    let plain: Buffer;
+    try {
+      plain = inflateSync(envelope.subarray(ENVELOPE_BYTES, bytes), INFLATE_OPTIONS);
+    } catch {
+      return 'its zlib stream is damaged or unpacks to more than a histogram has';
+    }
+    if (plain.length < COUNTS_OFFSET || plain.readInt32BE(0) !== COOKIE) return 'no HdrHistogram V2 in the zlib stream';
+    if (plain.readInt32BE(4) !== plain.length - COUNTS_OFFSET) return 'its counts are not as long as it says';
+    if (plain.readInt32BE(8) !== 0) return 'a normalizing index offset, expected 0';
+    if (plain.readInt32BE(12) !== SIGNIFICANT_DIGITS)
+      return `${plain.readInt32BE(12)} significant digits, expected ${SIGNIFICANT_DIGITS}`;
+    if (plain.readInt32BE(16) !== 0 || plain.readInt32BE(20) !== 1)
+      return 'another lowest discernible value than 1 nanosecond';
+    if (plain.readDoubleBE(32) !== 1) return 'a conversion ratio, expected 1';
+    return this.readCounts(plain);
+  }
+
+  private readCounts(plain: Buffer): string | null {
+    const { indexes, counts } = this;
+    const end = plain.length;
+    let index = 0;
+    let length = 0;
+    let total = 0;
+    let at = COUNTS_OFFSET;
+    while (at < end) {
+      let byte = plain[at++];
+      let zigzag = byte & 0x7f;
+      let scale = 0x80;
+      for (let more = 1; byte >= 0x80; more++) {
+        if (at === end) return 'its last count is cut off';
+        if (more === MAX_COUNT_BYTES) return 'a count of more than 32 bits';
+        byte = plain[at++];
+        zigzag += (byte & 0x7f) * scale;
+        scale *= 0x80;
+      }
+      const odd = zigzag % 2;
+      if (odd === 1) {
+        index += (zigzag + 1) / 2;
+      } else if (zigzag === 0) {
+        index += 1;
+      } else {
+        const count = zigzag / 2;
+        if (index >= INDEXES) return 'times of more than 4.29 s';
+        if (count > MAX_COUNT) return 'a count of more than 32 bits';
+        indexes[length] = index++;
+        counts[length++] = count;
+        total += count;
+      }
+      if (index > INDEXES) return 'times of more than 4.29 s';
+    }
+    this.length = length;
+    this.total = total;
+    return null;
+  }
+}

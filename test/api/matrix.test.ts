@@ -1,0 +1,181 @@
+import { expect } from 'chai';
+import type { LightMyRequestResponse } from 'fastify';
+import { buildApi } from '../../src/api/app.js';
+import { FakeCollector, type RowSpec } from '../support/fake-collector.js';
+import { waitFor } from '../support/wait.js';
+
+const T = 1_763_700_000_000;
+
+describe('GET /v1/matrix and /v1/history of a collector', () => {
+  const collector = new FakeCollector(`
+collector: { name: host-a, interval: 10s }
+groups:
+  west:
+    classes: [cs0, ef]
+    targets:
+      - { address: 10.2.0.2, tags: { dst_rack: r1 } }
+      - { address: "2001:db8::2", tags: { dst_rack: r2 } }
+  east: { targets: [10.1.0.2] }
+`);
+  const app = buildApi(collector);
+  const get = (url: string): Promise<LightMyRequestResponse> => app.inject(url);
+  const numbers = (rttsNs: readonly number[], lost = 0): RowSpec => ({
+    ...{ sent: rttsNs.length + lost, received: rttsNs.length, lost },
+    rttsNs,
+  });
+
+  before(async () => {
+    collector.historyNowMs = T + 3_000;
+    // Streams in order: west cs0 and ef of 10.2.0.2, those of 2001:db8::2, east cs0.
+    for (const step of [1, 0])
+      collector.finish(T - step * 10_000, {
+        numbers: new Map([
+          [0, { ...numbers([50_000, 60_000 + step]), jitterNs: 1000 }],
+          [1, numbers([1_000_000], 1)],
+          [2, numbers([], 2)],
+          [4, numbers(Array.from({ length: 100 }, (_, i) => 1_000 * (i + 1)))],
+        ]),
+      });
+    await waitFor('both intervals', () => collector.history.slots.length === 2);
+  });
+  after(() => app.close());
+
+  it('answers with the cells that have data, by any tags', async () => {
+    const answer = await get('/v1/matrix?rows=dst_rack&columns=class&window=1m');
+    expect(answer.headers['content-type']).to.equal('application/json; charset=utf-8');
+    const { cells, ...rest } = answer.json();
+    expect(rest).to.deep.equal({
+      window: { startMs: T - 20_000, endMs: T, coveredMs: 20_000, askedMs: 60_000 },
+      metric: 'loss',
+      unit: '%',
+      rowTags: ['dst_rack'],
+      columnTags: ['class'],
+      refusedRows: 0,
+      rows: [['(none)'], ['r1'], ['r2']],
+      columns: [['cs0'], ['ef']],
+    });
+    const of = (row: number, column: number) =>
+      cells.find((cell: { row: number; column: number }) => cell.row === row && cell.column === column);
+    const same = { unreachable: 0, series: 1, ageMs: 3000, stale: false };
+    expect(of(1, 1)).to.deep.equal({
+      row: 1,
+      column: 1,
+      value: 50,
+      sent: 4,
+      received: 2,
+      lost: 2,
+      samples: 2,
+      ...same,
+    });
+    expect(of(2, 0)).to.deep.equal({
+      row: 2,
+      column: 0,
+      value: 100,
+      sent: 4,
+      received: 0,
+      lost: 4,
+      samples: 0,
+      ...same,
+    });
+    // A row was there, though nothing was sent: no loss was measured, and none is claimed.
+    expect(of(2, 1)).to.include({ value: null, sent: 0 });
+  });
+
+  it('has percentiles of all samples, and null where there are none', async () => {
+    const value = async (query: string) => {
+      const { cells, unit, columns } = (await get(`/v1/matrix?rows=collector&columns=target&${query}`)).json();
+      expect(unit).to.equal('us');
+      const entries = cells.map((cell: { column: number; value: number }) => [columns[cell.column][0], cell.value]);
+      return Object.fromEntries(entries);
+    };
+    expect(await value('metric=p50&group=east')).to.deep.equal({ '10.1.0.2': 50.015 });
+    expect(await value('metric=p999&class=cs0')).to.deep.equal({
+      '10.1.0.2': 100,
+      '10.2.0.2': 60.001,
+      '2001:db8::2': null,
+    });
+    expect(await value('metric=mean&class=EF&group=west')).to.deep.equal({ '10.2.0.2': 1000, '2001:db8::2': null });
+    expect(await value('metric=jitter&class=cs0&group=west')).to.deep.equal({ '10.2.0.2': 1, '2001:db8::2': null });
+  });
+
+  it('says the same in columns', async () => {
+    const url = '/v1/matrix?rows=group,target&columns=class&metric=max';
+    const cells = (await get(url)).json();
+    const columns = (await get(`${url}&format=columns`)).json();
+    const names = Object.keys(columns.cells);
+    const rebuilt = columns.cells.row.map((_: number, i: number) =>
+      Object.fromEntries(names.map((name) => [name, columns.cells[name][i]])),
+    );
+    expect({ ...columns, cells: rebuilt }).to.deep.equal(cells);
+  });
+
+  it('marks cells stale as time passes', async () => {
+    const stale = async () => (await get('/v1/matrix?rows=group&columns=group')).json().cells[0].stale;
+    collector.historyNowMs = T + 25_000;
+    expect(await stale()).to.equal(false);
+    collector.historyNowMs = T + 25_001;
+    expect(await stale()).to.equal(true);
+    collector.historyNowMs = T + 3_000;
+  });
+
+  const refused: readonly (readonly [string, RegExp])[] = [
+    ['metric=median', /expected what the value of a cell is, one of loss, p50/],
+    [
+      'window=2h',
+      /found the window 2h, expected at most 1h: that is how far the history reaches; ask for a shorter one/,
+    ],
+    ['window=soon', /found "soon".*expected a duration such as 30s/],
+    ['window=0s', /expected a duration/],
+    ['rows=', /expected 1 to 8 names/],
+    ['columns=a,,b', /expected 1 to 8 names/],
+    ['row=a', /expected one of rows, columns.*did you mean "rows"/],
+    ['format=csv', /expected cells: an object/],
+  ];
+  for (const [query, message] of refused)
+    it(`refuses ${query} and says what to write`, async () => {
+      const answer = await get(`/v1/matrix?${query}`);
+      expect(answer.statusCode).to.equal(400);
+      expect(answer.json()).to.include({ code: 'LLAMA_REQUEST_INVALID' });
+      expect(answer.json().detail).to.match(message);
+      expect(answer.json().problems[0].path).to.equal(`/query/${query.split('=')[0]}`);
+    });
+
+  it('tells the history of a pair', async () => {
+    const answer = (await get('/v1/history?target=10.2.0.2&class=cs0&source=10.9.0.1&collector=host-a')).json();
+    expect(answer).to.deep.equal({
+      startMs: [T - 20_000, T - 10_000],
+      endMs: [T - 10_000, T],
+      total: 1,
+      series: [
+        {
+          ...{ collector: 'host-a', group: 'west', source: '10.9.0.1', target: '10.2.0.2', port: 8100, class: 'cs0' },
+          ...{ tags: { dst_rack: 'r1' }, intervalMs: 10_000 },
+          ...{ sent: [2, 2], received: [2, 2], lost: [0, 0], unreachable: [0, 0] },
+          ...{ p50: [50.015, 50.015], p90: [60.001, 60], p99: [60.001, 60], max: [60.001, 60] },
+          upperBound: [false, false],
+        },
+      ],
+    });
+  });
+
+  it('tells as many series as asked for, and how many there are, within the time asked for', async () => {
+    const answer = (await get(`/v1/history?group=west&limit=1&from=${T - 10_000}&to=${T}`)).json();
+    expect(answer).to.deep.include({ startMs: [T - 10_000], total: 4 });
+    expect(answer.series).to.have.length(1);
+    expect((await get(`/v1/history?to=${T - 20_000}`)).json().startMs).to.deep.equal([]);
+    expect((await get('/v1/history?target=2001:0db8:0::2&class=cs0')).json().series[0]).to.deep.include({
+      p50: [null, null],
+      sent: [2, 2],
+    });
+    const wrong = await get('/v1/history?from=5&to=5');
+    expect([wrong.statusCode, wrong.json().problems[0].path]).to.deep.equal([400, '/query/from']);
+  });
+
+  it('is empty before the first interval', async () => {
+    const idle = buildApi(new FakeCollector());
+    expect((await idle.inject('/v1/matrix')).json()).to.deep.include({ rows: [], columns: [], cells: [] });
+    expect((await idle.inject('/v1/matrix?format=columns')).json().cells.value).to.deep.equal([]);
+    expect((await idle.inject('/v1/history')).json()).to.deep.equal({ startMs: [], endMs: [], total: 0, series: [] });
+    await idle.close();
+  });
+});

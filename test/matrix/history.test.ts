@@ -1,0 +1,226 @@
+import { expect } from 'chai';
+import { MatrixHistory, SLOT_MS } from '../../src/matrix/history.js';
+import { type Metric, makeMatrix } from '../../src/matrix/matrix.js';
+import { Flag } from '../../src/matrix/slot.js';
+import { pointOf } from '../../src/matrix/timeSeries.js';
+import type { HistoryRow } from '../../src/matrix/types.js';
+import { highestNsAt, indexOfNs, RttHistogram } from '../../src/stats/histogram.js';
+import { randomInteger, seededRandom } from '../support/random.js';
+import { historyInterval, historyRow, type RowSpec } from '../support/rows.js';
+
+const START = 1_763_700_000_000;
+const HOUR = 3_600_000;
+
+function historyOf(memoryBytes = 64 * 2 ** 20, horizonMs = 6 * HOUR) {
+  const clock = { nowMs: START };
+  const history = new MatrixHistory({ horizonMs, memoryBytes, now: () => clock.nowMs });
+  return { clock, history };
+}
+
+/** Percentile of all samples, by the rules of an HdrHistogram. */
+function percentile(rttsNs: readonly number[], perMille: number): number {
+  const histogram = new RttHistogram();
+  for (const ns of rttsNs) histogram.record(ns);
+  const out = new Float64Array(1);
+  histogram.percentiles([perMille], out);
+  return Math.min(out[0], Math.max(...rttsNs));
+}
+
+const us = (ns: number): number => Math.round(ns) / 1000;
+
+describe('a history', () => {
+  it('files an interval once, however often it comes', async () => {
+    const { history, clock } = historyOf();
+    const interval = historyInterval('a', START, [historyRow({ rttsNs: [1000, 2000] })]);
+    clock.nowMs = START + 1000;
+    for (let i = 0; i < 3; i++) await history.add(interval);
+    expect(history.slots).to.have.length(1);
+    expect(history.slots[0].sent.values[0]).to.equal(2);
+    expect(history.refused.duplicates).to.equal(2);
+  });
+
+  it('takes intervals in any order, and tells those of different collectors apart', async () => {
+    const { history } = historyOf();
+    for (const steps of [3, 1, 2, 0, 2, 3])
+      for (const collector of ['a', 'b'])
+        await history.add(historyInterval(collector, START - steps * SLOT_MS, [historyRow({ lost: 1 })]));
+    expect(history.slots.map(({ endMs }) => endMs)).to.deep.equal([3, 2, 1, 0].map((steps) => START - steps * SLOT_MS));
+    expect(history.series.size).to.equal(2);
+    expect(history.refused.duplicates).to.equal(4);
+    for (const slot of history.slots) expect([slot.lost.values[0], slot.lost.values[1]]).to.deep.equal([1, 1]);
+  });
+
+  it('refuses what is older than its horizon, and what a clock far ahead sends, and counts both', async () => {
+    const { history } = historyOf();
+    await history.add(historyInterval('a', START, [historyRow({})]));
+    await history.add(historyInterval('a', START - 6 * HOUR, [historyRow({})]));
+    await history.add(historyInterval('b', START + 6 * HOUR, [historyRow({})]));
+    expect(history.slots).to.have.length(1);
+    expect(history.refused).to.deep.include({ tooOld: 1, ahead: 1 });
+  });
+
+  it('adds intervals that are shorter than a slot up, exactly', async () => {
+    const { history } = historyOf();
+    const all: number[] = [];
+    for (let i = 0; i < 100; i++) {
+      const rttsNs = [1000 * (i + 1), 500_000 + i];
+      all.push(...rttsNs);
+      await history.add(
+        historyInterval('a', START - SLOT_MS + (i + 1) * 100, [historyRow({ rttsNs, lost: 1, jitterNs: i * 10 })], 100),
+      );
+    }
+    expect(history.slots).to.have.length(1);
+    const point = pointOf(history.slots[0], 0);
+    expect(point).to.deep.equal({
+      sent: 300,
+      received: 200,
+      lost: 100,
+      unreachable: 0,
+      p50Ns: percentile(all, 500),
+      p90Ns: percentile(all, 900),
+      p99Ns: percentile(all, 990),
+      maxNs: 500_099,
+      upperBound: false,
+    });
+  });
+
+  it('says that a percentile is an upper bound when a part of its samples has no histogram', async () => {
+    const { history } = historyOf();
+    const parts: readonly RowSpec[] = [{ rttsNs: [1000, 2000] }, { rttsNs: [5000], withoutHistogram: true }];
+    for (const [i, spec] of parts.entries())
+      await history.add(historyInterval('a', START - 2000 + i * 1000, [historyRow(spec)], 1000));
+    const [slot] = history.slots;
+    expect(slot.flags[0] & Flag.upperBound).to.equal(Flag.upperBound);
+    expect(pointOf(slot, 0)).to.deep.include({ maxNs: 5000, upperBound: true, p50Ns: 5000 });
+    expect(slot.histograms?.has(0)).to.equal(false);
+  });
+
+  it('knows no percentile where a part does not know its own', async () => {
+    const { history } = historyOf();
+    const mean = { ...historyRow({ rttsNs: [7000], withoutHistogram: true }), p50Ns: NaN, p90Ns: NaN, p99Ns: NaN };
+    await history.add(historyInterval('a', START - 1000, [historyRow({ rttsNs: [1000] })], 1000));
+    await history.add(historyInterval('a', START, [mean], 1000));
+    expect(pointOf(history.slots[0], 0)?.p50Ns).to.deep.equal(Number.NaN);
+  });
+
+  it('counts beyond 16 and 32 bits', async () => {
+    const { history } = historyOf();
+    for (const [i, sent] of [65_535, 1, 2 ** 32, 2 ** 40].entries())
+      await history.add(historyInterval('a', START - 4000 + i * 1000, [{ ...historyRow({}), sent, lost: sent }], 1000));
+    expect(history.slots[0].sent.values[0]).to.equal(65_536 + 2 ** 32 + 2 ** 40);
+  });
+
+  it('forgets series that vanished, after the horizon, and gives their numbers to others', async () => {
+    const { history, clock } = historyOf(64 * 2 ** 20, 60_000);
+    for (let i = 0; i < 30; i++) {
+      clock.nowMs = START + i * SLOT_MS;
+      const rows = [historyRow({ target: `10.1.0.${i}`, lost: i + 1 }), historyRow({ rttsNs: [1000] })];
+      await history.add(historyInterval('a', clock.nowMs, rows));
+      expect(history.series.size).to.be.at.most(9);
+    }
+    expect(history.series.length).to.be.at.most(9);
+    const { cells, columns } = await makeMatrix(history, {
+      rows: ['source'],
+      columns: ['target'],
+      windowMs: 60_000,
+      metric: 'loss',
+    });
+    const lost = Object.fromEntries(
+      [...cells.column].map((column, cell) => [columns[column][0], cells.sums.lost[cell]]),
+    );
+    expect(lost).to.deep.equal({
+      '10.0.0.2': 0,
+      ...Object.fromEntries([24, 25, 26, 27, 28, 29].map((i) => [`10.1.0.${i}`, i + 1])),
+    });
+  });
+
+  it('merges old slots when memory is short, and keeps counts, extremes and means exact', async () => {
+    const { history, clock } = historyOf(600_000, 2 * HOUR);
+    const random = seededRandom(31).next;
+    const sums = { sent: 0, lost: 0, samples: 0, ns: 0, maxNs: 0, minNs: Number.POSITIVE_INFINITY };
+    for (let i = 1; i <= 700; i++) {
+      clock.nowMs = START + i * SLOT_MS;
+      const rows: HistoryRow[] = [];
+      for (let target = 0; target < 20; target++) {
+        const rttsNs = Array.from({ length: 50 }, () => randomInteger(random, 50_000, 900_000));
+        rows.push(historyRow({ target: `10.1.0.${target}`, rttsNs, lost: i % 3 }));
+        sums.sent += 50 + (i % 3);
+        sums.lost += i % 3;
+        sums.samples += 50;
+        sums.ns += rttsNs.reduce((all, ns) => all + ns, 0);
+        sums.maxNs = Math.max(sums.maxNs, ...rttsNs);
+        sums.minNs = Math.min(sums.minNs, ...rttsNs);
+      }
+      await history.add(historyInterval('a', clock.nowMs, rows));
+      expect(history.bytes).to.be.at.most(600_000);
+    }
+    expect(history.slots.length).to.be.lessThan(200);
+    expect(history.slots.some(({ lengthMs }) => lengthMs > SLOT_MS)).to.equal(true);
+    const ask = async (metric: Metric) => {
+      const { window, cells } = await makeMatrix(history, {
+        rows: ['group'],
+        columns: ['class'],
+        windowMs: 2 * HOUR,
+        metric,
+      });
+      expect(cells.value).to.have.length(1);
+      return { window, value: cells.value[0], sums: cells.sums };
+    };
+    const loss = await ask('loss');
+    expect(loss.window).to.deep.equal({ startMs: START, endMs: clock.nowMs, coveredMs: 7_000_000 });
+    expect([loss.sums.sent[0], loss.sums.lost[0]]).to.deep.equal([sums.sent, sums.lost]);
+    expect(loss.value).to.be.closeTo((100 * sums.lost) / sums.sent, 1e-4);
+    expect((await ask('max')).value).to.equal(us(sums.maxNs));
+    expect((await ask('min')).value).to.equal(us(sums.minNs));
+    expect((await ask('mean')).value).to.be.closeTo(us(sums.ns / sums.samples), 0.001);
+    // Those of the oldest slots are gone: it says how much is covered, and is exact for that.
+    const p99 = await ask('p99');
+    expect(p99.window.coveredMs).to.be.within(60_000, 6_000_000);
+    expect(p99.window.endMs).to.equal(clock.nowMs);
+    expect(p99.sums.samples[0]).to.equal((p99.window.coveredMs / SLOT_MS) * 1000);
+  });
+
+  it('drops the oldest slots when there is nothing left to merge, and says what it covers', async () => {
+    const { history, clock } = historyOf(60_000, 48 * HOUR);
+    for (let i = 1; i <= 120; i++) {
+      clock.nowMs = START + i * HOUR;
+      await history.add(historyInterval('a', clock.nowMs, [historyRow({ rttsNs: [1000] })], HOUR));
+    }
+    expect(history.bytes).to.be.at.most(60_000);
+    const { window } = await makeMatrix(history, {
+      rows: ['group'],
+      columns: ['class'],
+      windowMs: 48 * HOUR,
+      metric: 'loss',
+    });
+    expect(window.endMs).to.equal(clock.nowMs);
+    expect(window.coveredMs).to.be.within(HOUR, 48 * HOUR);
+    expect(window.coveredMs).to.equal(history.slots.length * HOUR);
+  });
+
+  it('refuses series for which there is no memory, counts them, and goes on', async () => {
+    const { history } = historyOf(300_000);
+    const rows = Array.from({ length: 5000 }, (_, i) => historyRow({ target: `10.0.${i >> 8}.${i & 255}` }));
+    await history.add(historyInterval('a', START, rows));
+    expect(history.refused.seriesWithoutRoom).to.be.greaterThan(0);
+    expect(history.series.size + history.refused.seriesWithoutRoom).to.equal(5000);
+    expect(history.bytes).to.be.at.most(300_000);
+  });
+
+  it('packs what collectors publish without loss', async () => {
+    const random = seededRandom(33).next;
+    const { history } = historyOf();
+    for (let run = 0; run < 200; run++) {
+      const rttsNs = Array.from({ length: randomInteger(random, 1, 20) }, () =>
+        randomInteger(random, 0, 2 ** randomInteger(random, 1, 31)),
+      );
+      const row = historyRow({ rttsNs, target: `t${run}` });
+      await history.add(historyInterval(`c${run}`, START, [row]));
+      const point = pointOf(history.slots[0], run);
+      expect(point?.maxNs).to.equal(row.maxNs);
+      expect(point?.p50Ns).to.equal(percentile(rttsNs, 500));
+      expect(highestNsAt(indexOfNs(row.p99Ns))).to.equal(row.p99Ns);
+      expect(point?.p99Ns).to.equal(percentile(rttsNs, 990));
+    }
+  });
+});

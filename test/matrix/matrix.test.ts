@@ -1,0 +1,233 @@
+import { expect } from 'chai';
+import { NONE, parseDimensions } from '../../src/matrix/dimensions.js';
+import { MatrixHistory } from '../../src/matrix/history.js';
+import { type Matrix, METRICS, type Metric, makeMatrix } from '../../src/matrix/matrix.js';
+import type { HistoryRow } from '../../src/matrix/types.js';
+import { RttHistogram } from '../../src/stats/histogram.js';
+import { lossPct, roundedUs } from '../../src/stats/row.js';
+import { randomInteger, seededRandom } from '../support/random.js';
+import { historyInterval, historyRow, type RowSpec } from '../support/rows.js';
+
+const START = 1_763_700_000_000;
+const MINUTE = 60_000;
+const PER_MILLE: Readonly<Record<string, number>> = { p50: 500, p90: 900, p99: 990, p999: 999 };
+
+interface Sample {
+  readonly collector: string;
+  readonly endMs: number;
+  readonly spec: RowSpec;
+  readonly row: HistoryRow;
+}
+
+/** What a cell should say, the plain way: from all rows, one by one. */
+function naive(samples: readonly Sample[], metric: Metric): number | null {
+  const sum = (pick: (row: HistoryRow) => number): number => samples.reduce((all, { row }) => all + pick(row), 0);
+  const rtts = samples.flatMap(({ spec }) => spec.rttsNs ?? []);
+  const sent = sum((row) => row.sent);
+  if (metric === 'loss')
+    return sent === 0
+      ? null
+      : lossPct(
+          sum((row) => row.lost + row.unreachable),
+          sent,
+        );
+  if (metric === 'jitter') {
+    const known = samples.filter(({ row }) => row.jitterNs >= 0 && row.samples > 0);
+    const weight = known.reduce((all, { row }) => all + row.samples, 0);
+    return weight === 0
+      ? null
+      : roundedUs(known.reduce((all, { row }) => all + row.jitterNs * row.samples, 0) / weight);
+  }
+  if (rtts.length === 0) return null;
+  if (metric === 'mean') return roundedUs(rtts.reduce((all, ns) => all + ns, 0) / rtts.length);
+  if (metric === 'min') return roundedUs(Math.min(...rtts));
+  if (metric === 'max') return roundedUs(Math.max(...rtts));
+  const histogram = new RttHistogram();
+  for (const ns of rtts) histogram.record(ns);
+  const out = new Float64Array(1);
+  histogram.percentiles([PER_MILLE[metric]], out);
+  return roundedUs(Math.min(out[0], Math.max(...rtts)));
+}
+
+function cellsOf({ rows, columns, cells }: Matrix) {
+  return new Map(
+    Array.from(cells.value, (value, cell) => [
+      `${rows[cells.row[cell]].join('|')} > ${columns[cells.column[cell]].join('|')}`,
+      {
+        value: Number.isNaN(value) ? null : value,
+        sent: cells.sums.sent[cell],
+        received: cells.sums.received[cell],
+        lost: cells.sums.lost[cell],
+        unreachable: cells.sums.unreachable[cell],
+        samples: cells.sums.samples[cell],
+        series: cells.sums.series[cell],
+        newestMs: cells.sums.newestMs[cell],
+        stale: cells.stale[cell] === 1,
+      },
+    ]),
+  );
+}
+
+describe('the matrix', () => {
+  it('is what the plain sum over all rows gives, for random rows, windows, dimensions and metrics, within memory that is short', async function () {
+    this.timeout(60_000);
+    const random = seededRandom(41).next;
+    const pick = <Item>(items: readonly Item[]): Item => items[randomInteger(random, 0, items.length)];
+    for (let run = 0; run < 12; run++) {
+      const clock = { nowMs: START };
+      // Every second history has to merge slots.
+      const memoryBytes = run % 2 === 0 ? 32 * 2 ** 20 : 400_000;
+      const history = new MatrixHistory({ horizonMs: 6 * 3_600_000, memoryBytes, now: () => clock.nowMs });
+      const samples: Sample[] = [];
+      for (let step = 1; step <= 60; step++) {
+        clock.nowMs = START + step * 10_000;
+        for (const collector of ['a', 'b', 'c']) {
+          if (random() < 0.1) continue;
+          const endMs = clock.nowMs - (random() < 0.1 ? 20_000 : 0);
+          if (samples.some((sample) => sample.collector === collector && sample.endMs === endMs)) continue;
+          const rows = [];
+          for (let target = 0; target < 6; target++) {
+            if (random() < 0.2) continue;
+            const spec: RowSpec = {
+              source: `10.0.0.${collector}`,
+              target: `10.0.1.${target}`,
+              class: target % 2 === 0 ? 'cs0' : 'ef',
+              group: target % 3 === 0 ? 'west' : 'east',
+              tags: target === 5 ? {} : { dst_rack: `r${target % 3}`, src_region: `region ${collector}` },
+              rttsNs: Array.from({ length: randomInteger(random, 0, 12) }, () =>
+                randomInteger(random, 1, 2 ** randomInteger(random, 10, 31)),
+              ),
+              lost: randomInteger(random, 0, 4),
+              unreachable: randomInteger(random, 0, 2),
+              // Where slots are merged, a part without jitter takes on that of the others.
+              jitterNs: run % 2 === 0 && random() < 0.2 ? Number.NaN : randomInteger(random, 0, 50_000),
+            };
+            const row = historyRow(spec);
+            rows.push(row);
+            samples.push({ collector, endMs, spec, row });
+          }
+          await history.add(historyInterval(collector, endMs, rows));
+        }
+      }
+      expect(history.bytes).to.be.at.most(memoryBytes);
+      const dimensions = ['collector', 'source', 'target', 'group', 'class', 'port', 'dst_rack', 'src_region'];
+      const key = (names: readonly string[], { collector, row }: Sample): string =>
+        names
+          .map((name) => ({ ...row, collector, port: String(row.port) })[name as 'source'] ?? row.tags[name] ?? NONE)
+          .join('|');
+      for (let ask = 0; ask < 30; ask++) {
+        const metric = pick(METRICS);
+        const rows = [pick(dimensions), ...(random() < 0.3 ? [pick(dimensions)] : [])];
+        const columns = [pick(dimensions)];
+        const group = random() < 0.3 ? pick(['west', 'east']) : undefined;
+        const className = random() < 0.3 ? pick(['cs0', 'ef']) : undefined;
+        const windowMs = pick([10_000, 30_000, MINUTE, 5 * MINUTE, 60 * MINUTE]);
+        const matrix = await makeMatrix(history, { rows, columns, windowMs, metric, group, class: className });
+        const title = `run ${run}: ${metric} ${rows} x ${columns} ${windowMs} ${group} ${className}`;
+        // Of what the answer says that it covers.
+        const { startMs, endMs } = matrix.window;
+        const expected = new Map<string, Sample[]>();
+        for (const sample of samples) {
+          if (sample.endMs <= startMs || sample.endMs > endMs) continue;
+          if (group !== undefined && sample.row.group !== group) continue;
+          if (className !== undefined && sample.row.class !== className) continue;
+          const name = `${key(rows, sample)} > ${key(columns, sample)}`;
+          expected.set(name, [...(expected.get(name) ?? []), sample]);
+        }
+        const found = cellsOf(matrix);
+        expect([...found.keys()], title).to.have.members([...expected.keys()]);
+        if (run % 2 === 0) {
+          const within = samples.filter((sample) => sample.endMs > endMs - windowMs);
+          expect(startMs, title).to.equal(Math.min(...within.map((sample) => sample.endMs - 10_000)));
+        }
+        for (const [name, cell] of found) {
+          const of = expected.get(name) ?? [];
+          const sum = (field: 'sent' | 'received' | 'lost' | 'unreachable' | 'samples'): number =>
+            of.reduce((all, { row }) => all + row[field], 0);
+          expect(cell, `${title}: ${name}`).to.deep.include({
+            sent: sum('sent'),
+            received: sum('received'),
+            lost: sum('lost'),
+            unreachable: sum('unreachable'),
+            samples: sum('samples'),
+            newestMs: Math.max(...of.map((sample) => sample.endMs)),
+          });
+          const value = naive(of, metric);
+          // Means of means of whole nanoseconds.
+          if (value === null || !['mean', 'jitter'].includes(metric))
+            expect(cell.value, `${title}: ${name}`).to.equal(value);
+          else expect(cell.value, `${title}: ${name}`).to.be.closeTo(value, 0.0021);
+        }
+      }
+    }
+  });
+
+  it('marks a cell stale when its newest data are older than two and a half intervals', async () => {
+    const clock = { nowMs: START };
+    const history = new MatrixHistory({ horizonMs: 3_600_000, memoryBytes: 2 ** 24, now: () => clock.nowMs });
+    const rows = [historyRow({ lost: 1 })];
+    await history.add(historyInterval('slow', START, rows, MINUTE));
+    await history.add(historyInterval('quick', START, rows, 10_000));
+    const stale = async (nowMs: number) => {
+      clock.nowMs = nowMs;
+      const request = { rows: ['collector'], columns: ['class'], windowMs: 5 * MINUTE, metric: 'loss' } as const;
+      return [...cellsOf(await makeMatrix(history, request))].filter(([, cell]) => cell.stale).map(([name]) => name);
+    };
+    expect(await stale(START + 25_000)).to.deep.equal([]);
+    expect(await stale(START + 25_001)).to.deep.equal(['quick > cs0']);
+    expect(await stale(START + 150_000)).to.deep.equal(['quick > cs0']);
+    expect(await stale(START + 150_001)).to.have.members(['quick > cs0', 'slow > cs0']);
+  });
+
+  it('has keys in the order of people, nested, and says so where a tag is missing', async () => {
+    const history = new MatrixHistory({ horizonMs: 3_600_000, memoryBytes: 2 ** 24, now: () => START });
+    const rows = ['r10', 'r2', undefined, 'r1'].map((rack, i) =>
+      historyRow({ target: `10.0.0.${i}`, lost: 1, tags: rack === undefined ? {} : { dst_rack: rack } }),
+    );
+    await history.add(historyInterval('a', START, rows));
+    const { rows: keys, cells } = await makeMatrix(history, {
+      rows: ['group', 'dst_rack'],
+      columns: ['constructor'],
+      windowMs: MINUTE,
+      metric: 'p50',
+    });
+    expect(keys).to.deep.equal([
+      ['west', NONE],
+      ['west', 'r1'],
+      ['west', 'r2'],
+      ['west', 'r10'],
+    ]);
+    expect([...cells.row]).to.have.members([0, 1, 2, 3]);
+    expect([...cells.value]).to.deep.equal([NaN, NaN, NaN, NaN]);
+  });
+
+  it('is empty before the first interval', async () => {
+    const history = new MatrixHistory({ horizonMs: 3_600_000, memoryBytes: 2 ** 24 });
+    for (const metric of METRICS) {
+      const matrix = await makeMatrix(history, { rows: ['source'], columns: ['target'], windowMs: MINUTE, metric });
+      expect(matrix.cells.value).to.have.length(0);
+      expect(matrix.window).to.deep.equal({ startMs: 0, endMs: 0, coveredMs: 0 });
+    }
+  });
+
+  it('uses the tags of the newest interval', async () => {
+    const history = new MatrixHistory({ horizonMs: 3_600_000, memoryBytes: 2 ** 24, now: () => START });
+    const row = (rack: string) => [historyRow({ lost: 1, tags: { dst_rack: rack } })];
+    await history.add(historyInterval('a', START - 10_000, row('old')));
+    await history.add(historyInterval('a', START, row('new')));
+    await history.add(historyInterval('a', START - 20_000, row('older')));
+    const { rows } = await makeMatrix(history, {
+      rows: ['dst_rack'],
+      columns: ['class'],
+      windowMs: MINUTE,
+      metric: 'loss',
+    });
+    expect(rows).to.deep.equal([['new']]);
+  });
+
+  it('reads names of dimensions', () => {
+    expect(parseDimensions('source')).to.deep.equal(['source']);
+    expect(parseDimensions('src_region, src_rack')).to.deep.equal(['src_region', 'src_rack']);
+    for (const wrong of ['', ',', 'a,', 'a,b,c,d,e,f,g,h,i']) expect(parseDimensions(wrong)).to.equal(undefined);
+  });
+});

@@ -1,0 +1,88 @@
+import { expect } from 'chai';
+import { allPaths } from '../../src/scraper/allPaths.js';
+import type { ReachableCollector } from '../../src/scraper/service.js';
+import { Breather } from '../../src/threads/breather.js';
+import { seededRandom } from '../support/random.js';
+
+const random = seededRandom(61);
+
+function path(index: number): Record<string, unknown> {
+  const lost = random.below(4);
+  const rttUs = { min: 1, mean: random.below(1000), max: 1000 };
+  return { sourcePort: index, sent: 10, received: 10 - lost, lost, unreachable: 0, rttUs };
+}
+
+const worstFirst = (a: Record<string, unknown>, b: Record<string, unknown>): number =>
+  Number(b.lost) - Number(a.lost) || (b.rttUs as { mean: number }).mean - (a.rttUs as { mean: number }).mean;
+
+function collector(name: string, get: ReachableCollector['get']): ReachableCollector {
+  return { name, url: `http://${name}`, kind: 'collector', get };
+}
+
+const answer = (body: unknown) => {
+  const text = JSON.stringify(body);
+  return { body: text, bytes: text.length };
+};
+
+const ask = (collectors: readonly ReachableCollector[], limit = 100, timeoutMs = 200) =>
+  allPaths(collectors, new URLSearchParams({ limit: String(limit), class: 'ef' }), limit, new Breather(), timeoutMs);
+
+describe('paths of all collectors', () => {
+  it('are the worst of all of them together, asked of a bounded number at a time', async () => {
+    const every: Record<string, unknown>[] = [];
+    let open = 0;
+    let most = 0;
+    const asked: string[] = [];
+    const collectors = Array.from({ length: 60 }, (_, i) => {
+      const paths = Array.from({ length: random.below(50) }, (_, index) => path(index)).toSorted(worstFirst);
+      every.push(...paths);
+      return collector(`c${i}`, async (url) => {
+        asked.push(url);
+        open += 1;
+        most = Math.max(most, open);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        open -= 1;
+        return answer({ start: 's', end: 'e', endMs: 5, gap: false, total: paths.length + 1, paths });
+      });
+    });
+    const found = await ask(collectors, 77);
+    expect(most).to.equal(16);
+    expect(new Set(asked)).to.deep.equal(new Set(['/v1/paths?limit=77&class=ef']));
+    const order = ({ lost, rttUs }: Record<string, unknown>) => `${lost} ${(rttUs as { mean: number }).mean}`;
+    expect(found.paths.map((one) => order(one.path))).to.deep.equal(every.toSorted(worstFirst).slice(0, 77).map(order));
+    expect(found.collectors.map(({ collector: name }) => name)).to.deep.equal(collectors.map(({ name }) => name));
+    expect(found.collectors.reduce((sum, { total }) => sum + total, 0)).to.equal(every.length + 60);
+  });
+
+  it('name the collectors that could not be asked, and show those of the others', async () => {
+    const good = answer({ start: null, end: null, endMs: null, gap: false, total: 1, paths: [path(0)] });
+    const { collectors, paths } = await ask([
+      collector('good', async () => good),
+      collector('down', async () => {
+        throw new Error('connection refused');
+      }),
+      collector(
+        'hangs',
+        (_, signal) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      ),
+      collector('babbles', async () => answer({ total: 1, paths: [{ sent: 'many' }] })),
+      collector('garbage', async () => ({ body: '<html>', bytes: 6 })),
+      collector('huge', async () => ({ body: '{}', bytes: 2 ** 30 })),
+      { ...collector('old', async () => good), kind: 'llama' },
+    ]);
+    expect(paths).to.have.length(1);
+    expect(collectors.map(({ collector: name, error }) => [name, error?.replace(/[:,].*/s, '')])).to.deep.equal([
+      ['good', undefined],
+      ['down', 'connection refused'],
+      ['hangs', 'no answer within 200 ms'],
+      ['babbles', 'found a map at /paths/0'],
+      ['garbage', 'found text that is not JSON'],
+      ['huge', 'found an answer of 1073741824 bytes'],
+      ['old', "Dropbox's LLAMA does not tell paths"],
+    ]);
+  });
+
+  it('are none when there is no collector', async () => {
+    expect(await ask([])).to.deep.equal({ collectors: [], paths: [] });
+  });
+});
