@@ -2,4 +2,4 @@
 
 import { onceSuite } from './suites/once.js';
 
-onceSuite({ seed: Number(process.env.LLAMA_SEED ?? 1), faults: 8, runMs: 30_000, retention: 20, outageMs: 23_000 });
+onceSuite({ seed: Number(process.env.LLAMA_SEED ?? 1), faults: 8, runMs: 36_000, retention: 28, outageMs: 31_000 });

@@ -13,6 +13,9 @@ import type { Cut } from './star.js';
 /** The longest stretch that a random fault lasts; what follows one must fit into what collectors keep. */
 const LONGEST_MS = 4_000;
 
+/** An interval goes to the spool when its database has been away for 5 s, and the cursor is on the disk a second later. */
+const LONG_LIFE_MS = 7_500;
+
 export interface Death {
   readonly collector: string;
   /** From here on the scraper could not reach it. */
@@ -44,12 +47,16 @@ export class Chaos {
     const { fleet } = this;
     const [influx, victim] = [fleet.influx, fleet.hosts().length];
     let outages = 0;
+    let lives = 0;
     const lanes = [
       this.lane(1, async (random) => {
         await fleet.scraper.kill();
         this.count('scraper killed');
         await sleep(random.next() * 1_500);
         await fleet.scraper.start();
+        // Every second life is long enough to find that a database is away, and to put its intervals on the disk.
+        lives += 1;
+        if (lives % 2 === 1) await this.unlessEnding(LONG_LIFE_MS);
       }),
       this.lane(2, async (random) => {
         if (outages === 0) {
@@ -120,11 +127,15 @@ export class Chaos {
   ): Promise<void> {
     const random = seededRandom(this.seed * 10 + number);
     for (;;) {
-      const untilMs = Date.now() + 500 + random.next() * mostBetweenMs;
-      await waitFor('the next fault', () => this.ending || Date.now() >= untilMs, mostBetweenMs + 5_000, 50);
+      await this.unlessEnding(500 + random.next() * mostBetweenMs);
       if (this.ending) return;
       await fault(random);
     }
+  }
+
+  private async unlessEnding(ms: number): Promise<void> {
+    const untilMs = Date.now() + ms;
+    await waitFor('the next fault', () => this.ending || Date.now() >= untilMs, ms + 5_000, 50);
   }
 
   private count(what: string): void {

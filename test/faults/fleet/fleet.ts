@@ -1,6 +1,6 @@
 /** A scraper with real databases and files, real collectors and one of Dropbox's, each on a host of its own; witnesses see what is finished. */
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HttpClient } from '../../support/http.js';
@@ -33,6 +33,8 @@ export class Fleet {
   readonly victoria: DatabaseServer;
   readonly scraper: ScraperProcess;
   readonly witnesses: Witness[] = [];
+  /** Dropbox's LLAMA holds one interval only: those before the first that was fetched nobody could have. */
+  goFromMs = Number.NaN;
   private readonly options: FleetOptions;
   private readonly dir: string;
   private readonly http: HttpClient;
@@ -150,6 +152,19 @@ export class Fleet {
     await influxQuery(this.influx, `CREATE DATABASE ${DB}`);
     await writeFile(this.file('scraper'), JSON.stringify(this.scraperConfig()));
     await this.scraper.start();
+    // From here on it knows of each how far it came, and so can tell what it missed.
+    const cursors = join(this.dir, 'state', 'cursors.json');
+    await waitFor(
+      'the scraper has a cursor of each collector',
+      async () => {
+        const text = await readFile(cursors, 'utf8');
+        return this.names().every((name) => text.includes(` ${name}"`));
+      },
+      CATCH_UP_MS,
+      100,
+    );
+    const go = (await this.scraper.status()).collectors.find(({ kind }) => kind === 'llama');
+    this.goFromMs = Date.parse(go?.lastEnd ?? '');
   }
 
   private file(name: string): string {

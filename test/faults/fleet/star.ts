@@ -48,7 +48,7 @@ export class Star {
   /** Drops so many percent of the probes that come to UDP `port` of the center. */
   async loseProbes(port: number, percent: number): Promise<void> {
     const chain = `chain in { type filter hook input priority 1; udp dport ${port} numgen random mod 100 < ${percent} drop; }`;
-    await this.namespaces.exec('center', 'nft', ['-f', '-'], `table inet loss { ${chain} }`);
+    await this.namespaces.exec('center', 'nft', ['-f', '-'], `table inet loss { ${chain}\n}\n`);
   }
 
   async cut(host: number, how: Cut): Promise<void> {
