@@ -12,6 +12,7 @@ import { pipelineScenario } from './scenarios/pipeline.js';
 import { preciseScenario } from './scenarios/precise.js';
 import { reconfigureScenario } from './scenarios/reconfigure.js';
 import { scaleScenario } from './scenarios/scale.js';
+import { scrapeScenario } from './scenarios/scrape.js';
 import { startScenario } from './scenarios/start.js';
 
 const SCENARIOS: readonly Scenario[] = [
@@ -23,6 +24,7 @@ const SCENARIOS: readonly Scenario[] = [
   reconfigureScenario,
   idleScenario,
   startScenario,
+  scrapeScenario,
 ];
 
 interface PerfOptions {
