@@ -7,8 +7,8 @@ import { type OnceReport, onceSuite } from './suites/once.js';
 
 const minutes = Number(process.env.LLAMA_SOAK_MINUTES ?? 30);
 const seed = Number(process.env.LLAMA_SEED ?? 7);
-const retention = 60;
-const outageMs = 75_000;
+const retention = 120;
+const outageMs = 135_000;
 
 onceSuite({ seed, faults: 50, runMs: minutes * 60_000, retention, outageMs, report: write });
 
