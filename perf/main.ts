@@ -14,6 +14,7 @@ import { preciseScenario } from './scenarios/precise.js';
 import { protocolsScenario } from './scenarios/protocols.js';
 import { reconfigureScenario } from './scenarios/reconfigure.js';
 import { scaleScenario } from './scenarios/scale.js';
+import { scrapeScenario } from './scenarios/scrape.js';
 import { startScenario } from './scenarios/start.js';
 
 const SCENARIOS: readonly Scenario[] = [
@@ -27,6 +28,7 @@ const SCENARIOS: readonly Scenario[] = [
   idleScenario,
   startScenario,
   pageScenario,
+  scrapeScenario,
 ];
 
 interface PerfOptions {

@@ -73,7 +73,10 @@ async function serve(
   const { matrixHours, matrixMemoryBytes } = config.scraper;
   const memory =
     matrixHours === 0 ? undefined : new ScraperMemory({ hours: matrixHours, memoryBytes: matrixMemoryBytes, logger });
-  const scraper = new Scraper(config, { logger, sinks, histograms: () => memory !== undefined });
+  const scraper = new Scraper(config, {
+    ...{ logger, sinks, histograms: () => memory !== undefined },
+    ...(memory === undefined ? {} : { room: () => memory.room() }),
+  });
   if (memory !== undefined) scraper.onInterval((interval) => memory.take(interval));
   const reloader = new ScraperReloader(scraper, started, load);
   const reload = (): Promise<ScraperReloadReport> =>

@@ -4,7 +4,7 @@
  * It holds the last interval only, and says of its time either nothing (Go's zero time, as Dropbox's own does) or, in other versions, when it was
  * summed up. Its intervals are aligned to their length, so without a time they end at the last such moment on the collector's clock. An
  * answer that is the same to the byte as the one before is the same interval once more, unless every probe was lost: two intervals of a
- * dead network look alike, and must not pass for one.
+ * dead network look alike, and must not pass for one. Right after the end of an interval nothing is taken that has no time.
  */
 
 import { isRecord } from '../config/problems.js';
@@ -15,6 +15,12 @@ import type { CollectedInterval, ResultRow } from './types.js';
 /** Its own measurement; the packet format of its probes. */
 const PROTOCOL = 'llama';
 const EMPTY = '[]';
+/**
+ * So soon after the end of an interval (by a clock that is known to half a second) it may not have been summed up yet, and what is held is the one
+ * before: without a time of its own it would pass for the new one. A part of the interval, where intervals are short.
+ */
+const UNSETTLED_MS = 1_000;
+const UNSETTLED_SHARE = 0.25;
 
 export class InfluxDataReader {
   private readonly collector: string;
@@ -37,6 +43,8 @@ export class InfluxDataReader {
     if (!Array.isArray(points)) throw wrong('', points, 'a list of points, as GET /influxdata has it');
     const { rows, timeMs } = readPoints(points);
     const endMs = timeMs ?? Math.floor(nowMs / this.intervalMs) * this.intervalMs;
+    const unsettledMs = Math.min(UNSETTLED_MS, this.intervalMs * UNSETTLED_SHARE);
+    if (timeMs === undefined && nowMs - endMs < unsettledMs) return this.page([]);
     const repeated = timeMs === undefined && trimmed === this.lastText && rows.some(({ rttUs }) => rttUs !== null);
     if (repeated) return this.page([]);
     if (endMs <= after) return this.page([], endMs);

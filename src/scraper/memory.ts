@@ -14,6 +14,11 @@ import type { CollectedInterval } from './types.js';
 const RECENT_SHARE = 0.25;
 /** Rows that may wait to be taken in: some 500 MB of objects, at 1 KB each with its histogram. */
 const MOST_WAITING_ROWS = 500_000;
+/** Above this many of them, collectors are asked a little later: all intervals of a fleet end at the same moment. */
+const ROOMY_ROWS = 10_000;
+const ROOM_CHECK_MS = 10;
+/** No longer than this: the way to the databases does not depend on the matrix. */
+const MOST_ROOM_WAIT_MS = 500;
 /** A log line about the histograms of a collector is enough, for so long. */
 const TELL_AGAIN_MS = 600_000;
 
@@ -74,6 +79,13 @@ export class ScraperMemory {
         this.waitingRows -= rows;
         this.waiting -= 1;
       });
+  }
+
+  /** Resolves when few rows wait to be taken in, or after half a second. */
+  async room(): Promise<void> {
+    const untilMs = performance.now() + MOST_ROOM_WAIT_MS;
+    while (this.waitingRows > ROOMY_ROWS && performance.now() < untilMs)
+      await new Promise((resolve) => setTimeout(resolve, ROOM_CHECK_MS));
   }
 
   /** Resolves when all that was taken is in. */

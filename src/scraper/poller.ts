@@ -36,6 +36,8 @@ export interface PollerTools {
   readonly logger: Logger;
   /** Whether somebody wants histograms now. */
   readonly histograms: () => boolean;
+  /** Resolves when there is room for more intervals in memory, soon at any rate. */
+  readonly room?: () => Promise<void>;
   /** Told of every interval, before it is handed over. */
   readonly fetched: (interval: CollectedInterval) => void;
   /** Told when the collector's name is known, and when it is another one. */
@@ -145,7 +147,11 @@ export class Poller {
     const { record, tools } = this;
     const { signal } = this.ending;
     record.polls += 1;
-    const reply = await tools.gate.run(() => this.asker.ask({ after, limit, histograms }, signal), signal);
+    const reply = await tools.gate.run(async () => {
+      // In the gate: as few as are let in there go on together when there is room again.
+      await tools.room?.();
+      return this.asker.ask({ after, limit, histograms }, signal);
+    }, signal);
     signal.throwIfAborted();
     record.lastSuccessMs = tools.timing.nowMs();
     record.aheadMs = reply.nowMs === undefined ? null : reply.nowMs - record.lastSuccessMs;

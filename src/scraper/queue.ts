@@ -65,6 +65,8 @@ export class WriterQueue {
   private diskRetryMs = 0;
   private diskDown = false;
   private spoolsTurn = false;
+  /** A former process left intervals in the spool. */
+  private readonly inherited: boolean;
 
   constructor(writer: Writer, spool: Spool, options: QueueOptions, logger: Logger) {
     this.writer = writer;
@@ -73,6 +75,7 @@ export class WriterQueue {
     this.logger = logger.child({ writer: writer.name });
     this.counters = new WriteCounters(this.logger);
     this.backoff = new Backoff(options);
+    this.inherited = spool.intervals > 0;
     this.sweep = setInterval(() => this.spoolOverdue(), Math.max(MIN_SWEEP_MS, options.spoolAfterMs / 10)).unref();
     this.looping = this.loop();
   }
@@ -211,7 +214,10 @@ export class WriterQueue {
     const now = Date.now();
     if (now < this.diskRetryMs) return;
     const { spoolAfterMs, queueMaxRows } = this.options;
-    const away = now - this.counters.downSinceMs >= spoolAfterMs;
+    const { downSinceMs, lastSuccessMs } = this.counters;
+    // Where a former process left a spool, the writer was away, and is until it takes something: a process that is killed again and again would
+    // otherwise never come to make anything safe.
+    const away = now - downSinceMs >= spoolAfterMs || (this.inherited && lastSuccessMs === null);
     let rows = 0;
     for (const item of this.items) {
       rows += item.interval.rows.length;

@@ -35,6 +35,8 @@ export interface ScraperTools {
   readonly source?: SourceTools;
   /** Whether somebody wants histograms with the intervals; nobody does when not given. */
   readonly histograms?: () => boolean;
+  /** Awaited before each question: resolves when there is room for more intervals in memory, soon at any rate. */
+  readonly room?: () => Promise<void>;
 }
 
 export class Scraper implements ScraperService {
@@ -69,6 +71,7 @@ export class Scraper implements ScraperService {
         timing: this.timing,
         logger: tools.logger,
         histograms: tools.histograms ?? (() => false),
+        ...(tools.room === undefined ? {} : { room: tools.room }),
         fetched: (interval) => this.fetched(interval),
         named: (url, name) => this.named(url, name),
       },

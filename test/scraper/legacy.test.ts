@@ -36,7 +36,7 @@ describe("the answer of Dropbox's LLAMA in Go", () => {
   });
 
   it('has rows with what it tells; what it does not tell is null', () => {
-    const [first, second] = reader().read(BOTH, 0, T).intervals[0].rows;
+    const [first, second] = reader().read(BOTH, 0, T + 2_000).intervals[0].rows;
     expect(first).to.deep.equal({
       ...{ group: '', protocol: 'llama', source: '10.9.0.1', target: '10.2.0.2', port: 0, class: '', dscp: null },
       ...{ tags: { dst_rack: 'r&d' }, sent: 480, received: 480, lost: 0, unreachable: 0, lossPct: 0, late: null },
@@ -47,7 +47,8 @@ describe("the answer of Dropbox's LLAMA in Go", () => {
   });
 
   it('keeps the class where a point has one, as our own /influxdata does', () => {
-    const [only] = reader().read(body(point('10.2.0.2', 3, 0, 1, ZERO, '"class":"ef",')), 0, T).intervals[0].rows;
+    const [only] = reader().read(body(point('10.2.0.2', 3, 0, 1, ZERO, '"class":"ef",')), 0, T + 2_000).intervals[0]
+      .rows;
     expect(only).to.deep.include({ class: 'ef', tags: { dst_rack: 'r&d' } });
   });
 
@@ -58,23 +59,33 @@ describe("the answer of Dropbox's LLAMA in Go", () => {
 
   it('is not doubled when it is read twice, in one interval or in the next', () => {
     const one = reader();
-    const [{ endMs }] = one.read(BOTH, 0, T).intervals;
-    expect(one.read(BOTH, endMs, T + 1000).intervals).to.deep.equal([]);
-    expect(one.read(BOTH, endMs, T + 30_000).intervals).to.deep.equal([]);
-    const next = one.read(body(point('10.2.0.2', 480, 0, 0.52)), endMs, T + 31_000).intervals;
+    const [{ endMs }] = one.read(BOTH, 0, T + 2_000).intervals;
+    expect(one.read(BOTH, endMs, T + 3_000).intervals).to.deep.equal([]);
+    expect(one.read(BOTH, endMs, T + 32_000).intervals).to.deep.equal([]);
+    const next = one.read(body(point('10.2.0.2', 480, 0, 0.52)), endMs, T + 33_000).intervals;
     expect(next.map((interval) => interval.endMs)).to.deep.equal([endMs + 30_000]);
   });
 
+  it('is not taken right after the end of an interval, when it may still be the one before, but a second later', () => {
+    const one = reader();
+    for (const afterMs of [0, 500, 999])
+      expect(one.read(BOTH, 0, T + afterMs).intervals, `${afterMs}`).to.deep.equal([]);
+    expect(one.read(BOTH, 0, T + 1_000).intervals.map(({ endMs }) => endMs)).to.deep.equal([T]);
+    const short = new InfluxDataReader('old-host', 1_000);
+    expect(short.read(BOTH, 0, T + 249).intervals).to.deep.equal([]);
+    expect(short.read(BOTH, 0, T + 250).intervals.map(({ endMs }) => endMs)).to.deep.equal([T]);
+  });
+
   it('is not doubled by a scraper that was started again', () => {
-    const [{ endMs }] = reader().read(BOTH, 0, T).intervals;
-    expect(reader().read(BOTH, endMs, T + 1000).intervals).to.deep.equal([]);
+    const [{ endMs }] = reader().read(BOTH, 0, T + 2_000).intervals;
+    expect(reader().read(BOTH, endMs, T + 3_000).intervals).to.deep.equal([]);
   });
 
   it('is another interval although it looks the same, when all probes were lost', () => {
     const dead = body(point('10.2.0.3', 480, 480, 0));
     const one = reader();
-    const [{ endMs }] = one.read(dead, 0, T).intervals;
-    expect(one.read(dead, endMs, T + 30_000).intervals.map((interval) => interval.endMs)).to.deep.equal([
+    const [{ endMs }] = one.read(dead, 0, T + 2_000).intervals;
+    expect(one.read(dead, endMs, T + 32_000).intervals.map((interval) => interval.endMs)).to.deep.equal([
       endMs + 30_000,
     ]);
   });

@@ -212,6 +212,28 @@ describe("a writer's queue", () => {
     expect(writer.got).to.deep.equal(once(some(0, 25)));
   });
 
+  it('spools at once after a start with a spool that waits, until the writer takes something', async () => {
+    writer.failure = new WriteLater('away');
+    const before = await open({ spoolAfterMs: 10 });
+    await before.push(some(0, 1)[0]);
+    await before.close(0);
+    const into = await open({ spoolAfterMs: 60_000 });
+    await into.push(some(1, 2)[0]);
+    expect(spool.intervals).to.equal(2);
+    writer.failure = undefined;
+    await waitFor('the spool is empty', () => spool.intervals === 0);
+    writer.failure = new WriteLater('away again');
+    let safe = false;
+    const late = into.push(some(2, 3)[0]).then(() => {
+      safe = true;
+    });
+    await waitFor('it was tried', () => !into.counters.up);
+    expect([safe, spool.intervals]).to.deep.equal([false, 0]);
+    writer.failure = undefined;
+    await late;
+    expect(writer.got).to.deep.equal(once(some(0, 3)));
+  });
+
   it('finishes writing when it ends and the writer answers', async () => {
     let answer: () => void = () => undefined;
     writer.hang = new Promise((resolve) => {

@@ -1,13 +1,35 @@
-/** Real databases for tests: InfluxDB 1 and VictoriaMetrics of Debian's packages, on loopback, with their files in a temporary directory. */
+/**
+ * Real databases for tests: InfluxDB 1 and VictoriaMetrics of Debian's packages, on the loopback of this host or of a namespace, with their
+ * files in a temporary directory.
+ */
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Running } from './process.js';
+import { Running, type Spawner } from './process.js';
 
 const START_MS = 20_000;
+
+/** Where a server runs, and how it is asked there. */
+export interface Place {
+  readonly spawn: Spawner;
+  request(
+    method: string,
+    url: string,
+    body?: undefined,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<{ readonly status: number; readonly body: string }>;
+}
+
+const HERE: Place = {
+  spawn,
+  async request(method, url, _body, headers = {}) {
+    const response = await fetch(url, { method, headers });
+    return { status: response.status, body: await response.text() };
+  },
+};
 
 export class DatabaseServer {
   readonly port: number;
@@ -16,6 +38,7 @@ export class DatabaseServer {
   private readonly args: readonly string[];
   private readonly env: Readonly<Record<string, string>>;
   private readonly ready: string;
+  private readonly where: Place;
   private running: Running | undefined;
 
   constructor(
@@ -25,6 +48,7 @@ export class DatabaseServer {
     env: Readonly<Record<string, string>>,
     /** Path that answers 2xx once the server is there. */
     ready: string,
+    where: Place = HERE,
   ) {
     this.port = at.port;
     this.dir = at.dir;
@@ -32,6 +56,7 @@ export class DatabaseServer {
     this.args = args;
     this.env = env;
     this.ready = ready;
+    this.where = where;
   }
 
   get url(): string {
@@ -41,18 +66,29 @@ export class DatabaseServer {
   /** Starts the process, again after `stop` or `kill`, on the same port and files. Resolves when it answers. */
   async start(): Promise<void> {
     const running = new Running(
-      spawn(this.command, this.args, { env: { ...process.env, ...this.env }, stdio: ['ignore', 'ignore', 'pipe'] }),
+      this.where.spawn(this.command, this.args, {
+        env: { ...process.env, ...this.env },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      }),
     );
     this.running = running;
     await running.until(
       `${this.command} answers`,
       async () => {
-        const response = await fetch(`${this.url}${this.ready}`);
-        await response.arrayBuffer();
-        return response.ok;
+        const { status } = await this.request('GET', this.ready);
+        return status >= 200 && status <= 299;
       },
       START_MS,
     );
+  }
+
+  /** Whatever the status. */
+  request(
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<{ readonly status: number; readonly body: string }> {
+    return this.where.request(method, `${this.url}${path}`, undefined, headers);
   }
 
   /** Ends the process; its files stay. */
@@ -75,7 +111,7 @@ export class DatabaseServer {
 }
 
 /** InfluxDB 1. `env` sets options, `INFLUXDB_HTTP_AUTH_ENABLED: 'true'` for one. */
-export async function startInfluxd(env: Readonly<Record<string, string>> = {}): Promise<DatabaseServer> {
+export async function startInfluxd(env: Readonly<Record<string, string>> = {}, where?: Place): Promise<DatabaseServer> {
   const at = await place('influxd');
   const server = new DatabaseServer(
     at,
@@ -93,13 +129,14 @@ export async function startInfluxd(env: Readonly<Record<string, string>> = {}): 
       ...env,
     },
     '/ping',
+    where,
   );
   await server.start();
   return server;
 }
 
 /** VictoriaMetrics; it shows what was written after about a second, at once with `GET /internal/force_flush`. */
-export async function startVictoriaMetrics(args: readonly string[] = []): Promise<DatabaseServer> {
+export async function startVictoriaMetrics(args: readonly string[] = [], where?: Place): Promise<DatabaseServer> {
   const at = await place('victoria-metrics');
   const server = new DatabaseServer(
     at,
@@ -115,6 +152,7 @@ export async function startVictoriaMetrics(args: readonly string[] = []): Promis
     ],
     {},
     '/health',
+    where,
   );
   await server.start();
   return server;
@@ -134,11 +172,11 @@ export async function influxQuery(
   options: { db?: string; user?: string; password?: string } = {},
 ): Promise<readonly Series[]> {
   const { db, user, password } = options;
-  const body = new URLSearchParams({ q: query, epoch: 'ms', ...(db === undefined ? {} : { db }) });
+  const parameters = new URLSearchParams({ q: query, epoch: 'ms', ...(db === undefined ? {} : { db }) });
   const headers: Record<string, string> =
     user === undefined ? {} : { authorization: `Basic ${Buffer.from(`${user}:${password ?? ''}`).toString('base64')}` };
-  const response = await fetch(`${server.url}/query`, { method: 'POST', body, headers });
-  const answer = (await response.json()) as { error?: string; results?: { error?: string; series?: Series[] }[] };
+  const { body } = await server.request('POST', `/query?${parameters}`, headers);
+  const answer = JSON.parse(body) as { error?: string; results?: { error?: string; series?: Series[] }[] };
   const error = answer.error ?? answer.results?.[0]?.error;
   if (error !== undefined) throw new Error(`${query}: ${error}`);
   return answer.results?.[0]?.series ?? [];
@@ -152,11 +190,10 @@ export interface Exported {
 
 /** All samples of the series that `match` selects, such as `{__name__=~"raw_stats_.*"}`. */
 export async function victoriaExport(server: DatabaseServer, match: string): Promise<readonly Exported[]> {
-  await (await fetch(`${server.url}/internal/force_flush`)).arrayBuffer();
-  const response = await fetch(`${server.url}/api/v1/export?${new URLSearchParams({ 'match[]': match })}`);
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${match}: ${response.status} ${text}`);
-  return text
+  await server.request('GET', '/internal/force_flush');
+  const { status, body } = await server.request('GET', `/api/v1/export?${new URLSearchParams({ 'match[]': match })}`);
+  if (status !== 200) throw new Error(`${match}: ${status} ${body}`);
+  return body
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Exported);
