@@ -34,6 +34,8 @@ export const ERROR_TABLE = {
   LLAMA_STATE_UNWRITABLE: { status: 507, exitCode: 2, title: 'The directory cannot be written' },
   LLAMA_STATE_IN_USE: { status: 500, exitCode: 2, title: 'Another process uses the directory' },
   LLAMA_HOST_UNKNOWN: { status: 422, exitCode: 1, title: 'The host name does not resolve' },
+  LLAMA_URL_WRONG: { status: 422, exitCode: 1, title: 'There is no LLAMA at this URL' },
+  LLAMA_UNREACHABLE: { status: 502, exitCode: 2, title: 'The service cannot be reached' },
   LLAMA_PLATFORM: { status: 500, exitCode: 1, title: 'LLAMA runs on Linux, x64 or arm64, only' },
   LLAMA_SYSTEM_CALL: { status: 500, exitCode: 2, title: 'A system call failed' },
   LLAMA_ADDRESS_IN_USE: { status: 500, exitCode: 2, title: 'The address or port is taken' },

@@ -1,0 +1,115 @@
+/** Requests to a collector or a scraper. What goes wrong is told with its remedy; the token is in no message. */
+
+import { readSecret } from '../../config/secrets.js';
+import { LlamaError } from '../../errors.js';
+import { HttpClient } from '../../scraper/http.js';
+import { clean } from './text.js';
+
+const TIMEOUTS = { connectMs: 3_000, headerMs: 15_000, totalMs: 30_000 };
+/** Of a body that is quoted. */
+const QUOTED = 300;
+
+export class ServiceClient {
+  /** For people, without a password. */
+  readonly shown: string;
+  readonly headers: Readonly<Record<string, string>>;
+  private readonly base: URL;
+  private readonly http = new HttpClient(TIMEOUTS);
+
+  /** @throws LlamaError `LLAMA_ARGUMENT_INVALID` or `LLAMA_TOKEN_FILE` */
+  constructor(url: string, tokenFile: string | undefined, warn: (text: string) => void) {
+    this.base = baseOf(url);
+    const shown = new URL(this.base);
+    shown.username = '';
+    shown.password = '';
+    this.shown = shown.href.replace(/\/$/, '');
+    const token =
+      tokenFile === undefined ? '' : readSecret(tokenFile, '--token-file', 'LLAMA_TOKEN_FILE', warn).trim();
+    if (tokenFile !== undefined && !/^[\x21-\x7e]+$/.test(token))
+      throw new LlamaError('LLAMA_TOKEN_FILE', `${tokenFile} (--token-file): expected one line with a token`);
+    this.headers = token === '' ? {} : { authorization: `Bearer ${token}` };
+  }
+
+  address(path: string, query: Readonly<Record<string, string | undefined>> = {}): URL {
+    const url = new URL(path, this.base);
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
+    return url;
+  }
+
+  /** @throws LlamaError `LLAMA_UNREACHABLE`, `LLAMA_URL_WRONG`, or what the service answers. */
+  async get<Answer>(
+    path: string,
+    query: Readonly<Record<string, string | undefined>>,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const url = this.address(path, query);
+    let answer: Awaited<ReturnType<HttpClient['get']>>;
+    try {
+      answer = await this.http.get(url, this.headers, signal);
+    } catch (cause) {
+      throw this.unreachable(cause instanceof Error ? cause.message : String(cause), cause);
+    }
+    const { status, body } = answer;
+    if (status !== 200) throw this.refused(path, status, body);
+    try {
+      return JSON.parse(body) as Answer;
+    } catch (cause) {
+      throw this.notLlama(path, `no JSON but ${JSON.stringify(body.slice(0, 60))}`, cause);
+    }
+  }
+
+  close(): void {
+    this.http.close();
+  }
+
+  unreachable(reason: string, cause?: unknown): LlamaError {
+    return new LlamaError('LLAMA_UNREACHABLE', `${this.shown}: ${clean(reason)}`, { cause });
+  }
+
+  notLlama(path: string, found: string, cause?: unknown): LlamaError {
+    return new LlamaError(
+      'LLAMA_URL_WRONG',
+      `${this.shown}: found ${found} at /${path}, expected the API of a LLAMA collector or scraper; check host, port and path of --url`,
+      { cause },
+    );
+  }
+
+  /** The error for an answer that is none, by its status. */
+  refused(path: string, status: number, body: string): LlamaError {
+    const told = clean(detailOf(body) ?? '').slice(0, QUOTED);
+    if (status === 401 || status === 403)
+      return new LlamaError(
+        status === 401 ? 'LLAMA_UNAUTHORIZED' : 'LLAMA_FORBIDDEN',
+        `${this.shown}: found status ${status}, expected 200; give a token that may read with --token-file${told === '' ? '' : ` (${told})`}`,
+      );
+    if (status === 400 && told !== '') return new LlamaError('LLAMA_REQUEST_INVALID', `${this.shown}: ${told}`);
+    if (status === 429 || status >= 500)
+      return this.unreachable(`it answers with status ${status}${told === '' ? '' : `: ${told}`}; try again later`);
+    return this.notLlama(path, `status ${status}`);
+  }
+}
+
+function baseOf(text: string): URL {
+  const wrong = (found: string): LlamaError =>
+    new LlamaError('LLAMA_ARGUMENT_INVALID', `--url ${JSON.stringify(text)}: ${found}, expected http://HOST:PORT`);
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw wrong('found no URL');
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw wrong(`found the scheme ${url.protocol}`);
+  if (url.search !== '' || url.hash !== '') throw wrong('found something behind the path');
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return url;
+}
+
+/** Of a problem document. */
+function detailOf(body: string): string | undefined {
+  try {
+    const detail: unknown = Reflect.get(JSON.parse(body), 'detail');
+    return typeof detail === 'string' ? detail : undefined;
+  } catch {
+    return undefined;
+  }
+}

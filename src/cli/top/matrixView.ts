@@ -1,0 +1,159 @@
+/** The matrix as lines of text: the part of it that fits, each value with its mark. */
+
+import { clean, cut, type Paint, padEnd, padStart, type Style, widthOf } from './text.js';
+import type { MatrixAnswer, Picture, View } from './types.js';
+import { isLoss, isStale, lossPct, lossStyle, lossText, markOf, median, timeStyle, timeText } from './values.js';
+
+/** Heading and column names. */
+export const MATRIX_HEAD = 2;
+const NARROWEST_COLUMN = 6;
+const WIDEST_COLUMN = 15;
+const LABEL_SHARE = 0.35;
+const WIDEST_LABEL = 40;
+const GAP = 1;
+
+/** Not measured in the window; sent, and nothing came back that has a time; older than it should be. */
+const NOTHING = '·';
+const NO_ANSWER = '-';
+const STALE = '~';
+export const LEGEND = `${NOTHING} not measured  ${NO_ANSWER} no reply  ${STALE} stale  + ! bad`;
+
+export const keyText = (key: readonly string[]): string => clean(key.join('/'));
+
+/** Rows and columns in the order in which they are shown, filtered; and where each cell is. */
+export interface Arranged {
+  readonly rows: readonly number[];
+  readonly columns: readonly number[];
+  readonly cellAt: (row: number, column: number) => number | undefined;
+}
+
+export function arrange(matrix: MatrixAnswer, view: Pick<View, 'sort' | 'filter'>): Arranged {
+  const width = matrix.columns.length;
+  const cells = new Map<number, number>();
+  const worst = new Float64Array(matrix.rows.length);
+  const { row, column, sent, lost, unreachable, value } = matrix.cells;
+  const byTime = view.sort === 'time' && !isLoss(matrix.metric);
+  for (let i = 0; i < row.length; i++) {
+    cells.set(row[i] * width + column[i], i);
+    const badness = byTime ? (value[i] ?? 0) : lossPct(sent[i], lost[i], unreachable[i]);
+    worst[row[i]] = Math.max(worst[row[i]], badness);
+  }
+  const { rows, columns } = chosen(matrix, view.filter);
+  // The sort is stable: rows that are equally bad stay by name.
+  if (view.sort !== 'name') rows.sort((a, b) => worst[b] - worst[a]);
+  return { rows, columns, cellAt: (r, c) => cells.get(r * width + c) };
+}
+
+/** `a` matches rows, or columns where no row has it; `a>b` rows with a and columns with b. */
+function chosen({ rows, columns }: MatrixAnswer, filter: string): { rows: number[]; columns: number[] } {
+  const [first, second] = filter.toLowerCase().split('>');
+  const having = (keys: readonly (readonly string[])[], text: string): number[] =>
+    [...keys.keys()].filter((i) => text === '' || keyText(keys[i]).toLowerCase().includes(text.trim()));
+  if (second !== undefined) return { rows: having(rows, first), columns: having(columns, second) };
+  const found = having(rows, first);
+  if (found.length > 0 || rows.length === 0) return { rows: found, columns: having(columns, '') };
+  const inColumns = having(columns, first);
+  return { rows: inColumns.length > 0 ? having(rows, '') : [], columns: inColumns };
+}
+
+export interface MatrixPlace {
+  readonly width: number;
+  /** With the two lines of the head. */
+  readonly height: number;
+  /** Since the picture was taken. */
+  readonly sinceMs: number;
+}
+
+/** What is shown: the first row and column after the offsets were brought within what there is. */
+export interface MatrixShown {
+  readonly lines: readonly string[];
+  readonly top: number;
+  readonly left: number;
+  /** How many rows and columns fit, for the keys that move by a page. */
+  readonly rows: number;
+  readonly columns: number;
+}
+
+export function matrixLines(picture: Picture, view: View, place: MatrixPlace, paint: Paint): MatrixShown {
+  const { matrix } = picture;
+  const { rows, columns, cellAt } = arrange(matrix, view);
+  const loss = isLoss(matrix.metric);
+  const mid = loss ? 0 : median(matrix.cells.value);
+  const bodyRows = Math.max(0, place.height - MATRIX_HEAD);
+  const top = within(view.top.matrix, rows.length - bodyRows);
+  const shownRows = rows.slice(top, top + bodyRows);
+  const labels = shownRows.map((row) => keyText(matrix.rows[row]));
+  const heading = `${tags(matrix.rowTags)} \\ ${tags(matrix.columnTags)}`;
+  const mostLabel = Number.isFinite(place.width) ? Math.floor(place.width * LABEL_SHARE) : WIDEST_LABEL;
+  const labelWidth = Math.min(
+    WIDEST_LABEL,
+    mostLabel,
+    Math.max(widthOf(heading), ...matrix.rows.map((key) => widthOf(keyText(key)))),
+  );
+  const columnWidth = Math.min(
+    WIDEST_COLUMN,
+    Math.max(NARROWEST_COLUMN, ...columns.map((column) => widthOf(keyText(matrix.columns[column])))),
+  );
+  const fits = Math.max(1, Math.floor((place.width - labelWidth) / (columnWidth + GAP + 1)));
+  const left = within(view.left, columns.length - fits);
+  const shownColumns = columns.slice(left, left + fits);
+  const cellText = (row: number, column: number): string => {
+    const cell = cellAt(row, column);
+    const { text, style, mark } = cell === undefined ? EMPTY : cellOf(picture, cell, mid, place.sinceMs);
+    return ' '.repeat(GAP) + paint(style, padStart(text, columnWidth) + mark);
+  };
+  const spaced = (text: string): string => `${' '.repeat(GAP)}${padStart(text, columnWidth)} `;
+  const head =
+    padEnd(heading, labelWidth) + shownColumns.map((column) => spaced(keyText(matrix.columns[column]))).join('');
+  const lines = [
+    paint('title', cut(title(matrix, view, { rows, columns }, { top, left, fits, bodyRows }), place.width)),
+    paint('dim', head.trimEnd()),
+    ...shownRows.map((row, i) =>
+      `${padEnd(labels[i], labelWidth)}${shownColumns.map((column) => cellText(row, column)).join('')}`.trimEnd(),
+    ),
+  ];
+  if (rows.length === 0) lines.push(view.filter === '' ? 'no data in the window' : 'nothing matches the filter');
+  return { lines, top, left, rows: bodyRows, columns: fits };
+}
+
+const tags = (names: readonly string[]): string => clean(names.join('/'));
+const EMPTY = { text: NOTHING, style: 'dim', mark: ' ' } as const;
+
+/** An offset that is in range: so many lines can be out of sight at the most. */
+export const within = (offset: number, most: number): number => Math.max(0, Math.min(offset, most));
+
+function cellOf(
+  { matrix, tool }: Picture,
+  cell: number,
+  mid: number,
+  sinceMs: number,
+): { readonly text: string; readonly style: Style; readonly mark: string } {
+  const { value, sent, received, lost, unreachable, ageMs, stale } = matrix.cells;
+  const loss = isLoss(matrix.metric);
+  const of = value[cell];
+  const text = of === null ? NO_ANSWER : loss ? lossText(of) : timeText(of);
+  // No reply is bad only if probes were sent and the network is to blame: with all voided there is just nothing to say.
+  const noReply: Style = received[cell] === 0 && lost[cell] + unreachable[cell] > 0 ? 'bad' : 'dim';
+  const style = of === null ? noReply : loss ? lossStyle(of) : timeStyle(of, mid);
+  if (isStale(stale[cell], ageMs[cell], sinceMs, tool.intervalMs)) return { text, style: 'dim', mark: STALE };
+  return sent[cell] === 0 && of === null ? EMPTY : { text, style, mark: markOf(style) };
+}
+
+interface Extent {
+  readonly top: number;
+  readonly left: number;
+  readonly fits: number;
+  readonly bodyRows: number;
+}
+
+function title(matrix: MatrixAnswer, view: View, { rows, columns }: Omit<Arranged, 'cellAt'>, at: Extent): string {
+  const part = (name: string, all: number, first: number, fit: number): string =>
+    all <= fit ? `${all} ${name}` : `${name} ${first + 1}-${Math.min(all, first + fit)} of ${all}`;
+  const what = isLoss(matrix.metric) ? 'loss %' : `${matrix.metric} round trip`;
+  const sizes = [
+    part('rows', rows.length, at.top, at.bodyRows),
+    part('columns', columns.length, at.left, at.fits),
+  ].join(', ');
+  const order = view.sort === 'name' ? 'by name' : 'worst first';
+  return `${view.focus === 'matrix' ? '>' : ' '}MATRIX  ${what}  ${sizes}, ${order}`;
+}

@@ -1,0 +1,131 @@
+/** What `llama top` shows: the answers of the API that it reads, and the state of the view over them. */
+
+import type { Metric } from '../../matrix/matrix.js';
+
+/** `GET /v1/matrix?format=columns`: arrays beside each other, an element for each cell. */
+export interface MatrixAnswer {
+  readonly window: { readonly startMs: number; readonly endMs: number; readonly coveredMs: number };
+  readonly metric: Metric;
+  readonly unit: string;
+  readonly rowTags: readonly string[];
+  readonly columnTags: readonly string[];
+  readonly refusedRows: number;
+  readonly rows: readonly (readonly string[])[];
+  readonly columns: readonly (readonly string[])[];
+  readonly cells: CellColumns;
+}
+
+export interface CellColumns {
+  readonly row: readonly number[];
+  readonly column: readonly number[];
+  readonly value: readonly (number | null)[];
+  readonly sent: readonly number[];
+  readonly received: readonly number[];
+  readonly lost: readonly number[];
+  readonly unreachable: readonly number[];
+  readonly samples: readonly number[];
+  readonly ageMs: readonly number[];
+  readonly stale: readonly boolean[];
+}
+
+/** An element of `paths` of `GET /v1/paths`, as far as it is shown. */
+export interface PathAnswer {
+  /** Of a scraper only. */
+  readonly collector?: string | null;
+  readonly source: string;
+  readonly sourcePort: number | null;
+  readonly target: string;
+  readonly class: string;
+  readonly sent: number;
+  readonly lost: number;
+  readonly unreachable: number;
+  readonly localDrops: number;
+  readonly lossPct: number;
+  readonly rttUs: { readonly min: number; readonly mean: number; readonly max: number } | null;
+}
+
+export interface PathsAnswer {
+  readonly end?: string | null;
+  readonly total: number;
+  readonly paths: readonly PathAnswer[];
+  readonly collectors?: readonly { readonly url: string; readonly error: string | null }[];
+}
+
+/** Of source, target and class, over the window. */
+export interface Pair {
+  readonly collector: string;
+  readonly source: string;
+  readonly target: string;
+  readonly class: string;
+  readonly sent: number;
+  readonly lost: number;
+  readonly unreachable: number;
+  readonly lossPct: number;
+  /** µs, by the metric `timeMetric`; null when nothing came back. */
+  readonly timeUs: number | null;
+  readonly ageMs: number;
+  readonly stale: boolean;
+}
+
+/** What the tool says of itself, apart from what it measured. */
+export interface ToolState {
+  readonly kind: 'collector' | 'scraper';
+  readonly name: string;
+  readonly version: string;
+  /** The longest, where collectors differ; null when it is not known. */
+  readonly intervalMs: number | null;
+  /** Counters and states in short, e.g. `slips 0`. */
+  readonly facts: readonly string[];
+  /** What needs a person; empty when all is well. */
+  readonly troubles: readonly string[];
+}
+
+/** Everything that one look at the service gave. */
+export interface Picture {
+  readonly url: string;
+  readonly takenAt: string;
+  readonly tool: ToolState;
+  readonly matrix: MatrixAnswer;
+  readonly timeMetric: Metric;
+  /** How long before the picture the newest interval in it ended; null without data. */
+  readonly ageMs: number | null;
+  readonly pairs: readonly Pair[];
+  readonly classes: readonly string[];
+  readonly paths: PathsAnswer;
+}
+
+/** What a user may ask for; a change needs another picture. */
+export interface Asked {
+  readonly rows: string;
+  readonly columns: string;
+  readonly window: string;
+  readonly class: string | undefined;
+  readonly metric: Metric;
+}
+
+export const SORTS = ['loss', 'time', 'name'] as const;
+export type Sort = (typeof SORTS)[number];
+export const SECTIONS = ['matrix', 'pairs', 'paths'] as const;
+export type Section = (typeof SECTIONS)[number];
+
+/** What the keys change and a redraw shows. */
+export interface View {
+  readonly asked: Asked;
+  readonly sort: Sort;
+  readonly filter: string;
+  /** The filter is being typed. */
+  readonly typing: boolean;
+  readonly help: boolean;
+  /** Where the arrows scroll. */
+  readonly focus: Section;
+  /** First line shown of each section. */
+  readonly top: Readonly<Record<Section, number>>;
+  /** First column shown of the matrix. */
+  readonly left: number;
+}
+
+/** How the connection does; `awayMs` and what follows only while it is away. */
+export type Connection =
+  | { readonly state: 'live' }
+  | { readonly state: 'once' }
+  | { readonly state: 'away'; readonly awayMs: number; readonly retryMs: number; readonly reason: string };

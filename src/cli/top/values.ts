@@ -1,0 +1,61 @@
+/** Values as text, and how bad they are. A small loss is never rounded to none, nor a large one to all. */
+
+import type { Metric } from '../../matrix/matrix.js';
+import { formatPct, formatUs } from '../rows.js';
+import type { Style } from './text.js';
+
+const BAD_LOSS_PCT = 1;
+/** A time is judged against the median of all cells: how much of it, and how many µs above it, so that microseconds of noise are well. */
+const WARN = { times: 2, aboveUs: 100 };
+const BAD = { times: 5, aboveUs: 1_000 };
+const STALE_INTERVALS = 2.5;
+
+export const isLoss = (metric: Metric): boolean => metric === 'loss';
+
+export function lossPct(sent: number, lost: number, unreachable: number): number {
+  return sent === 0 ? 0 : (100 * (lost + unreachable)) / sent;
+}
+
+/** In percent, without the sign. */
+export function lossText(pct: number): string {
+  const text = formatPct(pct).replace(' %', '');
+  if (text === '0' && pct > 0) return '<0.0001';
+  if (text === '100' && pct < 100) return '>99.9999';
+  return text;
+}
+
+export const timeText = (us: number): string => formatUs(us).replace(' ', '');
+
+export function lossStyle(pct: number): Style {
+  if (pct === 0) return 'plain';
+  return pct < BAD_LOSS_PCT ? 'warn' : 'bad';
+}
+
+export function timeStyle(us: number, medianUs: number): Style {
+  const above = (limit: typeof WARN): boolean => us >= medianUs * limit.times && us - medianUs >= limit.aboveUs;
+  if (above(BAD)) return 'bad';
+  return above(WARN) ? 'warn' : 'plain';
+}
+
+/** For those who see no colour. */
+export const markOf = (style: Style): string => ({ bad: '!', warn: '+' })[style as string] ?? ' ';
+
+/** The middle of the values; 0 when there are none. */
+export function median(values: readonly (number | null)[]): number {
+  const sorted = Float64Array.from(values.filter((value) => value !== null)).sort();
+  return sorted.length === 0 ? 0 : sorted[Math.floor(sorted.length / 2)];
+}
+
+/** Whether data that were `ageMs` old when they were fetched, `sinceMs` ago, are too old now to be called the present. */
+export function isStale(stale: boolean, ageMs: number, sinceMs: number, intervalMs: number | null): boolean {
+  return stale || (intervalMs !== null && sinceMs > 0 && ageMs + sinceMs > STALE_INTERVALS * intervalMs);
+}
+
+/** A stretch of time for people: `0s`, `45s`, `3m20s`, `2h05m`. */
+export function agoText(ms: number): string {
+  const s = Math.max(0, Math.floor(ms / 1_000));
+  if (s < 60) return `${s}s`;
+  const two = (value: number): string => String(value).padStart(2, '0');
+  if (s < 3_600) return `${Math.floor(s / 60)}m${two(s % 60)}s`;
+  return `${Math.floor(s / 3_600)}h${two(Math.floor((s % 3_600) / 60))}m`;
+}
