@@ -23,8 +23,7 @@ export class ServiceClient {
     shown.username = '';
     shown.password = '';
     this.shown = shown.href.replace(/\/$/, '');
-    const token =
-      tokenFile === undefined ? '' : readSecret(tokenFile, '--token-file', 'LLAMA_TOKEN_FILE', warn).trim();
+    const token = tokenFile === undefined ? '' : readSecret(tokenFile, '--token-file', 'LLAMA_TOKEN_FILE', warn).trim();
     if (tokenFile !== undefined && !/^[\x21-\x7e]+$/.test(token))
       throw new LlamaError('LLAMA_TOKEN_FILE', `${tokenFile} (--token-file): expected one line with a token`);
     this.headers = token === '' ? {} : { authorization: `Bearer ${token}` };

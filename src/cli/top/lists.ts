@@ -1,0 +1,192 @@
+/** The worst pairs and the worst paths as lines of text. */
+
+import { within } from './matrixView.js';
+import { clean, cut, type Paint, padEnd, padStart, type Style, widthOf } from './text.js';
+import type { Pair, PathAnswer, Picture, Section, View } from './types.js';
+import { isStale, lossStyle, lossText, markOf, median, timeStyle, timeText } from './values.js';
+
+/** Title and names of columns. */
+export const LIST_HEAD = 2;
+const GAP = 2;
+/** Names may be cut to this, never numbers. */
+const NARROWEST_NAME = 7;
+
+interface Row {
+  readonly names: readonly string[];
+  readonly numbers: readonly string[];
+  readonly style: Style;
+}
+
+export interface ListPlace {
+  readonly width: number;
+  /** With the head. */
+  readonly height: number;
+  readonly sinceMs: number;
+}
+
+export interface ListShown {
+  readonly lines: readonly string[];
+  readonly top: number;
+}
+
+type Order = Pick<View, 'sort' | 'filter'>;
+
+/** Worst first: loss and then time, or the other way round. */
+export function worstPairs(pairs: readonly Pair[], order: Order): readonly Pair[] {
+  const names = (pair: Pair): string => `${pair.source}>${pair.target} ${pair.collector} ${pair.class}`;
+  return sorted(pairs, order, names, ({ timeUs }) => timeUs);
+}
+
+export function worstPaths(paths: readonly PathAnswer[], order: Order): readonly PathAnswer[] {
+  const names = (path: PathAnswer): string =>
+    `${path.source}:${path.sourcePort}>${path.target} ${path.collector ?? ''} ${path.class}`;
+  return sorted(paths, order, names, ({ rttUs }) => rttUs?.mean ?? null);
+}
+
+/** A picture is drawn every second, and a large one takes long to sort. */
+const done = new WeakMap<readonly object[], { readonly key: string; readonly result: readonly object[] }>();
+
+function sorted<Item extends { readonly lossPct: number }>(
+  items: readonly Item[],
+  { sort, filter }: Order,
+  names: (item: Item) => string,
+  timeOf: (item: Item) => number | null,
+): readonly Item[] {
+  const key = `${sort} ${filter}`;
+  const before = done.get(items);
+  if (before?.key === key) return before.result as readonly Item[];
+  const parts = filter.toLowerCase().split('>');
+  const matches = (item: Item): boolean => {
+    const text = names(item).toLowerCase();
+    if (parts.length === 1) return text.includes(filter.toLowerCase());
+    const [from, to] = text.split('>');
+    return from.includes(parts[0].trim()) && to.includes(parts[1].trim());
+  };
+  const loss = (a: Item, b: Item): number => b.lossPct - a.lossPct;
+  const time = (a: Item, b: Item): number => (timeOf(b) ?? -1) - (timeOf(a) ?? -1);
+  const [first, second] = sort === 'time' ? [time, loss] : [loss, time];
+  const result = (filter === '' ? [...items] : items.filter(matches)).sort((a, b) => first(a, b) || second(a, b));
+  done.set(items, { key, result });
+  return result;
+}
+
+export function pairLines(picture: Picture, view: View, place: ListPlace, paint: Paint): ListShown {
+  const { timeMetric, tool } = picture;
+  const many = tool.kind === 'scraper';
+  const pairs = worstPairs(picture.pairs, view);
+  const mid = median(picture.pairs.map(({ timeUs }) => timeUs));
+  const head = {
+    names: [...(many ? ['collector'] : []), 'source', 'target', 'class'],
+    numbers: ['loss %', 'lost', 'sent', timeMetric, 'age'],
+  };
+  const row = (pair: Pair): Row => {
+    const style = worse(lossStyle(pair.lossPct), pair.timeUs === null ? 'plain' : timeStyle(pair.timeUs, mid));
+    const stale = isStale(pair.stale, pair.ageMs, place.sinceMs, tool.intervalMs);
+    const age = `${Math.floor((pair.ageMs + place.sinceMs) / 1_000)}s`;
+    return {
+      names: [...(many ? [pair.collector] : []), pair.source, pair.target, pair.class],
+      numbers: [
+        lossText(pair.lossPct),
+        String(pair.lost + pair.unreachable),
+        String(pair.sent),
+        pair.timeUs === null ? '-' : timeText(pair.timeUs),
+        `${age}${stale ? '~' : markOf(style)}`,
+      ],
+      style: stale ? 'dim' : style,
+    };
+  };
+  const title = `WORST PAIRS  ${orderText(view)}`;
+  return listLines('pairs', title, head, pairs, row, view, place, paint);
+}
+
+export function pathLines(picture: Picture, view: View, place: ListPlace, paint: Paint): ListShown {
+  const { tool, paths: answer } = picture;
+  const many = tool.kind === 'scraper';
+  const paths = worstPaths(answer.paths, view);
+  const mid = median(answer.paths.map(({ rttUs }) => rttUs?.mean ?? null));
+  const head = {
+    names: [...(many ? ['collector'] : []), 'source', 'target', 'class'],
+    numbers: ['port', 'loss %', 'lost', 'sent', 'mean', 'max '],
+  };
+  const row = (path: PathAnswer): Row => {
+    const style = worse(lossStyle(path.lossPct), path.rttUs === null ? 'plain' : timeStyle(path.rttUs.mean, mid));
+    return {
+      names: [...(many ? [path.collector ?? ''] : []), path.source, path.target, path.class],
+      numbers: [
+        path.sourcePort === null ? '-' : String(path.sourcePort),
+        lossText(path.lossPct),
+        String(path.lost + path.unreachable),
+        String(path.sent),
+        path.rttUs === null ? '-' : timeText(path.rttUs.mean),
+        `${path.rttUs === null ? '-' : timeText(path.rttUs.max)}${markOf(style)}`,
+      ],
+      style,
+    };
+  };
+  const cutOff = answer.total > answer.paths.length ? `, of the ${answer.paths.length} with most loss` : '';
+  const title = `WORST PATHS  last interval, ${orderText(view)}${cutOff}`;
+  return listLines('paths', title, head, paths, row, view, place, paint, answer.total);
+}
+
+const orderText = (view: View): string => (view.sort === 'time' ? 'by time' : 'by loss');
+
+const RANK: readonly Style[] = ['plain', 'warn', 'bad'];
+const worse = (a: Style, b: Style): Style => (RANK.indexOf(a) > RANK.indexOf(b) ? a : b);
+
+function listLines<Item>(
+  section: Section,
+  title: string,
+  head: Pick<Row, 'names' | 'numbers'>,
+  items: readonly Item[],
+  rowOf: (item: Item) => Row,
+  view: View,
+  place: ListPlace,
+  paint: Paint,
+  total = items.length,
+): ListShown {
+  const body = Math.max(0, place.height - LIST_HEAD);
+  const top = within(view.top[section], items.length - body);
+  const rows = items.slice(top, top + body).map(rowOf);
+  const shown = rows.length === 0 ? '0' : `${top + 1}-${top + rows.length}`;
+  const all = view.filter === '' ? total : items.length;
+  const text = `${view.focus === section ? '>' : ' '}${title}  ${shown} of ${all}`;
+  const layout = layoutOf([{ ...head, style: 'dim' }, ...rows], place.width);
+  return {
+    top,
+    lines: [
+      paint('title', cut(text, place.width)),
+      paint('dim', lineOf({ ...head, style: 'dim' }, layout)),
+      ...rows.map((row) => paint(row.style, lineOf(row, layout))),
+    ],
+  };
+}
+
+interface Layout {
+  readonly names: readonly number[];
+  readonly numbers: readonly number[];
+}
+
+/** Numbers as wide as they are; what names have too much is taken from the widest, again and again. */
+function layoutOf(rows: readonly Row[], width: number): Layout {
+  const widest = (of: (row: Row) => readonly string[]): number[] =>
+    of(rows[0]).map((_, i) => Math.max(...rows.map((row) => widthOf(clean(of(row)[i])))));
+  const names = widest((row) => row.names);
+  const numbers = widest((row) => row.numbers);
+  const sum = (widths: readonly number[]): number => widths.reduce((all, one) => all + one + GAP, 0);
+  let tooMuch = sum(names) + sum(numbers) - GAP - width;
+  while (tooMuch > 0) {
+    const i = names.indexOf(Math.max(...names));
+    if (names[i] <= NARROWEST_NAME) break;
+    names[i] -= 1;
+    tooMuch -= 1;
+  }
+  return { names, numbers };
+}
+
+function lineOf({ names, numbers }: Row, layout: Layout): string {
+  const texts = [
+    ...names.map((name, i) => padEnd(clean(name), layout.names[i])),
+    ...numbers.map((number, i) => padStart(number, layout.numbers[i])),
+  ];
+  return texts.join(' '.repeat(GAP)).trimEnd();
+}
