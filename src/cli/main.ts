@@ -21,6 +21,13 @@ Examples:
   llama probe "[2001:db8:2::2]:862" --json
   llama probe 10.2.0.2:443 --protocol tcp-syn
   llama probe 10.2.0.2 --protocol icmp --sizes 64,1472,8972`;
+const TOP_HELP_END = `
+Keys: q quit, m metric, c class, s sort, / filter, Tab section, arrows and pages scroll, ? help. Exit code 2 when nothing
+can be reached. NO_COLOR turns colours off; every value that is bad has a mark too.
+
+Examples:
+  llama top --url http://10.1.0.2:5000 --metric p99 --class ef
+  llama top --url http://scraper:5050 --rows src_rack --columns dst_rack --once`;
 const collect = (value: string, all: readonly string[] = []): string[] => [...all, value];
 
 function program(run: (work: () => Promise<number>) => Promise<void>): Command {
@@ -107,6 +114,20 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
     )
     .addHelpText('after', PROBE_HELP_END)
     .action((host, options) => run(async () => (await import('./probe.js')).runProbe(host, options)));
+  llama
+    .command('top')
+    .description('show the matrix, worst pairs and worst paths of a collector or a scraper, live or once')
+    .option('--url <url>', 'of the collector or scraper', 'http://127.0.0.1:5000')
+    .option('--rows <tags>', 'what the rows are: tags, or collector, group, source, target, port, class', 'source')
+    .option('--columns <tags>', 'the same for the columns; several nest, separated by commas', 'target')
+    .option('--class <class>', 'only this QoS class (default: all)')
+    .option('--metric <name>', 'loss, p50, p90, p99, p999, mean, max, min or jitter', 'loss')
+    .option('--window <duration>', 'the matrix and the pairs are over this, back from the newest interval', '1m')
+    .option('--token-file <file>', 'file with a token that may read')
+    .option('--once', 'print one picture and end; so does an output that is no terminal')
+    .option('--json', 'print the data of one picture as JSON and end')
+    .addHelpText('after', TOP_HELP_END)
+    .action((options) => run(async () => (await import('./top.js')).runTop(options)));
   llama
     .command('check')
     .description('validate a config, say what it means and where each value came from')
