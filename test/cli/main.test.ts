@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Command, endCommands, llama, llamaEnds, MAIN } from '../support/command.js';
 import { waitFor } from '../support/wait.js';
 
-const COMMANDS = ['collector', 'reflector', 'probe', 'check', 'demo'];
+const COMMANDS = ['collector', 'reflector', 'probe', 'check', 'top', 'demo'];
 
 describe('llama', () => {
   afterEach(endCommands);

@@ -19,6 +19,7 @@ const LEAST_MS = 300;
 const TIMES = 4;
 /** Looks when there is no news: a scraper's collectors may be away, and ages and troubles change all the same. */
 const QUIET_MS = 10_000;
+const QUIET_INTERVALS = 1.5;
 
 export class Feed {
   picture: Picture;
@@ -93,7 +94,9 @@ export class Feed {
   /** Resolves when there is a reason to look. */
   private async news(): Promise<void> {
     if (this.due) return;
-    const quiet = setTimeout(() => this.wake(), QUIET_MS);
+    const { intervalMs } = this.picture.tool;
+    const quietMs = Math.min(QUIET_MS, (intervalMs ?? QUIET_MS) * QUIET_INTERVALS);
+    const quiet = setTimeout(() => this.wake(), quietMs);
     await new Promise<void>((resolve) => {
       this.wake = resolve;
     });

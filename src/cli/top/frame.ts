@@ -33,8 +33,18 @@ const MOST_TROUBLES = 3;
 const LIST_ROWS = 10;
 const LEAST_SECTION = 4;
 
+/** Below, not even one cell and its names fit. */
+const LEAST_WIDTH = 30;
+const LEAST_HEIGHT = 8;
+
+function tooSmall(width: number): Frame {
+  const none = { matrix: 0, pairs: 0, paths: 0 };
+  return { lines: [cutEnd('the terminal is too small', width)], top: none, left: 0, page: none, pageColumns: 1 };
+}
+
 export function frame(input: FrameInput): Frame {
   const { picture, view, width, height, sinceMs, paint } = input;
+  if (width < LEAST_WIDTH || height < LEAST_HEIGHT) return tooSmall(width);
   const head = headLines(input);
   const foot = footLines(input);
   const heights = sectionHeights(input, height - head.length - foot.length);
@@ -100,23 +110,29 @@ function headLines(input: FrameInput): string[] {
   const { tool, matrix, ageMs } = picture;
   const line = (text: string): string => cutEnd(text, width);
   const who = `LLAMA ${tool.kind === 'scraper' ? `scraper of ${tool.name}` : `collector ${clean(tool.name)}`}  ${clean(picture.url)}`;
-  const state = { live: 'LIVE', once: clean(picture.takenAt), away: 'AWAY' }[connection.state];
+  const stale = ageMs !== null && isStale(false, ageMs, Math.max(1, sinceMs), tool.intervalMs);
+  const state = { live: stale ? 'STALE' : 'LIVE', once: clean(picture.takenAt), away: 'AWAY' }[connection.state];
   const room = Number.isFinite(width) ? width - widthOf(state) - 1 : widthOf(who) + 1;
   const left = cutEnd(who, room);
   const spaces = ' '.repeat(Math.max(1, room + 1 - widthOf(left)));
   const old = ageMs === null ? undefined : ageMs + sinceMs;
-  const stale = ageMs !== null && isStale(false, ageMs, Math.max(1, sinceMs), tool.intervalMs);
   const { coveredMs } = matrix.window;
+  // The numbers below are of what was asked before, until the answer is there.
+  const waited =
+    view.asked.class === picture.asked.class && view.asked.metric === picture.asked.metric
+      ? undefined
+      : `(waiting for class ${view.asked.class ?? 'all'}, metric ${view.asked.metric})`;
   const facts = [
     `interval ${tool.intervalMs === null ? '?' : `${tool.intervalMs / 1_000}s`}`,
     old === undefined ? 'no data yet' : `data ${agoText(old)} old${stale ? ', STALE' : ''}`,
-    `window ${clean(view.asked.window)} (${agoText(coveredMs)} held)`,
-    `class ${view.asked.class ?? 'all'}`,
-    `metric ${view.asked.metric}`,
+    `window ${clean(picture.asked.window)} (${agoText(coveredMs)} held)`,
+    `class ${picture.asked.class ?? 'all'}`,
+    `metric ${picture.asked.metric}`,
+    ...(waited === undefined ? [] : [waited]),
     ...(view.filter === '' && !view.typing ? [] : [`filter ${JSON.stringify(view.filter)}`]),
   ];
   const lines = [
-    `${paint('title', left)}${spaces}${paint(connection.state === 'away' ? 'alert' : 'good', state)}`,
+    `${paint('title', left)}${spaces}${paint(connection.state === 'away' || stale ? 'alert' : 'good', state)}`,
     paint(stale ? 'alert' : 'plain', line(facts.join('  '))),
   ];
   if (connection.state === 'away') {

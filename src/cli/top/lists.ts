@@ -1,7 +1,7 @@
 /** The worst pairs and the worst paths as lines of text. */
 
 import { within } from './matrixView.js';
-import { clean, cut, type Paint, padEnd, padStart, type Style, widthOf } from './text.js';
+import { clean, cut, cutEnd, type Paint, padEnd, padStart, type Style, widthOf } from './text.js';
 import type { Pair, PathAnswer, Picture, Section, View } from './types.js';
 import { isStale, lossStyle, lossText, markOf, median, timeStyle, timeText } from './values.js';
 
@@ -70,11 +70,20 @@ function sorted<Item extends { readonly lossPct: number }>(
   return result;
 }
 
+const times = new WeakMap<readonly object[], readonly (number | null)[]>();
+
+/** Median of all, shown or not. */
+function middleTime<Item extends object>(items: readonly Item[], timeOf: (item: Item) => number | null): number {
+  const all = times.get(items) ?? items.map(timeOf);
+  times.set(items, all);
+  return median(all);
+}
+
 export function pairLines(picture: Picture, view: View, place: ListPlace, paint: Paint): ListShown {
   const { timeMetric, tool } = picture;
   const many = tool.kind === 'scraper';
   const pairs = worstPairs(picture.pairs, view);
-  const mid = median(picture.pairs.map(({ timeUs }) => timeUs));
+  const mid = middleTime(picture.pairs, ({ timeUs }) => timeUs);
   const head = {
     names: [...(many ? ['collector'] : []), 'source', 'target', 'class'],
     numbers: ['loss %', 'lost', 'sent', timeMetric, 'age'],
@@ -103,7 +112,7 @@ export function pathLines(picture: Picture, view: View, place: ListPlace, paint:
   const { tool, paths: answer } = picture;
   const many = tool.kind === 'scraper';
   const paths = worstPaths(answer.paths, view);
-  const mid = median(answer.paths.map(({ rttUs }) => rttUs?.mean ?? null));
+  const mid = middleTime(answer.paths, ({ rttUs }) => rttUs?.mean ?? null);
   const head = {
     names: [...(many ? ['collector'] : []), 'source', 'target', 'class'],
     numbers: ['port', 'loss %', 'lost', 'sent', 'mean', 'max '],
@@ -155,8 +164,8 @@ function listLines<Item>(
     top,
     lines: [
       paint('title', cut(text, place.width)),
-      paint('dim', lineOf({ ...head, style: 'dim' }, layout)),
-      ...rows.map((row) => paint(row.style, lineOf(row, layout))),
+      paint('dim', cutEnd(lineOf({ ...head, style: 'dim' }, layout), place.width)),
+      ...rows.map((row) => paint(row.style, cutEnd(lineOf(row, layout), place.width))),
     ],
   };
 }

@@ -47,6 +47,7 @@ export class Looker {
     return {
       url: this.client.shown,
       takenAt: new Date().toISOString(),
+      asked,
       tool: await this.toolState(status, paths, cells, signal),
       matrix: cells,
       timeMetric,

@@ -6,7 +6,8 @@ import { isLoss, isStale, lossPct, lossStyle, lossText, markOf, median, timeStyl
 
 /** Heading and column names. */
 export const MATRIX_HEAD = 2;
-const NARROWEST_COLUMN = 6;
+/** Names are cut to the widest, numbers never: none takes more than the narrowest. */
+const NARROWEST_COLUMN = 8;
 const WIDEST_COLUMN = 15;
 const LABEL_SHARE = 0.35;
 const WIDEST_LABEL = 40;
@@ -27,20 +28,36 @@ export interface Arranged {
   readonly cellAt: (row: number, column: number) => number | undefined;
 }
 
-export function arrange(matrix: MatrixAnswer, view: Pick<View, 'sort' | 'filter'>): Arranged {
+/** A picture is drawn every second, and a large matrix takes long to arrange. */
+const done = new WeakMap<MatrixAnswer, { readonly key: string; readonly arranged: Arranged }>();
+
+export function arrange(matrix: MatrixAnswer, { sort, filter }: Pick<View, 'sort' | 'filter'>): Arranged {
+  const key = `${sort} ${filter}`;
+  const before = done.get(matrix);
+  if (before?.key === key) return before.arranged;
+  const arranged = arrangeAnew(matrix, sort, filter);
+  done.set(matrix, { key, arranged });
+  return arranged;
+}
+
+function arrangeAnew(matrix: MatrixAnswer, sort: View['sort'], filter: string): Arranged {
   const width = matrix.columns.length;
   const cells = new Map<number, number>();
-  const worst = new Float64Array(matrix.rows.length);
+  const worst = { rows: new Float64Array(matrix.rows.length), columns: new Float64Array(width) };
   const { row, column, sent, lost, unreachable, value } = matrix.cells;
-  const byTime = view.sort === 'time' && !isLoss(matrix.metric);
+  const byTime = sort === 'time' && !isLoss(matrix.metric);
   for (let i = 0; i < row.length; i++) {
     cells.set(row[i] * width + column[i], i);
     const badness = byTime ? (value[i] ?? 0) : lossPct(sent[i], lost[i], unreachable[i]);
-    worst[row[i]] = Math.max(worst[row[i]], badness);
+    worst.rows[row[i]] = Math.max(worst.rows[row[i]], badness);
+    worst.columns[column[i]] = Math.max(worst.columns[column[i]], badness);
   }
-  const { rows, columns } = chosen(matrix, view.filter);
-  // The sort is stable: rows that are equally bad stay by name.
-  if (view.sort !== 'name') rows.sort((a, b) => worst[b] - worst[a]);
+  const { rows, columns } = chosen(matrix, filter);
+  // The worst cells come to the top left. The sort is stable: what is equally bad stays by name.
+  if (sort !== 'name') {
+    rows.sort((a, b) => worst.rows[b] - worst.rows[a]);
+    columns.sort((a, b) => worst.columns[b] - worst.columns[a]);
+  }
   return { rows, columns, cellAt: (r, c) => cells.get(r * width + c) };
 }
 

@@ -84,6 +84,8 @@ export interface ToolState {
 export interface Picture {
   readonly url: string;
   readonly takenAt: string;
+  /** What it is a picture of. */
+  readonly asked: Asked;
   readonly tool: ToolState;
   readonly matrix: MatrixAnswer;
   readonly timeMetric: Metric;

@@ -42,9 +42,16 @@ export const markOf = (style: Style): string => ({ bad: '!', warn: '+' })[style 
 
 /** The middle of the values; 0 when there are none. */
 export function median(values: readonly (number | null)[]): number {
+  const before = medians.get(values);
+  if (before !== undefined) return before;
   const sorted = Float64Array.from(values.filter((value) => value !== null)).sort();
-  return sorted.length === 0 ? 0 : sorted[Math.floor(sorted.length / 2)];
+  const middle = sorted.length === 0 ? 0 : sorted[Math.floor(sorted.length / 2)];
+  medians.set(values, middle);
+  return middle;
 }
+
+/** The same picture is drawn again and again. */
+const medians = new WeakMap<readonly (number | null)[], number>();
 
 /** Whether data that were `ageMs` old when they were fetched, `sinceMs` ago, are too old now to be called the present. */
 export function isStale(stale: boolean, ageMs: number, sinceMs: number, intervalMs: number | null): boolean {

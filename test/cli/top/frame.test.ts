@@ -1,0 +1,168 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { type FrameInput, frame } from '../../../src/cli/top/frame.js';
+import { widthOf, withColour, withoutColour } from '../../../src/cli/top/text.js';
+import type { View } from '../../../src/cli/top/types.js';
+import { large, matrixOf, pictureOf, small, TROUBLES, VIEW } from './samples.js';
+
+const GOLDEN = new URL('../../../../test/cli/top/golden/', import.meta.url);
+
+function draw(changes: Partial<FrameInput> = {}): readonly string[] {
+  return frame({
+    ...{ picture: small(), view: VIEW, connection: { state: 'live' }, sinceMs: 1_000 },
+    ...{ width: 80, height: 24, paint: withoutColour },
+    ...changes,
+  }).lines;
+}
+
+/** LLAMA_WRITE_GOLDEN=1 writes what is drawn now: read the difference before it is committed. */
+function sameAsGolden(name: string, lines: readonly string[]): void {
+  const text = `${lines.join('\n')}\n`;
+  const file = new URL(`${name}.txt`, GOLDEN);
+  if (process.env.LLAMA_WRITE_GOLDEN === '1') {
+    mkdirSync(GOLDEN, { recursive: true });
+    writeFileSync(file, text);
+  }
+  expect(text).to.equal(readFileSync(file, 'utf8'));
+}
+
+const line = (lines: readonly string[], start: string): string => lines.find((one) => one.startsWith(start)) ?? '';
+const view = (changes: Partial<View>): View => ({ ...VIEW, ...changes });
+
+describe('the picture of llama top', () => {
+  it('at 80x24 is that of the golden file', () => sameAsGolden('80x24', draw()));
+
+  it('at 200x50 is that of the golden file', () => sameAsGolden('200x50', draw({ width: 200, height: 50 })));
+
+  it('while the service is away, with troubles of the tool, is that of the golden file', () => {
+    const picture = small();
+    const connection = { state: 'away', awayMs: 83_000, retryMs: 2_400, reason: 'connection refused' } as const;
+    sameAsGolden(
+      'away',
+      draw({ picture: { ...picture, tool: { ...picture.tool, troubles: TROUBLES } }, connection, sinceMs: 83_500 }),
+    );
+  });
+
+  it('of a thousand rows is that of the golden file: worst first, and it says what part is shown', () =>
+    sameAsGolden('large', draw({ picture: large(), width: 120, height: 40 })));
+
+  for (const [width, height] of [
+    [80, 24],
+    [200, 50],
+    [40, 30],
+    [30, 60],
+    [20, 5],
+    [1, 1],
+  ])
+    it(`never is wider or higher than ${width}x${height}, in colour too`, () => {
+      for (const picture of [small(), large()])
+        for (const paint of [withoutColour, withColour]) {
+          const lines = draw({ picture, width, height, paint });
+          expect(lines).to.have.length.at.most(height);
+          // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
+          for (const text of lines)
+            expect(widthOf(text.replaceAll(/\u001b\[[0-9;]*m/g, '')), text).to.be.at.most(width);
+        }
+    });
+
+  it('tells stale, not measured, without reply and zero apart', () => {
+    const cells = [
+      { row: 0, column: 0, value: 50, stale: true },
+      { row: 0, column: 1, value: null, lost: 1000 },
+      { row: 0, column: 2, value: 50 },
+    ];
+    const picture = pictureOf(matrixOf(['a'], ['s', 'n', 'z', 'm'], cells, 'p99'));
+    const [, ...shown] = line(draw({ picture }), 'a  ').split(/\s+/);
+    expect(shown).to.deep.equal(['50.0us~', '-!', '50.0us', '·']);
+    const other = pictureOf(
+      matrixOf(
+        ['a', 'b'],
+        ['x', 'y'],
+        [
+          { row: 0, column: 0, value: 0 },
+          { row: 1, column: 1, value: 0 },
+        ],
+      ),
+    );
+    expect(line(draw({ picture: other }), 'a  ')).to.match(/ 0 +·$/);
+  });
+
+  it('never shows a small loss as none, nor nearly all as all', () => {
+    const cells = [
+      { row: 0, column: 0, value: 0.00001, sent: 10_000_000, lost: 1 },
+      { row: 0, column: 1, value: 99.99999, sent: 10_000_000, lost: 9_999_999 },
+    ];
+    const text = line(draw({ picture: pictureOf(matrixOf(['a'], ['x', 'y'], cells)) }), 'a  ');
+    expect(text).to.match(/<0\.0001\+ +>99\.9999!$/);
+  });
+
+  it('turns everything stale when no newer picture comes', () => {
+    const texts = draw({ sinceMs: 30_000, width: 120, view: view({ sort: 'name' }) });
+    expect(texts[0]).to.match(/STALE$/);
+    expect(line(texts, 'interval')).to.include('data 32s old, STALE');
+    expect(line(texts, '10.1.0.1')).to.match(/0~ +0\.100~ +2\.50~ +100~$/);
+    expect(line(texts, 'network')).to.equal('network: 0 of 0 pairs with loss  15 stale');
+  });
+
+  it('says that the numbers are of what was asked before, while an answer is awaited', () => {
+    const waiting = view({ asked: { ...VIEW.asked, metric: 'p99', class: 'ef' } });
+    const text = line(draw({ view: waiting, width: 200 }), 'interval');
+    expect(text).to.include('class all  metric loss  (waiting for class ef, metric p99)');
+  });
+
+  it('lets no name reach the terminal as a control sequence', () => {
+    const name = 'evil\u001b[2J\u0007\u202e';
+    const picture = pictureOf(matrixOf([name], [name], [{ row: 0, column: 0, value: 0 }]));
+    const tool = { ...picture.tool, name, troubles: TROUBLES };
+    for (const text of draw({ picture: { ...picture, tool }, width: 200, height: 50 }))
+      expect(text).not.to.match(/[\p{Cc}\u202e]/u);
+  });
+
+  it('filters rows, or columns where no row matches, or both with ">"', () => {
+    const rows = (filter: string): string[] =>
+      draw({ view: view({ filter }), height: 60 })
+        .slice(6)
+        .map((text) => text.split(' ')[0])
+        .slice(1);
+    expect(rows('0.3').slice(0, 2)).to.deep.equal(['10.1.0.3', '']);
+    const both = draw({ view: view({ filter: '1.0.1>2.0.2' }), height: 60 });
+    expect(both[6]).to.match(/^source \\ target +10\.2\.0\.2$/);
+    expect(both[7]).to.match(/^10\.1\.0\.1 +0\.100\+$/);
+    const columns = draw({ view: view({ filter: '2001:' }), height: 60 });
+    expect(columns[6]).to.match(/^source \\ target +2001:db…34:5678$/);
+    expect(draw({ view: view({ filter: 'nobody' }) }).join('\n')).to.include('nothing matches the filter');
+  });
+
+  it('sorts pairs by loss, or by time', () => {
+    const first = (sort: View['sort']): string => {
+      const texts = draw({ view: view({ sort }), width: 120, height: 60 });
+      return texts[texts.findIndex((text) => text.includes('WORST PAIRS')) + 2];
+    };
+    expect(first('loss')).to.match(/^10\.1\.0\.1 .* ef +100 +1000 +1000 +- /);
+    expect(first('time')).to.match(/ 94\.5us /);
+  });
+
+  it('scrolls to the end and no further', () => {
+    const far = view({ sort: 'name', top: { matrix: 9_999, pairs: 0, paths: 0 }, left: 9_999 });
+    const result = frame({
+      ...{ picture: large(), view: far, connection: { state: 'live' }, sinceMs: 0 },
+      ...{ width: 80, height: 24, paint: withoutColour },
+    });
+    expect(result.top.matrix).to.equal(1_000 - result.page.matrix);
+    expect(result.left).to.equal(40 - result.pageColumns);
+    expect(result.lines.join('\n'))
+      .to.match(/^host-0999/m)
+      .and.to.match(/rack-39 *$/m);
+  });
+
+  it('says so when paths by time are those of the worst by loss only', () => {
+    const text = draw({ picture: large(), view: view({ sort: 'time' }), width: 120 }).join('\n');
+    expect(text).to.match(/WORST PATHS {2}last interval, by time, of the 1000 with most loss {2}1-\d+ of 640000/);
+  });
+
+  it('without data says so', () => {
+    const picture = pictureOf(matrixOf([], [], []), { ageMs: null });
+    const text = draw({ picture }).join('\n');
+    expect(text).to.include('no data yet').and.to.include('no data in the window');
+  });
+});
