@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { CLI } from './process.js';
 import { waitFor } from './wait.js';
 
-const SCRIPT = fileURLToPath(new URL('../../../test/support/pty.py', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../../test/support/terminal.py', import.meta.url));
 const HOME = '\u001b[H';
 const END = '\u001b[J';
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal is told begins with one

