@@ -11,6 +11,7 @@ import { freePort } from '../../support/http.js';
 import { needs } from '../../support/needs.js';
 import { type Running, startLlama } from '../../support/process.js';
 import { TerminalProgram } from '../../support/pty.js';
+import { waitFor } from '../../support/wait.js';
 
 const START_MS = 15_000;
 const README = readFileSync(new URL('../../../../README.md', import.meta.url), 'utf8');
@@ -75,7 +76,7 @@ describe('llama top', function () {
     top.keys('m');
     await top.shows(/MATRIX {2}p50 round trip[\s\S]*^127\.0\.0\.1 +[\d.]+[mu]s/m);
     top.keys('c');
-    await top.shows(/class cs0/);
+    await top.shows(/class cs0 {2}metric p50$/m);
     expect(top.screen).not.to.match(/^127.* ef /m);
     top.keys('?');
     await top.shows(/Ctrl-Z +suspend/);
@@ -119,8 +120,7 @@ describe('llama top', function () {
     expect(top.raw.endsWith(RESTORED)).to.equal(true);
     const before = top.raw.length;
     process.kill(top.pid, 'SIGCONT');
-    await top.shows(/LIVE$/m);
-    expect(top.raw.slice(before)).to.include('\u001b[?1049h');
+    await waitFor('it draws again', () => /\[\?1049h[^]* LIVE/.test(top.raw.slice(before)));
     top.keys('q');
     expect(await top.event('exit')).to.deep.equal({ exit: 0, cooked: true });
   });
