@@ -120,7 +120,7 @@ describe('llama top', function () {
     expect(top.raw.endsWith(RESTORED)).to.equal(true);
     const before = top.raw.length;
     process.kill(top.pid, 'SIGCONT');
-    await waitFor('it draws again', () => /\[\?1049h[^]* LIVE/.test(top.raw.slice(before)));
+    await waitFor('it draws again', () => /\[\?1049h[\s\S]*LIVE/.test(top.raw.slice(before)));
     top.keys('q');
     expect(await top.event('exit')).to.deep.equal({ exit: 0, cooked: true });
   });
