@@ -35,7 +35,7 @@ const TAKEN = new Set([
     'rtt_p999',
   ],
   ...['jitter', 'late', 'duplicates', 'reordered', 'unreachable', 'local_drops', 'send_errors', 'residence'],
-  ...['lost_forward', 'lost_reverse', 'lost_unknown', 'remarked', 'ce_marks', 'hop_changes'],
+  ...['too_big', 'lost_forward', 'lost_reverse', 'lost_unknown', 'remarked', 'ce_marks', 'hop_changes'],
   ...['forward', 'reverse', 'one_way_relative'],
   ...['value', 'time'],
 ]);
@@ -140,6 +140,7 @@ function rawFields(row: ResultRow): string {
 function directionFields(row: ResultRow): string {
   const { forwardUs, reverseUs } = row;
   return (
+    field('too_big', row.tooBig) +
     field('lost_forward', row.lostForward) +
     field('lost_reverse', row.lostReverse) +
     field('lost_unknown', row.lostUnknown) +

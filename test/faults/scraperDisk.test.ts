@@ -174,8 +174,11 @@ describe('a scraper whose disk fails it', function () {
     expect((await scraper.status()).writers[0].spoolErrors).to.be.greaterThan(0);
     expect(await scraper.statusOf('/healthz')).to.equal(503);
     const { collectors: states } = await scraper.status();
-    for (const { name, lastEnd } of states)
-      expect(Date.parse(lastEnd ?? '1970-01-01'), name ?? '').to.be.lessThan(finished.newest(name ?? ''));
+    // One collector may be through before the disk is full: it has room for half of what both hold.
+    const behind = states.filter(
+      ({ name, lastEnd }) => Date.parse(lastEnd ?? '1970-01-01') < finished.newest(name ?? ''),
+    );
+    expect(behind).not.to.deep.equal([]);
     await scraper.kill();
     await scraper.start();
     await influx.start();
