@@ -215,8 +215,10 @@ describe('Probes without a reflector, sizes and flow labels, through the fabric'
       const total = sums(rows, group);
       expect(total, group).to.include({ lost: 0, received: 0, unreachable: 0, tooBig: total.sent });
       expect(total.sent, group).to.be.above(group.startsWith('ping') ? 5 : 50);
+      // What is too big for the own interface as well names that one's MTU until another probe has learnt the path's.
+      const mtus = group.toLowerCase().endsWith('own') ? [1400, 1500] : [1400];
       for (const row of rows)
-        if (row.group === group && row.sent > 0) expect(row.mtu, JSON.stringify(row)).to.equal(1400);
+        if (row.group === group && row.sent > 0) expect(row.mtu, JSON.stringify(row)).to.be.oneOf(mtus);
     }
   });
 });
