@@ -7,10 +7,11 @@ import { printScraperConfig } from '../config/scraper/print.js';
 import type { ScraperOverrides } from '../config/scraper/schema.js';
 import type { CollectorAccess, CollectorList } from '../config/scraper/types.js';
 import { formatMs } from '../config/scraper/values.js';
-import { placeOf, writersToJson } from '../config/scraper/writers.js';
+import { writersToJson } from '../config/scraper/writers.js';
 import { describeSource } from '../config/target-source.js';
 import { readConfigText } from '../config/text.js';
 import { readYaml } from '../config/yaml.js';
+import { writerName } from '../scraper/writers/config.js';
 import { table } from './table.js';
 
 /** Whether a file is a config of `llama scraper`. Throws when it cannot be read. */
@@ -38,7 +39,7 @@ function describe(file: string, { config, options, warnings }: LoadedScraperConf
     '',
     `${config.writers.length} writers${config.writers.length === 0 ? ': nothing is written' : ''}`,
     ...writersToJson(config.writers).flatMap((writer, index) => [
-      `  ${placeOf(config.writers[index])}`,
+      `  ${writerName(config.writers[index])}`,
       ...table(
         Object.entries(writer)
           .filter(([key]) => !SHOWN.includes(key))

@@ -2,8 +2,8 @@
 
 import { HistogramSum } from '../stats/histogramSum.js';
 import { unpackPercentile, unpackTime } from './columns.js';
-import { Flag, type Numbers, PERCENTILES, type Slot } from './slot.js';
-import type { HistoryRow } from './types.js';
+import { Flag, PERCENTILES, type Slot } from './slot.js';
+import type { HistoryRow, Numbers } from './types.js';
 
 const UNKNOWN = Number.NaN;
 

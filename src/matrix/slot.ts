@@ -16,7 +16,7 @@
 
 import { CountColumn, packPercentile, packTime } from './columns.js';
 import { ADDRESS_BYTES, SparseStore } from './sparseStore.js';
-import type { HistoryRow } from './types.js';
+import type { HistoryRow, Numbers } from './types.js';
 
 export const SLOT_BYTES = 5 * 2 + 4 * 4 + 3 * 2 + 1;
 export const SLOT_WITH_HISTOGRAMS_BYTES = SLOT_BYTES + ADDRESS_BYTES;
@@ -29,22 +29,6 @@ export const Flag = {
 } as const;
 
 export const PERCENTILES = [500, 900, 990] as const;
-
-/** Numbers of one series in one slot, as they go into the columns. Times are ns, NaN when not known. */
-export interface Numbers {
-  readonly sent: number;
-  readonly received: number;
-  readonly lost: number;
-  readonly unreachable: number;
-  readonly samples: number;
-  readonly minNs: number;
-  readonly meanNs: number;
-  readonly maxNs: number;
-  readonly jitterNs: number;
-  readonly p50Ns: number;
-  readonly p90Ns: number;
-  readonly p99Ns: number;
-}
 
 export class Slot {
   /** The stretch of time that is filed here, by the ends of intervals: from this (without) to `fromMs + lengthMs` (with). */

@@ -10,8 +10,8 @@ export interface SeriesName {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** Times are ns, and NaN where they are not known. */
-export interface HistoryRow extends SeriesName {
+/** Numbers of a row, and of a series in a slot. Times are ns, NaN where they are not known. */
+export interface Numbers {
   readonly sent: number;
   readonly received: number;
   readonly lost: number;
@@ -25,6 +25,9 @@ export interface HistoryRow extends SeriesName {
   readonly p50Ns: number;
   readonly p90Ns: number;
   readonly p99Ns: number;
+}
+
+export interface HistoryRow extends SeriesName, Numbers {
   /** All samples, in the sparse form of `src/stats/histogramSum.ts`; null when there are none, or when they are not known. */
   readonly histogram: Uint8Array | null;
 }

@@ -36,10 +36,6 @@ export function addressBytes(address: string): Uint8Array {
   return Uint8Array.from(ipaddr.parse(address).toByteArray());
 }
 
-export function familyOf(address: string): Family {
-  return ipaddr.parse(address).kind() === 'ipv4' ? 4 : 6;
-}
-
 const MAX_ZONE_BYTES = 63;
 const zoneMemory = new NativeMemory(MAX_ZONE_BYTES + 1);
 

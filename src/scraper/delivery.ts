@@ -8,8 +8,14 @@ import { LlamaError } from '../errors.js';
 import { type QueueOptions, WriterQueue } from './queue.js';
 import { Spool } from './spool.js';
 import type { CollectedInterval, Delivery, Writer } from './types.js';
-import { DELIVERY_DEFAULTS, type DeliveryOptions, type WriterConfig, type WriterStatus } from './writers/config.js';
-import { createWriter, writerName } from './writers/create.js';
+import {
+  DELIVERY_DEFAULTS,
+  type DeliveryOptions,
+  type WriterConfig,
+  type WriterStatus,
+  writerName,
+} from './writers/config.js';
+import { createWriter } from './writers/create.js';
 
 const SPOOLS = 'spool';
 const GRACE_MS = 1000;

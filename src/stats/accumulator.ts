@@ -31,7 +31,7 @@
  */
 
 import { Outcome, RecordFlag } from '../ring/ring.js';
-import { DirectionCounts } from './directions.js';
+import { DirectionCounts, type ReceivedRecord } from './directions.js';
 import { MAX_SAMPLE_NS } from './histogram.js';
 import type { PathHistory } from './history.js';
 import type { OutcomeNumbers, RttNumbers } from './row.js';
@@ -59,16 +59,6 @@ const ROW_TOUCHED = 12;
 const ROW_SAMPLES = 13;
 
 const INITIAL_ROWS = 64;
-
-/** What is read of a received probe; a `RingConsumer` is one. */
-export interface ReceivedRecord {
-  readonly path: number;
-  readonly flags: number;
-  readonly sentNs: number;
-  readonly receivedNs: number;
-  readonly residenceNs: number;
-  readonly sequence: number;
-}
 
 /** Counters of one path, for reading. */
 export class PathNumbers {

@@ -49,13 +49,17 @@ const ROW_RTT_SUM = 4;
 const ROW_UNKEPT = 5;
 
 /** What is read of a received probe; a `RingConsumer` is one. */
-export interface DirectionRecord {
+export interface ReceivedRecord {
   readonly path: number;
   readonly flags: number;
   readonly sentNs: number;
   readonly receivedNs: number;
   readonly residenceNs: number;
   readonly sequence: number;
+}
+
+/** What is read of it for the directions. */
+export interface DirectionRecord extends ReceivedRecord {
   readonly tos: number;
   readonly ttl: number;
   readonly forwardNs: number;

@@ -103,30 +103,38 @@ export class StampReply {
   senderTtl = 0;
 }
 
+/** Reads T2, T3 and the error estimate that says how they are written; false, and nothing is changed, when one of them is no time. */
+export function readReplyTimes(
+  view: DataView,
+  estimateAt: number,
+  t3At: number,
+  t2At: number,
+  reply: StampReply,
+): boolean {
+  const errorEstimate = view.getUint16(estimateAt);
+  const t3S = view.getUint32(t3At);
+  const t3Ns = view.getUint32(t3At + 4);
+  const t2S = view.getUint32(t2At);
+  const t2Ns = view.getUint32(t2At + 4);
+  const ntp = (errorEstimate & ERROR_ESTIMATE_Z) === 0;
+  if (!ntp && (t3Ns >= NS_PER_S || t2Ns >= NS_PER_S)) return false;
+  reply.errorEstimate = errorEstimate;
+  reply.t3S = ntp ? unixSecondsOfNtp(t3S) : t3S;
+  reply.t3Ns = ntp ? nanosecondsOfFraction(t3Ns) : t3Ns;
+  reply.t2S = ntp ? unixSecondsOfNtp(t2S) : t2S;
+  reply.t2Ns = ntp ? nanosecondsOfFraction(t2Ns) : t2Ns;
+  return true;
+}
+
 /** Reads the reply of `length` bytes at `offset` into `reply`; the result is `reply.ok`. */
 export function parseStampReply(view: DataView, offset: number, length: number, reply: StampReply): boolean {
   reply.ok = false;
   if (length < STAMP_MIN_BYTES) return false;
-  const errorEstimate = view.getUint16(offset + STAMP_ERROR_ESTIMATE);
-  let t3S = view.getUint32(offset + STAMP_TIMESTAMP);
-  let t3Ns = view.getUint32(offset + STAMP_TIMESTAMP + 4);
-  let t2S = view.getUint32(offset + STAMP_RECEIVE_TIMESTAMP);
-  let t2Ns = view.getUint32(offset + STAMP_RECEIVE_TIMESTAMP + 4);
-  if ((errorEstimate & ERROR_ESTIMATE_Z) === 0) {
-    t3S = unixSecondsOfNtp(t3S);
-    t3Ns = nanosecondsOfFraction(t3Ns);
-    t2S = unixSecondsOfNtp(t2S);
-    t2Ns = nanosecondsOfFraction(t2Ns);
-  } else if (t3Ns >= NS_PER_S || t2Ns >= NS_PER_S) {
+  const estimateAt = offset + STAMP_ERROR_ESTIMATE;
+  if (!readReplyTimes(view, estimateAt, offset + STAMP_TIMESTAMP, offset + STAMP_RECEIVE_TIMESTAMP, reply))
     return false;
-  }
   reply.sequence = view.getUint32(offset + STAMP_SEQUENCE);
-  reply.t3S = t3S;
-  reply.t3Ns = t3Ns;
-  reply.errorEstimate = errorEstimate;
   reply.ssid = view.getUint16(offset + STAMP_SSID);
-  reply.t2S = t2S;
-  reply.t2Ns = t2Ns;
   reply.senderSequence = view.getUint32(offset + STAMP_SENDER_SEQUENCE);
   reply.t1S = view.getUint32(offset + STAMP_SENDER_TIMESTAMP);
   reply.t1Ns = view.getUint32(offset + STAMP_SENDER_TIMESTAMP + 4);
@@ -149,6 +157,12 @@ export type StampFault = (typeof StampFault)[keyof typeof StampFault];
 /** A reply that is answered comes back well within this. */
 const REPLY_WINDOW_S = 60;
 
+/** Whether a time that came back as the sender's T1 may be one of this host's own, written into a reply a moment ago. */
+export function isRecent(s: number, nowS: number): boolean {
+  const ageS = nowS - s;
+  return ageS > -REPLY_WINDOW_S && ageS < REPLY_WINDOW_S;
+}
+
 /**
  * Whether the packet of `length` bytes at `offset` is a request to be reflected at `nowS` seconds since 1970. An error estimate with
  * a multiplier of 0 (which RFC 4656 section 4.1.2 calls corrupt) is let pass: senders that know no better write it.
@@ -159,8 +173,7 @@ const REPLY_WINDOW_S = 60;
  */
 export function checkStampRequest(view: DataView, offset: number, length: number, nowS: number): StampFault {
   if (length < STAMP_MIN_BYTES) return StampFault.tooShort;
-  const ageS = nowS - view.getUint32(offset + STAMP_SENDER_TIMESTAMP);
-  if (ageS > -REPLY_WINDOW_S && ageS < REPLY_WINDOW_S) return StampFault.reply;
+  if (isRecent(view.getUint32(offset + STAMP_SENDER_TIMESTAMP), nowS)) return StampFault.reply;
   return StampFault.none;
 }
 

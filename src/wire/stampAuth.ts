@@ -21,8 +21,7 @@
  */
 
 import type { PacketSigner } from './hmac.js';
-import { ERROR_ESTIMATE_Z, LLAMA_ERROR_ESTIMATE, type StampReply } from './stamp.js';
-import { nanosecondsOfFraction, unixSecondsOfNtp } from './timestamps.js';
+import { isRecent, LLAMA_ERROR_ESTIMATE, readReplyTimes, type StampReply } from './stamp.js';
 
 export const STAMP_AUTH_BYTES = 112;
 export const STAMP_AUTH_TIMESTAMP = 16;
@@ -34,8 +33,6 @@ export const STAMP_AUTH_SENDER_TIMESTAMP = 64;
 export const STAMP_AUTH_SENDER_ERROR_ESTIMATE = 72;
 export const STAMP_AUTH_SENDER_TTL = 80;
 export const STAMP_AUTH_HMAC = 96;
-
-const NS_PER_S = 1_000_000_000;
 
 /** Hot: writes a request's fields, not its HMAC: `signStampAuth` follows. Zeros are the caller's: it writes them once per buffer. */
 export function writeStampAuthRequest(
@@ -85,26 +82,11 @@ export function hasStampAuthLayout(view: DataView, offset: number, length: numbe
 export function parseStampAuthReply(view: DataView, offset: number, length: number, reply: StampReply): boolean {
   reply.ok = false;
   if (length < STAMP_AUTH_BYTES) return false;
-  const errorEstimate = view.getUint16(offset + STAMP_AUTH_ERROR_ESTIMATE);
-  let t3S = view.getUint32(offset + STAMP_AUTH_TIMESTAMP);
-  let t3Ns = view.getUint32(offset + STAMP_AUTH_TIMESTAMP + 4);
-  let t2S = view.getUint32(offset + STAMP_AUTH_RECEIVE_TIMESTAMP);
-  let t2Ns = view.getUint32(offset + STAMP_AUTH_RECEIVE_TIMESTAMP + 4);
-  if ((errorEstimate & ERROR_ESTIMATE_Z) === 0) {
-    t3S = unixSecondsOfNtp(t3S);
-    t3Ns = nanosecondsOfFraction(t3Ns);
-    t2S = unixSecondsOfNtp(t2S);
-    t2Ns = nanosecondsOfFraction(t2Ns);
-  } else if (t3Ns >= NS_PER_S || t2Ns >= NS_PER_S) {
-    return false;
-  }
+  const estimateAt = offset + STAMP_AUTH_ERROR_ESTIMATE;
+  const t2At = offset + STAMP_AUTH_RECEIVE_TIMESTAMP;
+  if (!readReplyTimes(view, estimateAt, offset + STAMP_AUTH_TIMESTAMP, t2At, reply)) return false;
   reply.sequence = view.getUint32(offset);
-  reply.t3S = t3S;
-  reply.t3Ns = t3Ns;
-  reply.errorEstimate = errorEstimate;
   reply.ssid = view.getUint16(offset + STAMP_AUTH_SSID);
-  reply.t2S = t2S;
-  reply.t2Ns = t2Ns;
   reply.senderSequence = view.getUint32(offset + STAMP_AUTH_SENDER_SEQUENCE);
   reply.t1S = view.getUint32(offset + STAMP_AUTH_SENDER_TIMESTAMP);
   reply.t1Ns = view.getUint32(offset + STAMP_AUTH_SENDER_TIMESTAMP + 4);
@@ -114,13 +96,9 @@ export function parseStampAuthReply(view: DataView, offset: number, length: numb
   return true;
 }
 
-/** A reply that is answered comes back well within this. */
-const REPLY_WINDOW_S = 60;
-
 /** As `checkStampRequest` of unauthenticated packets: whether it is a reply of ours that comes back, which must not be reflected. */
 export function isStampAuthReply(view: DataView, offset: number, nowS: number): boolean {
-  const ageS = nowS - view.getUint32(offset + STAMP_AUTH_SENDER_TIMESTAMP);
-  return ageS > -REPLY_WINDOW_S && ageS < REPLY_WINDOW_S;
+  return isRecent(view.getUint32(offset + STAMP_AUTH_SENDER_TIMESTAMP), nowS);
 }
 
 /** Turns the request at `offset` into its reply, in place and of the same length; T3 and then the HMAC are still to be written. */

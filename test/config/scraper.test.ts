@@ -500,6 +500,15 @@ const BAD: readonly Bad[] = [
     path: '/writers/1',
     says: /second writer to the same place \(file d\).*line 3/,
   },
+  {
+    name: 'a database twice, written otherwise',
+    text: writers(
+      '{ kind: influx1, url: "http://h:8086", database: d }\n  - { kind: influx1, url: "http://H:8086/", database: d }',
+    ),
+    line: 4,
+    path: '/writers/1',
+    says: /second writer to the same place \(influx1 http:\/\/h:8086 d\).*line 3/,
+  },
 ];
 
 describe("a wrong scraper's config", () => {

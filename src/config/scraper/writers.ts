@@ -6,6 +6,7 @@ import {
   type PointLayout,
   WRITER_DEFAULTS,
   type WriterConfig,
+  writerName,
 } from '../../scraper/writers/config.js';
 import { formatBytes, parseBytes } from '../bytes.js';
 import { found, isRecord, type Path, type Report, unknownWord } from '../problems.js';
@@ -35,7 +36,7 @@ export function readWriters(written: unknown, report: Report, lineOf: (path: Pat
     const at: Report = (path, message, where) => report(['writers', index, ...path], message, where);
     const writer = readWriter(entry, at);
     if (writer === undefined) continue;
-    const key = placeOf(writer);
+    const key = writerName(writer);
     const first = firstOf.get(key);
     if (first !== undefined)
       at(
@@ -46,21 +47,6 @@ export function readWriters(written: unknown, report: Report, lineOf: (path: Pat
     writers.push(writer);
   }
   return writers;
-}
-
-/** Where a writer's points go, in words: two writers must not have the same. */
-export function placeOf(writer: WriterConfig): string {
-  const layout = writer.layout === 'llama-legacy' ? ' llama-legacy' : '';
-  switch (writer.kind) {
-    case 'influx2':
-      return `influx2 ${writer.url} ${writer.org} ${writer.bucket}${layout}`;
-    case 'influx1':
-      return `influx1 ${writer.url} ${writer.database}${writer.retentionPolicy === undefined ? '' : ` ${writer.retentionPolicy}`}${layout}`;
-    case 'file':
-      return `file ${writer.dir}`;
-    default:
-      return writer satisfies never;
-  }
 }
 
 function readWriter(written: unknown, report: Report): WriterConfig | undefined {

@@ -127,3 +127,17 @@ export interface WriterStatus {
   /** Between the end of an interval and its acknowledgement, of the last one written, ms; null before the first. */
   readonly writeLagMs: number | null;
 }
+
+/** Kind, place, and the layout when it is not the usual one: what tells a config's writers apart. Never a password. */
+export function writerName(config: WriterConfig): string {
+  const layout = config.layout === undefined || config.layout === WRITER_DEFAULTS.layout ? '' : ` ${config.layout}`;
+  return `${config.kind} ${placeOf(config)}${layout}`;
+}
+
+function placeOf(config: WriterConfig): string {
+  if (config.kind === 'file') return config.dir;
+  const url = new URL(config.url);
+  const base = `${url.origin}${url.pathname.replace(/\/$/, '')}`;
+  if (config.kind === 'influx2') return `${base} ${config.org}/${config.bucket}`;
+  return `${base} ${config.database}${config.retentionPolicy === undefined ? '' : `/${config.retentionPolicy}`}`;
+}

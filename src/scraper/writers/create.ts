@@ -2,7 +2,7 @@
 
 import type { Logger } from 'pino';
 import type { Writer } from '../types.js';
-import { WRITER_DEFAULTS, type WriterConfig } from './config.js';
+import { type WriterConfig, writerName } from './config.js';
 import { openFileWriter } from './file.js';
 import { InfluxWriter } from './influx.js';
 
@@ -20,18 +20,4 @@ export async function createWriter(config: WriterConfig, logger: Logger): Promis
       throw new Error(`no writer of this kind: ${JSON.stringify(never)}`);
     }
   }
-}
-
-/** Kind, place, and the layout when it is not the usual one: what tells a config's writers apart. Never a password. */
-export function writerName(config: WriterConfig): string {
-  const layout = config.layout === undefined || config.layout === WRITER_DEFAULTS.layout ? '' : ` ${config.layout}`;
-  return `${config.kind} ${placeOf(config)}${layout}`;
-}
-
-function placeOf(config: WriterConfig): string {
-  if (config.kind === 'file') return config.dir;
-  const url = new URL(config.url);
-  const base = `${url.origin}${url.pathname.replace(/\/$/, '')}`;
-  if (config.kind === 'influx2') return `${base} ${config.org}/${config.bucket}`;
-  return `${base} ${config.database}${config.retentionPolicy === undefined ? '' : `/${config.retentionPolicy}`}`;
 }

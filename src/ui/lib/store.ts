@@ -66,8 +66,6 @@ addEventListener('popstate', () => {
   tell();
 });
 
-export const viewState = (): ViewState => current;
-
 /** Changes the view. A new view is a step that "back" undoes; a change of a setting is not. */
 export function go(change: Partial<ViewState>): void {
   const step = change.view !== undefined && change.view !== current.view;
