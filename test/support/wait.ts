@@ -11,7 +11,7 @@ const POLL_MS = 5;
 export async function waitFor<T>(
   what: string,
   condition: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 5_000,
+  timeoutMs = 15_000,
   pollMs = POLL_MS,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;

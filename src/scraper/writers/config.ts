@@ -136,8 +136,14 @@ export function writerName(config: WriterConfig): string {
 
 function placeOf(config: WriterConfig): string {
   if (config.kind === 'file') return config.dir;
-  const url = new URL(config.url);
-  const base = `${url.origin}${url.pathname.replace(/\/$/, '')}`;
+  const base = urlPlace(config.url);
   if (config.kind === 'influx2') return `${base} ${config.org}/${config.bucket}`;
   return `${base} ${config.database}${config.retentionPolicy === undefined ? '' : `/${config.retentionPolicy}`}`;
+}
+
+/** One text for all ways to write a URL. One that is none is named as it is: its config is being refused. */
+function urlPlace(text: string): string {
+  if (!URL.canParse(text)) return text;
+  const { origin, pathname } = new URL(text);
+  return `${origin}${pathname.replace(/\/$/, '')}`;
 }

@@ -252,7 +252,7 @@ export class ProberBench {
   }
 
   /** Takes turns until `met`; rejects after `timeoutMs`. */
-  until(what: string, met: () => boolean, timeoutMs = 5_000): void {
+  until(what: string, met: () => boolean, timeoutMs = 15_000): void {
     const deadline = performance.now() + timeoutMs;
     while (!met()) {
       if (performance.now() > deadline) throw new Error(`took turns for ${timeoutMs} ms in vain: ${what}`);
