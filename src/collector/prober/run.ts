@@ -10,6 +10,7 @@
  */
 
 import { GRACE_NS, slotsPerPath } from '../../config/limits.js';
+import { UNFRAGMENTED_BYTES } from '../../net/socket.js';
 import { column } from './columns.js';
 import type { ProbeFormat } from './formats/format.js';
 import { holdNs, WaitingLosses } from './lossDirections.js';
@@ -24,6 +25,7 @@ export class ProbeRun {
   readonly periodNs: number;
   readonly timeoutNs: number;
   readonly format: ProbeFormat;
+  /** Its sockets are told never to fragment: because a group wants that, or because its packets are too small for it anyway. */
   readonly neverFragment: boolean;
   private partStreams = 0;
   private partPlaces = 0;
@@ -63,7 +65,7 @@ export class ProbeRun {
     this.periodNs = periodNs;
     this.timeoutNs = timeoutNs;
     this.format = format;
-    this.neverFragment = neverFragment;
+    this.neverFragment = neverFragment || format.payloadBytes <= UNFRAGMENTED_BYTES;
     this.slotsPerPath = slotsPerPath({ timeoutNs, periodNs });
     this.holdNs = holdNs(periodNs, timeoutNs);
     this.remaining = count > 0 ? count : Number.POSITIVE_INFINITY;
