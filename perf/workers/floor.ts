@@ -8,7 +8,7 @@ import { ReceiveBatch, SendBatch } from '../../src/net/batch.js';
 import { NativeMemory } from '../../src/net/memory.js';
 import { closeDescriptor, openWake, PollSet } from '../../src/net/poll.js';
 import { goBeforeOthers } from '../../src/net/priority.js';
-import { UdpSocket } from '../../src/net/socket.js';
+import { setFragmentation, UdpSocket } from '../../src/net/socket.js';
 
 const BATCH = 64;
 const PAYLOAD = 44;
@@ -47,6 +47,7 @@ function echo(task: FloorTask): { rate: number; lost: number } {
     packetInfo: true,
     stamps: 'receive',
   });
+  setFragmentation(socket.fd, 4, 'never');
   const received = new ReceiveBatch(BATCH, PAYLOAD);
   const replies = new SendBatch(4, BATCH, PAYLOAD, true);
   // One of the addresses that are asked, so that the kernel checks a given source as it does for the reflector; per packet it would be work.
@@ -91,6 +92,7 @@ function send(task: FloorTask): { rate: number; lost: number } {
       stamps: 'receive',
     }),
   );
+  for (const { fd } of sockets) setFragmentation(fd, 4, 'never');
   const wakeFd = openWake();
   const poll = new PollSet(
     wakeFd,

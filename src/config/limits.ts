@@ -8,8 +8,8 @@ import { formatBytes } from './bytes.js';
 import { toPointer } from './problems.js';
 import type { CollectorSettings, Group, Protocol, SourceSettings } from './types.js';
 
-/** Memory of one slot for a waiting probe, and of one path, on all threads together. */
-export const SLOT_BYTES = 48;
+/** Memory of one slot for a waiting probe, and of one path, on all threads together. A stream has one slot more than its paths need (`Streams.slotsOf`). */
+export const SLOT_BYTES = 64;
 export const PATH_BYTES = 64;
 /**
  * A probe waits this much longer than its timeout before it is given up: a reply may be stamped by the kernel in time and yet need this long
@@ -74,7 +74,7 @@ export function groupFigures(group: Group, sourcePorts: number): PlanFigures {
     streams,
     paths,
     slots,
-    memoryBytes: slots * SLOT_BYTES + streams * sourcePorts * PATH_BYTES,
+    memoryBytes: (slots + streams) * SLOT_BYTES + streams * sourcePorts * PATH_BYTES,
     probesPerSecond: paths * periodsPerSecond,
     wireBytesPerSecond: wireBytes * group.classes.length * used * periodsPerSecond,
   };

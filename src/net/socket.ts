@@ -206,6 +206,13 @@ function localName(fd: number, tried: string): { address: string; port: number }
 }
 
 /**
+ * Payloads up to this are never fragmented, whatever a socket is told: with IP and UDP headers they have 552 bytes, below which Linux takes no path MTU
+ * for known (net.ipv4.route.min_pmtu). Telling the socket `never` for them spares the kernel choosing an IPv4 identification for each, which
+ * were 5 % of the CPU time of prober and reflector threads.
+ */
+export const UNFRAGMENTED_BYTES = 552 - 28;
+
+/**
  * Whether packets may be fragmented: `never` sets Don't Fragment, and lets nothing that is known of the path keep a packet from being sent,
  * only the MTU of the interface (EMSGSIZE). `asNeeded` is what a socket begins with.
  */

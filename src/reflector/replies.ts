@@ -7,6 +7,7 @@ import { constants } from 'node:os';
 import { type ReceiveBatch, SendBatch } from '../net/batch.js';
 import type { SystemClock } from '../net/clock.js';
 import { NativeMemory } from '../net/memory.js';
+import { setFragmentation, UNFRAGMENTED_BYTES } from '../net/socket.js';
 import type { PacketSigner } from '../wire/hmac.js';
 import { stampT3 } from '../wire/stamp.js';
 import { signStampAuth, stampAuthT3 } from '../wire/stampAuth.js';
@@ -59,6 +60,10 @@ export class ReplySender {
   private nowNs = 0;
   private chunk = SHORT_CHUNK;
   private count = 0;
+  /** The longest reply of this chunk, bytes. */
+  private longest = 0;
+  /** IPv4 sockets that were told never to fragment. */
+  private readonly unfragmented = new Set<number>();
 
   /** `pause` sleeps; it is called when the kernel's send buffer is full. */
   constructor(received: ReceiveBatch, clock: SystemClock, pause: (ns: number) => void) {
@@ -77,7 +82,9 @@ export class ReplySender {
     this.offsets[i] = received.payloadAt(j);
     this.formats[i] = format;
     this.keys[i] = key;
-    out.answer(i, received, j, received.lengths[j]);
+    const length = received.lengths[j];
+    if (length > this.longest) this.longest = length;
+    out.answer(i, received, j, length);
     out.setTos(i, tos);
     const local = received.localAddressAt[j];
     if (local === 0) out.setSource(i, this.noSource, 0);
@@ -97,7 +104,9 @@ export class ReplySender {
   flush(family: 4 | 6, fd: number): void {
     const out = this.batches[family === 4 ? 0 : 1];
     const { count } = this;
+    if (count > 0 && family === 4) this.fragment(fd, this.longest > UNFRAGMENTED_BYTES);
     this.count = 0;
+    this.longest = 0;
     let from = 0;
     let pauses = 0;
     let retried = false;
@@ -123,6 +132,13 @@ export class ReplySender {
         retried = false;
       }
     }
+  }
+
+  private fragment(fd: number, asNeeded: boolean): void {
+    if (asNeeded !== this.unfragmented.has(fd)) return;
+    if (!setFragmentation(fd, 4, asNeeded ? 'asNeeded' : 'never')) return;
+    if (asNeeded) this.unfragmented.delete(fd);
+    else this.unfragmented.add(fd);
   }
 
   private failed(i: number): void {

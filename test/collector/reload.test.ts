@@ -189,7 +189,7 @@ describe('ConfigReloader', () => {
         `${name}: { targets: [${address}], period: ${period}, timeout: ${timeout} }`;
       const from = `${group('a', '10.0.0.1', '20ms', '50s')}, ${group('b', '10.0.0.2', '10ms', '1ms')}`;
       const to = `${group('a', '10.0.0.1', '10ms', '1ms')}, ${group('b', '10.0.0.2', '20ms', '50s')}`;
-      const most = `${budget}\nsource: { ports: 16 }`.replace(' }', ', probeMemory: 4MiB }');
+      const most = `${budget}\nsource: { ports: 16 }`.replace(' }', ', probeMemory: 5MiB }');
       const fixture = await Fixture.start(from, most);
       expect(await fixture.reload(to, most)).to.deep.include({ changed: ['a', 'b'] });
       expect(fixture.plan.peak).to.equal(2400);

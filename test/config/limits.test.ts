@@ -49,7 +49,7 @@ describe('the limits of a plan', () => {
       streams: 4,
       paths: 16,
       slots: 64,
-      memoryBytes: 64 * 48 + 16 * 64,
+      memoryBytes: (64 + 4) * 64 + 16 * 64,
       probesPerSecond: 32,
       wireBytesPerSecond: 16 * (44 + 8 + 20) + 16 * (44 + 8 + 40),
     });

@@ -196,6 +196,18 @@ describe('Probes without a reflector, sizes and flow labels, through the fabric'
     expect(new Set([...labels.values()].flatMap((own) => [...own])).size, 'labels').to.be.at.least(62);
   });
 
+  it('probes and replies of 4,000 bytes go in pieces beside small ones from the same sockets, and arrive', async () => {
+    const common = { period: '200ms', timeout: '2s', targets: at(B_ADDRESSES[0], B_ADDRESSES6[0]) };
+    const collector = await measure({ small: common, pieces: { ...common, payloadBytes: 4000 } });
+    const rows = [...collector.recorder.rows()];
+    await collector.stop();
+    for (const group of ['small', 'pieces']) {
+      const total = sums(rows, group);
+      expect(total, group).to.include({ lost: 0, tooBig: 0, unreachable: 0, received: total.sent });
+      expect(total.sent, group).to.be.above(50);
+    }
+  });
+
   it('what is larger than a link of 1,400 bytes lets through is tooBig with that MTU and no loss; what is larger than the own interface, too', async () => {
     for (let n = 1; n <= SPINES; n++) await network.exec(`spine${n}`, 'ip', ['link', 'set', 'right', 'mtu', '1400']);
     const common = { period: '200ms', timeout: '2s', dontFragment: true };

@@ -9,7 +9,7 @@ import { Outcome } from '../../ring/ring.js';
 import { NS_PER_MS } from '../../stats/units.js';
 import { LossDirections } from './lossDirections.js';
 import type { ProbeRun } from './run.js';
-import { SlotState } from './slots.js';
+import { F64, SlotState, U8, U32 } from './slots.js';
 import type { ReceiveQueue } from './sources.js';
 import { COUNTER, type ProberState } from './state.js';
 
@@ -40,16 +40,16 @@ export class Expiry {
       const slot = run.oldest;
       const leftNs = run.oldestSentNs;
       // Sent later than the entry says: the slot's next probe, which has an entry of its own.
-      if (slots.sentNs[slot] > leftNs) {
-        this.directions.uncertain(slots.path[slot]);
+      if (slots.sentNs[slot * F64] > leftNs) {
+        this.directions.uncertain(slots.path[slot * U32]);
       } else {
-        if (slots.state[slot] === SlotState.waiting) {
+        if (slots.state[slot * U8] === SlotState.waiting) {
           // The thread may have been held up between noting the time and sending: the timeout runs from when the probe had left for sure.
-          if (leftNs > limitNs) return this.notBefore(run, slots.sentNs[slot], nowNs);
+          if (leftNs > limitNs) return this.notBefore(run, slots.sentNs[slot * F64], nowNs);
           this.giveUp(slot, nowNs);
         }
         // Dropped by this host: the reflector may have numbered it.
-        if (slots.state[slot] === SlotState.dropped) this.directions.uncertain(slots.path[slot]);
+        if (slots.state[slot * U8] === SlotState.dropped) this.directions.uncertain(slots.path[slot * U32]);
         else this.directions.decided(run, slot, nowNs);
       }
       run.shift();
@@ -86,27 +86,27 @@ export class Expiry {
     const first = streams.slot(stream, 0, 0);
     const end = first + (streams.slotMask[stream] + 1) * streams.ports;
     for (let slot = first; slot < end; slot++) {
-      if (slots.state[slot] === SlotState.waiting)
-        this.decide(slot, stream, slots.path[slot] - stream * streams.ports, true);
+      if (slots.state[slot * U8] === SlotState.waiting)
+        this.decide(slot, stream, slots.path[slot * U32] - stream * streams.ports, true);
     }
   }
 
   private giveUp(slot: number, nowNs: number): void {
     const { slots, streams, formats, sources } = this.state;
-    const path = slots.path[slot];
+    const path = slots.path[slot * U32];
     const stream = Math.floor(path / streams.ports);
     const localIndex = path - stream * streams.ports;
     const { transport } = formats.list[streams.format[stream]];
     const queue = sources.of(transport, localIndex, streams.family[stream])?.queue;
     if (queue !== undefined) this.refreshDrops(queue, nowNs);
-    this.decide(slot, stream, localIndex, queue !== undefined && slots.sentNs[slot] <= queue.lastDropNs);
+    this.decide(slot, stream, localIndex, queue !== undefined && slots.sentNs[slot * F64] <= queue.lastDropNs);
   }
 
   private decide(slot: number, stream: number, localIndex: number, local: boolean): void {
     const { slots, counters } = this.state;
-    slots.state[slot] = local ? SlotState.dropped : SlotState.expired;
+    slots.state[slot * U8] = local ? SlotState.dropped : SlotState.expired;
     counters[local ? COUNTER.localDrops : COUNTER.lost]++;
     const outcome = local ? Outcome.localDrop : Outcome.lost;
-    this.state.record(stream, localIndex, outcome, 0, 0, 0, slots.sentNs[slot], 0, 0, slots.sequence[slot]);
+    this.state.record(stream, localIndex, outcome, 0, 0, 0, slots.sentNs[slot * F64], 0, 0, slots.sequence[slot * U32]);
   }
 }

@@ -4,7 +4,7 @@ import { SOCKADDR_PORT, sockaddrAddressOffset } from '../../net/address.js';
 import type { ReceiveBatch } from '../../net/batch.js';
 import { legacySentMs } from '../../wire/llamaLegacy.js';
 import { FormatKind, type Reply } from './formats/format.js';
-import { SlotState } from './slots.js';
+import { SlotState, U8, U32 } from './slots.js';
 import type { ProberSocket } from './sources.js';
 import type { ProberState } from './state.js';
 import { targetHash } from './streams.js';
@@ -54,7 +54,7 @@ export class ProbeLookup {
     const newest = streams.nextSequence[stream * streams.ports + socket.localIndex] - 1;
     name.senderSequence = (newest - ((newest - name.senderSequence) & 0xffff)) >>> 0;
     const slot = streams.slot(stream, socket.localIndex, name.senderSequence);
-    return slots.state[slot] !== SlotState.free && slots.sequence[slot] === name.senderSequence ? slot : -1;
+    return slots.state[slot * U8] !== SlotState.free && slots.sequence[slot * U32] === name.senderSequence ? slot : -1;
   }
 
   /** Hot: the slot of the probe that `name` says, or -1 when there is none such any more. Without a session in it, the far end must be set. */
@@ -64,10 +64,10 @@ export class ProbeLookup {
     const stream = name.ssid - 1;
     if (stream >= streams.family.length || streams.family[stream] !== socket.family) return -1;
     const slot = streams.slot(stream, socket.localIndex, name.senderSequence);
-    return slots.state[slot] !== SlotState.free &&
-      slots.sequence[slot] === name.senderSequence &&
-      slots.t1Ns[slot] === name.t1Ns &&
-      slots.t1S[slot] === name.t1S
+    return slots.state[slot * U8] !== SlotState.free &&
+      slots.sequence[slot * U32] === name.senderSequence &&
+      slots.t1Ns[slot * U32] === name.t1Ns &&
+      slots.t1S[slot * U32] === name.t1S
       ? slot
       : -1;
   }
@@ -99,10 +99,10 @@ export class ProbeLookup {
   private numberedSlot(socket: ProberSocket, stream: number, name: Reply): number {
     const { streams, slots } = this.state;
     const slot = streams.slot(stream, socket.localIndex, name.senderSequence);
-    return slots.state[slot] !== SlotState.free &&
-      slots.sequence[slot] === name.senderSequence &&
-      slots.t1Ns[slot] === name.t1Ns &&
-      slots.t1S[slot] === name.t1S
+    return slots.state[slot * U8] !== SlotState.free &&
+      slots.sequence[slot * U32] === name.senderSequence &&
+      slots.t1Ns[slot * U32] === name.t1Ns &&
+      slots.t1S[slot * U32] === name.t1S
       ? slot
       : -1;
   }
@@ -113,12 +113,15 @@ export class ProbeLookup {
     const newest = streams.nextSequence[stream * streams.ports + socket.localIndex] - 1;
     for (let age = 0; age <= streams.slotMask[stream]; age++) {
       const slot = streams.slot(stream, socket.localIndex, newest - age);
-      if (slots.state[slot] === SlotState.free || legacySentMs(slots.t1S[slot], slots.t1Ns[slot]) !== name.sentMs)
+      if (
+        slots.state[slot * U8] === SlotState.free ||
+        legacySentMs(slots.t1S[slot * U32], slots.t1Ns[slot * U32]) !== name.sentMs
+      )
         continue;
-      name.senderSequence = slots.sequence[slot];
+      name.senderSequence = slots.sequence[slot * U32];
       name.number = name.senderSequence;
-      name.t1S = slots.t1S[slot];
-      name.t1Ns = slots.t1Ns[slot];
+      name.t1S = slots.t1S[slot * U32];
+      name.t1Ns = slots.t1Ns[slot * U32];
       return slot;
     }
     return -1;

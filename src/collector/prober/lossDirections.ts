@@ -10,7 +10,7 @@ import { Outcome } from '../../ring/ring.js';
 import { LossSplit } from '../../stats/lossSplit.js';
 import { msToNs } from '../../stats/units.js';
 import type { ProbeRun } from './run.js';
-import { SlotState } from './slots.js';
+import { F64, SlotState, U8, U32 } from './slots.js';
 import { COUNTER, type ProberState } from './state.js';
 
 /** A loss is told by the second reply after it, or, where more is lost, a later one. */
@@ -166,18 +166,18 @@ export class LossDirections {
   /** Hot: the next probe of its path is decided, and is still in `slot`. */
   decided(run: ProbeRun, slot: number, nowNs: number): void {
     const { slots } = this.state;
-    const path = slots.path[slot];
-    const state = slots.state[slot];
+    const path = slots.path[slot * U32];
+    const state = slots.state[slot * U8];
     // Late, but answered: its number is as good as any.
     if (state === SlotState.received || state === SlotState.late) {
-      const sequence = slots.sequence[slot];
-      const number = slots.number[slot];
+      const sequence = slots.sequence[slot * U32];
+      const number = slots.number[slot * U32];
       const { split } = this;
       this.answers[path] = 1;
       split.received(path, sequence, number, split.isOpen(path) && this.overtaken(path, slot, sequence, number));
       if (split.settled > 0) this.settle(run, path, split.settled, split.settledForward);
     } else if (state === SlotState.expired) {
-      this.lost(run, path, slots.sentNs[slot], nowNs);
+      this.lost(run, path, slots.sentNs[slot * F64], nowNs);
     }
   }
 
@@ -255,9 +255,10 @@ export class LossDirections {
     const later = Math.min(LOOK_AHEAD, mask, (streams.nextSequence[path] - 1 - sequence) | 0);
     for (let ahead = 1; ahead <= later; ahead++) {
       const other = base + ((sequence + ahead) & mask);
-      const state = slots.state[other];
+      const state = slots.state[other * U8];
       if (state !== SlotState.received && state !== SlotState.late) continue;
-      if (slots.sequence[other] === (sequence + ahead) >>> 0 && ((slots.number[other] - number) | 0) < 0) return true;
+      if (slots.sequence[other * U32] === (sequence + ahead) >>> 0 && ((slots.number[other * U32] - number) | 0) < 0)
+        return true;
     }
     return false;
   }

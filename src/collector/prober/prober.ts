@@ -43,6 +43,8 @@ const WATERMARK_EVERY_NS = 10 * NS_PER_MS;
 const ASK_CLOCK_EVERY_NS = 1_000 * NS_PER_MS;
 /** Probes of one group sent before replies are read. */
 const PROBES_A_TURN = 256;
+/** How many of the probes that are due next have their slots fetched together. */
+const FETCH_AHEAD = 32;
 /** How long a late reply to a removed stream is still known. */
 const LATE_NS = 1_000 * NS_PER_MS;
 
@@ -234,12 +236,13 @@ export class Prober {
       for (let sent = 0; sent < PROBES_A_TURN && run.dueNs <= nowNs; sent++) {
         if (this.windowClosed()) break;
         const { port, stream } = run;
+        if (sent % FETCH_AHEAD === 0) this.sender.fetch(run, FETCH_AHEAD);
         const socket = this.state.sources.of(transport, port, this.state.streams.family[stream]);
         if (socket === undefined || !this.sender.add(run, socket, stream)) counters[COUNTER.scheduleSlips]++;
         const probeLateNs = nowNs - run.dueNs;
         counters[COUNTER.latenessNsSum] += probeLateNs;
         if (probeLateNs > counters[COUNTER.latenessNsMax]) counters[COUNTER.latenessNsMax] = probeLateNs;
-        run.advance(1);
+        run.next();
       }
       this.sender.flush();
     }

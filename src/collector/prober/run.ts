@@ -10,6 +10,7 @@
  */
 
 import { GRACE_NS, slotsPerPath } from '../../config/limits.js';
+import { UNFRAGMENTED_BYTES } from '../../net/socket.js';
 import { column } from './columns.js';
 import type { ProbeFormat } from './formats/format.js';
 import { holdNs, WaitingLosses } from './lossDirections.js';
@@ -24,8 +25,8 @@ export class ProbeRun {
   readonly periodNs: number;
   readonly timeoutNs: number;
   readonly format: ProbeFormat;
+  /** Its sockets are told never to fragment: because a group wants that, or because its packets are too small for it anyway. */
   readonly neverFragment: boolean;
-  private parts = 1;
   private partStreams = 0;
   private partPlaces = 0;
   readonly slotsPerPath: number;
@@ -33,6 +34,10 @@ export class ProbeRun {
   order: Uint32Array = new Uint32Array(0);
   places = 0;
   place = 0;
+  /** What is due at `place`: local index of the source port, and where in `order` the stream stands; up to before `portEnd` all leave by that port. */
+  port = 0;
+  index = 0;
+  portEnd = 0;
   /** When the probe at `place` is due, ns on the time line; infinite when there is nothing to send. */
   dueNs = Number.POSITIVE_INFINITY;
   spacingNs = Number.POSITIVE_INFINITY;
@@ -60,7 +65,7 @@ export class ProbeRun {
     this.periodNs = periodNs;
     this.timeoutNs = timeoutNs;
     this.format = format;
-    this.neverFragment = neverFragment;
+    this.neverFragment = neverFragment || format.payloadBytes <= UNFRAGMENTED_BYTES;
     this.slotsPerPath = slotsPerPath({ timeoutNs, periodNs });
     this.holdNs = holdNs(periodNs, timeoutNs);
     this.remaining = count > 0 ? count : Number.POSITIVE_INFINITY;
@@ -72,8 +77,7 @@ export class ProbeRun {
     const wasIdle = before === 0;
     this.order = order;
     this.places = order.length * ports;
-    this.parts = parts;
-    this.partStreams = order.length / this.parts;
+    this.partStreams = order.length / parts;
     this.partPlaces = this.partStreams * ports;
     // Without streams the run ends; it may also have no source port on this thread.
     if (this.places === 0) {
@@ -84,6 +88,7 @@ export class ProbeRun {
     this.spacingNs = this.periodNs / this.places;
     // Multiplied first: the product is exact, so that an order of the same length goes on at the very same place.
     this.place = Math.floor(wasIdle ? random() * this.places : (this.place * this.places) / before);
+    this.locate();
     if (this.remaining <= 0) this.dueNs = Number.POSITIVE_INFINITY;
     else if (wasIdle) this.dueNs = nowNs + random() * Math.min(this.spacingNs, LONGEST_START_NS);
     else this.dueNs = Math.min(this.dueNs, nowNs + this.spacingNs);
@@ -91,15 +96,9 @@ export class ProbeRun {
     this.reserve();
   }
 
-  /** Local index of the source port that is due. */
-  get port(): number {
-    return Math.floor((this.place % this.partPlaces) / this.partStreams);
-  }
-
   /** The stream that is due. */
   get stream(): number {
-    const part = Math.floor(this.place / this.partPlaces);
-    return this.order[part * this.partStreams + (this.place % this.partStreams)];
+    return this.order[this.index];
   }
 
   /** Whether it ends after a number of probes: then none is skipped, the rest comes later. */
@@ -113,16 +112,37 @@ export class ProbeRun {
     this.dueNs += ns;
   }
 
+  /** Hot: goes one place on. */
+  next(): void {
+    this.place++;
+    this.index++;
+    this.remaining--;
+    if (this.index === this.portEnd) this.turnOver();
+    this.dueNs = this.remaining > 0 ? this.cycleStartNs + this.place * this.spacingNs : Number.POSITIVE_INFINITY;
+  }
+
   /** Goes `count` places on. */
   advance(count: number): void {
-    let place = this.place + count;
-    while (place >= this.places) {
-      place -= this.places;
+    this.place += count;
+    this.remaining -= count;
+    this.turnOver();
+    this.dueNs = this.remaining > 0 ? this.cycleStartNs + this.place * this.spacingNs : Number.POSITIVE_INFINITY;
+  }
+
+  private turnOver(): void {
+    while (this.place >= this.places) {
+      this.place -= this.places;
       this.cycleStartNs += this.periodNs;
     }
-    this.place = place;
-    this.remaining -= count;
-    this.dueNs = this.remaining > 0 ? this.cycleStartNs + place * this.spacingNs : Number.POSITIVE_INFINITY;
+    this.locate();
+  }
+
+  private locate(): void {
+    const part = Math.floor(this.place / this.partPlaces);
+    const partStart = part * this.partStreams;
+    this.port = Math.floor((this.place % this.partPlaces) / this.partStreams);
+    this.index = partStart + (this.place % this.partStreams);
+    this.portEnd = partStart + this.partStreams;
   }
 
   /** Whether no further probe can wait, beside a batch that is being gathered: expiry is far behind. */

@@ -15,7 +15,7 @@ import { Outcome } from '../../ring/ring.js';
 import { NS_PER_S } from '../../stats/units.js';
 import type { ProbeBatch, ProbeFormat } from './formats/format.js';
 import type { ProbeRun } from './run.js';
-import { SlotState } from './slots.js';
+import { F64, SlotState, U8, U32 } from './slots.js';
 import { type ProberSocket, TRANSPORT } from './sources.js';
 import { COUNTER, type ProberState } from './state.js';
 
@@ -28,6 +28,8 @@ export class Sender {
   private readonly state: ProberState;
   /** Batches of each format, made when it is first sent. */
   private readonly batches = new Map<ProbeFormat, Partial<Record<Family, SendBatch>>>();
+  /** Of no use but to keep `fetch` from being optimised away. */
+  fetched = 0;
   /** What is gathered: for which run and in which batch; socket, streams and slots by message. */
   private readonly probes: ProbeBatch;
   private run: ProbeRun | undefined;
@@ -45,6 +47,22 @@ export class Sender {
     };
   }
 
+  /**
+   * Hot: has the slots of the next `count` probes of `run` fetched into the cache, side by side: they were last looked at a round of slots ago. One after
+   * the other, as `add` comes to them, that waiting was a tenth of the thread's own time. Changes nothing.
+   */
+  fetch(run: ProbeRun, count: number): void {
+    const { streams, slots } = this.state;
+    const { order, port } = run;
+    const end = Math.min(run.index + count, run.portEnd);
+    let all = 0;
+    for (let i = run.index; i < end; i++) {
+      const stream = order[i];
+      all ^= slots.state[streams.slot(stream, port, streams.nextSequence[stream * streams.ports + port]) * U8];
+    }
+    this.fetched = all;
+  }
+
   /** Hot: gathers the next probe of `run` on `socket`. False when the probe that used the slot still waits: nothing is gathered. */
   add(run: ProbeRun, socket: ProberSocket, stream: number): boolean {
     const { probes } = this;
@@ -53,12 +71,12 @@ export class Sender {
     const path = stream * streams.ports + socket.localIndex;
     const sequence = streams.nextSequence[path];
     const slot = streams.slot(stream, socket.localIndex, sequence);
-    if (slots.state[slot] === SlotState.waiting || run.full) return false;
+    if (slots.state[slot * U8] === SlotState.waiting || run.full) return false;
     streams.nextSequence[path] = sequence + 1;
     // From here on, so that a batch that goes round all slots of a path does not take one twice.
-    slots.state[slot] = SlotState.waiting;
-    slots.sequence[slot] = sequence;
-    slots.path[slot] = path;
+    slots.state[slot * U8] = SlotState.waiting;
+    slots.sequence[slot * U32] = sequence;
+    slots.path[slot * U32] = path;
     if (probes.count === 0) {
       probes.socket = socket;
       this.run = run;
@@ -97,11 +115,11 @@ export class Sender {
     let t1Ns = Math.floor(wallNs - wholeS * NS_PER_S);
     for (let i = 0; i < count; i++) {
       const slot = probes.slot[i];
-      slots.sentNs[slot] = sentNs;
-      slots.kernelNs[slot] = 0;
-      slots.t1S[slot] = t1S;
-      slots.t1Ns[slot] = t1Ns;
-      slots.epoch[slot] = steps.epoch;
+      slots.sentNs[slot * F64] = sentNs;
+      slots.kernelNs[slot * F64] = 0;
+      slots.t1S[slot * U32] = t1S;
+      slots.t1Ns[slot * U32] = t1Ns;
+      slots.epoch[slot * U8] = steps.epoch;
       // No two probes have the same T1: where the SSID does not come back, it alone tells two classes of a target apart.
       t1Ns += t1StepNs;
       if (t1Ns >= NS_PER_S) {
@@ -170,20 +188,31 @@ export class Sender {
     const { slots, streams, counters } = this.state;
     const { stream, socket } = this.probes;
     const slot = this.probes.slot[i];
-    slots.state[slot] = SlotState.tooBig;
+    slots.state[slot * U8] = SlotState.tooBig;
     counters[COUNTER.tooBig]++;
     const words = streams.address.subarray(stream[i] * 4, stream[i] * 4 + 4);
     const mtu = pathMtu(socket.family, new Uint8Array(words.buffer, words.byteOffset, 16), streams.local[stream[i]]);
-    this.state.record(stream[i], socket.localIndex, Outcome.tooBig, 0, 0, 0, sentNs, 0, mtu, slots.sequence[slot]);
+    this.state.record(
+      stream[i],
+      socket.localIndex,
+      Outcome.tooBig,
+      0,
+      0,
+      0,
+      sentNs,
+      0,
+      mtu,
+      slots.sequence[slot * U32],
+    );
   }
 
   private refuse(i: number, sentNs: number): void {
     const { slots, streams, counters } = this.state;
     const { stream, socket } = this.probes;
     const slot = this.probes.slot[i];
-    const path = slots.path[slot];
-    const sequence = slots.sequence[slot];
-    slots.state[slot] = SlotState.free;
+    const path = slots.path[slot * U32];
+    const sequence = slots.sequence[slot * U32];
+    slots.state[slot * U8] = SlotState.free;
     // The number was not used, unless a later probe of the path left already.
     if (streams.nextSequence[path] === (sequence + 1) >>> 0) streams.nextSequence[path] = sequence;
     counters[COUNTER.sent]--;

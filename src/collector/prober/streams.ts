@@ -72,7 +72,7 @@ export class Streams {
       this.local[stream] = table.locals[i];
       this.flow[stream] = targetHash(this.address, stream * 4, this.family[stream], this.port[stream]);
       this.slotMask[stream] = slotsPerPath - 1;
-      this.slotBase[stream] = this.slots.allocate(slotsPerPath * this.ports);
+      this.slotBase[stream] = this.slots.allocate(this.slotsOf(stream));
       this.format[stream] = format;
       this.timeoutNs[stream] = timeoutNs;
       this.retiredBy[stream] = 0;
@@ -94,9 +94,12 @@ export class Streams {
     this.retiredBy[stream] = 0;
   }
 
-  /** Slots of all paths of a stream. */
+  /**
+   * Slots of all paths of a stream, and one more: probes that are sent one after the other are those of streams side by side, and if these were apart by a power of two
+   * their slots would share a few sets of the cache.
+   */
   slotsOf(stream: number): number {
-    return (this.slotMask[stream] + 1) * this.ports;
+    return (this.slotMask[stream] + 1) * this.ports + 1;
   }
 
   /** Slot of sequence number `sequence` on source port `index` of `stream`. */

@@ -3,7 +3,7 @@ import { Expiry } from '../../../src/collector/prober/expiry.js';
 import { PLAIN_STAMP } from '../../../src/collector/prober/formats/format.js';
 import { ProbeRun } from '../../../src/collector/prober/run.js';
 import { Sender } from '../../../src/collector/prober/sender.js';
-import { SlotState } from '../../../src/collector/prober/slots.js';
+import { F64, SlotState, U8 } from '../../../src/collector/prober/slots.js';
 import { ProberSources } from '../../../src/collector/prober/sources.js';
 import { ProberState } from '../../../src/collector/prober/state.js';
 import { GRACE_NS } from '../../../src/config/limits.js';
@@ -201,12 +201,12 @@ describe('Giving probes up', () => {
         for (const stream of new Set(batch)) {
           for (let k = 0; k <= streams.slotMask[stream]; k++) {
             const slot = streams.slot(stream, 0, k);
-            if (slots.state[slot] === SlotState.waiting) open.set(slot, slots.sentNs[slot]);
+            if (slots.state[slot * U8] === SlotState.waiting) open.set(slot, slots.sentNs[slot * F64]);
           }
         }
         for (const slot of open.keys()) {
           if (random.below(10) !== 0) continue;
-          slots.state[slot] = SlotState.received;
+          slots.state[slot * U8] = SlotState.received;
           open.delete(slot);
           decided++;
         }
@@ -215,7 +215,7 @@ describe('Giving probes up', () => {
         const nowNs = b.clock.nowNs();
         const watermarkNs = Math.min(...runs.map((run) => b.expiry.expire(run, emptyNs, nowNs)));
         for (const slot of open.keys()) {
-          if (slots.state[slot] === SlotState.waiting) continue;
+          if (slots.state[slot * U8] === SlotState.waiting) continue;
           open.delete(slot);
           decided++;
         }

@@ -10,7 +10,7 @@ const order = (length: number): Uint32Array => Uint32Array.from({ length }, (_, 
 function take(run: ProbeRun, count: number): { place: number; dueNs: number }[] {
   return Array.from({ length: count }, () => {
     const { place, dueNs } = run;
-    run.advance(1);
+    run.next();
     return { place, dueNs };
   });
 }
@@ -57,7 +57,7 @@ describe('A run of probes', () => {
         const { dueNs } = run;
         run.reorder(order(places), 1, dueNs - 1, () => 0.9);
         expect([run.place, run.dueNs]).to.deep.equal([place, dueNs]);
-        run.advance(1);
+        run.next();
       }
     }
   });
@@ -118,7 +118,7 @@ describe('A run of probes', () => {
         const before = lastOf.get(connection);
         if (before !== undefined) expect(run.dueNs - before).to.be.closeTo(60e6 / parts, 1);
         lastOf.set(connection, run.dueNs);
-        run.advance(1);
+        run.next();
       }
       expect(seen.size).to.equal(parts * ports * targets);
       expect(lastOf.size).to.equal(ports * targets);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ProbeSlots, SlotState } from '../../../src/collector/prober/slots.js';
+import { F64, ProbeSlots, SlotState, U8, U32 } from '../../../src/collector/prober/slots.js';
 import { Streams, targetHash } from '../../../src/collector/prober/streams.js';
 import { addressBytes } from '../../../src/net/address.js';
 import { seededRandom } from '../../support/random.js';
@@ -31,8 +31,8 @@ describe('Slots of waiting probes', () => {
         const length = 2 ** (1 + random.below(6)) * PORTS;
         const first = slots.allocate(length);
         for (let slot = first; slot < first + length; slot++) {
-          expect(slots.state[slot]).to.equal(SlotState.free);
-          slots.state[slot] = SlotState.waiting;
+          expect(slots.state[slot * U8]).to.equal(SlotState.free);
+          slots.state[slot * U8] = SlotState.waiting;
         }
         blocks.set(first, length);
       } else {
@@ -41,19 +41,35 @@ describe('Slots of waiting probes', () => {
         blocks.delete(first);
       }
     }
-    const most = slots.state.length;
+    const most = slots.capacity;
     for (const [first, length] of blocks) slots.release(first, length);
     for (let i = 0; i < 100; i++) slots.allocate(2 * PORTS);
-    expect(slots.state.length).to.equal(most);
+    expect(slots.capacity).to.equal(most);
   });
 
-  it('all columns grow together and keep what they held', () => {
+  it('all fields of a slot keep what they held when there are more slots, and no field lies over another', () => {
     const slots = new ProbeSlots();
-    slots.sentNs[5] = 17;
+    const fields = [
+      [slots.sentNs, F64],
+      [slots.kernelNs, F64],
+      [slots.sequence, U32],
+      [slots.path, U32],
+      [slots.t1S, U32],
+      [slots.t1Ns, U32],
+      [slots.number, U32],
+      [slots.state, U8],
+      [slots.epoch, U8],
+    ] as const;
+    const filled = [0, 5, slots.capacity - 1];
+    for (const slot of filled) for (const [i, [field, stride]] of fields.entries()) field[slot * stride] = slot + i + 1;
     slots.allocate(10_000);
-    expect(slots.sentNs[5]).to.equal(17);
-    for (const column of [slots.state, slots.epoch, slots.sequence, slots.path, slots.kernelNs, slots.t1S, slots.t1Ns])
-      expect(column.length).to.equal(slots.sentNs.length);
+    expect(slots.capacity).to.be.at.least(10_000);
+    const now = [slots.sentNs, slots.kernelNs, slots.sequence, slots.path, slots.t1S, slots.t1Ns, slots.number];
+    for (const slot of filled) {
+      for (const [i, field] of now.entries()) expect(field[slot * fields[i][1]]).to.equal(slot + i + 1);
+      expect([slots.state[slot * U8], slots.epoch[slot * U8]]).to.deep.equal([(slot + 8) & 255, (slot + 9) & 255]);
+    }
+    expect(slots.sentNs[(slots.capacity - 1) * F64] + slots.epoch[(slots.capacity - 1) * U8]).to.equal(0);
   });
 });
 

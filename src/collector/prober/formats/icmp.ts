@@ -2,6 +2,7 @@
 
 import type { SendBatch } from '../../../net/batch.js';
 import { checksumEcho, Echo, ICMP_ECHO_BYTES, readEchoRequest, writeEchoRequest } from '../../../wire/icmpEcho.js';
+import { U32 } from '../slots.js';
 import { TRANSPORT } from '../sources.js';
 import { FormatKind, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
 
@@ -28,7 +29,16 @@ export class IcmpFormat implements ProbeFormat {
     for (let i = 0; i < count; i++) {
       const s = slot[i];
       const at = batch.payloadAt(i);
-      writeEchoRequest(view, at, family, port, slots.sequence[s], slots.t1S[s], slots.t1Ns[s], stream[i] + 1);
+      writeEchoRequest(
+        view,
+        at,
+        family,
+        port,
+        slots.sequence[s * U32],
+        slots.t1S[s * U32],
+        slots.t1Ns[s * U32],
+        stream[i] + 1,
+      );
       // Behind these bytes there are zeros, which add nothing. (That of ICMPv6 is the kernel's to write.)
       if (family === 4) checksumEcho(view, at, ICMP_ECHO_BYTES);
     }

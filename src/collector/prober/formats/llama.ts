@@ -2,6 +2,7 @@
 
 import type { SendBatch } from '../../../net/batch.js';
 import { LLAMA_BYTES, LlamaReply, readLlamaReply, writeLlamaFrame, writeLlamaRequest } from '../../../wire/llama.js';
+import { U32 } from '../slots.js';
 import { TRANSPORT } from '../sources.js';
 import { FormatKind, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
 
@@ -21,7 +22,15 @@ export class LlamaFormat implements ProbeFormat {
     for (let i = 0; i < count; i++) {
       const s = slot[i];
       const tos = streams.tos[stream[i]];
-      writeLlamaRequest(view, batch.payloadAt(i), slots.sequence[s], slots.t1S[s], slots.t1Ns[s], stream[i] + 1, tos);
+      writeLlamaRequest(
+        view,
+        batch.payloadAt(i),
+        slots.sequence[s * U32],
+        slots.t1S[s * U32],
+        slots.t1Ns[s * U32],
+        stream[i] + 1,
+        tos,
+      );
     }
   }
 

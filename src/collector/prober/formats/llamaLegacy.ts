@@ -10,6 +10,7 @@ import {
   writeLegacyFrame,
   writeLegacyRequest,
 } from '../../../wire/llamaLegacy.js';
+import { U32 } from '../slots.js';
 import { TRANSPORT } from '../sources.js';
 import { FormatKind, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
 
@@ -29,7 +30,12 @@ export class LlamaLegacyFormat implements ProbeFormat {
     const { view } = batch.memory;
     for (let i = 0; i < count; i++) {
       const s = slot[i];
-      writeLegacyRequest(view, batch.payloadAt(i), streams.tos[stream[i]], legacySentMs(slots.t1S[s], slots.t1Ns[s]));
+      writeLegacyRequest(
+        view,
+        batch.payloadAt(i),
+        streams.tos[stream[i]],
+        legacySentMs(slots.t1S[s * U32], slots.t1Ns[s * U32]),
+      );
     }
   }
 

@@ -2,6 +2,7 @@
 
 import type { SendBatch } from '../../../net/batch.js';
 import { STAMP_BYTES, STAMP_SEQUENCE, STAMP_SSID, STAMP_TIMESTAMP, writeStampRequest } from '../../../wire/stamp.js';
+import { U32 } from '../slots.js';
 import { TRANSPORT } from '../sources.js';
 import { FormatKind, type FormatSpec, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
 import { ProbeTlvs } from './tlvs.js';
@@ -32,8 +33,8 @@ export class StampFormat implements ProbeFormat {
     for (let i = 0; i < count; i++) {
       const s = slot[i];
       const at = batch.payloadAt(i);
-      writeStampRequest(view, at, slots.sequence[s], slots.t1S[s], slots.t1Ns[s], stream[i] + 1);
-      if (this.tlvs.any) this.tlvs.write(batch.memory, at, slots.sequence[s], streams.tos[stream[i]]);
+      writeStampRequest(view, at, slots.sequence[s * U32], slots.t1S[s * U32], slots.t1Ns[s * U32], stream[i] + 1);
+      if (this.tlvs.any) this.tlvs.write(batch.memory, at, slots.sequence[s * U32], streams.tos[stream[i]]);
     }
   }
 

@@ -10,6 +10,7 @@ import {
   verifiesStampAuth,
   writeStampAuthRequest,
 } from '../../../wire/stampAuth.js';
+import { U32 } from '../slots.js';
 import { TRANSPORT } from '../sources.js';
 import { FormatKind, type FormatSpec, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
 import { ProbeTlvs } from './tlvs.js';
@@ -41,9 +42,9 @@ export class StampAuthFormat implements ProbeFormat {
     for (let i = 0; i < count; i++) {
       const s = slot[i];
       const at = batch.payloadAt(i);
-      writeStampAuthRequest(view, at, slots.sequence[s], slots.t1S[s], slots.t1Ns[s], stream[i] + 1);
+      writeStampAuthRequest(view, at, slots.sequence[s * U32], slots.t1S[s * U32], slots.t1Ns[s * U32], stream[i] + 1);
       signStampAuth(this.signer, bytes, at);
-      if (this.tlvs.any) this.tlvs.write(batch.memory, at, slots.sequence[s], streams.tos[stream[i]]);
+      if (this.tlvs.any) this.tlvs.write(batch.memory, at, slots.sequence[s * U32], streams.tos[stream[i]]);
     }
   }
 

@@ -2,6 +2,7 @@
 
 import type { SendBatch } from '../../../net/batch.js';
 import { checksumTcp4, readSynName, synSequence, TCP_BYTES, TcpAnswer, writeTcpSyn } from '../../../wire/tcpSyn.js';
+import { U32 } from '../slots.js';
 import { TRANSPORT } from '../sources.js';
 import { FormatKind, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
 
@@ -33,7 +34,7 @@ export class TcpSynFormat implements ProbeFormat {
       const to = stream[i];
       const port = streams.port[to];
       const at = batch.payloadAt(i);
-      const sequence = synSequence(to + 1, slots.sequence[slot[i]], this.mask);
+      const sequence = synSequence(to + 1, slots.sequence[slot[i] * U32], this.mask);
       writeTcpSyn(view, at, socket.port, ((port & 0xff) << 8) | (port >> 8), sequence);
       // That of IPv6 is the kernel's to write.
       if (socket.family === 6) continue;
