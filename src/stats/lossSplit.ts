@@ -19,6 +19,8 @@
  * other one may be taken for the other (1 in 100 where 5 % overtake and 10 % are lost).
  */
 
+import { column, grown } from './growable.js';
+
 /** Replies that a window in which probes overtook each other stays open for. */
 const PATIENCE = 8;
 
@@ -41,31 +43,25 @@ export class LossSplit {
   private heldLost: Uint16Array;
   private heldForward: Uint16Array;
 
-  constructor(paths: number) {
-    this.base = new Uint32Array(paths);
-    this.replies = new Uint8Array(paths);
-    this.lostCount = new Uint16Array(paths);
-    this.flags = new Uint8Array(paths);
-    this.heldLost = new Uint16Array(paths);
-    this.heldForward = new Uint16Array(paths);
+  /** Room for `paths`, and without copying anything for `most`. */
+  constructor(paths: number, most = paths) {
+    this.base = column(Uint32Array, paths, most);
+    this.replies = column(Uint8Array, paths, most);
+    this.lostCount = column(Uint16Array, paths, most);
+    this.flags = column(Uint8Array, paths, most);
+    this.heldLost = column(Uint16Array, paths, most);
+    this.heldForward = column(Uint16Array, paths, most);
   }
 
   /** Makes room for paths below `paths`. */
   reserve(paths: number): void {
     if (paths <= this.flags.length) return;
-    const { base, replies, lostCount, flags, heldLost, heldForward } = this;
-    this.base = new Uint32Array(paths);
-    this.replies = new Uint8Array(paths);
-    this.lostCount = new Uint16Array(paths);
-    this.flags = new Uint8Array(paths);
-    this.heldLost = new Uint16Array(paths);
-    this.heldForward = new Uint16Array(paths);
-    this.base.set(base);
-    this.replies.set(replies);
-    this.lostCount.set(lostCount);
-    this.flags.set(flags);
-    this.heldLost.set(heldLost);
-    this.heldForward.set(heldForward);
+    this.base = grown(this.base, paths);
+    this.replies = grown(this.replies, paths);
+    this.lostCount = grown(this.lostCount, paths);
+    this.flags = grown(this.flags, paths);
+    this.heldLost = grown(this.heldLost, paths);
+    this.heldForward = grown(this.heldForward, paths);
   }
 
   /** Forgets what is known of a path: another target has its number now. */

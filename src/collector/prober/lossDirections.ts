@@ -7,8 +7,10 @@
  */
 
 import { Outcome } from '../../ring/ring.js';
+import { column, grown } from '../../stats/growable.js';
 import { LossSplit } from '../../stats/lossSplit.js';
 import { msToNs } from '../../stats/units.js';
+import { MAX_STREAMS } from '../messages.js';
 import type { ProbeRun } from './run.js';
 import { F64, SlotState, U8, U32 } from './slots.js';
 import { COUNTER, type ProberState } from './state.js';
@@ -116,19 +118,26 @@ export class WaitingLosses {
 
 export class LossDirections {
   private readonly state: ProberState;
-  private readonly split = new LossSplit(0);
+  private readonly split: LossSplit;
   private paths = 0;
   /** By path: numbers of its first and last entry that waits, 0: none; and how many older losses do not wait any more. */
-  private firstWaiting = new Float64Array(0);
-  private lastWaiting = new Float64Array(0);
-  private gone = new Uint32Array(0);
+  private firstWaiting: Float64Array;
+  private lastWaiting: Float64Array;
+  private gone: Uint32Array;
   /** By path: 1 since it last answered, until a loss waited in vain. */
-  private answers = new Uint8Array(0);
+  private answers: Uint8Array;
   /** By path: changes when another target gets the stream's number. */
-  private life = new Uint8Array(0);
+  private life: Uint8Array;
 
   constructor(state: ProberState) {
     this.state = state;
+    const most = MAX_STREAMS * state.streams.ports;
+    this.split = new LossSplit(0, most);
+    this.firstWaiting = column(Float64Array, 0, most);
+    this.lastWaiting = column(Float64Array, 0, most);
+    this.gone = column(Uint32Array, 0, most);
+    this.answers = column(Uint8Array, 0, most);
+    this.life = column(Uint8Array, 0, most);
   }
 
   /** Makes room for all paths that the thread knows. */
@@ -138,17 +147,11 @@ export class LossDirections {
     if (paths <= this.paths) return;
     this.paths = paths;
     this.split.reserve(paths);
-    const { firstWaiting, lastWaiting, gone, life, answers } = this;
-    this.firstWaiting = new Float64Array(paths);
-    this.lastWaiting = new Float64Array(paths);
-    this.gone = new Uint32Array(paths);
-    this.firstWaiting.set(firstWaiting);
-    this.lastWaiting.set(lastWaiting);
-    this.gone.set(gone);
-    this.life = new Uint8Array(paths);
-    this.life.set(life);
-    this.answers = new Uint8Array(paths);
-    this.answers.set(answers);
+    this.firstWaiting = grown(this.firstWaiting, paths);
+    this.lastWaiting = grown(this.lastWaiting, paths);
+    this.gone = grown(this.gone, paths);
+    this.answers = grown(this.answers, paths);
+    this.life = grown(this.life, paths);
   }
 
   /** Another target has the stream's number now. */

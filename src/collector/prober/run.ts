@@ -11,7 +11,7 @@
 
 import { GRACE_NS, slotsPerPath } from '../../config/limits.js';
 import { UNFRAGMENTED_BYTES } from '../../net/socket.js';
-import { column } from './columns.js';
+import { column } from '../../stats/growable.js';
 import type { ProbeFormat } from './formats/format.js';
 import { holdNs, WaitingLosses } from './lossDirections.js';
 import { SEND_BATCH } from './sender.js';

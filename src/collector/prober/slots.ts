@@ -22,7 +22,7 @@
  */
 
 import { SLOT_BYTES } from '../../config/limits.js';
-import { column, grown } from './columns.js';
+import { column, grown } from '../../stats/growable.js';
 
 /** What a slot holds. */
 export const SlotState = {

@@ -3,8 +3,8 @@
  * (`stream * source ports of the thread + index`). Addresses lie as the kernel writes them, so that a reply's source is compared word by word.
  */
 
+import { column, grown } from '../../stats/growable.js';
 import { MAX_STREAMS, type StreamTable } from '../messages.js';
-import { column, grown } from './columns.js';
 import type { ProbeSlots } from './slots.js';
 
 const FIRST_CAPACITY = 64;

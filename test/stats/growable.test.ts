@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { column, grown } from '../../../src/collector/prober/columns.js';
+import { column, grown } from '../../src/stats/growable.js';
 
 describe('Columns that grow', () => {
   it('stay where they are, keep what they hold, and go on with zeros', () => {
