@@ -5,6 +5,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
+import { THREAD_EXEC_ARGV } from '../threads/execArgv.js';
 import type { Answer } from './source.js';
 import { parseTargetJson, parseTargetText } from './targetGroups.js';
 
@@ -36,6 +37,7 @@ export class TargetParser {
     if (this.closed) throw new Error('no more lists of targets are read');
     this.pool ??= new Piscina<TargetText, Answer>({
       filename: fileURLToPath(new URL('../../workers/targets.js', import.meta.url)),
+      execArgv: [...THREAD_EXEC_ARGV],
       minThreads: 0,
       maxThreads: 1,
       concurrentTasksPerWorker: 1,

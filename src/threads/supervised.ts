@@ -9,6 +9,7 @@ import type { Logger } from 'pino';
 import { Piscina } from 'piscina';
 import { LlamaError } from '../errors.js';
 import { type ControlBlock, ThreadState } from '../ring/control.js';
+import { THREAD_EXEC_ARGV } from './execArgv.js';
 
 /** Between the death of a thread and its next life: long enough that a thread that can't live does not take a whole core. */
 const RESTART_PAUSE_MS = 100;
@@ -68,6 +69,7 @@ export class SupervisedThreads<Task> {
     const threads = options.controls.length;
     this.pool = new Piscina({
       filename: options.file,
+      execArgv: [...THREAD_EXEC_ARGV],
       minThreads: threads,
       maxThreads: threads,
       concurrentTasksPerWorker: 1,
