@@ -36,16 +36,16 @@ interface Case {
 }
 
 function cases(keyFile: string): Case[] {
-  const make = (length: number, write: (view: DataView, bytes: Uint8Array) => void): Uint8Array => {
+  const make = (length: number, write: (view: DataView) => void): Uint8Array => {
     const bytes = new Uint8Array(length);
-    write(new DataView(bytes.buffer), bytes);
+    write(new DataView(bytes.buffer));
     return bytes;
   };
   const stamp = make(STAMP_BYTES, (view) => writeStampRequest(view, 0, 1, T1_S, 0, 1));
   const signer = new PacketSigner([Buffer.from(KEY, 'hex')]);
-  const stampAuth = make(STAMP_AUTH_BYTES, (view, bytes) => {
+  const stampAuth = make(STAMP_AUTH_BYTES, (view) => {
     writeStampAuthRequest(view, 0, 1, T1_S, 0, 1);
-    signStampAuth(signer, bytes, 0);
+    signStampAuth(signer, view, 0);
   });
   const llama = make(LLAMA_BYTES, (view) => {
     writeLlamaFrame(view, 0);

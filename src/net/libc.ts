@@ -34,6 +34,15 @@ export const libc = {
   if_nametoindex: declare('if_nametoindex', 'uint', 'uintptr_t'),
 } as const;
 
+/** A function that the process may have or not, of whatever library it was linked with: null where it has none. */
+export function declareOptional(name: string, result: string, ...args: string[]): Call | null {
+  try {
+    return declare(name, result, ...args);
+  } catch {
+    return null;
+  }
+}
+
 /** The errno of this thread's last call that failed. Read it right after the call. */
 export function errno(): number {
   return koffi.errno();

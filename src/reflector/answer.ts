@@ -89,7 +89,7 @@ export class Answerer {
 
   private answerStamp(socket: number, j: number, signed: boolean, key: number, nowMs: number): number {
     const { batch, tlvs, sessions } = this;
-    const { view, bytes } = batch.memory;
+    const { view } = batch.memory;
     const at = batch.payloadAt(j);
     const length = batch.lengths[j];
     const end = at + length;
@@ -111,7 +111,7 @@ export class Answerer {
       tlvs.dscp = dscp;
       tlvs.ecn = batch.tos[j] & ECN_CE;
       tlvs.key = key;
-      reflectTlvs(view, bytes, at, first, end, signed ? this.signer : null, tlvs);
+      reflectTlvs(view, at, first, end, signed ? this.signer : null, tlvs);
       if (tlvs.replyDscp >= 0) dscp = tlvs.replyDscp;
       if (tlvs.malformed) this.malformedTlvs++;
       if (tlvs.forged) this.forgedTlvs++;
@@ -122,7 +122,7 @@ export class Answerer {
     if (!signed) reflectStamp(view, at, length, sequence, s, ns, ttl, this.errorEstimate);
     else {
       reflectStampAuth(view, at, sequence, s, ns, ttl, this.errorEstimate);
-      if (tlvs.hmacAt >= 0 && this.signer !== null) signHmacTlv(this.signer, bytes, at, first, tlvs);
+      if (tlvs.hmacAt >= 0 && this.signer !== null) signHmacTlv(this.signer, view, at, first, tlvs);
     }
     return dscp << 2;
   }

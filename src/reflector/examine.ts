@@ -83,8 +83,8 @@ export class Examiner {
   }
 
   private examineSigned(signer: PacketSigner, j: number, at: number, length: number): number {
-    const { view, bytes } = this.batch.memory;
-    const key = stampAuthKey(signer, bytes, at, length);
+    const { view } = this.batch.memory;
+    const key = stampAuthKey(signer, view, at, length);
     if (key < 0) return hasStampAuthLayout(view, at, length) ? BAD_HMAC : UNAUTHENTICATED;
     if (isStampAuthReply(view, at, this.batch.stampS[j])) return LOOKS_LIKE_REPLY;
     this.formats[j] = Format.stampAuth;

@@ -148,7 +148,7 @@ export class ReplySender {
 
   /** LLAMA's probes go back unchanged. One that is signed has the clock read for itself: the signatures of the chunk take longer than sending it. */
   private stamp(from: number, to: number): void {
-    const { view, bytes } = this.received.memory;
+    const { view } = this.received.memory;
     this.readClock();
     for (let i = from; i < to; i++) {
       const at = this.offsets[i];
@@ -156,7 +156,7 @@ export class ReplySender {
       else if (this.formats[i] === Format.stampAuth && this.signer !== null) {
         if (i > from) this.readClock();
         stampAuthT3(view, at, this.nowS, this.nowNs);
-        signStampAuth(this.signer, bytes, at, this.keys[i]);
+        signStampAuth(this.signer, view, at, this.keys[i]);
       }
     }
   }

@@ -2,62 +2,40 @@
  * HMAC-SHA-256 truncated to 128 bits, as STAMP has it (RFC 8762 section 4.4, RFC 4868): with several keys, so that they can be rotated.
  *
  * It accepts any of them. Senders sign with the first one; a reflector signs its reply with the one that the request was signed with, so that
- * senders with the old and with the new key are both served. Both keyed states are kept and copied, so a packet costs no allocation and no
- * key schedule: 1.8 us for 96 bytes against 2.2 us of `node:crypto`'s `createHmac`, which allocates (AMD EPYC, Node 20).
+ * senders with the old and with the new key are both served. What hashes is in hmacEngines.ts.
  */
 
-import { hmac } from '@noble/hashes/hmac.js';
-import { sha256 } from '@noble/hashes/sha2.js';
+import { type HmacEngine, openHmacEngine } from './hmacEngines.js';
 
 export const HMAC_BYTES = 16;
 /** Most keys at a time: a packet is tried with each. */
 export const MAX_KEYS = 16;
 export const MAX_KEY_BYTES = 256;
 
-/** What is used of the library's keyed hash. */
-interface KeyedHash {
-  clone(): KeyedHash;
-  /** Copies the state into another one, without allocating. */
-  _cloneInto(to: KeyedHash): KeyedHash;
-  update(bytes: Uint8Array): unknown;
-  digestInto(out: Uint8Array): unknown;
-}
-
 export class PacketSigner {
-  private readonly keyed: readonly KeyedHash[];
-  private readonly working: KeyedHash;
-  private readonly digest = new Uint8Array(32);
+  readonly count: number;
+  private readonly engine: HmacEngine;
 
   /** At least one key; the first one signs. */
-  constructor(keys: readonly Uint8Array[]) {
+  constructor(keys: readonly Uint8Array[], open: (keys: readonly Uint8Array[]) => HmacEngine = openHmacEngine) {
     if (keys.length === 0) throw new RangeError('a signer needs at least one key');
-    this.keyed = keys.map((key) => hmac.create(sha256, key) as unknown as KeyedHash);
-    this.working = this.keyed[0].clone();
-  }
-
-  /** How many keys there are. */
-  get count(): number {
-    return this.keyed.length;
+    this.count = keys.length;
+    this.engine = open(keys);
   }
 
   /** Hot: writes the HMAC of the `length` bytes at `offset` to `at`. */
-  sign(bytes: Uint8Array, offset: number, length: number, at: number, key = 0): void {
-    this.signTwo(bytes, offset, length, 0, 0, at, key);
+  sign(view: DataView, offset: number, length: number, at: number, key = 0): void {
+    this.signTwo(view, offset, length, 0, 0, at, key);
   }
 
-  /** Hot: whether the HMAC at `at` is that of the `length` bytes at `offset`, with any of the keys. */
-  verifies(bytes: Uint8Array, offset: number, length: number, at: number): boolean {
-    return this.keyOfTwo(bytes, offset, length, 0, 0, at) >= 0;
-  }
-
-  /** As `verifies`: the index of the key, or -1. */
-  keyOf(bytes: Uint8Array, offset: number, length: number, at: number): number {
-    return this.keyOfTwo(bytes, offset, length, 0, 0, at);
+  /** Hot: which of the keys the HMAC at `at` of the `length` bytes at `offset` was made with, or -1. */
+  keyOf(view: DataView, offset: number, length: number, at: number): number {
+    return this.keyOfTwo(view, offset, length, 0, 0, at);
   }
 
   /** As `sign`, over two stretches of the same packet. */
   signTwo(
-    bytes: Uint8Array,
+    view: DataView,
     first: number,
     firstLength: number,
     second: number,
@@ -65,57 +43,50 @@ export class PacketSigner {
     at: number,
     key = 0,
   ): void {
-    this.compute(key, bytes, first, firstLength, second, secondLength);
-    for (let i = 0; i < HMAC_BYTES; i++) bytes[at + i] = this.digest[i];
-  }
-
-  /** As `verifies`, over two stretches of the same packet. */
-  verifiesTwo(
-    bytes: Uint8Array,
-    first: number,
-    firstLength: number,
-    second: number,
-    secondLength: number,
-    at: number,
-  ): boolean {
-    return this.keyOfTwo(bytes, first, firstLength, second, secondLength, at) >= 0;
+    const { engine } = this;
+    this.take(view, first, firstLength, second, secondLength);
+    engine.compute(key);
+    for (let i = 0; i < HMAC_BYTES / 4; i++) view.setUint32(at + i * 4, engine.mac[i]);
   }
 
   /** As `keyOf`, over two stretches of the same packet. All keys are tried whatever is found, so the time tells nothing. */
   keyOfTwo(
-    bytes: Uint8Array,
+    view: DataView,
     first: number,
     firstLength: number,
     second: number,
     secondLength: number,
     at: number,
   ): number {
+    this.take(view, first, firstLength, second, secondLength);
     let found = -1;
-    for (let key = 0; key < this.keyed.length; key++) {
-      this.compute(key, bytes, first, firstLength, second, secondLength);
-      if (this.equals(bytes, at)) found = key;
+    for (let key = 0; key < this.count; key++) {
+      this.engine.compute(key);
+      if (this.equals(view, at)) found = key;
     }
     return found;
   }
 
-  private compute(
-    key: number,
-    bytes: Uint8Array,
-    first: number,
-    firstLength: number,
-    second: number,
-    secondLength: number,
-  ): void {
-    const working = this.keyed[key]._cloneInto(this.working);
-    working.update(bytes.subarray(first, first + firstLength));
-    if (secondLength > 0) working.update(bytes.subarray(second, second + secondLength));
-    working.digestInto(this.digest);
+  /** Brings both stretches together, for the engine. */
+  private take(view: DataView, first: number, firstLength: number, second: number, secondLength: number): void {
+    const { text } = this.engine;
+    copy(view, first, firstLength, text, 0);
+    if (secondLength > 0) copy(view, second, secondLength, text, firstLength);
+    this.engine.seal(firstLength + secondLength);
   }
 
   /** In constant time. */
-  private equals(bytes: Uint8Array, at: number): boolean {
+  private equals(view: DataView, at: number): boolean {
+    const { mac } = this.engine;
     let different = 0;
-    for (let i = 0; i < HMAC_BYTES; i++) different |= bytes[at + i] ^ this.digest[i];
+    for (let i = 0; i < HMAC_BYTES / 4; i++) different |= view.getUint32(at + i * 4) ^ mac[i];
     return different === 0;
   }
+}
+
+/** By words: a third of the time that bytes take, or `set` with a `subarray` that is made for it. */
+function copy(from: DataView, at: number, length: number, to: DataView, toAt: number): void {
+  let done = 0;
+  for (; done + 4 <= length; done += 4) to.setUint32(toAt + done, from.getUint32(at + done, true), true);
+  for (; done < length; done++) to.setUint8(toAt + done, from.getUint8(at + done));
 }

@@ -51,18 +51,18 @@ export function writeStampAuthRequest(
 }
 
 /** Hot: the last thing written into the base packet. */
-export function signStampAuth(signer: PacketSigner, bytes: Uint8Array, offset: number, key = 0): void {
-  signer.sign(bytes, offset, STAMP_AUTH_HMAC, offset + STAMP_AUTH_HMAC, key);
+export function signStampAuth(signer: PacketSigner, view: DataView, offset: number, key = 0): void {
+  signer.sign(view, offset, STAMP_AUTH_HMAC, offset + STAMP_AUTH_HMAC, key);
 }
 
 /** Which of the keys the packet is signed with; -1: none, or it is too short. */
-export function stampAuthKey(signer: PacketSigner, bytes: Uint8Array, offset: number, length: number): number {
-  return length < STAMP_AUTH_BYTES ? -1 : signer.keyOf(bytes, offset, STAMP_AUTH_HMAC, offset + STAMP_AUTH_HMAC);
+export function stampAuthKey(signer: PacketSigner, view: DataView, offset: number, length: number): number {
+  return length < STAMP_AUTH_BYTES ? -1 : signer.keyOf(view, offset, STAMP_AUTH_HMAC, offset + STAMP_AUTH_HMAC);
 }
 
 /** Whether the packet is long enough and carries the HMAC of one of the keys. */
-export function verifiesStampAuth(signer: PacketSigner, bytes: Uint8Array, offset: number, length: number): boolean {
-  return stampAuthKey(signer, bytes, offset, length) >= 0;
+export function verifiesStampAuth(signer: PacketSigner, view: DataView, offset: number, length: number): boolean {
+  return stampAuthKey(signer, view, offset, length) >= 0;
 }
 
 /**

@@ -97,16 +97,9 @@ export function writeExtraPadding(view: DataView, at: number, bytes: number): nu
 }
 
 /** Writes the HMAC TLV over the sequence number at `base` and all between `first` and `at`. The last that is written. Returns its end. */
-export function writeHmacTlv(
-  signer: PacketSigner,
-  bytes: Uint8Array,
-  view: DataView,
-  base: number,
-  first: number,
-  at: number,
-): number {
+export function writeHmacTlv(signer: PacketSigner, view: DataView, base: number, first: number, at: number): number {
   const value = writeTlvHeader(view, at, TlvType.hmac, HMAC_BYTES);
-  signer.signTwo(bytes, base, 4, first, at - first, value);
+  signer.signTwo(view, base, 4, first, at - first, value);
   return value + HMAC_BYTES;
 }
 
@@ -166,7 +159,6 @@ export class ReplyTlvs {
  */
 export function readReplyTlvs(
   view: DataView,
-  bytes: Uint8Array,
   base: number,
   first: number,
   end: number,
@@ -177,7 +169,7 @@ export function readReplyTlvs(
   if (first + TLV_HEADER_BYTES > end) return true;
   if (signer !== null && !isOnlyPadding(view, first, end)) {
     const hmacAt = coveringHmac(view, first, end);
-    if (hmacAt < 0 || !signer.verifiesTwo(bytes, base, 4, first, hmacAt - first, hmacAt + TLV_HEADER_BYTES))
+    if (hmacAt < 0 || signer.keyOfTwo(view, base, 4, first, hmacAt - first, hmacAt + TLV_HEADER_BYTES) < 0)
       return false;
   }
   for (let at = first; at + TLV_HEADER_BYTES <= end; ) {

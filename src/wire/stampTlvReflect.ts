@@ -48,7 +48,6 @@ export class ReflectedTlvs {
 /** Answers the TLVs between `first` and `end`. `signer` is null in unauthenticated mode. What is no TLV stays as it is. */
 export function reflectTlvs(
   view: DataView,
-  bytes: Uint8Array,
   base: number,
   first: number,
   end: number,
@@ -65,7 +64,7 @@ export function reflectTlvs(
     const hmacAt = signer === null ? -1 : coveringHmac(view, first, end);
     const text = hmacAt - first;
     const key =
-      hmacAt < 0 || signer === null ? -1 : signer.keyOfTwo(bytes, base, 4, first, text, hmacAt + TLV_HEADER_BYTES);
+      hmacAt < 0 || signer === null ? -1 : signer.keyOfTwo(view, base, 4, first, text, hmacAt + TLV_HEADER_BYTES);
     if (key < 0 || key !== tlvs.key) {
       tlvs.forged = true;
       flagAll(view, first, end);
@@ -89,13 +88,13 @@ export function reflectTlvs(
 /** Writes the HMAC of a reply's TLVs anew; its sequence number and all TLVs are final then. */
 export function signHmacTlv(
   signer: PacketSigner,
-  bytes: Uint8Array,
+  view: DataView,
   base: number,
   first: number,
   tlvs: ReflectedTlvs,
 ): void {
   const { hmacAt, key } = tlvs;
-  signer.signTwo(bytes, base, 4, first, hmacAt - first, hmacAt + TLV_HEADER_BYTES, key);
+  signer.signTwo(view, base, 4, first, hmacAt - first, hmacAt + TLV_HEADER_BYTES, key);
 }
 
 /** Where the first TLV of a type is, or -1. */

@@ -244,7 +244,7 @@ export class Receiver {
       counters[COUNTER.invalidFormat]++;
       return;
     }
-    if (format.checks && !format.check(data.memory.view, data.memory.bytes, at, data.lengths[i], reply)) {
+    if (format.checks && !format.check(data.memory.view, at, data.lengths[i], reply)) {
       counters[COUNTER.invalidHmac]++;
       return;
     }

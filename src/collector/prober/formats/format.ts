@@ -78,7 +78,7 @@ export interface ProbeFormat {
   /** Hot: reads one of our own requests that comes back with its send stamp or in an ICMP error. `length`: as much as came. False: it is none. */
   readRequest(view: DataView, at: number, length: number, name: Reply): boolean;
   /** Hot, where `checks`: whether the reply to a stream of this format is genuine; fills in what its TLVs say. */
-  check(view: DataView, bytes: Uint8Array, at: number, length: number, reply: Reply): boolean;
+  check(view: DataView, at: number, length: number, reply: Reply): boolean;
 }
 
 /** How the probes of a group are written. */

@@ -34,7 +34,7 @@ export class StampFormat implements ProbeFormat {
       const s = slot[i];
       const at = batch.payloadAt(i);
       writeStampRequest(view, at, slots.sequence[s * U32], slots.t1S[s * U32], slots.t1Ns[s * U32], stream[i] + 1);
-      if (this.tlvs.any) this.tlvs.write(batch.memory, at, slots.sequence[s * U32], streams.tos[stream[i]]);
+      if (this.tlvs.any) this.tlvs.write(batch.memory.view, at, slots.sequence[s * U32], streams.tos[stream[i]]);
     }
   }
 
@@ -47,7 +47,7 @@ export class StampFormat implements ProbeFormat {
     return name.ssid !== 0;
   }
 
-  check(view: DataView, bytes: Uint8Array, at: number, length: number, reply: Reply): boolean {
-    return this.tlvs.read(view, bytes, at, length, reply);
+  check(view: DataView, at: number, length: number, reply: Reply): boolean {
+    return this.tlvs.read(view, at, length, reply);
   }
 }

@@ -38,13 +38,13 @@ export class StampAuthFormat implements ProbeFormat {
   }
 
   write(batch: SendBatch, { slots, stream, slot, count, streams }: ProbeBatch): void {
-    const { view, bytes } = batch.memory;
+    const { view } = batch.memory;
     for (let i = 0; i < count; i++) {
       const s = slot[i];
       const at = batch.payloadAt(i);
       writeStampAuthRequest(view, at, slots.sequence[s * U32], slots.t1S[s * U32], slots.t1Ns[s * U32], stream[i] + 1);
-      signStampAuth(this.signer, bytes, at);
-      if (this.tlvs.any) this.tlvs.write(batch.memory, at, slots.sequence[s * U32], streams.tos[stream[i]]);
+      signStampAuth(this.signer, view, at);
+      if (this.tlvs.any) this.tlvs.write(view, at, slots.sequence[s * U32], streams.tos[stream[i]]);
     }
   }
 
@@ -57,7 +57,7 @@ export class StampAuthFormat implements ProbeFormat {
     return name.ssid !== 0;
   }
 
-  check(view: DataView, bytes: Uint8Array, at: number, length: number, reply: Reply): boolean {
-    return verifiesStampAuth(this.signer, bytes, at, length) && this.tlvs.read(view, bytes, at, length, reply);
+  check(view: DataView, at: number, length: number, reply: Reply): boolean {
+    return verifiesStampAuth(this.signer, view, at, length) && this.tlvs.read(view, at, length, reply);
   }
 }

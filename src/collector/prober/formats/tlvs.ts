@@ -1,6 +1,5 @@
 /** The TLVs behind a group's STAMP probes: where they lie, how they are written and what those of the reply say. */
 
-import type { NativeMemory } from '../../../net/memory.js';
 import type { PacketSigner } from '../../../wire/hmac.js';
 import {
   type ProbeTlv,
@@ -57,19 +56,17 @@ export class ProbeTlvs {
   }
 
   /** Hot: what differs from probe to probe. The path's probes are numbered from 1, so a number is also how many were sent. */
-  write(memory: NativeMemory, at: number, sequence: number, tos: number): void {
-    const { view, bytes } = memory;
+  write(view: DataView, at: number, sequence: number, tos: number): void {
     if (this.classOfServiceAt >= 0) writeClassOfService(view, at + this.classOfServiceAt, tos >> 2);
     if (this.directMeasurementAt >= 0) writeDirectMeasurement(view, at + this.directMeasurementAt, sequence);
-    if (this.hmacAt >= 0 && this.signer !== null)
-      writeHmacTlv(this.signer, bytes, view, at, at + this.base, at + this.hmacAt);
+    if (this.hmacAt >= 0 && this.signer !== null) writeHmacTlv(this.signer, view, at, at + this.base, at + this.hmacAt);
   }
 
   /** Hot: what the TLVs of a reply say. False: they are malformed or forged. A reply without any, of a reflector that knows none, is none the worse. */
-  read(view: DataView, bytes: Uint8Array, at: number, length: number, reply: Reply): boolean {
+  read(view: DataView, at: number, length: number, reply: Reply): boolean {
     const { said, base } = this;
     if (!this.any || length <= base) return true;
-    if (!readReplyTlvs(view, bytes, at, at + base, at + length, this.signer, said)) return false;
+    if (!readReplyTlvs(view, at, at + base, at + length, this.signer, said)) return false;
     reply.dscp = said.dscpReceived;
     reply.ecn = said.ecnReceived;
     // One less, so that a reflector that began with this session is behind the sender's numbers, and is not taken for a stateless one.
