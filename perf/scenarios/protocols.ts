@@ -1,133 +1,69 @@
-/**
- * What each packet format costs a reflector: echoes a second that one thread gives, and CPU time for each, against plain STAMP in the same round.
- * The sender is the bare loop of system calls, so that it is quicker than the reflector.
- */
+/** What each packet format costs, against plain STAMP in the same round: a reflector, both ends together, and SYNs, which the host's TCP answers. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { Piscina } from 'piscina';
-import { PacketSigner } from '../../src/wire/hmac.js';
-import { LLAMA_BYTES, LLAMA_SIGNATURE, writeLlamaFrame, writeLlamaRequest } from '../../src/wire/llama.js';
-import { LLAMA_LEGACY_BYTES, LLAMA_LEGACY_SENT, writeLegacyFrame } from '../../src/wire/llamaLegacy.js';
-import { STAMP_BYTES, STAMP_SEQUENCE, writeStampRequest } from '../../src/wire/stamp.js';
-import { STAMP_AUTH_BYTES, signStampAuth, writeStampAuthRequest } from '../../src/wire/stampAuth.js';
-import {
-  freeTcpPort,
-  freeUdpPort,
-  median,
-  Product,
-  round,
-  type Scenario,
-  type ScenarioOptions,
-  type ScenarioResult,
-} from '../harness.js';
-import type { FloorTask } from '../workers/floor.js';
-
-const FLOOR_FILE = fileURLToPath(new URL('../workers/floor.js', import.meta.url));
-const KEY = '000102030405060708090a0b0c0d0e0f';
-const T1_S = 1_700_000_000;
-
-interface Case {
-  readonly name: string;
-  readonly packet: NonNullable<FloorTask['packet']>;
-  readonly options: readonly string[];
-}
-
-function cases(keyFile: string): Case[] {
-  const make = (length: number, write: (view: DataView) => void): Uint8Array => {
-    const bytes = new Uint8Array(length);
-    write(new DataView(bytes.buffer));
-    return bytes;
-  };
-  const stamp = make(STAMP_BYTES, (view) => writeStampRequest(view, 0, 1, T1_S, 0, 1));
-  const signer = new PacketSigner([Buffer.from(KEY, 'hex')]);
-  const stampAuth = make(STAMP_AUTH_BYTES, (view) => {
-    writeStampAuthRequest(view, 0, 1, T1_S, 0, 1);
-    signStampAuth(signer, view, 0);
-  });
-  const llama = make(LLAMA_BYTES, (view) => {
-    writeLlamaFrame(view, 0);
-    writeLlamaRequest(view, 0, 1, T1_S, 0, 1, 184);
-  });
-  const llamaLegacy = make(LLAMA_LEGACY_BYTES, (view) => writeLegacyFrame(view, 0));
-  return [
-    { name: 'stamp', packet: { bytes: stamp, numberAt: STAMP_SEQUENCE }, options: [] },
-    { name: 'stampStateless', packet: { bytes: stamp, numberAt: STAMP_SEQUENCE }, options: ['--stateless'] },
-    // Always the same packet: a signature for each would be the sender's work.
-    { name: 'stampAuth', packet: { bytes: stampAuth, numberAt: -1 }, options: ['--key-file', keyFile] },
-    { name: 'llama', packet: { bytes: llama, numberAt: LLAMA_SIGNATURE }, options: [] },
-    { name: 'llamaLegacy', packet: { bytes: llamaLegacy, numberAt: LLAMA_LEGACY_SENT }, options: [] },
-  ];
-}
-
-/** Echoes a second, and microseconds of CPU time that the reflector's process took for each. */
-async function measure({ packet, options }: Case, durationMs: number): Promise<{ rate: number; cpuUs: number }> {
-  const port = await freeUdpPort();
-  const status = `127.0.0.1:${await freeTcpPort()}`;
-  const listen = ['--listen', `0.0.0.0:${port}`, '--threads', '1', '--status', status];
-  const reflector = new Product(['reflector', ...listen, ...options]);
-  const pool = new Piscina<FloorTask, { rate: number }>({ filename: FLOOR_FILE, maxThreads: 1 });
-  const flags = new SharedArrayBuffer(8);
-  new Int32Array(flags)[0] = 1;
-  const task: FloorTask = {
-    role: 'send',
-    port,
-    sockets: 16,
-    targets: 1000,
-    window: 1024,
-    flags,
-    packet,
-    warmUpMs: 500,
-    durationMs,
-  };
-  try {
-    await reflector.ready(`http://${status}/v1/status`);
-    const before = reflector.cpuSeconds();
-    const { rate } = await pool.run(task);
-    const cpuS = reflector.cpuSeconds() - before;
-    const answer = (await (await fetch(`http://${status}/v1/status`)).json()) as { totals: { reflected: number } };
-    return { rate, cpuUs: (cpuS * 1e6) / answer.totals.reflected };
-  } finally {
-    await pool.destroy();
-    await reflector.stop();
-  }
-}
+import { median, round, type Scenario, type ScenarioOptions, type ScenarioResult } from '../harness.js';
+import { lossesOf } from './load.js';
+import { measureBothEnds } from './protocols/bothEnds.js';
+import { measureReflector } from './protocols/reflector.js';
+import { measureSyn } from './protocols/syn.js';
 
 async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult> {
-  const rounds = quick ? 3 : 7;
-  const durationMs = quick ? 1_500 : 4_000;
-  const dir = mkdtempSync(join(tmpdir(), 'llama-perf-'));
-  const keyFile = join(dir, 'keys');
-  writeFileSync(keyFile, KEY, { mode: 0o600 });
+  const rounds = quick ? 2 : 7;
+  const durationMs = quick ? 1_000 : 4_000;
   const samples: Record<string, number[]> = {};
   const add = (field: string, value: number): void => {
     samples[field] ??= [];
     samples[field].push(round(value));
   };
-  try {
-    for (let i = 0; i < rounds; i++) {
-      let plain = { rate: 1, cpuUs: 1 };
-      for (const one of cases(keyFile)) {
-        const found = await measure(one, durationMs);
-        if (one.name === 'stamp') plain = found;
-        add(`${one.name}PerSecond`, found.rate);
-        add(`${one.name}CpuUs`, found.cpuUs);
-        if (one.name !== 'stamp') add(`${one.name}CpuRatio`, found.cpuUs / plain.cpuUs);
-        progress(`round ${i + 1} of ${rounds}: ${one.name} ${Math.round(found.rate)}/s, ${found.cpuUs.toFixed(2)} µs`);
+  let lost = 0;
+  for (let i = 0; i < rounds; i++) {
+    const say = (text: string): void => progress(`round ${i + 1} of ${rounds}: ${text}`);
+    /** Of plain STAMP in this round. */
+    let plain = { rate: 1, cpuUs: 1 };
+    const compare = (name: string, field: string, cost: { rate: number; cpuUs: number }): void => {
+      if (name === 'stamp') plain = cost;
+      add(`${field}PerSecond`, cost.rate);
+      add(`${field}CpuUs`, cost.cpuUs);
+      if (name !== 'stamp') {
+        add(`${field}RateRatio`, cost.rate / plain.rate);
+        add(`${field}CpuRatio`, cost.cpuUs / plain.cpuUs);
       }
-    }
-  } finally {
-    rmSync(dir, { recursive: true });
+      say(`${field} ${Math.round(cost.rate)}/s, ${cost.cpuUs.toFixed(2)} µs`);
+    };
+    await measureReflector(durationMs, (name, cost) => compare(name, name, cost));
+    await measureBothEnds(durationMs, (name, result) => {
+      lost += lossesOf(result);
+      compare(name, `${name}BothEnds`, { rate: result.echoesPerSecond, cpuUs: result.cpuUs });
+    });
+    const syn = await measureSyn(durationMs);
+    lost += syn.lost;
+    add('synPerSecond', syn.rate);
+    add('synCpuUs', syn.cpuUs);
+    add('synPacedPerSecond', syn.pacedRate);
+    add('synPacedSlipsPct', syn.pacedSlipsPct);
+    add('synRttUsMin', syn.rttUsMin);
+    add('synRttUsP50', syn.rttUsP50);
+    add('synRttUsP99', syn.rttUsP99);
+    say(
+      `SYNs ${Math.round(syn.rate)}/s, ${syn.cpuUs.toFixed(2)} µs; at ${Math.round(syn.pacedRate)}/s RTT ${syn.rttUsP50} µs; lost ${syn.lost}`,
+    );
   }
-  return { fields: Object.fromEntries(Object.entries(samples).map(([name, all]) => [name, median(all)])), samples };
+  const fields = Object.fromEntries(Object.entries(samples).map(([name, all]) => [name, median(all)]));
+  return { fields: { ...fields, lost }, samples };
 }
 
 export const protocolsScenario: Scenario = {
   name: 'protocols',
   about:
-    'echoes a second of one reflector thread by packet format, and CPU time for each, against plain STAMP (numbered sessions)',
-  goals: [{ field: 'stampStatelessCpuRatio', atLeast: 0.9 }],
+    'by packet format, against plain STAMP (numbered sessions): echoes a second of one reflector thread, and of prober, reflector and aggregator together (BothEnds), CPU time for each; SYNs to an open and a closed port',
+  goals: [
+    { field: 'stampStatelessCpuRatio', atLeast: 0.9 },
+    { field: 'stampAuthRateRatio', atLeast: 0.5 },
+    { field: 'llamaRateRatio', atLeast: 0.7 },
+    { field: 'stampAuthBothEndsRateRatio', atLeast: 0.5 },
+    { field: 'llamaBothEndsRateRatio', atLeast: 0.7 },
+    { field: 'synPerSecond', atLeast: 50_000 },
+    { field: 'synRttUsP50', atMost: 1_000 },
+    { field: 'lost', atMost: 0 },
+  ],
   run,
 };
