@@ -8,7 +8,7 @@ import { measureSyn } from './protocols/syn.js';
 
 async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult> {
   const rounds = quick ? 2 : 7;
-  const durationMs = quick ? 1_000 : 4_000;
+  const durationMs = quick ? 700 : 4_000;
   const samples: Record<string, number[]> = {};
   const add = (field: string, value: number): void => {
     samples[field] ??= [];

@@ -16,6 +16,7 @@ import { SystemClock } from '../net/clock.js';
 import { SourceAddressFinder } from '../net/socket.js';
 import { nsToMs } from '../stats/units.js';
 import { VERSION } from '../version.js';
+import { hmacEngineName } from '../wire/hmacEngines.js';
 import { AggregatorThread } from './aggregatorThread.js';
 import type { FileReload } from './fileReload.js';
 import { Groups } from './groups.js';
@@ -399,6 +400,8 @@ export class Collector implements CollectorService {
     this.retire(change.removed, old?.group ?? group);
     const [added, removed] = [change.added.length, change.removed.length];
     this.logger.info({ group: group.name, origin, targets: group.targets.length, added, removed }, 'group in effect');
+    if (group.keys !== undefined)
+      this.logger.debug({ group: group.name, hmac: hmacEngineName() }, 'its probes are signed');
   }
 
   private async remove(name: string): Promise<void> {

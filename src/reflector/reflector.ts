@@ -14,6 +14,7 @@ import { ControlBlock } from '../ring/control.js';
 import { nsToMs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadStatus } from '../threads/supervised.js';
 import { VERSION } from '../version.js';
+import { hmacEngineName } from '../wire/hmacEngines.js';
 import { AllowList } from './allow.js';
 import { SharedKeys } from './keys.js';
 import { closeListeners, type Listener, openListeners } from './listeners.js';
@@ -105,6 +106,7 @@ export class Reflector {
     try {
       await reflector.supervised.started();
       reflector.state = 'running';
+      if (settings.keys !== undefined) logger.debug({ hmac: hmacEngineName() }, 'replies are signed');
     } catch (error) {
       await reflector.close();
       throw error;

@@ -146,7 +146,7 @@ export class ReplySender {
     this.errorsByFormat[this.formats[i]]++;
   }
 
-  /** LLAMA's probes go back unchanged. One that is signed has the clock read for itself: the signatures of the chunk take longer than sending it. */
+  /** LLAMA's probes go back unchanged. One that is signed has the clock read for itself: where JavaScript has to sign, that takes longer than sending. */
   private stamp(from: number, to: number): void {
     const { view } = this.received.memory;
     this.readClock();

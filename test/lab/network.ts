@@ -17,7 +17,7 @@ import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import type { Spawner } from '../support/process.js';
 import { Namespaces, run } from './namespaces.js';
-import { Spine } from './spine.js';
+import { type Side, Spine } from './spine.js';
 
 export type HostName = 'A' | 'B' | 'leafA' | 'leafB' | `spine${number}`;
 
@@ -32,6 +32,9 @@ export const HOLE_ADDRESS = '10.2.0.200';
 
 /** Interface that A and B have; what a capture listens on. */
 export const HOST_INTERFACE = 'eth0';
+
+/** Routing table of leaves for what a spine gave back. */
+const DETOUR_TABLE = 100;
 
 const NAMES: readonly HostName[] = ['A', 'B', 'leafA', 'leafB', 'spine1', 'spine2', 'spine3', 'spine4'];
 
@@ -141,6 +144,33 @@ export class Network {
   /** `spawn` on one host, for whoever only wants to start a process somewhere. */
   at(host: HostName): Spawner {
     return (command, args, options) => this.spawn(host, command, args, options);
+  }
+
+  /**
+   * What comes from a side and goes over spine `over` takes another way: that spine gives it back to the leaf it came from, which sends it over spine
+   * `instead`. Two hops more. Resolves with what takes it back.
+   */
+  async detour(from: Side, over: number, instead: number): Promise<() => Promise<void>> {
+    const [leaf, net, to, to6] =
+      from === 'A'
+        ? (['leafA', 11, '10.2.0.0/24', 'fd00:2::/64'] as const)
+        : (['leafB', 12, '10.1.0.0/24', 'fd00:1::/64'] as const);
+    const far = from === 'A' ? 12 : 11;
+    await this.batch(leaf, [
+      `route replace ${to} via 10.${net}.${instead}.2 dev spine${instead} table ${DETOUR_TABLE}`,
+      `route replace ${to6} via fd00:${net}:${instead}::2 dev spine${instead} table ${DETOUR_TABLE}`,
+      `rule add iif spine${over} to ${to} lookup ${DETOUR_TABLE}`,
+    ]);
+    // A line of a batch says its family by its addresses, but not one about rules.
+    const rule = ['rule', 'add', 'iif', `spine${over}`, 'to', to6, 'lookup', String(DETOUR_TABLE)];
+    await this.exec(leaf, 'ip', ['-6', ...rule]);
+    const routeOver = (side: number): Promise<void> =>
+      this.batch(`spine${over}`, [
+        `route replace ${to} via 10.${side}.${over}.1`,
+        `route replace ${to6} via fd00:${side}:${over}::1`,
+      ]);
+    await routeOver(net);
+    return () => routeOver(far);
   }
 
   private async configure(host: HostName): Promise<void> {

@@ -137,6 +137,14 @@ export class Spine {
     await this.exec('nft', ['-f', '-'], `${lines.join('\n')}\n`);
   }
 
+  /** Marks what comes from a side and says that it may be marked (ECT(0)) with "congestion experienced", as a full queue does. `clear` takes it back. */
+  async markCongestion(from: Side): Promise<void> {
+    const lines = ['ip', 'ip6'].map(
+      (family) => `add rule inet ${TABLE} loss iifname "${DEVICE[from]}" ${family} ecn ect0 ${family} ecn set ce`,
+    );
+    await this.exec('nft', ['-f', '-'], `${lines.join('\n')}\n`);
+  }
+
   /** Removes all drop rules; the counters stay. */
   async clear(): Promise<void> {
     await this.exec('nft', ['flush', 'chain', 'inet', TABLE, 'loss']);

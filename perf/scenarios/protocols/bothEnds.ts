@@ -36,7 +36,7 @@ export async function measureBothEnds(
       timeoutNs: msToNs(200),
       timestamps: 'receive',
       window: 2048,
-      warmUpMs: 700,
+      warmUpMs: 500,
       durationMs,
     });
     found(name, result);

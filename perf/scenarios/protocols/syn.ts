@@ -46,7 +46,7 @@ export async function measureSyn(durationMs: number): Promise<SynResult> {
     timeoutNs: msToNs(200),
     timestamps: 'receive',
     window: WINDOW,
-    warmUpMs: 700,
+    warmUpMs: 500,
     durationMs,
   };
   try {

@@ -14,10 +14,10 @@ const START_MS = 10_000;
 /** DSCP of the classes that the suites use. */
 export const DSCP: Readonly<Record<string, number>> = { cs0: 0, ef: 46 };
 
-/** Starts the reflector on B; resolves when it is bound. The network's end is its end. */
-export async function startReflector(network: Network): Promise<Running> {
+/** Starts the reflector on B, with more options; resolves when it is bound. The network's end is its end. */
+export async function startReflector(network: Network, options: readonly string[] = []): Promise<Running> {
   const listen = ['--listen', `0.0.0.0:${REFLECTOR_PORT}`, '--listen', `[::]:${REFLECTOR_PORT}`];
-  const reflector = startLlama(['reflector', ...listen], network.at('B'));
+  const reflector = startLlama(['reflector', ...listen, ...options], network.at('B'));
   const bound = async (): Promise<boolean> =>
     (await network.exec('B', 'ss', ['-Hlun', 'sport', '=', `:${REFLECTOR_PORT}`])).trim() !== '';
   await reflector.until('the reflector is bound', bound, START_MS);
@@ -27,23 +27,31 @@ export async function startReflector(network: Network): Promise<Running> {
 export class Lab {
   readonly network: Network;
   readonly collector: TestCollector;
-  private readonly reflector: Running;
+  private readonly reflectorOptions: readonly string[];
+  private reflector: Running;
   private readonly dropsBefore: number;
 
-  private constructor(network: Network, collector: TestCollector, reflector: Running, dropsBefore: number) {
+  private constructor(
+    network: Network,
+    collector: TestCollector,
+    reflector: Running,
+    reflectorOptions: readonly string[],
+    dropsBefore: number,
+  ) {
     this.network = network;
     this.collector = collector;
     this.reflector = reflector;
+    this.reflectorOptions = reflectorOptions;
     this.dropsBefore = dropsBefore;
   }
 
-  static async start(config: ConfigSpec): Promise<Lab> {
+  static async start(config: ConfigSpec, reflectorOptions: readonly string[] = []): Promise<Lab> {
     const dropsBefore = await backlogDrops();
     const network = await Network.create();
     try {
-      const reflector = await startReflector(network);
+      const reflector = await startReflector(network, reflectorOptions);
       const collector = await TestCollector.start(config, network.at('A'));
-      return new Lab(network, collector, reflector, dropsBefore);
+      return new Lab(network, collector, reflector, reflectorOptions, dropsBefore);
     } catch (error) {
       await network.destroy();
       throw error;
@@ -57,6 +65,12 @@ export class Lab {
     } finally {
       await this.network.destroy();
     }
+  }
+
+  /** As after a crash: killed, and started again. Resolves when it is bound. */
+  async restartReflector(): Promise<void> {
+    await this.reflector.stop('SIGKILL');
+    this.reflector = await startReflector(this.network, this.reflectorOptions);
   }
 
   counters(): Promise<SpineCounters[]> {
