@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { expect } from 'chai';
+import pino from 'pino';
 import { LlamaError } from '../../src/errors.js';
 import { parseListen } from '../../src/net/endpoint.js';
 import { Reflector } from '../../src/reflector/reflector.js';
@@ -31,6 +32,20 @@ const numbers = (peer: UdpPeer): [own: number, sender: number][] =>
 
 describe('A reflector', () => {
   afterEach(() => fixture.closeAll());
+
+  it('says at level debug what computes HMACs, where there are keys', async () => {
+    const lines: Record<string, unknown>[] = [];
+    const logger = pino(
+      { level: 'debug' },
+      { write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>) },
+    );
+    for (const keys of [undefined, [Buffer.from('a key of some length')]]) {
+      const reflector = await Reflector.start(settings(keys === undefined ? {} : { keys }), logger);
+      await reflector.close();
+    }
+    expect(lines.filter((line) => 'hmac' in line)).to.have.lengthOf(1);
+    expect(lines.find((line) => 'hmac' in line)).to.include({ level: 20, hmac: 'openssl' });
+  });
 
   it('stateless: copies the sender’s number', async () => {
     const { reflector, port } = await fixture.reflector();
