@@ -13,7 +13,7 @@ export const MAX_KEYS = 16;
 export const MAX_KEY_BYTES = 256;
 
 export class PacketSigner {
-  readonly count: number;
+  private readonly count: number;
   private readonly engine: HmacEngine;
 
   /** At least one key; the first one signs. */
