@@ -36,7 +36,7 @@ export async function measureBothEnds(
       timeoutNs: msToNs(200),
       timestamps: 'receive',
       window: 2048,
-      warmUpMs: 500,
+      warmUpMs: 1_000,
       durationMs,
     });
     found(name, result);

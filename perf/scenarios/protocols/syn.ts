@@ -46,7 +46,7 @@ export async function measureSyn(durationMs: number): Promise<SynResult> {
     timeoutNs: msToNs(TIMEOUT_MS),
     timestamps: 'receive',
     window: WINDOW,
-    warmUpMs: 500,
+    warmUpMs: 1_000,
     durationMs,
   };
   try {
