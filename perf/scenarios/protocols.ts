@@ -46,7 +46,7 @@ async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult
     add('synRttUsP50', syn.rttUsP50);
     add('synRttUsP99', syn.rttUsP99);
     say(
-      `SYNs ${Math.round(syn.rate)}/s, ${syn.cpuUs.toFixed(2)} µs; at ${Math.round(syn.pacedRate)}/s RTT ${syn.rttUsP50} µs; lost ${syn.lost}`,
+      `SYNs ${Math.round(syn.rate)}/s, ${syn.cpuUs.toFixed(2)} µs; at ${Math.round(syn.pacedRate)}/s RTT ${round(syn.rttUsP50)} µs; lost ${syn.lost}`,
     );
   }
   const fields = Object.fromEntries(Object.entries(samples).map(([name, all]) => [name, median(all)]));
