@@ -75,7 +75,14 @@ export function MatrixView() {
         class="matrix-body"
         style={grid && { maxHeight: `${Math.max(LEAST_PX, grid.rows.length * ROW_PX + LABELS_PX)}px` }}
       >
-        <GridCanvas grid={grid} palette={palette} unit={unit} metric={view.metric} onOpen={open} />
+        <GridCanvas
+          grid={grid}
+          palette={palette}
+          unit={unit}
+          metric={view.metric}
+          endMs={now.body?.window.endMs}
+          onOpen={open}
+        />
         {grid !== undefined && grid.code.length > 0 && <Worst grid={grid} unit={unit} onOpen={open} />}
       </div>
       {grid !== undefined && <Legend grid={grid} bounds={bounds} isLoss={ask.isLoss} />}
@@ -93,10 +100,12 @@ interface CanvasProps {
   readonly palette: ReturnType<typeof usePalette>;
   readonly unit: string;
   readonly metric: string;
+  /** End of the newest interval that is shown, epoch ms. */
+  readonly endMs: number | undefined;
   readonly onOpen: (place: Place) => void;
 }
 
-function GridCanvas({ grid, palette, unit, metric, onOpen }: CanvasProps) {
+function GridCanvas({ grid, palette, unit, metric, endMs, onOpen }: CanvasProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const surface = useRef<Surface | undefined>(undefined);
   const opened = useRef(onOpen);
@@ -130,6 +139,7 @@ function GridCanvas({ grid, palette, unit, metric, onOpen }: CanvasProps) {
         data-codes={grid?.counts.join(',')}
         data-rows={grid?.rows.length}
         data-columns={grid?.columns.length}
+        data-end-ms={endMs}
       />
       <div class="zoom no-print">
         <button type="button" aria-label="Zoom in" onClick={() => surface.current?.zoom(1.5)}>
