@@ -8,19 +8,30 @@ import { DEFAULT_LOSS_BOUNDS, DEFAULT_TIME_BOUNDS, type Palette, parseBounds } f
 import { useKnown } from '../lib/series.js';
 import { go, hrefOf, useView } from '../lib/store.js';
 import { usePalette } from '../lib/theme.js';
+import { clockText, endOf, lengthOf } from '../lib/time.js';
 import { type HistoryAnswer, type HistorySeries, isScraper, type PathRow, type Status } from '../lib/types.js';
-import { Choice, same } from '../matrix/Toolbar.js';
+import { Choice, same } from '../shell/fields.js';
 import { Notice } from '../shell/Notice.js';
+import { TimeRange } from '../shell/TimeRange.js';
 import { Chart, type Line } from './Chart.js';
 import { ClassTable } from './ClassTable.js';
 import { Distribution } from './Distribution.js';
-import { askHistory, askPaths, askRecent, historyQuery, RANGES, type Recent, rawUrls } from './data.js';
+import {
+  askHistory,
+  askPaths,
+  askPathsBefore,
+  askRecent,
+  historyQuery,
+  MOST_SUMMED,
+  type PathInterval,
+  RANGES,
+  type Recent,
+  rawUrls,
+} from './data.js';
 import { PathStrip } from './PathStrip.js';
 import { sumPaths } from './paths.js';
 import { ToolHealth } from './ToolHealth.js';
 
-/** Intervals of paths that are summed: one holds but a few probes of a path. */
-const MOST_SUMMED = 10;
 const RECENT_EVERY_MS = 10_000;
 
 export function PairView({ status }: { status: Status | undefined }) {
@@ -29,20 +40,39 @@ export function PairView({ status }: { status: Status | undefined }) {
   const palette = usePalette();
   const { endMs } = useLive();
   const { source, target } = view;
-  const rangeMs = RANGES[view.range] ?? 3_600_000;
+  const rangeMs = lengthOf(view, RANGES[view.range] ?? 3_600_000);
+  const toMs = endOf(view);
+  const past = toMs !== undefined;
+  const startMs = (toMs ?? Date.now()) - rangeMs;
   const scrapes = status !== undefined && isScraper(status);
-  const pairKey = JSON.stringify([source, target, view.group, view.collector, view.class]);
-  const history = useLoaded(`${pairKey} ${view.range} ${view.from} ${view.to}`, (signal) =>
-    askHistory(historyQuery(view, view, Date.now() - rangeMs), signal),
+  const pairKey = JSON.stringify([source, target, view.group, view.collector, view.class, view.to]);
+  const history = useLoaded(
+    `${pairKey} ${rangeMs}`,
+    (signal) => askHistory(historyQuery(view, view, (toMs ?? Date.now()) - rangeMs), signal),
+    { once: past },
   );
-  const paths = useLoaded(`${pairKey} ${scrapes}`, (signal) => askPaths(view, scrapes, signal));
+  const intervalMs = history.body?.series[0]?.intervalMs;
+  const paths = useLoaded(
+    `${pairKey} ${scrapes} ${past ? `${rangeMs} ${intervalMs}` : ''}`,
+    (signal) => {
+      if (toMs === undefined) return askPaths(view, scrapes, signal);
+      // How long an interval is says how many there are; without any there is nothing to ask for.
+      if (intervalMs === undefined) return Promise.resolve([]);
+      return askPathsBefore(view, scrapes, { startMs, toMs, intervalMs }, signal);
+    },
+    { once: past },
+  );
   const cursor = useRef(endMs);
   cursor.current = endMs;
-  const recent = useLoaded(pairKey, (signal) => askRecent(view, cursor.current, signal), RECENT_EVERY_MS);
-  const summed = useSummed(pairKey, paths);
+  const recent = useLoaded(pairKey, (signal) => askRecent(view, cursor.current, toMs, signal), {
+    leastMs: RECENT_EVERY_MS,
+    once: past,
+  });
+  const summed = useSummed(`${pairKey} ${past ? rangeMs : ''}`, paths);
   const lossBounds = parseBounds(view.loss) ?? DEFAULT_LOSS_BOUNDS;
   const timeBounds = parseBounds(view.times) ?? DEFAULT_TIME_BOUNDS;
   const byClass = useMemo(() => sumPaths(summed), [summed]);
+  const until = past ? ` until ${clockText(toMs)}` : '';
   return (
     <section class="pair" aria-label="Pair">
       <div class="pair-head">
@@ -57,23 +87,13 @@ export function PairView({ status }: { status: Status | undefined }) {
             options={[['', 'all'], ...same(known.classes)]}
             onChange={(name) => go({ class: name })}
           />
-          <Choice
-            label="over the last"
-            value={view.range}
-            options={same(Object.keys(RANGES))}
-            onChange={(range) => go({ range, from: '', to: '' })}
-          />
-          {view.from !== '' && (
-            <button type="button" onClick={() => go({ from: '', to: '' })}>
-              back to now
-            </button>
-          )}
+          <TimeRange view={view} name="range" lengths={RANGES} />
         </div>
         <p class="raw no-print">
           <a href={hrefOf({ view: 'matrix' })} onClick={back}>
             ← matrix
           </a>
-          {rawUrls(view, Date.now() - rangeMs).map(([name, url]) => (
+          {rawUrls(view, view, startMs).map(([name, url]) => (
             <a key={name} href={url} target="_blank" rel="noreferrer">
               {name} as JSON
             </a>
@@ -91,25 +111,27 @@ export function PairView({ status }: { status: Status | undefined }) {
         <h2>
           Paths{' '}
           <small class="quiet">
-            by source port, over the last {summed.length === 1 ? 'interval' : `${summed.length} intervals`}: loss in %
-            above, latency below
+            by source port, over the last {summed.length === 1 ? 'interval' : `${summed.length} intervals`}
+            {until}: loss in % above, latency below
           </small>
         </h2>
         {[...byClass].map(([name, list]) => (
           <PathStrip key={name} name={name} paths={list} lossBounds={lossBounds} timeBounds={timeBounds} />
         ))}
-        {byClass.size === 0 && <p class="quiet">{paths.loading ? 'Loading …' : 'No paths in the last interval.'}</p>}
+        {byClass.size === 0 && <p class="quiet">{paths.loading ? 'Loading …' : noPathsText(past)}</p>}
       </section>
-      {history.body !== undefined && (
-        <Charts history={history.body} palette={palette} rangeMs={rangeMs} from={view.from} to={view.to} />
-      )}
+      {history.body !== undefined && <Charts history={history.body} palette={palette} rangeMs={rangeMs} toMs={toMs} />}
       <section class="panel" aria-label="Distribution">
         <h2>
-          Round-trip times <small class="quiet">of the last five minutes</small>
+          Round-trip times <small class="quiet">of the last five minutes{until}</small>
         </h2>
-        {recent.body === undefined ? <p class="quiet">Loading …</p> : <Distribution byClass={recent.body.histograms} />}
+        {recent.body === undefined ? (
+          <p class="quiet">Loading …</p>
+        ) : (
+          <Distribution byClass={recent.body.histograms} past={past} />
+        )}
       </section>
-      <ToolHealth status={status} rows={recentRows(recent)} />
+      <ToolHealth status={status} rows={recentRows(recent)} past={past} />
     </section>
   );
 }
@@ -121,21 +143,21 @@ function back(event: MouseEvent): void {
   go({ view: 'matrix', class: '' });
 }
 
+function noPathsText(past: boolean): string {
+  return past
+    ? 'Those of then are not held any more: collectors keep the paths of their last intervals.'
+    : 'No paths in the last interval.';
+}
+
 /** The last intervals that were seen, each once. */
-function useSummed(
-  key: string,
-  { body }: Loaded<{ endMs: string; paths: PathRow[] }>,
-): readonly (readonly PathRow[])[] {
-  const kept = useRef<{ key: string; ends: string[]; intervals: PathRow[][] }>({ key, ends: [], intervals: [] });
+function useSummed(key: string, { body }: Loaded<readonly PathInterval[]>): readonly (readonly PathRow[])[] {
+  const kept = useRef<{ key: string; intervals: readonly PathInterval[] }>({ key, intervals: [] });
   return useMemo(() => {
-    if (kept.current.key !== key) kept.current = { key, ends: [], intervals: [] };
-    const { ends, intervals } = kept.current;
-    if (body !== undefined && !ends.includes(body.endMs)) {
-      ends.push(body.endMs);
-      intervals.push(body.paths);
-      if (ends.length > MOST_SUMMED) [ends.shift(), intervals.shift()];
-    }
-    return [...intervals];
+    if (kept.current.key !== key) kept.current = { key, intervals: [] };
+    const known = new Set(kept.current.intervals.map((one) => one.key));
+    const fresh = (body ?? []).filter((one) => !known.has(one.key));
+    kept.current.intervals = [...kept.current.intervals, ...fresh].slice(-MOST_SUMMED);
+    return kept.current.intervals.map(({ paths }) => paths);
   }, [key, body]);
 }
 
@@ -143,20 +165,17 @@ interface ChartsProps {
   readonly history: HistoryAnswer;
   readonly palette: Palette;
   readonly rangeMs: number;
-  readonly from: string;
-  readonly to: string;
+  readonly toMs: number | undefined;
 }
 
 const seriesName = (one: HistorySeries, several: boolean): string =>
   several ? `${one.class} (${[one.collector, one.group, one.port].join(' ')})` : one.class;
 
-function Charts({ history, palette, rangeMs, from, to }: ChartsProps) {
+function Charts({ history, palette, rangeMs, toMs }: ChartsProps) {
   const times = useMemo(() => history.endMs.map((ms) => ms / 1000), [history]);
   const newest = Math.max(history.endMs.at(-1) ?? 0, 0) || Date.now();
-  const range: readonly [number, number] =
-    from === ''
-      ? [Math.max(newest - rangeMs, firstMs(history)) / 1000, newest / 1000]
-      : [Number(from) / 1000, Number(to) / 1000];
+  const endMs = toMs ?? newest;
+  const range: readonly [number, number] = [Math.max(endMs - rangeMs, firstMs(history)) / 1000, endMs / 1000];
   const names = history.series.map((one) => one.class);
   return (
     <div class="charts">
