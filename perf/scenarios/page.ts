@@ -13,7 +13,7 @@ const CHROMIUM = '/usr/bin/chromium';
 const SIDE = 1_000;
 const PAN_STEPS = 90;
 /** What the page asks for again and again, in the address. */
-const NEWEST = 'fields=sent%2Cstale';
+const NEWEST = 'fields=stale';
 /** From the last byte of an answer to when it is drawn, at most. */
 const SETTLED_MS = 1_500;
 const TYPES: Readonly<Record<string, string>> = {
@@ -33,7 +33,6 @@ function matrixAnswer(fields: string): Buffer {
     column: numbers((cell) => String(cell % SIDE)),
     value: numbers((cell) => ((cell * 7919) % 1009 === 0 ? ((cell % 97) / 10).toFixed(1) : '0')),
   };
-  if (fields.includes('sent')) columns.sent = numbers(() => '960');
   if (fields.includes('stale')) columns.stale = numbers((cell) => String((cell * 31) % 100_003 === 0));
   const head = {
     window: { startMs: 0, endMs: 60_000, coveredMs: 60_000, askedMs: 60_000 },
@@ -68,7 +67,7 @@ async function serve(): Promise<Server> {
       else response.writeHead(404).end();
     }
   });
-  for (const fields of ['sent,stale', 'value']) answers.set(fields, matrixAnswer(fields));
+  for (const fields of ['stale', 'value']) answers.set(fields, matrixAnswer(fields));
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });

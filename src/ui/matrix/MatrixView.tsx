@@ -1,6 +1,6 @@
 /** The matrix: any tags against any tags, coloured by loss or a time. */
 
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatValue } from '../lib/format.js';
 import { useLive } from '../lib/live.js';
 import { useLoaded } from '../lib/load.js';
@@ -99,7 +99,8 @@ export function MatrixView() {
 /** The grid of what the worker keeps; the one before stays until the next is made. */
 function useGrid(key: string, now: Kept | undefined, normal: Kept | undefined, options: GridOptions): Grid | undefined {
   const [made, setMade] = useState<{ readonly key: string; readonly grid: Grid }>();
-  useEffect(() => {
+  // Before the next frame: it would be a frame later otherwise.
+  useLayoutEffect(() => {
     if (now === undefined) return;
     const abort = new AbortController();
     // A job that was given up, or whose worker ended, is followed by another.
@@ -136,7 +137,7 @@ function GridCanvas({ grid, palette, unit, metric, endMs, past, onOpen }: Canvas
   const opened = useRef(onOpen);
   opened.current = onOpen;
   const [pointed, setPointed] = useState<Pointed>();
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (canvas.current === null) return;
     const made = new Surface(canvas.current, {
       point: (place, x, y) => setPointed(place && { ...place, x, y }),
@@ -145,7 +146,7 @@ function GridCanvas({ grid, palette, unit, metric, endMs, past, onOpen }: Canvas
     surface.current = made;
     return () => made.close();
   }, []);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (grid !== undefined) surface.current?.set(grid, palette, unit);
   }, [grid, palette, unit]);
   return (

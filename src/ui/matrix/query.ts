@@ -52,8 +52,10 @@ export function askOf(
   return { rowTags, columnTags, rowTerms, columnTerms, query, isLoss: view.metric === 'loss' };
 }
 
-export function askNow({ query }: MatrixAsk, series: number, signal: AbortSignal): Promise<Kept> {
-  const fields = series > MANY_SERIES ? 'sent,stale' : 'sent,lost,unreachable,ageMs,stale';
+export function askNow({ query, isLoss }: MatrixAsk, series: number, signal: AbortSignal): Promise<Kept> {
+  // A time that is not known is the worst when probes were sent, and none otherwise.
+  const needed = isLoss ? 'stale' : 'sent,stale';
+  const fields = series > MANY_SERIES ? needed : 'sent,lost,unreachable,ageMs,stale';
   return keepMatrix('now', { ...query, fields }, signal);
 }
 

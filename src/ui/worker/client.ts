@@ -1,4 +1,4 @@
-/** The page's end of its worker: one, started when it is first needed. */
+/** The page's end of its worker: one, started with the page, so that it is there when the first answer is asked for. */
 
 import { headers, type Query, urlOf } from '../lib/api.js';
 import { ApiError } from '../lib/http.js';
@@ -52,6 +52,8 @@ function post<Kind extends Job['kind']>(
     send({ id, job });
   });
 }
+
+started();
 
 const matrixGet = (query: Query) => ({ url: urlOf('/v1/matrix', query), headers: headers() });
 
