@@ -6,9 +6,10 @@ import { useLive } from '../lib/live.js';
 import { useLoaded } from '../lib/load.js';
 import { DEFAULT_LOSS_BOUNDS, DEFAULT_TIME_BOUNDS, parseBounds } from '../lib/palette.js';
 import { useKnown } from '../lib/series.js';
-import { useView } from '../lib/store.js';
+import { useView, type ViewState } from '../lib/store.js';
 import { usePalette } from '../lib/theme.js';
 import { isPast } from '../lib/time.js';
+import { DataOf } from '../shell/DataOf.js';
 import { Notice } from '../shell/Notice.js';
 import { forgetMatrices, makeKeptGrid } from '../worker/client.js';
 import type { Kept } from '../worker/messages.js';
@@ -74,11 +75,12 @@ export function MatrixView() {
   return (
     <section class="matrix" aria-label="Matrix">
       <Toolbar view={view} known={known} />
+      <DataOf window={now.body?.window} what={saidOf(view)} />
       <Notice error={now.error} />
       {grid !== undefined && grid.code.length === 0 && <p class="empty">{emptyText(now.body, once)}</p>}
       <div
         class="matrix-body"
-        style={grid && { maxHeight: `${Math.max(LEAST_PX, grid.rows.length * ROW_PX + LABELS_PX)}px` }}
+        style={grid && { '--most': `${Math.max(LEAST_PX, grid.rows.length * ROW_PX + LABELS_PX)}px` }}
       >
         <GridCanvas
           grid={grid}
@@ -94,6 +96,17 @@ export function MatrixView() {
       {grid !== undefined && <Legend grid={grid} bounds={bounds} isLoss={isLoss} />}
     </section>
   );
+}
+
+/** What is chosen, for paper, where there are no controls. */
+function saidOf({ rows, columns, metric, class: name, group, rowFilter, columnFilter }: ViewState): string[] {
+  return [
+    `${metric} by ${rows} and ${columns}`,
+    name === '' ? 'worst of all classes' : `class ${name}`,
+    ...(group === '' ? [] : [`group ${group}`]),
+    ...(rowFilter === '' ? [] : [`rows: ${rowFilter}`]),
+    ...(columnFilter === '' ? [] : [`columns: ${columnFilter}`]),
+  ];
 }
 
 /** The grid of what the worker keeps; the one before stays until the next is made. */

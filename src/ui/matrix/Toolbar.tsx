@@ -93,8 +93,12 @@ function Thresholds({ view }: { view: ViewState }) {
 }
 
 export function Toolbar({ view, known }: { view: ViewState; known: Known }) {
+  const [open, setOpen] = useState(false);
   return (
-    <div class="toolbar no-print">
+    <div class={`toolbar no-print foldable ${open ? 'open' : ''}`}>
+      <button type="button" class="fold" aria-expanded={open} onClick={() => setOpen(!open)}>
+        {open ? 'Hide settings' : 'Settings'}
+      </button>
       <Dimensions label="rows" value={view.rows} known={known} onChange={(rows) => go({ rows })} />
       <Dimensions label="columns" value={view.columns} known={known} onChange={(columns) => go({ columns })} />
       <Choice label="measure" value={view.metric} options={METRICS} onChange={(metric) => go({ metric })} />

@@ -9,6 +9,7 @@ import { useView } from '../lib/store.js';
 import { endOf } from '../lib/time.js';
 import { isScraper, type Status } from '../lib/types.js';
 import { WINDOWS } from '../matrix/query.js';
+import { DataOf } from '../shell/DataOf.js';
 import { Notice } from '../shell/Notice.js';
 import { TimeRange } from '../shell/TimeRange.js';
 import { askOverview, askPaths, askTroubles, type OwnTrouble, ownTroubles, type Trouble } from './data.js';
@@ -53,6 +54,7 @@ export function OverviewView({ status }: { status: Loaded<Status> }) {
       <div class="toolbar no-print">
         <TimeRange view={view} name="window" lengths={WINDOWS} />
       </div>
+      <DataOf window={loss.body?.window} />
       <Verdict
         scrapes={scrapes}
         summary={loss.body}

@@ -26,6 +26,8 @@ export interface Freshness {
 }
 
 export interface Summary {
+  /** What the data are of, epoch ms. */
+  readonly window: { readonly startMs: number; readonly endMs: number };
   readonly rows: number;
   readonly stale: number;
   readonly sent: number;
@@ -39,7 +41,7 @@ export interface Summary {
   readonly collectors: readonly Freshness[];
 }
 
-export function summaryOf({ metric, rows, columns, cells }: PackedAnswer, most: number): Summary {
+export function summaryOf({ window, metric, rows, columns, cells }: PackedAnswer, most: number): Summary {
   const { row, column, value, sent, lost, unreachable, ageMs, stale } = cells;
   const classOf = (i: number): string => columns[column[i] ?? 0]?.[2] ?? '';
   const sums = { stale: 0, sent: 0, failed: 0, losing: 0 };
@@ -66,6 +68,7 @@ export function summaryOf({ metric, rows, columns, cells }: PackedAnswer, most: 
   }
   return {
     ...sums,
+    window,
     rows: value.length,
     classes: classes.size,
     losingClasses: [...losingClasses],

@@ -11,7 +11,7 @@ import { sinceText } from './Verdict.js';
 export const keyOf = (row: SummaryRow): string =>
   [row.collector, row.group, row.source, row.target, row.class].join(' ');
 const open =
-  ({ collector, group, source, target }: SummaryRow) =>
+  ({ collector, group, source, target }: Omit<SummaryRow, 'class' | 'value'>) =>
   () =>
     go({ view: 'pair', collector, group, source, target, class: '' });
 
@@ -101,7 +101,9 @@ export function Paths({ paths, bounds, past }: PathsProps) {
                 <LossPill value={path.lossPct} bounds={bounds} />
               </td>
               <td>
-                {path.source} → {path.target}
+                <button type="button" class="link" onClick={open({ ...path, collector: path.collector ?? '' })}>
+                  {path.source} → {path.target}
+                </button>
               </td>
               <td>{path.sourcePort ?? '–'}</td>
               <td>{path.class}</td>

@@ -1,15 +1,15 @@
 /** One pair: how it went over time, class by class, which of its paths are bad, and whether the tool itself is to blame. */
 
-import { useMemo, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { formatLoss, formatUs } from '../lib/format.js';
 import { useLive } from '../lib/live.js';
 import { type Loaded, useLoaded } from '../lib/load.js';
 import { DEFAULT_LOSS_BOUNDS, DEFAULT_TIME_BOUNDS, type Palette, parseBounds } from '../lib/palette.js';
 import { useKnown } from '../lib/series.js';
-import { go, hrefOf, useView } from '../lib/store.js';
+import { go, hrefOf, useView, type ViewState } from '../lib/store.js';
 import { usePalette } from '../lib/theme.js';
 import { clockText, endOf, lengthOf } from '../lib/time.js';
-import { type HistoryAnswer, type HistorySeries, isScraper, type PathRow, type Status } from '../lib/types.js';
+import { type HistoryAnswer, type HistorySeries, isScraper, type Status } from '../lib/types.js';
 import { Choice, same } from '../shell/fields.js';
 import { Notice } from '../shell/Notice.js';
 import { TimeRange } from '../shell/TimeRange.js';
@@ -22,7 +22,7 @@ import {
   askPathsBefore,
   askRecent,
   historyQuery,
-  MOST_SUMMED,
+  lastIntervals,
   type PathInterval,
   RANGES,
   type Recent,
@@ -52,13 +52,24 @@ export function PairView({ status }: { status: Status | undefined }) {
     { once: past },
   );
   const intervalMs = history.body?.series[0]?.intervalMs;
+  // The last intervals first, then each as it comes.
+  const isBegun = useRef(false);
+  useEffect(() => {
+    isBegun.current = false;
+  }, [pairKey]);
   const paths = useLoaded(
-    `${pairKey} ${scrapes} ${past ? `${rangeMs} ${intervalMs}` : ''}`,
+    `${pairKey} ${scrapes} ${intervalMs} ${past ? rangeMs : ''}`,
     (signal) => {
-      if (toMs === undefined) return askPaths(view, scrapes, signal);
-      // How long an interval is says how many there are; without any there is nothing to ask for.
-      if (intervalMs === undefined) return Promise.resolve([]);
-      return askPathsBefore(view, scrapes, { startMs, toMs, intervalMs }, signal);
+      const pair = ofOne(view, history.body);
+      const first = !isBegun.current;
+      isBegun.current = intervalMs !== undefined;
+      if (past || first) {
+        // How long an interval is says how many there are; without any there is nothing to ask for.
+        const endMs = toMs ?? history.body?.endMs.at(-1);
+        if (intervalMs === undefined || endMs === undefined) return Promise.resolve([]);
+        return askPathsBefore(pair, scrapes, { startMs, toMs: endMs, intervalMs }, signal);
+      }
+      return askPaths(pair, scrapes, signal);
     },
     { once: past },
   );
@@ -71,7 +82,8 @@ export function PairView({ status }: { status: Status | undefined }) {
   const summed = useSummed(`${pairKey} ${past ? rangeMs : ''}`, paths);
   const lossBounds = parseBounds(view.loss) ?? DEFAULT_LOSS_BOUNDS;
   const timeBounds = parseBounds(view.times) ?? DEFAULT_TIME_BOUNDS;
-  const byClass = useMemo(() => sumPaths(summed), [summed]);
+  const byClass = useMemo(() => sumPaths(summed.map((one) => one.paths)), [summed]);
+  const intervals = new Set(summed.map((one) => one.endMs)).size;
   const until = past ? ` until ${clockText(toMs)}` : '';
   return (
     <section class="pair" aria-label="Pair">
@@ -105,13 +117,13 @@ export function PairView({ status }: { status: Status | undefined }) {
         <p class="empty">Nothing is known of this pair in this stretch of time.</p>
       )}
       {history.body !== undefined && (
-        <ClassTable series={history.body.series} rows={recent.body?.rows ?? []} bounds={lossBounds} />
+        <ClassTable history={history.body} rows={recent.body?.rows ?? []} bounds={lossBounds} toMs={toMs} />
       )}
       <section class="panel" aria-label="Source ports">
         <h2>
           Paths{' '}
           <small class="quiet">
-            by source port, over the last {summed.length === 1 ? 'interval' : `${summed.length} intervals`}
+            by source port, over the last {intervals === 1 ? 'interval' : `${intervals} intervals`}
             {until}: loss in % above, latency below
           </small>
         </h2>
@@ -136,6 +148,13 @@ export function PairView({ status }: { status: Status | undefined }) {
   );
 }
 
+/** A pair is of one collector, as a rule, though the address does not name it: then only that one is asked for paths. */
+function ofOne(view: ViewState, history: HistoryAnswer | undefined): ViewState {
+  const collectors = new Set(history?.series.map(({ collector }) => collector));
+  const [only] = collectors;
+  return collectors.size === 1 && only !== undefined ? { ...view, collector: only } : view;
+}
+
 const recentRows = (recent: Loaded<Recent>) => recent.body?.rows ?? [];
 
 function back(event: MouseEvent): void {
@@ -149,15 +168,13 @@ function noPathsText(past: boolean): string {
     : 'No paths in the last interval.';
 }
 
-/** The last intervals that were seen, each once. */
-function useSummed(key: string, { body }: Loaded<readonly PathInterval[]>): readonly (readonly PathRow[])[] {
+/** The last intervals that were seen. */
+function useSummed(key: string, { body }: Loaded<readonly PathInterval[]>): readonly PathInterval[] {
   const kept = useRef<{ key: string; intervals: readonly PathInterval[] }>({ key, intervals: [] });
   return useMemo(() => {
-    if (kept.current.key !== key) kept.current = { key, intervals: [] };
-    const known = new Set(kept.current.intervals.map((one) => one.key));
-    const fresh = (body ?? []).filter((one) => !known.has(one.key));
-    kept.current.intervals = [...kept.current.intervals, ...fresh].slice(-MOST_SUMMED);
-    return kept.current.intervals.map(({ paths }) => paths);
+    const before = kept.current.key === key ? kept.current.intervals : [];
+    kept.current = { key, intervals: lastIntervals([...before, ...(body ?? [])]) };
+    return kept.current.intervals;
   }, [key, body]);
 }
 

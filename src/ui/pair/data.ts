@@ -45,16 +45,22 @@ const ofPair =
 
 const filters = ({ target, group, class: name }: Pair) => ({ target, group, class: name });
 
-/** Paths of an interval; `key` names it. */
+/** Paths of an interval of a collector; a collector that answers for itself does not name itself. */
 export interface PathInterval {
-  readonly key: string;
+  readonly collector: string | null | undefined;
+  readonly endMs: number;
   readonly paths: readonly PathRow[];
 }
 
-const intervalOf = (pair: Pair, { end, endMs, collectors, paths }: PathsAnswer): PathInterval => ({
-  key: collectors?.map((one) => one.endMs).join() ?? String(endMs ?? end),
-  paths: paths.filter(ofPair(pair)),
-});
+function intervalsOf(pair: Pair, { endMs, collectors, paths }: PathsAnswer): PathInterval[] {
+  const mine = paths.filter(ofPair(pair));
+  const ends = collectors ?? [{ collector: undefined, endMs: endMs ?? null }];
+  return ends
+    .map((one) => ({ ...one, paths: mine.filter(({ collector }) => collector === one.collector) }))
+    .flatMap(({ collector, endMs: ms, paths: own }) =>
+      ms === null || own.length === 0 ? [] : [{ collector, endMs: ms, paths: own }],
+    );
+}
 
 /** `collector` is a parameter of scrapers only. */
 const pathsQuery = (pair: Pair, scrapes: boolean) => ({
@@ -64,7 +70,7 @@ const pathsQuery = (pair: Pair, scrapes: boolean) => ({
 
 /** Of the last finished interval. */
 export async function askPaths(pair: Pair, scrapes: boolean, signal: AbortSignal): Promise<PathInterval[]> {
-  return [intervalOf(pair, await get<PathsAnswer>('/v1/paths', pathsQuery(pair, scrapes), signal))];
+  return intervalsOf(pair, await get<PathsAnswer>('/v1/paths', pathsQuery(pair, scrapes), signal));
 }
 
 /** Of the last intervals up to an end in the past, as far as they are held, and began after `startMs`. */
@@ -77,7 +83,7 @@ export async function askPathsBefore(
   const count = Math.min(MOST_SUMMED, Math.max(1, Math.floor((toMs - startMs) / intervalMs)));
   const moments = Array.from({ length: count }, (_, i) => toMs - i * intervalMs);
   const answers = await Promise.all(moments.map((ms) => askPathsThen(pathsQuery(pair, scrapes), ms, signal)));
-  return answers.map((answer) => intervalOf(pair, answer)).filter(({ paths }) => paths.length > 0);
+  return answers.flatMap((answer) => intervalsOf(pair, answer));
 }
 
 export interface Recent {
@@ -127,6 +133,18 @@ function cursorBefore(cursor: number, toMs: number | undefined): number {
   const isTime = cursor === 0 || cursor > LEAST_TIME_MS;
   if (isTime) return (toMs ?? (cursor || Date.now())) - RECENT_MS;
   return toMs === undefined ? cursor - RECENT_INTERVALS : 0;
+}
+
+/** Each interval once, of each collector the last ones, oldest first. Pure. */
+export function lastIntervals(intervals: readonly PathInterval[]): PathInterval[] {
+  const byCollector = new Map<unknown, Map<number, PathInterval>>();
+  for (const one of intervals) {
+    const known = byCollector.get(one.collector) ?? new Map<number, PathInterval>();
+    byCollector.set(one.collector, known.set(one.endMs, one));
+  }
+  return [...byCollector.values()].flatMap((own) =>
+    [...own.values()].sort((a, b) => a.endMs - b.endMs).slice(-MOST_SUMMED),
+  );
 }
 
 /** The same numbers as JSON. */

@@ -8,7 +8,7 @@ import { formatAge } from '../lib/format.js';
 import { reconnect, useLive } from '../lib/live.js';
 import { useLoaded } from '../lib/load.js';
 import { go, hrefOf, useView, type View, type ViewState } from '../lib/store.js';
-import { useDark } from '../lib/theme.js';
+import { useTheme } from '../lib/theme.js';
 import { clockText, durationMs, isPast, lengthOf } from '../lib/time.js';
 import { isScraper, type Status } from '../lib/types.js';
 import { MatrixView } from '../matrix/MatrixView.js';
@@ -24,7 +24,7 @@ const STATUS_EVERY_MS = 2_000;
 
 export function App() {
   const view = useView();
-  useDark();
+  useTheme();
   const status = useLoaded('status', (signal) => get<Status>('/v1/status', {}, signal), {
     leastMs: STATUS_EVERY_MS,
   });
