@@ -4,6 +4,8 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import type { Browser } from 'playwright-core';
+import { SLOT_MS } from '../../src/matrix/history.js';
+import { fieldText } from '../../src/ui/lib/time.js';
 import { WELL } from '../../src/ui/matrix/grid.js';
 import { A_ADDRESS, B_ADDRESSES } from '../lab/network.js';
 import { Lab, REFLECTOR_PORT } from '../lab/suites/lab.js';
@@ -37,6 +39,8 @@ describe('The page over a fabric with a bad spine', function () {
   let watched: WatchedPage;
   /** By target: the source ports whose probes pass the bad spine. */
   const bad = new Map<string, readonly number[]>();
+  /** Until then all was well. */
+  let wellMs = 0;
 
   before(async function () {
     needs(this, 'chromium', 'root', 'ip', 'nft');
@@ -91,6 +95,16 @@ describe('The page over a fabric with a bad spine', function () {
         [...ports].sort((a, b) => a - b),
       );
 
+    // A whole slot of the history must be over in which all was well.
+    const first = JSON.parse((await lab.collector.get('/v1/history?limit=1')).body) as { endMs: number[] };
+    wellMs = await waitFor(
+      'a slot without the drop is over',
+      () => {
+        const slotEndMs = Math.floor(Date.now() / SLOT_MS) * SLOT_MS;
+        return slotEndMs > first.endMs[0] && slotEndMs;
+      },
+      SLOT_MS + 1_000,
+    );
     // Probes of the paths that stay well must not be lost to the machine.
     const dropsBefore = await lab.dropsOfTheMachine();
     const droppedAtMs = Date.now();
@@ -133,6 +147,42 @@ describe('The page over a fabric with a bad spine', function () {
       const text = await page.locator('.strip figcaption').first().textContent();
       expect(text).to.match(/[1-9]\d* on the way there, 0 on the way back/);
     }
+  });
+
+  it('shows any time of the history as it was, for as long as it is looked at, and comes back to now', async () => {
+    const { page } = watched;
+    const { recorder } = lab.collector;
+    await page.goto(`${lab.collector.url}/?view=matrix&window=30s`);
+    await page
+      .locator('.worst li')
+      .nth(bad.size - 1)
+      .waitFor();
+    await page.getByLabel('until', { exact: true }).fill(fieldText(String(wellMs)));
+    await page.getByText('The past.').waitFor();
+    const isWell = async (): Promise<boolean> => (await watched.cells()).codes[WELL] === B_ADDRESSES.length;
+    await waitFor('every target was well', isWell, SOON_MS);
+    expect(new URL(page.url()).searchParams.get('to')).to.equal(String(wellMs));
+    let normal = false;
+    page.on('response', (response) => {
+      if (response.url().includes('fields=value')) void response.finished().then(() => (normal = true));
+    });
+    await page.reload();
+    await page.getByText('The past.').waitFor();
+    await waitFor('the same after a reload', isWell, SOON_MS);
+    // What is normal is asked for once as well; then nothing more, though intervals come.
+    await waitFor('what is normal is there', async () => normal, SOON_MS);
+    const asked: string[] = [];
+    page.on('request', (request) => {
+      if (request.url().includes('/v1/matrix')) asked.push(request.url());
+    });
+    await recorder.interval(Date.now() + INTERVAL_MS, SOON_MS);
+    expect(asked, 'asked for again').to.deep.equal([]);
+    await page.getByRole('link', { name: 'Overview' }).click();
+    await page.getByText('No loss.').waitFor();
+    expect(await watched.violations()).to.deep.equal([]);
+    await page.getByRole('button', { name: 'Back to now' }).click();
+    await page.locator('.answer.bad').waitFor();
+    expect(new URL(page.url()).searchParams.get('to')).to.equal(null);
   });
 
   it('says the same on the first page: the network, and not the tool', async () => {

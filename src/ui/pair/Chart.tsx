@@ -44,6 +44,7 @@ export function Chart({ label, times, lines, format, palette, range, height = 15
       {
         width: element.clientWidth || 300,
         height,
+        padding: [null, TIME_PX / 2, null, null],
         scales: {
           x: { time: true, range: () => [...latest.current] as [number, number] },
           y: { range: (_u, _low, high) => [0, high > 0 ? high * 1.1 : 1] },

@@ -10,6 +10,7 @@ import { go, hrefOf, useView, type ViewState } from '../lib/store.js';
 import { usePalette } from '../lib/theme.js';
 import { clockText, endOf, lengthOf } from '../lib/time.js';
 import { type HistoryAnswer, type HistorySeries, isScraper, type Status } from '../lib/types.js';
+import { DataOf } from '../shell/DataOf.js';
 import { Choice, same } from '../shell/fields.js';
 import { Notice } from '../shell/Notice.js';
 import { TimeRange } from '../shell/TimeRange.js';
@@ -59,17 +60,15 @@ export function PairView({ status }: { status: Status | undefined }) {
   }, [pairKey]);
   const paths = useLoaded(
     `${pairKey} ${scrapes} ${intervalMs} ${past ? rangeMs : ''}`,
-    (signal) => {
+    async (signal) => {
       const pair = ofOne(view, history.body);
-      const first = !isBegun.current;
-      isBegun.current = intervalMs !== undefined;
-      if (past || first) {
-        // How long an interval is says how many there are; without any there is nothing to ask for.
-        const endMs = toMs ?? history.body?.endMs.at(-1);
-        if (intervalMs === undefined || endMs === undefined) return Promise.resolve([]);
-        return askPathsBefore(pair, scrapes, { startMs, toMs: endMs, intervalMs }, signal);
-      }
-      return askPaths(pair, scrapes, signal);
+      if (isBegun.current && !past) return askPaths(pair, scrapes, signal);
+      // How long an interval is says how many there are; without any there is nothing to ask for.
+      const endMs = toMs ?? history.body?.endMs.at(-1);
+      if (intervalMs === undefined || endMs === undefined) return [];
+      const before = await askPathsBefore(pair, scrapes, { startMs, toMs: endMs, intervalMs }, signal);
+      isBegun.current = true;
+      return before;
     },
     { once: past },
   );
@@ -112,6 +111,7 @@ export function PairView({ status }: { status: Status | undefined }) {
           ))}
         </p>
       </div>
+      {history.body !== undefined && <DataOf window={shownOf(history.body, rangeMs, toMs)} />}
       <Notice error={history.error ?? paths.error} />
       {history.body !== undefined && history.body.series.length === 0 && (
         <p class="empty">Nothing is known of this pair in this stretch of time.</p>
@@ -190,9 +190,8 @@ const seriesName = (one: HistorySeries, several: boolean): string =>
 
 function Charts({ history, palette, rangeMs, toMs }: ChartsProps) {
   const times = useMemo(() => history.endMs.map((ms) => ms / 1000), [history]);
-  const newest = Math.max(history.endMs.at(-1) ?? 0, 0) || Date.now();
-  const endMs = toMs ?? newest;
-  const range: readonly [number, number] = [Math.max(endMs - rangeMs, firstMs(history)) / 1000, endMs / 1000];
+  const { startMs, endMs } = shownOf(history, rangeMs, toMs);
+  const range: readonly [number, number] = [startMs / 1000, endMs / 1000];
   const names = history.series.map((one) => one.class);
   return (
     <div class="charts">
@@ -227,7 +226,10 @@ function Charts({ history, palette, rangeMs, toMs }: ChartsProps) {
 }
 
 /** An hour of which a minute is known shows the minute. */
-const firstMs = ({ startMs }: HistoryAnswer): number => startMs[0] ?? 0;
+function shownOf({ startMs, endMs }: HistoryAnswer, rangeMs: number, toMs: number | undefined) {
+  const lastMs = toMs ?? (endMs.at(-1) || Date.now());
+  return { startMs: Math.max(lastMs - rangeMs, startMs[0] ?? 0), endMs: lastMs };
+}
 
 function lossLines({ sent, lost, unreachable }: HistorySeries, palette: Palette): Line[] {
   const values = sent.map((count, i) => {
