@@ -17,18 +17,8 @@ import { TimeRange } from '../shell/TimeRange.js';
 import { Chart, type Line } from './Chart.js';
 import { ClassTable } from './ClassTable.js';
 import { Distribution } from './Distribution.js';
-import {
-  askHistory,
-  askPaths,
-  askPathsBefore,
-  askRecent,
-  historyQuery,
-  lastIntervals,
-  type PathInterval,
-  RANGES,
-  type Recent,
-  rawUrls,
-} from './data.js';
+import { askHistory, askPaths, askPathsBefore, askRecent, historyQuery, RANGES, type Recent, rawUrls } from './data.js';
+import { lastIntervals, type PathInterval } from './lastIntervals.js';
 import { PathStrip } from './PathStrip.js';
 import { sumPaths } from './paths.js';
 import { ToolHealth } from './ToolHealth.js';

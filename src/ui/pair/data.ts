@@ -6,6 +6,7 @@ import { askPathsThen } from '../lib/thenPaths.js';
 import { durationMs } from '../lib/time.js';
 import type { HistoryAnswer, PathRow, PathsAnswer, ResultRow, ResultsAnswer } from '../lib/types.js';
 import { addHdr, type Counts } from './hdr.js';
+import { MOST_SUMMED, type PathInterval } from './lastIntervals.js';
 
 const MOST_SERIES = '64';
 const MOST_PATHS = '5000';
@@ -20,9 +21,6 @@ const LEAST_TIME_MS = 1e11;
 export const RANGES: Readonly<Record<string, number>> = Object.fromEntries(
   ['15m', '1h', '6h', '24h'].map((text) => [text, durationMs(text)]),
 );
-/** Intervals of paths that are summed: one holds but a few probes of a path. */
-export const MOST_SUMMED = 10;
-
 type Pair = Pick<ViewState, 'source' | 'target' | 'group' | 'collector' | 'class'>;
 
 /** From `startMs` until now, or until the end of the past. */
@@ -44,13 +42,6 @@ const ofPair =
     (collector === '' || row.collector === undefined || row.collector === collector);
 
 const filters = ({ target, group, class: name }: Pair) => ({ target, group, class: name });
-
-/** Paths of an interval of a collector; a collector that answers for itself does not name itself. */
-export interface PathInterval {
-  readonly collector: string | null | undefined;
-  readonly endMs: number;
-  readonly paths: readonly PathRow[];
-}
 
 function intervalsOf(pair: Pair, { endMs, collectors, paths }: PathsAnswer): PathInterval[] {
   const mine = paths.filter(ofPair(pair));
@@ -133,18 +124,6 @@ function cursorBefore(cursor: number, toMs: number | undefined): number {
   const isTime = cursor === 0 || cursor > LEAST_TIME_MS;
   if (isTime) return (toMs ?? (cursor || Date.now())) - RECENT_MS;
   return toMs === undefined ? cursor - RECENT_INTERVALS : 0;
-}
-
-/** Each interval once, of each collector the last ones, oldest first. Pure. */
-export function lastIntervals(intervals: readonly PathInterval[]): PathInterval[] {
-  const byCollector = new Map<unknown, Map<number, PathInterval>>();
-  for (const one of intervals) {
-    const known = byCollector.get(one.collector) ?? new Map<number, PathInterval>();
-    byCollector.set(one.collector, known.set(one.endMs, one));
-  }
-  return [...byCollector.values()].flatMap((own) =>
-    [...own.values()].sort((a, b) => a.endMs - b.endMs).slice(-MOST_SUMMED),
-  );
 }
 
 /** The same numbers as JSON. */
