@@ -145,7 +145,13 @@ async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult
   if (!existsSync(join(UI, 'index.html'))) throw new Error('the page is not built: npm run build');
   const server = await serve();
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/?view=matrix`;
-  const samples: Record<string, number[]> = { firstPictureMs: [], frameMsP95: [], frameMsMax: [], refreshBlockMs: [], memoryMb: [] };
+  const samples: Record<string, number[]> = {
+    firstPictureMs: [],
+    frameMsP95: [],
+    frameMsMax: [],
+    refreshBlockMs: [],
+    memoryMb: [],
+  };
   try {
     for (let i = 0; i < (quick ? 1 : 5); i++) {
       // The sandbox needs namespaces that root in a container may not have.
