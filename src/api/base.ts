@@ -98,6 +98,7 @@ function protect(app: FastifyInstance, options: BaseOptions, refuse: ReturnType<
         scriptSrc: ["'self'"],
         // Swagger UI styles its elements as it draws them.
         styleSrc: ["'self'", (request) => (isDocs(request) ? "'unsafe-inline'" : "'self'")],
+        workerSrc: ["'self'"],
       },
     },
     // For browsers that do not know frame-ancestors.

@@ -1,6 +1,6 @@
 /**
- * `GET /v1/matrix`: loss or a time between any two sets of tags, over a window that ends with the newest interval. The same for a collector,
- * over its own results, and for a scraper, over those of all.
+ * `GET /v1/matrix`: loss or a time between any two sets of tags, over a window that ends with the newest interval or earlier. The same for
+ * a collector, over its own results, and for a scraper, over those of all.
  */
 
 import type { FastifyInstance } from 'fastify';
@@ -27,7 +27,7 @@ export function matrixRoute(app: FastifyInstance, history: MatrixHistory): void 
     response: { 200: MatrixSchema },
   };
   app.get<{ Querystring: MatrixQuery }>('/v1/matrix', { schema }, async (request, reply) => {
-    const { rows, columns, group, class: className, window, metric = 'loss', format = 'cells' } = request.query;
+    const { rows, columns, group, class: className, window, to, metric = 'loss', format = 'cells' } = request.query;
     const wanted = request.query.fields === undefined ? undefined : wantedFields(request.query.fields, format);
     const asked: MatrixRequest = {
       rows: dimensions('rows', rows ?? 'source'),
@@ -35,6 +35,7 @@ export function matrixRoute(app: FastifyInstance, history: MatrixHistory): void 
       group,
       class: className?.toLowerCase(),
       windowMs: windowMs(window ?? '5m', history.horizonMs),
+      toMs: to === undefined ? undefined : heldEnd(to, history),
       metric,
     };
     const matrix = await makeMatrix(history, asked);
@@ -91,6 +92,22 @@ function windowMs(text: string, horizonMs: number): number {
   );
 }
 
+/** A window that ends later would show a part as if it were all, one that ends before anything that is held nothing as if nothing had been. */
+function heldEnd(toMs: number, history: MatrixHistory): number {
+  const nowMs = history.now();
+  if (toMs > Math.max(nowMs, history.newestMs))
+    throw wrong(
+      'to',
+      `found the end of the window ${toMs}, which is in the future, expected epoch milliseconds, at most ${nowMs} (now); leave it out for what is newest`,
+    );
+  const oldestMs = history.slots[0]?.fromMs ?? 0;
+  if (toMs > oldestMs) return toMs;
+  throw wrong(
+    'to',
+    `found the end of the window ${toMs} (${new Date(toMs).toISOString()}), which is before all that is held, expected epoch milliseconds after ${oldestMs} (${new Date(oldestMs).toISOString()}); ask the database that a scraper writes to`,
+  );
+}
+
 function wrong(name: string, message: string): LlamaError {
   return new LlamaError('LLAMA_REQUEST_INVALID', message, { problems: [{ path: `/query/${name}`, message }] });
 }
@@ -118,10 +135,13 @@ async function* matrixBody(head: object, matrix: Matrix, layout: Layout): AsyncG
   yield chunk.take();
 }
 
+/** The last slot of a window in the past may hold what came a little after its end. */
+const ageMs = (atMs: number, newestMs: number): number => Math.max(0, atMs - newestMs);
+
 /** JSON has no NaN: what was not measured is null. */
 const number = (value: number): string => (Number.isNaN(value) ? 'null' : String(value));
 
-async function* cellsOf({ cells, nowMs }: Matrix, breather: Breather): AsyncGenerator<string> {
+async function* cellsOf({ cells, atMs }: Matrix, breather: Breather): AsyncGenerator<string> {
   const { row, column, value, sums, stale } = cells;
   yield ',"cells":[';
   let texts = '';
@@ -129,7 +149,7 @@ async function* cellsOf({ cells, nowMs }: Matrix, breather: Breather): AsyncGene
     const counts = SUMS.map((name) => `,"${name}":${sums[name][cell]}`).join('');
     texts +=
       `${cell === 0 ? '' : ','}{"row":${row[cell]},"column":${column[cell]},"value":${number(value[cell])}${counts},` +
-      `"ageMs":${nowMs - sums.newestMs[cell]},"stale":${stale[cell] === 1}}`;
+      `"ageMs":${ageMs(atMs, sums.newestMs[cell])},"stale":${stale[cell] === 1}}`;
     if (!breather.due) continue;
     yield texts;
     texts = '';
@@ -144,7 +164,7 @@ const columnsOf =
     columnsText(matrix, breather, wanted);
 
 async function* columnsText(
-  { cells, nowMs }: Matrix,
+  { cells, atMs }: Matrix,
   breather: Breather,
   wanted: ReadonlySet<string> | undefined,
 ): AsyncGenerator<string> {
@@ -154,7 +174,7 @@ async function* columnsText(
     ['column', (cell) => String(column[cell])],
     ['value', (cell) => number(value[cell])],
     ...SUMS.map((name) => [name, (cell: number) => String(sums[name][cell])] as const),
-    ['ageMs', (cell) => String(nowMs - sums.newestMs[cell])],
+    ['ageMs', (cell) => String(ageMs(atMs, sums.newestMs[cell]))],
     ['stale', (cell) => String(stale[cell] === 1)],
   ];
   const fields = all.filter(([name]) => wanted === undefined || wanted.has(name));

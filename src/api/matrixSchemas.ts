@@ -3,6 +3,9 @@
 import { type Static, Type } from 'typebox';
 import { METRICS } from '../matrix/matrix.js';
 
+/** The last moment that a date can be of. */
+const MOST_EPOCH_MS = 8.64e15;
+
 const count = (description: string) => Type.Integer({ minimum: 0, description });
 const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema, description?: string) =>
   Type.Union([schema, Type.Null()], description === undefined ? {} : { description });
@@ -26,8 +29,14 @@ export const MatrixQuery = Type.Object(
     ),
     class: Type.Optional(Type.String({ description: 'name of a class: only its results' })),
     group: Type.Optional(Type.String({ description: 'name of a group: only its results' })),
-    window: Type.Optional(
-      Type.String({ default: '5m', description: 'duration: so much, back from the end of the newest interval' }),
+    window: Type.Optional(Type.String({ default: '5m', description: 'duration: so much, back from the end' })),
+    to: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: MOST_EPOCH_MS,
+        description:
+          'end of the window, epoch milliseconds, within what is held; by default that of the newest interval',
+      }),
     ),
     metric: Type.Optional(
       Type.Enum(METRICS, { default: 'loss', description: `what the value of a cell is, one of ${METRICS.join(', ')}` }),
@@ -59,8 +68,8 @@ const CELL = {
   unreachable: count('of them answered by an ICMP error'),
   samples: count('round trips that a time is computed from'),
   series: count('how many (collector, group, source, target, port, class) are behind it'),
-  ageMs: Type.Number({ description: 'how long ago its newest interval ended' }),
-  stale: Type.Boolean({ description: 'that is longer ago than 2.5 intervals of its collector' }),
+  ageMs: Type.Number({ description: 'how long ago its newest interval ended; with to: how long before that' }),
+  stale: Type.Boolean({ description: 'that is longer than 2.5 intervals of its collector' }),
 };
 const keys = (description: string) => Type.Array(Type.Array(Type.String()), { description });
 

@@ -57,22 +57,32 @@ export class CellSums {
     }
   }
 
-  /** How old the data of each cell are, and when they are too old. */
-  async addAges(table: SeriesTable, cellOf: Uint32Array, staleIntervals: number, breather: Breather): Promise<void> {
+  /**
+   * How old the data of each cell are, and when they are too old. `slots`, oldest first: those of a window in the past, and what came after it does
+   * not count. Within a slot it is not known when a series stopped: it counts as fresh to the slot's end.
+   */
+  async addAges(
+    table: SeriesTable,
+    cellOf: Uint32Array,
+    staleIntervals: number,
+    breather: Breather,
+    slots?: readonly Slot[],
+  ): Promise<void> {
     for (let series = 0; series < cellOf.length; series++) {
       if (breather.due) await breather.breathe();
       if (cellOf[series] === 0) continue;
       const cell = cellOf[series] - 1;
-      const endMs = table.endMs(series);
+      const newest = slots?.findLast((slot) => slot.has(series));
+      const endMs = Math.min(table.endMs(series), newest?.endMs ?? Number.POSITIVE_INFINITY);
       this.series[cell] += 1;
       this.newestMs[cell] = Math.max(this.newestMs[cell], endMs);
       this.staleMs[cell] = Math.max(this.staleMs[cell], endMs + staleIntervals * table.intervalMs(series));
     }
   }
 
-  staleAt(nowMs: number): Uint8Array {
+  staleAt(atMs: number): Uint8Array {
     const stale = new Uint8Array(this.length);
-    for (let cell = 0; cell < stale.length; cell++) stale[cell] = nowMs > this.staleMs[cell] ? 1 : 0;
+    for (let cell = 0; cell < stale.length; cell++) stale[cell] = atMs > this.staleMs[cell] ? 1 : 0;
     return stale;
   }
 

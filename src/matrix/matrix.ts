@@ -1,5 +1,5 @@
 /**
- * The matrix: loss or a time by two sets of tags, over a window that ends with the newest interval. Loss comes from sums of counts, percentiles
+ * The matrix: loss or a time by two sets of tags, over a window that ends with the newest interval, or before. Loss comes from sums of counts, percentiles
  * from the sum of all histograms in a cell, never from other percentiles. It works in turns of the event loop, for a hundred thousand
  * series take longer than others should wait.
  */
@@ -27,6 +27,8 @@ export interface MatrixRequest {
   readonly group?: string | undefined;
   readonly class?: string | undefined;
   readonly windowMs: number;
+  /** End of the window, epoch ms; by default that of the newest interval. */
+  readonly toMs?: number | undefined;
   readonly metric: Metric;
 }
 
@@ -49,7 +51,8 @@ export interface MatrixCells {
 
 export interface Matrix {
   readonly window: MatrixWindow;
-  readonly nowMs: number;
+  /** Epoch ms: what ages are reckoned to, now or the end of a window in the past. */
+  readonly atMs: number;
   readonly rows: readonly (readonly string[])[];
   readonly columns: readonly (readonly string[])[];
   readonly cells: MatrixCells;
@@ -57,13 +60,13 @@ export interface Matrix {
 
 export async function makeMatrix(history: MatrixHistory, request: MatrixRequest): Promise<Matrix> {
   const breather = new Breather();
-  const nowMs = history.now();
   const perMille = PER_MILLE[request.metric];
-  const slots = windowSlots(history, request.windowMs, nowMs, perMille !== undefined);
+  const slots = windowSlots(history, request, perMille !== undefined);
+  const atMs = request.toMs ?? history.now();
   const cells = await placeCells(history, request, slots, breather);
   const { cellOf, sums } = cells;
   for (const slot of slots) await sums.addSlot(slot, cellOf, breather);
-  await sums.addAges(history.series, cellOf, STALE_INTERVALS, breather);
+  await sums.addAges(history.series, cellOf, STALE_INTERVALS, breather, request.toMs === undefined ? undefined : slots);
   const value = new Float64Array(sums.length);
   if (perMille !== undefined) await percentiles(value, perMille, slots, cells, breather);
   else {
@@ -76,7 +79,7 @@ export async function makeMatrix(history: MatrixHistory, request: MatrixRequest)
   const columns = cells.columns.sorted();
   return {
     window: covered(slots),
-    nowMs,
+    atMs,
     rows: rows.keys,
     columns: columns.keys,
     cells: {
@@ -84,22 +87,25 @@ export async function makeMatrix(history: MatrixHistory, request: MatrixRequest)
       column: cells.column.map((number) => columns.places[number]),
       value,
       sums,
-      stale: sums.staleAt(nowMs),
+      stale: sums.staleAt(atMs),
     },
   };
 }
 
 /**
- * The slots of a window, oldest first. With histograms: back to the first that has none any more, for a percentile of less than all samples is
- * not one of the window.
+ * The slots of a window, oldest first, by the ends of the intervals that are filed in them. With histograms: back to the first that has none any
+ * more, for a percentile of less than all samples is not one of the window.
  */
 function windowSlots(
   history: MatrixHistory,
-  windowMs: number,
-  nowMs: number,
+  { windowMs, toMs }: MatrixRequest,
   withHistograms: boolean,
 ): readonly Slot[] {
-  const slots = history.slotsAfter(Math.min(history.newestMs, nowMs) - windowMs);
+  const endMs = toMs ?? Math.min(history.newestMs, history.now());
+  const slots = history
+    .slotsAfter(endMs - windowMs)
+    // What is a little ahead of this clock is of now all the same.
+    .filter((slot) => toMs === undefined || slot.fromMs < toMs);
   const gone = withHistograms ? slots.findLastIndex(({ histograms }) => histograms === null) : -1;
   return slots.slice(gone + 1);
 }

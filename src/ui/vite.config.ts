@@ -14,5 +14,6 @@ export default defineConfig({
     modulePreload: false,
     reportCompressedSize: false,
   },
+  worker: { format: 'es' },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
 });

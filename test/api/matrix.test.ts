@@ -134,6 +134,41 @@ groups:
     collector.historyNowMs = T + 3_000;
   });
 
+  it('ends where it is asked to, with ages as of then', async () => {
+    const url = '/v1/matrix?rows=group&columns=class&window=10s&format=columns&fields=sent,ageMs,stale';
+    const now = (await get(url)).json();
+    const before = (await get(`${url}&to=${T - 10_000}`)).json();
+    expect(before.window).to.deep.equal({
+      startMs: T - 20_000,
+      endMs: T - 10_000,
+      coveredMs: 10_000,
+      askedMs: 10_000,
+    });
+    expect(before.cells).to.deep.equal({ ...now.cells, ageMs: now.cells.ageMs.map(() => 0) });
+    // In the middle of a slot it is the whole slot, and the window says so.
+    const within = (await get(`${url}&to=${T - 4_000}`)).json();
+    expect(within.window).to.deep.include({ startMs: T - 20_000, endMs: T });
+    expect((await get(`${url}&to=${T + 3_000}`)).json().window).to.deep.include({ endMs: T });
+  });
+
+  it('refuses an end in the future, and one before all that is held, and says what is', async () => {
+    for (const [to, message] of [
+      [T + 3_001, /in the future, expected epoch milliseconds, at most 1763700003000 \(now\)/],
+      [
+        T - 20_000,
+        /before all that is held, expected epoch milliseconds after 1763699980000 \(2025-11-21T04:39:40.000Z\)/,
+      ],
+      ['yesterday', /expected/],
+      [-1, /expected/],
+    ] as const) {
+      const answer = await get(`/v1/matrix?to=${to}`);
+      expect(answer.statusCode, String(to)).to.equal(400);
+      expect(answer.json()).to.include({ code: 'LLAMA_REQUEST_INVALID' });
+      expect(answer.json().detail).to.match(message);
+      expect(answer.json().problems[0].path).to.equal('/query/to');
+    }
+  });
+
   const refused: readonly (readonly [string, RegExp])[] = [
     ['metric=median', /expected what the value of a cell is, one of loss, p50/],
     [
@@ -190,6 +225,7 @@ groups:
   it('is empty before the first interval', async () => {
     const idle = buildApi(new FakeCollector());
     expect((await idle.inject('/v1/matrix')).json()).to.deep.include({ rows: [], columns: [], cells: [] });
+    expect((await idle.inject('/v1/matrix?to=1')).json()).to.deep.include({ rows: [], columns: [], cells: [] });
     expect((await idle.inject('/v1/matrix?format=columns')).json().cells.value).to.deep.equal([]);
     expect((await idle.inject('/v1/history')).json()).to.deep.equal({ startMs: [], endMs: [], total: 0, series: [] });
     await idle.close();

@@ -69,14 +69,14 @@ function cellsOf({ rows, columns, cells }: Matrix) {
 }
 
 describe('the matrix', () => {
-  it('is what the plain sum over all rows gives, for random rows, windows, dimensions and metrics, within memory that is short', async function () {
+  it('is what the plain sum over all rows gives, for random rows, windows that end now or earlier, dimensions and metrics, within memory that is short', async function () {
     this.timeout(60_000);
     const random = seededRandom(41).next;
     const pick = <Item>(items: readonly Item[]): Item => items[randomInteger(random, 0, items.length)];
     for (let run = 0; run < 12; run++) {
       const clock = { nowMs: START };
       // Every second history has to merge slots.
-      const memoryBytes = run % 2 === 0 ? 32 * 2 ** 20 : 400_000;
+      const memoryBytes = run % 2 === 0 ? 32 * 2 ** 20 : 130_000;
       const history = new MatrixHistory({ horizonMs: 6 * 3_600_000, memoryBytes, now: () => clock.nowMs });
       const samples: Sample[] = [];
       for (let step = 1; step <= 60; step++) {
@@ -110,6 +110,10 @@ describe('the matrix', () => {
         }
       }
       expect(history.bytes).to.be.at.most(memoryBytes);
+      expect(
+        history.slots.some(({ lengthMs }) => lengthMs > 10_000),
+        'slots were merged',
+      ).to.equal(run % 2 === 1);
       const dimensions = ['collector', 'source', 'target', 'group', 'class', 'port', 'dst_rack', 'src_region'];
       const key = (names: readonly string[], { collector, row }: Sample): string =>
         names
@@ -122,8 +126,9 @@ describe('the matrix', () => {
         const group = random() < 0.3 ? pick(['west', 'east']) : undefined;
         const className = random() < 0.3 ? pick(['cs0', 'ef']) : undefined;
         const windowMs = pick([10_000, 30_000, MINUTE, 5 * MINUTE, 60 * MINUTE]);
-        const matrix = await makeMatrix(history, { rows, columns, windowMs, metric, group, class: className });
-        const title = `run ${run}: ${metric} ${rows} x ${columns} ${windowMs} ${group} ${className}`;
+        const toMs = random() < 0.5 ? undefined : START + randomInteger(random, 1, 600_000);
+        const matrix = await makeMatrix(history, { rows, columns, windowMs, toMs, metric, group, class: className });
+        const title = `run ${run}: ${metric} ${rows} x ${columns} ${windowMs} to ${toMs} ${group} ${className}`;
         // Of what the answer says that it covers.
         const { startMs, endMs } = matrix.window;
         const expected = new Map<string, Sample[]>();
@@ -137,8 +142,18 @@ describe('the matrix', () => {
         const found = cellsOf(matrix);
         expect([...found.keys()], title).to.have.members([...expected.keys()]);
         if (run % 2 === 0) {
-          const within = samples.filter((sample) => sample.endMs > endMs - windowMs);
-          expect(startMs, title).to.equal(Math.min(...within.map((sample) => sample.endMs - 10_000)));
+          const lastMs = toMs ?? clock.nowMs;
+          // Whole slots of 10 s, also those that the window begins and ends within.
+          const within = samples.filter(
+            (sample) => sample.endMs > lastMs - windowMs && sample.endMs < lastMs + (toMs === undefined ? 1 : 10_000),
+          );
+          const [first, last] = [Math.min, Math.max].map((of) => of(...within.map((sample) => sample.endMs)));
+          expect([startMs, endMs], title).to.deep.equal(within.length === 0 ? [0, 0] : [first - 10_000, last]);
+        }
+        if (toMs !== undefined && endMs > 0) {
+          // The slots that hold the ends of the window may be long ones after merging, but none more than those.
+          const held = history.slots.filter((slot) => slot.fromMs < toMs && slot.endMs > toMs - windowMs);
+          expect(endMs, title).to.be.at.most(Math.max(...held.map((slot) => slot.fromMs + slot.lengthMs)));
         }
         for (const [name, cell] of found) {
           const of = expected.get(name) ?? [];
@@ -150,8 +165,11 @@ describe('the matrix', () => {
             lost: sum('lost'),
             unreachable: sum('unreachable'),
             samples: sum('samples'),
-            newestMs: Math.max(...of.map((sample) => sample.endMs)),
           });
+          const newestMs = Math.max(...of.map((sample) => sample.endMs));
+          // Where in a merged slot a series stopped is not known: it counts as there to the slot's end.
+          const latestMs = toMs === undefined || run % 2 === 0 ? newestMs : endMs;
+          expect(cell.newestMs, `${title}: ${name}`).to.be.within(newestMs, latestMs);
           const value = naive(of, metric);
           // Means of means of whole nanoseconds.
           if (value === null || !['mean', 'jitter'].includes(metric))
@@ -177,6 +195,42 @@ describe('the matrix', () => {
     expect(await stale(START + 25_001)).to.deep.equal(['quick > cs0']);
     expect(await stale(START + 150_000)).to.deep.equal(['quick > cs0']);
     expect(await stale(START + 150_001)).to.have.members(['quick > cs0', 'slow > cs0']);
+  });
+
+  it('reckons ages in the past to the end of the window: what came after it does not count, and what was away then is stale', async () => {
+    const history = new MatrixHistory({ horizonMs: 3_600_000, memoryBytes: 2 ** 24, now: () => START + 600_000 });
+    const rows = [historyRow({ lost: 1 })];
+    // `steady` never stops; `broken` is away for two minutes.
+    for (let step = 0; step <= 60; step++) {
+      const endMs = START + step * 10_000;
+      await history.add(historyInterval('steady', endMs, rows, 10_000));
+      if (step <= 12 || step >= 24) await history.add(historyInterval('broken', endMs, rows, 10_000));
+    }
+    const at = async (step: number) => {
+      const toMs = START + step * 10_000;
+      const request = { rows: ['collector'], columns: ['class'], windowMs: 3 * MINUTE, toMs, metric: 'loss' } as const;
+      const cells = cellsOf(await makeMatrix(history, request));
+      return ['steady', 'broken'].map((name) => {
+        const cell = cells.get(`${name} > cs0`);
+        return cell && [(toMs - cell.newestMs) / 10_000, cell.stale];
+      });
+    };
+    expect(await at(12)).to.deep.equal([
+      [0, false],
+      [0, false],
+    ]);
+    expect(await at(14)).to.deep.equal([
+      [0, false],
+      [2, false],
+    ]);
+    expect(await at(15)).to.deep.equal([
+      [0, false],
+      [3, true],
+    ]);
+    expect(await at(24)).to.deep.equal([
+      [0, false],
+      [0, false],
+    ]);
   });
 
   it('has keys in the order of people, nested, and says so where a tag is missing', async () => {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
-const CHROMIUM = '/usr/bin/chromium';
+export const CHROMIUM = '/usr/bin/chromium';
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 export interface Violation {
@@ -34,8 +34,8 @@ export class WatchedPage {
     page.on('request', (request) => this.hosts.add(new URL(request.url()).host));
   }
 
-  static async open(browser: Browser, size = { width: 1280, height: 800 }): Promise<WatchedPage> {
-    const page = await browser.newPage({ viewport: size });
+  static async open(browser: Browser, size = { width: 1280, height: 800 }, hasTouch = false): Promise<WatchedPage> {
+    const page = await browser.newPage({ viewport: size, hasTouch });
     page.setDefaultTimeout(10_000);
     return new WatchedPage(page);
   }

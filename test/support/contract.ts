@@ -112,6 +112,7 @@ export interface GroupSpec {
 export interface ConfigSpec {
   readonly collector?: Readonly<Record<string, string | number>>;
   readonly source?: Readonly<Record<string, string | number>>;
+  readonly api?: Readonly<Record<string, string | number>>;
   readonly groups: Readonly<Record<string, GroupSpec>>;
 }
 

@@ -6,10 +6,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
 import { type HostName, Network } from '../lab/network.js';
 import type { Spine } from '../lab/spine.js';
 import { HttpClient } from '../support/http.js';
 import { type Running, startLlama } from '../support/process.js';
+import { launchInside } from './inside.js';
 
 const PORT = 8100;
 const FIRST_API_PORT = 5001;
@@ -68,12 +70,9 @@ export class Fabric {
     return this.network.spines;
   }
 
-  /** A program that starts `command` in A, with the same arguments and descriptors. */
-  async inside(command: string): Promise<string> {
-    const namespace = this.network.namespaceNames.find((name) => name.endsWith('-A'));
-    const file = join(this.directory, 'inside.sh');
-    await writeFile(file, `#!/bin/sh\nexec ip netns exec ${namespace} ${command} "$@"\n`, { mode: 0o755 });
-    return file;
+  /** A browser in A, where the page is. */
+  browse(): Promise<Browser> {
+    return launchInside(this.network, 'A');
   }
 
   async stop(): Promise<void> {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import { type PackedAnswer, packAnswer } from '../../src/ui/lib/packed.js';
 import { parseBounds, timeLevel } from '../../src/ui/lib/palette.js';
-import type { MatrixAnswer } from '../../src/ui/lib/types.js';
 import { GONE, type GridOptions, makeGrid, NONE, STALE, WELL, worstCells } from '../../src/ui/matrix/grid.js';
 import { extraNames, parseTerms, withTerm } from '../../src/ui/matrix/terms.js';
 
@@ -12,11 +12,11 @@ interface Cell {
 }
 
 /** An answer with a source for rows, target and class for columns. */
-function answer(cells: readonly Cell[]): MatrixAnswer {
+function answer(cells: readonly Cell[]): PackedAnswer {
   const rows = [...new Set(cells.map(({ at }) => at[0]))];
   const columns = [...new Set(cells.map(({ at }) => `${at[1]} ${at[2] ?? 'cs0'}`))];
   const column = <Value>(value: (cell: Cell) => Value): Value[] => cells.map(value);
-  return {
+  return packAnswer({
     window: { startMs: 0, endMs: 1, coveredMs: 1, askedMs: 1 },
     metric: 'loss',
     unit: '%',
@@ -30,9 +30,8 @@ function answer(cells: readonly Cell[]): MatrixAnswer {
       value: column(({ value }) => value),
       sent: column(({ sent = 10 }) => sent),
       stale: column(({ stale = false }) => stale),
-      ...{ received: [], lost: [], unreachable: [], samples: [], series: [], ageMs: [] },
     },
-  };
+  });
 }
 
 const LOSS: GridOptions = {

@@ -2,7 +2,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { launch, WatchedPage } from '../support/browser.js';
+import { WatchedPage } from '../support/browser.js';
 import { Fabric } from './fabric.js';
 
 const OUT = 'docs/screenshots';
@@ -28,7 +28,7 @@ try {
   await fabric.spines[1].drop({ percent: DROP_PERCENT, from: 'A' });
   await delay(FAULT_MS);
   await mkdir(OUT, { recursive: true });
-  const browser = await launch(await fabric.inside('/usr/bin/chromium'));
+  const browser = await fabric.browse();
   for (const [name, query, seen, width, height] of PICTURES) {
     const { page, complaints } = await WatchedPage.open(browser, { width, height });
     await page.goto(`${fabric.url}/?${query}`);

@@ -1,6 +1,6 @@
 /** The fields of a group. */
 
-import { Field } from '../matrix/Toolbar.js';
+import { Field } from '../shell/fields.js';
 import { type GroupForm, PROTOCOLS } from './form.js';
 
 interface FieldsProps {

@@ -1,5 +1,7 @@
 /** What the page asks of the service that serves it. Every request goes to the page's own host. */
 
+import { ask, type Sent } from './http.js';
+
 const TOKEN_KEY = 'llama.token';
 
 /** The token is kept for this tab only. */
@@ -9,28 +11,11 @@ export function setToken(text: string): void {
   else sessionStorage.setItem(TOKEN_KEY, text);
 }
 
-export interface Problem {
-  readonly path: string;
-  readonly message: string;
-}
-
-/** An answer that is an error: a problem document, or none at all. */
-export class ApiError extends Error {
-  readonly status: number;
-  readonly code: string;
-  readonly problems: readonly Problem[];
-
-  constructor(status: number, code: string, detail: string, problems: readonly Problem[] = []) {
-    super(detail);
-    this.status = status;
-    this.code = code;
-    this.problems = problems;
-  }
-}
-
 const base = new URL('.', document.baseURI);
 
-export function urlOf(path: string, query: Readonly<Record<string, string | undefined>> = {}): string {
+export type Query = Readonly<Record<string, string | undefined>>;
+
+export function urlOf(path: string, query: Query = {}): string {
   const url = new URL(path.replace(/^\//, ''), base);
   for (const [name, value] of Object.entries(query))
     if (value !== undefined && value !== '') url.searchParams.set(name, value);
@@ -41,59 +26,9 @@ export function headers(): Record<string, string> {
   return token() === '' ? {} : { authorization: `Bearer ${token()}` };
 }
 
-export interface Sent {
-  readonly method?: string;
-  readonly body?: unknown;
-  readonly ifMatch?: string;
-  readonly signal?: AbortSignal;
-}
+export const request = <Body>(url: string, sent: Omit<Sent, 'headers'> = {}) =>
+  ask<Body>(url, { ...sent, headers: headers() });
 
-/** The JSON of an answer, and its entity tag. */
-export async function request<Body>(
-  url: string,
-  sent: Sent = {},
-): Promise<{ body: Body; etag: string | null; status: number }> {
-  const { method = 'GET', body, ifMatch, signal } = sent;
-  let response: Response;
-  try {
-    response = await fetch(url, {
-      method,
-      headers: {
-        ...headers(),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(ifMatch === undefined ? {} : { 'if-match': ifMatch }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(signal === undefined ? {} : { signal }),
-    });
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new ApiError(0, 'NO_ANSWER', 'The service does not answer: it is stopped, or the way to it is down.');
-  }
-  const text = await response.text();
-  const json: unknown = text === '' ? undefined : parse(text);
-  if (response.ok) return { body: json as Body, etag: response.headers.get('etag'), status: response.status };
-  const problem = (json ?? {}) as { code?: string; detail?: string; problems?: Problem[] };
-  throw new ApiError(
-    response.status,
-    problem.code ?? String(response.status),
-    problem.detail ?? `The service answered with status ${response.status}.`,
-    problem.problems,
-  );
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-export async function get<Body>(
-  path: string,
-  query: Readonly<Record<string, string | undefined>> = {},
-  signal?: AbortSignal,
-): Promise<Body> {
+export async function get<Body>(path: string, query: Query = {}, signal?: AbortSignal): Promise<Body> {
   return (await request<Body>(urlOf(path, query), signal === undefined ? {} : { signal })).body;
 }

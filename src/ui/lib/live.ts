@@ -4,7 +4,8 @@
  */
 
 import { useEffect, useState } from 'preact/hooks';
-import { ApiError, headers, urlOf } from './api.js';
+import { headers, urlOf } from './api.js';
+import { ApiError } from './http.js';
 
 export type Connection = 'connecting' | 'live' | 'away';
 export interface Live {

@@ -1,7 +1,7 @@
 /** Answers that are asked for again with every interval, as long as somebody looks. */
 
 import { useEffect, useState } from 'preact/hooks';
-import { ApiError } from './api.js';
+import { ApiError } from './http.js';
 import { nextTick } from './live.js';
 
 export interface Loaded<Body> {
@@ -22,14 +22,21 @@ const LONGEST_PAUSE_MS = 5_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+export interface LoadOptions {
+  /** For answers that change slowly. */
+  readonly leastMs?: number;
+  /** For answers that do not change: of the past. */
+  readonly once?: boolean;
+}
+
 /**
  * `key` says what is asked for: when it changes the old answer is of something else, and goes. A question that takes longer than an interval is
- * not given up for the next one. `leastMs` is for answers that change slowly.
+ * not given up for the next one.
  */
 export function useLoaded<Body>(
   key: string,
   ask: (signal: AbortSignal) => Promise<Body>,
-  leastMs = LEAST_PAUSE_MS,
+  { leastMs = LEAST_PAUSE_MS, once = false }: LoadOptions = {},
 ): Loaded<Body> {
   const [state, setState] = useState<Loaded<Body> & { readonly key: string }>({ key, ...NOTHING });
   useEffect(() => {
@@ -41,6 +48,7 @@ export function useLoaded<Body>(
           const body = await ask(abort.signal);
           if (abort.signal.aborted) return;
           setState({ key, body, error: undefined, loading: false, atMs: Date.now() });
+          if (once) return;
         } catch (error) {
           if (abort.signal.aborted) return;
           const shown = error instanceof ApiError ? error : new ApiError(0, 'PAGE', String(error));
@@ -57,6 +65,6 @@ export function useLoaded<Body>(
     };
     void keepAsking();
     return () => abort.abort();
-  }, [key]);
+  }, [key, once]);
   return state.key === key ? state : NOTHING;
 }

@@ -40,7 +40,7 @@ export function useKnown(): Known {
   const { body, error } = useLoaded(
     'series',
     (signal) => get<HistoryAnswer>('/v1/history', { from: NO_SLOTS, limit: MOST_SERIES }, signal),
-    EVERY_MS,
+    { leastMs: EVERY_MS },
   );
   return useMemo(
     () => ({ ...knownOf(body?.series ?? [], body?.total ?? 0), ready: body !== undefined || error !== undefined }),

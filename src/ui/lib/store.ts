@@ -24,7 +24,7 @@ export const DEFAULTS = {
   source: '',
   target: '',
   range: '1h',
-  /** A stretch of time, epoch ms, in place of the range that ends now. */
+  /** The end of the time that is shown, epoch ms; empty: now. `from` stands in place of `window` and `range`. */
   from: '',
   to: '',
   theme: 'auto',

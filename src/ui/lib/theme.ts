@@ -1,21 +1,33 @@
-/** Dark or light: as the system has it, or as the user chose. */
+/** Dark or light: as the system has it, or as the user chose. Paper is white whatever the screen is. */
 
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import { DARK, LIGHT, type Palette } from './palette.js';
 import { useView } from './store.js';
 
 const system = matchMedia('(prefers-color-scheme: dark)');
+const paper = matchMedia('print');
 
-export function useDark(): boolean {
-  const { theme } = useView();
-  const [systemDark, setSystemDark] = useState(system.matches);
+function useMedia(media: MediaQueryList): boolean {
+  const [matches, setMatches] = useState(media.matches);
   useEffect(() => {
-    const listener = (): void => setSystemDark(system.matches);
-    system.addEventListener('change', listener);
-    return () => system.removeEventListener('change', listener);
+    const listener = (): void => setMatches(media.matches);
+    media.addEventListener('change', listener);
+    return () => media.removeEventListener('change', listener);
   }, []);
-  const dark = theme === 'dark' || (theme === 'auto' && systemDark);
-  useEffect(() => {
+  return matches;
+}
+
+function useIsDark(): boolean {
+  const { theme } = useView();
+  const systemDark = useMedia(system);
+  const printing = useMedia(paper);
+  return !printing && (theme === 'dark' || (theme === 'auto' && systemDark));
+}
+
+/** Sets the colours of the document; before anything is painted or printed with the old ones. */
+export function useTheme(): void {
+  const dark = useIsDark();
+  useLayoutEffect(() => {
     const { dataset, style } = document.documentElement;
     dataset.theme = dark ? 'dark' : 'light';
     const palette = dark ? DARK : LIGHT;
@@ -25,18 +37,6 @@ export function useDark(): boolean {
     style.setProperty('--stale-line', palette.staleLine);
     style.setProperty('--gone', palette.gone);
   }, [dark]);
-  return dark;
 }
 
-/** Paper is white whatever the screen is. */
-export function usePalette(): Palette {
-  const dark = useDark();
-  const [printing, setPrinting] = useState(false);
-  useEffect(() => {
-    const media = matchMedia('print');
-    const listener = (): void => setPrinting(media.matches);
-    media.addEventListener('change', listener);
-    return () => media.removeEventListener('change', listener);
-  }, []);
-  return dark && !printing ? DARK : LIGHT;
-}
+export const usePalette = (): Palette => (useIsDark() ? DARK : LIGHT);

@@ -16,19 +16,16 @@ export interface MatrixAnswer {
   readonly cells: MatrixColumns;
 }
 
-/** Cells in columns: entry `i` of each is of the same cell. */
+/** Cells in columns: entry `i` of each is of the same cell. Those that were not asked for are not there. */
 export interface MatrixColumns {
   readonly row: readonly number[];
   readonly column: readonly number[];
   readonly value: readonly (number | null)[];
-  readonly sent: readonly number[];
-  readonly received: readonly number[];
-  readonly lost: readonly number[];
-  readonly unreachable: readonly number[];
-  readonly samples: readonly number[];
-  readonly series: readonly number[];
-  readonly ageMs: readonly number[];
-  readonly stale: readonly boolean[];
+  readonly sent?: readonly number[];
+  readonly lost?: readonly number[];
+  readonly unreachable?: readonly number[];
+  readonly ageMs?: readonly number[];
+  readonly stale?: readonly boolean[];
 }
 
 export interface HistorySeries {
@@ -57,7 +54,7 @@ export interface HistoryAnswer {
 }
 
 export interface PathRow {
-  readonly collector?: string;
+  readonly collector?: string | null;
   readonly group: string;
   readonly source: string;
   readonly sourcePort: number | null;
@@ -80,12 +77,15 @@ export interface PathRow {
   readonly remarked?: number;
 }
 export interface PathsAnswer {
+  readonly start?: string | null;
   readonly end: string | null;
   readonly endMs?: number | null;
   /** Of a scraper. */
   readonly collectors?: readonly {
     readonly collector: string | null;
+    readonly start: string | null;
     readonly endMs: number | null;
+    readonly total: number;
     readonly error: string | null;
   }[];
   readonly total: number;

@@ -1,17 +1,20 @@
 /** The matrix: any tags against any tags, coloured by loss or a time. */
 
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatValue } from '../lib/format.js';
 import { useLive } from '../lib/live.js';
 import { useLoaded } from '../lib/load.js';
 import { DEFAULT_LOSS_BOUNDS, DEFAULT_TIME_BOUNDS, parseBounds } from '../lib/palette.js';
 import { useKnown } from '../lib/series.js';
-import { useView } from '../lib/store.js';
+import { useView, type ViewState } from '../lib/store.js';
 import { usePalette } from '../lib/theme.js';
-import type { MatrixAnswer } from '../lib/types.js';
+import { isPast } from '../lib/time.js';
+import { DataOf } from '../shell/DataOf.js';
 import { Notice } from '../shell/Notice.js';
+import { forgetMatrices, makeKeptGrid } from '../worker/client.js';
+import type { Kept } from '../worker/messages.js';
 import { labelOf } from './draw.js';
-import { GONE, type Grid, isWorse, levelOfCode, makeGrid, STALE, worstCells } from './grid.js';
+import { GONE, type Grid, type GridOptions, isWorse, levelOfCode, STALE, worstCells } from './grid.js';
 import { Legend } from './Legend.js';
 import { openCell } from './open.js';
 import { askNormal, askNow, askOf } from './query.js';
@@ -26,7 +29,7 @@ const ROW_PX = 40;
 const LABELS_PX = 190;
 const LEAST_PX = 360;
 /** The first picture comes before what is normal is asked for. */
-const never: Promise<MatrixAnswer> = new Promise(() => undefined);
+const never: Promise<Kept> = new Promise(() => undefined);
 
 interface Pointed extends Place {
   readonly x: number;
@@ -40,51 +43,93 @@ export function MatrixView() {
   const { connection } = useLive();
   const ask = useMemo(
     () => askOf(view),
-    [view.rows, view.columns, view.metric, view.class, view.group, view.window, view.rowFilter, view.columnFilter],
+    [
+      ...[view.rows, view.columns, view.metric, view.class, view.group],
+      ...[view.window, view.from, view.to, view.rowFilter, view.columnFilter],
+    ],
   );
   const key = JSON.stringify(ask.query);
+  const once = isPast(view);
   // How many series there are decides how much is asked of each.
-  const now = useLoaded(`${known.ready} ${key}`, (signal) => (known.ready ? askNow(ask, known.total, signal) : never));
+  const now = useLoaded(`${known.ready} ${key}`, (signal) => (known.ready ? askNow(ask, known.total, signal) : never), {
+    once,
+  });
   const hasNow = now.body !== undefined;
-  const before = useLoaded(`${hasNow} ${key}`, (signal) => (hasNow ? askNormal(ask, signal) : never), NORMAL_EVERY_MS);
+  const normal = useLoaded(`${hasNow} ${key}`, (signal) => (hasNow ? askNormal(ask, signal) : never), {
+    leastMs: NORMAL_EVERY_MS,
+    once,
+  });
   const bounds =
     parseBounds(ask.isLoss ? view.loss : view.times) ?? (ask.isLoss ? DEFAULT_LOSS_BOUNDS : DEFAULT_TIME_BOUNDS);
-  const grid = useMemo(
-    () =>
-      now.body &&
-      makeGrid(now.body, before.body, {
-        ...ask,
-        bounds,
-        worstFirst: view.sort === 'worst',
-        away: connection === 'away',
-      }),
-    [now.body, before.body, ask, bounds.join(), view.sort, connection === 'away'],
-  );
-  const unit = ask.isLoss ? '%' : 'us';
+  const { rowTags, columnTags, rowTerms, columnTerms, isLoss } = ask;
+  // What is over stays as it was when the service is away.
+  const options = {
+    ...{ rowTags, columnTags, rowTerms, columnTerms, isLoss, bounds },
+    ...{ worstFirst: view.sort === 'worst', away: connection === 'away' && !once },
+  };
+  const grid = useGrid(key, now.body, normal.body, options);
+  const unit = isLoss ? '%' : 'us';
   const open = (place: Place): void => {
     if (grid !== undefined) openCell(view, ask, grid.rows[place.row] ?? [], grid.columns[place.column] ?? []);
   };
   return (
     <section class="matrix" aria-label="Matrix">
       <Toolbar view={view} known={known} />
+      <DataOf window={now.body?.window} what={saidOf(view)} />
       <Notice error={now.error} />
-      {grid !== undefined && grid.code.length === 0 && (
-        <p class="empty">{emptyText(view.rowFilter !== '' || view.columnFilter !== '', now.body)}</p>
-      )}
+      {grid !== undefined && grid.code.length === 0 && <p class="empty">{emptyText(now.body, once)}</p>}
       <div
         class="matrix-body"
-        style={grid && { maxHeight: `${Math.max(LEAST_PX, grid.rows.length * ROW_PX + LABELS_PX)}px` }}
+        style={grid && { '--most': `${Math.max(LEAST_PX, grid.rows.length * ROW_PX + LABELS_PX)}px` }}
       >
-        <GridCanvas grid={grid} palette={palette} unit={unit} metric={view.metric} onOpen={open} />
+        <GridCanvas
+          grid={grid}
+          palette={palette}
+          unit={unit}
+          metric={view.metric}
+          endMs={now.body?.window.endMs}
+          past={once}
+          onOpen={open}
+        />
         {grid !== undefined && grid.code.length > 0 && <Worst grid={grid} unit={unit} onOpen={open} />}
       </div>
-      {grid !== undefined && <Legend grid={grid} bounds={bounds} isLoss={ask.isLoss} />}
+      {grid !== undefined && <Legend grid={grid} bounds={bounds} isLoss={isLoss} />}
     </section>
   );
 }
 
-function emptyText(filtered: boolean, answer: MatrixAnswer | undefined): string {
-  if (filtered && answer !== undefined && answer.rows.length > 0) return 'Nothing fits the filters.';
+/** What is chosen, for paper, where there are no controls. */
+function saidOf({ rows, columns, metric, class: name, group, rowFilter, columnFilter }: ViewState): string[] {
+  return [
+    `${metric} by ${rows} and ${columns}`,
+    name === '' ? 'worst of all classes' : `class ${name}`,
+    ...(group === '' ? [] : [`group ${group}`]),
+    ...(rowFilter === '' ? [] : [`rows: ${rowFilter}`]),
+    ...(columnFilter === '' ? [] : [`columns: ${columnFilter}`]),
+  ];
+}
+
+/** The grid of what the worker keeps; the one before stays until the next is made. */
+function useGrid(key: string, now: Kept | undefined, normal: Kept | undefined, options: GridOptions): Grid | undefined {
+  const [made, setMade] = useState<{ readonly key: string; readonly grid: Grid }>();
+  // Before the next frame: it would be a frame later otherwise.
+  useLayoutEffect(() => {
+    if (now === undefined) return;
+    const abort = new AbortController();
+    // A job that was given up, or whose worker ended, is followed by another.
+    makeKeptGrid(normal !== undefined, options, abort.signal).then(
+      (grid) => setMade({ key, grid }),
+      () => undefined,
+    );
+    return () => abort.abort();
+  }, [now, normal, JSON.stringify(options)]);
+  useEffect(() => forgetMatrices, []);
+  return now !== undefined && made?.key === key ? made.grid : undefined;
+}
+
+function emptyText(answer: Kept | undefined, past: boolean): string {
+  if (answer !== undefined && answer.cells > 0) return 'Nothing fits the filters.';
+  if (past) return 'Nothing was measured in this stretch of time.';
   return 'No interval is finished yet, or nothing is measured: see Groups.';
 }
 
@@ -93,16 +138,19 @@ interface CanvasProps {
   readonly palette: ReturnType<typeof usePalette>;
   readonly unit: string;
   readonly metric: string;
+  /** End of the newest interval that is shown, epoch ms. */
+  readonly endMs: number | undefined;
+  readonly past: boolean;
   readonly onOpen: (place: Place) => void;
 }
 
-function GridCanvas({ grid, palette, unit, metric, onOpen }: CanvasProps) {
+function GridCanvas({ grid, palette, unit, metric, endMs, past, onOpen }: CanvasProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const surface = useRef<Surface | undefined>(undefined);
   const opened = useRef(onOpen);
   opened.current = onOpen;
   const [pointed, setPointed] = useState<Pointed>();
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (canvas.current === null) return;
     const made = new Surface(canvas.current, {
       point: (place, x, y) => setPointed(place && { ...place, x, y }),
@@ -111,7 +159,7 @@ function GridCanvas({ grid, palette, unit, metric, onOpen }: CanvasProps) {
     surface.current = made;
     return () => made.close();
   }, []);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (grid !== undefined) surface.current?.set(grid, palette, unit);
   }, [grid, palette, unit]);
   return (
@@ -130,6 +178,7 @@ function GridCanvas({ grid, palette, unit, metric, onOpen }: CanvasProps) {
         data-codes={grid?.counts.join(',')}
         data-rows={grid?.rows.length}
         data-columns={grid?.columns.length}
+        data-end-ms={endMs}
       />
       <div class="zoom no-print">
         <button type="button" aria-label="Zoom in" onClick={() => surface.current?.zoom(1.5)}>
@@ -146,6 +195,7 @@ function GridCanvas({ grid, palette, unit, metric, onOpen }: CanvasProps) {
         <Tip
           grid={grid}
           unit={unit}
+          past={past}
           row={pointed.row}
           column={pointed.column}
           x={pointed.x}
@@ -154,7 +204,7 @@ function GridCanvas({ grid, palette, unit, metric, onOpen }: CanvasProps) {
         />
       )}
       <p class="spoken" aria-live="polite">
-        {grid !== undefined && pointed !== undefined && tipText(grid, unit, pointed.row, pointed.column)}
+        {grid !== undefined && pointed !== undefined && tipText(grid, unit, past, pointed.row, pointed.column)}
       </p>
     </div>
   );

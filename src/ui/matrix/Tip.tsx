@@ -5,7 +5,7 @@ import { labelOf } from './draw.js';
 import { GONE, type Grid, NONE, STALE } from './grid.js';
 
 /** Lines about a cell; the first is its value. */
-export function tipLines(grid: Grid, unit: string, row: number, column: number): string[] {
+export function tipLines(grid: Grid, unit: string, past: boolean, row: number, column: number): string[] {
   const at = row * grid.columns.length + column;
   const code = grid.code[at] ?? NONE;
   const value = grid.value[at] ?? Number.NaN;
@@ -17,32 +17,33 @@ export function tipLines(grid: Grid, unit: string, row: number, column: number):
   if (unit !== '%' && !Number.isNaN(normal)) lines.push(`normal ${formatUs(normal)}`);
   const { cells } = grid;
   const i = grid.cell[at] ?? -1;
-  if (cells === undefined || i < 0) return lines;
+  if (i < 0) return lines;
   const sent = cells.sent?.[i];
   const [lost, unreachable, age] = [cells.lost?.[i], cells.unreachable?.[i], cells.ageMs?.[i]];
   if (sent !== undefined && lost !== undefined) lines.push(`${formatCount(lost)} of ${formatCount(sent)} lost`);
   if (unreachable !== undefined && unreachable > 0) lines.push(`${formatCount(unreachable)} unreachable`);
-  if (age !== undefined) lines.push(`newest ${formatAge(age)} ago`);
+  if (age !== undefined) lines.push(`newest ${formatAge(age)} ${past ? 'before the end' : 'ago'}`);
   return lines;
 }
 
 const placeOf = (grid: Grid, row: number, column: number): string =>
   `${labelOf(grid.rows[row] ?? [])} → ${labelOf(grid.columns[column] ?? [])}`;
 
-export const tipText = (grid: Grid, unit: string, row: number, column: number): string =>
-  `${placeOf(grid, row, column)}: ${tipLines(grid, unit, row, column).join(', ')}`;
+export const tipText = (grid: Grid, unit: string, past: boolean, row: number, column: number): string =>
+  `${placeOf(grid, row, column)}: ${tipLines(grid, unit, past, row, column).join(', ')}`;
 
 export function Tip(props: {
   grid: Grid;
   unit: string;
+  past: boolean;
   row: number;
   column: number;
   x: number;
   y: number;
   side: string;
 }) {
-  const { grid, unit, row, column, x, y, side } = props;
-  const [value, ...rest] = tipLines(grid, unit, row, column);
+  const { grid, unit, past, row, column, x, y, side } = props;
+  const [value, ...rest] = tipLines(grid, unit, past, row, column);
   return (
     <div class={`tip ${side}`} aria-hidden="true" style={{ left: `${x + 14}px`, top: `${y + 14}px` }}>
       <b>{value}</b>

@@ -1,10 +1,12 @@
 /** What the matrix shows: tags, measure, class, window, thresholds, order, filters. */
 
-import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { parseBounds } from '../lib/palette.js';
 import type { Known } from '../lib/series.js';
 import { DEFAULTS, go, type ViewState } from '../lib/store.js';
+import { Choice, Field, same } from '../shell/fields.js';
+import { TimeRange } from '../shell/TimeRange.js';
+import { WINDOWS } from './query.js';
 
 const METRICS: readonly (readonly [string, string])[] = [
   ['loss', 'loss'],
@@ -17,43 +19,7 @@ const METRICS: readonly (readonly [string, string])[] = [
   ['min', 'min'],
   ['jitter', 'jitter'],
 ];
-export const WINDOWS = ['30s', '1m', '5m', '15m', '1h'];
 const MOST_NESTED = 3;
-
-export function Field({ label, children }: { label: string; children: ComponentChildren }) {
-  return (
-    // biome-ignore lint/a11y/noLabelWithoutControl: the control is the child
-    <label class="field">
-      <span>{label}</span>
-      {children}
-    </label>
-  );
-}
-
-interface ChoiceProps {
-  readonly label: string;
-  readonly value: string;
-  readonly options: readonly (readonly [string, string])[];
-  readonly onChange: (value: string) => void;
-}
-
-export function Choice({ label, value, options, onChange }: ChoiceProps) {
-  const known = options.some(([one]) => one === value);
-  return (
-    <Field label={label}>
-      <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
-        {!known && <option value={value}>{value}</option>}
-        {options.map(([one, text]) => (
-          <option key={one} value={one}>
-            {text}
-          </option>
-        ))}
-      </select>
-    </Field>
-  );
-}
-
-export const same = (list: readonly string[]): (readonly [string, string])[] => list.map((one) => [one, one]);
 
 function Dimensions(props: { label: string; value: string; known: Known; onChange: (value: string) => void }) {
   const { label, value, known, onChange } = props;
@@ -127,8 +93,12 @@ function Thresholds({ view }: { view: ViewState }) {
 }
 
 export function Toolbar({ view, known }: { view: ViewState; known: Known }) {
+  const [open, setOpen] = useState(false);
   return (
-    <div class="toolbar no-print">
+    <div class={`toolbar no-print foldable ${open ? 'open' : ''}`}>
+      <button type="button" class="fold" aria-expanded={open} onClick={() => setOpen(!open)}>
+        {open ? 'Hide settings' : 'Settings'}
+      </button>
       <Dimensions label="rows" value={view.rows} known={known} onChange={(rows) => go({ rows })} />
       <Dimensions label="columns" value={view.columns} known={known} onChange={(columns) => go({ columns })} />
       <Choice label="measure" value={view.metric} options={METRICS} onChange={(metric) => go({ metric })} />
@@ -146,7 +116,7 @@ export function Toolbar({ view, known }: { view: ViewState; known: Known }) {
           onChange={(group) => go({ group })}
         />
       )}
-      <Choice label="over the last" value={view.window} options={same(WINDOWS)} onChange={(window) => go({ window })} />
+      <TimeRange view={view} name="window" lengths={WINDOWS} />
       <Choice
         label="order"
         value={view.sort}

@@ -5,8 +5,8 @@
  * It must never make a cell look well that has no data, or old ones.
  */
 
+import type { PackedAnswer, PackedColumns } from '../lib/packed.js';
 import { levelOf, timeLevel } from '../lib/palette.js';
-import type { MatrixAnswer, MatrixColumns } from '../lib/types.js';
 import { matches, type Term } from './terms.js';
 
 /** Codes in order of what weighs more when several cells share a pixel. */
@@ -44,7 +44,8 @@ export interface Grid {
   readonly normal: Float32Array;
   /** Index of the cell in `cells`; -1: there is none. */
   readonly cell: Int32Array;
-  readonly cells: MatrixColumns | undefined;
+  /** What else is known of the cells. */
+  readonly cells: Pick<PackedColumns, 'sent' | 'lost' | 'unreachable' | 'ageMs'>;
   /** How many cells have each code. */
   readonly counts: readonly number[];
 }
@@ -91,7 +92,7 @@ function axis(
 }
 
 /** `now` is of the window that is shown, `before` of a long one: which pairs there are, and what is normal for them. */
-export function makeGrid(now: MatrixAnswer, before: MatrixAnswer | undefined, options: GridOptions): Grid {
+export function makeGrid(now: PackedAnswer, before: PackedAnswer | undefined, options: GridOptions): Grid {
   const answers = before === undefined ? [now] : [now, before];
   const rowAxis = axis(
     answers.map(({ rows }) => rows),
@@ -115,7 +116,10 @@ export function makeGrid(now: MatrixAnswer, before: MatrixAnswer | undefined, op
   takeNow(now, rowAxis.places[0], columnAxis.places[0], width, { code, value, normal, cell }, options);
   const counts = new Array<number>(CODES).fill(0);
   for (const one of code) counts[one] = (counts[one] ?? 0) + 1;
-  const grid = { rows: rowAxis.keys, columns: columnAxis.keys, code, value, normal, cell, cells: now.cells, counts };
+  // Where so many cells are asked for that there is no loss in numbers, nothing is told of a cell but its value.
+  const { sent, lost, unreachable, ageMs } = now.cells;
+  const cells = sent && lost && unreachable && ageMs ? { sent, lost, unreachable, ageMs } : {};
+  const grid = { rows: rowAxis.keys, columns: columnAxis.keys, code, value, normal, cell, cells, counts };
   return options.worstFirst ? worstFirst(grid) : grid;
 }
 
@@ -123,7 +127,7 @@ type Places = Int32Array | undefined;
 
 /** The greatest of what is folded: a ratio to it is never too high. */
 function takeNormal(
-  before: MatrixAnswer,
+  before: PackedAnswer,
   rows: Places,
   columns: Places,
   width: number,
@@ -137,8 +141,8 @@ function takeNormal(
     if (r < 0 || c < 0) continue;
     const at = r * width + c;
     code[at] = GONE;
-    const found = value[i] ?? null;
-    if (found !== null && !(found <= (normal[at] ?? Number.NaN))) normal[at] = found;
+    const found = value[i] ?? Number.NaN;
+    if (!Number.isNaN(found) && !(found <= (normal[at] ?? Number.NaN))) normal[at] = found;
   }
 }
 
@@ -150,7 +154,7 @@ interface Cells {
 }
 
 function takeNow(
-  now: MatrixAnswer,
+  now: PackedAnswer,
   rows: Places,
   columns: Places,
   width: number,
@@ -165,7 +169,7 @@ function takeNow(
     if (r < 0 || c < 0) continue;
     const at = r * width + c;
     const found = value[i] ?? Number.NaN;
-    const code = codeOf(found, to.normal[at] ?? Number.NaN, sent?.[i] ?? 0, stale?.[i] === true, options);
+    const code = codeOf(found, to.normal[at] ?? Number.NaN, sent?.[i] ?? 0, stale?.[i] === 1, options);
     const greater = code > (to.code[at] ?? 0) || (code === to.code[at] && found > (to.value[at] ?? Number.NaN));
     if (seen[at] === 1 && !greater) continue;
     seen[at] = 1;

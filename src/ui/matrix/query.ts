@@ -1,12 +1,17 @@
 /** What a matrix view asks the service for. Pure but for `ask`. */
 
-import { get } from '../lib/api.js';
 import type { ViewState } from '../lib/store.js';
-import type { MatrixAnswer } from '../lib/types.js';
+import { durationMs, matrixStretch } from '../lib/time.js';
+import { keepMatrix } from '../worker/client.js';
+import type { Kept } from '../worker/messages.js';
 import { extraNames, parseTerms, type Term } from './terms.js';
 
+/** Choices of how long, ms. */
+export const WINDOWS: Readonly<Record<string, number>> = Object.fromEntries(
+  ['30s', '1m', '5m', '15m', '1h'].map((text) => [text, durationMs(text)]),
+);
 /** What is normal for a pair is of so long. */
-export const NORMAL_WINDOW = '1h';
+const NORMAL_WINDOW = '1h';
 /** Above so many series only what colours need. */
 const MANY_SERIES = 100_000;
 
@@ -23,7 +28,10 @@ const names = (text: string): string[] => text.split(',').filter((name) => name 
 
 /** Names that are asked for and not shown stand last, and are folded into the worst of them. */
 export function askOf(
-  view: Pick<ViewState, 'rows' | 'columns' | 'metric' | 'class' | 'group' | 'window' | 'rowFilter' | 'columnFilter'>,
+  view: Pick<
+    ViewState,
+    'rows' | 'columns' | 'metric' | 'class' | 'group' | 'window' | 'from' | 'to' | 'rowFilter' | 'columnFilter'
+  >,
 ): MatrixAsk {
   const rowTags = names(view.rows);
   const columnTags = names(view.columns);
@@ -38,17 +46,19 @@ export function askOf(
     metric: view.metric,
     class: view.class,
     group: view.group,
-    window: view.window,
+    ...matrixStretch(view),
     format: 'columns',
   };
   return { rowTags, columnTags, rowTerms, columnTerms, query, isLoss: view.metric === 'loss' };
 }
 
-export function askNow({ query }: MatrixAsk, series: number, signal: AbortSignal): Promise<MatrixAnswer> {
-  const fields = series > MANY_SERIES ? 'sent,stale' : 'sent,received,lost,unreachable,ageMs,stale';
-  return get<MatrixAnswer>('/v1/matrix', { ...query, fields }, signal);
+export function askNow({ query, isLoss }: MatrixAsk, series: number, signal: AbortSignal): Promise<Kept> {
+  // A time that is not known is the worst when probes were sent, and none otherwise.
+  const needed = isLoss ? 'stale' : 'sent,stale';
+  const fields = series > MANY_SERIES ? needed : 'sent,lost,unreachable,ageMs,stale';
+  return keepMatrix('now', { ...query, fields }, signal);
 }
 
-export function askNormal({ query }: MatrixAsk, signal: AbortSignal): Promise<MatrixAnswer> {
-  return get<MatrixAnswer>('/v1/matrix', { ...query, window: NORMAL_WINDOW, fields: 'value' }, signal);
+export function askNormal({ query }: MatrixAsk, signal: AbortSignal): Promise<Kept> {
+  return keepMatrix('normal', { ...query, window: NORMAL_WINDOW, fields: 'value' }, signal);
 }

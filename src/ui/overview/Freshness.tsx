@@ -2,7 +2,7 @@
 
 import { formatAge } from '../lib/format.js';
 import { isScraper, type Status } from '../lib/types.js';
-import type { Row } from './data.js';
+import type { Summary } from './summary.js';
 
 interface Line {
   readonly name: string;
@@ -13,24 +13,29 @@ interface Line {
 
 const MOST = 6;
 
-function linesOf(status: Status | undefined, rows: readonly Row[]): Line[] {
-  if (status !== undefined && isScraper(status))
+/** A scraper knows of collectors that have no data at all; of the past it knows only what they measured. */
+function linesOf(status: Status | undefined, summary: Summary | undefined, past: boolean): Line[] {
+  if (!past && status !== undefined && isScraper(status))
     return status.collectors.map(({ name, url, state, lastEnd }) => ({
       name: name ?? url,
       ageMs: lastEnd === null ? undefined : Date.now() - Date.parse(lastEnd),
       state,
       fine: state === 'up',
     }));
-  const ages = new Map<string, { ageMs: number; stale: boolean }>();
-  for (const { collector, ageMs, stale } of rows) {
-    const known = ages.get(collector);
-    if (known === undefined || ageMs < known.ageMs) ages.set(collector, { ageMs, stale });
-  }
-  return [...ages].map(([name, { ageMs, stale }]) => ({ name, ageMs, state: stale ? 'stale' : 'up', fine: !stale }));
+  return (summary?.collectors ?? []).map(({ collector, ageMs, stale }) => ({
+    ...{ name: collector, ageMs, fine: !stale },
+    state: stale ? 'stale' : past ? 'was up' : 'up',
+  }));
 }
 
-export function Freshness({ status, rows }: { status: Status | undefined; rows: readonly Row[] }) {
-  const lines = linesOf(status, rows).sort(
+interface FreshnessProps {
+  readonly status: Status | undefined;
+  readonly summary: Summary | undefined;
+  readonly past: boolean;
+}
+
+export function Freshness({ status, summary, past }: FreshnessProps) {
+  const lines = linesOf(status, summary, past).sort(
     (a, b) => (b.ageMs ?? Number.POSITIVE_INFINITY) - (a.ageMs ?? Number.POSITIVE_INFINITY),
   );
   const freshest = lines.at(-1);
@@ -49,7 +54,9 @@ export function Freshness({ status, rows }: { status: Status | undefined; rows: 
                   <span class={`dot ${fine ? 'level0' : 'stale'}`} /> {name}
                 </td>
                 <td>{state}</td>
-                <td>{ageMs === undefined ? 'never' : `newest ${formatAge(ageMs)} ago`}</td>
+                <td>
+                  {ageMs === undefined ? 'never' : `newest ${formatAge(ageMs)} ${past ? 'before the end' : 'ago'}`}
+                </td>
               </tr>
             ),
           )}

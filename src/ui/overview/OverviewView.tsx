@@ -1,20 +1,23 @@
 /** The first look: is it the network, where, since when, which class, which paths – or is it the tool? */
 
 import { useEffect, useMemo, useRef } from 'preact/hooks';
-import { get } from '../lib/api.js';
-import { formatCount, formatLoss, formatUs } from '../lib/format.js';
+import { formatCount, formatLoss } from '../lib/format.js';
 import { useLive } from '../lib/live.js';
 import { type Loaded, useLoaded } from '../lib/load.js';
-import { DEFAULT_LOSS_BOUNDS, levelOf, parseBounds } from '../lib/palette.js';
-import { go, useView } from '../lib/store.js';
-import { isScraper, type PathsAnswer, type Status } from '../lib/types.js';
-import { WINDOWS } from '../matrix/Toolbar.js';
+import { DEFAULT_LOSS_BOUNDS, parseBounds } from '../lib/palette.js';
+import { useView } from '../lib/store.js';
+import { endOf } from '../lib/time.js';
+import { isScraper, type Status } from '../lib/types.js';
+import { WINDOWS } from '../matrix/query.js';
+import { DataOf } from '../shell/DataOf.js';
 import { Notice } from '../shell/Notice.js';
-import { askRows, askTroubles, type OwnTrouble, ownTroubles, type Row, type Trouble } from './data.js';
+import { TimeRange } from '../shell/TimeRange.js';
+import { askOverview, askPaths, askTroubles, type OwnTrouble, ownTroubles, type Trouble } from './data.js';
 import { Freshness } from './Freshness.js';
-import { sinceText, Verdict } from './Verdict.js';
+import type { Summary, SummaryRow } from './summary.js';
+import { keyOf, Pairs, Paths, Slowest } from './tables.js';
+import { Verdict } from './Verdict.js';
 
-const MOST_TROUBLES = 10;
 const MOST_PATHS = '12';
 const SLOW_EVERY_MS = 5_000;
 
@@ -23,98 +26,95 @@ export function OverviewView({ status }: { status: Loaded<Status> }) {
   const { connection } = useLive();
   const bounds = parseBounds(view.loss) ?? DEFAULT_LOSS_BOUNDS;
   const scrapes = status.body !== undefined && isScraper(status.body);
-  const loss = useLoaded(`loss ${view.window}`, (signal) => askRows('loss', view.window, signal));
-  const slow = useLoaded(`p99 ${view.window}`, (signal) => askRows('p99', view.window, signal), SLOW_EVERY_MS);
-  const rows = loss.body ?? [];
-  const bad = useMemo(() => worst(rows.filter((row) => row.failed > 0 && !row.stale)), [rows]);
-  const worstKey = bad.slice(0, MOST_TROUBLES).map(keyOf).join();
+  const toMs = endOf(view);
+  const past = toMs !== undefined;
+  const stretch = `${view.window} ${view.from} ${view.to}`;
+  const loss = useLoaded(`loss ${stretch}`, (signal) => askOverview('loss', view, signal), { once: past });
+  const slow = useLoaded(`p99 ${stretch}`, (signal) => askOverview('p99', view, signal), {
+    leastMs: SLOW_EVERY_MS,
+    once: past,
+  });
+  const bad = loss.body?.worst ?? NO_ROWS;
   const newest = useRef(bad);
   newest.current = bad;
-  const troubles = useLoaded(`troubles ${worstKey} ${scrapes}`, (signal) =>
-    askTroubles(newest.current.slice(0, MOST_TROUBLES), scrapes, signal),
+  const troubles = useLoaded(
+    `troubles ${bad.map(keyOf).join()} ${scrapes} ${view.to}`,
+    (signal) => askTroubles(newest.current, scrapes, toMs, signal),
+    { once: past },
   );
-  const shown = useShown(bad, troubles);
-  const paths = useLoaded('worst paths', (signal) => get<PathsAnswer>('/v1/paths', { limit: MOST_PATHS }, signal));
+  const shown = useShown(bad, troubles, view.to);
+  const paths = useLoaded(`paths ${view.to}`, (signal) => askPaths({ limit: MOST_PATHS }, toMs, signal), {
+    once: past,
+  });
   const own = useOwn(status);
+  const losing = loss.body?.losing ?? 0;
   return (
     <section class="overview" aria-label="Overview">
       <Notice error={loss.error ?? status.error} />
+      <div class="toolbar no-print">
+        <TimeRange view={view} name="window" lengths={WINDOWS} />
+      </div>
+      <DataOf window={loss.body?.window} />
       <Verdict
         scrapes={scrapes}
-        rows={rows}
-        bad={bad}
+        summary={loss.body}
         troubles={shown}
         own={own}
-        loaded={loss.body !== undefined}
-        away={connection === 'away'}
+        away={connection === 'away' && !past}
+        toMs={toMs}
       />
       <div class="panels">
         <div>
-          {' '}
           <section class="panel" aria-label="Worst pairs">
             <h2>
               Worst pairs{' '}
-              <small class="quiet">
-                over the last{' '}
-                <select
-                  class="inline"
-                  aria-label="over the last"
-                  value={view.window}
-                  onChange={(event) => go({ window: event.currentTarget.value })}
-                >
-                  {WINDOWS.map((window) => (
-                    <option key={window}>{window}</option>
-                  ))}
-                </select>
-                {bad.length > shown.length && ` · ${shown.length} of ${formatCount(bad.length)}`}
-              </small>
+              {losing > shown.length && (
+                <small class="quiet">
+                  {shown.length} of {formatCount(losing)}
+                </small>
+              )}
             </h2>
-            {loss.body !== undefined && bad.length === 0 && <p class="quiet">No pair loses probes.</p>}
-            {bad.length > 0 && <Pairs troubles={shown} bounds={bounds} />}
+            {loss.body !== undefined && losing === 0 && <p class="quiet">No pair {past ? 'lost' : 'loses'} probes.</p>}
+            {losing > 0 && <Pairs troubles={shown} bounds={bounds} toMs={toMs} />}
           </section>
           <section class="panel" aria-label="Worst paths">
             <h2>
-              Worst paths <small class="quiet">of the last interval</small>
+              Worst paths <small class="quiet">of the {past ? 'interval at the end' : 'last interval'}</small>
             </h2>
-            <Paths paths={paths.body} bounds={bounds} />
+            <Paths paths={paths.body} bounds={bounds} past={past} />
           </section>
           <section class="panel" aria-label="Slowest pairs">
             <h2>
               Slowest pairs <small class="quiet">by p99</small>
             </h2>
-            <Slowest rows={slow.body ?? []} />
+            <Slowest rows={slow.body?.worst ?? NO_ROWS} />
           </section>
         </div>
         <div>
-          {' '}
           <section class="panel" aria-label="The tool itself">
-            <h2>The tool itself</h2>
+            <h2>The tool itself {past && <small class="quiet">now, not then</small>}</h2>
             <Own own={own} known={status.body !== undefined} scrapes={scrapes} />
           </section>
-          <Freshness status={status.body} rows={rows} />
-          <Totals rows={rows} status={status.body} />
+          <Freshness status={status.body} summary={loss.body} past={past} />
+          <Totals summary={loss.body} status={status.body} />
         </div>
       </div>
     </section>
   );
 }
 
-const keyOf = (row: Row): string => [row.collector, row.group, row.source, row.target, row.class].join(' ');
-const worst = (rows: readonly Row[]): readonly Row[] => [...rows].sort((a, b) => (b.value ?? 0) - (a.value ?? 0));
-const open =
-  ({ collector, group, source, target }: Row) =>
-  () =>
-    go({ view: 'pair', collector, group, source, target, class: '' });
+const NO_ROWS: readonly SummaryRow[] = [];
 
 /** What is known of a row stays while it is asked for again, so that the table does not flicker. */
-function useShown(bad: readonly Row[], { body }: Loaded<readonly Trouble[]>): readonly Trouble[] {
-  const known = useRef(new Map<string, Trouble>());
+function useShown(bad: readonly SummaryRow[], { body }: Loaded<readonly Trouble[]>, to: string): readonly Trouble[] {
+  const known = useRef({ to, troubles: new Map<string, Trouble>() });
   return useMemo(() => {
-    for (const trouble of body ?? []) known.current.set(keyOf(trouble.row), trouble);
-    return bad
-      .slice(0, MOST_TROUBLES)
-      .map((row) => ({ ...(known.current.get(keyOf(row)) ?? { onset: undefined, badPorts: [], ports: 0 }), row }));
-  }, [bad, body]);
+    if (known.current.to !== to) known.current = { to, troubles: new Map() };
+    const { troubles } = known.current;
+    for (const trouble of body ?? []) troubles.set(keyOf(trouble.row), trouble);
+    const unknown = { onset: undefined, badPorts: [], ports: undefined };
+    return bad.map((row) => ({ ...(troubles.get(keyOf(row)) ?? unknown), row }));
+  }, [bad, body, to]);
 }
 
 /** Counters that went up while the page is looked at are troubles of now. */
@@ -126,52 +126,6 @@ function useOwn({ body, atMs }: Loaded<Status>): readonly OwnTrouble[] {
     seen.current = [...seen.current.filter((one) => atMs - one.atMs < COMPARED_MS), { atMs, status: body }];
   }, [body, atMs]);
   return useMemo(() => (body === undefined ? [] : ownTroubles(body, seen.current[0]?.status)), [body]);
-}
-
-export function LossPill({ value, bounds }: { value: number; bounds: readonly number[] }) {
-  return <span class={`pill level${levelOf(value, bounds)}`}>{formatLoss(value)}</span>;
-}
-
-function Pairs({ troubles, bounds }: { troubles: readonly Trouble[]; bounds: readonly number[] }) {
-  return (
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">loss</th>
-            <th scope="col">from → to</th>
-            <th scope="col">class</th>
-            <th scope="col">since</th>
-            <th scope="col">source ports that lose</th>
-          </tr>
-        </thead>
-        <tbody>
-          {troubles.map(({ row, onset, badPorts, ports }) => (
-            <tr key={keyOf(row)}>
-              <td>
-                <LossPill value={row.value ?? 0} bounds={bounds} />
-              </td>
-              <td>
-                <button type="button" class="link" onClick={open(row)}>
-                  {row.source} → {row.target}
-                </button>
-              </td>
-              <td>{row.class}</td>
-              <td>{onset === undefined ? '…' : sinceText(onset)}</td>
-              <td>{ports === 0 ? '…' : portsText(badPorts, ports)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-const MOST_LISTED = 4;
-function portsText(bad: readonly number[], all: number): string {
-  if (bad.length === 0) return `none of ${all} just now`;
-  const listed = bad.slice(0, MOST_LISTED).join(', ');
-  return `${bad.length} of ${all}${bad.length === all ? ': every path' : `: ${listed}${bad.length > MOST_LISTED ? ' …' : ''}`}`;
 }
 
 /** A scraper does not know its collectors' counters, and must not say that they are well. */
@@ -193,75 +147,10 @@ function Own({ own, known, scrapes }: { own: readonly OwnTrouble[]; known: boole
   );
 }
 
-function Paths({ paths, bounds }: { paths: PathsAnswer | undefined; bounds: readonly number[] }) {
-  const losing = (paths?.paths ?? []).filter(({ lossPct }) => lossPct > 0);
-  if (paths === undefined) return <p class="quiet">…</p>;
-  if (losing.length === 0) return <p class="quiet">None of {formatCount(paths.total)} paths lost a probe.</p>;
-  return (
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            {['loss', 'from → to', 'source port', 'class', 'lost of', 'mean'].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {losing.map((path) => (
-            <tr
-              key={`${path.collector} ${path.group} ${path.source} ${path.sourcePort} ${path.target} ${path.port} ${path.class}`}
-            >
-              <td>
-                <LossPill value={path.lossPct} bounds={bounds} />
-              </td>
-              <td>
-                {path.source} → {path.target}
-              </td>
-              <td>{path.sourcePort ?? '–'}</td>
-              <td>{path.class}</td>
-              <td>
-                {path.lost + path.unreachable} of {path.sent}
-              </td>
-              <td>{path.rttUs === null ? 'no reply' : formatUs(path.rttUs.mean)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-const MOST_SLOW = 6;
-function Slowest({ rows }: { rows: readonly Row[] }) {
-  const slow = worst(rows.filter(({ value }) => value !== null)).slice(0, MOST_SLOW);
-  return (
-    <table>
-      <tbody>
-        {slow.map((row) => (
-          <tr key={keyOf(row)}>
-            <td>{formatUs(row.value ?? 0)}</td>
-            <td>
-              <button type="button" class="link" onClick={open(row)}>
-                {row.source} → {row.target}
-              </button>
-            </td>
-            <td>{row.class}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-function Totals({ rows, status }: { rows: readonly Row[]; status: Status | undefined }) {
-  const sum = (pick: (row: Row) => number): number => rows.reduce((all, row) => all + pick(row), 0);
-  const sent = sum((row) => row.sent);
-  const failed = sum((row) => row.failed);
+function Totals({ summary, status }: { summary: Summary | undefined; status: Status | undefined }) {
+  const { rows = 0, sent = 0, failed = 0 } = summary ?? {};
   const figures: (readonly [string, string])[] = [
-    ['pairs and classes', formatCount(rows.length)],
+    ['pairs and classes', formatCount(rows)],
     ['probes', formatCount(sent)],
     ['lost', `${formatCount(failed)} (${sent === 0 ? '–' : formatLoss((failed / sent) * 100)})`],
   ];

@@ -1,84 +1,61 @@
 /** What the overview is made of: the worst pairs, since when they are bad, and which of their paths. */
 
-import { get } from '../lib/api.js';
-import type { HistoryAnswer, MatrixAnswer, PathsAnswer, Status } from '../lib/types.js';
-import { isScraper } from '../lib/types.js';
+import { get, type Query } from '../lib/api.js';
+import type { ViewState } from '../lib/store.js';
+import { askPathsThen } from '../lib/thenPaths.js';
+import { matrixStretch } from '../lib/time.js';
+import { type HistoryAnswer, isScraper, type PathsAnswer, type Status } from '../lib/types.js';
+import { askSummary } from '../worker/client.js';
 import { type Onset, onsetOf } from './onset.js';
+import { COLUMN_TAGS, FIELDS, ROW_TAGS, type Summary, type SummaryRow } from './summary.js';
 
-export interface Row {
-  readonly collector: string;
-  readonly group: string;
-  readonly source: string;
-  readonly target: string;
-  readonly class: string;
-  readonly value: number | null;
-  readonly sent: number;
-  readonly failed: number;
-  readonly ageMs: number;
-  readonly stale: boolean;
+export const MOST_TROUBLES = 10;
+
+/** Sums and the worst rows of a stretch of time, by loss or by a time. */
+export function askOverview(
+  metric: string,
+  view: Pick<ViewState, 'window' | 'from' | 'to'>,
+  signal: AbortSignal,
+): Promise<Summary> {
+  const query = { rows: ROW_TAGS.join(), columns: COLUMN_TAGS.join(), metric, ...matrixStretch(view) };
+  return askSummary({ ...query, format: 'columns', fields: FIELDS }, MOST_TROUBLES, signal);
 }
 
-const ROW_TAGS = ['collector', 'source'];
-const COLUMN_TAGS = ['group', 'target', 'class'];
-
-export async function askRows(metric: string, window: string, signal: AbortSignal): Promise<Row[]> {
-  const answer = await get<MatrixAnswer>(
-    '/v1/matrix',
-    {
-      rows: ROW_TAGS.join(),
-      columns: COLUMN_TAGS.join(),
-      metric,
-      window,
-      format: 'columns',
-      fields: 'sent,lost,unreachable,ageMs,stale',
-    },
-    signal,
-  );
-  const { cells, rows, columns } = answer;
-  return cells.value.map((value, i) => {
-    const [collector = '', source = ''] = rows[cells.row[i] ?? 0] ?? [];
-    const [group = '', target = '', name = ''] = columns[cells.column[i] ?? 0] ?? [];
-    const failed = (cells.lost[i] ?? 0) + (cells.unreachable[i] ?? 0);
-    return {
-      collector,
-      group,
-      source,
-      target,
-      class: name,
-      value,
-      sent: cells.sent[i] ?? 0,
-      failed,
-      ageMs: cells.ageMs[i] ?? 0,
-      stale: cells.stale[i] ?? false,
-    };
-  });
-}
+/** Of the last interval, or of the one that `toMs` falls in. */
+export const askPaths = (query: Query, toMs: number | undefined, signal: AbortSignal): Promise<PathsAnswer> =>
+  toMs === undefined ? get<PathsAnswer>('/v1/paths', query, signal) : askPathsThen(query, toMs, signal);
 
 export interface Trouble {
-  readonly row: Row;
+  readonly row: SummaryRow;
   readonly onset: Onset | undefined;
   readonly badPorts: readonly number[];
-  readonly ports: number;
+  /** undefined: not known yet; 0: no longer held. */
+  readonly ports: number | undefined;
 }
 
 /** What is behind the worst rows. Answers that cannot be had leave a row as it is. */
-export function askTroubles(rows: readonly Row[], scrapes: boolean, signal: AbortSignal): Promise<Trouble[]> {
+export function askTroubles(
+  rows: readonly SummaryRow[],
+  scrapes: boolean,
+  toMs: number | undefined,
+  signal: AbortSignal,
+): Promise<Trouble[]> {
+  const to = toMs === undefined ? '' : String(toMs);
   return Promise.all(
     rows.map(async (row) => {
       const { collector, group, source, target, class: name } = row;
+      const series = { group, target, class: name };
       const [history, paths] = await Promise.all([
-        get<HistoryAnswer>('/v1/history', { collector, group, source, target, class: name, limit: '1' }, signal).catch(
+        get<HistoryAnswer>('/v1/history', { ...series, collector, source, limit: '1', to }, signal).catch(
           () => undefined,
         ),
-        get<PathsAnswer>('/v1/paths', { group, target, class: name, ...(scrapes ? { collector } : {}) }, signal).catch(
-          () => undefined,
-        ),
+        askPaths({ ...series, ...(scrapes ? { collector } : {}) }, toMs, signal).catch(() => undefined),
       ]);
       const mine = (paths?.paths ?? []).filter((path) => path.source === source);
-      const series = history?.series[0];
+      const found = history?.series[0];
       return {
         row,
-        onset: series === undefined || history === undefined ? undefined : onsetOf(history.startMs, series),
+        onset: found === undefined || history === undefined ? undefined : onsetOf(history.startMs, found),
         badPorts: mine
           .filter((path) => path.lossPct > 0)
           .flatMap(({ sourcePort }) => (sourcePort === null ? [] : [sourcePort])),

@@ -1,6 +1,6 @@
 /** A chart over time. Charts of a page move their cursors together; a stretch that is dragged becomes the range of all. */
 
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import type { Palette } from '../lib/palette.js';
 import { go } from '../lib/store.js';
@@ -26,6 +26,8 @@ interface ChartProps {
 }
 
 const SYNC = 'pair';
+/** Room for `00:00:00`. */
+const TIME_PX = 72;
 
 export function Chart({ label, times, lines, format, palette, range, height = 150 }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
@@ -33,7 +35,8 @@ export function Chart({ label, times, lines, format, palette, range, height = 15
   const shape = `${label} ${lines.map((line) => line.label + line.colour).join()} ${palette.text}`;
   const latest = useRef(range);
   latest.current = range;
-  useEffect(() => {
+  // Before anything is painted or printed with the colours before.
+  useLayoutEffect(() => {
     const element = box.current;
     if (element === null) return;
     const axis = { stroke: palette.muted, grid: { stroke: `${palette.muted}30`, width: 1 }, ticks: { show: false } };
@@ -41,12 +44,13 @@ export function Chart({ label, times, lines, format, palette, range, height = 15
       {
         width: element.clientWidth || 300,
         height,
+        padding: [null, TIME_PX / 2, null, null],
         scales: {
           x: { time: true, range: () => [...latest.current] as [number, number] },
           y: { range: (_u, _low, high) => [0, high > 0 ? high * 1.1 : 1] },
         },
         axes: [
-          { ...axis, size: 26, values: (_u, splits) => timeTexts(splits) },
+          { ...axis, size: 26, space: TIME_PX, values: (_u, splits) => timeTexts(splits) },
           { ...axis, size: 62, values: (_u, splits) => splits.map(format) },
         ],
         legend: { live: true },

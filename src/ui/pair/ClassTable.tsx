@@ -2,7 +2,9 @@
 
 import { formatCount, formatLoss, formatUs } from '../lib/format.js';
 import { levelOf } from '../lib/palette.js';
-import type { HistorySeries, ResultRow } from '../lib/types.js';
+import type { HistoryAnswer, ResultRow } from '../lib/types.js';
+import { onsetOf } from '../overview/onset.js';
+import { sinceText } from '../overview/Verdict.js';
 
 const sum = (values: readonly (number | null)[]): number =>
   values.reduce<number>((all, value) => all + (value ?? 0), 0);
@@ -28,14 +30,17 @@ const EXTRA: readonly (readonly [string, (row: ResultRow) => number | null | und
 ];
 
 export function ClassTable({
-  series,
+  history,
   rows,
   bounds,
+  toMs,
 }: {
-  series: readonly HistorySeries[];
+  history: HistoryAnswer;
   rows: readonly ResultRow[];
   bounds: readonly number[];
+  toMs: number | undefined;
 }) {
+  const { series, startMs } = history;
   if (series.length === 0) return null;
   const extra = EXTRA.filter(([, pick]) => rows.some((row) => typeof pick(row) === 'number'));
   const markings = rows.some((row) => row.dscpForward !== undefined || row.dscpReverse !== undefined);
@@ -47,6 +52,7 @@ export function ClassTable({
             {[
               'class',
               'loss',
+              'losing since',
               'lost',
               'sent',
               'p50',
@@ -77,6 +83,7 @@ export function ClassTable({
                     {loss === undefined ? '–' : formatLoss(loss)}
                   </span>
                 </td>
+                <td>{failed === 0 ? '–' : sinceText(onsetOf(startMs, one), toMs)}</td>
                 <td>{formatCount(failed)}</td>
                 <td>{formatCount(sent)}</td>
                 <td>{us(middle(one.p50))}</td>

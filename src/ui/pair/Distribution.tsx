@@ -8,9 +8,12 @@ const WIDTH = 720;
 const HEIGHT = 54;
 const NS_PER_US = 1000;
 
-export function Distribution({ byClass }: { byClass: ReadonlyMap<string, Counts> }) {
+export function Distribution({ byClass, past }: { byClass: ReadonlyMap<string, Counts>; past: boolean }) {
   const all = [...byClass.values()].flatMap((counts) => [...counts.keys()]);
-  if (all.length === 0) return <p class="quiet">No replies in the last minutes.</p>;
+  if (all.length === 0)
+    return (
+      <p class="quiet">{past ? 'The histograms of then are not held any more.' : 'No replies in the last minutes.'}</p>
+    );
   let [low, high] = [Number.POSITIVE_INFINITY, 0];
   for (const value of all) [low, high] = [Math.min(low, value), Math.max(high, value)];
   low *= 0.9;

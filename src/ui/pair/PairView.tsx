@@ -1,26 +1,28 @@
 /** One pair: how it went over time, class by class, which of its paths are bad, and whether the tool itself is to blame. */
 
-import { useMemo, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { formatLoss, formatUs } from '../lib/format.js';
 import { useLive } from '../lib/live.js';
 import { type Loaded, useLoaded } from '../lib/load.js';
 import { DEFAULT_LOSS_BOUNDS, DEFAULT_TIME_BOUNDS, type Palette, parseBounds } from '../lib/palette.js';
 import { useKnown } from '../lib/series.js';
-import { go, hrefOf, useView } from '../lib/store.js';
+import { go, hrefOf, useView, type ViewState } from '../lib/store.js';
 import { usePalette } from '../lib/theme.js';
-import { type HistoryAnswer, type HistorySeries, isScraper, type PathRow, type Status } from '../lib/types.js';
-import { Choice, same } from '../matrix/Toolbar.js';
+import { clockText, endOf, lengthOf } from '../lib/time.js';
+import { type HistoryAnswer, type HistorySeries, isScraper, type Status } from '../lib/types.js';
+import { DataOf } from '../shell/DataOf.js';
+import { Choice, same } from '../shell/fields.js';
 import { Notice } from '../shell/Notice.js';
+import { TimeRange } from '../shell/TimeRange.js';
 import { Chart, type Line } from './Chart.js';
 import { ClassTable } from './ClassTable.js';
 import { Distribution } from './Distribution.js';
-import { askHistory, askPaths, askRecent, historyQuery, RANGES, type Recent, rawUrls } from './data.js';
+import { askHistory, askPaths, askPathsBefore, askRecent, historyQuery, RANGES, type Recent, rawUrls } from './data.js';
+import { lastIntervals, type PathInterval } from './lastIntervals.js';
 import { PathStrip } from './PathStrip.js';
 import { sumPaths } from './paths.js';
 import { ToolHealth } from './ToolHealth.js';
 
-/** Intervals of paths that are summed: one holds but a few probes of a path. */
-const MOST_SUMMED = 10;
 const RECENT_EVERY_MS = 10_000;
 
 export function PairView({ status }: { status: Status | undefined }) {
@@ -29,20 +31,49 @@ export function PairView({ status }: { status: Status | undefined }) {
   const palette = usePalette();
   const { endMs } = useLive();
   const { source, target } = view;
-  const rangeMs = RANGES[view.range] ?? 3_600_000;
+  const rangeMs = lengthOf(view, RANGES[view.range] ?? 3_600_000);
+  const toMs = endOf(view);
+  const past = toMs !== undefined;
+  const startMs = (toMs ?? Date.now()) - rangeMs;
   const scrapes = status !== undefined && isScraper(status);
-  const pairKey = JSON.stringify([source, target, view.group, view.collector, view.class]);
-  const history = useLoaded(`${pairKey} ${view.range} ${view.from} ${view.to}`, (signal) =>
-    askHistory(historyQuery(view, view, Date.now() - rangeMs), signal),
+  const pairKey = JSON.stringify([source, target, view.group, view.collector, view.class, view.to]);
+  const history = useLoaded(
+    `${pairKey} ${rangeMs}`,
+    (signal) => askHistory(historyQuery(view, view, (toMs ?? Date.now()) - rangeMs), signal),
+    { once: past },
   );
-  const paths = useLoaded(`${pairKey} ${scrapes}`, (signal) => askPaths(view, scrapes, signal));
+  const intervalMs = history.body?.series[0]?.intervalMs;
+  // The last intervals first, then each as it comes.
+  const isBegun = useRef(false);
+  useEffect(() => {
+    isBegun.current = false;
+  }, [pairKey]);
+  const paths = useLoaded(
+    `${pairKey} ${scrapes} ${intervalMs} ${past ? rangeMs : ''}`,
+    async (signal) => {
+      const pair = ofOne(view, history.body);
+      if (isBegun.current && !past) return askPaths(pair, scrapes, signal);
+      // How long an interval is says how many there are; without any there is nothing to ask for.
+      const endMs = toMs ?? history.body?.endMs.at(-1);
+      if (intervalMs === undefined || endMs === undefined) return [];
+      const before = await askPathsBefore(pair, scrapes, { startMs, toMs: endMs, intervalMs }, signal);
+      isBegun.current = true;
+      return before;
+    },
+    { once: past },
+  );
   const cursor = useRef(endMs);
   cursor.current = endMs;
-  const recent = useLoaded(pairKey, (signal) => askRecent(view, cursor.current, signal), RECENT_EVERY_MS);
-  const summed = useSummed(pairKey, paths);
+  const recent = useLoaded(pairKey, (signal) => askRecent(view, cursor.current, toMs, signal), {
+    leastMs: RECENT_EVERY_MS,
+    once: past,
+  });
+  const summed = useSummed(`${pairKey} ${past ? rangeMs : ''}`, paths);
   const lossBounds = parseBounds(view.loss) ?? DEFAULT_LOSS_BOUNDS;
   const timeBounds = parseBounds(view.times) ?? DEFAULT_TIME_BOUNDS;
-  const byClass = useMemo(() => sumPaths(summed), [summed]);
+  const byClass = useMemo(() => sumPaths(summed.map((one) => one.paths)), [summed]);
+  const intervals = new Set(summed.map((one) => one.endMs)).size;
+  const until = past ? ` until ${clockText(toMs)}` : '';
   return (
     <section class="pair" aria-label="Pair">
       <div class="pair-head">
@@ -57,61 +88,61 @@ export function PairView({ status }: { status: Status | undefined }) {
             options={[['', 'all'], ...same(known.classes)]}
             onChange={(name) => go({ class: name })}
           />
-          <Choice
-            label="over the last"
-            value={view.range}
-            options={same(Object.keys(RANGES))}
-            onChange={(range) => go({ range, from: '', to: '' })}
-          />
-          {view.from !== '' && (
-            <button type="button" onClick={() => go({ from: '', to: '' })}>
-              back to now
-            </button>
-          )}
+          <TimeRange view={view} name="range" lengths={RANGES} />
         </div>
         <p class="raw no-print">
           <a href={hrefOf({ view: 'matrix' })} onClick={back}>
             ← matrix
           </a>
-          {rawUrls(view, Date.now() - rangeMs).map(([name, url]) => (
+          {rawUrls(view, view, startMs).map(([name, url]) => (
             <a key={name} href={url} target="_blank" rel="noreferrer">
               {name} as JSON
             </a>
           ))}
         </p>
       </div>
+      {history.body !== undefined && <DataOf window={shownOf(history.body, rangeMs, toMs)} />}
       <Notice error={history.error ?? paths.error} />
       {history.body !== undefined && history.body.series.length === 0 && (
         <p class="empty">Nothing is known of this pair in this stretch of time.</p>
       )}
       {history.body !== undefined && (
-        <ClassTable series={history.body.series} rows={recent.body?.rows ?? []} bounds={lossBounds} />
+        <ClassTable history={history.body} rows={recent.body?.rows ?? []} bounds={lossBounds} toMs={toMs} />
       )}
       <section class="panel" aria-label="Source ports">
         <h2>
           Paths{' '}
           <small class="quiet">
-            by source port, over the last {summed.length === 1 ? 'interval' : `${summed.length} intervals`}: loss in %
-            above, latency below
+            by source port, over the last {intervals === 1 ? 'interval' : `${intervals} intervals`}
+            {until}: loss in % above, latency below
           </small>
         </h2>
         {[...byClass].map(([name, list]) => (
           <PathStrip key={name} name={name} paths={list} lossBounds={lossBounds} timeBounds={timeBounds} />
         ))}
-        {byClass.size === 0 && <p class="quiet">{paths.loading ? 'Loading …' : 'No paths in the last interval.'}</p>}
+        {byClass.size === 0 && <p class="quiet">{paths.loading ? 'Loading …' : noPathsText(past)}</p>}
       </section>
-      {history.body !== undefined && (
-        <Charts history={history.body} palette={palette} rangeMs={rangeMs} from={view.from} to={view.to} />
-      )}
+      {history.body !== undefined && <Charts history={history.body} palette={palette} rangeMs={rangeMs} toMs={toMs} />}
       <section class="panel" aria-label="Distribution">
         <h2>
-          Round-trip times <small class="quiet">of the last five minutes</small>
+          Round-trip times <small class="quiet">of the last five minutes{until}</small>
         </h2>
-        {recent.body === undefined ? <p class="quiet">Loading …</p> : <Distribution byClass={recent.body.histograms} />}
+        {recent.body === undefined ? (
+          <p class="quiet">Loading …</p>
+        ) : (
+          <Distribution byClass={recent.body.histograms} past={past} />
+        )}
       </section>
-      <ToolHealth status={status} rows={recentRows(recent)} />
+      <ToolHealth status={status} rows={recentRows(recent)} past={past} />
     </section>
   );
+}
+
+/** A pair is of one collector, as a rule, though the address does not name it: then only that one is asked for paths. */
+function ofOne(view: ViewState, history: HistoryAnswer | undefined): ViewState {
+  const collectors = new Set(history?.series.map(({ collector }) => collector));
+  const [only] = collectors;
+  return collectors.size === 1 && only !== undefined ? { ...view, collector: only } : view;
 }
 
 const recentRows = (recent: Loaded<Recent>) => recent.body?.rows ?? [];
@@ -121,21 +152,19 @@ function back(event: MouseEvent): void {
   go({ view: 'matrix', class: '' });
 }
 
-/** The last intervals that were seen, each once. */
-function useSummed(
-  key: string,
-  { body }: Loaded<{ endMs: string; paths: PathRow[] }>,
-): readonly (readonly PathRow[])[] {
-  const kept = useRef<{ key: string; ends: string[]; intervals: PathRow[][] }>({ key, ends: [], intervals: [] });
+function noPathsText(past: boolean): string {
+  return past
+    ? 'Those of then are not held any more: collectors keep the paths of their last intervals.'
+    : 'No paths in the last interval.';
+}
+
+/** The last intervals that were seen. */
+function useSummed(key: string, { body }: Loaded<readonly PathInterval[]>): readonly PathInterval[] {
+  const kept = useRef<{ key: string; intervals: readonly PathInterval[] }>({ key, intervals: [] });
   return useMemo(() => {
-    if (kept.current.key !== key) kept.current = { key, ends: [], intervals: [] };
-    const { ends, intervals } = kept.current;
-    if (body !== undefined && !ends.includes(body.endMs)) {
-      ends.push(body.endMs);
-      intervals.push(body.paths);
-      if (ends.length > MOST_SUMMED) [ends.shift(), intervals.shift()];
-    }
-    return [...intervals];
+    const before = kept.current.key === key ? kept.current.intervals : [];
+    kept.current = { key, intervals: lastIntervals([...before, ...(body ?? [])]) };
+    return kept.current.intervals;
   }, [key, body]);
 }
 
@@ -143,20 +172,16 @@ interface ChartsProps {
   readonly history: HistoryAnswer;
   readonly palette: Palette;
   readonly rangeMs: number;
-  readonly from: string;
-  readonly to: string;
+  readonly toMs: number | undefined;
 }
 
 const seriesName = (one: HistorySeries, several: boolean): string =>
   several ? `${one.class} (${[one.collector, one.group, one.port].join(' ')})` : one.class;
 
-function Charts({ history, palette, rangeMs, from, to }: ChartsProps) {
+function Charts({ history, palette, rangeMs, toMs }: ChartsProps) {
   const times = useMemo(() => history.endMs.map((ms) => ms / 1000), [history]);
-  const newest = Math.max(history.endMs.at(-1) ?? 0, 0) || Date.now();
-  const range: readonly [number, number] =
-    from === ''
-      ? [Math.max(newest - rangeMs, firstMs(history)) / 1000, newest / 1000]
-      : [Number(from) / 1000, Number(to) / 1000];
+  const { startMs, endMs } = shownOf(history, rangeMs, toMs);
+  const range: readonly [number, number] = [startMs / 1000, endMs / 1000];
   const names = history.series.map((one) => one.class);
   return (
     <div class="charts">
@@ -191,7 +216,10 @@ function Charts({ history, palette, rangeMs, from, to }: ChartsProps) {
 }
 
 /** An hour of which a minute is known shows the minute. */
-const firstMs = ({ startMs }: HistoryAnswer): number => startMs[0] ?? 0;
+function shownOf({ startMs, endMs }: HistoryAnswer, rangeMs: number, toMs: number | undefined) {
+  const lastMs = toMs ?? (endMs.at(-1) || Date.now());
+  return { startMs: Math.max(lastMs - rangeMs, startMs[0] ?? 0), endMs: lastMs };
+}
 
 function lossLines({ sent, lost, unreachable }: HistorySeries, palette: Palette): Line[] {
   const values = sent.map((count, i) => {

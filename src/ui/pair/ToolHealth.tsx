@@ -3,10 +3,17 @@
 import { formatCount } from '../lib/format.js';
 import { isScraper, type ResultRow, type Status } from '../lib/types.js';
 
-export function ToolHealth({ status, rows }: { status: Status | undefined; rows: readonly ResultRow[] }) {
+interface ToolHealthProps {
+  readonly status: Status | undefined;
+  readonly rows: readonly ResultRow[];
+  readonly past: boolean;
+}
+
+export function ToolHealth({ status, rows, past }: ToolHealthProps) {
   const sendErrors = rows.reduce((all, row) => all + (row.sendErrors ?? 0), 0);
   const localDrops = rows.reduce((all, row) => all + (row.localDrops ?? 0), 0);
-  const warnings = status === undefined ? [] : status.warnings;
+  // Warnings are of now, and say nothing of then.
+  const warnings = status === undefined || past ? [] : status.warnings;
   // A scraper's warnings are of its writers and collectors, and not of what a pair's numbers are made from.
   const scrapes = status !== undefined && isScraper(status);
   const fine = sendErrors === 0 && localDrops === 0 && (scrapes || warnings.length === 0);
@@ -15,12 +22,15 @@ export function ToolHealth({ status, rows }: { status: Status | undefined; rows:
       <h2>The tool itself</h2>
       <p>
         {fine
-          ? scrapes
-            ? 'No trouble that a scraper can see.'
-            : 'No trouble of its own: what is shown above is the network.'
+          ? rows.length === 0
+            ? ''
+            : scrapes
+              ? 'No trouble that a scraper can see.'
+              : 'No trouble of its own: what is shown above is the network.'
           : 'Read the numbers above with care:'}{' '}
-        In the last five minutes this pair had {formatCount(sendErrors)} send errors and {formatCount(localDrops)} local
-        drops, none of which count as loss.
+        {rows.length === 0
+          ? 'Send errors and local drops of this pair are not known of these minutes.'
+          : `In the last five minutes${past ? ' of this stretch' : ''} this pair had ${formatCount(sendErrors)} send errors and ${formatCount(localDrops)} local drops, none of which count as loss.`}
       </p>
       <ul>
         {warnings.map((warning) => (

@@ -2,8 +2,11 @@
 
 import { get, urlOf } from '../lib/api.js';
 import type { ViewState } from '../lib/store.js';
+import { askPathsThen } from '../lib/thenPaths.js';
+import { durationMs } from '../lib/time.js';
 import type { HistoryAnswer, PathRow, PathsAnswer, ResultRow, ResultsAnswer } from '../lib/types.js';
 import { addHdr, type Counts } from './hdr.js';
+import { MOST_SUMMED, type PathInterval } from './lastIntervals.js';
 
 const MOST_SERIES = '64';
 const MOST_PATHS = '5000';
@@ -15,24 +18,17 @@ const MOST_PAGES = 20;
 /** Cursors that are times are greater than any that count. */
 const LEAST_TIME_MS = 1e11;
 
-export const RANGES: Readonly<Record<string, number>> = {
-  '15m': 900_000,
-  '1h': 3_600_000,
-  '6h': 21_600_000,
-  '24h': 86_400_000,
-};
-
+export const RANGES: Readonly<Record<string, number>> = Object.fromEntries(
+  ['15m', '1h', '6h', '24h'].map((text) => [text, durationMs(text)]),
+);
 type Pair = Pick<ViewState, 'source' | 'target' | 'group' | 'collector' | 'class'>;
 
-export function historyQuery(
+/** From `startMs` until now, or until the end of the past. */
+export const historyQuery = (
   { source, target, group, collector, class: name }: Pair,
-  view: Pick<ViewState, 'from' | 'to'>,
+  { to }: Pick<ViewState, 'to'>,
   startMs: number,
-) {
-  const { from, to } = view;
-  const stretch = from === '' ? { from: String(startMs) } : { from, to };
-  return { source, target, group, collector, class: name, limit: MOST_SERIES, ...stretch };
-}
+) => ({ source, target, group, collector, class: name, limit: MOST_SERIES, from: String(startMs), to });
 
 export const askHistory = (query: ReturnType<typeof historyQuery>, signal: AbortSignal): Promise<HistoryAnswer> =>
   get<HistoryAnswer>('/v1/history', query, signal);
@@ -47,18 +43,38 @@ const ofPair =
 
 const filters = ({ target, group, class: name }: Pair) => ({ target, group, class: name });
 
-/** Of the last finished interval. `collector` is a parameter of scrapers only. */
-export async function askPaths(
+function intervalsOf(pair: Pair, { endMs, collectors, paths }: PathsAnswer): PathInterval[] {
+  const mine = paths.filter(ofPair(pair));
+  const ends = collectors ?? [{ collector: undefined, endMs: endMs ?? null }];
+  return ends
+    .map((one) => ({ ...one, paths: mine.filter(({ collector }) => collector === one.collector) }))
+    .flatMap(({ collector, endMs: ms, paths: own }) =>
+      ms === null || own.length === 0 ? [] : [{ collector, endMs: ms, paths: own }],
+    );
+}
+
+/** `collector` is a parameter of scrapers only. */
+const pathsQuery = (pair: Pair, scrapes: boolean) => ({
+  ...{ ...filters(pair), limit: MOST_PATHS },
+  ...(scrapes ? { collector: pair.collector } : {}),
+});
+
+/** Of the last finished interval. */
+export async function askPaths(pair: Pair, scrapes: boolean, signal: AbortSignal): Promise<PathInterval[]> {
+  return intervalsOf(pair, await get<PathsAnswer>('/v1/paths', pathsQuery(pair, scrapes), signal));
+}
+
+/** Of the last intervals up to an end in the past, as far as they are held, and began after `startMs`. */
+export async function askPathsBefore(
   pair: Pair,
   scrapes: boolean,
+  { startMs, toMs, intervalMs }: { startMs: number; toMs: number; intervalMs: number },
   signal: AbortSignal,
-): Promise<{ endMs: string; paths: PathRow[] }> {
-  const query = { ...filters(pair), limit: MOST_PATHS, ...(scrapes ? { collector: pair.collector } : {}) };
-  const { end, endMs, collectors, paths } = await get<PathsAnswer>('/v1/paths', query, signal);
-  return {
-    endMs: collectors?.map((one) => one.endMs).join() ?? String(endMs ?? end),
-    paths: paths.filter(ofPair(pair)),
-  };
+): Promise<PathInterval[]> {
+  const count = Math.min(MOST_SUMMED, Math.max(1, Math.floor((toMs - startMs) / intervalMs)));
+  const moments = Array.from({ length: count }, (_, i) => toMs - i * intervalMs);
+  const answers = await Promise.all(moments.map((ms) => askPathsThen(pathsQuery(pair, scrapes), ms, signal)));
+  return answers.flatMap((answer) => intervalsOf(pair, answer));
 }
 
 export interface Recent {
@@ -67,10 +83,14 @@ export interface Recent {
   readonly rows: readonly ResultRow[];
 }
 
-/** The intervals of the last minutes; `cursor` is the newest that was heard of. */
-export async function askRecent(pair: Pair, cursor: number, signal: AbortSignal): Promise<Recent> {
-  const isTime = cursor === 0 || cursor > LEAST_TIME_MS;
-  let after = Math.max(0, isTime ? (cursor || Date.now()) - RECENT_MS : cursor - RECENT_INTERVALS);
+/** The intervals of the last minutes, or of those before an end in the past; `cursor` is the newest that was heard of. */
+export async function askRecent(
+  pair: Pair,
+  cursor: number,
+  toMs: number | undefined,
+  signal: AbortSignal,
+): Promise<Recent> {
+  let after = Math.max(0, cursorBefore(cursor, toMs));
   const rows: ResultRow[] = [];
   for (let page = 0; page < MOST_PAGES; page++) {
     const answer = await get<ResultsAnswer>(
@@ -79,7 +99,10 @@ export async function askRecent(pair: Pair, cursor: number, signal: AbortSignal)
       signal,
     );
     if (answer.intervals.length === 0) break;
-    for (const interval of answer.intervals)
+    const within = answer.intervals.filter(
+      ({ endMs }) => toMs === undefined || (endMs > toMs - RECENT_MS && endMs <= toMs),
+    );
+    for (const interval of within)
       rows.push(
         ...interval.results
           .map((row) => (interval.collector === undefined ? row : { ...row, collector: interval.collector }))
@@ -96,11 +119,22 @@ export async function askRecent(pair: Pair, cursor: number, signal: AbortSignal)
   return { histograms, rows };
 }
 
+/** Where to begin. A scraper's cursor does not tell times: of the past all that is held is looked through. */
+function cursorBefore(cursor: number, toMs: number | undefined): number {
+  const isTime = cursor === 0 || cursor > LEAST_TIME_MS;
+  if (isTime) return (toMs ?? (cursor || Date.now())) - RECENT_MS;
+  return toMs === undefined ? cursor - RECENT_INTERVALS : 0;
+}
+
 /** The same numbers as JSON. */
-export function rawUrls(pair: Pair, startMs: number): readonly (readonly [string, string])[] {
+export function rawUrls(
+  pair: Pair,
+  view: Pick<ViewState, 'to'>,
+  startMs: number,
+): readonly (readonly [string, string])[] {
   return [
     ['results', urlOf('/v1/results', filters(pair))],
     ['paths', urlOf('/v1/paths', filters(pair))],
-    ['history', urlOf('/v1/history', historyQuery(pair, { from: '', to: '' }, startMs))],
+    ['history', urlOf('/v1/history', historyQuery(pair, view, startMs))],
   ];
 }

@@ -4,7 +4,7 @@ import { levelOf, timeLevel } from '../lib/palette.js';
 import type { PathRow } from '../lib/types.js';
 
 export interface PathSum {
-  readonly collector: string | undefined;
+  readonly collector: string | null | undefined;
   readonly class: string;
   readonly sourcePort: number;
   readonly sent: number;

@@ -7,8 +7,9 @@ import { get, setToken, token } from '../lib/api.js';
 import { formatAge } from '../lib/format.js';
 import { reconnect, useLive } from '../lib/live.js';
 import { useLoaded } from '../lib/load.js';
-import { go, hrefOf, useView, type View } from '../lib/store.js';
-import { useDark } from '../lib/theme.js';
+import { go, hrefOf, useView, type View, type ViewState } from '../lib/store.js';
+import { useTheme } from '../lib/theme.js';
+import { clockText, durationMs, isPast, lengthOf } from '../lib/time.js';
 import { isScraper, type Status } from '../lib/types.js';
 import { MatrixView } from '../matrix/MatrixView.js';
 import { OverviewView } from '../overview/OverviewView.js';
@@ -23,9 +24,12 @@ const STATUS_EVERY_MS = 2_000;
 
 export function App() {
   const view = useView();
-  useDark();
-  const status = useLoaded('status', (signal) => get<Status>('/v1/status', {}, signal), STATUS_EVERY_MS);
+  useTheme();
+  const status = useLoaded('status', (signal) => get<Status>('/v1/status', {}, signal), {
+    leastMs: STATUS_EVERY_MS,
+  });
   const scrapes = status.body !== undefined && isScraper(status.body);
+  const past = isPast(view) && view.view !== 'groups';
   return (
     <>
       <header>
@@ -46,10 +50,10 @@ export function App() {
           ))}
           <a href="./docs">API</a>
         </nav>
-        <LiveMark />
+        <LiveMark past={past} />
         <Settings theme={view.theme} needed={status.error?.status === 401} />
       </header>
-      <Away />
+      {past ? <Past view={view} /> : <Away />}
       <main>
         {view.view === 'matrix' && <MatrixView />}
         {view.view === 'pair' && <PairView status={status.body} />}
@@ -73,13 +77,35 @@ function nameOf(status: Status | undefined): string {
   return isScraper(status) ? `scraper of ${status.collectors.length} collectors` : `collector ${status.name}`;
 }
 
-function LiveMark() {
+function LiveMark({ past }: { past: boolean }) {
   const { connection } = useLive();
+  if (past)
+    return (
+      <span class="live past" role="status">
+        past
+      </span>
+    );
   const text = { live: 'live', connecting: 'connecting', away: 'no connection' }[connection];
   return (
     <span class={`live ${connection}`} role="status">
       {text}
     </span>
+  );
+}
+
+/** What was must not pass for what is either. */
+function Past({ view }: { view: ViewState }) {
+  const endMs = Number(view.to);
+  const lengthMs = lengthOf(view, durationMs(view.view === 'pair' ? view.range : view.window));
+  return (
+    <div class="past" role="status">
+      <span>
+        <b>The past.</b> What is shown is of {clockText(endMs - lengthMs)} to {clockText(endMs)}, and stays as it is.
+      </span>
+      <button type="button" class="no-print" onClick={() => go({ from: '', to: '' })}>
+        Back to now
+      </button>
+    </div>
   );
 }
 

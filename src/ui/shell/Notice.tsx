@@ -1,6 +1,6 @@
 /** Why there is no answer, and what to do. */
 
-import type { ApiError } from '../lib/api.js';
+import type { ApiError } from '../lib/http.js';
 
 export function Notice({ error }: { error: ApiError | undefined }) {
   if (error === undefined) return null;

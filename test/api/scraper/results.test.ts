@@ -185,6 +185,25 @@ groups:
     }
   });
 
+  it('make a matrix that ends in the past, of what was fetched until then', async () => {
+    const [{ fromMs }] = memory.history.slots;
+    const toMs = fromMs + 1;
+    // The first slot, in a moment during which nothing comes into it: then it is of all that was fetched of it.
+    const sums = async () => {
+      const { cells, window } = (await app.inject(`/v1/matrix?rows=group&columns=class&window=1m&to=${toMs}`)).json();
+      const within = fetched.filter(({ endMs }) => endMs <= fromMs + 10_000).flatMap(({ rows }) => rows);
+      const sent = (of: readonly { sent: number }[]): number => of.reduce((sum, one) => sum + one.sent, 0);
+      return { cells: sent(cells), fetched: sent(within), endMs: window.endMs };
+    };
+    await waitFor('the sums agree', async () => {
+      const { cells, fetched: all } = await sums();
+      return cells > 0 && cells === all;
+    });
+    expect((await sums()).endMs).to.be.within(toMs, fromMs + 10_000);
+    const ahead = await app.inject(`/v1/matrix?to=${Date.now() + 60_000}`);
+    expect([ahead.statusCode, ahead.json().problems[0].path]).to.deep.equal([400, '/query/to']);
+  });
+
   it('have histories by pair', async () => {
     const { startMs, series, total } = (await app.inject('/v1/history?collector=host-a&group=west&class=ef')).json();
     expect(total).to.equal(1);
@@ -234,6 +253,7 @@ groups:
       '/v1/results?histograms=1',
       '/v1/matrix?metric=p99',
       '/v1/matrix?format=columns',
+      `/v1/matrix?to=${memory.history.newestMs}`,
       '/v1/history',
       '/v1/paths',
     ]) {

@@ -1,0 +1,14 @@
+/** Whether paths that were asked for are those of a moment in the past. Pure. */
+
+import type { PathsAnswer } from './types.js';
+
+/** What is held no longer is answered with an interval that began later: it is left out. */
+export function heldAt(answer: PathsAnswer, atMs: number): PathsAnswer {
+  const isOf = (start: string | null | undefined): boolean => typeof start === 'string' && Date.parse(start) < atMs;
+  if (answer.collectors === undefined)
+    return isOf(answer.start) ? answer : { ...answer, end: null, endMs: null, total: 0, paths: [] };
+  const collectors = answer.collectors.filter(({ start }) => isOf(start));
+  const names = new Set(collectors.map(({ collector }) => collector));
+  const paths = answer.paths.filter(({ collector = null }) => names.has(collector));
+  return { ...answer, collectors, paths, total: collectors.reduce((sum, { total }) => sum + total, 0) };
+}

@@ -1,0 +1,54 @@
+/** An answer of `/v1/matrix` in typed arrays: a third of the memory, and one thread can hand it to another. Pure. */
+
+import type { MatrixAnswer, MatrixColumns } from './types.js';
+
+/** Entry `i` of each is of the same cell. Counts are there when they were asked for. */
+export interface PackedColumns {
+  readonly row: Uint32Array;
+  readonly column: Uint32Array;
+  /** NaN: nothing was measured. */
+  readonly value: Float64Array;
+  readonly sent?: Float64Array;
+  readonly lost?: Float64Array;
+  readonly unreachable?: Float64Array;
+  readonly ageMs?: Float64Array;
+  /** 1: stale. */
+  readonly stale?: Uint8Array;
+}
+
+export interface PackedAnswer extends Omit<MatrixAnswer, 'cells'> {
+  readonly cells: PackedColumns;
+}
+
+const NUMBERS = ['sent', 'lost', 'unreachable', 'ageMs'] as const;
+
+export function packAnswer({ cells, ...rest }: MatrixAnswer): PackedAnswer {
+  const { row, column, stale } = cells;
+  const numbers = (name: (typeof NUMBERS)[number]): Partial<PackedColumns> => {
+    const list: MatrixColumns[typeof name] | undefined = cells[name];
+    return list === undefined ? {} : { [name]: new Float64Array(list) };
+  };
+  return {
+    ...rest,
+    cells: {
+      row: new Uint32Array(row),
+      column: new Uint32Array(column),
+      value: packValues(cells.value),
+      ...(stale === undefined ? {} : { stale: packFlags(stale) }),
+      ...Object.assign({}, ...NUMBERS.map(numbers)),
+    },
+  };
+}
+
+// `from` with a function takes ten times as long as these loops.
+function packValues(values: readonly (number | null)[]): Float64Array {
+  const packed = new Float64Array(values.length);
+  for (let i = 0; i < packed.length; i++) packed[i] = values[i] ?? Number.NaN;
+  return packed;
+}
+
+function packFlags(flags: readonly boolean[]): Uint8Array {
+  const packed = new Uint8Array(flags.length);
+  for (let i = 0; i < packed.length; i++) packed[i] = flags[i] === true ? 1 : 0;
+  return packed;
+}

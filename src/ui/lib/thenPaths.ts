@@ -1,0 +1,9 @@
+/** The paths of a moment in the past, as far as they are still held: collectors keep those of their last intervals. */
+
+import { get, type Query } from './api.js';
+import { heldAt } from './heldAt.js';
+import type { PathsAnswer } from './types.js';
+
+export async function askPathsThen(query: Query, atMs: number, signal: AbortSignal): Promise<PathsAnswer> {
+  return heldAt(await get<PathsAnswer>('/v1/paths', { ...query, after: String(atMs - 1) }, signal), atMs);
+}

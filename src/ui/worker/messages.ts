@@ -1,0 +1,52 @@
+/**
+ * What the page and its worker say to each other. The worker fetches and reads what may be a million cells, so that the page hears keys and
+ * pointer meanwhile; what comes back is small, or typed arrays that are handed over.
+ */
+
+import type { Problem } from '../lib/http.js';
+import type { MatrixAnswer } from '../lib/types.js';
+import type { Grid, GridOptions } from '../matrix/grid.js';
+import type { Summary } from '../overview/summary.js';
+
+/** An answer that the worker keeps: of the window that is shown, and of the long one that says what is normal. */
+export type Slot = 'now' | 'normal';
+
+/** What the page knows of an answer that the worker keeps. */
+export interface Kept {
+  readonly window: MatrixAnswer['window'];
+  readonly cells: number;
+}
+
+interface Get {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export type Job =
+  | { readonly kind: 'keep'; readonly slot: Slot; readonly get: Get }
+  /** Of what is kept. */
+  | { readonly kind: 'grid'; readonly withNormal: boolean; readonly options: GridOptions }
+  | { readonly kind: 'summary'; readonly get: Get; readonly most: number }
+  | { readonly kind: 'forget' };
+
+/** What comes of each kind of job. */
+export interface Results {
+  readonly keep: Kept;
+  readonly grid: Grid;
+  readonly summary: Summary;
+  readonly forget: undefined;
+}
+
+export type ToWorker = { readonly id: number; readonly job: Job } | { readonly id: number; readonly cancel: true };
+
+export type FromWorker =
+  | { readonly id: number; readonly result: Results[Job['kind']] }
+  | {
+      readonly id: number;
+      readonly failed: {
+        readonly status: number;
+        readonly code: string;
+        readonly message: string;
+        readonly problems: readonly Problem[];
+      };
+    };

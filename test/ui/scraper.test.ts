@@ -1,0 +1,102 @@
+/** The page of a scraper: what one collector of several does not tell any more must not look well. */
+
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import type { Browser } from 'playwright-core';
+import { isWorse, STALE, WELL } from '../../src/ui/matrix/grid.js';
+import { launch, WatchedPage } from '../support/browser.js';
+import { TestCollector } from '../support/collector.js';
+import { freePort } from '../support/http.js';
+import { needs } from '../support/needs.js';
+import { type Running, startLlama } from '../support/process.js';
+import { Responder } from '../support/responder.js';
+import { waitFor } from '../support/wait.js';
+
+const BUILT = fileURLToPath(new URL('../../ui/index.html', import.meta.url));
+const NAMES = ['host-a', 'host-b'];
+const SOON_MS = 20_000;
+
+describe('The page of a scraper', function () {
+  this.timeout(40_000);
+  const collectors: TestCollector[] = [];
+  let directory: string;
+  let responder: Responder;
+  let scraper: Running;
+  let url: string;
+  let browser: Browser;
+  let watched: WatchedPage;
+
+  before(async function () {
+    needs(this, 'chromium');
+    if (!existsSync(BUILT)) throw new Error('the page is not built: npm run build');
+    browser = await launch();
+    watched = await WatchedPage.open(browser);
+    responder = await Responder.start({ kind: 'normal' }, '127.0.5.1');
+    const { port } = responder;
+    for (const name of NAMES)
+      collectors.push(
+        await TestCollector.start({
+          collector: { name, interval: '1s', workers: 1 },
+          source: { address: '127.0.0.1', ports: 2 },
+          groups: {
+            west: { protocol: 'stamp', port, period: '200ms', timeout: '2s', targets: [{ address: '127.0.5.1' }] },
+          },
+        }),
+      );
+    directory = await mkdtemp(join(tmpdir(), 'llama-page-'));
+    const file = join(directory, 'scraper.json');
+    const listen = `127.0.0.1:${await freePort()}`;
+    url = `http://${listen}`;
+    await writeFile(file, JSON.stringify({ collectors: collectors.map((one) => one.url), writers: [] }));
+    scraper = startLlama(['scraper', '--config', file, '--listen', listen]);
+    await scraper.until('it listens', async () => (await fetch(`${url}/healthz`)).ok, SOON_MS);
+  });
+
+  after(async () => {
+    await browser?.close();
+    await scraper?.stop();
+    for (const collector of collectors) await collector.stop();
+    responder?.close();
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+  });
+
+  it('turns the row of a collector that stops stale, and leaves the others as they are', async () => {
+    const { page } = watched;
+    await page.goto(`${url}/?view=matrix&rows=collector&window=1m`);
+    const codes = async (): Promise<readonly number[]> => (await watched.cells()).codes;
+    await waitFor('both are well', async () => (await codes())[WELL] === NAMES.length, SOON_MS);
+    await collectors[1].process.stop();
+    const found = await waitFor(
+      'one is stale',
+      async () => {
+        const now = await codes();
+        return now[STALE] === 1 && now;
+      },
+      SOON_MS,
+    );
+    expect(found[WELL]).to.equal(1);
+    expect(found.some((count, code) => count > 0 && isWorse(code))).to.equal(false);
+  });
+
+  it('says on the first page that it is the tool, and which collector, and not the network', async () => {
+    const { page } = watched;
+    await page.getByRole('link', { name: 'Overview' }).click();
+    await page.getByText('No loss.').waitFor();
+    await page.locator('.answer.warn').waitFor({ timeout: SOON_MS });
+    const line = page.getByRole('region', { name: 'Collectors' }).locator('tr').first();
+    await waitFor(
+      'the stalest is the one that stopped',
+      async () => {
+        const text = (await line.textContent()) ?? '';
+        return text.includes('host-b') && /down|behind/.test(text);
+      },
+      SOON_MS,
+    );
+    expect([...watched.hosts]).to.deep.equal([new URL(url).host]);
+    expect(watched.complaints).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,146 @@
+import { expect } from 'chai';
+import { heldAt } from '../../src/ui/lib/heldAt.js';
+import { packAnswer } from '../../src/ui/lib/packed.js';
+import { durationMs, fieldText, lengthOf, matrixStretch, stepped } from '../../src/ui/lib/time.js';
+import type { PathRow, PathsAnswer } from '../../src/ui/lib/types.js';
+import { summaryOf } from '../../src/ui/overview/summary.js';
+import { lastIntervals } from '../../src/ui/pair/lastIntervals.js';
+import { randomInteger, seededRandom } from '../support/random.js';
+
+interface Cell {
+  readonly row: number;
+  readonly column: number;
+  readonly value: number | null;
+  readonly sent: number;
+  readonly lost: number;
+  readonly unreachable: number;
+  readonly ageMs: number;
+  readonly stale: boolean;
+}
+
+describe('the summary that the overview shows', () => {
+  it('is what the plain sums, and the sorted list, of all cells give', () => {
+    const random = seededRandom(11).next;
+    for (let run = 0; run < 200; run++) {
+      const metric = run % 2 === 0 ? 'loss' : 'p99';
+      const rows = Array.from({ length: 4 }, (_, i) => [`host-${i % 3}`, `10.0.0.${i}`]);
+      const columns = Array.from({ length: 6 }, (_, i) => ['west', `10.1.0.${i >> 1}`, i % 2 === 0 ? 'cs0' : 'ef']);
+      const cells: Cell[] = [];
+      for (let row = 0; row < 4; row++)
+        for (let column = 0; column < 6; column++) {
+          if (random() < 0.3) continue;
+          const value = random() < 0.1 ? null : randomInteger(random, 0, 5);
+          const failed = metric === 'loss' ? (value ?? 0) : randomInteger(random, 0, 2);
+          const unreachable = failed > 0 ? randomInteger(random, 0, failed + 1) : 0;
+          const counts = { sent: 100, lost: failed - unreachable, unreachable };
+          cells.push({ row, column, value, ...counts, ageMs: randomInteger(random, 0, 9), stale: random() < 0.2 });
+        }
+      const pick = <Name extends keyof Cell>(name: Name): Cell[Name][] => cells.map((cell) => cell[name]);
+      const window = { startMs: 1, endMs: 2, coveredMs: 1, askedMs: 1 };
+      const answer = {
+        ...{ window, metric, unit: '', rowTags: [], columnTags: [], rows, columns },
+        cells: {
+          ...{ row: pick('row'), column: pick('column'), value: pick('value'), sent: pick('sent') },
+          ...{ lost: pick('lost'), unreachable: pick('unreachable'), ageMs: pick('ageMs'), stale: pick('stale') },
+        },
+      };
+      const found = summaryOf(packAnswer(answer), 5);
+      const failed = (cell: Cell): number => cell.lost + cell.unreachable;
+      const losing = cells.filter((cell) => failed(cell) > 0 && !cell.stale);
+      expect(found).to.deep.include({
+        window,
+        rows: cells.length,
+        stale: cells.filter(({ stale }) => stale).length,
+        sent: cells.length * 100,
+        failed: cells.reduce((sum, cell) => sum + failed(cell), 0),
+        losing: losing.length,
+        classes: new Set(cells.map(({ column }) => column % 2)).size,
+      });
+      expect(found.losingClasses).to.have.members([...new Set(losing.map(({ column }) => columns[column][2]))]);
+      const shown = metric === 'loss' ? losing : cells.filter(({ stale }) => !stale);
+      const worst = shown
+        .filter(({ value }) => value !== null)
+        .sort((a, b) => (b.value ?? 0) - (a.value ?? 0))
+        .slice(0, 5);
+      expect(found.worst).to.deep.equal(
+        worst.map(({ row, column, value }) => ({
+          ...{ collector: rows[row][0], source: rows[row][1] },
+          ...{ group: 'west', target: columns[column][1], class: columns[column][2], value },
+        })),
+      );
+      for (const { collector, ageMs } of found.collectors)
+        expect(ageMs).to.equal(
+          Math.min(...cells.filter(({ row }) => rows[row][0] === collector).map((cell) => cell.ageMs)),
+        );
+    }
+  });
+});
+
+describe('which stretch of time is shown', () => {
+  it('is as long as is chosen, or from a beginning to an end', () => {
+    expect(['30s', '5m', '1h'].map(durationMs)).to.deep.equal([30_000, 300_000, 3_600_000]);
+    expect(durationMs('soon')).to.be.NaN;
+    expect(lengthOf({ from: '', to: '' }, 60_000)).to.equal(60_000);
+    expect(lengthOf({ from: '1000', to: '91000' }, 60_000)).to.equal(90_000);
+    expect(matrixStretch({ window: '5m', from: '', to: '' })).to.deep.equal({ window: '5m', to: '' });
+    expect(matrixStretch({ window: '5m', from: '1000', to: '91000' })).to.deep.equal({
+      window: '90000ms',
+      to: '91000',
+    });
+  });
+
+  it('goes back and forth by its own length, and ends now at the latest', () => {
+    expect(stepped({ from: '', to: '' }, 60_000, -1, 1_000_000)).to.deep.equal({ from: '', to: '940000' });
+    expect(stepped({ from: '', to: '940000' }, 60_000, 1, 1_000_000)).to.deep.equal({ from: '', to: '' });
+    expect(stepped({ from: '100000', to: '200000' }, 100_000, 2, 1_000_000)).to.deep.equal({
+      from: '300000',
+      to: '400000',
+    });
+  });
+
+  it('is shown in a field as this place has the time', () => {
+    const ms = new Date(2026, 10, 6, 3, 4, 5).getTime();
+    expect(fieldText(String(ms))).to.equal('2026-11-06T03:04:05');
+    expect([fieldText(''), fieldText('soon')]).to.deep.equal(['', '']);
+  });
+});
+
+describe('the paths of a moment in the past', () => {
+  const path = (collector?: string): PathRow => ({ collector, source: 's', sourcePort: 1 }) as unknown as PathRow;
+
+  it('are those of the interval that it falls in, and never those of a later one', () => {
+    const answer: PathsAnswer = {
+      start: new Date(10_000).toISOString(),
+      end: '',
+      endMs: 20_000,
+      total: 1,
+      paths: [path()],
+    };
+    expect(heldAt(answer, 10_001).paths).to.have.length(1);
+    expect(heldAt(answer, 10_000)).to.deep.include({ total: 0, paths: [], endMs: null });
+  });
+
+  it('are left out of collectors that hold them no longer', () => {
+    const collector = (name: string, startMs: number | null) => ({
+      ...{ collector: name, endMs: startMs, total: 1, error: null },
+      start: startMs === null ? null : new Date(startMs).toISOString(),
+    });
+    const answer: PathsAnswer = {
+      ...{ end: null, total: 3, paths: [path('a'), path('b'), path('c')] },
+      collectors: [collector('a', 10_000), collector('b', 30_000), collector('c', null)],
+    };
+    const held = heldAt(answer, 20_000);
+    expect(held.paths.map((one) => one.collector)).to.deep.equal(['a']);
+    expect(held.total).to.equal(1);
+  });
+
+  it('are summed once for each interval of each collector, the last ones', () => {
+    const interval = (collector: string, endMs: number) => ({ collector, endMs, paths: [] });
+    const many = Array.from({ length: 15 }, (_, i) => interval('a', 15 - i));
+    const last = lastIntervals([...many, interval('b', 3), interval('a', 15), interval('b', 3)]);
+    expect(last.map(({ collector, endMs }) => `${collector}${endMs}`)).to.deep.equal([
+      ...Array.from({ length: 10 }, (_, i) => `a${i + 6}`),
+      'b3',
+    ]);
+  });
+});
