@@ -8,6 +8,7 @@ import { type MessagePort, receiveMessageOnPort, threadId, workerData } from 'no
 import { Aggregator } from '../src/collector/aggregator.js';
 import { AGGREGATOR_COUNTERS, type AggregatorStart, type ToAggregator } from '../src/collector/messages.js';
 import { systemClock } from '../src/net/clock.js';
+import { goBeforeOthers } from '../src/net/priority.js';
 import { ControlBlock, ThreadState } from '../src/ring/control.js';
 
 /** Longest sleep: how late a record may be noticed. A ring holds 500 ms. */
@@ -20,6 +21,7 @@ export interface AggregatorTask {
 
 /** Runs until `flushed` was posted. */
 export default function runAggregator({ start, port }: AggregatorTask): void {
+  goBeforeOthers();
   const control = new ControlBlock(AGGREGATOR_COUNTERS, start.control);
   const aggregator = new Aggregator(start, systemClock(start.timeBase), (message, transfer) => {
     port.postMessage(message, [...transfer]);

@@ -16,9 +16,8 @@ const NS_PER_S = 1_000_000_000;
 const NS_PER_MS = 1_000_000;
 
 /**
- * Lets the calling thread go before ordinary ones: a prober that waits for a core sends late, a reflector's queue overflows meanwhile.
- * Needs CAP_SYS_NICE; without it everything works, with more `scheduleSlips` on a busy host. (The aggregator stays ordinary: made to
- * yield, it starved on a busy host, and rings overflowed.)
+ * Lets the calling thread go before ordinary ones: a prober that waits for a core sends late, a reflector's queue overflows meanwhile, and rings overflow
+ * when the aggregator waits for long. Needs CAP_SYS_NICE; without it everything works, with more `scheduleSlips` on a busy host.
  */
 export function goBeforeOthers(): void {
   libc.setpriority(PRIO_PROCESS, CALLING_THREAD, URGENT_NICE);
