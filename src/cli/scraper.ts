@@ -10,6 +10,7 @@ import { resultRoutes } from '../api/scraper/routes.js';
 import type { LoadedScraperConfig } from '../config/scraper/config.js';
 import type { ScraperConfig } from '../config/scraper/types.js';
 import { LlamaError } from '../errors.js';
+import { collectAfter } from '../scraper/collecting.js';
 import { ScraperMemory } from '../scraper/memory.js';
 import { ScraperReloader } from '../scraper/reload.js';
 import { Scraper } from '../scraper/scraper.js';
@@ -74,8 +75,7 @@ async function serve(
   const memory =
     matrixHours === 0 ? undefined : new ScraperMemory({ hours: matrixHours, memoryBytes: matrixMemoryBytes, logger });
   const scraper = new Scraper(config, {
-    ...{ logger, sinks, histograms: () => memory !== undefined },
-    ...(memory === undefined ? {} : { room: () => memory.room() }),
+    ...{ logger, sinks, histograms: () => memory !== undefined, passed: collectAfter() },
   });
   if (memory !== undefined) scraper.onInterval((interval) => memory.take(interval));
   const reloader = new ScraperReloader(scraper, started, load);

@@ -21,6 +21,8 @@ const MIN_SWEEP_MS = 10;
 
 export interface QueueOptions extends BackoffOptions {
   readonly queueMaxRows: number;
+  /** How long an interval that is beyond them may wait: a writer that takes all in this time needs no spool, and one that does not is not to keep others waiting. */
+  readonly fullAfterMs: number;
   readonly spoolAfterMs: number;
   /** Rows that go to the writer at once; a larger interval goes alone. */
   readonly batchRows: number;
@@ -31,6 +33,8 @@ export interface QueueOptions extends BackoffOptions {
 interface Item {
   readonly interval: CollectedInterval;
   readonly sinceMs: number;
+  /** It is not in the queue any more: whoever still reads its rows holds them himself. */
+  readonly release: (() => void) | undefined;
   readonly safe: () => void;
   readonly ended: (error: Error) => void;
   /** The writer has it in hand. */
@@ -76,7 +80,10 @@ export class WriterQueue {
     this.counters = new WriteCounters(this.logger);
     this.backoff = new Backoff(options);
     this.inherited = spool.intervals > 0;
-    this.sweep = setInterval(() => this.spoolOverdue(), Math.max(MIN_SWEEP_MS, options.spoolAfterMs / 10)).unref();
+    this.sweep = setInterval(
+      () => this.spoolOverdue(),
+      Math.max(MIN_SWEEP_MS, Math.min(options.spoolAfterMs / 10, options.fullAfterMs)),
+    ).unref();
     this.looping = this.loop();
   }
 
@@ -93,6 +100,7 @@ export class WriterQueue {
       const item: Item = {
         interval,
         sinceMs: Date.now(),
+        release: interval.rows.hold?.(),
         safe,
         ended,
         writing: false,
@@ -172,6 +180,7 @@ export class WriterQueue {
   private async writeBatch(batch: Batch): Promise<void> {
     const intervals = ('items' in batch ? batch.items : batch.taken).map(({ interval }) => interval);
     if ('items' in batch) for (const item of batch.items) item.writing = true;
+    const held = intervals.map(({ rows }) => rows.hold?.());
     let waitMs = 0;
     try {
       const written = await this.writer.write(intervals, this.ending.signal);
@@ -185,6 +194,8 @@ export class WriterQueue {
       if (this.ending.signal.aborted) return;
       waitMs = this.backoff.failed(error instanceof WriteLater ? error.retryAfterMs : 0);
       this.counters.failed(error, waitMs);
+    } finally {
+      for (const release of held) release?.();
     }
     if (waitMs > 0) await this.pause(waitMs);
   }
@@ -213,7 +224,7 @@ export class WriterQueue {
   private spoolOverdue(): void {
     const now = Date.now();
     if (now < this.diskRetryMs) return;
-    const { spoolAfterMs, queueMaxRows } = this.options;
+    const { spoolAfterMs, queueMaxRows, fullAfterMs } = this.options;
     const { downSinceMs, lastSuccessMs } = this.counters;
     // Where a former process left a spool, the writer was away, and is until it takes something: a process that is killed again and again would
     // otherwise never come to make anything safe.
@@ -222,7 +233,8 @@ export class WriterQueue {
     for (const item of this.items) {
       rows += item.interval.rows.length;
       if (item.spooling !== undefined) continue;
-      if (away || rows > queueMaxRows || now - item.sinceMs >= spoolAfterMs) this.spoolItem(item);
+      const longestMs = rows > queueMaxRows ? fullAfterMs : spoolAfterMs;
+      if (away || now - item.sinceMs >= longestMs) this.spoolItem(item);
     }
   }
 
@@ -233,6 +245,7 @@ export class WriterQueue {
   /** What the disk refuses stays in memory. */
   private async append(item: Item): Promise<void> {
     let entry: SpoolEntry | 'lost';
+    const release = item.interval.rows.hold?.();
     try {
       entry = await this.spool.append(item.interval);
     } catch (error) {
@@ -242,6 +255,8 @@ export class WriterQueue {
       // The writer may take what the disk does not.
       this.poke();
       return;
+    } finally {
+      release?.();
     }
     this.tellDisk(undefined);
     if (entry === 'lost') {
@@ -281,6 +296,7 @@ export class WriterQueue {
     const index = this.items.indexOf(item);
     if (index === -1) return;
     this.items.splice(index, 1);
+    item.release?.();
     this.rows -= item.interval.rows.length;
     if (this.items.length === 0) this.emptied?.();
   }
