@@ -21,7 +21,10 @@ const MIN_SWEEP_MS = 10;
 
 export interface QueueOptions extends BackoffOptions {
   readonly queueMaxRows: number;
-  /** How long an interval that is beyond them may wait: a writer that takes all in this time needs no spool, and one that does not is not to keep others waiting. */
+  /**
+   * What is beyond them goes to the spool while the writer fails, or has had a batch in hand for so long: then it is not to keep others waiting.
+   * A writer that gets on needs no spool: where nothing but time is short, the spool would cost more of it.
+   */
   readonly fullAfterMs: number;
   readonly spoolAfterMs: number;
   /** Rows that go to the writer at once; a larger interval goes alone. */
@@ -68,6 +71,8 @@ export class WriterQueue {
   /** The disk refused an interval: it is asked again then. */
   private diskRetryMs = 0;
   private diskDown = false;
+  /** The writer has a batch in hand since then. */
+  private writingSinceMs: number | undefined;
   private spoolsTurn = false;
   /** A former process left intervals in the spool. */
   private readonly inherited: boolean;
@@ -182,6 +187,7 @@ export class WriterQueue {
     if ('items' in batch) for (const item of batch.items) item.writing = true;
     const held = intervals.map(({ rows }) => rows.hold?.());
     let waitMs = 0;
+    this.writingSinceMs = Date.now();
     try {
       const written = await this.writer.write(intervals, this.ending.signal);
       this.backoff.succeeded();
@@ -195,6 +201,7 @@ export class WriterQueue {
       waitMs = this.backoff.failed(error instanceof WriteLater ? error.retryAfterMs : 0);
       this.counters.failed(error, waitMs);
     } finally {
+      this.writingSinceMs = undefined;
       for (const release of held) release?.();
     }
     if (waitMs > 0) await this.pause(waitMs);
@@ -229,12 +236,12 @@ export class WriterQueue {
     // Where a former process left a spool, the writer was away, and is until it takes something: a process that is killed again and again would
     // otherwise never come to make anything safe.
     const away = now - downSinceMs >= spoolAfterMs || (this.inherited && lastSuccessMs === null);
+    const slow = !this.counters.up || (this.writingSinceMs !== undefined && now - this.writingSinceMs >= fullAfterMs);
     let rows = 0;
     for (const item of this.items) {
       rows += item.interval.rows.length;
       if (item.spooling !== undefined) continue;
-      const longestMs = rows > queueMaxRows ? fullAfterMs : spoolAfterMs;
-      if (away || now - item.sinceMs >= longestMs) this.spoolItem(item);
+      if (away || (slow && rows > queueMaxRows) || now - item.sinceMs >= spoolAfterMs) this.spoolItem(item);
     }
   }
 
