@@ -82,12 +82,14 @@ async function carryOut(history: MatrixHistory, merge: Merge, merging: Merging, 
   }
   whole.histograms?.seal();
   history.slots = history.slots.flatMap((slot) => (slot === slots[0] ? [whole] : slots.includes(slot) ? [] : [slot]));
+  history.letGo(slots.reduce((bytes, slot) => bytes + slot.columnBytes + slot.histogramBytes, 0));
 }
 
 /** Lets the oldest histograms go, but for those of the last slot: without them there would be no percentiles at all. */
 function dropHistograms(history: MatrixHistory): boolean {
   const oldest = history.slots.findIndex(({ histograms }) => histograms !== null);
   if (oldest < 0 || oldest === history.slots.length - 1) return false;
+  history.letGo(history.slots[oldest].histogramBytes);
   history.slots[oldest].histograms = null;
   return true;
 }

@@ -28,6 +28,8 @@ export interface MemoryOptions {
   readonly logger: Logger;
   /** Epoch ms. */
   readonly now?: () => number;
+  /** Told of the bytes that the history let go. */
+  readonly letGo?: (bytes: number) => void;
 }
 
 export class ScraperMemory {
@@ -44,11 +46,11 @@ export class ScraperMemory {
   /** Oldest first. */
   private readonly waiting = new Set<{ readonly sinceMs: number }>();
 
-  constructor({ hours, memoryBytes, logger, now = Date.now }: MemoryOptions) {
+  constructor({ hours, memoryBytes, logger, now = Date.now, letGo = () => {} }: MemoryOptions) {
     const horizonMs = hours * 3_600_000;
     this.logger = logger;
     this.now = now;
-    this.history = new MatrixHistory({ horizonMs, memoryBytes: memoryBytes * (1 - RECENT_SHARE), now });
+    this.history = new MatrixHistory({ horizonMs, memoryBytes: memoryBytes * (1 - RECENT_SHARE), now, letGo });
     this.recent = new RecentResults(memoryBytes * RECENT_SHARE, now());
     this.feed = new MatrixFeed((problem, row, { collector }) => this.unreadable(problem, collector, row.target));
   }
