@@ -38,7 +38,7 @@ export interface HistoryOptions {
   readonly memoryBytes: number;
   /** Epoch ms. */
   readonly now?: () => number;
-  /** Told of the bytes that are garbage after slots were merged or let go. */
+  /** Told of the bytes that are garbage after slots were merged or let go, and before slots are merged, which takes as many for a moment. */
   readonly letGo?: (bytes: number) => void;
 }
 
