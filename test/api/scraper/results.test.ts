@@ -91,7 +91,7 @@ groups:
     scraper = new Scraper(config, { logger, sinks, histograms: () => true });
     scraper.onInterval((interval) => {
       fetched.push(kept(interval));
-      memory.take(interval);
+      return memory.take(interval);
     });
     app = buildScraperApi(scraper, {
       routes: (to) => resultRoutes(to, scraper, { memory, access: {}, pageBytes: 20_000 }),
