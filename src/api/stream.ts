@@ -61,7 +61,7 @@ function cursorOf({ headers, query }: Request, results: ResultsStore): number {
       problems: [{ path: '/headers/last-event-id', message }],
     });
   }
-  return query.after ?? results.latest?.report.endMs ?? BEGINNING;
+  return query.after ?? (results.newestEndMs || BEGINNING);
 }
 
 /** A collector's own intervals, whose cursor is `endMs`. */

@@ -10,6 +10,8 @@ import { resultRoutes } from '../api/scraper/routes.js';
 import type { LoadedScraperConfig } from '../config/scraper/config.js';
 import type { ScraperConfig } from '../config/scraper/types.js';
 import { LlamaError } from '../errors.js';
+import { giveBackLargeBlocks } from '../net/allocator.js';
+import { collectAfter } from '../scraper/collecting.js';
 import { ScraperMemory } from '../scraper/memory.js';
 import { ScraperReloader } from '../scraper/reload.js';
 import { Scraper } from '../scraper/scraper.js';
@@ -70,12 +72,15 @@ async function serve(
   requireFiles((collectors.kind === 'listed' ? collectors.collectors.length : FOLLOWED_COLLECTORS) + OTHER_FILES);
   const access = openAccess(config.api, logger, 'scraper');
   const sinks = await openSinks(config, stateDir, logger);
+  giveBackLargeBlocks();
+  const letGo = collectAfter();
   const { matrixHours, matrixMemoryBytes } = config.scraper;
   const memory =
-    matrixHours === 0 ? undefined : new ScraperMemory({ hours: matrixHours, memoryBytes: matrixMemoryBytes, logger });
+    matrixHours === 0
+      ? undefined
+      : new ScraperMemory({ hours: matrixHours, memoryBytes: matrixMemoryBytes, logger, letGo });
   const scraper = new Scraper(config, {
-    ...{ logger, sinks, histograms: () => memory !== undefined },
-    ...(memory === undefined ? {} : { room: () => memory.room() }),
+    ...{ logger, sinks, histograms: () => memory !== undefined, passed: letGo },
   });
   if (memory !== undefined) scraper.onInterval((interval) => memory.take(interval));
   const reloader = new ScraperReloader(scraper, started, load);

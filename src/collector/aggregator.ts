@@ -12,6 +12,7 @@ import type { Clock } from '../net/clock.js';
 import { ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../ring/control.js';
 import { LAST_FINAL_OUTCOME, Outcome, RingConsumer } from '../ring/ring.js';
 import type { IntervalAccumulator } from '../stats/accumulator.js';
+import { cutOffMs } from '../stats/intervals.js';
 import { IntervalCloser } from './closing.js';
 import { AGGREGATOR_COUNTERS, type AggregatorStart, type FromAggregator, type ToAggregator } from './messages.js';
 import { OpenIntervals } from './openIntervals.js';
@@ -186,13 +187,14 @@ export class Aggregator {
     }
     // Without any thread there is no watermark to wait for.
     if (this.watermarks.length === 0 && this.clock.nowNs() < oldest.endNs) return false;
-    this.startOldest(false);
+    this.startOldest();
     return true;
   }
 
-  private startOldest(early: boolean): void {
+  /** `endMs`: where it is cut off, when it is. */
+  private startOldest(endMs?: number): void {
     const taken = this.intervals.takeOldest();
-    if (taken !== undefined) this.closer.start(taken, early);
+    if (taken !== undefined) this.closer.start(taken, endMs);
   }
 
   /** Posts the interval whose rows are all written. */
@@ -226,7 +228,7 @@ export class Aggregator {
     for (;;) {
       const oldest = this.intervals.oldest;
       if (oldest === undefined || oldest.startNs > nowNs) break;
-      this.startOldest(oldest.endNs > nowNs);
+      this.startOldest(oldest.endNs > nowNs ? cutOffMs(oldest, nowNs) : undefined);
       this.finishClosing();
     }
     this.ended = true;

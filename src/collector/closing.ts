@@ -45,7 +45,8 @@ export class IntervalCloser {
 
   private closing: Interval<IntervalAccumulator> | undefined = undefined;
   private nextStream = 0;
-  private early = false;
+  /** Where it was cut off, epoch ms; undefined when it came to its end. */
+  private cutOffMs: number | undefined;
   private sent = 0;
   private received = 0;
   private lost = 0;
@@ -77,9 +78,9 @@ export class IntervalCloser {
     return this.closing !== undefined;
   }
 
-  start(interval: Interval<IntervalAccumulator>, early: boolean): void {
+  start(interval: Interval<IntervalAccumulator>, cutOffMs?: number): void {
     this.closing = interval;
-    this.early = early;
+    this.cutOffMs = cutOffMs;
     this.nextStream = 0;
     this.orphans = 0;
     this.orphansOther = 0;
@@ -133,8 +134,10 @@ export class IntervalCloser {
       sparse: this.sparse.take(),
       sparseOffsets: this.sparseOffsets.take(),
     };
-    const { startMs, endMs } = interval;
-    const { early, sent, received, lost } = this;
+    const { startMs } = interval;
+    const { cutOffMs, sent, received, lost } = this;
+    const early = cutOffMs !== undefined;
+    const endMs = cutOffMs ?? interval.endMs;
     return {
       interval,
       report: { startMs, endMs, early, sent, received, lost, ...columns, forHistory },

@@ -22,6 +22,7 @@ import type { FileReload } from './fileReload.js';
 import { Groups } from './groups.js';
 import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
 import { historyInterval } from './historyFeed.js';
+import { KeptResults } from './keptResults.js';
 import { KeptTargets } from './keptTargets.js';
 import { LOOK_EVERY_MS, LocalAddresses } from './locals.js';
 import { type IntervalReport, transportOf } from './messages.js';
@@ -90,6 +91,7 @@ export class Collector implements CollectorService {
   private looking: NodeJS.Timeout | undefined;
   private readonly stateDirectory: StateDirectory | undefined;
   private readonly keptTargets: KeptTargets | undefined;
+  private readonly keptResults: KeptResults | undefined;
   private readonly recent = new RecentWarnings();
   private runs = 0;
   private readonly startedAtMs = Date.now();
@@ -97,8 +99,14 @@ export class Collector implements CollectorService {
   private stopped: Promise<void> | undefined;
   private closed: Promise<void> | undefined;
 
-  private constructor(config: Config, options: CollectorOptions, stateDirectory: StateDirectory | undefined) {
+  private constructor(
+    config: Config,
+    options: CollectorOptions,
+    stateDirectory: StateDirectory | undefined,
+    keptResults: KeptResults | undefined,
+  ) {
     this.config = config;
+    this.keptResults = keptResults;
     this.stateDirectory = stateDirectory;
     this.logger = options.logger;
     this.results = new ResultsStore(config.collector.retention);
@@ -165,10 +173,16 @@ export class Collector implements CollectorService {
    * out, a thread can't start or the state directory can't be had; nothing is left over then.
    */
   static async start(config: Config, options: CollectorOptions): Promise<Collector> {
+    const { name, intervalMs, retention } = config.collector;
     const directory = config.stateDir === null ? undefined : await StateDirectory.open(config.stateDir, options.logger);
+    const keptResults = directory && new KeptResults(directory, name, options.logger);
+    const nowMs = Date.now();
+    const kept = await keptResults?.load(nowMs - retention * intervalMs, nowMs);
     let collector: Collector;
     try {
-      collector = new Collector(config, options, directory);
+      collector = new Collector(config, options, directory, keptResults);
+      // Before its threads can have finished an interval.
+      if (kept !== undefined) collector.results.restore(kept);
     } catch (error) {
       await directory?.close();
       throw error;
@@ -267,6 +281,7 @@ export class Collector implements CollectorService {
       await this.probers.stop(graceMs);
       for (let thread = 0; thread < this.probers.count; thread++) await this.aggregator.proberStopped(thread);
       await this.aggregator.flush();
+      await this.keptResults?.save(this.results.toKeep());
     });
     return this.stopped;
   }
@@ -436,7 +451,7 @@ export class Collector implements CollectorService {
       infos.push(info);
     }
     this.history
-      .add(historyInterval(this.config.collector.name, { report, infos }))
+      .add(historyInterval(this.config.collector.name, this.config.collector.intervalMs, { report, infos }))
       .catch((error) =>
         this.logger.error({ err: error, endMs: report.endMs }, 'an interval is missing in the history'),
       );

@@ -9,9 +9,10 @@ const RECEIVED = PATH_COLUMNS.indexOf('received');
 const LOST = PATH_COLUMNS.indexOf('lost');
 const UNREACHABLE = PATH_COLUMNS.indexOf('unreachable');
 
-export function historyInterval(collector: string, interval: StoredInterval): HistoryInterval {
+/** `intervalMs` is the usual length: the first interval of a process, and the last, are shorter. */
+export function historyInterval(collector: string, intervalMs: number, interval: StoredInterval): HistoryInterval {
   const { startMs, endMs } = interval.report;
-  return { collector, intervalMs: endMs - startMs, startMs, endMs, rows: rowsOf(interval) };
+  return { collector, intervalMs, startMs, endMs, rows: rowsOf(interval) };
 }
 
 function* rowsOf({ report, infos }: StoredInterval): Generator<HistoryRow> {

@@ -152,7 +152,7 @@ export type ToAggregator =
 export interface IntervalReport {
   readonly startMs: number;
   readonly endMs: number;
-  /** True when the interval was closed before its time by a clean end. */
+  /** True when the interval was closed before its time by a clean end: `endMs` is that moment. */
   readonly early: boolean;
   /** Rows with anything in them; `streams[i]` says whose row `i` is. */
   readonly streams: Uint32Array;

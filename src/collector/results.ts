@@ -30,6 +30,16 @@ export interface ResultsPage {
   readonly gap: boolean;
 }
 
+/** What outlives the process. */
+export interface HeldResults {
+  readonly intervals: readonly StoredInterval[];
+  /** End of the newest interval that is not among them; 0: there was none. */
+  readonly droppedEndMs: number;
+}
+
+/** Rows and histograms that outlive it, at most. */
+const MOST_KEPT_BYTES = 16 * 2 ** 20;
+
 /** The paths of older intervals are let go when they take more: 8 MiB an interval with 10,000 targets on 16 source ports. */
 const MOST_PATH_BYTES = 64 * 2 ** 20;
 
@@ -47,6 +57,8 @@ export class ResultsStore {
   private droppedEndMs = 0;
   /** Intervals up to this one are held without their paths. */
   private pathlessEndMs = 0;
+  /** There is an interval of this process. */
+  private measured = false;
   private readonly listeners = new Set<(interval: StoredInterval) => void>();
 
   constructor(retention: number) {
@@ -54,6 +66,7 @@ export class ResultsStore {
   }
 
   add(interval: StoredInterval): void {
+    this.measured = true;
     this.held.push(interval);
     while (this.held.length > this.retention) this.droppedEndMs = this.held.shift()?.report.endMs ?? this.droppedEndMs;
     this.trimPaths();
@@ -83,8 +96,33 @@ export class ResultsStore {
     }
   }
 
+  /** Holds what an earlier process did; to be called before the first interval of this one. */
+  restore({ intervals, droppedEndMs }: HeldResults): void {
+    this.held.push(...intervals);
+    this.droppedEndMs = droppedEndMs;
+    this.pathlessEndMs = this.newestEndMs;
+  }
+
+  /** The newest intervals, without their paths, as many as are not too large to outlive the process. */
+  toKeep(): HeldResults {
+    let from = this.held.length;
+    for (let bytes = 0; from > 0; from--) {
+      const { rows, histograms } = this.held[from - 1].report;
+      bytes += rows.byteLength + histograms.byteLength;
+      if (bytes > MOST_KEPT_BYTES && from < this.held.length) break;
+    }
+    const intervals = this.held.slice(from).map(({ report, infos }) => ({ report: { ...report, ...PATHLESS }, infos }));
+    return { intervals, droppedEndMs: this.held[from - 1]?.report.endMs ?? this.droppedEndMs };
+  }
+
+  /** The last interval of this process. */
   get latest(): StoredInterval | undefined {
-    return this.held.at(-1);
+    return this.measured ? this.held.at(-1) : undefined;
+  }
+
+  /** End of the last interval that is held, whosever; 0 when there is none. */
+  get newestEndMs(): number {
+    return this.held.at(-1)?.report.endMs ?? 0;
   }
 
   /** Intervals that end after `cursor` (epoch ms), oldest first, at most `limit`. */

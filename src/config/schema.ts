@@ -274,7 +274,7 @@ export const PROCESS_OPTIONS = {
     }),
   },
   stateDir: option<string | null>({
-    doc: 'Directory that keeps the groups set by REST, and what sources of targets gave last, over restarts; null: they are forgotten.',
+    doc: 'Directory that keeps the groups set by REST, what sources of targets gave last, and the last results over restarts; null: they are forgotten.',
     unit: 'path of a directory',
     default: null,
     env: 'LLAMA_STATE_DIR',

@@ -9,12 +9,12 @@ export const TEMPORARY = '.new';
 export const FILE_MODE = 0o600;
 
 /** Puts a new file in the place of `path`, or makes it. Rejects with the system's error; the old file is there then, or the new one when only the last sync failed. */
-export async function replaceFile(path: string, text: string): Promise<void> {
+export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}${TEMPORARY}`;
   try {
     const file = await open(temporary, 'w', FILE_MODE);
     try {
-      await file.writeFile(text);
+      await file.writeFile(content);
       await file.sync();
     } finally {
       await file.close();

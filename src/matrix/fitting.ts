@@ -68,6 +68,9 @@ function bestMerge(history: MatrixHistory, longestMs: number, withHistograms = f
 
 async function carryOut(history: MatrixHistory, merge: Merge, merging: Merging, breather: Breather): Promise<void> {
   const { slots } = merge;
+  const bytes = slots.reduce((sum, slot) => sum + slot.columnBytes + slot.histogramBytes, 0);
+  // As much again is taken for a moment, and let go then.
+  history.letGo(bytes);
   const capacity = Math.max(...slots.map((slot) => slot.capacity));
   const keep = slots.every(({ histograms }) => histograms !== null);
   const whole = new Slot(merge.fromMs, merge.lengthMs, capacity, keep);
@@ -82,12 +85,14 @@ async function carryOut(history: MatrixHistory, merge: Merge, merging: Merging, 
   }
   whole.histograms?.seal();
   history.slots = history.slots.flatMap((slot) => (slot === slots[0] ? [whole] : slots.includes(slot) ? [] : [slot]));
+  history.letGo(bytes);
 }
 
 /** Lets the oldest histograms go, but for those of the last slot: without them there would be no percentiles at all. */
 function dropHistograms(history: MatrixHistory): boolean {
   const oldest = history.slots.findIndex(({ histograms }) => histograms !== null);
   if (oldest < 0 || oldest === history.slots.length - 1) return false;
+  history.letGo(history.slots[oldest].histogramBytes);
   history.slots[oldest].histograms = null;
   return true;
 }

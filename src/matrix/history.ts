@@ -38,6 +38,8 @@ export interface HistoryOptions {
   readonly memoryBytes: number;
   /** Epoch ms. */
   readonly now?: () => number;
+  /** Told of the bytes that are garbage after slots were merged or let go, and before slots are merged, which takes as many for a moment. */
+  readonly letGo?: (bytes: number) => void;
 }
 
 /** What was not taken in, since the start. */
@@ -56,6 +58,7 @@ export class MatrixHistory {
   readonly horizonMs: number;
   readonly memoryBytes: number;
   readonly now: () => number;
+  readonly letGo: (bytes: number) => void;
   readonly series = new SeriesTable();
   readonly refused: HistoryRefusals = { duplicates: 0, tooOld: 0, ahead: 0, seriesWithoutRoom: 0 };
   /** Oldest first; they don't overlap. Only this class and `fitting.ts` change it. */
@@ -67,10 +70,11 @@ export class MatrixHistory {
   private readonly merging = new Merging();
   private turn: Promise<void> = Promise.resolve();
 
-  constructor({ horizonMs, memoryBytes, now = Date.now }: HistoryOptions) {
+  constructor({ horizonMs, memoryBytes, now = Date.now, letGo = () => {} }: HistoryOptions) {
     this.horizonMs = horizonMs;
     this.memoryBytes = memoryBytes;
     this.now = now;
+    this.letGo = letGo;
     // Room for three slots, one of them being merged, and the table while it grows.
     this.mostSeries = Math.floor(memoryBytes / (2 * SERIES_BYTES + 3 * SLOT_WITH_HISTOGRAMS_BYTES));
   }

@@ -11,6 +11,8 @@ const OFFSET_BITS = 18;
 const MAX_PIECE_BYTES = 2 ** OFFSET_BITS;
 const MIN_PIECE_BYTES = 4096;
 const MAX_PIECES = 2 ** (32 - OFFSET_BITS);
+/** Share of a piece that may stay free. */
+const MOST_WASTE = 1 / 64;
 const OFFSET_MASK = MAX_PIECE_BYTES - 1;
 export const ADDRESS_BYTES = 4;
 
@@ -61,10 +63,11 @@ export class SparseStore {
     if (address !== 0) sum.addSparse(this.pieces[address >>> OFFSET_BITS], address & OFFSET_MASK);
   }
 
-  /** Gives back what the last piece has free: little more will come. */
+  /** Gives back what the last piece has free, when it is worth a copy: little more will come. */
   seal(): void {
     const last = this.pieces.at(-1);
-    if (last === undefined || this.at === last.length) return;
+    // A piece that is full but for less than a histogram is not copied: that left as much garbage behind as there is in the store.
+    if (last === undefined || last.length - this.at <= last.length * MOST_WASTE) return;
     this.bytes -= last.length - this.at;
     this.pieces[this.pieces.length - 1] = last.slice(0, this.at);
   }

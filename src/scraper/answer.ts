@@ -1,10 +1,13 @@
 /**
- * The answer of `GET /v1/results` as text in, checked intervals out. Pure. Whatever is wrong in it is an error of that collector: nothing
+ * The answer of `GET /v1/results` as bytes in, checked intervals out. Pure. Whatever is wrong in it is an error of that collector: nothing
  * behind this checks again, and a half-read answer is none, for what it leaves out would be lost without a word.
  */
 
+import { isUtf8 } from 'node:buffer';
 import { found, isRecord } from '../config/problems.js';
-import type { CollectedInterval, ResultRow } from './types.js';
+import { JsonWalk } from './jsonWalk.js';
+import { type Lease, RowBytes } from './rowBytes.js';
+import type { CollectedInterval } from './types.js';
 
 /** What a collector said, whatever its kind. */
 export interface Page {
@@ -21,11 +24,12 @@ export interface Page {
   readonly gap: boolean;
 }
 
-/** @throws Error that says what was found, where, and what was expected */
-export function readResults(text: string, after: number): Page {
-  const answer = parseJson(text);
-  if (!isRecord(answer)) throw wrong('', answer, 'the object of GET /v1/results');
-  const { collector, intervalMs, oldest, gap, intervals } = answer;
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+/** The rows stay in `bytes`, for as long as `lease` says. Throws Error that says what was found, where, and what was expected. */
+export function readResults(bytes: Buffer, after: number, lease?: Lease): Page {
+  const { collector, intervalMs, oldest, gap, intervals } = readAnswer(bytes, lease);
   if (typeof collector !== 'string' || collector === '') throw wrong('/collector', collector, 'a name');
   if (!isCount(intervalMs) || intervalMs === 0) throw wrong('/intervalMs', intervalMs, 'milliseconds');
   if (!isCount(oldest)) throw wrong('/oldest', oldest, 'epoch milliseconds');
@@ -41,18 +45,86 @@ export function readResults(text: string, after: number): Page {
     lastEndMs = endMs;
     const startMs = typeof start === 'string' ? Date.parse(start) : Number.NaN;
     if (!(startMs < endMs)) throw wrong(`${place}/start`, start, `a time before ${new Date(endMs).toISOString()}`);
-    if (!Array.isArray(results)) throw wrong(`${place}/results`, results, 'a list');
-    for (let row = 0; row < results.length; row++) checkRow(results[row], place, row);
-    return { collector, intervalMs, startMs, endMs, rows: results as ResultRow[] };
+    if (!(results instanceof RowBytes)) throw wrong(`${place}/results`, results, 'a list');
+    checkRows(results, place);
+    return { collector, intervalMs, startMs, endMs, rows: results };
   });
   return { collector, intervalMs, intervals: read, oldest, gap };
 }
 
+/** The answer as JSON.parse would give it, but for the lists of results, which are left as bytes. */
+function readAnswer(sent: Buffer, lease: Lease | undefined): Record<string, unknown> {
+  // What is no UTF-8 is read as Node.js reads it, here and by whoever the bytes are passed on to.
+  const bytes = isUtf8(sent) ? sent : Buffer.from(sent.toString());
+  const oneLine = !bytes.includes(LINE_FEED) && !bytes.includes(CARRIAGE_RETURN);
+  const walk = new JsonWalk(bytes);
+  return asJson(() => {
+    const from = walk.skipSpace(0);
+    if (!walk.isMap(from)) throw wrong('', walk.value(from, bytes.length), 'the object of GET /v1/results');
+    const { map, end } = readMap(walk, from, (name, at) =>
+      name === 'intervals' ? readIntervals(walk, at) : undefined,
+    );
+    const last = walk.skipSpace(end);
+    if (last < bytes.length) throw walk.unexpected(last);
+    return map;
+  });
+
+  function readIntervals(walk: JsonWalk, at: number): Value | undefined {
+    if (!walk.isList(at)) return undefined;
+    const value: unknown[] = [];
+    const end = walk.values(at, (from) => {
+      const interval = walk.isMap(from)
+        ? readMap(walk, from, (name, at) => (name === 'results' ? readRows(walk, at) : undefined))
+        : undefined;
+      const end = interval?.end ?? walk.endOf(from);
+      value.push(interval?.map ?? walk.value(from, end));
+      return end;
+    });
+    return { value, end };
+  }
+
+  function readRows(walk: JsonWalk, at: number): Value | undefined {
+    if (!walk.isList(at)) return undefined;
+    const places: number[] = [];
+    const end = walk.values(at, (from) => {
+      places.push(from, walk.endOf(from));
+      return places[places.length - 1];
+    });
+    return { value: new RowBytes(bytes, Uint32Array.from(places), oneLine, lease), end };
+  }
+}
+
+interface Value {
+  readonly value: unknown;
+  readonly end: number;
+}
+
+/** A map whose members are parsed, but for those that `other` reads. Of a name that is there twice the last one counts, as everywhere. */
+function readMap(
+  walk: JsonWalk,
+  from: number,
+  other: (name: string, at: number) => Value | undefined,
+): { readonly map: Record<string, unknown>; readonly end: number } {
+  const map = new Map<string, unknown>();
+  const end = walk.members(from, (name, at) => {
+    const read = other(name, at);
+    const end = read?.end ?? walk.endOf(at);
+    map.set(name, read === undefined ? walk.value(at, end) : read.value);
+    return end;
+  });
+  return { map: Object.fromEntries(map), end };
+}
+
 export function parseJson(text: string): unknown {
+  return asJson(() => JSON.parse(text) as unknown);
+}
+
+function asJson<Result>(read: () => Result): Result {
   try {
-    return JSON.parse(text);
+    return read();
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    if (!(cause instanceof SyntaxError)) throw cause;
+    const why = cause.message;
     throw new Error(`found text that is not JSON, expected the answer of a collector: ${why}`, { cause });
   }
 }
@@ -71,6 +143,13 @@ const COUNTS = [
   ...['late', 'duplicates', 'reordered', 'sendErrors', 'localDrops'],
 ];
 const RTTS = ['min', 'mean', 'stddev', 'p50', 'p90', 'p99', 'p999', 'max'];
+
+function checkRows(rows: RowBytes, interval: string): void {
+  let index = 0;
+  const each = asJson(() => rows[Symbol.iterator]());
+  for (let row = asJson(() => each.next()); row.done !== true; row = asJson(() => each.next()))
+    checkRow(row.value, interval, index++);
+}
 
 /** Hot: every row of every collector comes by. Half a microsecond a row beside four for JSON.parse. */
 function checkRow(row: unknown, interval: string, index: number): void {

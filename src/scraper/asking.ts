@@ -7,6 +7,7 @@ import { VERSION } from '../version.js';
 import { type Page, readResults } from './answer.js';
 import type { HttpAnswer, HttpClient } from './http.js';
 import { InfluxDataReader } from './legacy.js';
+import type { Place } from './room.js';
 
 /** Where to go on, and how much to take. */
 export interface Question {
@@ -52,23 +53,25 @@ export class Asker {
       address.kind === 'llama' ? new InfluxDataReader(new URL(address.url).hostname, address.intervalMs) : undefined;
   }
 
-  /** Rejects with an error whose message is for the operator. */
-  async ask({ after, limit, histograms }: Question, signal: AbortSignal): Promise<Reply> {
+  /** The answer is read into the memory of its place. Rejects with an error whose message is for the operator. */
+  async ask({ after, limit, histograms }: Question, signal: AbortSignal, place: Place): Promise<Reply> {
     const path =
       this.legacy === undefined
         ? `/v1/results?after=${after}&limit=${limit}${histograms ? '&histograms=1' : ''}`
         : '/influxdata';
-    const answer = await this.get(path, signal);
+    const answer = await this.get(path, signal, place.memoryFor);
     const nowMs = clockOf(answer);
-    const { body, bytes } = answer;
+    const { content } = answer;
     const page =
-      this.legacy === undefined ? readResults(body, after) : this.legacy.read(body, after, nowMs ?? this.wallMs());
-    return { page, nowMs, bytes };
+      this.legacy === undefined
+        ? readResults(content, after, place)
+        : this.legacy.read(content.toString(), after, nowMs ?? this.wallMs());
+    return { page, nowMs, bytes: content.length };
   }
 
   /** The answer to a GET of a path of the collector's API. Rejects with an error whose message is for the operator. */
-  async get(path: string, signal: AbortSignal): Promise<HttpAnswer> {
-    const answer = await this.http.get(new URL(this.address.url + path), await this.headers(), signal);
+  async get(path: string, signal: AbortSignal, memoryFor?: (bytes: number) => Buffer): Promise<HttpAnswer> {
+    const answer = await this.http.get(new URL(this.address.url + path), await this.headers(), signal, memoryFor);
     if (answer.status !== 200) throw this.refused(answer);
     return answer;
   }
@@ -83,10 +86,10 @@ export class Asker {
     return { ...agent, authorization: `Bearer ${token}` };
   }
 
-  private refused({ status, headers, body }: HttpAnswer): RefusedError {
+  private refused({ status, headers, content }: HttpAnswer): RefusedError {
     const seconds = Number(headers['retry-after'] ?? 0);
     return new RefusedError(
-      `found the HTTP status ${status}${codeOf(body)}, expected 200${this.remedy(status, headers.location)}`,
+      `found the HTTP status ${status}${codeOf(content)}, expected 200${this.remedy(status, headers.location)}`,
       Number.isFinite(seconds) ? Math.max(0, seconds * MS_PER_S) : 0,
     );
   }
@@ -106,8 +109,8 @@ export class Asker {
 }
 
 /** The stable code of a problem document. */
-function codeOf(body: string): string {
-  const code = /"code":"(LLAMA_[A-Z_]{1,40})"/.exec(body.slice(0, 10_000))?.[1];
+function codeOf(content: Buffer): string {
+  const code = /"code":"(LLAMA_[A-Z_]{1,40})"/.exec(content.toString('utf8', 0, 10_000))?.[1];
   return code === undefined ? '' : ` (${code})`;
 }
 

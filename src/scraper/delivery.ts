@@ -19,7 +19,14 @@ import { createWriter } from './writers/create.js';
 
 const SPOOLS = 'spool';
 const GRACE_MS = 1000;
-const QUEUE_DEFAULTS = { baseMs: 500, maxMs: 30_000, batchRows: 20_000, spoolRetryMs: 5000, random: Math.random };
+const QUEUE_DEFAULTS = {
+  baseMs: 500,
+  maxMs: 30_000,
+  batchRows: 5_000,
+  fullAfterMs: 2_000,
+  spoolRetryMs: 5000,
+  random: Math.random,
+};
 
 interface Lane {
   readonly writer: Writer;

@@ -24,10 +24,11 @@ export interface HttpTimeouts {
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-  /** Of the body. */
-  readonly bytes: number;
+  readonly content: Buffer;
 }
+
+/** At least so many bytes, with anything in them. */
+type MemoryFor = (bytes: number) => Buffer;
 
 /** Far above a page with results, which ends at 16 MiB of rows; with histograms one interval may be larger. */
 const MAX_BYTES = 128 * 2 ** 20;
@@ -42,15 +43,20 @@ export class HttpClient {
     this.maxBytes = maxBytes;
   }
 
-  /** Rejects with an error whose message is for the operator; never because of the status. */
-  async get(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpAnswer> {
+  /** `memoryFor` is asked for memory for a whole answer. Rejects with an error whose message is for the operator; never because of the status. */
+  async get(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+    memoryFor: MemoryFor = Buffer.allocUnsafe,
+  ): Promise<HttpAnswer> {
     const startMs = performance.now();
     try {
-      return await this.once(url, headers, signal, startMs);
+      return await this.once(url, headers, signal, startMs, memoryFor);
     } catch (error) {
       // The collector closed the kept connection just when it was used again: that says nothing about the collector.
       if (!(error instanceof StaleConnection)) throw error;
-      return this.once(url, headers, signal, startMs);
+      return this.once(url, headers, signal, startMs, memoryFor);
     }
   }
 
@@ -63,6 +69,7 @@ export class HttpClient {
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
     startMs: number,
+    memoryFor: MemoryFor,
   ): Promise<HttpAnswer> {
     const { connectMs, headerMs, totalMs } = this.timeouts;
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
@@ -90,7 +97,7 @@ export class HttpClient {
       });
       request.on('response', (response) => {
         clearTimeout(waiting);
-        this.read(response, request).then(
+        this.read(response, request, memoryFor).then(
           (answer) => end(() => resolve(answer)),
           (cause) => end(() => reject(new Error(reasonOf(cause), { cause }))),
         );
@@ -99,7 +106,7 @@ export class HttpClient {
     });
   }
 
-  private read(response: IncomingMessage, request: ClientRequest): Promise<HttpAnswer> {
+  private read(response: IncomingMessage, request: ClientRequest, memoryFor: MemoryFor): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -110,7 +117,11 @@ export class HttpClient {
       });
       response.on('end', () => {
         const { statusCode: status = 0, headers } = response;
-        if (response.complete) resolve({ status, headers, body: Buffer.concat(chunks, bytes).toString(), bytes });
+        if (!response.complete) return;
+        const content = memoryFor(bytes).subarray(0, bytes);
+        let at = 0;
+        for (const chunk of chunks) at += chunk.copy(content, at);
+        resolve({ status, headers, content });
       });
       response.on('error', reject);
     });

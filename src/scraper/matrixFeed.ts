@@ -18,18 +18,32 @@ export class MatrixFeed {
     this.told = told;
   }
 
-  /** Its rows can be asked for once, and one interval at a time: they share the memory that histograms are read into. */
-  interval(interval: CollectedInterval): HistoryInterval {
+  /**
+   * Its rows can be asked for once, and one interval at a time: they share the memory that histograms are read into. `seen` is told of each
+   * that is asked for.
+   */
+  interval(interval: CollectedInterval, seen: (row: ResultRow) => void): HistoryInterval {
     const { collector, intervalMs, startMs, endMs } = interval;
-    return { collector, intervalMs, startMs, endMs, rows: this.rowsOf(interval) };
+    return { collector, intervalMs, startMs, endMs, rows: this.rowsOf(interval, seen) };
   }
 
-  private *rowsOf(interval: CollectedInterval): Generator<HistoryRow> {
+  private *rowsOf(interval: CollectedInterval, seen: (row: ResultRow) => void): Generator<HistoryRow> {
     for (const row of interval.rows) {
+      seen(row);
       const { group, source, target, port, class: className, tags, sent, received, lost, unreachable, rttUs } = row;
       const histogram = rttUs === null ? null : this.histogramOf(row, interval);
+      // Written out: made by spreading, these objects took a sixth of all the scraper's time.
       yield {
-        ...{ group, source, target, port, class: className, tags, sent, received, lost, unreachable },
+        group,
+        source,
+        target,
+        port,
+        class: className,
+        tags,
+        sent,
+        received,
+        lost,
+        unreachable,
         samples: histogram === null ? (rttUs === null ? 0 : received) : this.reader.total,
         minNs: ns(rttUs?.min),
         meanNs: ns(rttUs?.mean),

@@ -1,6 +1,7 @@
 /**
  * What a scraper keeps in memory of all collectors: the history behind the matrix, and the intervals that came last. Beside the way to the
- * databases, which never waits for it: when more comes than can be taken in, the surplus is left out here, and counted.
+ * databases, which shares the room for answers with it, but never waits for it for long: when more comes than can be taken in, the surplus is
+ * left out here, and counted.
  */
 
 import type { Logger } from 'pino';
@@ -12,13 +13,9 @@ import type { CollectedInterval } from './types.js';
 
 /** Share of the memory for the intervals that came last; the rest is the history's. */
 const RECENT_SHARE = 0.25;
-/** Rows that may wait to be taken in: some 500 MB of objects, at 1 KB each with its histogram. */
-const MOST_WAITING_ROWS = 500_000;
-/** Above this many of them, collectors are asked a little later: all intervals of a fleet end at the same moment. */
-const ROOMY_ROWS = 10_000;
-const ROOM_CHECK_MS = 10;
-/** No longer than this: the way to the databases does not depend on the matrix. */
-const MOST_ROOM_WAIT_MS = 500;
+/** Above this many rows that wait to be taken in for longer than this, what comes is left out: about half of the room for answers. */
+const MOST_WAITING_ROWS = 5_000;
+const MOST_WAIT_MS = 5_000;
 /** A log line about the histograms of a collector is enough, for so long. */
 const TELL_AGAIN_MS = 600_000;
 
@@ -31,6 +28,8 @@ export interface MemoryOptions {
   readonly logger: Logger;
   /** Epoch ms. */
   readonly now?: () => number;
+  /** Told of the bytes that the history let go. */
+  readonly letGo?: (bytes: number) => void;
 }
 
 export class ScraperMemory {
@@ -44,13 +43,14 @@ export class ScraperMemory {
   private readonly taken = new Map<string, TakenIntervals>();
   private readonly toldMs = new Map<string, number>();
   private waitingRows = 0;
-  private waiting = 0;
+  /** Oldest first. */
+  private readonly waiting = new Set<{ readonly sinceMs: number }>();
 
-  constructor({ hours, memoryBytes, logger, now = Date.now }: MemoryOptions) {
+  constructor({ hours, memoryBytes, logger, now = Date.now, letGo = () => {} }: MemoryOptions) {
     const horizonMs = hours * 3_600_000;
     this.logger = logger;
     this.now = now;
-    this.history = new MatrixHistory({ horizonMs, memoryBytes: memoryBytes * (1 - RECENT_SHARE), now });
+    this.history = new MatrixHistory({ horizonMs, memoryBytes: memoryBytes * (1 - RECENT_SHARE), now, letGo });
     this.recent = new RecentResults(memoryBytes * RECENT_SHARE, now());
     this.feed = new MatrixFeed((problem, row, { collector }) => this.unreadable(problem, collector, row.target));
   }
@@ -60,37 +60,45 @@ export class ScraperMemory {
     return this.feed.unreadable;
   }
 
-  /** Takes an interval in, in turns of the event loop; one that was fetched before is passed over. Never throws. */
-  take(interval: CollectedInterval): void {
+  /** Takes an interval in, in turns of the event loop; one that was fetched before is passed over. Resolves when that is done; never rejects. */
+  async take(interval: CollectedInterval): Promise<void> {
     if (!this.isNew(interval)) return;
     const rows = interval.rows.length;
-    if (this.waitingRows > 0 && this.waitingRows + rows > MOST_WAITING_ROWS) {
+    const [oldest] = this.waiting;
+    if (
+      oldest !== undefined &&
+      this.waitingRows + rows > MOST_WAITING_ROWS &&
+      this.now() - oldest.sinceMs > MOST_WAIT_MS
+    ) {
       this.leftOut += 1;
       if (this.mayTell('')) this.logger.warn({ leftOut: this.leftOut }, LEFT_OUT);
       return;
     }
+    const one = { sinceMs: this.now() };
     this.waitingRows += rows;
-    this.waiting += 1;
-    Promise.all([this.history.add(this.feed.interval(interval)), this.recent.add(interval)])
-      .catch((error) =>
-        this.logger.error({ err: error, collector: interval.collector }, 'an interval is missing in the matrix'),
-      )
-      .finally(() => {
-        this.waitingRows -= rows;
-        this.waiting -= 1;
-      });
+    this.waiting.add(one);
+    try {
+      await this.takeIn(interval);
+    } catch (error) {
+      this.logger.error({ err: error, collector: interval.collector }, 'an interval is missing in the matrix');
+    } finally {
+      this.waitingRows -= rows;
+      this.waiting.delete(one);
+    }
   }
 
-  /** Resolves when few rows wait to be taken in, or after half a second. */
-  async room(): Promise<void> {
-    const untilMs = performance.now() + MOST_ROOM_WAIT_MS;
-    while (this.waitingRows > ROOMY_ROWS && performance.now() < untilMs)
-      await new Promise((resolve) => setTimeout(resolve, ROOM_CHECK_MS));
+  /** Rows are read once for both. */
+  private async takeIn(interval: CollectedInterval): Promise<void> {
+    const recent = this.recent.begin(interval);
+    await this.history.add(this.feed.interval(interval, (row) => recent.add(row)));
+    // A history that does not want the interval, for its age or the collector's clock, did not look at its rows.
+    if (recent.length === interval.rows.length) this.recent.take(recent);
+    else await this.recent.add(interval);
   }
 
   /** Resolves when all that was taken is in. */
   async settled(): Promise<void> {
-    while (this.waiting > 0) await new Promise((resolve) => setImmediate(resolve));
+    while (this.waiting.size > 0) await new Promise((resolve) => setImmediate(resolve));
   }
 
   private isNew({ collector, endMs, intervalMs }: CollectedInterval): boolean {

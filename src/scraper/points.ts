@@ -67,7 +67,7 @@ function pushLines(lines: string[], row: ResultRow, collector: string, time: str
   const tags = rowTags(row, collector);
   if (layout === 'llama') {
     const fields = rawFields(row);
-    if (fields !== '') lines.push(`${RAW_STATS}${tags} ${fields} ${time}`);
+    if (fields !== '') lines.push(inOnePiece(`${RAW_STATS}${tags} ${fields} ${time}`));
     return;
   }
   if (row.rttUs !== null) pushValue(lines, 'rtt', tags, ms(row.rttUs.mean), time);
@@ -75,7 +75,15 @@ function pushLines(lines: string[], row: ResultRow, collector: string, time: str
 }
 
 function pushValue(lines: string[], measurement: string, tags: string, value: number | null, time: string): void {
-  if (value !== null && Number.isFinite(value)) lines.push(`${measurement}${tags} value=${value} ${time}`);
+  if (value !== null && Number.isFinite(value)) lines.push(inOnePiece(`${measurement}${tags} value=${value} ${time}`));
+}
+
+const piece = Buffer.allocUnsafe(4096);
+
+/** A line waits until it is written; put together from fifty pieces, as V8 keeps it, it takes five times the memory as long as it does. */
+function inOnePiece(line: string): string {
+  // A line of UTF-16 has at most three bytes for each of its units.
+  return line.length > piece.length / 3 ? line : piece.toString('utf8', 0, piece.write(line));
 }
 
 function rowTags(row: ResultRow, collector: string): string {

@@ -12,6 +12,7 @@ import { Asker, RefusedError, type Reply } from './asking.js';
 import type { Gate } from './gate.js';
 import type { HttpAnswer, HttpClient } from './http.js';
 import { CollectorRecord } from './record.js';
+import type { Place, Room } from './room.js';
 import { Schedule } from './schedule.js';
 import type { CollectorState } from './service.js';
 import type { CollectedInterval, Delivery } from './types.js';
@@ -36,10 +37,9 @@ export interface PollerTools {
   readonly logger: Logger;
   /** Whether somebody wants histograms now. */
   readonly histograms: () => boolean;
-  /** Resolves when there is room for more intervals in memory, soon at any rate. */
-  readonly room?: () => Promise<void>;
-  /** Told of every interval, before it is handed over. */
-  readonly fetched: (interval: CollectedInterval) => void;
+  readonly room: Room;
+  /** Told of every interval, before it is handed over; the result is settled when nobody there needs its rows any more. */
+  readonly fetched: (interval: CollectedInterval) => Promise<unknown>;
   /** Told when the collector's name is known, and when it is another one. */
   readonly named: (url: string, name: string) => void;
 }
@@ -47,11 +47,17 @@ export interface PollerTools {
 /** A page is about as large as this, or one interval: what is in memory for a collector that is far behind. */
 const PAGE_BYTES = 4 * 2 ** 20;
 const FIRST_LIMIT = 4;
+/** What a first answer is taken to be. */
+const FIRST_BYTES = 2 ** 20;
 const MOST_INTERVALS = 100;
 /** Without news for so many intervals it is asked whether it still holds the last one. */
 const STALE_INTERVALS = 3;
 /** Dropbox's LLAMA sums up at the end of an interval, by a timer that may be a little late: too early means the interval before. */
 const LEGACY_SETTLE_MS = 2_000;
+
+interface PlacedReply extends Reply {
+  readonly place: Place;
+}
 
 export class Poller {
   readonly address: CollectorAddress;
@@ -63,6 +69,8 @@ export class Poller {
   private readonly ending = new AbortController();
   private readonly ended: Promise<void>;
   private limit = FIRST_LIMIT;
+  /** Of the last answer with intervals: the next one is as large, or about. */
+  private usualBytes = FIRST_BYTES;
   private lastOldest = 0;
   private lastNewsMs: number;
   /** The cursor may be one of an earlier life of the collector. */
@@ -132,7 +140,12 @@ export class Poller {
       const reply = await this.ask(record.cursor, this.limit, this.tools.histograms());
       if (record.lastError !== null) logger.info('the collector answers again');
       record.lastError = null;
-      return await this.take(reply);
+      if (reply.page.intervals.length > 0) this.usualBytes = reply.bytes;
+      try {
+        return await this.take(reply);
+      } finally {
+        reply.place.leave();
+      }
     } catch (error) {
       if (this.closed) return 0;
       const message = messageOf(error);
@@ -143,22 +156,28 @@ export class Poller {
     }
   }
 
-  private async ask(after: number, limit: number, histograms: boolean): Promise<Reply> {
+  /** The place of the answer is the caller's to leave. */
+  private async ask(after: number, limit: number, histograms: boolean): Promise<PlacedReply> {
     const { record, tools } = this;
     const { signal } = this.ending;
-    record.polls += 1;
-    const reply = await tools.gate.run(async () => {
-      // In the gate: as few as are let in there go on together when there is room again.
-      await tools.room?.();
-      return this.asker.ask({ after, limit, histograms }, signal);
-    }, signal);
-    signal.throwIfAborted();
-    record.lastSuccessMs = tools.timing.nowMs();
-    record.aheadMs = reply.nowMs === undefined ? null : reply.nowMs - record.lastSuccessMs;
-    return reply;
+    const place = await tools.room.enter(this.usualBytes, signal);
+    try {
+      record.polls += 1;
+      const reply = await tools.gate.run(() => {
+        place.asked();
+        return this.asker.ask({ after, limit, histograms }, signal, place);
+      }, signal);
+      signal.throwIfAborted();
+      record.lastSuccessMs = tools.timing.nowMs();
+      record.aheadMs = reply.nowMs === undefined ? null : reply.nowMs - record.lastSuccessMs;
+      return { ...reply, place };
+    } catch (error) {
+      place.leave();
+      throw error;
+    }
   }
 
-  private async take({ page, nowMs, bytes }: Reply): Promise<number> {
+  private async take({ page, nowMs, bytes, place }: PlacedReply): Promise<number> {
     const { record, schedule, tools } = this;
     if (page.collector !== record.name && !this.meet(page.collector)) return schedule.afterNothing();
     if (page.intervalMs !== record.intervalMs) schedule.intervalMs = page.intervalMs;
@@ -170,7 +189,7 @@ export class Poller {
     if (newest === undefined) return this.nothingNew(page, began);
     const startedMs = tools.timing.nowMs();
     this.tellGaps(page);
-    await this.handOver(page.intervals);
+    await this.handOver(page.intervals, place);
     this.doubtful = false;
     this.lastNewsMs = tools.timing.nowMs();
     const full = page.intervals.length >= this.limit;
@@ -185,13 +204,13 @@ export class Poller {
   }
 
   /** All are handed over at once, so that writers can take them together; the position follows one by one, in order. */
-  private async handOver(intervals: readonly CollectedInterval[]): Promise<void> {
+  private async handOver(intervals: readonly CollectedInterval[], place: Place): Promise<void> {
     const { tools } = this;
     const handed = intervals.map((interval) => {
-      tools.fetched(interval);
+      place.until(tools.fetched(interval));
       const safe = tools.delivery.deliver(interval);
       // The first failure is told below; the others must not be unhandled meanwhile.
-      safe.catch(() => undefined);
+      place.until(safe);
       return { interval, safe };
     });
     for (const { interval, safe } of handed) {
@@ -266,7 +285,8 @@ export class Poller {
     if (page.newest !== undefined)
       return page.newest > 0 && page.newest < cursor ? this.startOver() : schedule.afterNothing();
     if (!this.doubtful || page.oldest === 0) return schedule.afterNothing();
-    const held = (await this.ask(cursor - 1, 1, false)).page;
+    const { page: held, place } = await this.ask(cursor - 1, 1, false);
+    place.leave();
     if (held.collector !== record.name) return schedule.afterNothing();
     const [last] = held.intervals;
     if (last === undefined) return this.startOver();

@@ -21,6 +21,11 @@ const MIN_SWEEP_MS = 10;
 
 export interface QueueOptions extends BackoffOptions {
   readonly queueMaxRows: number;
+  /**
+   * What is beyond them goes to the spool while the writer fails, or has had a batch in hand for so long: then it is not to keep others waiting.
+   * A writer that gets on needs no spool: where nothing but time is short, the spool would cost more of it.
+   */
+  readonly fullAfterMs: number;
   readonly spoolAfterMs: number;
   /** Rows that go to the writer at once; a larger interval goes alone. */
   readonly batchRows: number;
@@ -31,6 +36,8 @@ export interface QueueOptions extends BackoffOptions {
 interface Item {
   readonly interval: CollectedInterval;
   readonly sinceMs: number;
+  /** It is not in the queue any more: whoever still reads its rows holds them himself. */
+  readonly release: (() => void) | undefined;
   readonly safe: () => void;
   readonly ended: (error: Error) => void;
   /** The writer has it in hand. */
@@ -64,6 +71,8 @@ export class WriterQueue {
   /** The disk refused an interval: it is asked again then. */
   private diskRetryMs = 0;
   private diskDown = false;
+  /** The writer has a batch in hand since then. */
+  private writingSinceMs: number | undefined;
   private spoolsTurn = false;
   /** A former process left intervals in the spool. */
   private readonly inherited: boolean;
@@ -76,7 +85,10 @@ export class WriterQueue {
     this.counters = new WriteCounters(this.logger);
     this.backoff = new Backoff(options);
     this.inherited = spool.intervals > 0;
-    this.sweep = setInterval(() => this.spoolOverdue(), Math.max(MIN_SWEEP_MS, options.spoolAfterMs / 10)).unref();
+    this.sweep = setInterval(
+      () => this.spoolOverdue(),
+      Math.max(MIN_SWEEP_MS, Math.min(options.spoolAfterMs / 10, options.fullAfterMs)),
+    ).unref();
     this.looping = this.loop();
   }
 
@@ -93,6 +105,7 @@ export class WriterQueue {
       const item: Item = {
         interval,
         sinceMs: Date.now(),
+        release: interval.rows.hold?.(),
         safe,
         ended,
         writing: false,
@@ -172,7 +185,9 @@ export class WriterQueue {
   private async writeBatch(batch: Batch): Promise<void> {
     const intervals = ('items' in batch ? batch.items : batch.taken).map(({ interval }) => interval);
     if ('items' in batch) for (const item of batch.items) item.writing = true;
+    const held = intervals.map(({ rows }) => rows.hold?.());
     let waitMs = 0;
+    this.writingSinceMs = Date.now();
     try {
       const written = await this.writer.write(intervals, this.ending.signal);
       this.backoff.succeeded();
@@ -185,6 +200,9 @@ export class WriterQueue {
       if (this.ending.signal.aborted) return;
       waitMs = this.backoff.failed(error instanceof WriteLater ? error.retryAfterMs : 0);
       this.counters.failed(error, waitMs);
+    } finally {
+      this.writingSinceMs = undefined;
+      for (const release of held) release?.();
     }
     if (waitMs > 0) await this.pause(waitMs);
   }
@@ -213,16 +231,17 @@ export class WriterQueue {
   private spoolOverdue(): void {
     const now = Date.now();
     if (now < this.diskRetryMs) return;
-    const { spoolAfterMs, queueMaxRows } = this.options;
+    const { spoolAfterMs, queueMaxRows, fullAfterMs } = this.options;
     const { downSinceMs, lastSuccessMs } = this.counters;
     // Where a former process left a spool, the writer was away, and is until it takes something: a process that is killed again and again would
     // otherwise never come to make anything safe.
     const away = now - downSinceMs >= spoolAfterMs || (this.inherited && lastSuccessMs === null);
+    const slow = !this.counters.up || (this.writingSinceMs !== undefined && now - this.writingSinceMs >= fullAfterMs);
     let rows = 0;
     for (const item of this.items) {
       rows += item.interval.rows.length;
       if (item.spooling !== undefined) continue;
-      if (away || rows > queueMaxRows || now - item.sinceMs >= spoolAfterMs) this.spoolItem(item);
+      if (away || (slow && rows > queueMaxRows) || now - item.sinceMs >= spoolAfterMs) this.spoolItem(item);
     }
   }
 
@@ -233,6 +252,7 @@ export class WriterQueue {
   /** What the disk refuses stays in memory. */
   private async append(item: Item): Promise<void> {
     let entry: SpoolEntry | 'lost';
+    const release = item.interval.rows.hold?.();
     try {
       entry = await this.spool.append(item.interval);
     } catch (error) {
@@ -242,6 +262,8 @@ export class WriterQueue {
       // The writer may take what the disk does not.
       this.poke();
       return;
+    } finally {
+      release?.();
     }
     this.tellDisk(undefined);
     if (entry === 'lost') {
@@ -281,6 +303,7 @@ export class WriterQueue {
     const index = this.items.indexOf(item);
     if (index === -1) return;
     this.items.splice(index, 1);
+    item.release?.();
     this.rows -= item.interval.rows.length;
     if (this.items.length === 0) this.emptied?.();
   }

@@ -7,38 +7,11 @@
  * It must never give a number to two intervals, nor skip an interval without saying so (`gap`).
  */
 
-import { ByteColumn, WordColumn } from '../stats/columns.js';
 import { Breather } from '../threads/breather.js';
-import type { CollectedInterval, ResultRow } from './types.js';
+import { type RecentInterval, RecentRows, RecentRowsTools } from './recentRows.js';
+import type { CollectedInterval } from './types.js';
 
-/** Beside the bytes of a row: where it is, and whose. */
-const ROW_OVERHEAD_BYTES = 64;
-const INTERVAL_OVERHEAD_BYTES = 512;
 const NUMBERS_A_MS = 100;
-
-/** In the shape of what a collector holds, for the same code answers with both. */
-export interface RecentInterval {
-  readonly cursor: number;
-  readonly collector: string;
-  readonly intervalMs: number;
-  readonly report: {
-    readonly startMs: number;
-    readonly endMs: number;
-    readonly rows: Uint8Array;
-    readonly rowOffsets: Uint32Array;
-    readonly histograms: Uint8Array;
-    readonly histogramOffsets: Uint32Array;
-  };
-  /** Beside the rows. */
-  readonly infos: readonly RowInfo[];
-  readonly bytes: number;
-}
-
-export interface RowInfo {
-  readonly group: { readonly name: string };
-  readonly target: { readonly address: string };
-  readonly class: { readonly name: string };
-}
 
 export class RecentResults {
   private readonly mostBytes: number;
@@ -48,7 +21,7 @@ export class RecentResults {
   /** Cursor of the newest interval that is no longer held; at first, that of all that came before this process. */
   private dropped: number;
   private readonly listeners = new Set<() => void>();
-  private turn: Promise<void> = Promise.resolve();
+  private readonly tools = new RecentRowsTools();
 
   constructor(mostBytes: number, nowMs: number) {
     this.mostBytes = mostBytes;
@@ -57,24 +30,35 @@ export class RecentResults {
   }
 
   /** Resolves when the interval can be asked for. One larger than all the memory is counted as dropped at once. */
-  add(interval: CollectedInterval): Promise<void> {
-    const added = this.turn.then(async () => {
-      const made = await write(interval, new Breather());
-      // Number and place in one turn: a reader who knows the number must not miss what bears it.
-      this.last += 1;
-      this.held.push({ ...made, cursor: this.last });
-      this.heldBytes += made.bytes;
-      let out = 0;
-      while (this.heldBytes > this.mostBytes) {
-        this.dropped = this.held[out].cursor;
-        this.heldBytes -= this.held[out].bytes;
-        out += 1;
-      }
-      if (out > 0) this.held = this.held.slice(out);
-      for (const listener of this.listeners) listener();
-    });
-    this.turn = added.catch(() => {});
-    return added;
+  async add(interval: CollectedInterval): Promise<void> {
+    const writing = this.begin(interval);
+    const breather = new Breather();
+    for (const row of interval.rows) {
+      if (breather.due) await breather.breathe();
+      writing.add(row);
+    }
+    this.take(writing);
+  }
+
+  /** For whoever reads the rows anyway: those of this interval are written as they are added, in order, and can be asked for when all were taken. */
+  begin(interval: CollectedInterval): RecentRows {
+    return new RecentRows(interval, this.tools);
+  }
+
+  take(rows: RecentRows): void {
+    const made = rows.finish();
+    // Number and place in one turn: a reader who knows the number must not miss what bears it.
+    this.last += 1;
+    this.held.push({ ...made, cursor: this.last });
+    this.heldBytes += made.bytes;
+    let out = 0;
+    while (this.heldBytes > this.mostBytes) {
+      this.dropped = this.held[out].cursor;
+      this.heldBytes -= this.held[out].bytes;
+      out += 1;
+    }
+    if (out > 0) this.held = this.held.slice(out);
+    for (const listener of this.listeners) listener();
   }
 
   get bytes(): number {
@@ -112,39 +96,4 @@ export class RecentResults {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
-}
-
-async function write(interval: CollectedInterval, breather: Breather): Promise<Omit<RecentInterval, 'cursor'>> {
-  const { collector, intervalMs, startMs, endMs } = interval;
-  const rows = new ByteColumn();
-  const rowOffsets = new WordColumn();
-  const histograms = new ByteColumn();
-  const histogramOffsets = new WordColumn();
-  const infos: RowInfo[] = [];
-  rowOffsets.push(0);
-  histogramOffsets.push(0);
-  for (const row of interval.rows) {
-    if (breather.due) await breather.breathe();
-    if (infos.length > 0) rows.ascii(',');
-    rows.raw(rowBytes(collector, row));
-    rowOffsets.push(rows.length + 1);
-    if (row.hdr) histograms.raw(Buffer.from(row.hdr));
-    histogramOffsets.push(histograms.length);
-    infos.push({ group: { name: row.group }, target: { address: row.target }, class: { name: row.class } });
-  }
-  const bytes = INTERVAL_OVERHEAD_BYTES + rows.length + histograms.length + infos.length * ROW_OVERHEAD_BYTES;
-  const report = {
-    startMs,
-    endMs,
-    rows: rows.take(),
-    rowOffsets: rowOffsets.take(),
-    histograms: histograms.take(),
-    histogramOffsets: histogramOffsets.take(),
-  };
-  return { collector, intervalMs, report, infos, bytes };
-}
-
-/** The row as JSON, without its histogram, with the collector in front. */
-function rowBytes(collector: string, { hdr: _, ...row }: ResultRow): Buffer {
-  return Buffer.from(JSON.stringify({ collector, ...row }));
 }

@@ -13,6 +13,7 @@ import { Gate } from './gate.js';
 import { HttpClient } from './http.js';
 import type { Positions } from './poller.js';
 import { isoTime } from './record.js';
+import { Room } from './room.js';
 import type { CollectorState, ReachableCollector, ScraperService, ScraperStatus } from './service.js';
 import type { CollectedInterval, Delivery } from './types.js';
 import type { WriterStatus } from './writers/config.js';
@@ -35,9 +36,14 @@ export interface ScraperTools {
   readonly source?: SourceTools;
   /** Whether somebody wants histograms with the intervals; nobody does when not given. */
   readonly histograms?: () => boolean;
-  /** Awaited before each question: resolves when there is room for more intervals in memory, soon at any rate. */
-  readonly room?: () => Promise<void>;
+  /** Told of the bytes of each answer that nobody needs any more. */
+  readonly passed?: (bytes: number) => void;
 }
+
+/** Answers on their way; with histograms a row takes 0.8 KB, so these are 10,000 rows. */
+const ANSWER_BYTES = 8 * 2 ** 20;
+
+type Listener = (interval: CollectedInterval) => void | Promise<void>;
 
 export class Scraper implements ScraperService {
   readonly config: ScraperConfig;
@@ -47,7 +53,7 @@ export class Scraper implements ScraperService {
   private readonly http: HttpClient;
   private readonly fleet: Fleet;
   private readonly startedMs: number;
-  private readonly listeners = new Set<(interval: CollectedInterval) => void>();
+  private readonly listeners = new Set<Listener>();
   /** Name of the collector at each URL. */
   private readonly names = new Map<string, string>();
   private ending: Promise<void> | undefined;
@@ -71,7 +77,7 @@ export class Scraper implements ScraperService {
         timing: this.timing,
         logger: tools.logger,
         histograms: tools.histograms ?? (() => false),
-        ...(tools.room === undefined ? {} : { room: tools.room }),
+        room: new Room(ANSWER_BYTES, this.timing, tools.passed),
         fetched: (interval) => this.fetched(interval),
         named: (url, name) => this.named(url, name),
       },
@@ -89,7 +95,7 @@ export class Scraper implements ScraperService {
     return change;
   }
 
-  onInterval(listener: (interval: CollectedInterval) => void): () => void {
+  onInterval(listener: Listener): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
@@ -99,7 +105,10 @@ export class Scraper implements ScraperService {
       url: poller.address.url,
       kind: poller.address.kind,
       name: poller.state().name,
-      get: (path, signal) => poller.get(path, signal),
+      get: async (path, signal) => {
+        const { content } = await poller.get(path, signal);
+        return { body: content.toString(), bytes: content.length };
+      },
     }));
   }
 
@@ -139,14 +148,15 @@ export class Scraper implements ScraperService {
   }
 
   /** A listener that throws must not keep the interval from the writers. */
-  private fetched(interval: CollectedInterval): void {
-    for (const listener of this.listeners) {
+  private async fetched(interval: CollectedInterval): Promise<void> {
+    const tell = async (listener: Listener): Promise<void> => {
       try {
-        listener(interval);
+        await listener(interval);
       } catch (error) {
         this.logger.error({ err: error, collector: interval.collector }, 'a listener failed');
       }
-    }
+    };
+    await Promise.all([...this.listeners].map(tell));
   }
 
   private named(url: string, name: string): void {

@@ -98,6 +98,9 @@ export interface ScraperService {
   status(): ScraperStatus;
   /** The collectors that are polled now. */
   collectors(): readonly ReachableCollector[];
-  /** Calls `listener` with every interval that is fetched from now on, once each; the result ends that. A listener must not throw. */
-  onInterval(listener: (interval: CollectedInterval) => void): () => void;
+  /**
+   * Calls `listener` with every interval that is fetched from now on, once each; the result ends that. A listener must not throw; one that needs
+   * the rows for longer returns a promise for as long as it does, and there is room for few such.
+   */
+  onInterval(listener: (interval: CollectedInterval) => void | Promise<void>): () => void;
 }

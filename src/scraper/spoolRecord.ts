@@ -22,7 +22,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { crc32, deflateRaw, inflateRaw } from 'node:zlib';
-import type { CollectedInterval, ResultRow } from './types.js';
+import type { CollectedInterval, ResultRow, Rows } from './types.js';
 
 const MAGIC = Buffer.from('LSP1', 'latin1');
 const CRC = 4;
@@ -120,13 +120,20 @@ export async function decodeRecord(record: Buffer): Promise<CollectedInterval> {
 }
 
 /** Others get their turn after each line: a large interval must not hold up the process. */
-async function rowsText(rows: readonly ResultRow[]): Promise<Buffer> {
+async function rowsText(rows: Rows): Promise<Buffer> {
   const lines: Buffer[] = [];
-  for (let from = 0; from === 0 || from < rows.length; from += ROWS_PER_LINE) {
+  let some: string[] = [];
+  const endLine = (): void => {
+    lines.push(Buffer.from(`${lines.length === 0 ? '' : '\n'}[${some.join(',')}]`));
+    some = [];
+  };
+  for (const { hdr: _hdr, ...row } of rows) {
     // Points have no histograms, and they are most of an interval.
-    const some = rows.slice(from, from + ROWS_PER_LINE).map(({ hdr: _hdr, ...row }) => row);
-    lines.push(Buffer.from(`${from === 0 ? '' : '\n'}${JSON.stringify(some)}`));
+    some.push(JSON.stringify(row));
+    if (some.length < ROWS_PER_LINE) continue;
+    endLine();
     await setImmediate();
   }
+  if (some.length > 0 || lines.length === 0) endLine();
   return Buffer.concat(lines);
 }

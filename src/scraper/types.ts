@@ -67,6 +67,13 @@ export interface RttUs {
   readonly max: number | null;
 }
 
+/** Rows, asked for one by one, as often as one likes: each may be made anew every time. */
+export interface Rows extends Iterable<ResultRow> {
+  readonly length: number;
+  /** Where rows are lent: they can be asked for until the result is called. Whoever needs them for longer than he was told must hold them. */
+  hold?(): () => void;
+}
+
 /** A finished interval of one collector. `collector` and `endMs` together name it: the same interval fetched again is the same. */
 export interface CollectedInterval {
   /** The collector's own name. */
@@ -75,7 +82,7 @@ export interface CollectedInterval {
   /** Epoch milliseconds. */
   readonly startMs: number;
   readonly endMs: number;
-  readonly rows: readonly ResultRow[];
+  readonly rows: Rows;
 }
 
 /** What became of a batch that a sink took. */
@@ -102,7 +109,8 @@ export interface Writer {
 export interface Delivery {
   /**
    * Resolves when the interval is safe with every writer: acknowledged by it, or on disk in its spool, or lost by name because the spool is full
-   * (counted and logged). Only then may the collector's cursor move past it. Rejects only when the scraper ends.
+   * (counted and logged). Only then may the collector's cursor move past it. Rejects only when the scraper ends. It holds the rows for as
+   * long as it needs them.
    */
   deliver(interval: CollectedInterval): Promise<void>;
 }

@@ -16,7 +16,7 @@
 
 import { MS_PER_S, msToNs, nsToMs } from './units.js';
 
-/** One interval: [startNs, endNs) on the time line; in epoch milliseconds `startMs` and `endMs`, both aligned. */
+/** One interval: [startNs, endNs) on the time line; in epoch milliseconds `startMs` and `endMs`, both aligned, but for the start of the first. */
 export class Interval<Content> {
   readonly startMs: number;
   readonly endMs: number;
@@ -34,6 +34,14 @@ export class Interval<Content> {
   }
 }
 
+/**
+ * The end of an interval that is cut off at `nowNs`, epoch ms: by its own end, whatever the wall clock did since it was opened. Never the end of
+ * another part of it, which begins later.
+ */
+export function cutOffMs({ startMs, endMs, endNs }: Interval<unknown>, nowNs: number): number {
+  return Math.max(startMs + 1, Math.min(endMs, Math.ceil(endMs - nsToMs(endNs - nowNs))));
+}
+
 export class IntervalGrid<Content> {
   private readonly intervalMs: number;
   private readonly intervalNs: number;
@@ -49,11 +57,14 @@ export class IntervalGrid<Content> {
     this.epochMs = epochS * MS_PER_S;
   }
 
-  /** Opens the first interval: the one that `nowNs` is in. It also takes everything that was sent before. */
+  /**
+   * Opens the first interval: what is left of the one that `nowNs` is in. What an earlier process reported of that one is another interval, with
+   * an end of its own. It also takes everything that was sent before.
+   */
   start(nowNs: number, wallOffsetNs: number): void {
     const wallMs = this.epochMs + nsToMs(nowNs + wallOffsetNs);
     const endMs = (Math.floor(wallMs / this.intervalMs) + 1) * this.intervalMs;
-    this.append(endMs, this.lineNs(endMs, wallOffsetNs), Number.NEGATIVE_INFINITY);
+    this.append(Math.floor(wallMs), endMs, this.lineNs(endMs, wallOffsetNs), Number.NEGATIVE_INFINITY);
   }
 
   /** Goes on behind an interval that ended at `endMs`, which was `endNs` on the time line, and opens the next one. */
@@ -109,11 +120,11 @@ export class IntervalGrid<Content> {
     } else if (endNs - this.lastEndNs > 2 * this.intervalNs) {
       endNs = this.lastEndNs + this.intervalNs;
     }
-    this.append(endMs, endNs, this.lastEndNs);
+    this.append(endMs - this.intervalMs, endMs, endNs, this.lastEndNs);
   }
 
-  private append(endMs: number, endNs: number, startNs: number): void {
-    this.open.push(new Interval<Content>(endMs - this.intervalMs, endMs, startNs, endNs));
+  private append(startMs: number, endMs: number, endNs: number, startNs: number): void {
+    this.open.push(new Interval<Content>(startMs, endMs, startNs, endNs));
     this.lastEndMs = endMs;
     this.lastEndNs = endNs;
   }

@@ -89,6 +89,50 @@ describe('llama scraper', () => {
     for (const [i, ms] of sorted.entries()) expect(ms, `${name} lacks nothing`).to.equal(sorted[0] + i * intervalMs);
   }
 
+  it('writes every probe of a collector once that is ended and started again in the midst of an interval', async () => {
+    const { port } = await startReflector();
+    const config = join(folder, 'collector.yaml');
+    const address = `127.0.0.1:${await freePort()}`;
+    const group = `{ period: 20ms, timeout: 100ms, port: ${port}, targets: [127.0.0.1] }`;
+    const options = `collector: { name: host-a, interval: 3s, workers: 1 }\nstateDir: ${join(folder, 'collector')}\n`;
+    writeFileSync(config, `${options}source: { ports: 2 }\ngroups: { west: ${group} }\n`);
+    const measure = async (): Promise<Command> => {
+      const command = llama(['collector', '--config', config, '--listen', address]);
+      await command.logged('measuring');
+      return command;
+    };
+    const untilMidOf = async (): Promise<void> => {
+      await waitFor('the midst of an interval', () => Date.now() % 3_000 > 1_300 && Date.now() % 3_000 < 1_700, 10_000);
+    };
+    const stop = async (command: Command): Promise<number> => {
+      command.signal('SIGTERM');
+      const { totals } = (await command.logged('ended')) as unknown as { totals: { sent: number } };
+      return totals.sent;
+    };
+    const sentOf = (some: readonly string[]): number =>
+      some.reduce((sum, line) => sum + Number(/[ ,]sent=(\d+)/.exec(line)?.[1]), 0);
+    write([`http://${address}`]);
+    let measuring = await measure();
+    const { status } = await start();
+    const sent: number[] = [];
+    for (let life = 0; life < 2; life++) {
+      const before = lines().length;
+      await waitFor('an interval', () => lines().length > before, 10_000);
+      await untilMidOf();
+      sent.push(await stop(measuring));
+      measuring = await measure();
+    }
+    const thirdMs = Date.now();
+    await waitFor('a whole interval of the third life', () => Math.max(...endsOf('host-a')) > thirdMs + 3_000, 15_000);
+    const former = lines().filter((line) => Number(line.split(' ').at(-1)) / 1e6 < thirdMs);
+    expect(sentOf(former)).to.equal(sent[0] + sent[1]);
+    const times = endsOf('host-a');
+    expect(new Set(times).size).to.equal(times.length);
+    // Each life but the last one was cut off, and not at the end of an interval.
+    expect(times.filter((ms) => ms % 3_000 !== 0)).to.have.length(2);
+    expect((await status()).collectors[0]).to.include({ resets: 0, kind: 'collector', name: 'host-a' });
+  });
+
   it('writes every interval of a real collector once, through a restart of its own and kill -9', async () => {
     const { port } = await startReflector();
     const config = join(folder, 'collector.yaml');

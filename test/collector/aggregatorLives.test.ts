@@ -214,7 +214,7 @@ describe('aggregator, when threads die', () => {
 });
 
 describe('aggregator, at a clean end', () => {
-  it('reads the rings to the end, closes the current interval early and says when it is done', () => {
+  it('reads the rings to the end, closes the current interval early, at that moment, and says when it is done', () => {
     const bench = new AggregatorBench(2);
     bench.addStreams(0);
     bench.record(0, 0, received, 5);
@@ -226,7 +226,7 @@ describe('aggregator, at a clean end', () => {
     expect(bench.posted.map((message) => message.type)).to.deep.equal(['interval', 'interval', 'flushed']);
     const [first, second] = bench.reports;
     expect([first.endMs, first.early, first.sent]).to.deep.equal([EPOCH_MS + 10_000, false, 1]);
-    expect([second.endMs, second.early, second.sent]).to.deep.equal([EPOCH_MS + 20_000, true, 2]);
+    expect([second.endMs, second.early, second.sent]).to.deep.equal([EPOCH_MS + 14_000, true, 2]);
     expect(bench.aggregator.finished).to.equal(true);
     expect(bench.aggregator.turn(() => {})).to.equal(false);
   });
@@ -253,6 +253,6 @@ describe('aggregator, at a clean end', () => {
     bench.nowNs = 10e9;
     bench.aggregator.handle({ type: 'flush' });
     expect(bench.reports.map((report) => report.early)).to.deep.equal([false, true]);
-    expect(bench.reports.map((report) => report.endMs - EPOCH_MS)).to.deep.equal([10_000, 20_000]);
+    expect(bench.reports.map((report) => report.endMs - EPOCH_MS)).to.deep.equal([10_000, 10_001]);
   });
 });

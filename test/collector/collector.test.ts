@@ -35,7 +35,9 @@ describe('A collector', () => {
   function expectAligned(live: Live): void {
     let lastEndMs = 0;
     for (const { report } of live.intervals) {
-      expect(report.endMs % 200).to.equal(0);
+      // The last one was cut off by the clean end.
+      if (!report.early) expect(report.endMs % 200).to.equal(0);
+      expect(report.startMs).to.be.within(lastEndMs, report.endMs - 1);
       expect(report.endMs).to.be.greaterThan(lastEndMs);
       lastEndMs = report.endMs;
     }

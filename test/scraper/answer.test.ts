@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { readResults } from '../../src/scraper/answer.js';
+import { type Page, readResults } from '../../src/scraper/answer.js';
 import { seededRandom } from '../support/random.js';
-import { row } from '../support/scraped.js';
+import { kept, row } from '../support/scraped.js';
 
 const T = 1_763_700_000_000;
 
@@ -17,9 +17,13 @@ function answer(changes: Record<string, unknown> = {}): Record<string, unknown> 
   return { collector: 'a', intervalMs: 1000, next: T + 2000, oldest: T + 1000, gap: false, intervals, ...changes };
 }
 
+function read(value: unknown, after = T): Page {
+  return readResults(Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)), after);
+}
+
 function problem(value: unknown, after = T): string {
   try {
-    readResults(typeof value === 'string' ? value : JSON.stringify(value), after);
+    read(value, after);
   } catch (error) {
     return (error as Error).message;
   }
@@ -28,9 +32,9 @@ function problem(value: unknown, after = T): string {
 
 describe('the answer of a collector', () => {
   it('is taken as it is when it is right', () => {
-    const read = readResults(JSON.stringify(answer()), T);
-    expect(read).to.deep.include({ collector: 'a', intervalMs: 1000, oldest: T + 1000, gap: false });
-    expect(read.intervals).to.deep.equal([
+    const page = read(answer());
+    expect(page).to.deep.include({ collector: 'a', intervalMs: 1000, oldest: T + 1000, gap: false });
+    expect(page.intervals.map(kept)).to.deep.equal([
       { collector: 'a', intervalMs: 1000, startMs: T, endMs: T + 1000, rows: [row('10.2.0.2')] },
       { collector: 'a', intervalMs: 1000, startMs: T + 1000, endMs: T + 2000, rows: [row('10.2.0.2')] },
     ]);
@@ -38,8 +42,8 @@ describe('the answer of a collector', () => {
 
   it('may have rows without round trips, with histograms, and fields of later versions', () => {
     const rows = [row('10.2.0.2', { rttUs: null, hdr: null }), { ...row('10.2.0.3', { hdr: 'HISTF' }), later: 1 }];
-    const text = JSON.stringify(answer({ intervals: [interval(T + 1000, rows)], later: 1 }));
-    expect(readResults(text, T).intervals[0].rows).to.deep.equal(rows);
+    const page = read(answer({ intervals: [interval(T + 1000, rows)], later: 1 }));
+    expect(kept(page.intervals[0]).rows).to.deep.equal(rows);
   });
 
   const BAD: readonly { readonly title: string; readonly value: unknown; readonly says: string }[] = [
@@ -101,6 +105,51 @@ describe('the answer of a collector', () => {
         `at /intervals/0/results/1/${field}`,
       );
     });
+
+  it('is read alike in whatever way its JSON is written', () => {
+    const rows = [row('10.2.0.2', { group: 'a "b" \\ {[ä€😀]}', tags: { 'x,"y"': '}],' } }), row('10.2.0.3')];
+    const value = answer({ intervals: [interval(T + 1000, rows), interval(T + 2000, [])], later: [{ a: ['}'] }] });
+    const expected = read(value).intervals.map(kept);
+    expect(expected.map((one) => one.rows)).to.deep.equal([rows, []]);
+    const turned = Object.fromEntries(Object.entries(value).reverse());
+    const escaped = JSON.stringify(value).replace(
+      /[^\x20-\x7e]/g,
+      (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    );
+    for (const text of [
+      JSON.stringify(value, null, 2),
+      JSON.stringify(value, null, '\t\r'),
+      JSON.stringify(turned),
+      escaped,
+      ` ${escaped}\n`,
+    ])
+      expect(read(text).intervals.map(kept)).to.deep.equal(expected);
+  });
+
+  it('is read as JSON.parse reads it where a name is there twice, and with bytes that are no text', () => {
+    const text = JSON.stringify(answer()).replace('{', '{"collector":"b","intervals":[],');
+    expect(read(text)).to.deep.include({ collector: 'a' });
+    expect(read(text).intervals).to.have.length(2);
+    const bytes = Buffer.from(JSON.stringify(answer({ collector: 'a~' })));
+    bytes[bytes.indexOf('~')] = 0xff;
+    expect(readResults(bytes, T).collector).to.equal('a\ufffd');
+  });
+
+  it('is JSON or refused: what JSON.parse does not take is not taken, whatever is in it', () => {
+    const random = seededRandom(8);
+    const text = JSON.stringify(answer());
+    const pieces = ['"', '{', '}', '[', ']', ',', ':', '\\', ' ', '1', 'null', 'x', '\n', '"a":1,'];
+    let taken = 0;
+    for (let i = 0; i < 20_000; i++) {
+      const at = random.below(text.length);
+      const changed = text.slice(0, at) + pieces[random.below(pieces.length)] + text.slice(at + random.below(2));
+      const told = problem(changed);
+      if (told !== 'none') continue;
+      taken += 1;
+      expect(() => JSON.parse(changed), changed).not.to.throw();
+    }
+    expect(taken).to.be.greaterThan(100);
+  });
 
   it('never ends in anything but an error, whatever it is', () => {
     const random = seededRandom(7);

@@ -6,6 +6,7 @@ import { Gate } from '../../src/scraper/gate.js';
 import { HttpClient } from '../../src/scraper/http.js';
 import { InfluxDataReader } from '../../src/scraper/legacy.js';
 import { Poller } from '../../src/scraper/poller.js';
+import { Room } from '../../src/scraper/room.js';
 import { FastTiming, MapPositions, RecordingDelivery } from '../support/scraped.js';
 import { waitFor } from '../support/wait.js';
 
@@ -178,7 +179,8 @@ describe("a poller of Dropbox's LLAMA in Go", () => {
       { url, kind: 'llama', tokenFile: null, intervalMs: 10_000 },
       {
         ...{ http, gate: new Gate(4, timing), delivery, positions: new MapPositions(), timing },
-        ...{ logger: pino({ level: 'silent' }), histograms: () => true, fetched: () => {}, named: () => {} },
+        ...{ logger: pino({ level: 'silent' }), histograms: () => true, fetched: async () => {}, named: () => {} },
+        room: new Room(2 ** 23, timing),
       },
     );
   }

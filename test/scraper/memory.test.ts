@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { makeMatrix } from '../../src/matrix/matrix.js';
+import { readResults } from '../../src/scraper/answer.js';
 import { ScraperMemory } from '../../src/scraper/memory.js';
 import type { CollectedInterval, ResultRow } from '../../src/scraper/types.js';
 import { HdrTextEncoder } from '../../src/stats/hdrText.js';
@@ -129,9 +130,56 @@ describe('the memory of a scraper', () => {
     expect(rows).to.deep.equal([['(none)', '(none)']]);
   });
 
-  it('leaves intervals out when more wait than it can hold, rather than grow without end', async () => {
-    const rows = Array.from({ length: 200_000 }, () => row('10.2.0.2', { rttUs: null }));
-    for (let step = 0; step < 4; step++) memory.take(interval('a', T - step * 10_000, rows));
+  it('leaves intervals out when too many have waited for too long, rather than keep the others waiting', async () => {
+    const rows = Array.from({ length: 3_000 }, () => row('10.2.0.2', { rttUs: null }));
+    const taken: Promise<void>[] = [];
+    const take = (step: number): void => void taken.push(memory.take(interval('a', T - step * 10_000, rows)));
+    for (const step of [0, 1, 2]) take(step);
+    expect(memory.leftOut).to.equal(0);
+    nowMs += 6_000;
+    for (const step of [3, 4]) take(step);
     expect(memory.leftOut).to.equal(2);
+    await Promise.all(taken);
+    take(5);
+    await memory.settled();
+    expect(memory.leftOut).to.equal(2);
+    expect((await matrix('loss')).cells.sums.sent[0]).to.equal(4 * 3_000 * row('10.2.0.2').sent);
+    expect(logged.some(({ msg }) => msg.startsWith('intervals come faster'))).to.equal(true);
+  });
+
+  it('answers with rows as the collector sent them, without their histograms, however they are written', async () => {
+    const rows = [
+      row('10.2.0.2', { hdr: 'HISTFAAA' }),
+      row('10.2.0.3', { hdr: null }),
+      row('10.2.0.4'),
+      row('10.2.0.5', { tags: { note: ',"hdr":"x"}', other: 'ä' }, hdr: 'HIST+/==' }),
+      { ...row('10.2.0.6'), hdr: 'HISTF', later: { hdr: 'x' } },
+    ];
+    const [first, ...others] = rows;
+    const text = (indent: number): Buffer => {
+      const intervals = [0, 1].map((step) => ({
+        start: new Date(T - 20_000 + step * 10_000).toISOString(),
+        endMs: T - 10_000 + step * 10_000,
+        results: step === 0 ? [first] : others,
+      }));
+      const head = { collector: 'a "b"', intervalMs: 10_000, oldest: T - 10_000, gap: false };
+      return Buffer.from(JSON.stringify({ ...head, intervals }, null, indent));
+    };
+    for (const indent of [0, 2]) {
+      memory = new ScraperMemory({ hours: 6, memoryBytes: 16 * 2 ** 20, logger, now: () => nowMs });
+      for (const one of readResults(text(indent), 0).intervals) await memory.take(one);
+      const { intervals } = memory.recent.after(0);
+      const answered = intervals.map(({ report }) => Buffer.from(report.rows).toString());
+      expect(answered.join('')).not.to.match(/[\r\n]/);
+      expect(answered.flatMap((some) => JSON.parse(`[${some}]`) as unknown[])).to.deep.equal(
+        rows.map(({ hdr: _, ...rest }) => ({ collector: 'a "b"', ...rest })),
+      );
+      const hdrs = intervals.flatMap(({ report: { histograms, histogramOffsets } }) =>
+        [...histogramOffsets.slice(1)].map((end, i) =>
+          Buffer.from(histograms).toString('utf8', histogramOffsets[i], end),
+        ),
+      );
+      expect(hdrs).to.deep.equal(rows.map(({ hdr }) => hdr ?? ''));
+    }
   });
 });

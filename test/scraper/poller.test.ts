@@ -7,6 +7,7 @@ import type { CollectorAddress } from '../../src/config/scraper/types.js';
 import { Gate } from '../../src/scraper/gate.js';
 import { HttpClient } from '../../src/scraper/http.js';
 import { Poller, type PollerTools } from '../../src/scraper/poller.js';
+import { Room } from '../../src/scraper/room.js';
 import { CollectorServer, FastTiming, type Manner, MapPositions, RecordingDelivery, row } from '../support/scraped.js';
 import { waitFor } from '../support/wait.js';
 
@@ -59,7 +60,8 @@ describe('a poller', () => {
       timing,
       logger: pino({ base: null }, { write: (line: string) => logged.push(JSON.parse(line)) }),
       histograms: () => histograms,
-      fetched: () => {},
+      room: new Room(2 ** 23, timing),
+      fetched: async () => {},
       named: (_url, name) => named.push(name),
     };
   }

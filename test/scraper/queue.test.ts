@@ -14,6 +14,7 @@ import { readableLog, sampleInterval } from './samples.js';
 const MIB = 1024 * 1024;
 const OPTIONS: QueueOptions = {
   queueMaxRows: 1000,
+  fullAfterMs: 0,
   spoolAfterMs: 60_000,
   batchRows: 30,
   spoolRetryMs: 20,

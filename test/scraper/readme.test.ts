@@ -17,7 +17,7 @@ const DIRECTIONS = {
 describe('README.md of the scraper', () => {
   it('has every field and tag of a point, and no other', async () => {
     const { rows: sampled, ...interval } = sampleInterval('a', 1, 1);
-    const told = sampled.map((row) => ({ ...row, ...DIRECTIONS }));
+    const told = [...sampled].map((row) => ({ ...row, ...DIRECTIONS }));
     const [line = ''] = await linesOf([{ ...interval, rows: told }], 'llama', 'ms');
     const { fields, tags } = parseLine(line);
     const [, table = ''] = README.split('| field of a point | unit | is |\n| --- | --- | --- |\n');

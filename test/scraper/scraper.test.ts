@@ -85,7 +85,9 @@ describe('a scraper', () => {
     scraper.onInterval(() => {
       throw new Error('not my day');
     });
-    const end = scraper.onInterval((interval) => told.push(`${interval.collector} ${interval.endMs}`));
+    const end = scraper.onInterval((interval) => {
+      told.push(`${interval.collector} ${interval.endMs}`);
+    });
     await Promise.all([gets('a', 3), gets('b', 3)]);
     expect(told).to.deep.equal(delivery.delivered.map((interval) => `${interval.collector} ${interval.endMs}`));
     expect(logged.some(({ msg }) => msg === 'a listener failed')).to.equal(true);

@@ -13,7 +13,7 @@ const MIB = 1024 * 1024;
 
 /** As the spool gives it back. */
 function kept(interval: CollectedInterval): CollectedInterval {
-  return { ...interval, rows: interval.rows.map(({ hdr: _hdr, ...row }) => row) };
+  return { ...interval, rows: [...interval.rows].map(({ hdr: _hdr, ...row }) => row) };
 }
 const keyOf = ({ collector, endMs }: CollectedInterval): string => `${collector} ${endMs}`;
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type Interval, IntervalGrid } from '../../src/stats/intervals.js';
+import { cutOffMs, type Interval, IntervalGrid } from '../../src/stats/intervals.js';
 import { msToNs, sToNs } from '../../src/stats/units.js';
 import { randomInteger, seededRandom } from '../support/random.js';
 
@@ -26,10 +26,10 @@ function closeUpTo(grid: IntervalGrid<string>, ns: number, offsetNs: number): In
 }
 
 describe('interval grid', () => {
-  it('begins with the interval that the start is in, aligned, and takes into it what was sent before', () => {
+  it('begins with what is left of the interval that the start is in, and takes into it what was sent before', () => {
     const grid = started();
     const first = grid.oldest;
-    expect(first?.startMs).to.equal(1_763_700_000_000);
+    expect(first?.startMs).to.equal(EPOCH_MS);
     expect(first?.endMs).to.equal(1_763_700_010_000);
     expect(first?.endNs).to.equal(sToNs(7));
     expect(grid.find(-5)).to.equal(first);
@@ -55,7 +55,7 @@ describe('interval grid', () => {
     expect(closed).to.have.length(10);
     for (const [i, interval] of closed.entries()) {
       expect(interval.endMs).to.equal(1_763_700_010_000 + i * LENGTH_MS);
-      expect(interval.startMs).to.equal(interval.endMs - LENGTH_MS);
+      expect(interval.startMs).to.equal(i === 0 ? EPOCH_MS : interval.endMs - LENGTH_MS);
       if (i > 0) expect(interval.startNs).to.equal(closed[i - 1].endNs);
     }
   });
@@ -69,6 +69,26 @@ describe('interval grid', () => {
     expect(grid.find(sToNs(16))?.endNs).to.equal(sToNs(17));
     expect(grid.find(sToNs(36.9))?.endNs).to.equal(sToNs(37));
     expect(grid.find(sToNs(37))).to.equal(undefined);
+  });
+
+  it('parts an interval in which a process ends and the next one starts into two, with ends of their own', () => {
+    const random = seededRandom(5).next;
+    for (let i = 0; i < 2_000; i++) {
+      const startNs = randomInteger(random, 0, 30e9);
+      const stopNs = startNs + randomInteger(random, 0, 30e9);
+      const grid = started(startNs);
+      grid.openUpTo(stopNs, 0);
+      let last = grid.oldest;
+      for (; last !== undefined && last.endNs <= stopNs; last = grid.oldest) grid.closeOldest(0);
+      if (last === undefined) throw new Error('no interval is open');
+      const end = cutOffMs(last, stopNs);
+      const next = started(stopNs + randomInteger(random, 1, 5) * 1e6).oldest;
+      if (next === undefined) throw new Error('no interval is open');
+      expect(end).to.be.greaterThan(last.startMs);
+      expect(end - (EPOCH_MS + stopNs / 1e6)).to.be.within(0, 1 + 1e-6);
+      expect(next.startMs).to.be.at.least(end - 1);
+      expect(next.endMs).to.be.greaterThan(end);
+    }
   });
 
   it('always has an open interval', () => {

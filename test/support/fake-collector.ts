@@ -204,7 +204,7 @@ export class FakeCollector implements CollectorService {
     const infos = options.infos ?? this.streams();
     const interval = { report: makeReport(endMs, infos, options), infos };
     this.results.add(interval);
-    void this.history.add(historyInterval(this.config.collector.name, interval));
+    void this.history.add(historyInterval(this.config.collector.name, 10_000, interval));
     return interval;
   }
 }

@@ -196,14 +196,19 @@ export class CollectorServer {
 }
 
 /** Takes every interval at once, or when told. */
+/** With rows that may be read for ever. */
+export type KeptInterval = CollectedInterval & { readonly rows: readonly ResultRow[] };
+
+export const kept = (interval: CollectedInterval): KeptInterval => ({ ...interval, rows: [...interval.rows] });
+
 export class RecordingDelivery implements Delivery {
-  readonly delivered: CollectedInterval[] = [];
+  readonly delivered: KeptInterval[] = [];
   /** While true, nothing is safe. */
   holding = false;
   private waiting: (() => void)[] = [];
 
   async deliver(interval: CollectedInterval): Promise<void> {
-    this.delivered.push(interval);
+    this.delivered.push(kept(interval));
     if (this.holding) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 

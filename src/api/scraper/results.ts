@@ -3,7 +3,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { LlamaError } from '../../errors.js';
-import type { RecentInterval, RecentResults } from '../../scraper/recent.js';
+import type { RecentResults } from '../../scraper/recent.js';
+import type { RecentInterval } from '../../scraper/recentRows.js';
 import { type AccessOptions, mayStillRead } from '../access.js';
 import { Breather, bodyOf } from '../bodies.js';
 import { EVENT_STREAM_TYPE } from '../eventStream.js';

@@ -48,7 +48,8 @@ export class ServiceClient {
     } catch (cause) {
       throw this.unreachable(cause instanceof Error ? cause.message : String(cause), cause);
     }
-    const { status, body } = answer;
+    const { status } = answer;
+    const body = answer.content.toString();
     if (status !== 200) throw this.refused(path, status, body);
     try {
       return JSON.parse(body) as Answer;

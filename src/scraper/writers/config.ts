@@ -80,7 +80,7 @@ export interface DeliveryOptions {
   readonly stateDir: string;
   /** Bytes that one writer's spool may take; default 1 GiB. Over it the oldest intervals are dropped, by name. */
   readonly spoolMaxBytes?: number;
-  /** Rows in memory for one writer, beyond which intervals go to its spool; default 200,000. */
+  /** Rows in memory for one writer, beyond which intervals go to its spool while it fails, or takes 2 s for a batch; default 5,000. */
   readonly queueMaxRows?: number;
   /** How long an interval waits in memory for a writer that is away before it goes to the spool, ms; default 5000. */
   readonly spoolAfterMs?: number;
@@ -88,7 +88,7 @@ export interface DeliveryOptions {
 
 export const DELIVERY_DEFAULTS = {
   spoolMaxBytes: 1024 * 1024 * 1024,
-  queueMaxRows: 200_000,
+  queueMaxRows: 5_000,
   spoolAfterMs: 5000,
 } as const;
 

@@ -11,8 +11,8 @@ import { parseScraperConfig } from '../../../src/config/scraper/config.js';
 import { Reflector } from '../../../src/reflector/reflector.js';
 import { ScraperMemory } from '../../../src/scraper/memory.js';
 import { Scraper } from '../../../src/scraper/scraper.js';
-import type { CollectedInterval, ResultRow } from '../../../src/scraper/types.js';
-import { MapPositions, RecordingDelivery } from '../../support/scraped.js';
+import type { ResultRow } from '../../../src/scraper/types.js';
+import { type KeptInterval, kept, MapPositions, RecordingDelivery } from '../../support/scraped.js';
 import { SseClient } from '../../support/sse.js';
 import { UdpPeer } from '../../support/udp-peer.js';
 import { waitFor } from '../../support/wait.js';
@@ -48,7 +48,7 @@ describe('the results of all collectors, through a scraper', function () {
   let scraper: Scraper;
   let app: FastifyInstance;
   let origin = '';
-  const fetched: CollectedInterval[] = [];
+  const fetched: KeptInterval[] = [];
 
   before(async () => {
     const peer = await UdpPeer.open();
@@ -90,8 +90,8 @@ groups:
     };
     scraper = new Scraper(config, { logger, sinks, histograms: () => true });
     scraper.onInterval((interval) => {
-      fetched.push(interval);
-      memory.take(interval);
+      fetched.push(kept(interval));
+      return memory.take(interval);
     });
     app = buildScraperApi(scraper, {
       routes: (to) => resultRoutes(to, scraper, { memory, access: {}, pageBytes: 20_000 }),

@@ -132,7 +132,7 @@ describe('writer to InfluxDB 1', function () {
     const body = `raw_stats,x=y rtt=1i ${BASE_MS + 20_000}`;
     await fetch(`${server.url}/write?db=llama&precision=ms`, { method: 'POST', body, headers: { authorization } });
     const some = sampleInterval('a', 1, 20);
-    const rows = some.rows.map((row, index) => (index === 13 ? row : { ...row, rttUs: null }));
+    const rows = [...some.rows].map((row, index) => (index === 13 ? row : { ...row, rttUs: null }));
     const { points, rejected, reasons } = await open().write([{ ...some, rows }], never);
     expect({ points, rejected }).to.deep.equal({ points: 19, rejected: 1 });
     expect(reasons[0]).to.match(/field type conflict: input field "rtt"/);

@@ -1,0 +1,92 @@
+/**
+ * Finished intervals over a clean restart, in the state directory: above all the one that the end cut off, which hardly any reader is in time
+ * for. They are written once, when the collector ends, and served by the next one beside its own, until they are as old as what it would hold.
+ *
+ * The file: `LKR1`, the CRC-32 of what follows (little-endian), then an object by `v8.serialize`. Only the same version reads it. What cannot be
+ * written or read costs those intervals, and a line in the log, never a start or an end.
+ */
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { deserialize, serialize } from 'node:v8';
+import { crc32 } from 'node:zlib';
+import type { Logger } from 'pino';
+import { messageOf } from '../discovery/source.js';
+import { replaceFile } from '../files/syncedFile.js';
+import { VERSION } from '../version.js';
+import type { HeldResults } from './results.js';
+import type { StateDirectory } from './state.js';
+
+export const KEPT_RESULTS = 'results.bin';
+const MAGIC = Buffer.from('LKR1', 'latin1');
+const HEADER_BYTES = MAGIC.length + 4;
+/** At the end a disk that hangs is not waited for longer than this. */
+const SAVE_MS = 500;
+
+interface Content extends HeldResults {
+  readonly version: string;
+  readonly collector: string;
+}
+
+export class KeptResults {
+  private readonly directory: Pick<StateDirectory, 'path' | 'setAside'>;
+  private readonly collector: string;
+  private readonly logger: Logger;
+
+  constructor(directory: Pick<StateDirectory, 'path' | 'setAside'>, collector: string, logger: Logger) {
+    this.directory = directory;
+    this.collector = collector;
+    this.logger = logger;
+  }
+
+  /** Never rejects. */
+  async save({ intervals, droppedEndMs }: HeldResults): Promise<void> {
+    try {
+      const content: Content = { version: VERSION, collector: this.collector, intervals, droppedEndMs };
+      const bytes = serialize(content);
+      const header = Buffer.alloc(HEADER_BYTES);
+      MAGIC.copy(header);
+      header.writeUInt32LE(crc32(bytes), MAGIC.length);
+      const saved = replaceFile(this.path, Buffer.concat([header, bytes])).then(() => true);
+      if (!(await Promise.race([saved, delay(SAVE_MS, false)])))
+        throw new Error(`the disk took longer than ${SAVE_MS} ms`);
+    } catch (error) {
+      this.logger.error(
+        { file: this.path, error: messageOf(error) },
+        'the last intervals cannot be kept; readers that have not read them by now lack them',
+      );
+    }
+  }
+
+  /** Those that ended between the two times, epoch ms; undefined when there are none. What is damaged is set aside. Never rejects. */
+  async load(afterMs: number, untilMs: number): Promise<HeldResults | undefined> {
+    try {
+      const content = readContent(await readFile(this.path));
+      if (content === undefined) {
+        await this.directory.setAside(KEPT_RESULTS, 'its bytes are not those that were written');
+        return undefined;
+      }
+      if (content.version !== VERSION || content.collector !== this.collector) return undefined;
+      const intervals = content.intervals.filter(({ report: { endMs } }) => endMs > afterMs && endMs <= untilMs);
+      return intervals.length === 0 ? undefined : { intervals, droppedEndMs: content.droppedEndMs };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        this.logger.error({ file: this.path, error: messageOf(error) }, 'the intervals that were kept cannot be read');
+      return undefined;
+    }
+  }
+
+  private get path(): string {
+    return join(this.directory.path, KEPT_RESULTS);
+  }
+}
+
+function readContent(file: Buffer): Content | undefined {
+  const bytes = file.subarray(HEADER_BYTES);
+  const whole =
+    file.length > HEADER_BYTES &&
+    file.subarray(0, MAGIC.length).equals(MAGIC) &&
+    file.readUInt32LE(MAGIC.length) === crc32(bytes);
+  return whole ? (deserialize(bytes) as Content) : undefined;
+}

@@ -1,0 +1,109 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { pino } from 'pino';
+import { KEPT_RESULTS, KeptResults } from '../../src/collector/keptResults.js';
+import { ResultsStore, type StoredInterval } from '../../src/collector/results.js';
+import { seededRandom } from '../support/random.js';
+
+const T = 1_763_700_000_000;
+
+function interval(endMs: number, bytes = 10): StoredInterval {
+  const report = {
+    ...{ startMs: endMs - 1000, endMs, early: false, sent: 1, received: 1, lost: 0, forHistory: null },
+    ...{ rows: new Uint8Array(bytes).fill(endMs % 251), paths: Uint32Array.of(1), pathCounters: Uint32Array.of(2) },
+    ...{ pathRttNs: Float32Array.of(3), pathDelayNs: Float32Array.of(4), pathTraits: Uint8Array.of(5) },
+    ...{ histograms: new Uint8Array(4), streams: Uint32Array.of(0), rowOffsets: Uint32Array.of(0, bytes + 1) },
+  };
+  const infos = [{ id: 0, source: '10.1.0.2', group: { name: 'west' }, target: { address: '10.2.0.2' } }];
+  return { report, infos } as unknown as StoredInterval;
+}
+
+describe('results that outlive a collector', () => {
+  let folder: string;
+  const logged: string[] = [];
+  const logger = pino({}, { write: (line: string) => void logged.push(line) });
+  const aside: string[] = [];
+  const directory = () => ({
+    path: folder,
+    setAside: async (file: string) => void aside.push(file),
+  });
+  const file = (): string => join(folder, KEPT_RESULTS);
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'llama-kept-'));
+    logged.length = 0;
+    aside.length = 0;
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  function store(...intervals: readonly StoredInterval[]): ResultsStore {
+    const results = new ResultsStore(60);
+    for (const one of intervals) results.add(one);
+    return results;
+  }
+
+  it('are served beside those of the next one, without their paths, and are not taken for its own', async () => {
+    const first = store(interval(T + 1000), interval(T + 1400));
+    await new KeptResults(directory(), 'a', logger).save(first.toKeep());
+    const kept = await new KeptResults(directory(), 'a', logger).load(T, T + 1400);
+    const second = new ResultsStore(60);
+    if (kept !== undefined) second.restore(kept);
+    expect(second.latest).to.equal(undefined);
+    expect(second.newestEndMs).to.equal(T + 1400);
+    second.add(interval(T + 2000));
+    const { intervals, gap, oldest } = second.after(T + 1000, 10);
+    expect(intervals.map(({ report }) => report.endMs)).to.deep.equal([T + 1400, T + 2000]);
+    expect(intervals[0].report.rows).to.deep.equal(first.after(T + 1000, 1).intervals[0].report.rows);
+    expect(intervals[0].infos).to.deep.equal(interval(T).infos);
+    expect([gap, oldest]).to.deep.equal([false, T + 1000]);
+    expect(second.latest?.report.endMs).to.equal(T + 2000);
+    expect(second.pathsAfter(T).interval?.report.endMs).to.equal(T + 2000);
+    expect(logged).to.deep.equal([]);
+  });
+
+  it('are as many as fit, the newest of them, and what is left out is a gap', async () => {
+    const results = store(...[1, 2, 3, 4].map((step) => interval(T + step * 1000, 6 * 2 ** 20)));
+    const { intervals, droppedEndMs } = results.toKeep();
+    expect(intervals.map(({ report }) => report.endMs - T)).to.deep.equal([3000, 4000]);
+    expect(droppedEndMs).to.equal(T + 2000);
+    const next = new ResultsStore(60);
+    next.restore({ intervals, droppedEndMs });
+    expect(next.after(T + 1000, 10).gap).to.equal(true);
+    expect(next.after(T + 2000, 10).gap).to.equal(false);
+    expect(store(interval(T, 20 * 2 ** 20)).toKeep().intervals).to.have.length(1);
+  });
+
+  it('are not those of another collector, nor older than asked for, nor of a time that has not come', async () => {
+    await new KeptResults(directory(), 'a', logger).save(
+      store(...[1, 2, 3].map((i) => interval(T + i * 1000))).toKeep(),
+    );
+    expect(await new KeptResults(directory(), 'b', logger).load(T, T + 9000)).to.equal(undefined);
+    const kept = await new KeptResults(directory(), 'a', logger).load(T + 1000, T + 2500);
+    expect(kept?.intervals.map(({ report }) => report.endMs)).to.deep.equal([T + 2000]);
+    expect(await new KeptResults(directory(), 'a', logger).load(T + 3000, T + 9000)).to.equal(undefined);
+  });
+
+  it('are left out when the file is missing, and set aside when its bytes are others', async () => {
+    const kept = new KeptResults(directory(), 'a', logger);
+    expect(await kept.load(0, T * 2)).to.equal(undefined);
+    expect(logged).to.deep.equal([]);
+    await kept.save(store(interval(T)).toKeep());
+    const whole = readFileSync(file());
+    const random = seededRandom(4);
+    for (let i = 0; i < 300; i++) {
+      const bytes = Buffer.from(whole);
+      bytes[random.below(bytes.length)] ^= 1 + random.below(255);
+      writeFileSync(file(), i % 2 === 0 ? bytes : whole.subarray(0, random.below(whole.length)));
+      expect(await kept.load(0, T * 2)).to.equal(undefined);
+      expect(aside).to.have.length(i + 1);
+    }
+  });
+
+  it('that the disk refuses cost a line in the log, not the end of the collector', async () => {
+    const gone = { ...directory(), path: join(folder, 'gone') };
+    await new KeptResults(gone, 'a', logger).save(store(interval(T)).toKeep());
+    expect(logged.join()).to.include('the last intervals cannot be kept');
+  });
+});
