@@ -299,7 +299,7 @@ collectr: 1
   });
 
   it('names the line of the group with which the plan becomes too large', () => {
-    const group = '{ period: 1ms, timeout: 60s, targets: [10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4] }';
+    const group = '{ period: 1ms, timeout: 60s, targets: [10.0.0.1, 10.0.0.2, 10.0.0.3] }';
     const error = failureOf(() => parseConfig(`groups:\n  a: ${group}\n  b: ${group}\n  c: ${group}\n`, 'c.yaml', {}));
     expect(error.code).to.equal('LLAMA_PLAN_TOO_LARGE');
     expect(error.message).to.match(
