@@ -24,6 +24,7 @@ const QUEUE_DEFAULTS = {
   maxMs: 30_000,
   batchRows: 5_000,
   fullAfterMs: 2_000,
+  crowdedAfterMs: 20_000,
   spoolRetryMs: 5000,
   random: Math.random,
 };

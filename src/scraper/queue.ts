@@ -22,10 +22,11 @@ const MIN_SWEEP_MS = 10;
 export interface QueueOptions extends BackoffOptions {
   readonly queueMaxRows: number;
   /**
-   * What is beyond them goes to the spool while the writer fails, or has had a batch in hand for so long: then it is not to keep others waiting.
-   * A writer that gets on needs no spool: where nothing but time is short, the spool would cost more of it.
+   * What is beyond them goes to the spool while the writer fails, or has had a batch in hand for so long, or has not caught up for `crowdedAfterMs`: then
+   * it is not to keep others waiting. A writer that gets on needs no spool: where nothing but time is short, the spool would cost more of it.
    */
   readonly fullAfterMs: number;
+  readonly crowdedAfterMs: number;
   readonly spoolAfterMs: number;
   /** Rows that go to the writer at once; a larger interval goes alone. */
   readonly batchRows: number;
@@ -73,6 +74,8 @@ export class WriterQueue {
   private diskDown = false;
   /** The writer has a batch in hand since then. */
   private writingSinceMs: number | undefined;
+  /** Since then more rows wait than `queueMaxRows`. */
+  private crowdedSinceMs: number | undefined;
   private spoolsTurn = false;
   /** A former process left intervals in the spool. */
   private readonly inherited: boolean;
@@ -87,7 +90,7 @@ export class WriterQueue {
     this.inherited = spool.intervals > 0;
     this.sweep = setInterval(
       () => this.spoolOverdue(),
-      Math.max(MIN_SWEEP_MS, Math.min(options.spoolAfterMs / 10, options.fullAfterMs)),
+      Math.max(MIN_SWEEP_MS, Math.min(options.spoolAfterMs / 10, options.fullAfterMs, options.crowdedAfterMs / 2)),
     ).unref();
     this.looping = this.loop();
   }
@@ -231,12 +234,16 @@ export class WriterQueue {
   private spoolOverdue(): void {
     const now = Date.now();
     if (now < this.diskRetryMs) return;
-    const { spoolAfterMs, queueMaxRows, fullAfterMs } = this.options;
+    const { spoolAfterMs, queueMaxRows, fullAfterMs, crowdedAfterMs } = this.options;
+    this.crowdedSinceMs = this.rows <= queueMaxRows ? undefined : (this.crowdedSinceMs ?? now);
     const { downSinceMs, lastSuccessMs } = this.counters;
     // Where a former process left a spool, the writer was away, and is until it takes something: a process that is killed again and again would
     // otherwise never come to make anything safe.
     const away = now - downSinceMs >= spoolAfterMs || (this.inherited && lastSuccessMs === null);
-    const slow = !this.counters.up || (this.writingSinceMs !== undefined && now - this.writingSinceMs >= fullAfterMs);
+    const slow =
+      !this.counters.up ||
+      (this.writingSinceMs !== undefined && now - this.writingSinceMs >= fullAfterMs) ||
+      (this.crowdedSinceMs !== undefined && now - this.crowdedSinceMs >= crowdedAfterMs);
     let rows = 0;
     for (const item of this.items) {
       rows += item.interval.rows.length;
@@ -305,6 +312,7 @@ export class WriterQueue {
     this.items.splice(index, 1);
     item.release?.();
     this.rows -= item.interval.rows.length;
+    if (this.rows <= this.options.queueMaxRows) this.crowdedSinceMs = undefined;
     if (this.items.length === 0) this.emptied?.();
   }
 

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { type QueueOptions, WriterQueue } from '../../src/scraper/queue.js';
 import { Spool } from '../../src/scraper/spool.js';
@@ -15,6 +16,7 @@ const MIB = 1024 * 1024;
 const OPTIONS: QueueOptions = {
   queueMaxRows: 1000,
   fullAfterMs: 0,
+  crowdedAfterMs: 60_000,
   spoolAfterMs: 60_000,
   batchRows: 30,
   spoolRetryMs: 20,
@@ -156,6 +158,22 @@ describe("a writer's queue", () => {
     await waitFor('six are safe', () => pushed.filter(({ safe }) => safe).length === 6);
     expect(into.queued).to.deep.equal({ queued: 4, queuedRows: 12 });
     expect(spool.intervals).to.equal(6);
+  });
+
+  it('spools what a writer that gets on, but too slowly, has not caught up with for long, and loses none of it', async () => {
+    const slowly = writer.write.bind(writer);
+    writer.write = async (intervals, signal) => {
+      await sleep(20);
+      return slowly(intervals, signal);
+    };
+    // Three rows an interval, one interval a batch: some 50 a second are taken, and 100 come at once.
+    const into = await open({ queueMaxRows: 12, fullAfterMs: 60_000, crowdedAfterMs: 100, batchRows: 3 });
+    const pushed = some(0, 100).map((interval) => push(into, interval));
+    await waitFor('what is too much is spooled', () => spool.intervals > 0);
+    await Promise.all(pushed.map(({ done }) => done));
+    expect(into.counters.up).to.equal(true);
+    await waitFor('all are written', () => writer.got.size === 100 && spool.intervals === 0);
+    expect(writer.got).to.deep.equal(once(some(0, 100)));
   });
 
   it('waits as long as the sink asks for', async () => {
