@@ -89,7 +89,7 @@ targets            2
 paths              16
 probes             32/s
 on the wire        2,624 bytes/s each way, with the headers of UDP, TCP or ICMP and of IP, without those of the link
-memory for probes  4KiB of 256MiB
+memory for probes  5.3KiB of 256MiB
 
 Note: every user and program of this host may change groups without a token, and so may clients of a proxy on it; api.tokenFile or api.writes: token ends that.
 `);
@@ -162,7 +162,7 @@ groups:
       'groups: { west: { period: 1ms, timeout: 60s, targets: [10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4,10.0.0.5,10.0.0.6,10.0.0.7] } }',
     );
     expect(large.code).to.equal(1);
-    expect(large.err).to.match(/:1:11: \/groups\/west: found a need of 336MiB/);
+    expect(large.err).to.match(/:1:11: \/groups\/west: found a need of 448MiB/);
     let err = '';
     const code = await check(
       join(folder, 'missing.yaml'),
