@@ -7,7 +7,7 @@ import { measureReflector } from './protocols/reflector.js';
 import { measureSyn } from './protocols/syn.js';
 
 async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult> {
-  const rounds = quick ? 2 : 7;
+  const rounds = quick ? 1 : 7;
   const durationMs = quick ? 800 : 4_000;
   const samples: Record<string, number[]> = {};
   const add = (field: string, value: number): void => {
@@ -30,8 +30,6 @@ async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult
       say(`${field} ${Math.round(cost.rate)}/s, ${cost.cpuUs.toFixed(2)} µs`);
     };
     await measureReflector(durationMs, (name, cost) => compare(name, name, cost));
-    // The short form has them once, to be short.
-    if (quick && i > 0) continue;
     await measureBothEnds(durationMs, (name, result) => {
       lost += lossesOf(result);
       compare(name, `${name}BothEnds`, { rate: result.echoesPerSecond, cpuUs: result.cpuUs });
