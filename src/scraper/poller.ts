@@ -10,6 +10,7 @@ import { messageOf, type Timing } from '../discovery/source.js';
 import type { Page } from './answer.js';
 import { Asker, RefusedError, type Reply } from './asking.js';
 import type { Gate } from './gate.js';
+import { CollectorHealth } from './health.js';
 import type { HttpAnswer, HttpClient } from './http.js';
 import { CollectorRecord } from './record.js';
 import type { Place, Room } from './room.js';
@@ -66,6 +67,7 @@ export class Poller {
   private readonly asker: Asker;
   private readonly schedule: Schedule;
   private readonly record: CollectorRecord;
+  private readonly health: CollectorHealth;
   private readonly ending = new AbortController();
   private readonly ended: Promise<void>;
   private limit = FIRST_LIMIT;
@@ -86,13 +88,17 @@ export class Poller {
     const leastMs = address.kind === 'llama' ? LEGACY_SETTLE_MS : undefined;
     this.schedule = new Schedule(address.url, () => tools.timing.random(), leastMs);
     this.record = new CollectorRecord(address);
+    this.health = new CollectorHealth(
+      (signal) => tools.gate.run(() => this.asker.get('/v1/status', signal), signal),
+      tools.timing,
+    );
     this.lastNewsMs = tools.timing.nowMs();
     this.record.cursor = tools.positions.get(address.url) ?? 0;
     this.ended = this.run();
   }
 
   state(): CollectorState {
-    return this.record.state(this.tools.timing.nowMs());
+    return this.record.state(this.tools.timing.nowMs(), this.health.troubles);
   }
 
   /** Asks the collector for something else, on behalf of a reader. Rejects with an error whose message is for people. */
@@ -104,7 +110,7 @@ export class Poller {
   async close(): Promise<void> {
     this.ending.abort(new Error('the collector is polled no more'));
     this.wake?.();
-    await this.ended;
+    await Promise.all([this.ended, this.health.idle()]);
   }
 
   private get closed(): boolean {
@@ -142,7 +148,9 @@ export class Poller {
       record.lastError = null;
       if (reply.page.intervals.length > 0) this.usualBytes = reply.bytes;
       try {
-        return await this.take(reply);
+        const waitMs = await this.take(reply);
+        if (this.address.kind === 'collector') this.health.askWhenDue(this.ending.signal);
+        return waitMs;
       } finally {
         reply.place.leave();
       }
@@ -242,6 +250,7 @@ export class Poller {
     record.name = name;
     record.cursor = tools.positions.get(this.ownKey) ?? 0;
     this.lastOldest = 0;
+    this.health.forget();
     tools.named(address.url, name);
     const usable = asked === record.cursor;
     if (before === null && usable) return true;

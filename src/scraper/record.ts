@@ -49,7 +49,7 @@ export class CollectorRecord {
     return Math.max(0, Math.floor((theirsMs - this.settleMs - this.cursor) / this.intervalMs));
   }
 
-  state(nowMs: number): CollectorState {
+  state(nowMs: number, troubles: readonly string[] | null): CollectorState {
     const lagIntervals = this.lag(nowMs);
     const behind = lagIntervals !== null && lagIntervals > BEHIND_INTERVALS;
     const up = behind ? 'behind' : 'up';
@@ -72,6 +72,7 @@ export class CollectorRecord {
       gaps: this.gaps,
       lostIntervals: this.lostIntervals,
       lastGaps: this.lastGaps,
+      troubles,
       nextAt: this.nextAtMs === null ? null : isoTime(this.nextAtMs),
     };
   }

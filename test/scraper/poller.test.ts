@@ -91,6 +91,49 @@ describe('a poller', () => {
     expect(named).to.deep.equal(['host-a']);
   });
 
+  describe('asks a collector how it is', () => {
+    const FINE = {
+      workers: [{ thread: 'prober-0', state: 'running', lastError: null }],
+      aggregator: null,
+      warnings: [],
+    };
+
+    it('beside its results, and again half a minute later', async () => {
+      collector.status = FINE;
+      collector.run();
+      const poller = poll();
+      await waitFor('the first answer', () => poller.state().troubles !== null);
+      expect(poller.state().troubles).to.deep.equal([]);
+      const intervals = delivery.delivered.length;
+      collector.status = {
+        workers: [{ thread: 'prober-0', state: 'restarting', lastError: 'it died' }],
+        aggregator: { thread: 'aggregator', state: 'running' },
+        warnings: ['scheduleSlips: 12 of 100', 7, 'x'.repeat(10_000)],
+      };
+      await waitFor('the troubles', () => (poller.state().troubles ?? []).length > 0);
+      expect(poller.state().troubles).to.deep.equal([
+        'thread prober-0 is restarting: it died',
+        'scheduleSlips: 12 of 100',
+        'x'.repeat(300),
+      ]);
+      expect(collector.statusAsked).to.equal(2);
+      expect(delivery.delivered.length - intervals, 'intervals meanwhile').to.be.above(15);
+    });
+
+    for (const [title, status] of [
+      ['has no such page', undefined],
+      ['answers something else', { warnings: 'none' }],
+    ] as const)
+      it(`and says that it does not know where it ${title}; its results come all the same`, async () => {
+        collector.status = status;
+        for (const endMs of seconds(1, 3)) collector.finish(endMs);
+        const poller = poll();
+        await delivered(3);
+        await waitFor('the question', () => collector.statusAsked > 0);
+        expect(poller.state()).to.include({ troubles: null, errors: 0, lastError: null, intervals: 3 });
+      });
+  });
+
   it('goes on where it stopped, also in another life', async () => {
     for (const endMs of seconds(1, 5)) collector.finish(endMs);
     await poll().close();

@@ -32,6 +32,10 @@ export class FakeScraper implements ScraperService {
           ...{ lastEnd: AT, lagIntervals: 1, clockAheadMs: -250.5, intervals: 7, rows: 70, polls: 8, errors: 1 },
           ...{ lastError: null, resets: 1, gaps: 1, lostIntervals: 12, nextAt: AT },
           lastGaps: [{ from: AT, to: AT, reason: 'notHeld', at: AT }],
+          troubles: [
+            'thread prober-1 is restarting: it died',
+            'scheduleSlips: 12 of 100 planned probes were not sent in time lately',
+          ],
         },
         {
           ...{
@@ -42,7 +46,15 @@ export class FakeScraper implements ScraperService {
             intervalMs: null,
             lastSuccess: null,
           },
-          ...{ lastEnd: null, lagIntervals: null, clockAheadMs: null, lastError: null, nextAt: null, lastGaps: [] },
+          ...{
+            lastEnd: null,
+            lagIntervals: null,
+            clockAheadMs: null,
+            lastError: null,
+            nextAt: null,
+            lastGaps: [],
+            troubles: null,
+          },
           ...nothing,
         },
       ],

@@ -63,6 +63,9 @@ export class CollectorServer {
   /** Sent instead of the right one. */
   body: string | undefined;
   readonly asked: Asked[] = [];
+  /** What it says of itself; undefined: it has no such page. */
+  status: unknown;
+  statusAsked = 0;
   /** Requests that are not answered yet. */
   open = 0;
   private held: { readonly endMs: number; readonly rows: readonly ResultRow[] }[] = [];
@@ -75,6 +78,12 @@ export class CollectorServer {
     this.timing = timing;
     this.server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
       const url = new URL(request.url ?? '/', 'http://x');
+      if (url.pathname === '/v1/status') {
+        this.statusAsked += 1;
+        if (this.status === undefined) response.writeHead(404).end();
+        else response.end(JSON.stringify(this.status));
+        return;
+      }
       const after = Number(url.searchParams.get('after') ?? 0);
       this.asked.push({ path: request.url ?? '', after, headers: request.headers, atMs: timing.nowMs() });
       this.open += 1;

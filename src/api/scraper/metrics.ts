@@ -71,6 +71,11 @@ const OF_COLLECTOR: readonly Metric<CollectorState>[] = [
     help: 'How often the clock of the collector went back, or another collector answered.',
     value: ({ resets }) => resets,
   },
+  {
+    name: 'llama_scraper_collector_troubles',
+    help: 'What the collector says is wrong with itself; absent when it does not tell.',
+    value: ({ troubles }) => troubles?.length,
+  },
 ];
 
 const OF_WRITER: readonly Metric<WriterStatus>[] = [

@@ -35,6 +35,10 @@ const CollectorSchema = Type.Object({
     }),
     { description: 'the last ten' },
   ),
+  troubles: orNull(
+    Type.Array(Type.String()),
+    'what it says is wrong with itself (probes skipped, results dropped, threads that do not run); empty when all is well, null when it does not tell',
+  ),
   nextAt: time('when it is asked next; null while it is being asked'),
 });
 

@@ -31,6 +31,8 @@ export interface ScraperAnswer {
     readonly intervalMs: number | null;
     readonly lostIntervals: number;
     readonly lastError: string | null;
+    /** Null: it does not tell. */
+    readonly troubles: readonly string[] | null;
   }[];
   readonly writers: readonly { readonly name: string; readonly up: boolean; readonly lastError: string | null }[];
   readonly warnings: readonly string[];
@@ -113,6 +115,9 @@ export function scraperState(status: ScraperAnswer): ToolState {
       ...collectors
         .filter(({ state }) => state === 'down')
         .map(({ name, url, lastError }) => `collector ${name ?? url}: down${because(lastError)}`),
+      ...collectors.flatMap(({ name, url, troubles }) =>
+        (troubles ?? []).map((trouble) => `collector ${name ?? url}: ${trouble}`),
+      ),
       ...writers.filter(({ up }) => !up).map(({ name, lastError }) => `writer ${name}: down${because(lastError)}`),
       ...status.warnings,
     ],

@@ -149,6 +149,8 @@ export interface ScraperStatus {
     readonly gaps: number;
     readonly errors: number;
     readonly lastError: string | null;
+    /** What it says is wrong with itself; null: it does not tell. */
+    readonly troubles: readonly string[] | null;
   }[];
   readonly writers: readonly {
     readonly name: string;

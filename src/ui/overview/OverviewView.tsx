@@ -93,7 +93,7 @@ export function OverviewView({ status }: { status: Loaded<Status> }) {
         <div>
           <section class="panel" aria-label="The tool itself">
             <h2>The tool itself {past && <small class="quiet">now, not then</small>}</h2>
-            <Own own={own} known={status.body !== undefined} scrapes={scrapes} />
+            <Own own={own} status={status.body} />
           </section>
           <Freshness status={status.body} summary={loss.body} past={past} />
           <Totals summary={loss.body} status={status.body} />
@@ -128,14 +128,20 @@ function useOwn({ body, atMs }: Loaded<Status>): readonly OwnTrouble[] {
   return useMemo(() => (body === undefined ? [] : ownTroubles(body, seen.current[0]?.status)), [body]);
 }
 
-/** A scraper does not know its collectors' counters, and must not say that they are well. */
 const SCRAPER_FINE =
-  'Every collector answers and every writer writes. Skipped probes, overflows and dead threads of a collector are on its own page.';
+  'Every collector answers and has no trouble of its own (no slips, no overflows, all threads run), and every writer writes.';
 const COLLECTOR_FINE = 'No trouble: no slips, no overflows, no local drops; all threads run.';
 
-function Own({ own, known, scrapes }: { own: readonly OwnTrouble[]; known: boolean; scrapes: boolean }) {
-  if (!known) return <p class="quiet">…</p>;
-  if (own.length === 0) return <p class="fine">{scrapes ? SCRAPER_FINE : COLLECTOR_FINE}</p>;
+function fineText(status: Status): string {
+  if (!isScraper(status)) return COLLECTOR_FINE;
+  const silent = status.collectors.filter(({ troubles }) => troubles === null).length;
+  if (silent === 0) return SCRAPER_FINE;
+  return `Every collector answers and every writer writes. ${formatCount(silent)} of ${formatCount(status.collectors.length)} collectors do not tell how they are.`;
+}
+
+function Own({ own, status }: { own: readonly OwnTrouble[]; status: Status | undefined }) {
+  if (status === undefined) return <p class="quiet">…</p>;
+  if (own.length === 0) return <p class="fine">{fineText(status)}</p>;
   return (
     <ul class="own">
       {own.map(({ text, now }) => (

@@ -73,7 +73,7 @@ function toolText({ summary, own, away, scrapes, toMs }: VerdictProps): Said {
   return {
     head: 'It is well.',
     text: scrapes
-      ? 'Every collector answers; what is wrong inside one is on its own page.'
+      ? 'Every collector answers, and none tells of a trouble of its own.'
       : 'What is shown is the network and not the tool.',
   };
 }

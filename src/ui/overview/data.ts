@@ -88,6 +88,8 @@ export function ownTroubles(status: Status, before: Status | undefined): OwnTrou
     for (const { name, url, state, lastError } of status.collectors)
       if (state === 'down' || state === 'behind')
         troubles.push({ text: `${name ?? url} is ${state}${lastError === null ? '' : `: ${lastError}`}`, now: true });
+    for (const { name, url, troubles: own } of status.collectors)
+      for (const text of own ?? []) troubles.push({ text: `${name ?? url}: ${text}`, now: true });
     for (const { name, up, lastError } of status.writers)
       if (!up && lastError !== null) troubles.push({ text: `the writer ${name} fails: ${lastError}`, now: true });
     return troubles;

@@ -1,0 +1,74 @@
+/**
+ * What a collector says of itself, asked now and then beside its results: whether it skipped probes, dropped results or lost a thread. So whoever looks at
+ * the whole matrix can tell the tool's troubles from the network's. It must never hold up the fetching of results, nor fail it.
+ */
+
+import type { Timing } from '../discovery/source.js';
+import type { HttpAnswer } from './http.js';
+
+const ASK_EVERY_MS = 30_000;
+/** The words are a collector's: only so many of them are kept. */
+const MOST_TROUBLES = 10;
+const MOST_CHARACTERS = 300;
+
+export class CollectorHealth {
+  /** Empty when all is well; null while it is not known. */
+  troubles: readonly string[] | null = null;
+  private readonly get: (signal: AbortSignal) => Promise<HttpAnswer>;
+  private readonly timing: Timing;
+  private askedMs = Number.NEGATIVE_INFINITY;
+  private asking: Promise<void> = Promise.resolve();
+  private busy = false;
+
+  /** `get` asks for the status. */
+  constructor(get: (signal: AbortSignal) => Promise<HttpAnswer>, timing: Timing) {
+    this.get = get;
+    this.timing = timing;
+  }
+
+  /** Asks when it is time to; returns at once. */
+  askWhenDue(signal: AbortSignal): void {
+    const nowMs = this.timing.nowMs();
+    if (this.busy || nowMs - this.askedMs < ASK_EVERY_MS) return;
+    this.askedMs = nowMs;
+    this.busy = true;
+    this.asking = this.ask(signal).finally(() => {
+      this.busy = false;
+    });
+  }
+
+  /** Another collector answers: it is asked anew. */
+  forget(): void {
+    this.troubles = null;
+    this.askedMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    await this.asking;
+  }
+
+  private async ask(signal: AbortSignal): Promise<void> {
+    try {
+      const { content } = await this.get(signal);
+      this.troubles = troublesOf(JSON.parse(content.toString()));
+    } catch {
+      // That it does not answer is seen, counted and told by who fetches its results.
+      this.troubles = null;
+    }
+  }
+}
+
+/** Of a status as `llama collector` writes it; null when it is none. Threads that do not run, then its warnings. */
+export function troublesOf(status: unknown): readonly string[] | null {
+  if (!isRecord(status) || !Array.isArray(status.warnings) || !Array.isArray(status.workers)) return null;
+  const threads = [...status.workers, status.aggregator].filter(isRecord);
+  const dead = threads
+    .filter(({ state }) => state !== 'running')
+    .map(({ thread, state, lastError }) => `thread ${thread} is ${state}${lastError ? `: ${lastError}` : ''}`);
+  const warnings = status.warnings.filter((warning): warning is string => typeof warning === 'string');
+  return [...dead, ...warnings].slice(0, MOST_TROUBLES).map((text) => text.slice(0, MOST_CHARACTERS));
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
