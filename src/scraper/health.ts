@@ -1,12 +1,13 @@
 /**
- * What a collector says of itself, asked now and then beside its results: whether it skipped probes, dropped results or lost a thread. So whoever looks at
+ * What a collector says of itself, asked once an interval beside its results: whether it skipped probes, dropped results or lost a thread. So whoever looks at
  * the whole matrix can tell the tool's troubles from the network's. It must never hold up the fetching of results, nor fail it.
  */
 
 import type { Timing } from '../discovery/source.js';
 import type { HttpAnswer } from './http.js';
 
-const ASK_EVERY_MS = 30_000;
+/** Its warnings are of the last interval or two: asked more seldom than once in an interval, some would never be seen. */
+const LEAST_PAUSE_MS = 1_000;
 /** The words are a collector's: only so many of them are kept. */
 const MOST_TROUBLES = 10;
 const MOST_CHARACTERS = 300;
@@ -29,7 +30,7 @@ export class CollectorHealth {
   /** Asks when it is time to; returns at once. */
   askWhenDue(signal: AbortSignal): void {
     const nowMs = this.timing.nowMs();
-    if (this.busy || nowMs - this.askedMs < ASK_EVERY_MS) return;
+    if (this.busy || nowMs - this.askedMs < LEAST_PAUSE_MS) return;
     this.askedMs = nowMs;
     this.busy = true;
     this.asking = this.ask(signal).finally(() => {

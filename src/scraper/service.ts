@@ -46,7 +46,7 @@ export interface CollectorState {
   readonly lostIntervals: number;
   /** The last ten. */
   readonly lastGaps: readonly Gap[];
-  /** What it says is wrong with itself, as of half a minute ago at most while it answers: empty when all is well, null when it does not tell. */
+  /** What it says is wrong with itself, as of its last answer: empty when all is well, null when it does not tell. */
   readonly troubles: readonly string[] | null;
   /** ISO 8601; null while it is being asked. */
   readonly nextAt: string | null;

@@ -106,7 +106,8 @@ export interface GroupSpec {
   readonly classes?: readonly string[];
   readonly payloadBytes?: number;
   readonly dontFragment?: boolean;
-  readonly targets: readonly { readonly address: string; readonly tags?: Readonly<Record<string, string>> }[];
+  readonly targets?: readonly { readonly address: string; readonly tags?: Readonly<Record<string, string>> }[];
+  readonly fromFile?: { readonly path: string };
 }
 
 export interface ConfigSpec {

@@ -37,6 +37,17 @@ describe('The page of a scraper', function () {
     watched = await WatchedPage.open(browser);
     responder = await Responder.start({ kind: 'normal' }, '127.0.5.1');
     const { port } = responder;
+    directory = await mkdtemp(join(tmpdir(), 'llama-page-'));
+    // Not there yet.
+    const mesh = {
+      mesh: {
+        protocol: 'stamp',
+        port,
+        period: '200ms',
+        timeout: '2s',
+        fromFile: { path: join(directory, 'targets.json') },
+      },
+    };
     for (const name of NAMES)
       collectors.push(
         await TestCollector.start({
@@ -44,10 +55,10 @@ describe('The page of a scraper', function () {
           source: { address: '127.0.0.1', ports: 2 },
           groups: {
             west: { protocol: 'stamp', port, period: '200ms', timeout: '2s', targets: [{ address: '127.0.5.1' }] },
+            ...(name === 'host-b' ? mesh : {}),
           },
         }),
       );
-    directory = await mkdtemp(join(tmpdir(), 'llama-page-'));
     const file = join(directory, 'scraper.json');
     const listen = `127.0.0.1:${await freePort()}`;
     url = `http://${listen}`;
@@ -62,6 +73,17 @@ describe('The page of a scraper', function () {
     for (const collector of collectors) await collector.stop();
     responder?.close();
     if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+  });
+
+  it('says of each collector what that says of itself, as the trouble of the tool and not of the network', async () => {
+    const { page } = watched;
+    await page.goto(`${url}/?view=overview`);
+    const own = page.getByRole('region', { name: 'The tool itself' });
+    await own.getByText(/host-b: .*targets\.json/).waitFor({ timeout: SOON_MS });
+    expect(await own.getByText(/host-a: /).count()).to.equal(0);
+    await page.getByText('No loss.').waitFor();
+    await writeFile(join(directory, 'targets.json'), JSON.stringify([{ targets: [`127.0.5.1:${responder.port}`] }]));
+    await waitFor('it is gone', async () => (await own.getByText(/host-b: /).count()) === 0, SOON_MS);
   });
 
   it('turns the row of a collector that stops stale, and leaves the others as they are', async () => {

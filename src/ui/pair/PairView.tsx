@@ -133,17 +133,20 @@ export function PairView({ status }: { status: Status | undefined }) {
           <Distribution byClass={recent.body.histograms} past={past} />
         )}
       </section>
-      <ToolHealth status={status} rows={recentRows(recent)} past={past} />
+      <ToolHealth status={status} rows={recentRows(recent)} past={past} collectors={collectorsOf(history.body)} />
     </section>
   );
 }
 
 /** A pair is of one collector, as a rule, though the address does not name it: then only that one is asked for paths. */
 function ofOne(view: ViewState, history: HistoryAnswer | undefined): ViewState {
-  const collectors = new Set(history?.series.map(({ collector }) => collector));
-  const [only] = collectors;
-  return collectors.size === 1 && only !== undefined ? { ...view, collector: only } : view;
+  const [only, ...others] = collectorsOf(history);
+  return only !== undefined && others.length === 0 ? { ...view, collector: only } : view;
 }
+
+const collectorsOf = (history: HistoryAnswer | undefined): readonly string[] => [
+  ...new Set(history?.series.map(({ collector }) => collector)),
+];
 
 const recentRows = (recent: Loaded<Recent>) => recent.body?.rows ?? [];
 

@@ -7,16 +7,22 @@ interface ToolHealthProps {
   readonly status: Status | undefined;
   readonly rows: readonly ResultRow[];
   readonly past: boolean;
+  /** Of a scraper: those whose numbers these are. */
+  readonly collectors: readonly string[];
 }
 
-export function ToolHealth({ status, rows, past }: ToolHealthProps) {
+export function ToolHealth({ status, rows, past, collectors }: ToolHealthProps) {
   const sendErrors = rows.reduce((all, row) => all + (row.sendErrors ?? 0), 0);
   const localDrops = rows.reduce((all, row) => all + (row.localDrops ?? 0), 0);
   // Warnings are of now, and say nothing of then.
-  const warnings = status === undefined || past ? [] : status.warnings;
-  // A scraper's warnings are of its writers and collectors, and not of what a pair's numbers are made from.
-  const scrapes = status !== undefined && isScraper(status);
-  const fine = sendErrors === 0 && localDrops === 0 && (scrapes || warnings.length === 0);
+  const warnings = status === undefined || past ? [] : warningsOf(status, collectors);
+  const silent =
+    status !== undefined && isScraper(status)
+      ? status.collectors.flatMap(({ name, troubles }) =>
+          name !== null && troubles === null && collectors.includes(name) ? [name] : [],
+        )
+      : [];
+  const fine = sendErrors === 0 && localDrops === 0 && warnings.length === 0;
   return (
     <section class={`panel tool ${fine ? '' : 'troubled'}`} aria-label="The tool itself">
       <h2>The tool itself</h2>
@@ -24,9 +30,7 @@ export function ToolHealth({ status, rows, past }: ToolHealthProps) {
         {fine
           ? rows.length === 0
             ? ''
-            : scrapes
-              ? 'No trouble that a scraper can see.'
-              : 'No trouble of its own: what is shown above is the network.'
+            : 'No trouble of its own: what is shown above is the network.'
           : 'Read the numbers above with care:'}{' '}
         {rows.length === 0
           ? 'Send errors and local drops of this pair are not known of these minutes.'
@@ -37,7 +41,16 @@ export function ToolHealth({ status, rows, past }: ToolHealthProps) {
           <li key={warning}>{warning}</li>
         ))}
       </ul>
-      {scrapes && <p class="quiet">The collectors' own counters are on their own pages.</p>}
+      {silent.length > 0 && <p class="quiet">{silent.join(', ')} does not tell how it is.</p>}
     </section>
   );
+}
+
+/** A scraper's own warnings are of its writers, and not of what a pair's numbers are made from: there, what its collectors say of themselves counts. */
+function warningsOf(status: Status, collectors: readonly string[]): readonly string[] {
+  if (!isScraper(status)) return status.warnings;
+  return status.collectors.flatMap(({ name, troubles }) => {
+    if (name === null || !collectors.includes(name)) return [];
+    return (troubles ?? []).map((text) => `${name}: ${text}`);
+  });
 }
