@@ -9,6 +9,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gunzip } from 'node:zlib';
+import { PROBER_COUNTERS } from '../../src/ring/control.js';
 import { HdrTextEncoder } from '../../src/stats/hdrText.js';
 import { RttHistogram } from '../../src/stats/histogram.js';
 
@@ -53,14 +54,33 @@ function makeRow(index: number): object {
   };
 }
 
+const COUNTERS = Object.fromEntries(PROBER_COUNTERS.map((counter) => [counter, 123_456_789]));
 const sets = Array.from({ length: SETS }, () => Array.from({ length: rows }, (_, index) => makeRow(index)));
 const text = (set: readonly object[], histograms: boolean): Buffer =>
   Buffer.from(JSON.stringify(histograms ? set : set.map((row) => ({ ...row, hdr: undefined }))));
 const withHistograms = sets.map((set) => text(set, true));
 const without = sets.map((set) => text(set, false));
 
+/** As long as that of a collector with two threads. */
+const status = JSON.stringify({
+  ...{ name: 'host', version: '0', state: 'running', warnings: [] },
+  totals: COUNTERS,
+  workers: [0, 1].map((i) => ({
+    thread: `prober-${i}`,
+    state: 'running',
+    restarts: 0,
+    lastError: null,
+    totals: COUNTERS,
+  })),
+  aggregator: { thread: 'aggregator', state: 'running', restarts: 0, lastError: null },
+});
+
 function answer(name: string, request: IncomingMessage, response: ServerResponse): void {
-  const { searchParams } = new URL(request.url ?? '/', 'http://x');
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://x');
+  if (pathname === '/v1/status') {
+    response.end(status);
+    return;
+  }
   const after = Number(searchParams.get('after') ?? 0);
   const limit = Number(searchParams.get('limit') ?? RETENTION);
   const bodies = searchParams.get('histograms') === '1' ? withHistograms : without;
