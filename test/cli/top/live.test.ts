@@ -190,7 +190,7 @@ describe('llama top', function () {
         'a picture with data',
         async () => {
           const { code, out } = await llamaEnds(['top', '--url', `http://${listen}`, '--once']);
-          return code === 0 && !out.includes('no data') && out;
+          return code === 0 && !out.includes('no data') && /collectors 1 (up|behind)/.test(out) && out;
         },
         START_MS,
       );
