@@ -15,6 +15,7 @@ import { waitFor } from '../support/wait.js';
 const BUILT = fileURLToPath(new URL('../../ui/index.html', import.meta.url));
 const TARGETS = ['127.0.3.1', '127.0.3.2', '127.0.3.3'];
 const INTERVAL_MS = 1000;
+const SOURCE_PORTS = 8;
 /** The responders share a thread with the tests: a reply may be late, and is not to count as lost. */
 const TIMEOUT = '2s';
 /** A few intervals on a busy machine. */
@@ -39,7 +40,7 @@ describe('The page in Chromium', function () {
     for (const address of TARGETS.slice(1)) responders.push(await Responder.start({ kind: 'normal' }, address, port));
     collector = await TestCollector.start({
       collector: { interval: `${INTERVAL_MS}ms`, workers: 1 },
-      source: { address: '127.0.0.1', ports: 8 },
+      source: { address: '127.0.0.1', ports: SOURCE_PORTS },
       groups: {
         west: {
           protocol: 'stamp',
@@ -83,8 +84,12 @@ describe('The page in Chromium', function () {
 
   it('colours the cell of a drop within two intervals, and the pair view marks the source ports that lose', async () => {
     const { page } = watched;
-    const paths = JSON.parse((await collector.get(`/v1/paths?target=${TARGETS[1]}`)).body) as PathsAnswer;
-    const ports = [...new Set(paths.paths.map(({ sourcePort }) => sourcePort))].sort((a, b) => a - b);
+    // The first interval may be too short for all of them.
+    const ports = await waitFor('all source ports', async () => {
+      const { body } = await collector.get(`/v1/paths?target=${TARGETS[1]}`);
+      const found = new Set((JSON.parse(body) as PathsAnswer).paths.map(({ sourcePort }) => sourcePort));
+      return found.size === SOURCE_PORTS && [...found].sort((a, b) => a - b);
+    });
     const bad = [ports[1], ports[5]];
     const droppedAtMs = Date.now();
     responders[1].mode = { kind: 'dropPorts', ports: bad };

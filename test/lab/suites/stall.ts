@@ -63,8 +63,8 @@ export function stallSuite({ stalls }: { readonly stalls: number }): void {
 
       const { intervals } = collector.recorder;
       expect(sumOf(collector.recorder.rows(), 'lost')).to.equal(0);
+      // The first began when the collector did.
       for (const [i, interval] of intervals.entries())
-        // The first began when the collector did.
         expect(interval.startMs, 'intervals in a row').to.equal(i === 0 ? first.startMs : first.endMs + (i - 1) * 1000);
       const arrived = [...(await lab.flows('A')).values()].reduce((sum, flow) => sum + flow.arrived, 0);
       expect(totals.sent).to.equal(arrived);
