@@ -77,7 +77,8 @@ function intervalMs(written: unknown): number | undefined {
 }
 
 const MIN_PROBE_MEMORY = 2 ** 20;
-const MAX_PROBE_MEMORY = 64 * 2 ** 30;
+/** What one thread can hold at most. */
+const MAX_PROBE_MEMORY = 4 * 2 ** 30;
 
 const MIN_HISTORY_MEMORY = 2 ** 20;
 const MAX_HISTORY_MEMORY = 64 * 2 ** 30;
@@ -126,10 +127,10 @@ export const PROCESS_OPTIONS = {
     }),
     probeMemory: option<number>({
       doc: 'Most memory that probes waiting for a reply may take; a plan that needs more is refused.',
-      unit: 'bytes, or with a unit: KiB, MiB, GiB; 1MiB to 64GiB',
+      unit: 'bytes, or with a unit: KiB, MiB, GiB; 1MiB to 4GiB',
       default: '256MiB',
       env: 'LLAMA_COLLECTOR_PROBE_MEMORY',
-      expected: 'an amount of memory such as 256MiB or 1GiB, or a number of bytes, from 1MiB to 64GiB',
+      expected: 'an amount of memory such as 256MiB or 1GiB, or a number of bytes, from 1MiB to 4GiB',
       parse: (written) => integer(parseBytes(written), MIN_PROBE_MEMORY, MAX_PROBE_MEMORY),
     }),
     maxProbesPerSecond: option<number>({

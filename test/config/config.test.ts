@@ -240,7 +240,7 @@ collectr: 1
     'collector.workers': ['0', '257', '1.5', 'many'],
     'collector.retention': ['0', '10001', '-1', '.nan', '.inf'],
     'collector.timestamps': ['none', 'true'],
-    'collector.probeMemory': ['1KiB', '65GiB', '256MB', '1.1', '-5'],
+    'collector.probeMemory': ['1KiB', '5GiB', '256MB', '1.1', '-5'],
     'source.address': ['224.0.0.1', '10.1', '255.255.255.255', '5'],
     'source.address6': ['"ff02::1"', '"2001:db8::1%eth0"', '"fe80::1"'],
     'source.basePort': ['65536', '-1', '80.5'],

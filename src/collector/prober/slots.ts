@@ -42,7 +42,7 @@ export const SlotState = {
 } as const;
 
 const FIRST_CAPACITY = 1024;
-/** 4 GiB; with more, slots move when they grow beyond. */
+/** The largest array that Node has; `collector.probeMemory` is never more. */
 const MOST_BYTES = 2 ** 32;
 /** Elements of each type from one slot to the next. */
 export const U8 = SLOT_BYTES;
@@ -90,7 +90,8 @@ export class ProbeSlots {
   }
 
   private grow(least: number): void {
-    this.memory = grown(this.memory, Math.max(least, Math.ceil(this.capacity * 1.5)) * SLOT_BYTES);
+    const capacity = Math.max(least, Math.min(Math.ceil(this.capacity * 1.5), MOST_BYTES / SLOT_BYTES));
+    this.memory = grown(this.memory, capacity * SLOT_BYTES);
     this.view();
   }
 
