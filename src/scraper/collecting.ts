@@ -3,7 +3,7 @@
  * written for readers, requests to databases), and V8 lets go of that only with a full collection, which it starts when there are 64 MiB more
  * than after the last one, whatever its options say.
  *
- * Measured (AMD EPYC, Node 20, 10,000 rows a second): a collection takes 16 ms, and comes about once a second; without them, 40 to 60 MB more
+ * Measured (Intel Xeon, Node 20, 10,000 rows a second): a collection takes 16 ms, and comes about once a second; without them, 40 to 60 MB more
  * lay about.
  */
 

@@ -3,7 +3,7 @@
  * parsed of one is garbage before the next. It knows brackets, quotes and commas only; whoever is given a value's place parses it, and thereby
  * checks it. It must never read beyond the bytes, nor nest calls as deep as the text nests.
  *
- * Measured (AMD EPYC, Node 20): 1 µs for a row of 850 bytes, beside 4 for JSON.parse of it.
+ * Measured (Intel Xeon, Node 20): 1 µs for a row of 850 bytes, beside 4 for JSON.parse of it.
  */
 
 const QUOTE = 0x22;

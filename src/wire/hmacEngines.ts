@@ -1,7 +1,7 @@
 /**
  * What computes HMAC-SHA-256 (RFC 2104) for packets: the OpenSSL inside Node's binary, or JavaScript where there is none. Either way a key is hashed
  * once and its state copied, and a packet costs no allocation. In one run 96 bytes took 0.4 us by OpenSSL and 2.7 us in JavaScript; `createHmac` of
- * `node:crypto` takes nearly as long as that, and allocates (AMD EPYC with SHA instructions, Node 20).
+ * `node:crypto` takes nearly as long as that, and allocates (Intel Xeon with SHA instructions, Node 20).
  *
  * The memory for texts is one for all engines of a thread: a text is put there and hashed before anything else runs.
  */
