@@ -5,7 +5,7 @@ import type { CollectorAddress } from '../config/scraper/types.js';
 import { MS_PER_S } from '../stats/units.js';
 import { VERSION } from '../version.js';
 import { type Page, readResults } from './answer.js';
-import type { HttpAnswer, HttpClient } from './http.js';
+import type { HttpAnswer, HttpClient, Reading } from './http.js';
 import { InfluxDataReader } from './legacy.js';
 import type { Place } from './room.js';
 
@@ -59,7 +59,7 @@ export class Asker {
       this.legacy === undefined
         ? `/v1/results?after=${after}&limit=${limit}${histograms ? '&histograms=1' : ''}`
         : '/influxdata';
-    const answer = await this.get(path, signal, place.memoryFor);
+    const answer = await this.get(path, signal, { memoryFor: place.memoryFor });
     const nowMs = clockOf(answer);
     const { content } = answer;
     const page =
@@ -70,8 +70,8 @@ export class Asker {
   }
 
   /** The answer to a GET of a path of the collector's API. Rejects with an error whose message is for the operator. */
-  async get(path: string, signal: AbortSignal, memoryFor?: (bytes: number) => Buffer): Promise<HttpAnswer> {
-    const answer = await this.http.get(new URL(this.address.url + path), await this.headers(), signal, memoryFor);
+  async get(path: string, signal: AbortSignal, reading?: Reading): Promise<HttpAnswer> {
+    const answer = await this.http.get(new URL(this.address.url + path), await this.headers(), signal, reading);
     if (answer.status !== 200) throw this.refused(answer);
     return answer;
   }

@@ -11,6 +11,8 @@ const LEAST_PAUSE_MS = 1_000;
 /** The words are a collector's: only so many of them are kept. */
 const MOST_TROUBLES = 10;
 const MOST_CHARACTERS = 300;
+/** A collector with a hundred threads says a tenth of this. */
+export const MOST_STATUS_BYTES = 2 ** 20;
 
 export class CollectorHealth {
   /** Empty when all is well; null while it is not known. */
@@ -21,7 +23,7 @@ export class CollectorHealth {
   private asking: Promise<void> = Promise.resolve();
   private busy = false;
 
-  /** `get` asks for the status. */
+  /** `get` asks for the status, and gives up one of more than `MOST_STATUS_BYTES`. */
   constructor(get: (signal: AbortSignal) => Promise<HttpAnswer>, timing: Timing) {
     this.get = get;
     this.timing = timing;
@@ -61,7 +63,7 @@ export class CollectorHealth {
 }
 
 /** Of a status as `llama collector` writes it; null when it is none. Threads that do not run, then its warnings. */
-export function troublesOf(status: unknown): readonly string[] | null {
+function troublesOf(status: unknown): readonly string[] | null {
   if (!isRecord(status) || !Array.isArray(status.warnings) || !Array.isArray(status.workers)) return null;
   const threads = [...status.workers, status.aggregator].filter(isRecord);
   const dead = threads

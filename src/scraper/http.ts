@@ -27,8 +27,13 @@ export interface HttpAnswer {
   readonly content: Buffer;
 }
 
-/** At least so many bytes, with anything in them. */
-type MemoryFor = (bytes: number) => Buffer;
+/** How an answer is read. */
+export interface Reading {
+  /** Asked for memory for a whole answer: at least so many bytes, with anything in them. */
+  readonly memoryFor?: (bytes: number) => Buffer;
+  /** A longer answer is given up as an error. */
+  readonly mostBytes?: number;
+}
 
 /** Far above a page with results, which ends at 16 MiB of rows; with histograms one interval may be larger. */
 const MAX_BYTES = 128 * 2 ** 20;
@@ -43,20 +48,20 @@ export class HttpClient {
     this.maxBytes = maxBytes;
   }
 
-  /** `memoryFor` is asked for memory for a whole answer. Rejects with an error whose message is for the operator; never because of the status. */
+  /** Rejects with an error whose message is for the operator; never because of the status. */
   async get(
     url: URL,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
-    memoryFor: MemoryFor = Buffer.allocUnsafe,
+    reading: Reading = {},
   ): Promise<HttpAnswer> {
     const startMs = performance.now();
     try {
-      return await this.once(url, headers, signal, startMs, memoryFor);
+      return await this.once(url, headers, signal, startMs, reading);
     } catch (error) {
       // The collector closed the kept connection just when it was used again: that says nothing about the collector.
       if (!(error instanceof StaleConnection)) throw error;
-      return this.once(url, headers, signal, startMs, memoryFor);
+      return this.once(url, headers, signal, startMs, reading);
     }
   }
 
@@ -69,7 +74,7 @@ export class HttpClient {
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
     startMs: number,
-    memoryFor: MemoryFor,
+    reading: Reading,
   ): Promise<HttpAnswer> {
     const { connectMs, headerMs, totalMs } = this.timeouts;
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
@@ -97,7 +102,7 @@ export class HttpClient {
       });
       request.on('response', (response) => {
         clearTimeout(waiting);
-        this.read(response, request, memoryFor).then(
+        this.read(response, request, reading).then(
           (answer) => end(() => resolve(answer)),
           (cause) => end(() => reject(new Error(reasonOf(cause), { cause }))),
         );
@@ -106,14 +111,15 @@ export class HttpClient {
     });
   }
 
-  private read(response: IncomingMessage, request: ClientRequest, memoryFor: MemoryFor): Promise<HttpAnswer> {
+  private read(response: IncomingMessage, request: ClientRequest, reading: Reading): Promise<HttpAnswer> {
+    const { memoryFor = Buffer.allocUnsafe, mostBytes = this.maxBytes } = reading;
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
         chunks.push(chunk);
-        if (bytes > this.maxBytes) request.destroy(new Error(`found more than ${this.maxBytes} bytes, expected fewer`));
+        if (bytes > mostBytes) request.destroy(new Error(`found more than ${mostBytes} bytes, expected fewer`));
       });
       response.on('end', () => {
         const { statusCode: status = 0, headers } = response;

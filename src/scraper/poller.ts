@@ -10,7 +10,7 @@ import { messageOf, type Timing } from '../discovery/source.js';
 import type { Page } from './answer.js';
 import { Asker, RefusedError, type Reply } from './asking.js';
 import type { Gate } from './gate.js';
-import { CollectorHealth } from './health.js';
+import { CollectorHealth, MOST_STATUS_BYTES } from './health.js';
 import type { HttpAnswer, HttpClient } from './http.js';
 import { CollectorRecord } from './record.js';
 import type { Place, Room } from './room.js';
@@ -89,7 +89,7 @@ export class Poller {
     this.schedule = new Schedule(address.url, () => tools.timing.random(), leastMs);
     this.record = new CollectorRecord(address);
     this.health = new CollectorHealth(
-      (signal) => tools.gate.run(() => this.asker.get('/v1/status', signal), signal),
+      (signal) => tools.gate.run(() => this.asker.get('/v1/status', signal, { mostBytes: MOST_STATUS_BYTES }), signal),
       tools.timing,
     );
     this.lastNewsMs = tools.timing.nowMs();

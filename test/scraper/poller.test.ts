@@ -122,13 +122,15 @@ describe('a poller', () => {
     for (const [title, status] of [
       ['has no such page', undefined],
       ['answers something else', { warnings: 'none' }],
+      ['answers megabytes', { ...FINE, warnings: ['x'.repeat(3 * 2 ** 20)] }],
     ] as const)
       it(`and says that it does not know where it ${title}; its results come all the same`, async () => {
         collector.status = status;
         for (const endMs of seconds(1, 3)) collector.finish(endMs);
         const poller = poll();
         await delivered(3);
-        await waitFor('the question', () => collector.statusAsked > 0);
+        // The second question comes only when the first one has its answer.
+        await waitFor('the second question', () => collector.statusAsked > 1);
         expect(poller.state()).to.include({ troubles: null, errors: 0, lastError: null, intervals: 3 });
       });
   });

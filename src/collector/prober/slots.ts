@@ -1,6 +1,6 @@
 /**
  * The outstanding probes of one prober thread, one cache line each: whatever is asked of a probe, and by whatever part, is one line of memory. In
- * columns it was nine, of which few were still cached when a probe was given up (`perf/results/pipeline-2026-11-26.md`).
+ * columns it was nine, of which none was still cached when the slot's turn came again (`perf/results/pipeline-2026-11-26.md`).
  *
  * | offset | type | field |
  * | ---: | --- | --- |
