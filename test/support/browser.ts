@@ -1,8 +1,12 @@
 /** A real Chromium, looking at the page: what it complained about and asked for is kept. */
 
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { Context } from 'mocha';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Need, needs } from './needs.js';
 
 export const CHROMIUM = '/usr/bin/chromium';
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -17,6 +21,14 @@ export interface Violation {
 /** `--no-sandbox`: it runs as root in tests, and sees nothing but our page. */
 export const launch = (executablePath = CHROMIUM): Promise<Browser> =>
   chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+
+const BUILT = fileURLToPath(new URL('../../ui/index.html', import.meta.url));
+
+/** As `needs`, for suites about the page: it must be built too. */
+export function needsPage(suite: Context, ...more: Need[]): void {
+  needs(suite, 'chromium', ...more);
+  if (!existsSync(BUILT)) throw new Error('the page is not built: npm run build');
+}
 
 export class WatchedPage {
   readonly page: Page;

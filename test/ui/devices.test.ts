@@ -1,18 +1,14 @@
 /** The page on a phone, on paper and by keyboard alone. */
 
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import type { Browser, CDPSession, Page } from 'playwright-core';
 import { LIGHT } from '../../src/ui/lib/palette.js';
 import { WELL } from '../../src/ui/matrix/grid.js';
-import { launch, WatchedPage } from '../support/browser.js';
+import { launch, needsPage, WatchedPage } from '../support/browser.js';
 import { TestCollector } from '../support/collector.js';
-import { needs } from '../support/needs.js';
 import { Responder } from '../support/responder.js';
 import { waitFor } from '../support/wait.js';
 
-const BUILT = fileURLToPath(new URL('../../ui/index.html', import.meta.url));
 const TARGETS = Array.from({ length: 12 }, (_, i) => `127.0.4.${i + 1}`);
 const PHONE = { width: 390, height: 844 };
 const SOON_MS = 20_000;
@@ -48,8 +44,7 @@ describe('The page on other devices', function () {
   let browser: Browser;
 
   before(async function () {
-    needs(this, 'chromium');
-    if (!existsSync(BUILT)) throw new Error('the page is not built: npm run build');
+    needsPage(this);
     browser = await launch();
     responders.push(await Responder.start({ kind: 'normal' }, TARGETS[0]));
     const { port } = responders[0];

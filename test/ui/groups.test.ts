@@ -1,17 +1,13 @@
 /** The groups page where a change needs a token: without one nothing changes, with one groups are changed and removed, after a look at what that does. */
 
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import type { Browser } from 'playwright-core';
-import { launch, WatchedPage } from '../support/browser.js';
+import { launch, needsPage, WatchedPage } from '../support/browser.js';
 import { TestCollector } from '../support/collector.js';
-import { needs } from '../support/needs.js';
 
-const BUILT = fileURLToPath(new URL('../../ui/index.html', import.meta.url));
 const TOKEN = 'a-token-for-this-test-only';
 
 describe('The groups page with a token', function () {
@@ -22,8 +18,7 @@ describe('The groups page with a token', function () {
   let watched: WatchedPage;
 
   before(async function () {
-    needs(this, 'chromium');
-    if (!existsSync(BUILT)) throw new Error('the page is not built: npm run build');
+    needsPage(this);
     browser = await launch();
     watched = await WatchedPage.open(browser);
     directory = await mkdtemp(join(tmpdir(), 'llama-page-'));

@@ -1,18 +1,14 @@
 /** The page in a real browser, over a collector that probes responders of which some drop. */
 
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import type { Browser } from 'playwright-core';
 import { GONE, isWorse, STALE, WELL } from '../../src/ui/matrix/grid.js';
-import { launch, WatchedPage } from '../support/browser.js';
+import { launch, needsPage, WatchedPage } from '../support/browser.js';
 import { TestCollector } from '../support/collector.js';
 import type { PathsAnswer } from '../support/contract.js';
-import { needs } from '../support/needs.js';
 import { Responder } from '../support/responder.js';
 import { waitFor } from '../support/wait.js';
 
-const BUILT = fileURLToPath(new URL('../../ui/index.html', import.meta.url));
 const TARGETS = ['127.0.3.1', '127.0.3.2', '127.0.3.3'];
 const INTERVAL_MS = 1000;
 const SOURCE_PORTS = 8;
@@ -29,8 +25,7 @@ describe('The page in Chromium', function () {
   let watched: WatchedPage;
 
   before(async function () {
-    needs(this, 'chromium');
-    if (!existsSync(BUILT)) throw new Error('the page is not built: npm run build');
+    needsPage(this);
     // First, because its start takes the machine: probes that are lost to that would be real ones.
     browser = await launch();
     watched = await WatchedPage.open(browser);

@@ -1,22 +1,18 @@
 /** The page of a scraper: what one collector of several does not tell any more must not look well. */
 
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import type { Browser } from 'playwright-core';
 import { isWorse, STALE, WELL } from '../../src/ui/matrix/grid.js';
-import { launch, WatchedPage } from '../support/browser.js';
+import { launch, needsPage, WatchedPage } from '../support/browser.js';
 import { TestCollector } from '../support/collector.js';
 import { freePort } from '../support/http.js';
-import { needs } from '../support/needs.js';
 import { type Running, startLlama } from '../support/process.js';
 import { Responder } from '../support/responder.js';
 import { waitFor } from '../support/wait.js';
 
-const BUILT = fileURLToPath(new URL('../../ui/index.html', import.meta.url));
 const NAMES = ['host-a', 'host-b'];
 const SOON_MS = 20_000;
 
@@ -31,8 +27,7 @@ describe('The page of a scraper', function () {
   let watched: WatchedPage;
 
   before(async function () {
-    needs(this, 'chromium');
-    if (!existsSync(BUILT)) throw new Error('the page is not built: npm run build');
+    needsPage(this);
     browser = await launch();
     watched = await WatchedPage.open(browser);
     responder = await Responder.start({ kind: 'normal' }, '127.0.5.1');

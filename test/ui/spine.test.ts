@@ -1,7 +1,5 @@
 /** The page over the lab's fabric: one spine goes bad, and the page shows where and on which source ports, and nothing else. */
 
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import type { Browser } from 'playwright-core';
 import { SLOT_MS } from '../../src/matrix/history.js';
@@ -9,13 +7,11 @@ import { fieldText } from '../../src/ui/lib/time.js';
 import { WELL } from '../../src/ui/matrix/grid.js';
 import { A_ADDRESS, B_ADDRESSES } from '../lab/network.js';
 import { Lab, REFLECTOR_PORT } from '../lab/suites/lab.js';
-import { WatchedPage } from '../support/browser.js';
+import { needsPage, WatchedPage } from '../support/browser.js';
 import type { PathsAnswer } from '../support/contract.js';
-import { needs } from '../support/needs.js';
 import { waitFor } from '../support/wait.js';
 import { launchInside } from './inside.js';
 
-const BUILT = fileURLToPath(new URL('../../ui/index.html', import.meta.url));
 /** Few, so that no spine has flows to every target. */
 const SOURCE_PORTS = 4;
 const INTERVAL_MS = 2_000;
@@ -43,8 +39,7 @@ describe('The page over a fabric with a bad spine', function () {
   let wellMs = 0;
 
   before(async function () {
-    needs(this, 'chromium', 'root', 'ip', 'nft');
-    if (!existsSync(BUILT)) throw new Error('the page is not built: npm run build');
+    needsPage(this, 'root', 'ip', 'nft');
     lab = await Lab.start({
       collector: { interval: `${INTERVAL_MS}ms`, workers: 1 },
       source: { address: A_ADDRESS, ports: SOURCE_PORTS },

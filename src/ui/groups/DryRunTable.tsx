@@ -2,6 +2,7 @@
 
 import { formatCount } from '../lib/format.js';
 import type { DryRun } from '../lib/types.js';
+import { HeadRow } from '../shell/HeadRow.js';
 
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 const bits = (bytes: number): string => `${((bytes * 8) / 1e6).toFixed(2)} Mbit/s`;
@@ -27,13 +28,7 @@ export function DryRunTable({ plan }: { plan: DryRun }) {
       </ul>
       <table class="numbers">
         <thead>
-          <tr>
-            {['', 'targets', 'paths', 'probes a second', 'each way', 'memory'].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
+          <HeadRow names={['', 'targets', 'paths', 'probes a second', 'each way', 'memory']} />
         </thead>
         <tbody>
           {(

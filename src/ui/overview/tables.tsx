@@ -4,18 +4,24 @@ import { formatCount, formatLoss, formatUs } from '../lib/format.js';
 import { levelOf } from '../lib/palette.js';
 import { go } from '../lib/store.js';
 import type { PathsAnswer } from '../lib/types.js';
+import { HeadRow } from '../shell/HeadRow.js';
 import type { Trouble } from './data.js';
 import type { SummaryRow } from './summary.js';
 import { sinceText } from './Verdict.js';
 
 export const keyOf = (row: SummaryRow): string =>
   [row.collector, row.group, row.source, row.target, row.class].join(' ');
-const open =
-  ({ collector, group, source, target }: Omit<SummaryRow, 'class' | 'value'>) =>
-  () =>
-    go({ view: 'pair', collector, group, source, target, class: '' });
+/** From where to where; a click shows that pair. */
+function PairLink({ of: { collector, group, source, target } }: { of: Omit<SummaryRow, 'class' | 'value'> }) {
+  const open = () => go({ view: 'pair', collector, group, source, target, class: '' });
+  return (
+    <button type="button" class="link" onClick={open}>
+      {source} → {target}
+    </button>
+  );
+}
 
-export function LossPill({ value, bounds }: { value: number; bounds: readonly number[] }) {
+function LossPill({ value, bounds }: { value: number; bounds: readonly number[] }) {
   return <span class={`pill level${levelOf(value, bounds)}`}>{formatLoss(value)}</span>;
 }
 
@@ -30,13 +36,7 @@ export function Pairs({ troubles, bounds, toMs }: PairsProps) {
     <div class="scroll">
       <table>
         <thead>
-          <tr>
-            <th scope="col">loss</th>
-            <th scope="col">from → to</th>
-            <th scope="col">class</th>
-            <th scope="col">since</th>
-            <th scope="col">source ports that lose</th>
-          </tr>
+          <HeadRow names={['loss', 'from → to', 'class', 'since', 'source ports that lose']} />
         </thead>
         <tbody>
           {troubles.map(({ row, onset, badPorts, ports }) => (
@@ -45,9 +45,7 @@ export function Pairs({ troubles, bounds, toMs }: PairsProps) {
                 <LossPill value={row.value} bounds={bounds} />
               </td>
               <td>
-                <button type="button" class="link" onClick={open(row)}>
-                  {row.source} → {row.target}
-                </button>
+                <PairLink of={row} />
               </td>
               <td>{row.class}</td>
               <td>{onset === undefined ? '…' : sinceText(onset, toMs)}</td>
@@ -84,13 +82,7 @@ export function Paths({ paths, bounds, past }: PathsProps) {
     <div class="scroll">
       <table>
         <thead>
-          <tr>
-            {['loss', 'from → to', 'source port', 'class', 'lost of', 'mean'].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
+          <HeadRow names={['loss', 'from → to', 'source port', 'class', 'lost of', 'mean']} />
         </thead>
         <tbody>
           {losing.map((path) => (
@@ -101,9 +93,7 @@ export function Paths({ paths, bounds, past }: PathsProps) {
                 <LossPill value={path.lossPct} bounds={bounds} />
               </td>
               <td>
-                <button type="button" class="link" onClick={open({ ...path, collector: path.collector ?? '' })}>
-                  {path.source} → {path.target}
-                </button>
+                <PairLink of={{ ...path, collector: path.collector ?? '' }} />
               </td>
               <td>{path.sourcePort ?? '–'}</td>
               <td>{path.class}</td>
@@ -128,9 +118,7 @@ export function Slowest({ rows }: { rows: readonly SummaryRow[] }) {
           <tr key={keyOf(row)}>
             <td>{formatUs(row.value)}</td>
             <td>
-              <button type="button" class="link" onClick={open(row)}>
-                {row.source} → {row.target}
-              </button>
+              <PairLink of={row} />
             </td>
             <td>{row.class}</td>
           </tr>

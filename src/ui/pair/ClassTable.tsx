@@ -5,6 +5,7 @@ import { levelOf } from '../lib/palette.js';
 import type { HistoryAnswer, ResultRow } from '../lib/types.js';
 import { onsetOf } from '../overview/onset.js';
 import { sinceText } from '../overview/Verdict.js';
+import { HeadRow } from '../shell/HeadRow.js';
 
 const sum = (values: readonly (number | null)[]): number =>
   values.reduce<number>((all, value) => all + (value ?? 0), 0);
@@ -48,8 +49,8 @@ export function ClassTable({
     <div class="scroll">
       <table class="numbers">
         <thead>
-          <tr>
-            {[
+          <HeadRow
+            names={[
               'class',
               'loss',
               'losing since',
@@ -60,12 +61,8 @@ export function ClassTable({
               'max',
               ...extra.map(([name]) => name),
               ...(markings ? ['marking'] : []),
-            ].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
+            ]}
+          />
         </thead>
         <tbody>
           {series.map((one) => {
