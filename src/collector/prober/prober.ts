@@ -43,7 +43,7 @@ const WATERMARK_EVERY_NS = 10 * NS_PER_MS;
 const ASK_CLOCK_EVERY_NS = 1_000 * NS_PER_MS;
 /** Probes of one group sent before replies are read. */
 const PROBES_A_TURN = 256;
-/** How many of the probes that are due next have their slots fetched together. */
+/** Most probes that are due whose slots are fetched together. */
 const FETCH_AHEAD = 32;
 /** How long a late reply to a removed stream is still known. */
 const LATE_NS = 1_000 * NS_PER_MS;
@@ -158,7 +158,7 @@ export class Prober {
       if (readErrors) this.errorsReadNs = lookNs;
       for (let i = 0; i < this.used.length; i++) {
         if (this.poll.readable(i)) empty = this.receiver.replies(this.used[i]) && empty;
-        if (readErrors && this.poll.hasErrors(i)) this.receiver.errorQueue(this.used[i]);
+        if (readErrors && this.poll.hasErrors(i)) this.receiver.errors.read(this.used[i]);
       }
     }
     if (empty) this.emptyNs = lookNs;
@@ -236,7 +236,8 @@ export class Prober {
       for (let sent = 0; sent < PROBES_A_TURN && run.dueNs <= nowNs; sent++) {
         if (this.windowClosed()) break;
         const { port, stream } = run;
-        if (sent % FETCH_AHEAD === 0) this.sender.fetch(run, FETCH_AHEAD);
+        if (sent % FETCH_AHEAD === 0)
+          this.sender.fetch(run, Math.min(FETCH_AHEAD, 1 + (nowNs - run.dueNs) / run.spacingNs));
         const socket = this.state.sources.of(transport, port, this.state.streams.family[stream]);
         if (socket === undefined || !this.sender.add(run, socket, stream)) counters[COUNTER.scheduleSlips]++;
         const probeLateNs = nowNs - run.dueNs;

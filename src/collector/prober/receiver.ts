@@ -1,38 +1,27 @@
-/** Receiving: send stamps and ICMP errors from the error queue, replies from the data queue. A reply finds its probe by index. */
+/** Receiving: replies from the data queue of a socket. A reply finds its probe by index. */
 
 import { ReceiveBatch } from '../../net/batch.js';
-import { SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6, SO_EE_ORIGIN_TIMESTAMPING } from '../../net/constants.js';
-import { EAGAIN, EMSGSIZE } from '../../net/libc.js';
+import { EAGAIN } from '../../net/libc.js';
 import { Outcome, RecordFlag, UNKNOWN_BYTE } from '../../ring/ring.js';
-import { NS_PER_S, NS_PER_US } from '../../stats/units.js';
+import { NS_PER_S } from '../../stats/units.js';
 import { Echo, readEchoReply } from '../../wire/icmpEcho.js';
 import { ERROR_ESTIMATE_S, STAMP_BYTES, STAMP_SENDER_SEQUENCE, STAMP_SSID } from '../../wire/stamp.js';
 import { readTcpAnswer, TcpAnswer } from '../../wire/tcpSyn.js';
+import { ErrorQueue } from './errorQueue.js';
 import { FormatKind, type ProbeFormat, Reply } from './formats/format.js';
 import { takeEcho } from './formats/icmp.js';
 import { REPLY_BYTES, readReply } from './formats/replies.js';
 import { ProbeLookup } from './lookup.js';
 import type { LossDirections } from './lossDirections.js';
 import { F64, SlotState, U8, U32 } from './slots.js';
-import { type ProberSocket, TRANSPORT } from './sources.js';
+import { BATCHES_A_TURN, DISCARD_BATCHES, type ProberSocket, RECEIVE_BATCH, TRANSPORT } from './sources.js';
 import { COUNTER, type ProberState } from './state.js';
 
-const RECEIVE_BATCH = 64;
-/** Link, network and UDP headers in front of a payload that comes back with a send stamp. */
-const HEADERS_BYTES = 128;
-/** Batches read from one socket before the others have their turn. */
-const BATCHES_A_TURN = 8;
-/** Batches thrown away per socket at most, when a thread begins, so that no flood keeps it from beginning. */
-const DISCARD_BATCHES = 4096;
-/** How far kernel stamps may be off the time line, beside steps of the wall clock: the uncertainty of the offset between the two. */
-const CLOCK_NOISE_NS = 100 * NS_PER_US;
 /** ECN codepoint: congestion experienced. */
 const CE = 3;
 /** A residence is kept as u32. */
 const LONGEST_RESIDENCE_NS = 0xffff_ffff;
 
-/** Link, IP and UDP headers at least: so many bytes are looked at in front of a payload. */
-const LEAST_HEADERS_BYTES = { 4: 28, 6: 48 } as const;
 /** Of a reply below UDP: the longest IPv4 header, and what names the probe. */
 const RAW_REPLY_BYTES = 84;
 
@@ -49,18 +38,13 @@ export class Receiver {
   private readonly directions: LossDirections;
   private readonly lookup: ProbeLookup;
   private data: ReceiveBatch;
-  private errors: ReceiveBatch;
-  /** Formats in use. The looped-back packet of a send stamp begins with headers of unknown length, and ends with the payload. */
-  private formats: readonly ProbeFormat[] = [];
+  /** Beside it: send stamps and ICMP errors. */
+  readonly errors: ErrorQueue;
   private readonly reply = new Reply();
-  /** What a request of ours that came back says. */
-  private readonly name = new Reply();
   private readonly answer = new TcpAnswer();
   private readonly echo = new Echo();
   /** Of no use but to keep `fetch` from being optimised away. */
   fetched = 0;
-  /** When the last batch of the error queue was read. */
-  private readNs = 0;
 
   constructor(state: ProberState, fullStamps: boolean, directions: LossDirections) {
     this.directions = directions;
@@ -68,14 +52,12 @@ export class Receiver {
     this.fullStamps = fullStamps;
     this.lookup = new ProbeLookup(state);
     this.data = new ReceiveBatch(RECEIVE_BATCH, STAMP_BYTES);
-    this.errors = new ReceiveBatch(RECEIVE_BATCH, STAMP_BYTES + HEADERS_BYTES, 'errors');
+    this.errors = new ErrorQueue(state);
   }
 
   /** Makes room for, and looks for, probes of these formats. */
   useFormats(formats: readonly ProbeFormat[]): void {
-    this.formats = formats;
-    const probes = Math.max(STAMP_BYTES, ...formats.map((format) => format.payloadBytes)) + HEADERS_BYTES;
-    if (probes > this.errors.payloadStride) this.errors = new ReceiveBatch(RECEIVE_BATCH, probes, 'errors');
+    this.errors.useFormats(formats);
     const replies = Math.max(STAMP_BYTES, ...formats.map(replyBytes));
     if (replies > this.data.payloadStride) this.data = new ReceiveBatch(RECEIVE_BATCH, replies);
   }
@@ -88,7 +70,7 @@ export class Receiver {
       if (count > 0) replies += count;
       else if (count === -EAGAIN) break;
     }
-    for (let batch = 0; batch < DISCARD_BATCHES; batch++) if (this.errors.fill(socket.fd) <= 0) break;
+    this.errors.discard(socket);
     return replies;
   }
 
@@ -100,7 +82,7 @@ export class Receiver {
       // Another errno is a pending ICMP error, delivered once: read on.
       if (count < 0) continue;
       // After the replies, so that the send stamp of each of their probes is in the error queue by now.
-      if (this.fullStamps) this.errorQueue(socket);
+      if (this.fullStamps) this.errors.read(socket);
       this.state.checkClock();
       if (socket.transport === TRANSPORT.udp) {
         this.fetch(socket, count);
@@ -123,101 +105,6 @@ export class Receiver {
       all ^= slots.state[streams.slot(stream, socket.localIndex, view.getUint32(at + STAMP_SENDER_SEQUENCE)) * U8];
     }
     this.fetched = all;
-  }
-
-  /** Reads the error queue of `socket` empty. */
-  errorQueue(socket: ProberSocket): void {
-    for (let turn = 0; turn < BATCHES_A_TURN; turn++) {
-      const count = this.errors.receive(socket.fd);
-      this.readNs = this.state.clock.nowNs();
-      for (let i = 0; i < count; i++) {
-        const origin = this.errors.errorOrigin[i];
-        if (origin === SO_EE_ORIGIN_TIMESTAMPING) this.takeSendStamp(socket, i);
-        else if (origin === SO_EE_ORIGIN_ICMP || origin === SO_EE_ORIGIN_ICMP6) this.takeIcmpError(socket, i);
-      }
-      if (count < RECEIVE_BATCH) return;
-    }
-  }
-
-  /** Hot: the packet that came back with the stamp names its probe. */
-  private takeSendStamp(socket: ProberSocket, i: number): void {
-    const { slots, steps, clock } = this.state;
-    const { formats, errors } = this;
-    const start = errors.payloadAt(i);
-    const end = start + errors.lengths[i];
-    for (let k = 0; k < formats.length; k++) {
-      const format = formats[k];
-      if (format.transport !== socket.transport) continue;
-      const at = end - format.payloadBytes;
-      if (at < start || !format.readRequest(errors.memory.view, at, format.payloadBytes, this.name)) continue;
-      if (format.kind === FormatKind.llamaLegacy) {
-        if (at - start < LEAST_HEADERS_BYTES[socket.family]) continue;
-        this.lookup.farEndBefore(errors.memory.view, at, socket.family);
-        this.name.kind = FormatKind.llamaLegacy;
-      }
-      const slot = this.slotOfName(socket);
-      if (slot < 0) continue;
-      const wallNs = (this.errors.stampS[i] - clock.timeBase.epochS) * NS_PER_S + this.errors.stampNs[i];
-      const leftNs = wallNs - steps.offsetNs;
-      // Outside these bounds: the wall clock was stepped, which is not seen before the next look at the clocks.
-      if (leftNs < slots.sentNs[slot * F64] - CLOCK_NOISE_NS || leftNs > this.readNs + CLOCK_NOISE_NS) return;
-      // Never before `sentNs`: the watermark may have passed that time.
-      slots.kernelNs[slot * F64] = Math.max(leftNs, slots.sentNs[slot * F64]);
-      return;
-    }
-  }
-
-  /** The slot of the probe that `name` says, which a socket of this kind sent; or -1. */
-  private slotOfName(socket: ProberSocket): number {
-    if (socket.transport !== TRANSPORT['tcp-syn']) return this.lookup.slotOf(socket, this.name);
-    const source = this.state.sources.ofTcpPort(socket.family, this.name.port);
-    return source === undefined ? -1 : this.lookup.slotOfSyn(source, this.name);
-  }
-
-  /** An ICMP error quotes the start of our datagram: at least 8 bytes of UDP header, and with any router of today the payload too. */
-  private takeIcmpError(socket: ProberSocket, i: number): void {
-    const { slots, streams, counters } = this.state;
-    const slot = this.quotedSlot(socket, i);
-    if (slot < 0 || slots.state[slot * U8] !== SlotState.waiting) {
-      // A raw socket hears of the errors of this host's own traffic, too.
-      if (socket.transport === TRANSPORT.udp) counters[COUNTER.icmpUnmatched]++;
-      return;
-    }
-    const tooBig = this.errors.errorErrno[i] === EMSGSIZE;
-    slots.state[slot * U8] = tooBig ? SlotState.tooBig : SlotState.unreachable;
-    counters[tooBig ? COUNTER.tooBig : COUNTER.unreachable]++;
-    const path = slots.path[slot * U32];
-    const stream = Math.floor(path / streams.ports);
-    const outcome = tooBig ? Outcome.tooBig : Outcome.unreachable;
-    const mtu = tooBig ? this.errors.errorInfo[i] : 0;
-    const localIndex = path - stream * streams.ports;
-    this.state.record(
-      stream,
-      localIndex,
-      outcome,
-      0,
-      0,
-      0,
-      slots.sentNs[slot * F64],
-      0,
-      mtu,
-      slots.sequence[slot * U32],
-    );
-  }
-
-  /** The slot of the probe that ICMP error `i` quotes, or -1. */
-  private quotedSlot(socket: ProberSocket, i: number): number {
-    const { formats, errors, name } = this;
-    for (const format of formats) {
-      if (format.transport !== socket.transport) continue;
-      if (!format.readRequest(errors.memory.view, errors.payloadAt(i), errors.lengths[i], name)) continue;
-      name.kind = format.kind;
-      // The kernel names the address that the probe was for.
-      this.lookup.farEndOf(errors, i, socket.family);
-      const slot = this.slotOfName(socket);
-      if (slot >= 0) return slot;
-    }
-    return -1;
   }
 
   /** Hot: finds the probe of reply `i` and decides it. */

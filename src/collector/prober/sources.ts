@@ -7,6 +7,13 @@ export const TRANSPORT = { udp: 0, 'tcp-syn': 1, icmp: 2 } as const satisfies Re
 export type TransportNumber = (typeof TRANSPORT)[Transport];
 const TRANSPORTS = 3;
 
+/** Of each queue of a socket: what one system call reads. */
+export const RECEIVE_BATCH = 64;
+/** Batches read from one socket before the others have their turn. */
+export const BATCHES_A_TURN = 8;
+/** Batches thrown away per socket at most, when a thread begins, so that no flood keeps it from beginning. */
+export const DISCARD_BATCHES = 4096;
+
 /** A receive queue; source ports of tcp-syn share one. */
 export interface ReceiveQueue {
   readonly fd: number;
