@@ -43,7 +43,7 @@ interface Legacy {
 
 const NAMES = ['default', '__proto__', 'constructor', 'west coast', 'a.b', 'Übersee', '-', '1', 'x'.repeat(70)];
 const CPS = [0.5, 1, 3, 4, 7.3, 250];
-const BUDGET = { LLAMA_COLLECTOR_MAX_PROBES_PER_SECOND: '10000000', LLAMA_COLLECTOR_PROBE_MEMORY: '8GiB' };
+const BUDGET = { LLAMA_COLLECTOR_MAX_PROBES_PER_SECOND: '10000000', LLAMA_COLLECTOR_PROBE_MEMORY: '4GiB' };
 const DEFAULT_TIMEOUT_MS = 1000;
 
 const one = <Value>(random: Random, values: readonly Value[]): Value => values[random.below(values.length)];
