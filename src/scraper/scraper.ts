@@ -40,7 +40,7 @@ export interface ScraperTools {
   readonly passed?: (bytes: number) => void;
 }
 
-/** Answers on their way; with histograms a row takes 0.8 KB, so these are 10,000 rows. */
+/** Answers on their way; with histograms a row takes 1 KB, so these are 8,000 rows. */
 const ANSWER_BYTES = 8 * 2 ** 20;
 
 type Listener = (interval: CollectedInterval) => void | Promise<void>;

@@ -19,8 +19,11 @@
  * Around it: i32 cookie 0x1c849314, i32 bytes of what follows, the zlib stream; all of that in base64.
  *
  * Why not the library's `encodeIntoCompressedBase64`: it writes 1 as the index offset and the integer 1 in place of the ratio,
- * where HdrHistogram itself has 0 and 1.0; and for 160 samples it takes 32 µs of CPU where this takes 17 µs (AMD EPYC, Node
- * 20), 10 of them in zlib.
+ * where HdrHistogram itself has 0 and 1.0; and it takes twice as long.
+ *
+ * Why a short histogram is stored in its zlib stream (RFC 1950, RFC 1951 section 3.2.4) and not compressed: the 160 samples of a usual row take
+ * 250 bytes, and 130 compressed, which makes the row a sixth shorter. For that, writing took the collector 38 µs in place of 10, and reading took each
+ * scraper 15 in place of 3 (Intel Xeon, Node 20).
  */
 
 import { deflateSync } from 'node:zlib';
@@ -34,7 +37,13 @@ export const ENVELOPE_BYTES = 8;
 /** A 32-bit count takes 33 bits as ZigZag. */
 export const MAX_COUNT_BYTES = 5;
 
-/** Small windows: to set up and clear zlib's usual 256 KB would cost more than to compress the few hundred bytes of a row. */
+/** A stored block has two bytes for its length; from here on compression is worth its time. */
+const MAX_STORED_BYTES = 512;
+/** Before a stored block: two bytes of zlib (deflate, fastest), "the last block, stored", its length, and that inverted; behind it, the checksum. */
+export const STORED_HEAD: readonly number[] = [0x78, 0x01, 0x01];
+export const STORED_HEAD_BYTES = STORED_HEAD.length + 4;
+export const CHECKSUM_BYTES = 4;
+/** Small windows: to set up and clear zlib's usual 256 KB would cost more than to compress some hundred bytes. */
 const DEFLATE_OPTIONS = { level: 6, memLevel: 4, windowBits: 12, chunkSize: 4096 } as const;
 
 export class HdrTextEncoder {
@@ -50,13 +59,32 @@ export class HdrTextEncoder {
 
   encode(histogram: RttHistogram): string {
     const length = this.writePlain(histogram);
+    const total = ENVELOPE_BYTES + (length > MAX_STORED_BYTES ? this.compress(length) : this.store(length));
+    const { envelope } = this;
+    envelope.writeInt32BE(COMPRESSED_COOKIE, 0);
+    envelope.writeInt32BE(total - ENVELOPE_BYTES, 4);
+    return envelope.toString('base64', 0, total);
+  }
+
+  /** Writes the zlib stream of what is plain into the envelope; returns its length, as does `compress`. */
+  private store(length: number): number {
+    const { envelope, plain } = this;
+    const head = ENVELOPE_BYTES;
+    for (let i = 0; i < STORED_HEAD.length; i++) envelope[head + i] = STORED_HEAD[i];
+    envelope.writeUInt16LE(length, head + STORED_HEAD.length);
+    envelope.writeUInt16LE(~length & 0xffff, head + STORED_HEAD.length + 2);
+    const from = head + STORED_HEAD_BYTES;
+    for (let i = 0; i < length; i++) envelope[from + i] = plain[i];
+    envelope.writeUInt32BE(adler32(plain, 0, length), from + length);
+    return STORED_HEAD_BYTES + length + CHECKSUM_BYTES;
+  }
+
+  private compress(length: number): number {
     const compressed = deflateSync(this.plain.subarray(0, length), DEFLATE_OPTIONS);
     const total = ENVELOPE_BYTES + compressed.length;
     if (this.envelope.length < total) this.envelope = Buffer.alloc(total * 2);
-    this.envelope.writeInt32BE(COMPRESSED_COOKIE, 0);
-    this.envelope.writeInt32BE(compressed.length, 4);
     this.envelope.set(compressed, ENVELOPE_BYTES);
-    return this.envelope.toString('base64', 0, total);
+    return compressed.length;
   }
 
   private writePlain(histogram: RttHistogram): number {
@@ -94,6 +122,26 @@ export class HdrTextEncoder {
     plain.writeDoubleBE(1, 32);
     return offset;
   }
+}
+
+const ADLER_MODULUS = 65_521;
+/** So many bytes can be summed up before a sum is beyond 32 bits. */
+const ADLER_BYTES = 5552;
+
+/** The checksum of a zlib stream (RFC 1950 section 8.2). */
+export function adler32(bytes: Uint8Array, from: number, end: number): number {
+  let a = 1;
+  let b = 0;
+  for (let at = from; at < end; ) {
+    const stop = Math.min(end, at + ADLER_BYTES);
+    for (; at < stop; at++) {
+      a += bytes[at];
+      b += a;
+    }
+    a %= ADLER_MODULUS;
+    b %= ADLER_MODULUS;
+  }
+  return b * 2 ** 16 + a;
 }
 
 /** A run of zero counts: nothing, the count 0, or its negative length. */

@@ -11,12 +11,16 @@ function filled(values: readonly number[]): RttHistogram {
   return histogram;
 }
 
+function envelope(text: string): Buffer {
+  const bytes = Buffer.from(text, 'base64');
+  expect(bytes.readInt32BE(0)).to.equal(0x1c849314);
+  expect(bytes.readInt32BE(4)).to.equal(bytes.length - 8);
+  return bytes;
+}
+
 /** The bytes before compression. */
 function plain(text: string): Buffer {
-  const envelope = Buffer.from(text, 'base64');
-  expect(envelope.readInt32BE(0)).to.equal(0x1c849314);
-  expect(envelope.readInt32BE(4)).to.equal(envelope.length - 8);
-  return inflateSync(envelope.subarray(8));
+  return inflateSync(envelope(text).subarray(8));
 }
 
 function counts(histogram: Int32Histogram, length: number): number[] {
@@ -102,6 +106,20 @@ describe('HdrHistogram text', () => {
     expect(sum.totalCount).to.equal(5);
     expect(sum.getValueAtPercentile(60)).to.equal(300);
     expect(sum.getValueAtPercentile(100)).to.be.within(2_000_000, 2_002_000);
+  });
+
+  it('is stored when it is short, and compressed when it is long', () => {
+    const random = seededRandom(13).next;
+    const some = (samples: number) => Array.from({ length: samples }, () => randomInteger(random, 50_000, 100_000));
+    for (const samples of [1, 160, 250])
+      expect(
+        envelope(encoder.encode(filled(some(samples))))
+          .subarray(8, 11)
+          .toString('hex'),
+      ).to.equal('780101');
+    const long = envelope(encoder.encode(filled(some(20_000))));
+    expect(long[10] & 7, 'not a stored block').not.to.equal(1);
+    expect(long.length).to.be.lessThan(plain(long.toString('base64')).length * 0.9);
   });
 
   it('of an empty histogram reads back as empty', () => {
