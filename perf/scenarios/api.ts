@@ -12,12 +12,15 @@ const SOURCE_PORTS = 50;
 const INTERVAL = '5s';
 const INTERVAL_MS = 5_000;
 /** Enough for the cursor of one interval back, and for a first answer with several intervals. */
-const WARM_UP_MS = 3 * INTERVAL_MS;
+const WARM_UP_MS = 2 * INTERVAL_MS;
+/** And for the code of readers and server to be compiled: the first burst of ten readers would be a twentieth of a paced stretch. */
+const WARM_UP_READ_SECONDS = 1;
 const CONNECTIONS = 10;
 /** Of all connections together, in the stretch that is paced: many more readers than a collector has, yet a load that leaves the machine time. */
 const PACED_PER_SECOND = 50;
 /** No longer than an interval, so that an answer after the cursor stays at one interval or two. */
 const ROUND_SECONDS = 5;
+const QUICK_ROUND_SECONDS = 3;
 const MB = 1e6;
 
 interface Stretch {
@@ -61,6 +64,8 @@ async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult
   });
   try {
     await delay(WARM_UP_MS);
+    const seconds = quick ? QUICK_ROUND_SECONDS : ROUND_SECONDS;
+    await read(await afterLatest(url), WARM_UP_READ_SECONDS);
     const before = await status(url);
     const started = performance.now();
     const rounds = quick ? 1 : 5;
@@ -69,10 +74,10 @@ async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult
     const all: Stretch[] = [];
     let allBytes = 0;
     for (let i = 0; i < rounds; i++) {
-      paced.push(await read(await afterLatest(url), ROUND_SECONDS, PACED_PER_SECOND));
-      closed.push(await read(await afterLatest(url), ROUND_SECONDS));
+      paced.push(await read(await afterLatest(url), seconds, PACED_PER_SECOND));
+      closed.push(await read(await afterLatest(url), seconds));
       allBytes = (await (await fetch(`${url}/v1/results`)).arrayBuffer()).byteLength;
-      all.push(await read(`${url}/v1/results`, ROUND_SECONDS));
+      all.push(await read(`${url}/v1/results`, seconds));
       progress(
         `round ${i + 1} of ${rounds}: after a cursor, paced ${text(paced[i])}; closed loop ${text(closed[i])}; all that is held (${round(allBytes / MB)} MB), closed loop ${text(all[i])}`,
       );

@@ -3,7 +3,7 @@ import { parseConfig } from '../../src/config/config.js';
 import { LlamaError } from '../../src/errors.js';
 import { seededRandom } from '../support/random.js';
 
-const CASES = 10_000;
+const CASES = 4_000;
 
 const SEED_TEXTS = [
   `collector: { name: host-a, interval: 10s, workers: auto, retention: 60, timestamps: full, probeMemory: 64MiB }

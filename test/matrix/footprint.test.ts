@@ -13,7 +13,8 @@ import { historyRow } from '../support/rows.js';
 const START = 1_763_700_000_000;
 const COLLECTORS = 200;
 const ROWS = 500;
-const STEPS = 30;
+/** As many slots as do not fit, so that some are merged. */
+const STEPS = 22;
 const SAMPLES = 20;
 const MEMORY_BYTES = 128 * 2 ** 20;
 /** In all: what arrayBuffers may add up to when the garbage is collected, one slot being merged included. */

@@ -182,7 +182,7 @@ describe('spool', () => {
     const names = (await readdir(source)).filter((name) => name.endsWith('.spool'));
     expect(names.length).to.be.greaterThan(2);
 
-    for (let round = 0; round < 200; round++) {
+    for (let round = 0; round < 100; round++) {
       const at = join(dir, `round-${round}`);
       await mkdir(at);
       for (const name of names) await copyFile(join(source, name), join(at, name));

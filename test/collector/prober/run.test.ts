@@ -31,12 +31,14 @@ describe('A run of probes', () => {
       expect(run.dueNs).to.be.within(nowNs, nowNs + Math.min(spacingNs, 200e6));
       const probes = take(run, streams * ports * 3);
       const last = new Map<number, number>();
+      let worstNs = 0;
       for (const [i, { place, dueNs }] of probes.entries()) {
-        if (i > 0) expect(dueNs - probes[i - 1].dueNs).to.be.closeTo(spacingNs, 1);
+        if (i > 0) worstNs = Math.max(worstNs, Math.abs(dueNs - probes[i - 1].dueNs - spacingNs));
         const before = last.get(place);
-        if (before !== undefined) expect(dueNs - before).to.be.closeTo(periodNs, 1);
+        if (before !== undefined) worstNs = Math.max(worstNs, Math.abs(dueNs - before - periodNs));
         last.set(place, dueNs);
       }
+      expect(worstNs).to.be.at.most(1);
       expect(last.size).to.equal(streams * ports);
     }
   });

@@ -161,7 +161,7 @@ function opened(legacy: Legacy): { readonly ports: readonly Port[]; readonly num
 }
 
 describe("generated configurations of LLAMA's full form", () => {
-  const ROUNDS = 400;
+  const ROUNDS = 200;
 
   function each(check: (legacy: Legacy, loaded: LoadedConfig) => void): void {
     const random = seededRandom(36);
