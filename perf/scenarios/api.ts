@@ -12,8 +12,8 @@ const SOURCE_PORTS = 50;
 const INTERVAL = '5s';
 const INTERVAL_MS = 5_000;
 /** Enough for the cursor of one interval back, and for a first answer with several intervals. */
-const WARM_UP_MS = 2 * INTERVAL_MS;
-/** And for the code of readers and server to be compiled: the first burst of ten readers would be a twentieth of a paced stretch. */
+const WARM_UP_MS = 3 * INTERVAL_MS;
+/** And for the code of readers and server to be compiled: what the first ten readers wait for it would be the 99th percentile of a paced stretch. */
 const WARM_UP_READ_SECONDS = 1;
 const CONNECTIONS = 10;
 /** Of all connections together, in the stretch that is paced: many more readers than a collector has, yet a load that leaves the machine time. */

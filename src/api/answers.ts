@@ -97,7 +97,11 @@ export const ResultRowSchema = Type.Object({
   forwardUs: DelayUs('to the target'),
   reverseUs: DelayUs('back'),
   hdr: Type.Optional(
-    Nullable(Type.String({ description: 'with histograms=1: compressed HdrHistogram V2 in nanoseconds, base64' })),
+    Nullable(
+      Type.String({
+        description: 'with histograms=1: the standard text of HdrHistogram V2, in nanoseconds: base64 of a zlib stream',
+      }),
+    ),
   ),
 });
 

@@ -160,7 +160,7 @@ export interface IntervalReport {
   readonly rows: Uint8Array;
   /** Row `i` is `rows.subarray(rowOffsets[i], rowOffsets[i + 1] - 1)`, without the comma (the last ends one before the end of a virtual comma). */
   readonly rowOffsets: Uint32Array;
-  /** The rows' compressed HdrHistogram V2 texts (ASCII, base64, nanoseconds), one behind the other; empty where nothing was received. */
+  /** The rows' HdrHistogram V2 texts (`src/stats/hdrText.ts`: ASCII), one behind the other; empty where nothing was received. */
   readonly histograms: Uint8Array;
   readonly histogramOffsets: Uint32Array;
   /** The rows' numbers for readers that add them up: `PathColumn`s of each row. */

@@ -7,7 +7,7 @@ import { isUtf8 } from 'node:buffer';
 import { found, isRecord } from '../config/problems.js';
 import { JsonWalk } from './jsonWalk.js';
 import { type Lease, RowBytes } from './rowBytes.js';
-import { RowShape } from './rowShape.js';
+import { type CheckedFields, RowShapes } from './rowShape.js';
 import type { CollectedInterval } from './types.js';
 
 /** What a collector said, whatever its kind. */
@@ -58,7 +58,7 @@ function readAnswer(sent: Buffer, lease: Lease | undefined): Record<string, unkn
   const bytes = isUtf8(sent) ? sent : Buffer.from(sent.toString());
   const oneLine = !bytes.includes(LINE_FEED) && !bytes.includes(CARRIAGE_RETURN);
   const walk = new JsonWalk(bytes);
-  let shape: RowShape | undefined;
+  const shapes = new RowShapes(CHECKED);
   return asJson(() => {
     const from = walk.skipSpace(0);
     if (!walk.isMap(from)) throw wrong('', walk.value(from, bytes.length), 'the object of GET /v1/results');
@@ -89,11 +89,11 @@ function readAnswer(sent: Buffer, lease: Lease | undefined): Record<string, unkn
     if (!walk.isList(at)) return undefined;
     const places: number[] = [];
     const end = walk.values(at, (from) => {
-      let end = shape === undefined ? -1 : shape.endOf(bytes, from);
+      let end = shapes.endOf(bytes, from);
       if (end === -1) {
         end = walk.endOf(from);
         checkRow(walk.value(from, end), interval, places.length / 2);
-        shape = RowShape.of(bytes.subarray(from, end), SHAPE_COUNTS);
+        shapes.learn(bytes.subarray(from, end));
       }
       places.push(from, end);
       return end;
@@ -150,9 +150,15 @@ const COUNTS = [
   ...['port', 'dscp', 'sent', 'received', 'lost', 'unreachable'],
   ...['late', 'duplicates', 'reordered', 'sendErrors', 'localDrops'],
 ];
-const SHAPE_COUNTS = new Set(COUNTS);
 const RTTS = ['min', 'mean', 'stddev', 'p50', 'p90', 'p99', 'p999', 'max'];
+/** What `checkRow` checks, in the terms of shapes. */
+export const CHECKED: CheckedFields = {
+  counts: new Set(COUNTS),
+  numbers: new Set(['lossPct', ...RTTS]),
+  nullable: new Set(['rttUs', 'hdr']),
+};
 
+/** Of what kind the values are, and nothing else of them: rows of a known shape do not come by here. */
 function checkRow(row: unknown, interval: string, index: number): void {
   const place = (field: string): string => `${interval}/results/${index}${field}`;
   if (!isRecord(row)) throw wrong(place(''), row, 'a row');

@@ -1,7 +1,7 @@
 /**
  * Where the values in a JSON text are, found by their bytes: so that a list of thousands of rows can be parsed one row at a time, and what is
- * parsed of one is garbage before the next. It knows brackets, quotes and commas only; whoever is given a value's place parses it, and thereby
- * checks it. It must never read beyond the bytes, nor nest calls as deep as the text nests.
+ * parsed of one is garbage before the next. It knows brackets, quotes and commas only; whoever is given a value's place checks it, by
+ * parsing it as a rule. It must never read beyond the bytes, nor nest calls as deep as the text nests.
  *
  * Measured (Intel Xeon, Node 20): 1 µs for a row of 850 bytes, beside 4 for JSON.parse of it.
  */

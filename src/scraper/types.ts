@@ -45,7 +45,7 @@ export interface ResultRow {
   readonly hopChanges?: number;
   readonly forwardUs?: OneWayUs | null;
   readonly reverseUs?: OneWayUs | null;
-  /** Compressed HdrHistogram V2 in nanoseconds, base64; null or absent when there is none. */
+  /** The text of an HdrHistogram V2 in nanoseconds (`src/stats/hdrText.ts`); null or absent when there is none. */
   readonly hdr?: string | null;
 }
 

@@ -26,7 +26,7 @@ const MAX_PLAIN_BYTES = COUNTS_OFFSET + INDEXES * MAX_COUNT_BYTES;
 /** What zlib makes of that at worst, and base64 of it. */
 const MAX_TEXT_LENGTH = Math.ceil(((MAX_PLAIN_BYTES + 1024) * 4) / 3);
 const MAX_COUNT = 2 ** 32 - 1;
-/** A row's histogram unpacks to some hundred bytes: with zlib's usual 16 KB for its output, reading took a quarter longer, and left as much to collect. */
+/** A row's histogram unpacks to some hundred bytes, seldom more: with zlib's usual 16 KB for its output, reading took a quarter longer. */
 const INFLATE_OPTIONS = { maxOutputLength: MAX_PLAIN_BYTES, chunkSize: 2048 } as const;
 
 export class HdrTextReader {

@@ -279,6 +279,22 @@ describe('the matrix', () => {
     expect(rows).to.deep.equal([['new']]);
   });
 
+  it('notices a tag more, a tag less and another value, and keeps tags in whatever order they come', async () => {
+    const history = new MatrixHistory({ horizonMs: 3_600_000, memoryBytes: 2 ** 24, now: () => START });
+    const lives: readonly Record<string, string>[] = [
+      { a: '1', b: '2' },
+      { b: '2', a: '1' },
+      { a: '1' },
+      {},
+      { b: '2' },
+      { b: '3' },
+    ];
+    for (const [i, tags] of lives.entries()) {
+      await history.add(historyInterval('a', START - 60_000 + i * 10_000, [historyRow({ lost: 1, tags })]));
+      expect(history.series.tags(0), `life ${i}`).to.deep.equal(tags);
+    }
+  });
+
   it('reads names of dimensions', () => {
     expect(parseDimensions('source')).to.deep.equal(['source']);
     expect(parseDimensions('src_region, src_rack')).to.deep.equal(['src_region', 'src_rack']);

@@ -122,6 +122,18 @@ describe('HdrHistogram text', () => {
     expect(long.length).to.be.lessThan(plain(long.toString('base64')).length * 0.9);
   });
 
+  it('is right on both sides of the length from which on it is compressed', () => {
+    const lengths = new Set<number>();
+    for (let samples = 230; samples < 240; samples++)
+      for (const first of [0, 1]) {
+        // Two bytes for each: a zero, and the count 1.
+        const text = encoder.encode(filled(Array.from({ length: samples }, (_, i) => first + i * 2)));
+        lengths.add(plain(text).length);
+        expect(decoded(text).totalCount).to.equal(samples);
+      }
+    for (const length of [511, 512, 513]) expect([...lengths]).to.include(length);
+  });
+
   it('of an empty histogram reads back as empty', () => {
     expect(decoded(encoder.encode(new RttHistogram())).totalCount).to.equal(0);
   });
