@@ -24,9 +24,10 @@ import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js
 import { historyInterval } from './historyFeed.js';
 import { KeptResults } from './keptResults.js';
 import { KeptTargets } from './keptTargets.js';
+import { KnownStreams } from './knownStreams.js';
 import { LOOK_EVERY_MS, LocalAddresses } from './locals.js';
 import { type IntervalReport, transportOf } from './messages.js';
-import { type GroupPlan, type PlanChange, type PlanTools, planGroup, rowPrefix, StreamNumbers } from './plan.js';
+import { type GroupPlan, type PlanChange, type PlanTools, planGroup, rowPrefix } from './plan.js';
 import { ProberThreads } from './proberThreads.js';
 import { ResultsStore, type StreamInfo } from './results.js';
 import type {
@@ -43,8 +44,6 @@ import { StateDirectory } from './state.js';
 import { addTotals, notInForce, RecentWarnings } from './warnings.js';
 import { privilegeProblem, WithheldGroups } from './withheld.js';
 
-/** A removed stream's number is free again when the intervals of this long after its last probe's timeout are closed: late replies are known till then. */
-const QUARANTINE_MS = 2_000;
 /** At a clean end, probes under way are awaited for at most this long. */
 const STOP_GRACE_MS = 1_150;
 const STOP_MARGIN_MS = 150;
@@ -63,12 +62,6 @@ export interface CollectorOptions {
   readonly discovery?: DiscoveryTools;
 }
 
-interface Retired {
-  readonly ids: readonly number[];
-  /** Free when an interval that ends after this was reported. */
-  readonly afterMs: number;
-}
-
 export class Collector implements CollectorService {
   readonly config: Config;
   readonly results: ResultsStore;
@@ -79,11 +72,7 @@ export class Collector implements CollectorService {
   private readonly aggregator: AggregatorThread;
   private readonly finder = new SourceAddressFinder();
   private readonly plans = new Map<string, GroupPlan>();
-  /** By number; also those that were removed: until the number is given out again, results of theirs may be under way. */
-  private readonly streams = new Map<number, StreamInfo>();
-  private retired: Retired[] = [];
-  /** Removed streams whose numbers are free. */
-  private readonly forgotten = new Set<number>();
+  private readonly streams = new KnownStreams();
   private readonly tools: PlanTools;
   private readonly held: Groups;
   private readonly withheld: WithheldGroups;
@@ -112,7 +101,7 @@ export class Collector implements CollectorService {
     this.results = new ResultsStore(config.collector.retention);
     this.history = new MatrixHistory({ horizonMs: HISTORY_MS, memoryBytes: config.collector.historyMemoryBytes });
     this.tools = {
-      numbers: new StreamNumbers(),
+      numbers: this.streams.numbers,
       nextRun: () => ++this.runs,
       sourceOf: (target) => this.sourceOf(target),
       pause: () => pause(),
@@ -163,7 +152,7 @@ export class Collector implements CollectorService {
       sourcePorts: config.source.ports,
       probers: this.probers.memories(),
       logger: this.logger,
-      rows: () => [...this.streams.values()].filter(({ id }) => !this.forgotten.has(id)).map(toRow),
+      rows: () => this.streams.current().map(toRow),
       report: (report) => this.takeReport(report),
     });
   }
@@ -383,7 +372,7 @@ export class Collector implements CollectorService {
       const change = await this.locals.look(plan);
       if (change === undefined) continue;
       this.plans.set(name, change.plan);
-      for (const info of change.changed) this.streams.set(info.id, info);
+      this.streams.set(change.changed);
       await this.tellAggregator(change.changed);
       await this.probers.tellLocals(change);
       this.logger.info(
@@ -402,10 +391,7 @@ export class Collector implements CollectorService {
   private async carryOut(change: PlanChange, origin: GroupOrigin, taken: () => void): Promise<void> {
     const { group } = change.plan;
     const old = this.plans.get(group.name);
-    for (const info of change.plan.streams) {
-      this.forgotten.delete(info.id);
-      this.streams.set(info.id, info);
-    }
+    this.streams.set(change.plan.streams);
     await this.tellAggregator([...change.added, ...change.changed]);
     this.plans.set(group.name, change.plan);
     taken();
@@ -439,17 +425,11 @@ export class Collector implements CollectorService {
   private retire(infos: readonly StreamInfo[], group: Group): void {
     if (infos.length === 0) return;
     this.locals.forget(infos);
-    const afterMs = Date.now() + nsToMs(group.timeoutNs + GRACE_NS) + QUARANTINE_MS;
-    this.retired.push({ ids: infos.map((info) => info.id), afterMs });
+    this.streams.retire(infos, nsToMs(group.timeoutNs + GRACE_NS));
   }
 
   private takeReport(report: IntervalReport): void {
-    const infos: StreamInfo[] = [];
-    for (const id of report.streams) {
-      const info = this.streams.get(id);
-      if (info === undefined) throw new Error(`the aggregator reports stream ${id}, which is not known`);
-      infos.push(info);
-    }
+    const infos = this.streams.of(report.streams);
     this.history
       .add(historyInterval(this.config.collector.name, this.config.collector.intervalMs, { report, infos }))
       .catch((error) =>
@@ -457,12 +437,8 @@ export class Collector implements CollectorService {
       );
     this.results.add({ report: { ...report, forHistory: null }, infos });
     this.recent.intervalEnded(this.totals(this.workers()));
-    const free = this.retired.filter(({ afterMs }) => report.startMs > afterMs).flatMap(({ ids }) => ids);
-    if (free.length === 0) return;
-    this.retired = this.retired.filter(({ afterMs }) => report.startMs <= afterMs);
-    for (const id of free) this.forgotten.add(id);
-    this.aggregator.forget(Uint32Array.from(free));
-    this.tools.numbers.giveBack(free);
+    const free = this.streams.release(report.startMs);
+    if (free.length > 0) this.aggregator.forget(Uint32Array.from(free));
   }
 
   private sourceOf(target: Target): string {

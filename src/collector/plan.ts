@@ -6,9 +6,9 @@
 
 import { sameKeys } from '../config/group-format.js';
 import type { Group, Target, TrafficClass } from '../config/types.js';
-import { LlamaError } from '../errors.js';
 import { addressBytes, zoneIndex } from '../net/address.js';
-import { MAX_STREAMS, type StreamTable } from './messages.js';
+import type { StreamNumbers } from './knownStreams.js';
+import type { StreamTable } from './messages.js';
 import type { StreamInfo } from './results.js';
 
 /** A group as the threads know it. */
@@ -27,28 +27,6 @@ export interface PlanChange {
   readonly added: readonly StreamInfo[];
   readonly changed: readonly StreamInfo[];
   readonly removed: readonly StreamInfo[];
-}
-
-/** Gives stream numbers out, smallest first, and takes them back. */
-export class StreamNumbers {
-  private free: number[] = [];
-  private next = 0;
-
-  take(): number {
-    const reused = this.free.pop();
-    if (reused !== undefined) return reused;
-    if (this.next >= MAX_STREAMS) {
-      throw new LlamaError(
-        'LLAMA_PLAN_TOO_LARGE',
-        `all ${MAX_STREAMS} session identifiers of a source port are in use, some by streams that were removed a moment ago; try again after the current interval, or use fewer targets and classes`,
-      );
-    }
-    return this.next++;
-  }
-
-  giveBack(ids: Iterable<number>): void {
-    for (const id of ids) this.free.push(id);
-  }
 }
 
 const sameTiming = (a: Group, b: Group): boolean =>

@@ -1,13 +1,7 @@
 import { expect } from 'chai';
+import { StreamNumbers } from '../../src/collector/knownStreams.js';
 import { MAX_STREAMS } from '../../src/collector/messages.js';
-import {
-  type GroupPlan,
-  type PlanTools,
-  planGroup,
-  rowPrefix,
-  StreamNumbers,
-  streamTable,
-} from '../../src/collector/plan.js';
+import { type GroupPlan, type PlanTools, planGroup, rowPrefix, streamTable } from '../../src/collector/plan.js';
 import { LlamaError } from '../../src/errors.js';
 import { makeGroup } from './live.js';
 

@@ -16,7 +16,8 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
-import { planGroup, StreamNumbers } from '../../src/collector/plan.js';
+import { StreamNumbers } from '../../src/collector/knownStreams.js';
+import { planGroup } from '../../src/collector/plan.js';
 import { ProberThreads } from '../../src/collector/proberThreads.js';
 import { SourcePorts } from '../../src/collector/sources.js';
 import type { Group } from '../../src/config/types.js';
