@@ -25,7 +25,7 @@ async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult
     await delay(WARM_UP_MS);
     const before = await status(url);
     const started = performance.now();
-    const endAt = started + (quick ? 15_000 : 60_000);
+    const endAt = started + (quick ? 10_000 : 60_000);
     const times: number[] = [];
     let bytes = 0;
     while (performance.now() < endAt) {

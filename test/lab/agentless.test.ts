@@ -14,7 +14,7 @@ const SERVER = `require('net').createServer((s) => s.on('error', () => {}).end()
 /** Opens 1,000 connections a second for two seconds; prints how many were made. */
 const CLIENT = `let made = 0, begun = 0; const t = setInterval(() => { for (let i = 0; i < 5 && begun < 2000; i++, begun++) require('net').connect(${OPEN_PORT}, '${B_ADDRESSES[0]}', function () { made++; this.end(); }).on('error', () => {}); if (begun === 2000) clearInterval(t); }, 5); process.on('exit', () => console.log(made));`;
 const at = (...addresses: string[]) => addresses.map((address) => ({ address }));
-const INTERVALS = 3;
+const INTERVALS = 2;
 const LONGEST_MS = 15_000;
 
 describe('Probes without a reflector, sizes and flow labels, through the fabric', function () {
@@ -181,7 +181,7 @@ describe('Probes without a reflector, sizes and flow labels, through the fabric'
     let collector: TestCollector | undefined;
     const lines = await captured('A', ['-v', 'ip6 and udp and dst port 8100'], async () => {
       collector = await measure({
-        six: { period: '200ms', timeout: '2s', classes: ['cs0', 'ef'], targets: at(...B_ADDRESSES6.slice(0, 4)) },
+        six: { period: '200ms', timeout: '1s', classes: ['cs0', 'ef'], targets: at(...B_ADDRESSES6.slice(0, 4)) },
       });
     });
     await collector?.stop();
@@ -197,7 +197,7 @@ describe('Probes without a reflector, sizes and flow labels, through the fabric'
   });
 
   it('probes and replies of 4,000 bytes go in pieces beside small ones from the same sockets, and arrive', async () => {
-    const common = { period: '200ms', timeout: '2s', targets: at(B_ADDRESSES[0], B_ADDRESSES6[0]) };
+    const common = { period: '200ms', timeout: '1s', targets: at(B_ADDRESSES[0], B_ADDRESSES6[0]) };
     const collector = await measure({ small: common, pieces: { ...common, payloadBytes: 4000 } });
     const rows = [...collector.recorder.rows()];
     await collector.stop();
@@ -210,7 +210,7 @@ describe('Probes without a reflector, sizes and flow labels, through the fabric'
 
   it('what is larger than a link of 1,400 bytes lets through is tooBig with that MTU and no loss; what is larger than the own interface, too', async () => {
     for (let n = 1; n <= SPINES; n++) await network.exec(`spine${n}`, 'ip', ['link', 'set', 'right', 'mtu', '1400']);
-    const common = { period: '200ms', timeout: '2s', dontFragment: true };
+    const common = { period: '200ms', timeout: '1s', dontFragment: true };
     const targets = at(B_ADDRESSES[0], B_ADDRESSES6[0]);
     const collector = await measure({
       fits: { ...common, payloadBytes: 1352, targets },
