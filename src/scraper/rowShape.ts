@@ -150,9 +150,11 @@ export class RowShapes {
   /** Of a row that was looked at, and is right. */
   learn(row: Buffer): void {
     if (this.learned >= LEARNED_ANYWAY + this.known / KNOWN_FOR_ONE) return;
-    const shape = RowShape.of(row, this.checked);
-    if (shape !== undefined) this.shapes[this.learned % MOST_SHAPES] = shape;
     this.learned += 1;
+    const shape = RowShape.of(row, this.checked);
+    if (shape === undefined) return;
+    if (this.shapes.length === MOST_SHAPES) this.shapes[this.learned % MOST_SHAPES] = shape;
+    else this.shapes.push(shape);
   }
 }
 

@@ -124,6 +124,7 @@ describe('the shape of rows', () => {
     const kinds = [
       first,
       { ...first, rttUs: null, hdr: null, jitterUs: null },
+      { ...first, group: 'a "b"' },
       { ...first, tags: {}, forwardUs: oneWay, reverseUs: null, hopsForward: 3, later: [1, { sent: 'x' }] },
     ].map((one) => JSON.stringify(one));
     let read = 0;
@@ -136,10 +137,22 @@ describe('the shape of rows', () => {
       }
       const alone = isRead(changed);
       if (alone) read += 1;
-      if (isRead(...kinds, changed) !== alone)
+      // In another order each time: what is learned first, or not at all, must not matter.
+      const before = kinds.map((_, i) => kinds[(i + run) % kinds.length] ?? '');
+      if (isRead(...before, changed) !== alone)
         throw new Error(`run ${run}, ${alone ? 'read' : 'refused'} alone: ${changed}`);
     }
     expect(read).to.be.within(500, 14_000);
+  });
+
+  it('is learned from the rows behind one that has none', () => {
+    const strange = { ...first, group: 'a "b"' };
+    for (const rows of [
+      [strange, first, first, first],
+      [first, strange, { ...first, rttUs: null }, first, strange, first],
+    ])
+      expect(isRead(...rows.map((one) => JSON.stringify(one)))).to.equal(true);
+    expect(parsedOf([strange, first, first, first])).to.equal(2);
   });
 
   it('saves most rows of an answer from being parsed, however they are mixed', () => {
