@@ -6,7 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 import { found, isRecord } from '../config/problems.js';
 import { JsonWalk } from './jsonWalk.js';
-import { type Lease, RowBytes } from './rowBytes.js';
+import { type Lease, RowBytes, RowIndex } from './rowBytes.js';
 import { type CheckedFields, RowShapes } from './rowShape.js';
 import type { CollectedInterval } from './types.js';
 
@@ -24,9 +24,6 @@ export interface Page {
   /** It says itself that intervals after the cursor are gone. */
   readonly gap: boolean;
 }
-
-const LINE_FEED = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
 
 /** The rows stay in `bytes`, for as long as `lease` says. Throws Error that says what was found, where, and what was expected. */
 export function readResults(bytes: Buffer, after: number, lease?: Lease): Page {
@@ -56,7 +53,6 @@ export function readResults(bytes: Buffer, after: number, lease?: Lease): Page {
 function readAnswer(sent: Buffer, lease: Lease | undefined): Record<string, unknown> {
   // What is no UTF-8 is read as Node.js reads it, here and by whoever the bytes are passed on to.
   const bytes = isUtf8(sent) ? sent : Buffer.from(sent.toString());
-  const oneLine = !bytes.includes(LINE_FEED) && !bytes.includes(CARRIAGE_RETURN);
   const walk = new JsonWalk(bytes);
   const shapes = new RowShapes(CHECKED);
   return asJson(() => {
@@ -87,18 +83,20 @@ function readAnswer(sent: Buffer, lease: Lease | undefined): Record<string, unkn
 
   function readRows(walk: JsonWalk, at: number, interval: string): Value | undefined {
     if (!walk.isList(at)) return undefined;
-    const places: number[] = [];
+    const index = new RowIndex(shapes);
     const end = walk.values(at, (from) => {
-      let end = shapes.endOf(bytes, from);
-      if (end === -1) {
-        end = walk.endOf(from);
-        checkRow(walk.value(from, end), interval, places.length / 2);
-        shapes.learn(bytes.subarray(from, end));
+      const known = shapes.endOf(bytes, from);
+      if (known !== -1) {
+        index.addKnown(from, known);
+        return known;
       }
-      places.push(from, end);
+      const end = walk.endOf(from);
+      checkRow(walk.value(from, end), interval, index.rows);
+      shapes.learn(bytes.subarray(from, end));
+      index.add(from, end);
       return end;
     });
-    return { value: new RowBytes(bytes, Uint32Array.from(places), oneLine, lease), end };
+    return { value: new RowBytes(bytes, index.finish(), lease), end };
   }
 }
 

@@ -4,7 +4,7 @@ import type { HistoryInterval, HistoryRow } from '../matrix/types.js';
 import { HdrTextReader } from '../stats/hdrRead.js';
 import { MAX_SPARSE_BYTES, writeEntry } from '../stats/histogramSum.js';
 import { usToNs } from '../stats/units.js';
-import type { CollectedInterval, ResultRow } from './types.js';
+import { type CollectedInterval, oneByOne, type ResultRow } from './types.js';
 
 export class MatrixFeed {
   /** Histograms that could not be read: their rows count, without percentiles over several intervals. */
@@ -28,7 +28,7 @@ export class MatrixFeed {
   }
 
   private *rowsOf(interval: CollectedInterval, seen: (row: ResultRow) => void): Generator<HistoryRow> {
-    for (const row of interval.rows) {
+    for (const row of oneByOne(interval.rows)) {
       seen(row);
       const { group, source, target, port, class: className, tags, sent, received, lost, unreachable, rttUs } = row;
       const histogram = rttUs === null ? null : this.histogramOf(row, interval);

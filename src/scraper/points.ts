@@ -9,7 +9,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { escape as escapes } from '@influxdata/influxdb-client';
 import { nsToMs, usToNs } from '../stats/units.js';
-import type { CollectedInterval, ResultRow } from './types.js';
+import { type CollectedInterval, oneByOne, type ResultRow } from './types.js';
 import type { PointLayout } from './writers/config.js';
 
 /** Unit of a line's time. Files have nanoseconds, which their readers take for granted; requests name theirs. */
@@ -54,8 +54,8 @@ export async function linesOf(
   let rows = 0;
   for (const interval of intervals) {
     const time = precision === 'ms' ? `${interval.endMs}` : `${interval.endMs}000000`;
-    const collector = tag('collector', interval.collector);
-    for (const row of interval.rows) {
+    const collector = ownTag(',collector=', interval.collector);
+    for (const row of oneByOne(interval.rows)) {
       pushLines(lines, row, collector, time, layout);
       if (++rows % ROWS_AT_ONCE === 0) await setImmediate();
     }
@@ -71,11 +71,11 @@ function pushLines(lines: string[], row: ResultRow, collector: string, time: str
     return;
   }
   if (row.rttUs !== null) pushValue(lines, 'rtt', tags, ms(row.rttUs.mean), time);
-  if (row.sent > 0) pushValue(lines, 'loss', tags, row.lossPct, time);
+  if (row.sent > 0) pushValue(lines, 'loss', tags, decimal(row.lossPct), time);
 }
 
-function pushValue(lines: string[], measurement: string, tags: string, value: number | null, time: string): void {
-  if (value !== null && Number.isFinite(value)) lines.push(inOnePiece(`${measurement}${tags} value=${value} ${time}`));
+function pushValue(lines: string[], measurement: string, tags: string, value: string | null, time: string): void {
+  if (value !== null) lines.push(inOnePiece(`${measurement}${tags} value=${value} ${time}`));
 }
 
 const piece = Buffer.allocUnsafe(4096);
@@ -87,20 +87,38 @@ function inOnePiece(line: string): string {
 }
 
 function rowTags(row: ResultRow, collector: string): string {
-  let text =
-    tag('src_ip', row.source) +
-    tag('dst_ip', row.target) +
+  const base =
+    ownTag(',src_ip=', row.source) +
+    ownTag(',dst_ip=', row.target) +
     // 0: a protocol without ports, or a collector that does not tell.
     (row.port === 0 ? '' : `,dst_port=${row.port}`) +
     collector +
-    tag('group', row.group) +
-    tag('class', row.class);
+    ownTag(',group=', row.group) +
+    ownTag(',class=', row.class);
+  const { tags } = row;
+  let text = targetTags.get(tags);
+  if (text === undefined) {
+    text = tagsOfTarget(row, base);
+    // The same for all rows that have them.
+    if (Object.keys(tags).every((name) => PLAIN.test(name) && name !== 'src_ip' && name !== 'dst_ip'))
+      targetTags.set(tags, text);
+  }
+  return base + text;
+}
+
+/** Most rows have their tags from `rowView.ts`, which are one object as long as they are the same: put together each time, they took a third of a line's time. */
+const targetTags = new WeakMap<ResultRow['tags'], string>();
+
+/** Those of the target, behind the others. */
+function tagsOfTarget(row: ResultRow, base: string): string {
+  let text = '';
   // Sorted, so that the same interval is always the same lines.
   for (const name of Object.keys(row.tags).sort()) {
     const value = row.tags[name];
     const free = freeName(name, row);
     // Two names may be the same without what the line protocol cannot hold; a line with a tag twice is refused.
-    if (free !== undefined && !(text.includes(`,${escapeTag(free)}=`) && !PLAIN.test(free))) text += tag(free, value);
+    if (free !== undefined && !((base + text).includes(`,${escapeTag(free)}=`) && !PLAIN.test(free)))
+      text += tag(free, value);
   }
   return text;
 }
@@ -131,16 +149,16 @@ function rawFields(row: ResultRow): string {
     field('local_drops', row.localDrops) +
     (rttUs === null
       ? ''
-      : field('rtt', ms(rttUs.mean)) +
-        field('rtt_min', ms(rttUs.min)) +
-        field('rtt_max', ms(rttUs.max)) +
-        field('rtt_stddev', ms(rttUs.stddev)) +
-        field('rtt_p50', ms(rttUs.p50)) +
-        field('rtt_p90', ms(rttUs.p90)) +
-        field('rtt_p99', ms(rttUs.p99)) +
-        field('rtt_p999', ms(rttUs.p999))) +
-    field('jitter', ms(row.jitterUs)) +
-    field('residence', ms(row.residenceUs)) +
+      : time('rtt', rttUs.mean) +
+        time('rtt_min', rttUs.min) +
+        time('rtt_max', rttUs.max) +
+        time('rtt_stddev', rttUs.stddev) +
+        time('rtt_p50', rttUs.p50) +
+        time('rtt_p90', rttUs.p90) +
+        time('rtt_p99', rttUs.p99) +
+        time('rtt_p999', rttUs.p999)) +
+    time('jitter', row.jitterUs) +
+    time('residence', row.residenceUs) +
     directionFields(row);
   return fields.slice(1);
 }
@@ -155,25 +173,54 @@ function directionFields(row: ResultRow): string {
     field('remarked', row.remarked) +
     field('ce_marks', row.ceMarks) +
     field('hop_changes', row.hopChanges) +
-    field('forward', ms(forwardUs?.mean)) +
-    field('reverse', ms(reverseUs?.mean)) +
+    time('forward', forwardUs?.mean) +
+    time('reverse', reverseUs?.mean) +
     (typeof forwardUs?.mean === 'number' ? field('one_way_relative', forwardUs.relative ? 1 : 0) : '')
   );
 }
 
 function field(name: string, value: number | null | undefined): string {
-  return value === null || value === undefined || !Number.isFinite(value) ? '' : `,${name}=${value}`;
+  const text = decimal(value);
+  return text === null ? '' : `,${name}=${text}`;
 }
 
-/** Milliseconds in whole nanoseconds: a division must not add digits that were not measured. */
-function ms(us: number | null | undefined): number | null {
-  return us === null || us === undefined ? null : nsToMs(Math.round(usToNs(us)));
+function time(name: string, us: number | null | undefined): string {
+  const text = ms(us);
+  return text === null ? '' : `,${name}=${text}`;
+}
+
+const decimal = (value: number | null | undefined): string | null =>
+  value === null || value === undefined || !Number.isFinite(value) ? null : `${value}`;
+
+/** µs as ms, in whole nanoseconds: a division must not add digits that were not measured. */
+function ms(us: number | null | undefined): string | null {
+  return us === null || us === undefined || !Number.isFinite(us) ? null : msText(Math.round(usToNs(us)));
+}
+
+const NS_DIGITS = 1000;
+const THREE = Array.from({ length: NS_DIGITS }, (_, n) => `${n}`.padStart(3, '0'));
+const TRIMMED = THREE.map((digits) => digits.replace(/0+$/, ''));
+
+/** As JavaScript writes `nsToMs(ns)`, in a third of the time: that has to find out how many digits are needed to tell it from all others. */
+export function msText(ns: number): string {
+  if (!(ns >= 0 && ns <= Number.MAX_SAFE_INTEGER)) return `${nsToMs(ns)}`;
+  const us = Math.floor(ns / NS_DIGITS);
+  const belowUs = ns - us * NS_DIGITS;
+  const whole = Math.floor(us / NS_DIGITS);
+  const belowMs = us - whole * NS_DIGITS;
+  if (belowUs > 0) return `${whole}.${THREE[belowMs]}${TRIMMED[belowUs]}`;
+  return belowMs > 0 ? `${whole}.${TRIMMED[belowMs]}` : `${whole}`;
+}
+
+/** `,name=` and the value; nothing when that is empty. */
+function ownTag(key: string, value: string): string {
+  const text = escapeTag(value);
+  return text === '' ? '' : key + text;
 }
 
 function tag(name: string, value: string): string {
   const key = escapeTag(name);
-  const text = escapeTag(value);
-  return key === '' || text === '' ? '' : `,${key}=${text}`;
+  return key === '' ? '' : ownTag(`,${key}=`, value);
 }
 
 const PLAIN = /^[\w.:/@+#-]*$/;

@@ -9,7 +9,7 @@
 
 import { Breather } from '../threads/breather.js';
 import { type RecentInterval, RecentRows, RecentRowsTools } from './recentRows.js';
-import type { CollectedInterval } from './types.js';
+import { type CollectedInterval, oneByOne } from './types.js';
 
 const NUMBERS_A_MS = 100;
 
@@ -33,7 +33,7 @@ export class RecentResults {
   async add(interval: CollectedInterval): Promise<void> {
     const writing = this.begin(interval);
     const breather = new Breather();
-    for (const row of interval.rows) {
+    for (const row of oneByOne(interval.rows)) {
       if (breather.due) await breather.breathe();
       writing.add(row);
     }

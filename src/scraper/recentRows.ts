@@ -90,7 +90,7 @@ export class RecentRows {
     const { rows, rowOffsets, histograms, histogramOffsets } = this.opened();
     const { infos } = this;
     if (infos.length > 0) rows.ascii(',');
-    const own = this.sent?.withoutHistogram(infos.length, row);
+    const own = this.sent?.withoutHistogram(infos.length);
     if (own === undefined) rows.raw(Buffer.from(this.begin + withoutHistogram(row).slice(1)));
     else {
       rows.raw(this.beginBytes);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { CHECKED, readResults } from '../../src/scraper/answer.js';
-import { RowShape } from '../../src/scraper/rowShape.js';
+import { RowShape, ValueLengths } from '../../src/scraper/rowShape.js';
 import { seededRandom } from '../support/random.js';
 import { row } from '../support/scraped.js';
 
@@ -57,8 +57,10 @@ describe('the shape of rows', () => {
     ].map((one) => ({ ...first, ...one }));
     for (const other of others) {
       const text = bytesOf(other);
-      expect(shape.endOf(Buffer.concat([Buffer.from('[1,'), text, Buffer.from(',{}]')]), 3)).to.equal(3 + text.length);
-      expect(shape.endOf(text, 0)).to.equal(text.length);
+      expect(
+        shape.endOf(Buffer.concat([Buffer.from('[1,'), text, Buffer.from(',{}]')]), 3, new ValueLengths()),
+      ).to.equal(3 + text.length);
+      expect(shape.endOf(text, 0, new ValueLengths())).to.equal(text.length);
     }
   });
 
@@ -85,7 +87,7 @@ describe('the shape of rows', () => {
   ];
   for (const [what, value] of DIFFERENT)
     it(`is not that of ${what}`, () => {
-      expect(shape.endOf(bytesOf(value), 0)).to.equal(-1);
+      expect(shape.endOf(bytesOf(value), 0, new ValueLengths())).to.equal(-1);
     });
 
   it('is none where white space or escapes are', () => {
@@ -103,12 +105,12 @@ describe('the shape of rows', () => {
       forwardUs: { mean: 0, relative: false },
       reverseUs: null,
     };
-    expect(some.endOf(bytesOf(other), 0)).to.equal(bytesOf(other).length);
+    expect(some.endOf(bytesOf(other), 0, new ValueLengths())).to.equal(bytesOf(other).length);
     for (const wrong of [{ rttUs: 5 }, { sent: null }, { lossPct: null }])
-      expect(some.endOf(bytesOf({ ...other, ...wrong }), 0)).to.equal(-1);
+      expect(some.endOf(bytesOf({ ...other, ...wrong }), 0, new ValueLengths())).to.equal(-1);
     const silent = shapeOf({ ...first, rttUs: null, hdr: null });
     for (const wrong of [{ rttUs: 5 }, { hdr: 5 }])
-      expect(silent.endOf(bytesOf({ ...first, rttUs: null, hdr: null, ...wrong }), 0)).to.equal(-1);
+      expect(silent.endOf(bytesOf({ ...first, rttUs: null, hdr: null, ...wrong }), 0, new ValueLengths())).to.equal(-1);
   });
 
   it('is none of a row so large that it comes from no collector, and such an answer is read all the same', () => {
