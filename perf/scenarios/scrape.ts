@@ -24,6 +24,10 @@ import {
 const REPLAY = fileURLToPath(new URL('../workers/replay.js', import.meta.url));
 const ROWS = 500;
 const SAMPLE_MS = 500;
+/** An interval is finished so long after its end: the last probes have to time out. */
+const SETTLE_MS = 1000;
+/** A round begins so long before an interval is finished. */
+const ROUND_BEFORE_MS = 100;
 
 interface Size {
   readonly collectors: number;
@@ -38,16 +42,15 @@ const QUICK: Size = { collectors: 100, intervalMs: 5_000, warmUpMs: 7_000, round
 
 async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult> {
   const size = quick ? QUICK : FULL;
-  const replay = spawn(process.execPath, [REPLAY, String(size.collectors), String(ROWS), String(size.intervalMs)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const fleet = [size.collectors, ROWS, size.intervalMs, SETTLE_MS].map(String);
+  const replay = spawn(process.execPath, [REPLAY, ...fleet], { stdio: ['ignore', 'pipe', 'inherit'] });
   const dir = mkdtempSync(join(tmpdir(), 'llama-perf-'));
   try {
     const { collectors, database } = await addresses(replay);
     const port = await freeTcpPort();
     const file = join(dir, 'scraper.yaml');
     const config = {
-      scraper: { listen: `127.0.0.1:${port}`, matrixMemory: '96MiB' },
+      scraper: { listen: `127.0.0.1:${port}`, matrixMemory: '80MiB' },
       stateDir: join(dir, 'state'),
       collectors,
       writers: [{ kind: 'influx1', url: database, database: 'perf' }],
@@ -82,11 +85,11 @@ async function measure(
   const rates: number[] = [];
   const lags: number[] = [];
   for (let i = 0; i < rounds; i++) {
+    const endMs = await nextRound(intervalMs);
     const [cpu, before, started] = [scraper.cpuSeconds(), await pointsOf(database), performance.now()];
     let lagMs = 0;
-    // One interval: work comes in a burst at its end.
-    for (let at = 0; at < intervalMs; at += SAMPLE_MS) {
-      await delay(SAMPLE_MS);
+    for (let leftMs = endMs - Date.now(); leftMs > 0; leftMs = endMs - Date.now()) {
+      await delay(Math.min(SAMPLE_MS, leftMs));
       lagMs = Math.max(lagMs, (await statusOf(url)).writers[0].writeLagMs ?? 0);
     }
     const seconds = (performance.now() - started) / 1000;
@@ -101,7 +104,7 @@ async function measure(
   return {
     fields: {
       pointsPerSecond: median(rates),
-      // 1: as many as are finished. It comes in bursts, so a single round may have more or less.
+      // 1: as many as are finished.
       keptUp: round(
         rates.reduce((sum, rate) => sum + rate, 0) / rates.length / ((collectors * ROWS * 1000) / intervalMs),
       ),
@@ -114,6 +117,17 @@ async function measure(
     },
     samples: { pointsPerSecond: rates, cpuShare: shares, lagMs: lags },
   };
+}
+
+/**
+ * Waits until right before the collectors finish an interval; resolves with the same moment of the next one (epoch ms). Work comes in a burst behind it,
+ * and whoever keeps up has done all of it by then.
+ */
+async function nextRound(intervalMs: number): Promise<number> {
+  const phaseMs = SETTLE_MS - ROUND_BEFORE_MS;
+  const startMs = Math.ceil((Date.now() - phaseMs - SAMPLE_MS) / intervalMs) * intervalMs + phaseMs;
+  await delay(Math.max(0, startMs - Date.now()));
+  return startMs + intervalMs;
 }
 
 async function pointsOf(database: string): Promise<number> {
@@ -133,7 +147,7 @@ async function addresses(replay: ChildProcess): Promise<{ collectors: string[]; 
 
 export const scrapeScenario: Scenario = {
   name: 'scrape',
-  about: `a scraper with 200 collectors of ${ROWS} results each every 10 s (short form: 100, every 5 s), histograms and the matrix (96 MiB) included; the database only acknowledges`,
+  about: `a scraper with 200 collectors of ${ROWS} results each every 10 s (short form: 100, every 5 s), histograms and the matrix (80 MiB) included; the database only acknowledges`,
   goals: [
     { field: 'keptUp', atLeast: 0.98 },
     { field: 'cpuShare', atMost: 1 },

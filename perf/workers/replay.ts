@@ -2,8 +2,8 @@
  * Many collectors and a database in one process, for the benchmark of the scraper, so that all that the scraper's process takes is the scraper's.
  *
  * Each collector is a server of its own which answers `/v1/results` like `llama collector`, with rows and histograms made beforehand and times that
- * move: an interval is finished a second after it ends. The database reads what it is sent to the end, acknowledges it and counts the lines;
- * it stores nothing. Arguments: collectors, rows of each, length of their intervals (ms). Prints one line of JSON with all URLs.
+ * move: an interval is finished some time after it ends. The database reads what it is sent to the end, acknowledges it and counts the lines;
+ * it stores nothing. Arguments: collectors, rows of each, length of their intervals, and how long after its end one is finished (ms). Prints one line of JSON with all URLs.
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -13,10 +13,8 @@ import { PROBER_COUNTERS } from '../../src/ring/control.js';
 import { HdrTextEncoder } from '../../src/stats/hdrText.js';
 import { RttHistogram } from '../../src/stats/histogram.js';
 
-const [collectors = 0, rows = 0, intervalMs = 0] = process.argv.slice(2).map(Number);
+const [collectors = 0, rows = 0, intervalMs = 0, settleMs = 0] = process.argv.slice(2).map(Number);
 const RETENTION = 60;
-/** The last probes of an interval have to time out. */
-const SETTLE_MS = 1_000;
 /** Different sets of rows: an interval's numbers are not those of the one before. */
 const SETS = 4;
 const SAMPLES = 160;
@@ -100,7 +98,7 @@ function answer(name: string, request: IncomingMessage, response: ServerResponse
   const after = Number(searchParams.get('after') ?? 0);
   const limit = Number(searchParams.get('limit') ?? RETENTION);
   const bodies = searchParams.get('histograms') === '1' ? withHistograms : without;
-  const newest = Math.floor((Date.now() - SETTLE_MS) / intervalMs) * intervalMs;
+  const newest = Math.floor((Date.now() - settleMs) / intervalMs) * intervalMs;
   const oldest = Math.max(newest - (RETENTION - 1) * intervalMs, Math.ceil(startedMs / intervalMs) * intervalMs);
   const parts: Buffer[] = [];
   let next = after;

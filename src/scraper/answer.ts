@@ -7,7 +7,8 @@ import { isUtf8 } from 'node:buffer';
 import { found, isRecord } from '../config/problems.js';
 import { JsonWalk } from './jsonWalk.js';
 import { type Lease, RowBytes, RowIndex } from './rowBytes.js';
-import { type CheckedFields, RowShapes } from './rowShape.js';
+import type { CheckedFields } from './rowPattern.js';
+import { RowShapes } from './rowShape.js';
 import type { CollectedInterval } from './types.js';
 
 /** What a collector said, whatever its kind. */

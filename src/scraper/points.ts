@@ -197,13 +197,15 @@ function ms(us: number | null | undefined): string | null {
   return us === null || us === undefined || !Number.isFinite(us) ? null : msText(Math.round(usToNs(us)));
 }
 
+/** Of so many digits JavaScript writes each. */
+const EXACT_NS = 1e15;
 const NS_DIGITS = 1000;
 const THREE = Array.from({ length: NS_DIGITS }, (_, n) => `${n}`.padStart(3, '0'));
 const TRIMMED = THREE.map((digits) => digits.replace(/0+$/, ''));
 
 /** As JavaScript writes `nsToMs(ns)`, in a third of the time: that has to find out how many digits are needed to tell it from all others. */
 export function msText(ns: number): string {
-  if (!(ns >= 0 && ns <= Number.MAX_SAFE_INTEGER)) return `${nsToMs(ns)}`;
+  if (!(ns >= 0 && ns < EXACT_NS)) return `${nsToMs(ns)}`;
   const us = Math.floor(ns / NS_DIGITS);
   const belowUs = ns - us * NS_DIGITS;
   const whole = Math.floor(us / NS_DIGITS);

@@ -9,146 +9,44 @@
  * with every tenth, and 3.7 with every second of another one.
  */
 
-/** The fields of a row whose kind is checked, by name, wherever in a row that name is. All others may have any value. */
-export interface CheckedFields {
-  /** Whole and not below zero. */
-  readonly counts: ReadonlySet<string>;
-  readonly numbers: ReadonlySet<string>;
-  /** Those where nothing may stand, but no number. */
-  readonly nullable: ReadonlySet<string>;
-}
+import { BOOLEAN, endOfText, endOfValue, TEXT } from './jsonValue.js';
+import { type CheckedFields, type Ending, patternOf, type RowPattern, type RowValue } from './rowPattern.js';
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COLON = 0x3a;
-const LIST = 0x5b;
-const LIST_END = 0x5d;
-const MAP = 0x7b;
-const MAP_END = 0x7d;
-const MINUS = 0x2d;
-const POINT = 0x2e;
-const ZERO = 0x30;
-const NINE = 0x39;
-const SPACE = 0x20;
-const NULL = Buffer.from('null');
-const TRUE = Buffer.from('true');
-const FALSE = Buffer.from('false');
-
-/** What a value is. It stands in the place of the value; JSON has no such bytes. */
-export const TEXT = 1;
-const COUNT = 2;
-const NUMBER = 3;
-const NUMBER_OR_NULL = 4;
-export const BOOLEAN = 5;
-
-/** A number of so many digits is a safe integer, whichever they are. */
-const MOST_COUNT_DIGITS = 15;
-/** So long it is finite, whatever it is. */
-const MOST_NUMBER_BYTES = 40;
-/** A row is some hundred bytes; what is larger comes from no collector, and is not worth the memory. */
-const MOST_ROW_BYTES = 65_536;
-/** An empty text is two bytes of a row and three of its pattern. */
-const MOST_GROWTH = 1.5;
-/** Between the names of a value inside of maps. No name has it. */
-const INSIDE = '\0';
 /** How long the one value of a row is that is longer than others: what they leave of it. */
 const REST = 255;
-
-/** Of a value: its name (`sent`, `rttUs\0p50`), what it is, and how many bytes are between it and the value before. */
-export interface ShapeValue {
-  readonly path: string;
-  readonly kind: number;
-  readonly gap: number;
-}
-
-/** The path of a value inside of a map. */
-export const inside = (map: string, name: string): string => `${map}${INSIDE}${name}`;
-
-/** A map or list that a value is in. */
-interface Around {
-  /** Its own name. */
-  readonly name: string;
-  readonly names: Set<string>;
-}
+const MOST_MET = 64;
 
 export class RowShape {
-  readonly values: readonly ShapeValue[];
-  /** Bytes of the row, with one of the above in place of each value. */
-  private readonly pattern: Uint8Array;
+  /** Of all answers: what is known of a shape elsewhere need not be found out again. */
+  private static readonly met = new Map<string, RowShape>();
+  readonly values: readonly RowValue[];
+  /** Bytes of the row, with its kind in place of each value. */
+  private readonly bytes: Uint8Array;
   private readonly gaps: Uint32Array;
   /** Bytes of a row that are no values. */
   private readonly between: number;
   private readonly ending: Ending;
 
-  private constructor(pattern: Uint8Array, values: readonly ShapeValue[], ending: Ending) {
-    this.pattern = pattern;
+  private constructor({ bytes, values, ending }: RowPattern) {
+    this.bytes = bytes;
     this.values = values;
     this.ending = ending;
     this.gaps = Uint32Array.from(values, ({ gap }) => gap);
-    this.between = pattern.length - values.length;
+    this.between = bytes.length - values.length;
   }
 
   /** Of a row that is right. undefined when it is written in a way that is not worth following. */
   static of(row: Buffer, checked: CheckedFields): RowShape | undefined {
-    if (row.length > MOST_ROW_BYTES) return undefined;
-    const pattern = new Uint8Array(Math.ceil(row.length * MOST_GROWTH));
-    const values: ShapeValue[] = [];
-    const around: Around[] = [];
-    let length = 0;
-    let lastValue = 0;
-    let name = '';
-    const add = (kind: number): void => {
-      const path = [...around.slice(1).map((one) => one.name), name].join(INSIDE);
-      values.push({ path, kind, gap: length - lastValue });
-      pattern[length++] = kind;
-      lastValue = length;
-    };
-    let at = 0;
-    while (at < row.length) {
-      const byte = row[at];
-      let end = at + 1;
-      let kind = 0;
-      if (byte === QUOTE) {
-        const quote = endOfText(row, at + 1);
-        if (quote < 0) return undefined;
-        end = quote + 1;
-        if (row[end] === COLON) {
-          name = row.toString('utf8', at + 1, quote);
-          const names = around.at(-1)?.names;
-          // Of a name that is there twice the last counts; and this one would be no name for a tag.
-          if (names === undefined || names.has(name) || name === '__proto__') return undefined;
-          names.add(name);
-        } else {
-          pattern[length++] = QUOTE;
-          add(TEXT);
-          pattern[length++] = QUOTE;
-          at = end;
-          continue;
-        }
-      } else if (byte === MAP || byte === LIST) {
-        around.push({ name, names: new Set() });
-      } else if (byte === MAP_END || byte === LIST_END) {
-        name = around.pop()?.name ?? '';
-      } else if (byte === MINUS || isDigit(byte)) {
-        kind = checked.counts.has(name) ? COUNT : isLoose(name, checked) ? NUMBER_OR_NULL : NUMBER;
-        end = endOfValue(row, at, kind);
-      } else if (isWord(row, at, NULL)) {
-        end = at + NULL.length;
-        if (isLoose(name, checked)) kind = NUMBER_OR_NULL;
-      } else if (isWord(row, at, TRUE) || isWord(row, at, FALSE)) {
-        kind = BOOLEAN;
-        end = endOfValue(row, at, kind);
-      } else if (byte <= SPACE) {
-        // White space may be anywhere; the look for a colon, above, is right only where there is none.
-        return undefined;
-      }
-      if (end < 0) return undefined;
-      if (kind > 0) add(kind);
-      else for (let i = at; i < end; i++) pattern[length++] = row[i];
-      at = end;
+    const pattern = patternOf(row, checked);
+    if (pattern === undefined) return undefined;
+    const key = Buffer.from(pattern.bytes).toString('latin1');
+    let shape = RowShape.met.get(key);
+    if (shape === undefined) {
+      shape = new RowShape(pattern);
+      if (RowShape.met.size === MOST_MET) RowShape.met.clear();
+      RowShape.met.set(key, shape);
     }
-    const ending = endingOf(pattern.subarray(0, length));
-    return ending === undefined ? undefined : new RowShape(pattern.slice(0, length), values, ending);
+    return shape;
   }
 
   /**
@@ -156,7 +54,7 @@ export class RowShape {
    * be looked at. The bytes are UTF-8. Hot.
    */
   endOf(bytes: Uint8Array, at: number, lengths: ValueLengths): number {
-    const { pattern } = this;
+    const pattern = this.bytes;
     const { length } = pattern;
     const into = lengths.room(this.gaps.length);
     let put = lengths.length;
@@ -238,25 +136,6 @@ export class ValueLengths {
   }
 }
 
-/** What a row ends with: so many bytes that are the histogram's name and the like, and before the last two of them the histogram. */
-interface Ending {
-  readonly bytes: number;
-  readonly histogram: boolean;
-}
-
-const HISTOGRAM = Buffer.from(`,"hdr":"${String.fromCharCode(TEXT)}"}`);
-const NO_HISTOGRAM = Buffer.from(',"hdr":null}');
-const HISTOGRAM_NAME = Buffer.from('"hdr":');
-
-/** undefined: it has a histogram, but not at its end. */
-function endingOf(pattern: Uint8Array): Ending | undefined {
-  const bytes = Buffer.from(pattern.buffer, pattern.byteOffset, pattern.length);
-  const isEnd = (end: Buffer): boolean => bytes.length > end.length && bytes.subarray(-end.length).equals(end);
-  if (isEnd(HISTOGRAM)) return { bytes: HISTOGRAM.length - 1, histogram: true };
-  if (isEnd(NO_HISTOGRAM)) return { bytes: NO_HISTOGRAM.length, histogram: false };
-  return bytes.includes(HISTOGRAM_NAME) ? undefined : { bytes: '}'.length, histogram: false };
-}
-
 const MOST_SHAPES = 8;
 /** So many rows are learned from in any case, and one more for so many that are known: to learn from one takes as long as to check it by parsing. */
 const LEARNED_ANYWAY = 16;
@@ -301,62 +180,3 @@ export class RowShapes {
     else this.shapes.push(shape);
   }
 }
-
-/** Whether a number may be nothing there, and nothing a number. */
-const isLoose = (name: string, { counts, numbers, nullable }: CheckedFields): boolean =>
-  !counts.has(name) && !numbers.has(name) && !nullable.has(name);
-
-const isDigit = (byte: number): boolean => byte >= ZERO && byte <= NINE;
-
-function isWord(bytes: Uint8Array, at: number, word: Uint8Array): boolean {
-  for (let i = 0; i < word.length; i++) if (bytes[at + i] !== word[i]) return false;
-  return true;
-}
-
-/** Where the text is closed that begins at `at`; -1 when there is an escape in it, or what JSON wants escaped. */
-function endOfText(bytes: Uint8Array, at: number): number {
-  for (let next = at; next < bytes.length; next++) {
-    const byte = bytes[next];
-    if (byte === QUOTE) return next;
-    if (byte === BACKSLASH || byte < SPACE) return -1;
-  }
-  return -1;
-}
-
-/** Where a value of this kind ends; -1 when it is not surely one. */
-function endOfValue(bytes: Uint8Array, at: number, kind: number): number {
-  if (kind === COUNT) return endOfCount(bytes, at);
-  if (kind === NUMBER) return endOfNumber(bytes, at);
-  if (kind === NUMBER_OR_NULL) return isWord(bytes, at, NULL) ? at + NULL.length : endOfNumber(bytes, at);
-  return isWord(bytes, at, TRUE) ? at + TRUE.length : isWord(bytes, at, FALSE) ? at + FALSE.length : -1;
-}
-
-function endOfDigits(bytes: Uint8Array, at: number): number {
-  let next = at;
-  while (bytes[next] >= ZERO && bytes[next] <= NINE) next += 1;
-  return next;
-}
-
-/** Whole and not below zero, as JSON writes it. */
-function endOfCount(bytes: Uint8Array, at: number): number {
-  const end = endOfDigits(bytes, at);
-  if (end === at || end > at + MOST_COUNT_DIGITS || (bytes[at] === ZERO && end > at + 1) || isMore(bytes[end]))
-    return -1;
-  return end;
-}
-
-/** A number without an exponent. */
-function endOfNumber(bytes: Uint8Array, at: number): number {
-  const from = bytes[at] === MINUS ? at + 1 : at;
-  let end = endOfDigits(bytes, from);
-  if (end === from || (bytes[from] === ZERO && end > from + 1)) return -1;
-  if (bytes[end] === POINT) {
-    const point = end;
-    end = endOfDigits(bytes, point + 1);
-    if (end === point + 1) return -1;
-  }
-  return end > at + MOST_NUMBER_BYTES || isMore(bytes[end]) ? -1 : end;
-}
-
-/** A fraction, or an exponent. */
-const isMore = (byte: number): boolean => byte === POINT || byte === 0x65 || byte === 0x45;

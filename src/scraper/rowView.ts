@@ -8,7 +8,9 @@
  * Measured (Intel Xeon, Node 20, rows of 1.27 KB, read as the matrix reads them): MEASURED.
  */
 
-import { BOOLEAN, inside, type RowPlace, type RowShape, TEXT } from './rowShape.js';
+import { BOOLEAN, TEXT } from './jsonValue.js';
+import { inside } from './rowPattern.js';
+import type { RowPlace, RowShape } from './rowShape.js';
 import { TextCache } from './textCache.js';
 import type { OneWayUs, ResultRow, RttUs } from './types.js';
 

@@ -8,7 +8,7 @@
 /** Power of two. Texts with the same place take turns. */
 const PLACES = 8192;
 /** Longer ones come once, as a rule: histograms. */
-const MOST_BYTES = 64;
+const MOST_BYTES = 128;
 const FIRST_BEYOND_ASCII = 0x80;
 
 export class TextCache {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { escapeTag, linesOf } from '../../src/scraper/points.js';
+import { escapeTag, linesOf, msText } from '../../src/scraper/points.js';
 import type { CollectedInterval, ResultRow } from '../../src/scraper/types.js';
 import { seededRandom } from '../support/random.js';
 import { BASE_MS, parseLine, sampleInterval, sampleRow } from './samples.js';
@@ -41,6 +41,46 @@ describe('points of an interval', () => {
     expect(some).to.include({ rtt: 0.0802, rtt_p90: 0.092 }).and.not.have.any.keys('rtt_min', 'rtt_p50', 'rtt_stddev');
     expect(unsent, 'of no probes, none was lost').to.not.have.any.keys('loss');
     expect(unsent).to.include({ sent: 0 });
+  });
+
+  it('have milliseconds as JavaScript writes them, to the nanosecond', () => {
+    const random = seededRandom(47);
+    const some = [
+      0,
+      1,
+      9,
+      10,
+      999,
+      1000,
+      1001,
+      999_999,
+      1e6,
+      1_000_001,
+      1_010_000,
+      60e9,
+      Number.MAX_SAFE_INTEGER,
+      -1500,
+    ];
+    for (let i = 0; i < 50_000; i++) some.push(random.below(10 ** (1 + random.below(15))));
+    const wrong = some.filter((ns) => msText(ns) !== `${ns / 1e6}`);
+    expect(wrong).to.deep.equal([]);
+  });
+
+  it('of rows with one and the same tags say where each came from', async () => {
+    const tags = { src_ip: '10.1.0.2', dst_ip: '10.2.0.2', rack: 'r1' };
+    const rows = [
+      sampleRow({ tags }),
+      sampleRow({ tags, source: '10.1.0.9' }),
+      sampleRow({ tags, target: '10.2.0.9' }),
+    ];
+    const series = (await linesOf([intervalOf(...rows)], 'llama', 'ms')).map((line) => parseLine(line).tags);
+    expect(
+      series.map(({ src_ip, tag_src_ip, dst_ip, tag_dst_ip }) => [src_ip, tag_src_ip, dst_ip, tag_dst_ip]),
+    ).to.deep.equal([
+      ['10.1.0.2', undefined, '10.2.0.2', undefined],
+      ['10.1.0.9', '10.1.0.2', '10.2.0.2', undefined],
+      ['10.1.0.2', undefined, '10.2.0.9', '10.2.0.2'],
+    ]);
   });
 
   it('are never integers to InfluxDB: no number has an i behind it', async () => {

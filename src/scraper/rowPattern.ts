@@ -1,0 +1,152 @@
+/** What is to be compared of a row with others: its bytes but those of its values, and where the values are between them. */
+
+import {
+  BOOLEAN,
+  COUNT,
+  endOfText,
+  endOfValue,
+  FALSE,
+  isDigit,
+  isWord,
+  NULL,
+  NUMBER,
+  NUMBER_OR_NULL,
+  TEXT,
+  TRUE,
+} from './jsonValue.js';
+
+/** The fields of a row whose kind is checked, by name, wherever in a row that name is. All others may have any value. */
+export interface CheckedFields {
+  /** Whole and not below zero. */
+  readonly counts: ReadonlySet<string>;
+  readonly numbers: ReadonlySet<string>;
+  /** Those where nothing may stand, but no number. */
+  readonly nullable: ReadonlySet<string>;
+}
+
+const QUOTE = 0x22;
+const COLON = 0x3a;
+const LIST = 0x5b;
+const LIST_END = 0x5d;
+const MAP = 0x7b;
+const MAP_END = 0x7d;
+const MINUS = 0x2d;
+const SPACE = 0x20;
+
+/** A row is some hundred bytes; what is larger comes from no collector, and is not worth the memory. */
+const MOST_ROW_BYTES = 65_536;
+/** An empty text is two bytes of a row and three of its pattern. */
+const MOST_GROWTH = 1.5;
+/** Between the names of a value inside of maps. No name has it. */
+const INSIDE = '\0';
+
+/** Of a value: its name (`sent`, `rttUs\0p50`), what it is, and how many bytes are between it and the value before. */
+export interface RowValue {
+  readonly path: string;
+  readonly kind: number;
+  readonly gap: number;
+}
+
+/** The path of a value inside of a map. */
+export const inside = (map: string, name: string): string => `${map}${INSIDE}${name}`;
+
+/** A map or list that a value is in. */
+interface Around {
+  /** Its own name. */
+  readonly name: string;
+  readonly names: Set<string>;
+}
+
+export interface RowPattern {
+  /** Of the row, with its kind in place of each value. */
+  readonly bytes: Uint8Array;
+  readonly values: readonly RowValue[];
+  readonly ending: Ending;
+}
+
+/** Of a row that is right. undefined when it is written in a way that is not worth following. */
+export function patternOf(row: Buffer, checked: CheckedFields): RowPattern | undefined {
+  if (row.length > MOST_ROW_BYTES) return undefined;
+  const pattern = new Uint8Array(Math.ceil(row.length * MOST_GROWTH));
+  const values: RowValue[] = [];
+  const around: Around[] = [];
+  let length = 0;
+  let lastValue = 0;
+  let name = '';
+  const add = (kind: number): void => {
+    const path = [...around.slice(1).map((one) => one.name), name].join(INSIDE);
+    values.push({ path, kind, gap: length - lastValue });
+    pattern[length++] = kind;
+    lastValue = length;
+  };
+  let at = 0;
+  while (at < row.length) {
+    const byte = row[at];
+    let end = at + 1;
+    let kind = 0;
+    if (byte === QUOTE) {
+      const quote = endOfText(row, at + 1);
+      if (quote < 0) return undefined;
+      end = quote + 1;
+      if (row[end] === COLON) {
+        name = row.toString('utf8', at + 1, quote);
+        const names = around.at(-1)?.names;
+        // Of a name that is there twice the last one counts, and a tag of this name would be none.
+        if (names === undefined || names.has(name) || name === '__proto__') return undefined;
+        names.add(name);
+      } else {
+        pattern[length++] = QUOTE;
+        add(TEXT);
+        pattern[length++] = QUOTE;
+        at = end;
+        continue;
+      }
+    } else if (byte === MAP || byte === LIST) {
+      around.push({ name, names: new Set() });
+    } else if (byte === MAP_END || byte === LIST_END) {
+      name = around.pop()?.name ?? '';
+    } else if (byte === MINUS || isDigit(byte)) {
+      kind = checked.counts.has(name) ? COUNT : isLoose(name, checked) ? NUMBER_OR_NULL : NUMBER;
+      end = endOfValue(row, at, kind);
+    } else if (isWord(row, at, NULL)) {
+      end = at + NULL.length;
+      if (isLoose(name, checked)) kind = NUMBER_OR_NULL;
+    } else if (isWord(row, at, TRUE) || isWord(row, at, FALSE)) {
+      kind = BOOLEAN;
+      end = endOfValue(row, at, kind);
+    } else if (byte <= SPACE) {
+      // White space may be anywhere; the look for a colon, above, is right only where there is none.
+      return undefined;
+    }
+    if (end < 0) return undefined;
+    if (kind > 0) add(kind);
+    else for (let i = at; i < end; i++) pattern[length++] = row[i];
+    at = end;
+  }
+  const bytes = pattern.slice(0, length);
+  const ending = endingOf(bytes);
+  return ending === undefined ? undefined : { bytes, values, ending };
+}
+
+/** What a row ends with: so many bytes that are the histogram's name and the like, and before the last two of them the histogram. */
+export interface Ending {
+  readonly bytes: number;
+  readonly histogram: boolean;
+}
+
+const HISTOGRAM = Buffer.from(`,"hdr":"${String.fromCharCode(TEXT)}"}`);
+const NO_HISTOGRAM = Buffer.from(',"hdr":null}');
+const HISTOGRAM_NAME = Buffer.from('"hdr":');
+
+/** undefined: it has a histogram, but not at its end. */
+function endingOf(pattern: Uint8Array): Ending | undefined {
+  const bytes = Buffer.from(pattern.buffer, pattern.byteOffset, pattern.length);
+  const isEnd = (end: Buffer): boolean => bytes.length > end.length && bytes.subarray(-end.length).equals(end);
+  if (isEnd(HISTOGRAM)) return { bytes: HISTOGRAM.length - 1, histogram: true };
+  if (isEnd(NO_HISTOGRAM)) return { bytes: NO_HISTOGRAM.length, histogram: false };
+  return bytes.includes(HISTOGRAM_NAME) ? undefined : { bytes: '}'.length, histogram: false };
+}
+
+/** Whether a number may be nothing there, and nothing a number. */
+const isLoose = (name: string, { counts, numbers, nullable }: CheckedFields): boolean =>
+  !counts.has(name) && !numbers.has(name) && !nullable.has(name);
