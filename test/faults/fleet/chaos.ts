@@ -94,9 +94,12 @@ export class Chaos {
       }),
       this.lane(5, () => this.death(victim), 3 * LONGEST_MS),
     ];
-    await Promise.race([waitFor('the faults are done', done, 2 ** 31 - 1, 100), Promise.all(lanes)]);
-    this.ending = true;
-    await Promise.all(lanes);
+    try {
+      await Promise.race([waitFor('the faults are done', done, 2 ** 31 - 1, 100), Promise.all(lanes)]);
+    } finally {
+      this.ending = true;
+      await Promise.all(lanes);
+    }
   }
 
   /**

@@ -121,8 +121,13 @@ export class Fleet {
     ).catch((error) => {
       throw new Error(`${error.message}: ${seen}`, { cause: error });
     });
-    for (const witness of this.witnesses) witness.check();
+    this.check();
     return nowMs;
+  }
+
+  /** Throws when a witness missed an interval: nothing can be said then. */
+  check(): void {
+    for (const witness of this.witnesses) witness.check();
   }
 
   async destroy(): Promise<void> {

@@ -23,6 +23,7 @@ const WITNESS_MS = 200;
 export class Witness {
   private readonly ledger: Ledger;
   private readonly http: HttpClient;
+  private readonly name: string;
   private readonly url: string;
   private readonly running: Promise<void>;
   private cursor = 0;
@@ -34,6 +35,7 @@ export class Witness {
   constructor(star: Star, host: number, ledger: Ledger) {
     this.ledger = ledger;
     this.http = new HttpClient(star.host(host));
+    this.name = nameOf(host);
     this.url = `http://127.0.0.1:${API_PORT}`;
     this.running = this.run();
   }
@@ -50,6 +52,7 @@ export class Witness {
     this.away = true;
   }
 
+  /** Throws when it missed an interval. */
   check(): void {
     if (this.failure !== undefined) throw this.failure;
   }
@@ -67,9 +70,13 @@ export class Witness {
     }
   }
 
-  /** A collector that dies while it is asked is no failure of the witness. */
+  /** It reads again, and so has not missed anything yet; on a host with too much to do that happens. A collector that dies while it is asked is no failure. */
   private failed(error: Error): void {
-    if (!this.away && !this.ended) this.failure ??= error;
+    if (this.away || this.ended) return;
+    console.error(`${new Date().toISOString()} the witness at ${this.name}: ${error.message}`);
+    if (!(error instanceof TooLate)) return;
+    this.failure = error;
+    this.ended = true;
   }
 
   private async read(): Promise<void> {
@@ -77,7 +84,7 @@ export class Witness {
     // Not yet started.
     if (status !== 200) return;
     const { collector, gap, intervals } = JSON.parse(body) as ResultsAnswer;
-    if (gap && this.cursor > 0) throw new Error(`${collector}: the witness came too late for an interval`);
+    if (gap && this.cursor > 0) throw new TooLate(`${collector}: it came too late for an interval`);
     for (const { endMs, results } of intervals) {
       // Two reads at a time may see the same.
       if (endMs <= this.cursor) continue;
@@ -86,6 +93,10 @@ export class Witness {
       this.cursor = endMs;
     }
   }
+}
+
+class TooLate extends Error {
+  override readonly name = 'TooLate';
 }
 
 export const nameOf = (host: number): string => `host-${host}`;

@@ -17,6 +17,7 @@ import { storedInFiles, storedInInflux, storedInVictoria, sumsOfInflux } from '.
 
 const COLLECTORS = 3;
 const GO_INTERVAL_MS = 5_000;
+const TELL_MS = 60_000;
 
 export interface OnceOptions {
   readonly seed: number;
@@ -27,6 +28,8 @@ export interface OnceOptions {
   readonly retention: number;
   /** The database is away once for so long. */
   readonly outageMs: number;
+  /** Whether it says every minute how far it is. */
+  readonly progress?: boolean;
   /** Told what was found, when all of it holds. */
   readonly report?: (found: OnceReport) => void;
 }
@@ -41,7 +44,7 @@ export interface OnceReport {
   readonly named: ReadonlyMap<string, number>;
 }
 
-export function onceSuite({ seed, faults, runMs, retention, outageMs, report }: OnceOptions): void {
+export function onceSuite({ seed, faults, runMs, retention, outageMs, progress = false, report }: OnceOptions): void {
   describe(`intervals on their way to databases, with faults at random (seed ${seed})`, function () {
     this.timeout(runMs * 2 + 180_000);
     let fleet: Fleet;
@@ -56,10 +59,15 @@ export function onceSuite({ seed, faults, runMs, retention, outageMs, report }: 
     it('are all there, once, with the numbers that were measured', async () => {
       const chaos = new Chaos(fleet, seed);
       const startMs = Date.now();
-      await chaos.run(
-        () => Date.now() - startMs >= runMs && chaos.total >= faults && chaos.deaths.length > 0,
-        outageMs,
-      );
+      let tellAtMs = startMs + TELL_MS;
+      await chaos.run(() => {
+        fleet.check();
+        if (progress && Date.now() >= tellAtMs) {
+          console.log(`      ${Math.round((Date.now() - startMs) / 1000)} s, ${chaos.total} faults`);
+          tellAtMs += TELL_MS;
+        }
+        return Date.now() - startMs >= runMs && chaos.total >= faults && chaos.deaths.length > 0;
+      }, outageMs);
       const untilMs = await fleet.caughtUp();
       expect(await fleet.scraper.stop(), 'exit code of the scraper').to.equal(0);
       const goName = Star.hostAddress(fleet.goHost);
