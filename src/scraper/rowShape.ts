@@ -9,7 +9,7 @@
  * with every tenth, and 3.7 with every second of another one.
  */
 
-import { BOOLEAN, endOfText, endOfValue, TEXT } from './jsonValue.js';
+import { endOfText, endOfValue, TEXT } from './jsonValue.js';
 import { type CheckedFields, type Ending, patternOf, type RowPattern, type RowValue } from './rowPattern.js';
 
 /** How long the one value of a row is that is longer than others: what they leave of it. */
@@ -54,26 +54,24 @@ export class RowShape {
    * be looked at. The bytes are UTF-8. Hot.
    */
   endOf(bytes: Uint8Array, at: number, lengths: ValueLengths): number {
-    const pattern = this.bytes;
-    const { length } = pattern;
-    const into = lengths.room(this.gaps.length);
+    const { bytes: pattern, gaps } = this;
+    const into = lengths.room(gaps.length);
     let put = lengths.length;
     let rest = false;
     let next = at;
-    for (let i = 0; i < length; i++) {
-      const want = pattern[i];
-      if (want > BOOLEAN) {
-        if (bytes[next++] !== want) return -1;
-      } else {
-        const from = next;
-        next = want === TEXT ? endOfText(bytes, next) : endOfValue(bytes, next, want);
-        if (next < 0) return -1;
-        const long = next - from >= REST;
-        if (long && rest) return -1;
-        rest ||= long;
-        into[put++] = long ? REST : next - from;
-      }
+    let i = 0;
+    for (let value = 0; value < gaps.length; value++) {
+      for (const end = i + gaps[value]; i < end; i++) if (bytes[next++] !== pattern[i]) return -1;
+      const kind = pattern[i++];
+      const from = next;
+      next = kind === TEXT ? endOfText(bytes, next) : endOfValue(bytes, next, kind);
+      if (next < 0) return -1;
+      const long = next - from >= REST;
+      if (long && rest) return -1;
+      rest ||= long;
+      into[put++] = long ? REST : next - from;
     }
+    for (; i < pattern.length; i++) if (bytes[next++] !== pattern[i]) return -1;
     lengths.length = put;
     return next;
   }
