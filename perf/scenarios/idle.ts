@@ -7,9 +7,9 @@ import { startPair } from './twoProcesses.js';
 async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult> {
   const { collector, stop } = await startPair({ targets: 100, sourcePorts: 16, timestamps: 'full', interval: '10s' });
   try {
-    await delay(5_000);
+    await delay(quick ? 3_000 : 5_000);
     const samples: number[] = [];
-    const sampleMs = quick ? 3_000 : 10_000;
+    const sampleMs = quick ? 2_000 : 10_000;
     for (let i = 0; i < 3; i++) {
       const cpu = collector.cpuSeconds();
       const started = performance.now();

@@ -26,6 +26,9 @@ export interface Page {
   readonly gap: boolean;
 }
 
+/** Ten times as many as anybody asks for. Each takes memory, even if it is empty. */
+const MOST_INTERVALS = 1000;
+
 /** The rows stay in `bytes`, for as long as `lease` says. Throws Error that says what was found, where, and what was expected. */
 export function readResults(bytes: Buffer, after: number, lease?: Lease): Page {
   const { collector, intervalMs, oldest, gap, intervals } = readAnswer(bytes, lease);
@@ -71,6 +74,10 @@ function readAnswer(sent: Buffer, lease: Lease | undefined): Record<string, unkn
     if (!walk.isList(at)) return undefined;
     const value: unknown[] = [];
     const end = walk.values(at, (from) => {
+      if (value.length === MOST_INTERVALS)
+        throw new Error(
+          `found more than ${MOST_INTERVALS} intervals at /intervals, expected as many as were asked for`,
+        );
       const place = `/intervals/${value.length}`;
       const interval = walk.isMap(from)
         ? readMap(walk, from, (name, at) => (name === 'results' ? readRows(walk, at, place) : undefined))

@@ -117,15 +117,14 @@ function tagsOfTarget(row: ResultRow, base: string): string {
     const value = row.tags[name];
     const free = freeName(name, row);
     // Two names may be the same without what the line protocol cannot hold; a line with a tag twice is refused.
-    if (free !== undefined && !((base + text).includes(`,${escapeTag(free)}=`) && !PLAIN.test(free)))
-      text += tag(free, value);
+    if (free !== undefined && !(base + text).includes(`,${escapeTag(free)}=`)) text += tag(free, value);
   }
   return text;
 }
 
 /** What a target's own tag is called in points: its name, or `tag_` before it when that is taken; undefined when it only repeats ours. */
 function freeName(name: string, row: ResultRow): string | undefined {
-  if (!TAKEN.has(name) && !name.startsWith('_')) return name;
+  if (!TAKEN.has(escapeTag(name)) && !name.startsWith('_')) return name;
   if (name === 'src_ip' && row.tags[name] === row.source) return undefined;
   if (name === 'dst_ip' && row.tags[name] === row.target) return undefined;
   let free = `${OWN_PREFIX}${name}`;
@@ -175,7 +174,7 @@ function directionFields(row: ResultRow): string {
     field('hop_changes', row.hopChanges) +
     time('forward', forwardUs?.mean) +
     time('reverse', reverseUs?.mean) +
-    (typeof forwardUs?.mean === 'number' ? field('one_way_relative', forwardUs.relative ? 1 : 0) : '')
+    (typeof forwardUs?.mean === 'number' ? field('one_way_relative', forwardUs.relative === true ? 1 : 0) : '')
   );
 }
 
@@ -194,7 +193,9 @@ const decimal = (value: number | null | undefined): string | null =>
 
 /** µs as ms, in whole nanoseconds: a division must not add digits that were not measured. */
 function ms(us: number | null | undefined): string | null {
-  return us === null || us === undefined || !Number.isFinite(us) ? null : msText(Math.round(usToNs(us)));
+  if (us === null || us === undefined) return null;
+  const ns = Math.round(usToNs(us));
+  return Number.isFinite(ns) ? msText(ns) : null;
 }
 
 /** Of so many digits JavaScript writes each. */

@@ -33,10 +33,15 @@ const MAP_END = 0x7d;
 const MINUS = 0x2d;
 const SPACE = 0x20;
 
-/** A row is some hundred bytes; what is larger comes from no collector, and is not worth the memory. */
+/**
+ * A row is some hundred bytes and 60 values. What is larger comes from no collector, and is not worth the memory: patterns are kept, and each value has a path, so that
+ * a row of a collector that is up to no good could otherwise take thousands of times its own size.
+ */
 const MOST_ROW_BYTES = 65_536;
-/** An empty text is two bytes of a row and three of its pattern. */
-const MOST_GROWTH = 1.5;
+const MOST_PATTERN_BYTES = 8_192;
+const MOST_VALUES = 256;
+const MOST_DEPTH = 4;
+const MOST_NAME_BYTES = 128;
 /** Between the names of a value inside of maps. No name has it. */
 const INSIDE = '\0';
 
@@ -67,7 +72,7 @@ export interface RowPattern {
 /** Of a row that is right. undefined when it is written in a way that is not worth following. */
 export function patternOf(row: Buffer, checked: CheckedFields): RowPattern | undefined {
   if (row.length > MOST_ROW_BYTES) return undefined;
-  const pattern = new Uint8Array(Math.ceil(row.length * MOST_GROWTH));
+  const pattern = new Uint8Array(MOST_PATTERN_BYTES);
   const values: RowValue[] = [];
   const around: Around[] = [];
   let length = 0;
@@ -81,6 +86,7 @@ export function patternOf(row: Buffer, checked: CheckedFields): RowPattern | und
   };
   let at = 0;
   while (at < row.length) {
+    if (values.length > MOST_VALUES || around.length > MOST_DEPTH) return undefined;
     const byte = row[at];
     let end = at + 1;
     let kind = 0;
@@ -89,6 +95,7 @@ export function patternOf(row: Buffer, checked: CheckedFields): RowPattern | und
       if (quote < 0) return undefined;
       end = quote + 1;
       if (row[end] === COLON) {
+        if (end - at > MOST_NAME_BYTES) return undefined;
         name = row.toString('utf8', at + 1, quote);
         const names = around.at(-1)?.names;
         // Of a name that is there twice the last one counts, and a tag of this name would be none.
@@ -123,6 +130,7 @@ export function patternOf(row: Buffer, checked: CheckedFields): RowPattern | und
     else for (let i = at; i < end; i++) pattern[length++] = row[i];
     at = end;
   }
+  if (length > MOST_PATTERN_BYTES) return undefined;
   const bytes = pattern.slice(0, length);
   const ending = endingOf(bytes);
   return ending === undefined ? undefined : { bytes, values, ending };

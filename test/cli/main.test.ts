@@ -77,7 +77,7 @@ describe('llama', () => {
       MAIN,
       'demo',
       '--seconds',
-      '4',
+      '2',
     ]);
     expect(await command.exit()).to.equal(0);
     expect(command.err).not.to.include('EPIPE');

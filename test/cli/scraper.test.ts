@@ -94,7 +94,7 @@ describe('llama scraper', () => {
     const config = join(folder, 'collector.yaml');
     const address = `127.0.0.1:${await freePort()}`;
     const group = `{ period: 20ms, timeout: 100ms, port: ${port}, targets: [127.0.0.1] }`;
-    const options = `collector: { name: host-a, interval: 2s, workers: 1 }\nstateDir: ${join(folder, 'collector')}\n`;
+    const options = `collector: { name: host-a, interval: 1s, workers: 1 }\nstateDir: ${join(folder, 'collector')}\n`;
     writeFileSync(config, `${options}source: { ports: 2 }\ngroups: { west: ${group} }\n`);
     const measure = async (): Promise<Command> => {
       const command = llama(['collector', '--config', config, '--listen', address]);
@@ -102,7 +102,7 @@ describe('llama scraper', () => {
       return command;
     };
     const untilMidOf = async (): Promise<void> => {
-      await waitFor('the midst of an interval', () => Date.now() % 2_000 > 800 && Date.now() % 2_000 < 1_200, 10_000);
+      await waitFor('the midst of an interval', () => Date.now() % 1_000 > 350 && Date.now() % 1_000 < 650, 10_000);
     };
     const stop = async (command: Command): Promise<number> => {
       command.signal('SIGTERM');
@@ -123,13 +123,13 @@ describe('llama scraper', () => {
       measuring = await measure();
     }
     const thirdMs = Date.now();
-    await waitFor('a whole interval of the third life', () => Math.max(...endsOf('host-a')) > thirdMs + 2_000, 15_000);
+    await waitFor('a whole interval of the third life', () => Math.max(...endsOf('host-a')) > thirdMs + 1_000, 15_000);
     const former = lines().filter((line) => Number(line.split(' ').at(-1)) / 1e6 < thirdMs);
     expect(sentOf(former)).to.equal(sent[0] + sent[1]);
     const times = endsOf('host-a');
     expect(new Set(times).size).to.equal(times.length);
     // Each life but the last one was cut off, and not at the end of an interval.
-    expect(times.filter((ms) => ms % 2_000 !== 0)).to.have.length(2);
+    expect(times.filter((ms) => ms % 1_000 !== 0)).to.have.length(2);
     expect((await status()).collectors[0]).to.include({ resets: 0, kind: 'collector', name: 'host-a' });
   });
 

@@ -81,7 +81,7 @@ describe('targets from an HTTP server', () => {
     ['another shape', (r: ServerResponse) => r.writeHead(200, JSON_TYPE).end('{}'), /found a map, expected a list/],
     [
       'an answer that breaks off',
-      (r: ServerResponse) => r.writeHead(200, { ...JSON_TYPE, 'content-length': '100' }).end('[', () => r.destroy()),
+      (r: ServerResponse) => r.writeHead(200, { ...JSON_TYPE, 'content-length': '100' }).write('[', () => r.destroy()),
       /127\.0\.0\.1/,
     ],
   ] as const)

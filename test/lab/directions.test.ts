@@ -30,7 +30,7 @@ for (const [family, addresses] of [
         groups: {
           ways: {
             port: REFLECTOR_PORT,
-            period: '20ms',
+            period: '12ms',
             timeout: '300ms',
             classes: ['ef'],
             tlvs: ['classOfService'],

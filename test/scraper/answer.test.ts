@@ -40,6 +40,14 @@ describe('the answer of a collector', () => {
     ]);
   });
 
+  it('is refused when it has far more intervals than anybody asks for', () => {
+    const some = (count: number) => Array.from({ length: count }, (_, index) => interval(T + 1000 + index, []));
+    expect(read(answer({ intervals: some(1000) })).intervals).to.have.length(1000);
+    expect(problem(answer({ intervals: some(1001) }))).to.equal(
+      'found more than 1000 intervals at /intervals, expected as many as were asked for',
+    );
+  });
+
   it('may have rows without round trips, with histograms, and fields of later versions', () => {
     const rows = [row('10.2.0.2', { rttUs: null, hdr: null }), { ...row('10.2.0.3', { hdr: 'HISTF' }), later: 1 }];
     const page = read(answer({ intervals: [interval(T + 1000, rows)], later: 1 }));

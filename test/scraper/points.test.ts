@@ -83,6 +83,11 @@ describe('points of an interval', () => {
     ]);
   });
 
+  it('leave out a time that is no number any more in nanoseconds', async () => {
+    const [line] = await linesOf([intervalOf(sampleRow({ jitterUs: 1e306 }))], 'llama', 'ms');
+    expect(parseLine(line ?? '').fields).to.not.have.any.keys('jitter');
+  });
+
   it('are never integers to InfluxDB: no number has an i behind it', async () => {
     for (const line of await linesOf([sampleInterval('host-a', 1, 50)], 'llama', 'ms')) parseLine(line);
   });
@@ -152,6 +157,13 @@ describe('points of an interval', () => {
   it('have no tag twice when two names differ only in what the line protocol cannot hold', async () => {
     const [line] = await linesOf([intervalOf(sampleRow({ tags: { 'a b': '1', 'a\\ b': '2' } }))], 'llama', 'ms');
     expect(line?.split(',a\\ b=')).to.have.length(2);
+    for (const [tags, keys] of [
+      [{ 'tag_time\\': '1', time: '2' }, ['tag_time']],
+      [{ 'loss\\': '1', 'dst_port\\': '7' }, ['tag_dst_port', 'tag_loss']],
+    ] as const) {
+      const [one] = await linesOf([intervalOf(sampleRow({ port: 0, tags }))], 'llama', 'ms');
+      expect(one?.match(/,(\w+)=/g)?.slice(5, 5 + keys.length)).to.deep.equal(keys.map((key) => `,${key}=`));
+    }
   });
 
   it('drop empty tags', async () => {

@@ -123,6 +123,22 @@ describe('the shape of rows', () => {
     expect(isRead(large, large)).to.equal(true);
   });
 
+  const GREEDY: readonly (readonly [string, unknown])[] = [
+    ['a thousand values', { later: Array(1000).fill(1) }],
+    ['values that lie deep', { later: JSON.parse(`${'['.repeat(1000)}1${']'.repeat(1000)}`) as unknown }],
+    ['a long name for many values', { ['x'.repeat(5000)]: Array(100).fill(1) }],
+    [
+      'names and words of many kilobytes',
+      Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`${i}`.padStart(100), null])),
+    ],
+  ];
+  for (const [what, more] of GREEDY)
+    it(`is none of a row with ${what}, which would take many times its size`, () => {
+      const greedy = withHdrLast({ ...first, ...(more as object) });
+      expect(RowShape.of(bytesOf(greedy), CHECKED)).to.equal(undefined);
+      expect(isRead(JSON.stringify(greedy), JSON.stringify(greedy))).to.equal(true);
+    });
+
   it('lets an answer be read or refused as if it were not there, whatever is in a row', () => {
     const random = seededRandom(41);
     const pieces = ['"', '{', '}', '[', ']', ',', ':', '\\', ' ', '0', '-', '.', 'e', '17', 'null', 'true', 'x', '\n'];

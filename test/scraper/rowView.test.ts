@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { readResults } from '../../src/scraper/answer.js';
+import { linesOf } from '../../src/scraper/points.js';
 import { RowBytes } from '../../src/scraper/rowBytes.js';
 import { RowView } from '../../src/scraper/rowView.js';
-import type { OneWayUs, ResultRow, RttUs } from '../../src/scraper/types.js';
+import type { OneWayUs, ResultRow, Rows, RttUs } from '../../src/scraper/types.js';
 import { type Random, seededRandom } from '../support/random.js';
 import { row } from '../support/scraped.js';
 
@@ -130,6 +131,28 @@ describe('rows that are read field by field', () => {
     expect(one?.[0]).to.deep.equal({ dst_rack: 'r1' });
     expect(one?.[0]).to.equal(one?.[1]);
     expect(one?.[0]).to.equal(other?.[0]);
+  });
+
+  it('have tags of their own where those are long, and the right ones however many there were before', () => {
+    const long = { ...first, tags: { dst_rack: 'r'.repeat(1000) } };
+    const [, some, others] = Array.from(rowsOf(long, long, long).oneByOne(), ({ tags }) => tags);
+    expect(some).to.deep.equal(others);
+    expect(some).to.not.equal(others);
+    const many = Array.from({ length: 20_000 }, (_, index) => ({ ...first, tags: { dst_rack: `r${index % 9000}` } }));
+    expect(shown(rowsOf(...many))).to.equal(19_999);
+  });
+
+  it('make the same lines as parsed ones, also of values that are not what they should be', async () => {
+    const strange = [
+      ...[1, 'yes', {}, null, true].map((relative) => ({ forwardUs: { mean: 5, relative } })),
+      ...[{ tooBig: 'x' }, { reverseUs: 5 }, { forwardUs: { mean: 'x', relative: true } }, { remarked: [1] }],
+    ].map((more) => ({ ...first, hdr: undefined, ...more }));
+    for (const one of strange) {
+      const rows = rowsOf(one, one, one);
+      const linesOfAll = async (all: Rows): Promise<string[]> =>
+        linesOf([{ collector: 'a', intervalMs: 1000, startMs: T - 1000, endMs: T, rows: all }], 'llama', 'ms');
+      expect(await linesOfAll(rows)).to.deep.equal(await linesOfAll([...rows]));
+    }
   });
 
   it('leave their histograms out where only the rest is wanted', () => {
