@@ -193,8 +193,8 @@ const decimal = (value: number | null | undefined): string | null =>
 
 /** µs as ms, in whole nanoseconds: a division must not add digits that were not measured. */
 function ms(us: number | null | undefined): string | null {
-  if (us === null || us === undefined) return null;
-  const ns = Math.round(usToNs(us));
+  // A time that is not checked may be anything else.
+  const ns = typeof us === 'number' ? Math.round(usToNs(us)) : Number.NaN;
   return Number.isFinite(ns) ? msText(ns) : null;
 }
 

@@ -145,7 +145,14 @@ describe('rows that are read field by field', () => {
   it('make the same lines as parsed ones, also of values that are not what they should be', async () => {
     const strange = [
       ...[1, 'yes', {}, null, true].map((relative) => ({ forwardUs: { mean: 5, relative } })),
-      ...[{ tooBig: 'x' }, { reverseUs: 5 }, { forwardUs: { mean: 'x', relative: true } }, { remarked: [1] }],
+      ...[
+        { tooBig: 'x' },
+        { reverseUs: 5 },
+        { forwardUs: { mean: 'x', relative: true } },
+        { forwardUs: { mean: false } },
+        { reverseUs: { mean: [] } },
+        { remarked: [1] },
+      ],
     ].map((more) => ({ ...first, hdr: undefined, ...more }));
     for (const one of strange) {
       const rows = rowsOf(one, one, one);
