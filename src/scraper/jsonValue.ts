@@ -3,13 +3,8 @@
  * kind; what it refuses may be one all the same, written in a way that no collector writes it (escapes, exponents).
  */
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const MINUS = 0x2d;
-const POINT = 0x2e;
-const ZERO = 0x30;
-const NINE = 0x39;
-const SPACE = 0x20;
+import { BACKSLASH, MINUS, NINE, POINT, QUOTE, SPACE, ZERO } from './jsonBytes.js';
+
 export const NULL = Buffer.from('null');
 export const TRUE = Buffer.from('true');
 export const FALSE = Buffer.from('false');

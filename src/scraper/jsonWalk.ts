@@ -6,14 +6,7 @@
  * Measured (Intel Xeon, Node 20): 1 µs for a row of 850 bytes, beside 4 for JSON.parse of it.
  */
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const LIST = 0x5b;
-const LIST_END = 0x5d;
-const MAP = 0x7b;
-const MAP_END = 0x7d;
+import { BACKSLASH, COLON, COMMA, LIST, LIST_END, MAP, MAP_END, QUOTE } from './jsonBytes.js';
 
 /** Told where a value begins; returns where it ends. */
 type Visit = (from: number) => number;

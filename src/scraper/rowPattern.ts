@@ -1,5 +1,6 @@
 /** What is to be compared of a row with others: its bytes but those of its values, and where the values are between them. */
 
+import { COLON, LIST, LIST_END, MAP, MAP_END, MINUS, QUOTE, SPACE } from './jsonBytes.js';
 import {
   BOOLEAN,
   COUNT,
@@ -23,15 +24,6 @@ export interface CheckedFields {
   /** Those where nothing may stand, but no number. */
   readonly nullable: ReadonlySet<string>;
 }
-
-const QUOTE = 0x22;
-const COLON = 0x3a;
-const LIST = 0x5b;
-const LIST_END = 0x5d;
-const MAP = 0x7b;
-const MAP_END = 0x7d;
-const MINUS = 0x2d;
-const SPACE = 0x20;
 
 /**
  * A row is some hundred bytes and 60 values. What is larger comes from no collector, and is not worth the memory: patterns are kept, and each value has a path, so that
