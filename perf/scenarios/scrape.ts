@@ -50,7 +50,7 @@ async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult
     const port = await freeTcpPort();
     const file = join(dir, 'scraper.yaml');
     const config = {
-      scraper: { listen: `127.0.0.1:${port}`, matrixMemory: '80MiB' },
+      scraper: { listen: `127.0.0.1:${port}`, matrixMemory: '96MiB' },
       stateDir: join(dir, 'state'),
       collectors,
       writers: [{ kind: 'influx1', url: database, database: 'perf' }],
@@ -147,7 +147,7 @@ async function addresses(replay: ChildProcess): Promise<{ collectors: string[]; 
 
 export const scrapeScenario: Scenario = {
   name: 'scrape',
-  about: `a scraper with 200 collectors of ${ROWS} results each every 10 s (short form: 100, every 5 s), histograms and the matrix (80 MiB) included; the database only acknowledges`,
+  about: `a scraper with 200 collectors of ${ROWS} results each every 10 s (short form: 100, every 5 s), histograms and the matrix (96 MiB) included; the database only acknowledges`,
   goals: [
     { field: 'keptUp', atLeast: 0.98 },
     { field: 'cpuShare', atMost: 1 },

@@ -2,7 +2,7 @@
  * What was measured lately, by series and slot of time, within a fixed amount of memory. It is what `/v1/matrix` and `/v1/history` are
  * answered from, in a collector over its own results, in a scraper over those of all.
  *
- * An interval is filed in the slot that it ends in: 10 s long at first. When memory runs out, slots are merged into ones of half a minute, one,
+ * An interval is filed in the slot that it ends in: 10 s long at first. When memory runs out, or the next slot would not fit, slots are merged into ones of half a minute, one,
  * five and so on, the oldest first, so that resolution falls with age; when nothing is left to merge, the oldest are dropped. Counts and
  * extremes stay exact through all of it. Histograms have at least half of the memory; without room for them those of the oldest slots
  * are let go. Bytes in typed arrays, for S series:
@@ -15,7 +15,7 @@
  */
 
 import { Breather } from '../threads/breather.js';
-import { fitMemory } from './fitting.js';
+import { fitMemory, makeRoomFor } from './fitting.js';
 import { Merging } from './merging.js';
 import { SERIES_BYTES, SeriesTable } from './series.js';
 import { SLOT_WITH_HISTOGRAMS_BYTES, Slot } from './slot.js';
@@ -28,6 +28,8 @@ export const SLOT_MS = 10_000;
 const MOST_AHEAD_MS = 5 * 60_000;
 /** Room that is made for series at a time. */
 const CAPACITY_STEP = 64;
+/** Nothing came for so long: all collectors whose intervals ended together have sent them. */
+const QUIET_MS = 500;
 /** Of a slot that new series turn up in. */
 const GROWTH = 1.125;
 
@@ -69,6 +71,7 @@ export class MatrixHistory {
   private readonly taken = new Map<string, TakenIntervals>();
   private readonly merging = new Merging();
   private turn: Promise<void> = Promise.resolve();
+  private quiet: NodeJS.Timeout | undefined;
 
   constructor({ horizonMs, memoryBytes, now = Date.now, letGo = () => {} }: HistoryOptions) {
     this.horizonMs = horizonMs;
@@ -81,7 +84,7 @@ export class MatrixHistory {
 
   /**
    * Takes an interval in, in turns of the event loop: a reader in between finds some series with it and some without, never half of a
-   * row. Resolves when that is done and the memory is in its bounds again. What is refused is counted.
+   * row. Resolves when that is done and the memory is in its bounds again. What is refused is counted. When nothing comes any more for a moment, room is made for what will.
    */
   add(interval: HistoryInterval): Promise<void> {
     return this.inTurn(async () => {
@@ -89,6 +92,8 @@ export class MatrixHistory {
       const slots = this.slots.length;
       await this.file(interval, new Breather());
       if (this.slots.length > slots || this.bytes > this.memoryBytes) await this.fit();
+      this.quiet ??= setTimeout(() => this.makeRoom(), QUIET_MS).unref();
+      this.quiet.refresh();
     });
   }
 
@@ -190,6 +195,17 @@ export class MatrixHistory {
     this.slots = this.slots.filter((slot) => slot.endMs > oldestMs);
     await fitMemory(this, this.merging, new Breather());
     this.forget();
+  }
+
+  private makeRoom(): void {
+    this.inTurn(async () => {
+      const last = this.slots.at(-1);
+      // More will be filed in it, else.
+      const isWhole = last !== undefined && this.newestMs >= last.fromMs + last.lengthMs;
+      if (isWhole) await makeRoomFor(last, this, this.merging, new Breather());
+    }).catch(() => {
+      // Whoever adds the next interval is told.
+    });
   }
 
   /** Series and collectors of which nothing is held. */

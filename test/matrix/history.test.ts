@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { MatrixHistory, SLOT_MS } from '../../src/matrix/history.js';
 import { type Metric, makeMatrix } from '../../src/matrix/matrix.js';
@@ -7,6 +8,7 @@ import type { HistoryRow } from '../../src/matrix/types.js';
 import { highestNsAt, indexOfNs, RttHistogram } from '../../src/stats/histogram.js';
 import { randomInteger, seededRandom } from '../support/random.js';
 import { historyInterval, historyRow, type RowSpec } from '../support/rows.js';
+import { waitFor } from '../support/wait.js';
 
 const START = 1_763_700_000_000;
 const HOUR = 3_600_000;
@@ -180,6 +182,52 @@ describe('a history', () => {
     expect(p99.window.coveredMs).to.be.within(60_000, 6_000_000);
     expect(p99.window.endMs).to.equal(clock.nowMs);
     expect(p99.sums.samples[0]).to.equal((p99.window.coveredMs / SLOT_MS) * 1000);
+  });
+
+  describe('with memory for some slots', () => {
+    const random = seededRandom(72).next;
+    const rows = Array.from({ length: 300 }, (_, i) =>
+      historyRow({
+        target: `10.1.${i >> 8}.${i & 255}`,
+        rttsNs: Array.from({ length: 100 }, () => randomInteger(random, 50_000, 500_000)),
+      }),
+    );
+    const interval = (slot: number) => historyInterval('a', START + slot * SLOT_MS, rows);
+
+    async function historyOfSlots(slots: number): Promise<MatrixHistory> {
+      const { history: one } = historyOf();
+      await one.add(interval(1));
+      const [{ columnBytes, histogramBytes }] = one.slots;
+      const { history, clock } = historyOf(one.series.bytes + slots * (columnBytes + histogramBytes));
+      clock.nowMs = START + 100_000;
+      return history;
+    }
+
+    it('merges, when nothing comes any more, what would not fit with the next one, so that this has not to wait for it', async () => {
+      const history = await historyOfSlots(6.2);
+      for (let slot = 1; slot < 6; slot++) await history.add(interval(slot));
+      await history.add(historyInterval('b', START + 5.5 * SLOT_MS, [historyRow({ rttsNs: [1000] })]));
+      await sleep(900);
+      expect(history.slots, 'the last one is not whole').to.have.length(6);
+      await history.add(interval(6));
+      expect(history.slots, 'something may still come').to.have.length(6);
+      await waitFor('slots to be merged', () => history.slots.length === 4);
+      expect(history.slots[0]).to.include({ lengthMs: 3 * SLOT_MS, startMs: START, endMs: START + 3 * SLOT_MS });
+      expect(history.slots[0].sent.values[7]).to.equal(300);
+      await history.add(interval(7));
+      expect(history.slots, 'nothing is left to do').to.have.length(5);
+      expect(history.slots.every(({ histograms }) => histograms !== null)).to.equal(true);
+    });
+
+    it('merges no histograms that it would have to let go at once: they reach back further as they are', async () => {
+      const history = await historyOfSlots(3.6);
+      for (let slot = 1; slot <= 3; slot++) await history.add(interval(slot));
+      await sleep(900);
+      expect(history.slots).to.have.length(3);
+      await history.add(interval(4));
+      expect(history.slots.map(({ histograms }) => histograms !== null)).to.deep.equal([false, true, true, true]);
+      expect(history.bytes).to.be.at.most(history.memoryBytes);
+    });
   });
 
   it('drops the oldest slots when there is nothing left to merge, and says what it covers', async () => {
