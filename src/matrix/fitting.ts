@@ -103,7 +103,8 @@ function bestMerge(
       while (to < history.slots.length && history.slots[to].fromMs < fromMs + lengthMs) to += 1;
       const slots = history.slots.slice(from, to);
       from = to;
-      if (slots.length < 2 || (withHistograms && slots.every((slot) => slot.histograms === null))) continue;
+      // Merged with one that has none, the others' would be lost.
+      if (slots.length < 2 || (withHistograms && slots.some((slot) => slot.histograms === null))) continue;
       const age = (newest.fromMs + newest.lengthMs - fromMs) / lengthMs;
       if (age >= LEAST_AGE && (best === undefined || age > best.age)) best = { fromMs, lengthMs, slots, age };
     }

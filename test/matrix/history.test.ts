@@ -228,6 +228,15 @@ describe('a history', () => {
       expect(history.slots.map(({ histograms }) => histograms !== null)).to.deep.equal([false, true, true, true]);
       expect(history.bytes).to.be.at.most(history.memoryBytes);
     });
+
+    it('merges none with a slot whose histograms are gone, for all would be then', async () => {
+      const history = await historyOfSlots(4);
+      for (let slot = 1; slot <= 5; slot++) await history.add(interval(slot));
+      await sleep(900);
+      const [first, ...others] = history.slots.map(({ histograms }) => histograms !== null);
+      expect(first).to.equal(false);
+      expect(others).to.deep.equal([true, true, true, true]);
+    });
   });
 
   it('drops the oldest slots when there is nothing left to merge, and says what it covers', async () => {
