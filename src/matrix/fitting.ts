@@ -33,17 +33,15 @@ interface Merge {
  * then, nothing has to wait for it. Nothing is dropped that may still have room. Nothing may be filed meanwhile.
  */
 export async function makeRoomFor(
-  { columnBytes, histogramBytes }: Slot,
+  slot: Slot,
   history: MatrixHistory,
   merging: Merging,
   breather: Breather,
 ): Promise<void> {
-  const { memoryBytes } = history;
   for (;;) {
-    const { columns, histograms } = bytesOf(history);
-    let merge: Merge | undefined;
-    if (columns + columnBytes > memoryBytes * COLUMNS_SHARE) merge = bestMerge(history);
-    else if (columns + histograms + columnBytes + histogramBytes > memoryBytes) merge = bestMergeOfHistograms(history);
+    const short = shortOf(history, slot);
+    if (short === undefined) return;
+    const merge = short === 'columns' ? bestMerge(history) : bestMergeOfHistograms(history);
     if (merge === undefined) return;
     await carryOut(history, merge, merging, breather);
   }
@@ -51,19 +49,30 @@ export async function makeRoomFor(
 
 /** Merges and drops, in turns of the event loop, until the history is within its memory. Nothing may be filed meanwhile. */
 export async function fitMemory(history: MatrixHistory, merging: Merging, breather: Breather): Promise<void> {
-  const { memoryBytes } = history;
   for (;;) {
-    const { columns, histograms } = bytesOf(history);
-    if (columns > memoryBytes * COLUMNS_SHARE && history.slots.length > 1) {
+    const short = shortOf(history);
+    if (short === undefined) return;
+    if (short === 'columns') {
       const merge = bestMerge(history);
       if (merge === undefined) history.slots = history.slots.slice(1);
       else await carryOut(history, merge, merging, breather);
-    } else if (columns + histograms > memoryBytes) {
+    } else {
       const merge = bestMergeOfHistograms(history);
       if (merge !== undefined) await carryOut(history, merge, merging, breather);
       else if (!dropHistograms(history)) return;
-    } else return;
+    }
   }
+}
+
+/** What there is too much for, with so much more: columns, or all together. */
+function shortOf(
+  history: MatrixHistory,
+  more: Pick<Slot, 'columnBytes' | 'histogramBytes'> = { columnBytes: 0, histogramBytes: 0 },
+): 'columns' | 'memory' | undefined {
+  const { memoryBytes, slots } = history;
+  const { columns, histograms } = bytesOf(history);
+  if (columns + more.columnBytes > memoryBytes * COLUMNS_SHARE && slots.length > 1) return 'columns';
+  return columns + histograms + more.columnBytes + more.histogramBytes > memoryBytes ? 'memory' : undefined;
 }
 
 function bytesOf({ slots, series }: MatrixHistory): { readonly columns: number; readonly histograms: number } {

@@ -14,6 +14,7 @@ import { type CheckedFields, type Ending, patternOf, type RowPattern, type RowVa
 
 /** How long the one value of a row is that is longer than others: what they leave of it. */
 const REST = 255;
+/** Shapes of all answers that are known. */
 const MOST_MET = 64;
 
 export class RowShape {

@@ -10,7 +10,7 @@ const seed = Number(process.env.LLAMA_SEED ?? 7);
 const retention = 120;
 const outageMs = 135_000;
 
-onceSuite({ seed, faults: 50, runMs: minutes * 60_000, retention, outageMs, progress: true, report: write });
+onceSuite({ seed, faults: 50, runMs: minutes * 60_000, retention, outageMs, report: write });
 
 function write(found: OnceReport): void {
   const now = new Date().toISOString();

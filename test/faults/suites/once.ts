@@ -28,9 +28,7 @@ export interface OnceOptions {
   readonly retention: number;
   /** The database is away once for so long. */
   readonly outageMs: number;
-  /** Whether it says every minute how far it is. */
-  readonly progress?: boolean;
-  /** Told what was found, when all of it holds. */
+  /** Told what was found, when all of it holds. Where somebody wants that, it says every minute how far it is. */
   readonly report?: (found: OnceReport) => void;
 }
 
@@ -44,7 +42,7 @@ export interface OnceReport {
   readonly named: ReadonlyMap<string, number>;
 }
 
-export function onceSuite({ seed, faults, runMs, retention, outageMs, progress = false, report }: OnceOptions): void {
+export function onceSuite({ seed, faults, runMs, retention, outageMs, report }: OnceOptions): void {
   describe(`intervals on their way to databases, with faults at random (seed ${seed})`, function () {
     this.timeout(runMs * 2 + 180_000);
     let fleet: Fleet;
@@ -62,7 +60,7 @@ export function onceSuite({ seed, faults, runMs, retention, outageMs, progress =
       let tellAtMs = startMs + TELL_MS;
       await chaos.run(() => {
         fleet.check();
-        if (progress && Date.now() >= tellAtMs) {
+        if (report !== undefined && Date.now() >= tellAtMs) {
           console.log(`      ${Math.round((Date.now() - startMs) / 1000)} s, ${chaos.total} faults`);
           tellAtMs += TELL_MS;
         }
