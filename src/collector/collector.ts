@@ -8,10 +8,12 @@ import { invalidGroup } from '../config/group.js';
 import { checkPlan, GRACE_NS, planFigures } from '../config/limits.js';
 import { toPointer } from '../config/problems.js';
 import type { Config, Group, Protocol, Target } from '../config/types.js';
+import { COUNTER_READERS } from '../counters/readers.js';
+import { RecentWarnings } from '../counters/recentWarnings.js';
 import type { DiscoveryStatus, DiscoveryTools } from '../discovery/discovery.js';
 import { ownAddresses } from '../discovery/self.js';
 import { LlamaError } from '../errors.js';
-import { MatrixHistory } from '../matrix/history.js';
+import { type HistoryRefusals, MatrixHistory } from '../matrix/history.js';
 import { SystemClock } from '../net/clock.js';
 import { SourceAddressFinder } from '../net/socket.js';
 import { nsToMs } from '../stats/units.js';
@@ -41,7 +43,7 @@ import type {
 } from './service.js';
 import { SourcePorts } from './sources.js';
 import { StateDirectory } from './state.js';
-import { addTotals, notInForce, RecentWarnings } from './warnings.js';
+import { addTotals, notInForce } from './warnings.js';
 import { privilegeProblem, WithheldGroups } from './withheld.js';
 
 /** At a clean end, probes under way are awaited for at most this long. */
@@ -81,7 +83,8 @@ export class Collector implements CollectorService {
   private readonly stateDirectory: StateDirectory | undefined;
   private readonly keptTargets: KeptTargets | undefined;
   private readonly keptResults: KeptResults | undefined;
-  private readonly recent = new RecentWarnings();
+  private readonly recent = new RecentWarnings<keyof Totals>(COUNTER_READERS.prober);
+  private readonly recentHistory = new RecentWarnings<keyof HistoryRefusals>(COUNTER_READERS.history);
   private runs = 0;
   private readonly startedAtMs = Date.now();
   private state: CollectorStatus['state'] = 'starting';
@@ -319,6 +322,7 @@ export class Collector implements CollectorService {
       warnings: [
         ...this.sources.warnings,
         ...this.recent.warnings(totals),
+        ...this.recentHistory.warnings(this.history.refused),
         ...notInForce(this.waitingGroups()),
         ...this.held.discovery.failures(),
       ],
@@ -437,6 +441,7 @@ export class Collector implements CollectorService {
       );
     this.results.add({ report: { ...report, forHistory: null }, infos });
     this.recent.intervalEnded(this.totals(this.workers()));
+    this.recentHistory.intervalEnded({ ...this.history.refused });
     const free = this.streams.release(report.startMs);
     if (free.length > 0) this.aggregator.forget(Uint32Array.from(free));
   }

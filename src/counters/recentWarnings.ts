@@ -1,0 +1,93 @@
+/** What went wrong lately, in words, from counters: a warning is said while its counter grew within the last two intervals. */
+
+import type { CounterReaders, CounterWarning } from './reader.js';
+
+type Counts<Name extends string> = Readonly<Record<Name, number>>;
+
+/** The counters at a moment. */
+interface Reading<Name extends string> {
+  readonly atMs: number;
+  readonly counts: Counts<Name> | undefined;
+}
+
+export interface RecentWarningsOptions<Name extends string> {
+  /** Epoch ms. */
+  readonly now?: () => number;
+  /** The last occurrence of what a counter counts, in words; undefined when there is none. */
+  readonly example?: (name: Name) => string | undefined;
+}
+
+/** Compares the counters with those at the end of the interval before the last. */
+export class RecentWarnings<Name extends string> {
+  private readonly lines: readonly (readonly [Name, CounterWarning<Name>])[];
+  private readonly now: () => number;
+  private readonly example: (name: Name) => string | undefined;
+  private before: Reading<Name>;
+  private last: Reading<Name>;
+  /** Readings before the troubles that have lasted since. */
+  private readonly begun = new Map<Name, Reading<Name>>();
+
+  constructor(readers: CounterReaders<Name>, options: RecentWarningsOptions<Name> = {}) {
+    const names = Object.keys(readers) as Name[];
+    this.lines = names.flatMap((name) => {
+      const { warning } = readers[name];
+      return warning === undefined ? [] : [[name, warning] as const];
+    });
+    this.now = options.now ?? Date.now;
+    this.example = options.example ?? (() => undefined);
+    this.before = { atMs: this.now(), counts: undefined };
+    this.last = this.before;
+  }
+
+  /** Call once an interval, with the counters of then. */
+  intervalEnded(counts: Counts<Name>): void {
+    this.note(counts);
+    this.before = this.last;
+    this.last = { atMs: this.now(), counts };
+  }
+
+  warnings(counts: Counts<Name>): string[] {
+    this.note(counts);
+    return this.lines.flatMap(([name, warning]) => {
+      const since = this.begun.get(name);
+      return since === undefined ? [] : [this.say(name, warning, counts, since)];
+    });
+  }
+
+  /** Which troubles begin, last and end. */
+  private note(counts: Counts<Name>): void {
+    for (const [name, warning] of this.lines) {
+      if (!isShown(name, warning, counts, this.before.counts)) this.begun.delete(name);
+      else if (!this.begun.has(name)) this.begun.set(name, this.before);
+    }
+  }
+
+  private say(name: Name, warning: CounterWarning<Name>, counts: Counts<Name>, since: Reading<Name>): string {
+    const { text, advice, above, figure = String } = warning;
+    const n = growth(counts, since.counts, [name]);
+    const of = above === undefined ? 0 : growth(counts, since.counts, above.of);
+    const number = warning.figure === undefined && above?.of.includes(name) ? `${n} of ${of}` : figure(n, of);
+    const example = this.example(name);
+    const shown = example === undefined ? '' : `, for example ${example}`;
+    return `${name}: ${number} ${text}${shown}, since ${new Date(since.atMs).toISOString()}${advice === undefined ? '' : `; ${advice}`}`;
+  }
+}
+
+function growth<Name extends string>(
+  now: Counts<Name>,
+  before: Counts<Name> | undefined,
+  names: readonly Name[],
+): number {
+  return names.reduce((sum, name) => sum + now[name] - (before?.[name] ?? 0), 0);
+}
+
+function isShown<Name extends string>(
+  name: Name,
+  { above }: CounterWarning<Name>,
+  counts: Counts<Name>,
+  before: Counts<Name> | undefined,
+): boolean {
+  const grown = growth(counts, before, [name]);
+  if (above === undefined) return grown > 0;
+  return grown > Math.max(above.few ?? 0, above.share * growth(counts, before, above.of));
+}
