@@ -106,7 +106,7 @@ export class Collector implements CollectorService {
     this.tools = {
       numbers: this.streams.numbers,
       nextRun: () => ++this.runs,
-      sourceOf: (target) => this.sourceOf(target),
+      sourceOf: (target) => this.sourceOf(target) ?? this.boundTo(target),
       pause: () => pause(),
     };
     const threads = Math.min(config.collector.workers, config.source.ports);
@@ -255,7 +255,9 @@ export class Collector implements CollectorService {
 
   /** What the config file says now: all of it takes effect in one turn, or nothing. Rejects as `putGroup`. */
   async reloadFile(groups: readonly Group[]): Promise<FileReload> {
-    return this.held.reloadFile(await this.withheld.sift(groups));
+    const reload = await this.held.reloadFile(await this.withheld.sift(groups));
+    await this.held.inTurn(() => this.lookAtLocals());
+    return reload;
   }
 
   discoveryStatus(name: string): DiscoveryStatus | undefined {
@@ -378,7 +380,7 @@ export class Collector implements CollectorService {
       this.plans.set(name, change.plan);
       this.streams.set(change.changed);
       await this.tellAggregator(change.changed);
-      await this.probers.tellLocals(change);
+      if (change.moved.length > 0) await this.probers.tellLocals(change);
       this.logger.info(
         { group: name, streams: change.changed.length },
         'probes leave from other addresses than before',
@@ -446,12 +448,17 @@ export class Collector implements CollectorService {
     if (free.length > 0) this.aggregator.forget(Uint32Array.from(free));
   }
 
-  private sourceOf(target: Target): string {
+  /** The local address towards a target; undefined when there is no route now. */
+  private sourceOf(target: Target): string | undefined {
+    const bound = this.boundTo(target);
+    return isWildcard(bound) ? this.finder.find(target.family, target.address) : bound;
+  }
+
+  private boundTo({ family }: Target): string {
     const { address, address6 } = this.config.source;
-    const bound = target.family === 4 ? address : address6;
-    if (bound !== '0.0.0.0' && bound !== '::') return bound;
-    return this.finder.find(target.family, target.address) ?? bound;
+    return family === 4 ? address : address6;
   }
 }
 
+const isWildcard = (address: string): boolean => address === '0.0.0.0' || address === '::';
 const toRow = (info: StreamInfo) => ({ id: info.id, prefix: rowPrefix(info) });

@@ -1,61 +1,78 @@
 /**
- * Local addresses and interfaces that probes are sent from, where the prober must know them: the source of SYNs over IPv4 (their checksum is made here),
- * and the interface of a link-local target. Routes and interfaces change; they are looked up again from time to time.
+ * The local address that probes leave from, and the interface of a link-local target. Routes and addresses change, and a host may have
+ * neither when the collector starts, so both are looked up again from time to time. Rows show the address; the prober
+ * needs it where it writes a checksum over it (SYNs over IPv4), and the interface's index in the socket address.
  */
 
 import { setImmediate as pause } from 'node:timers/promises';
 import { type GroupPlan, localOf } from './plan.js';
 import type { StreamInfo } from './results.js';
 
-/** How soon a change of routes is noticed. Until then SYNs from an address that is gone are send errors, none is sent with a wrong checksum. */
+/** How soon a change of routes is noticed. Until then SYNs from an address that is gone are send errors; none has a wrong checksum. */
 export const LOOK_EVERY_MS = 5_000;
+/** Some 3 us each. */
 const CHUNK = 200;
 
 export interface LocalChange {
   readonly plan: GroupPlan;
+  /** Streams with another source, or another value of `StreamTable.locals`. */
   readonly changed: readonly StreamInfo[];
+  /** Streams that the probers must be told of, and their new value of `StreamTable.locals`. */
+  readonly moved: readonly StreamInfo[];
   readonly locals: readonly number[];
 }
+
+/** The local address towards the target of a stream; undefined when there is no route now. */
+export type SourceOf = (info: Pick<StreamInfo, 'group' | 'target'>) => string | undefined;
 
 export class LocalAddresses {
   /** As last told to the probers, by stream. */
   private readonly known = new Map<number, number>();
-  private readonly sourceOf: (info: StreamInfo) => string;
+  private readonly sourceOf: SourceOf;
 
-  constructor(sourceOf: (info: StreamInfo) => string) {
+  constructor(sourceOf: SourceOf) {
     this.sourceOf = sourceOf;
   }
 
-  /** What is different from what the streams of a plan were made with, or from the last look; undefined: nothing. */
+  /** The differences from the last look, or from the start of the streams; undefined without any. A stream without a route keeps its source. */
   async look(plan: GroupPlan): Promise<LocalChange | undefined> {
-    if (!plan.streams.some(depends)) return undefined;
     const streams: StreamInfo[] = [];
     const changed: StreamInfo[] = [];
+    const moved: StreamInfo[] = [];
     const locals: number[] = [];
+    /** The classes of a target leave from one address. */
+    const sources = new Map<string, string | undefined>();
     for (const [i, info] of plan.streams.entries()) {
       if (i % CHUNK === CHUNK - 1) await pause();
-      if (!depends(info)) {
-        streams.push(info);
-        continue;
-      }
-      const source = this.sourceOf(info);
+      const { address } = info.target;
+      if (!sources.has(address)) sources.set(address, this.sourceOf(info));
+      const source = sources.get(address) ?? info.source;
       const now = source === info.source ? info : { ...info, source };
-      const local = localOf(now);
-      const before = this.known.get(info.id) ?? localOf(info);
-      this.known.set(info.id, local);
       streams.push(now);
-      if (now === info && local === before) continue;
-      changed.push(now);
-      locals.push(local);
+      const mover = this.hasMoved(info, now);
+      if (mover) {
+        moved.push(now);
+        locals.push(localOf(now));
+      }
+      if (mover || now !== info) changed.push(now);
     }
-    return changed.length === 0 ? undefined : { plan: { ...plan, streams }, changed, locals };
+    return changed.length === 0 ? undefined : { plan: { ...plan, streams }, changed, moved, locals };
   }
 
   /** The numbers mean other streams from now on. */
   forget(infos: readonly StreamInfo[]): void {
     for (const { id } of infos) this.known.delete(id);
   }
+
+  private hasMoved(before: StreamInfo, now: StreamInfo): boolean {
+    if (!isTold(now)) return false;
+    const local = localOf(now);
+    const told = this.known.get(now.id) ?? localOf(before);
+    this.known.set(now.id, local);
+    return local !== told;
+  }
 }
 
-const depends = ({ group, target }: StreamInfo): boolean =>
+/** Whether the prober knows the address or interface of a stream. */
+const isTold = ({ group, target }: StreamInfo): boolean =>
   (group.protocol === 'tcp-syn' && target.family === 4) || target.address.includes('%');

@@ -196,13 +196,13 @@ export class ProberThreads {
     }
   }
 
-  /** Streams of a plan that are to be sent from other addresses or interfaces than before. */
-  tellLocals({ plan, changed, locals }: LocalChange): Promise<void> {
+  /** Streams of a plan whose local address or interface changed, where the probers know it. */
+  tellLocals({ plan, moved, locals }: LocalChange): Promise<void> {
     this.plans.set(plan.run, plan);
     const message: LocalsMessage = {
       type: 'locals',
       revision: ++this.revision,
-      ids: Uint32Array.from(changed, ({ id }) => id),
+      ids: Uint32Array.from(moved, ({ id }) => id),
       locals: Uint32Array.from(locals),
     };
     return this.tellAll(message);
