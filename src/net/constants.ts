@@ -17,7 +17,9 @@ export const SO_RCVBUFFORCE = 33;
 export const SO_TIMESTAMPING = 37;
 export const SO_RXQ_OVFL = 40;
 export const SO_MEMINFO = 55;
-/** Index of the drop counter in the u32 array that SO_MEMINFO returns, and that array's length. */
+/** Indexes in the u32 array that SO_MEMINFO returns: bytes waiting to leave, their limit, the receive queue's drop counter; and the array's length. */
+export const SK_MEMINFO_WMEM_ALLOC = 2;
+export const SK_MEMINFO_SNDBUF = 3;
 export const SK_MEMINFO_DROPS = 8;
 export const SK_MEMINFO_VARS = 9;
 

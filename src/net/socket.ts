@@ -251,6 +251,14 @@ export function receiveQueueDrops(fd: number): number {
     : 0;
 }
 
+/** Whether the socket's own send buffer takes no further packet (SO_MEMINFO): all that it holds still waits in queues of this host. */
+export function sendBufferFull(fd: number): boolean {
+  if (!tryGetOption(fd, c.SOL_SOCKET, c.SO_MEMINFO, c.SK_MEMINFO_VARS * 4)) return false;
+  const { u32 } = optionMemory;
+  const values = OPTION_VALUE >> 2;
+  return u32[values + c.SK_MEMINFO_WMEM_ALLOC] >= u32[values + c.SK_MEMINFO_SNDBUF];
+}
+
 /**
  * Tells which local address the system would choose towards each of many targets, by connecting a UDP socket, which sends nothing.
  */

@@ -10,7 +10,7 @@ import {
 import { SendBatch } from '../../net/batch.js';
 import { AF_INET, AF_INET6 } from '../../net/constants.js';
 import { EAGAIN, EINVAL, EMSGSIZE, ENOBUFS } from '../../net/libc.js';
-import { pathMtu, setFlowLabels, setFragmentation } from '../../net/socket.js';
+import { pathMtu, sendBufferFull, setFlowLabels, setFragmentation } from '../../net/socket.js';
 import { Outcome } from '../../ring/ring.js';
 import { NS_PER_S } from '../../stats/units.js';
 import type { ProbeBatch, ProbeFormat } from './formats/format.js';
@@ -141,26 +141,32 @@ export class Sender {
         for (const end = done + taken; done < end; done++) run.push(probes.slot[done], leftNs);
         tries = 0;
         labelsOff = false;
-      } else if (-taken !== EAGAIN && -taken !== ENOBUFS && tries < PENDING_ERRORS) {
-        tries++;
-      } else {
-        // Full send buffers stay full for the rest of the batch; any other refusal is about this one destination.
-        if (-taken === EINVAL && probes.socket.family === 6 && (labelsOff || probes.socket.flowLabels)) {
-          // Where another program of this host has exclusive flow labels, the kernel takes none but leased ones. Was that the reason?
-          labelsOff = !labelsOff;
-          this.useFlowLabels(probes.socket, !labelsOff);
-          tries = 0;
-          if (labelsOff) continue;
-        }
-        const refused = -taken === EAGAIN || -taken === ENOBUFS ? count - done : 1;
-        // The last first, so that all numbers of a path are given back.
-        for (let i = done + refused - 1; i >= done; i--) {
-          if (-taken === EMSGSIZE) this.tooBig(i, sentNs);
-          else this.refuse(i, sentNs);
-        }
-        done += refused;
-        tries = 0;
+        continue;
       }
+      const errno = -taken;
+      // EAGAIN alone does not say whether the socket's own buffer is full: the kernel also answers it for a single destination (IPsec).
+      const bufferFull = errno === EAGAIN && sendBufferFull(probes.socket.fd);
+      // ENOBUFS is never a pending error: a queue on this probe's way out of the host is full.
+      if (!bufferFull && errno !== ENOBUFS && tries < PENDING_ERRORS) {
+        tries++;
+        continue;
+      }
+      if (errno === EINVAL && probes.socket.family === 6 && (labelsOff || probes.socket.flowLabels)) {
+        // Where another program of this host has exclusive flow labels, the kernel takes none but leased ones. Was that the reason?
+        labelsOff = !labelsOff;
+        this.useFlowLabels(probes.socket, !labelsOff);
+        tries = 0;
+        if (labelsOff) continue;
+      }
+      // A full send buffer refuses the rest of the batch too. Any other refusal is charged to this probe only.
+      const refused = bufferFull ? count - done : 1;
+      // The last first, so that all numbers of a path are given back.
+      for (let i = done + refused - 1; i >= done; i--) {
+        if (errno === EMSGSIZE) this.tooBig(i, sentNs);
+        else this.refuse(i, sentNs);
+      }
+      done += refused;
+      tries = 0;
     }
   }
 
