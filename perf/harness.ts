@@ -16,11 +16,17 @@ export interface ScenarioOptions {
   readonly progress: (text: string) => void;
 }
 
-/** A goal that a field should meet. */
+/** A bound that a field should meet, and beside it the floor that it must not fall through. */
 export interface Goal {
   readonly field: string;
   readonly atLeast?: number;
   readonly atMost?: number;
+  /**
+   * The worst value that passes: less than this (with `atLeast`), or more (with `atMost`), fails the run. Without it the goal itself is the floor.
+   * The floor of a ratio lies just outside the spread that was seen. The floor of an absolute figure lies far outside: the speed of a virtual
+   * machine drifts threefold within minutes. Infinity: the figure is told, and fails nothing.
+   */
+  readonly floor?: number;
 }
 
 export interface ScenarioResult {

@@ -1,10 +1,15 @@
-/** `npm run perf`: runs the scenarios, prints a table, writes the raw figures. `--quick`, `--scenario NAME`, `--json FILE`. */
+/**
+ * `npm run perf`: runs the scenarios, prints a table, writes the raw figures. `--quick`, `--scenario NAME`, `--json FILE`, `--against DIR`.
+ * Exit code 1 when a scenario fails or a figure is beyond its floor.
+ */
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { Command } from 'commander';
-import { textTable } from '../src/cli/rows.js';
-import { type Goal, machine, type Scenario, type ScenarioResult } from './harness.js';
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError } from 'commander';
+import { compare } from './against.js';
+import { machine, type Scenario } from './harness.js';
+import { runScenarios } from './run.js';
 import { aggregateScenario } from './scenarios/aggregate.js';
 import { apiScenario } from './scenarios/api.js';
 import { idleScenario } from './scenarios/idle.js';
@@ -30,70 +35,60 @@ const SCENARIOS: readonly Scenario[] = [
   pageScenario,
   scrapeScenario,
 ];
+const NAMES = SCENARIOS.map(({ name }) => name).join(', ');
 
 interface PerfOptions {
   readonly quick?: boolean;
   readonly scenario?: string;
   readonly json?: string;
+  readonly against?: string;
+  readonly pairs: number;
 }
 
-const {
-  quick = false,
-  scenario,
-  json,
-} = new Command('perf')
+const { quick, scenario, json, against, pairs } = new Command('perf')
   .option('--quick', 'the short form, for CI')
-  .option('--scenario <name>', `one of ${SCENARIOS.map(({ name }) => name).join(', ')}`)
+  .option('--scenario <name>', `one of ${NAMES}`)
   .option('--json <file>', 'write machine and figures to this file')
+  .option('--against <directory>', 'compare with another built checkout, the two in turns, by the short form')
+  .option('--pairs <number>', 'with --against: pairs of runs of each scenario', countOf, 5)
   .parse()
   .opts<PerfOptions>();
 
 const chosen = SCENARIOS.filter(({ name }) => scenario === undefined || name === scenario);
 if (chosen.length === 0) {
-  process.stderr.write(`there is no scenario ${scenario}; there are ${SCENARIOS.map(({ name }) => name).join(', ')}\n`);
+  process.stderr.write(`there is no scenario ${scenario}; there are ${NAMES}\n`);
   process.exit(1);
 }
+const print = (text: string): void => {
+  process.stdout.write(text);
+};
+const progress = (text: string): void => {
+  process.stderr.write(`  ${text}\n`);
+};
 
-const results: Record<string, ScenarioResult> = {};
-for (const { name, about, goals, run } of chosen) {
-  process.stdout.write(`\n${name}: ${about}\n`);
-  const started = Date.now();
-  const result = await run({ quick, progress: (text) => process.stderr.write(`  ${text}\n`) });
-  results[name] = result;
-  process.stdout.write(`${table(result, goals)}  (${((Date.now() - started) / 1000).toFixed(1)} s)\n`);
-}
-if (json !== undefined) {
-  const scenarios = Object.fromEntries(
-    Object.entries(results).map(([name, { fields, samples }]) => [name, { ...fields, samples }]),
+if (against === undefined) {
+  const { results, failures } = await runScenarios(chosen, { quick: quick ?? false, print, progress });
+  write(
+    Object.fromEntries(Object.entries(results).map(([name, { fields, samples }]) => [name, { ...fields, samples }])),
   );
-  mkdirSync(dirname(json), { recursive: true });
-  writeFileSync(json, `${JSON.stringify({ machine: machine(), quick, scenarios }, null, 2)}\n`);
-  process.stdout.write(`\nwritten to ${json}\n`);
+  process.exit(failures.length === 0 ? 0 : 1);
 }
+const scenarios = chosen.map(({ name }) => name);
+const own = fileURLToPath(import.meta.url);
+write(await compare({ directory: against, own, scenarios, rounds: pairs, print, progress }));
 process.exit(0);
 
-function table({ fields, samples }: ScenarioResult, goals: readonly Goal[]): string {
-  const rows = Object.entries(fields).map(([field, value]) => {
-    const all = samples[field] ?? [];
-    const spread = all.length < 2 ? '' : `${format(Math.min(...all))} to ${format(Math.max(...all))}`;
-    const goal = goals.find((one) => one.field === field);
-    return [`  ${field}`, format(value), String(Math.max(1, all.length)), spread, goalText(goal), verdict(goal, value)];
-  });
-  return textTable([['  field', 'median', 'samples', 'spread', 'goal', ''], ...rows]);
+function write(figures: object): void {
+  if (json === undefined) return;
+  mkdirSync(dirname(json), { recursive: true });
+  const how = { quick: quick ?? against !== undefined, ...(against === undefined ? {} : { newDividedByOld: true }) };
+  writeFileSync(json, `${JSON.stringify({ machine: machine(), ...how, scenarios: figures }, null, 2)}\n`);
+  print(`\nwritten to ${json}\n`);
 }
 
-function goalText(goal: Goal | undefined): string {
-  if (goal?.atLeast !== undefined) return `>= ${format(goal.atLeast)}`;
-  return goal?.atMost !== undefined ? `<= ${format(goal.atMost)}` : '';
-}
-
-function verdict(goal: Goal | undefined, value: number): string {
-  if (goal === undefined) return '';
-  return value >= (goal.atLeast ?? Number.NEGATIVE_INFINITY) && value <= (goal.atMost ?? Number.POSITIVE_INFINITY)
-    ? 'met'
-    : 'NOT MET';
-}
-
-function format(value: number): string {
-  return value.toLocaleString('en-US', { maximumFractionDigits: Math.abs(value) < 10 ? 4 : 1 });
+function countOf(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > 1000)
+    throw new InvalidArgumentError(`found ${text}, expected 1 to 1000`);
+  return count;
 }

@@ -22,21 +22,34 @@ export interface FloorTask {
   readonly window: number;
   /** What is sent: its bytes, and the offset of a u32 that is another one in every packet, or -1. Default: zeros. */
   readonly packet?: { readonly bytes: Uint8Array; readonly numberAt: number };
-  /** [0]: 1 when the echo side is ready; [1]: 1 when all is to end. */
-  readonly flags: SharedArrayBuffer;
-  readonly warmUpMs: number;
-  readonly durationMs: number;
+  readonly shared: SharedArrayBuffer;
 }
 
-/** Echoes a second (role `send`), or 0. */
-export default function floor(task: FloorTask): { rate: number; lost: number } {
+/**
+ * What the main thread and the two sides share:
+ *
+ * | offset | type | field | written by |
+ * | ---: | --- | --- | --- |
+ * | 0 | i32 | 1 when the echo side is ready | echo |
+ * | 4 | i32 | 1: send; 0: hold | main |
+ * | 8 | i32 | 1: end | main |
+ * | 16 | f64 | echoes so far | send |
+ */
+export const FLOOR_SHARED_BYTES = 24;
+export const FloorFlag = { ready: 0, run: 1, end: 2 } as const;
+export const FLOOR_ECHOES = 2;
+
+/** Probes without an echo (role `send`), or 0. */
+export default function floor(task: FloorTask): number {
   // As the product's threads do.
   goBeforeOthers();
-  return task.role === 'echo' ? echo(task) : send(task);
+  if (task.role === 'send') return send(task);
+  echo(task);
+  return 0;
 }
 
-function echo(task: FloorTask): { rate: number; lost: number } {
-  const flags = new Int32Array(task.flags);
+function echo(task: FloorTask): void {
+  const flags = new Int32Array(task.shared);
   const socket = UdpSocket.open({
     family: 4,
     address: '0.0.0.0',
@@ -60,9 +73,9 @@ function echo(task: FloorTask): { rate: number; lost: number } {
   }
   const wakeFd = openWake();
   const poll = new PollSet(wakeFd, [socket.fd]);
-  Atomics.store(flags, 0, 1);
-  Atomics.notify(flags, 0);
-  while (Atomics.load(flags, 1) === 0) {
+  Atomics.store(flags, FloorFlag.ready, 1);
+  Atomics.notify(flags, FloorFlag.ready);
+  while (Atomics.load(flags, FloorFlag.end) === 0) {
     poll.wait(10_000_000);
     for (;;) {
       const count = received.fill(socket.fd);
@@ -73,13 +86,13 @@ function echo(task: FloorTask): { rate: number; lost: number } {
   }
   socket.close();
   closeDescriptor(wakeFd);
-  return { rate: 0, lost: 0 };
 }
 
-function send(task: FloorTask): { rate: number; lost: number } {
-  const flags = new Int32Array(task.flags);
+function send(task: FloorTask): number {
+  const flags = new Int32Array(task.shared);
+  const counts = new Float64Array(task.shared);
   // Woken by the echo side when its socket is open; blocks this thread only.
-  Atomics.wait(flags, 0, 0, 5_000);
+  Atomics.wait(flags, FloorFlag.ready, 0, 5_000);
   const sockets = Array.from({ length: task.sockets }, () =>
     UdpSocket.open({
       family: 4,
@@ -116,6 +129,14 @@ function send(task: FloorTask): { rate: number; lost: number } {
   let echoes = 0;
   let next = 0;
   let number = 0;
+  /** Takes the echoes that are still under way. */
+  const drain = (): void => {
+    const end = performance.now() + 300;
+    while (echoes < sent && performance.now() < end) {
+      poll.wait(1_000_000);
+      for (const { fd } of sockets) echoes += Math.max(0, received.fill(fd));
+    }
+  };
   const turn = (): void => {
     for (let s = 0; s < sockets.length && sent - echoes + BATCH <= task.window; s++) {
       const batch = batches[next];
@@ -133,22 +154,18 @@ function send(task: FloorTask): { rate: number; lost: number } {
       }
     }
   };
-  const runFor = (ms: number): void => {
-    const end = performance.now() + ms;
-    while (performance.now() < end) turn();
-  };
-  runFor(task.warmUpMs);
-  const echoesBefore = echoes;
-  const started = performance.now();
-  runFor(task.durationMs);
-  const rate = ((echoes - echoesBefore) / (performance.now() - started)) * 1000;
-  const end = performance.now() + 300;
-  while (echoes < sent && performance.now() < end) {
-    poll.wait(1_000_000);
-    for (const { fd } of sockets) echoes += Math.max(0, received.fill(fd));
+  while (Atomics.load(flags, FloorFlag.end) === 0) {
+    if (Atomics.load(flags, FloorFlag.run) === 1) {
+      turn();
+      counts[FLOOR_ECHOES] = echoes;
+      continue;
+    }
+    drain();
+    // Woken by the main thread, which raises the flag first; blocks this thread only, for a tenth of a second: the end is not announced.
+    Atomics.wait(flags, FloorFlag.run, 0, 100);
   }
+  drain();
   for (const socket of sockets) socket.close();
   closeDescriptor(wakeFd);
-  Atomics.store(flags, 1, 1);
-  return { rate, lost: sent - echoes };
+  return sent - echoes;
 }

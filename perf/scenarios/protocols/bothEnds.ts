@@ -3,12 +3,14 @@
  * under way, and CPU time for each of them.
  */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { msToNs } from '../../../src/stats/units.js';
 import { LLAMA_BYTES } from '../../../src/wire/llama.js';
 import { STAMP_BYTES } from '../../../src/wire/stamp.js';
 import { STAMP_AUTH_BYTES } from '../../../src/wire/stampAuth.js';
 import { freeUdpPort } from '../../harness.js';
-import { type LoadProbes, type LoadResult, underLoad } from '../load.js';
+import { type LoadProbes, lossesOf, type RunningLoad, startLoad } from '../load.js';
+import { type Cost, type Found, inTurns, REST_MS, SETTLE_MS, WARM_UP_MS } from './inTurns.js';
 
 /** More than the machine can do, so that the window paces. */
 const ASKED_PER_SECOND = 600_000;
@@ -20,25 +22,48 @@ const FORMATS: Readonly<Record<string, Omit<LoadProbes, 'port'>>> = {
   llama: { protocol: 'llama', payloadBytes: LLAMA_BYTES },
 };
 
-/** Measures every format once, plain STAMP first. */
+/** Measures every format in turns with plain STAMP, `rounds` times; resolves with what was lost in all. */
 export async function measureBothEnds(
+  rounds: number,
   durationMs: number,
-  found: (name: string, result: LoadResult) => void,
-): Promise<void> {
-  for (const [name, probes] of Object.entries(FORMATS)) {
-    const port = await freeUdpPort();
-    const result = await underLoad({
-      port,
-      probes: [{ ...probes, port }],
-      targets: 1000,
-      sourcePorts: 16,
-      probesPerSecond: ASKED_PER_SECOND,
-      timeoutNs: msToNs(200),
-      timestamps: 'receive',
-      window: 2048,
-      warmUpMs: 1_000,
-      durationMs,
-    });
-    found(name, result);
+  found: Found,
+  progress: (text: string) => void,
+): Promise<number> {
+  const loads: { name: string; load: RunningLoad }[] = [];
+  try {
+    for (const [name, probes] of Object.entries(FORMATS)) {
+      const port = await freeUdpPort();
+      const load = await startLoad({
+        port,
+        probes: [{ ...probes, port }],
+        targets: 1000,
+        sourcePorts: 16,
+        probesPerSecond: ASKED_PER_SECOND,
+        // Longer than a virtual machine's pauses; the window paces, so it changes no rate.
+        timeoutNs: msToNs(1_000),
+        timestamps: 'receive',
+        window: 2048,
+      });
+      loads.push({ name, load });
+    }
+    const measure = async (load: RunningLoad, ms: number): Promise<Cost> => {
+      await load.resume();
+      await delay(SETTLE_MS);
+      const { echoesPerSecond, cpuUs } = await load.measure(ms);
+      await load.hold();
+      await delay(REST_MS);
+      return { rate: echoesPerSecond, cpuUs };
+    };
+    for (const { load } of loads) await measure(load, WARM_UP_MS);
+    const [plain, ...others] = loads.map(({ name, load }) => ({
+      name: `${name}BothEnds`,
+      measure: () => measure(load, durationMs),
+    }));
+    await inTurns(rounds, plain, others, found);
+    let lost = 0;
+    for (const { load } of loads) lost += lossesOf(await load.end(), progress);
+    return lost;
+  } finally {
+    for (const { load } of loads) await load.close();
   }
 }

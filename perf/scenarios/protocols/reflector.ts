@@ -7,8 +7,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { Piscina } from 'piscina';
 import { PacketSigner } from '../../../src/wire/hmac.js';
 import { LLAMA_BYTES, LLAMA_SIGNATURE, writeLlamaFrame, writeLlamaRequest } from '../../../src/wire/llama.js';
 import { LLAMA_LEGACY_BYTES, LLAMA_LEGACY_SENT, writeLegacyFrame } from '../../../src/wire/llamaLegacy.js';
@@ -16,17 +14,11 @@ import { STAMP_BYTES, STAMP_SEQUENCE, writeStampRequest } from '../../../src/wir
 import { STAMP_AUTH_BYTES, signStampAuth, writeStampAuthRequest } from '../../../src/wire/stampAuth.js';
 import { freeTcpPort, freeUdpPort, Product } from '../../harness.js';
 import type { FloorTask } from '../../workers/floor.js';
+import { Floor } from '../floor.js';
+import { type Cost, type Found, inTurns, REST_MS, SETTLE_MS, WARM_UP_MS } from './inTurns.js';
 
-const FLOOR_FILE = fileURLToPath(new URL('../../workers/floor.js', import.meta.url));
 const KEY = '000102030405060708090a0b0c0d0e0f';
 const T1_S = 1_700_000_000;
-
-export interface ReflectorCost {
-  /** Echoes a second. */
-  readonly rate: number;
-  /** CPU time that the reflector's process took for each. */
-  readonly cpuUs: number;
-}
 
 interface Case {
   readonly name: string;
@@ -61,55 +53,71 @@ function cases(keyFile: string): Case[] {
   ];
 }
 
-async function measure({ packet, options }: Case, durationMs: number): Promise<ReflectorCost> {
-  const port = await freeUdpPort();
-  const status = `127.0.0.1:${await freeTcpPort()}`;
-  const listen = ['--listen', `0.0.0.0:${port}`, '--threads', '1', '--status', status];
-  const reflector = new Product(['reflector', ...listen, ...options]);
-  const pool = new Piscina<FloorTask, { rate: number }>({ filename: FLOOR_FILE, maxThreads: 1 });
-  const flags = new SharedArrayBuffer(8);
-  new Int32Array(flags)[0] = 1;
-  const task: FloorTask = {
-    role: 'send',
-    port,
-    sockets: 16,
-    targets: 1000,
-    window: 1024,
-    flags,
-    packet,
-    // As long as compiling takes on a busy machine: the reflector's thread goes before the compiler's.
-    warmUpMs: 800,
-    durationMs,
-  };
-  try {
-    await reflector.ready(`http://${status}/v1/status`);
-    const soFar = async (): Promise<{ cpuS: number; reflected: number }> => {
-      const answer = (await (await fetch(`http://${status}/v1/status`)).json()) as { totals: { reflected: number } };
-      return { cpuS: reflector.cpuSeconds(), reflected: answer.totals.reflected };
-    };
-    const running = pool.run(task);
-    await delay(task.warmUpMs);
-    const before = await soFar();
-    const { rate } = await running;
-    const after = await soFar();
+/** A reflector's process and who sends to it; both hold until they are measured. */
+class Running {
+  readonly name: string;
+  private readonly reflector: Product;
+  private readonly floor: Floor;
+  private readonly status: string;
+
+  private constructor(name: string, reflector: Product, floor: Floor, status: string) {
+    this.name = name;
+    this.reflector = reflector;
+    this.floor = floor;
+    this.status = status;
+  }
+
+  static async start({ name, packet, options }: Case): Promise<Running> {
+    const port = await freeUdpPort();
+    const status = `127.0.0.1:${await freeTcpPort()}`;
+    const listen = ['--listen', `0.0.0.0:${port}`, '--threads', '1', '--status', status];
+    const reflector = new Product(['reflector', ...listen, ...options]);
+    const floor = new Floor({ port, sockets: 16, targets: 1000, window: 1024, packet, echo: false });
+    const running = new Running(name, reflector, floor, status);
+    try {
+      await reflector.ready(`http://${status}/v1/status`);
+    } catch (error) {
+      await running.end();
+      throw error;
+    }
+    return running;
+  }
+
+  async measure(durationMs: number): Promise<Cost> {
+    this.floor.resume();
+    await delay(SETTLE_MS);
+    const before = await this.soFar();
+    const rate = await this.floor.measure(durationMs);
+    const after = await this.soFar();
+    this.floor.hold();
+    await delay(REST_MS);
     return { rate, cpuUs: ((after.cpuS - before.cpuS) * 1e6) / (after.reflected - before.reflected) };
-  } finally {
-    await pool.destroy();
-    await reflector.stop();
+  }
+
+  async end(): Promise<void> {
+    await this.floor.end().finally(() => this.reflector.stop());
+  }
+
+  private async soFar(): Promise<{ cpuS: number; reflected: number }> {
+    const answer = (await (await fetch(`http://${this.status}/v1/status`)).json()) as { totals: { reflected: number } };
+    return { cpuS: this.reflector.cpuSeconds(), reflected: answer.totals.reflected };
   }
 }
 
-/** Measures every format once, plain STAMP first. */
-export async function measureReflector(
-  durationMs: number,
-  found: (name: string, cost: ReflectorCost) => void,
-): Promise<void> {
+/** Measures every format in turns with plain STAMP, `rounds` times. */
+export async function measureReflector(rounds: number, durationMs: number, found: Found): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'llama-perf-'));
   const keyFile = join(dir, 'keys');
   writeFileSync(keyFile, KEY, { mode: 0o600 });
+  const running: Running[] = [];
   try {
-    for (const one of cases(keyFile)) found(one.name, await measure(one, durationMs));
+    for (const one of cases(keyFile)) running.push(await Running.start(one));
+    // As long as compiling takes on a busy machine: the reflector's thread goes before the compiler's.
+    for (const one of running) await one.measure(WARM_UP_MS);
+    const [plain, ...others] = running.map((one) => ({ name: one.name, measure: () => one.measure(durationMs) }));
+    await inTurns(rounds, plain, others, found);
   } finally {
+    await Promise.all(running.map((one) => one.end()));
     rmSync(dir, { recursive: true });
   }
 }

@@ -16,6 +16,7 @@ const WINDOW = 1024;
 /** Addresses of which both ports are probed: so many that no path is probed again within the timeout, for a server takes one SYN at a time from a port. */
 const TARGETS = 1000;
 const TIMEOUT_MS = 100;
+const WARM_UP_MS = 1_000;
 
 export interface SynResult {
   /** Answers a second, as quick as it goes. */
@@ -32,7 +33,7 @@ export interface SynResult {
   readonly pacedSlipsPct: number;
 }
 
-export async function measureSyn(durationMs: number): Promise<SynResult> {
+export async function measureSyn(durationMs: number, progress: (text: string) => void): Promise<SynResult> {
   const server = createServer().listen({ port: 0, host: '0.0.0.0', backlog: 4096 });
   await once(server, 'listening');
   const address = server.address();
@@ -46,12 +47,10 @@ export async function measureSyn(durationMs: number): Promise<SynResult> {
     timeoutNs: msToNs(TIMEOUT_MS),
     timestamps: 'receive',
     window: WINDOW,
-    warmUpMs: 1_000,
-    durationMs,
   };
   try {
-    const most = await underLoad(load);
-    const paced = await underLoad({ ...load, probesPerSecond: PACED_PER_SECOND, window: 0 });
+    const most = await underLoad(load, WARM_UP_MS, durationMs);
+    const paced = await underLoad({ ...load, probesPerSecond: PACED_PER_SECOND, window: 0 }, WARM_UP_MS, durationMs);
     const { sent, scheduleSlips } = paced.measured;
     return {
       rate: most.echoesPerSecond,
@@ -60,7 +59,7 @@ export async function measureSyn(durationMs: number): Promise<SynResult> {
       rttUsMin: medianRtt(paced.rows, 'min'),
       rttUsP50: medianRtt(paced.rows, 'p50'),
       rttUsP99: medianRtt(paced.rows, 'p99'),
-      lost: lossesOf(most) + lossesOf(paced),
+      lost: lossesOf(most, progress) + lossesOf(paced, progress),
       pacedSlipsPct: (100 * scheduleSlips) / (sent + scheduleSlips),
     };
   } finally {

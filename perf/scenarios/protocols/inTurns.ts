@@ -1,0 +1,36 @@
+/** Formats measured in turns with plain STAMP: each pair of neighbours gives a ratio of rates and one of CPU time. */
+
+/** Until code is compiled; once, for all stay alive. */
+export const WARM_UP_MS = 1_000;
+/** From the start of a slice until it is measured. */
+export const SETTLE_MS = 150;
+/** From its end until the next one begins: what is under way comes back. */
+export const REST_MS = 50;
+
+export interface Cost {
+  /** Echoes a second. */
+  readonly rate: number;
+  /** CPU time for each, µs. */
+  readonly cpuUs: number;
+}
+
+export interface Side {
+  readonly name: string;
+  readonly measure: () => Promise<Cost>;
+}
+
+/** Told each slice; `plain` is its neighbour, and undefined for plain STAMP itself. */
+export type Found = (name: string, cost: Cost, plain: Cost | undefined) => void;
+
+/** `rounds` times each of `others` beside `plain`, which of the two first changing from pair to pair. */
+export async function inTurns(rounds: number, plain: Side, others: readonly Side[], found: Found): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    for (const other of others) {
+      const early = round % 2 === 0 ? await plain.measure() : undefined;
+      const cost = await other.measure();
+      const beside = early ?? (await plain.measure());
+      found(plain.name, beside, undefined);
+      found(other.name, cost, beside);
+    }
+  }
+}
