@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { buildApi } from '../src/api/app.js';
 import { HistorySchema, MatrixQuery, MatrixSchema } from '../src/api/matrixSchemas.js';
 import { buildScraperApi } from '../src/api/scraper/app.js';
+import { explanationsJson, NO_EXPLANATIONS } from '../src/collector/explanations.js';
 import { AGGREGATOR_COUNTERS, PATH_COLUMNS } from '../src/collector/messages.js';
 import { parseConfig } from '../src/config/config.js';
 import { GroupSchema } from '../src/config/group-schema.js';
@@ -174,14 +175,16 @@ describe('README.md', () => {
     const numbers = new RttNumbers();
     numbers.count = 1;
     const written = Object.keys(
-      JSON.parse(`{${rowJson(new OutcomeNumbers(), numbers, 1, new RowDirections().json(new OutcomeNumbers()))}`),
+      JSON.parse(
+        `{${rowJson(new OutcomeNumbers(), numbers, 1, explanationsJson(NO_EXPLANATIONS), new RowDirections().json(new OutcomeNumbers()))}`,
+      ),
     );
     const prefix = ['group', 'protocol', 'tags', 'source', 'target', 'port', 'class', 'dscp'];
     const named = table('field of a row', 'unit').flatMap(([cell]) => plain(cell).split(', '));
     expect(named).to.have.members([...prefix, ...written, 'hdr']);
     expect(named).to.include.members([...PATH_COLUMNS]);
     const { rttUs } = JSON.parse(
-      `{${rowJson(new OutcomeNumbers(), numbers, 1, new RowDirections().json(new OutcomeNumbers()))}`,
+      `{${rowJson(new OutcomeNumbers(), numbers, 1, explanationsJson(NO_EXPLANATIONS), new RowDirections().json(new OutcomeNumbers()))}`,
     );
     for (const key of Object.keys(rttUs)) expect(README).to.include(`\`${key}\``);
   });

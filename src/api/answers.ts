@@ -4,6 +4,7 @@
  */
 
 import { Type } from 'typebox';
+import { MOST_REASONS } from '../stats/reasons.js';
 
 export const count = (description: string) => Type.Integer({ minimum: 0, description });
 const us = (description: string) => Type.Number({ description: `${description}, µs` });
@@ -47,7 +48,28 @@ const OUTCOMES = {
   dscpReverse: Nullable(dscp('of the replies as received, most recently')),
   hopsForward: Nullable(hops('to the target')),
   hopsReverse: Nullable(hops('back')),
-  lossPct: Type.Number({ description: '100 (lost + unreachable) / sent' }),
+  lossPct: Nullable(Type.Number({ description: '100 (lost + unreachable) / sent; null when nothing was sent' })),
+  sendErrorsBy: Nullable(
+    Type.Array(
+      Type.Object({
+        count: count('probes'),
+        errno: Type.String({ description: "name of the error of the kernel's refusal, such as ENETUNREACH" }),
+      }),
+      { maxItems: MOST_REASONS, description: 'why the kernel refused probes, most frequent first; null: none was' },
+    ),
+  ),
+  unreachableBy: Nullable(
+    Type.Array(
+      Type.Object({
+        count: count('probes'),
+        type: Type.Integer({ minimum: 0, maximum: 255, description: 'ICMP type, of ICMPv6 for IPv6 targets' }),
+        code: Type.Integer({ minimum: 0, maximum: 255, description: 'ICMP code' }),
+        reason: Type.String({ description: 'type and code in words, such as port unreachable' }),
+        from: Nullable(Type.String({ description: 'address that sent the error; null: unknown' })),
+      }),
+      { maxItems: MOST_REASONS, description: 'which ICMP errors came back, most frequent first; null: none did' },
+    ),
+  ),
 };
 
 const RttUs = Type.Object(

@@ -4,6 +4,7 @@
  */
 
 import type { FastifyInstance } from 'fastify';
+import { type Explanations, pathExplanations } from '../collector/explanations.js';
 import { type IntervalReport, PATH_COLUMNS, PATH_TRAITS, type PathColumn } from '../collector/messages.js';
 import type { StoredInterval, StreamInfo } from '../collector/results.js';
 import type { CollectorService } from '../collector/service.js';
@@ -26,7 +27,7 @@ interface PathDelay {
 }
 
 /** One path in the answer. */
-export interface PathRow extends Record<PathColumn, number> {
+export interface PathRow extends Record<PathColumn, number>, Explanations {
   readonly group: string;
   readonly protocol: string;
   readonly source: string;
@@ -35,7 +36,7 @@ export interface PathRow extends Record<PathColumn, number> {
   readonly port: number;
   readonly class: string;
   readonly dscp: number;
-  readonly lossPct: number;
+  readonly lossPct: number | null;
   readonly rttUs: { readonly min: number; readonly mean: number; readonly max: number } | null;
   readonly forwardUs: PathDelay | null;
   readonly reverseUs: PathDelay | null;
@@ -122,6 +123,7 @@ function pathRow(report: IntervalReport, row: number, info: StreamInfo, sourcePo
     dscp: info.class.dscp,
     ...counters,
     lossPct: lossPct(counters.lost + counters.unreachable, counters.sent),
+    ...pathExplanations(report, row),
     rttUs: max === 0 ? null : { min: microseconds(min), mean: microseconds(mean), max: microseconds(max) },
     forwardUs: delay(report, row, 0),
     reverseUs: delay(report, row, 3),

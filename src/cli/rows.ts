@@ -1,6 +1,7 @@
 /** Result rows for people: the JSON of finished intervals as objects, and tables of them. */
 
 import type { IntervalReport } from '../collector/messages.js';
+import type { SendErrorReason, UnreachableReason } from '../stats/reasons.js';
 
 /** A result, as in `GET /v1/results`. */
 export interface ResultRow {
@@ -14,7 +15,8 @@ export interface ResultRow {
   readonly received: number;
   readonly lost: number;
   readonly unreachable: number;
-  readonly lossPct: number;
+  /** null: nothing was sent. */
+  readonly lossPct: number | null;
   readonly late: number;
   readonly duplicates: number;
   readonly reordered: number;
@@ -23,6 +25,8 @@ export interface ResultRow {
   readonly tooBig: number;
   /** The least MTU that a probe was too big for; null: none was named. */
   readonly mtu: number | null;
+  readonly sendErrorsBy: readonly SendErrorReason[] | null;
+  readonly unreachableBy: readonly UnreachableReason[] | null;
   readonly rttUs: {
     readonly min: number;
     readonly mean: number;
@@ -81,8 +85,9 @@ export function formatUs(us: number): string {
   return `${threeDigits(us / 1_000_000)} s`;
 }
 
-/** A share in percent, with three digits; more where these would make nearly all look like all. A result has four decimals at most. */
-export function formatPct(pct: number): string {
+/** A share in percent, with three digits; more where these would make nearly all look like all. A result has four decimals at most. `-`: of nothing. */
+export function formatPct(pct: number | null): string {
+  if (pct === null) return '-';
   const asIs = pct === 0 || pct === 100 || pct > 99 || pct < 0.01;
   return `${asIs ? String(Number(pct.toFixed(4))) : threeDigits(pct)} %`;
 }

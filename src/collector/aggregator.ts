@@ -167,6 +167,7 @@ export class Aggregator {
         counts.directions.lost(path, outcome === Outcome.lostForward);
       } else {
         counts.count(path, outcome);
+        if (outcome === Outcome.unreachable || outcome === Outcome.sendError) counts.reasons.add(ring);
       }
     }
     return finals;

@@ -15,9 +15,11 @@ import type { PathHistory } from '../stats/history.js';
 import type { Interval } from '../stats/intervals.js';
 import { OutcomeNumbers, PERCENTILES_PER_MILLE, RttNumbers, rowJson } from '../stats/row.js';
 import { RTT_BUCKETS } from '../stats/rttBuckets.js';
+import { explanationsJson, explanationsOf } from './explanations.js';
 import type { IntervalReport, PathColumn } from './messages.js';
 
 const COMMA = ',';
+const NO_WORDS = new Uint32Array(0);
 const NO_RTTS = new Uint32Array(RTT_BUCKETS);
 
 export interface ClosedInterval {
@@ -67,6 +69,9 @@ export class IntervalCloser {
   private readonly pathRttNs = new FloatColumn();
   private readonly pathDelayNs = new FloatColumn();
   private readonly pathTraits = new ByteColumn();
+  private readonly pathReasons = new WordColumn();
+  /** Those of one row's paths. */
+  private readonly rowReasons = new WordColumn();
 
   constructor(sourcePorts: number, prefixes: readonly (Uint8Array | undefined)[], history: PathHistory) {
     this.history = history;
@@ -128,6 +133,7 @@ export class IntervalCloser {
       pathRttNs: this.pathRttNs.take(),
       pathDelayNs: this.pathDelayNs.take(),
       pathTraits: this.pathTraits.take(),
+      pathReasons: this.pathReasons.take(),
     };
     const forHistory = {
       times: this.times.take(),
@@ -188,7 +194,9 @@ export class IntervalCloser {
     if (this.streams.length > 0) this.rows.ascii(COMMA);
     this.streams.push(stream);
     this.rows.raw(prefix);
-    this.rows.ascii(rowJson(outcomes, rtt, directions.timed, directions.json(outcomes)));
+    const reasons = this.rowReasons.length === 0 ? NO_WORDS : this.rowReasons.take();
+    const explanations = explanationsJson(explanationsOf(reasons));
+    this.rows.ascii(rowJson(outcomes, rtt, directions.timed, explanations, directions.json(outcomes)));
     this.rowOffsets.push(this.rows.length + COMMA.length);
 
     pushCounters(this.rowCounters, outcomes);
@@ -202,6 +210,7 @@ export class IntervalCloser {
     const meanNs = path.rtts === 0 ? 0 : path.sumNs / path.rtts;
     counts.directions.readPath(number, direction);
     noteDirections(path, direction);
+    if (counts.reasons.has(number)) this.writeReasons(counts, number);
     this.paths.push(number);
     pushCounters(this.pathCounters, path);
     pathRttNs.push(path.minNs);
@@ -217,6 +226,17 @@ export class IntervalCloser {
     pathTraits.byte(seen ? traits.hopsForward(number) : UNKNOWN_BYTE);
     pathTraits.byte(seen ? traits.hopsReverse(number) : UNKNOWN_BYTE);
     pathTraits.byte(directions.baseline.relative ? 1 : 0);
+  }
+
+  /** The reasons of the path that is written next, for itself and for its row. */
+  private writeReasons(counts: IntervalAccumulator, number: number): void {
+    counts.reasons.forEach(number, (words) => {
+      this.pathReasons.push(this.paths.length);
+      for (const word of words) {
+        this.pathReasons.push(word);
+        this.rowReasons.push(word);
+      }
+    });
   }
 }
 

@@ -180,6 +180,11 @@ export interface IntervalReport {
   readonly pathDelayNs: Float32Array;
   /** `PathTrait`s of each path; 255: not known. */
   readonly pathTraits: Uint8Array;
+  /**
+   * Why probes were not sent or unreachable: the index in `paths` and the `REASON_WORDS` of a reason (`src/stats/reasonCounts.ts`) for each, by
+   * ascending index.
+   */
+  readonly pathReasons: Uint32Array;
   /** Sums over the interval. */
   readonly sent: number;
   readonly received: number;

@@ -49,6 +49,7 @@ const PATHLESS = {
   pathRttNs: new Float32Array(0),
   pathDelayNs: new Float32Array(0),
   pathTraits: new Uint8Array(0),
+  pathReasons: new Uint32Array(0),
 };
 
 export class ResultsStore {
@@ -90,6 +91,7 @@ export class ResultsStore {
       if (report.endMs <= this.pathlessEndMs) return;
       bytes += report.paths.byteLength + report.pathCounters.byteLength + report.pathRttNs.byteLength;
       bytes += report.pathDelayNs.byteLength + report.pathTraits.byteLength;
+      bytes += report.pathReasons.byteLength;
       if (bytes <= MOST_PATH_BYTES || i === this.held.length - 1) continue;
       this.pathlessEndMs = Math.max(this.pathlessEndMs, report.endMs);
       this.held[i] = { report: { ...report, ...PATHLESS }, infos };

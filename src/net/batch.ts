@@ -103,6 +103,8 @@ export class ReceiveBatch extends MessageBatch {
   readonly errorOrigin: Uint8Array;
   readonly errorType: Uint8Array;
   readonly errorCode: Uint8Array;
+  /** Byte offset in `memory` of the socket address that sent the ICMP error (`SO_EE_OFFENDER`; family 0: unknown). */
+  readonly errorOriginAt: Uint32Array;
   /** Of an error that says that a packet was too big: the MTU. */
   readonly errorInfo: Uint32Array;
   private readonly flags: number;
@@ -124,6 +126,7 @@ export class ReceiveBatch extends MessageBatch {
     this.errorType = new Uint8Array(size);
     this.errorCode = new Uint8Array(size);
     this.errorInfo = new Uint32Array(size);
+    this.errorOriginAt = new Uint32Array(size);
     this.used = size;
   }
 
@@ -194,7 +197,7 @@ export class ReceiveBatch extends MessageBatch {
     }
   }
 
-  /** `sock_extended_err`: errno u32, origin u8, type u8, code u8, then info and data, u32 each. */
+  /** `sock_extended_err`: errno u32, origin u8, type u8, code u8, a pad, info u32, data u32; then the offender's socket address. */
   private parseError(i: number, data: number): void {
     const { u32, bytes } = this.memory;
     this.errorErrno[i] = u32[data >> 2];
@@ -202,6 +205,7 @@ export class ReceiveBatch extends MessageBatch {
     this.errorType[i] = bytes[data + 5];
     this.errorCode[i] = bytes[data + 6];
     this.errorInfo[i] = u32[(data + 8) >> 2];
+    this.errorOriginAt[i] = data + 16;
   }
 }
 

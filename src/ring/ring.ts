@@ -20,16 +20,20 @@
  * | 0 | u32 | path: stream * source ports + source port index |
  * | 4 | u8 | outcome (`Outcome`) |
  * | 5 | u8 | flags (`RecordFlag`) |
- * | 6 | u8 | TOS or traffic class of the reply as received |
- * | 7 | u8 | TTL or hop limit of the reply as received |
+ * | 6 | u8 | TOS or traffic class of the reply as received; of an unreachable probe: the ICMP type |
+ * | 7 | u8 | TTL or hop limit of the reply as received; of an unreachable probe: the ICMP code |
  * | 8 | f64 | sent, ns on the collector's time line (`src/net/clock.ts`) |
  * | 16 | f64 | received, ns on the same line; 0 when nothing came |
- * | 24 | u32 | residence in the reflector, ns, at most 2^32 - 1; of a probe that was too big: the MTU, 0 when nobody named it |
+ * | 24 | u32 | residence in the reflector, ns, at most 2^32 - 1; `detail` of the other outcomes, see below |
  * | 28 | u32 | sequence number of the probe on its path |
  * | 32 | f64 | of a received probe: T2 - T1, ns, by two clocks; only with the flag `timed` |
  * | 40 | u8 | of a received probe: DSCP as the reflector received it; 255: it does not say |
  * | 41 | u8 | of a received probe: TTL or hop limit as the reflector received it; 0: it does not say |
- * | 42 | | unused |
+ * | 32 | 16 bytes | of an unreachable probe: the address that sent the ICMP error, an IPv4 address in the first 4; zeros: unknown |
+ * | 42 | | unused otherwise |
+ *
+ * `detail` is the MTU of a probe that was too big (0: unknown), the errno of a send error, the IP version (4, 6) of the ICMP
+ * error of an unreachable probe.
  *
  * The two totals of the consumer lie here and not in its own memory because a new consumer on a used ring must know them.
  *
@@ -42,6 +46,9 @@
 export const RECORD_BYTES = 48;
 const RECORD_WORDS = RECORD_BYTES / 4;
 const RECORD_DOUBLES = RECORD_BYTES / 8;
+/** First word of the origin of an ICMP error, and how many there are. */
+const ORIGIN_WORD = 8;
+export const ORIGIN_WORDS = 4;
 /** In a byte of a record: not known. */
 export const UNKNOWN_BYTE = 0xff;
 const HEAD_INDEX = 0;
@@ -181,6 +188,12 @@ export class RingProducer extends RingView {
     this.u8[slot * RECORD_BYTES + 41] = ttl;
   }
 
+  /** Fills in the origin of the record that was pushed last, of an unreachable probe. `words`: `ORIGIN_WORDS`, in memory order. */
+  origin(words: Uint32Array): void {
+    const word = ((this.head - 1) & this.mask) * RECORD_WORDS + ORIGIN_WORD;
+    for (let i = 0; i < ORIGIN_WORDS; i++) this.u32[word + i] = words[i];
+  }
+
   /** Makes all pushed records visible to the consumer. */
   publish(): void {
     Atomics.store(this.header, HEAD_INDEX, this.head);
@@ -236,6 +249,14 @@ export class RingConsumer extends RingView {
   }
   get residenceNs(): number {
     return this.u32[this.slot * RECORD_WORDS + 6];
+  }
+  /** Same word as `residenceNs`: MTU, errno or IP version, by outcome. */
+  get detail(): number {
+    return this.u32[this.slot * RECORD_WORDS + 6];
+  }
+  /** Word `i` of the origin of an unreachable probe's ICMP error, in memory order. */
+  originWord(i: number): number {
+    return this.u32[this.slot * RECORD_WORDS + ORIGIN_WORD + i];
   }
   get sequence(): number {
     return this.u32[this.slot * RECORD_WORDS + 7];

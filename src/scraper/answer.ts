@@ -160,7 +160,7 @@ const RTTS = ['min', 'mean', 'stddev', 'p50', 'p90', 'p99', 'p999', 'max'];
 /** What `checkRow` checks, in the terms of shapes. */
 export const CHECKED: CheckedFields = {
   counts: new Set(COUNTS),
-  numbers: new Set(['lossPct', ...RTTS]),
+  numbers: new Set(RTTS),
   nullable: new Set(['rttUs', 'hdr']),
 };
 
@@ -170,7 +170,7 @@ function checkRow(row: unknown, interval: string, index: number): void {
   if (!isRecord(row)) throw wrong(place(''), row, 'a row');
   for (const name of TEXTS) if (typeof row[name] !== 'string') throw wrong(place(`/${name}`), row[name], 'text');
   for (const name of COUNTS) if (!isCount(row[name])) throw wrong(place(`/${name}`), row[name], 'a count');
-  if (!isNumber(row.lossPct)) throw wrong(place('/lossPct'), row.lossPct, 'a number');
+  if (!isNumberOrNull(row.lossPct)) throw wrong(place('/lossPct'), row.lossPct, 'a number or null');
   if (!isNumberOrNull(row.residenceUs)) throw wrong(place('/residenceUs'), row.residenceUs, 'a number or null');
   if (!isNumberOrNull(row.jitterUs)) throw wrong(place('/jitterUs'), row.jitterUs, 'a number or null');
   checkTags(row.tags, place('/tags'));

@@ -5,6 +5,8 @@
  *                     -> matrix history -> /v1/matrix, /v1/results
  */
 
+import type { SendErrorReason, UnreachableReason } from '../stats/reasons.js';
+
 /**
  * One result, with the fields of `GET /v1/results`. What a collector of another kind does not tell is null, never invented; a name that
  * it does not tell (`group`, `class`) is empty.
@@ -23,8 +25,8 @@ export interface ResultRow {
   readonly received: number;
   readonly lost: number;
   readonly unreachable: number;
-  /** 100 (lost + unreachable) / sent. */
-  readonly lossPct: number;
+  /** 100 (lost + unreachable) / sent; null when nothing was sent. */
+  readonly lossPct: number | null;
   readonly late: number | null;
   readonly duplicates: number | null;
   readonly reordered: number | null;
@@ -32,6 +34,9 @@ export interface ResultRow {
   readonly localDrops: number;
   /** Larger than a link of the path lets through; absent from collectors that do not tell. */
   readonly tooBig?: number | null;
+  /** Why the kernel refused probes, and which ICMP errors came back; null or absent when there were none. */
+  readonly sendErrorsBy?: readonly SendErrorReason[] | null;
+  readonly unreachableBy?: readonly UnreachableReason[] | null;
   /** µs; null when nothing came back. */
   readonly rttUs: RttUs | null;
   readonly residenceUs: number | null;

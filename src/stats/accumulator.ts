@@ -34,6 +34,7 @@ import { Outcome, RecordFlag } from '../ring/ring.js';
 import { DirectionCounts, type ReceivedRecord } from './directions.js';
 import { MAX_SAMPLE_NS } from './histogram.js';
 import type { PathHistory } from './history.js';
+import { ReasonCounts } from './reasonCounts.js';
 import type { OutcomeNumbers, RttNumbers } from './row.js';
 import type { SampleStore } from './samples.js';
 
@@ -95,6 +96,8 @@ export class PathNumbers {
 export class IntervalAccumulator {
   /** What there is beside: of each direction. */
   readonly directions: DirectionCounts;
+  /** Why probes were unreachable or not sent. */
+  readonly reasons = new ReasonCounts();
   private readonly sourcePorts: number;
   private readonly samples: SampleStore;
   private readonly history: PathHistory;
@@ -231,6 +234,7 @@ export class IntervalAccumulator {
   clear(stream: number): void {
     const word = stream * LINE_WORDS;
     this.directions.clear(stream);
+    this.reasons.clear(stream * this.sourcePorts, (stream + 1) * this.sourcePorts);
     this.samples.release(this.rowWords, word + ROW_SAMPLES);
     this.rowWords.fill(0, word, word + LINE_WORDS);
     this.rowMtus[stream] = 0;
@@ -240,6 +244,7 @@ export class IntervalAccumulator {
   private grow(streams: number): void {
     this.capacity = Math.max(INITIAL_ROWS, this.capacity * 2, streams);
     this.directions.reserve(this.capacity);
+    this.reasons.reserve(this.capacity * this.sourcePorts);
     const paths = new Uint32Array((this.capacity * this.sourcePorts * LINE_BYTES) / 4);
     paths.set(this.pathWords);
     this.pathWords = paths;

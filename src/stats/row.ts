@@ -69,20 +69,29 @@ export const roundedUs = (ns: number): number => nsToUs(Math.round(ns));
 
 /**
  * Share of the probes sent that the network or the target failed, in percent with at most 4 decimals: lost or unreachable, not
- * those that this host dropped itself, or that were too big. 0 when none was sent.
+ * those that this host dropped itself, or that were too big. null when none was sent: then nothing is known of loss.
  */
-export function lossPct(failed: number, sent: number): number {
-  return sent === 0 ? 0 : Math.round((failed / sent) * 1_000_000) / 10_000;
+export function lossPct(failed: number, sent: number): number | null {
+  return sent === 0 ? null : Math.round((failed / sent) * 1_000_000) / 10_000;
 }
 
-/** The row's JSON from `"sent"` to the closing brace; `timed`: round trips whose residence is known; `directions`: further members. */
-export function rowJson(outcomes: OutcomeNumbers, rtt: RttNumbers, timed: number, directions: string): string {
+/**
+ * The row's JSON from `"sent"` to the closing brace; `timed`: round trips whose residence is known; `explanations`: members with a comma behind,
+ * `directions`: members with a comma in front.
+ */
+export function rowJson(
+  outcomes: OutcomeNumbers,
+  rtt: RttNumbers,
+  timed: number,
+  explanations: string,
+  directions: string,
+): string {
   const { sent, received, lost, unreachable, late, duplicates, reordered, sendErrors, localDrops, tooBig, mtu } =
     outcomes;
   return (
     `"sent":${sent},"received":${received},"lost":${lost},"unreachable":${unreachable},"lossPct":${lossPct(lost + unreachable, sent)},` +
     `"late":${late},"duplicates":${duplicates},"reordered":${reordered},"sendErrors":${sendErrors},"localDrops":${localDrops},` +
-    `"tooBig":${tooBig},"mtu":${mtu === 0 ? null : mtu},` +
+    `"tooBig":${tooBig},"mtu":${mtu === 0 ? null : mtu},${explanations}` +
     `"rttUs":${rttJson(rtt)},"residenceUs":${timed === 0 ? null : roundedUs(rtt.residenceSumNs / timed)},` +
     `"jitterUs":${rtt.jitterPairs === 0 ? null : roundedUs(rtt.jitterNs)}${directions}}`
   );

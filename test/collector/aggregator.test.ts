@@ -1,10 +1,22 @@
+import { constants } from 'node:os';
 import { expect } from 'chai';
 import { decodeFromCompressedBase64 } from 'hdr-histogram-js';
+import { type Explanations, pathExplanations } from '../../src/collector/explanations.js';
 import { Outcome, RecordFlag } from '../../src/ring/ring.js';
 import { RTT_BOUNDS_NS } from '../../src/stats/rttBuckets.js';
 import { randomInteger, seededRandom } from '../support/random.js';
-import { AggregatorBench, EPOCH_MS, histogramOf, pathsOf, rowsOf, SOURCE_PORTS } from './aggregatorBench.js';
+import {
+  AggregatorBench,
+  EPOCH_MS,
+  histogramOf,
+  icmpError,
+  pathsOf,
+  refused,
+  rowsOf,
+  SOURCE_PORTS,
+} from './aggregatorBench.js';
 
+const { ENETUNREACH, EPERM } = constants.errno;
 const { received, lost, unreachable, localDrop, late, duplicate, sendError } = Outcome;
 
 describe('aggregator', () => {
@@ -22,7 +34,9 @@ describe('aggregator', () => {
     bench.record(0, path + 2, lost, 2.5);
     bench.record(0, path + 2, Outcome.lostReverse, 2.5);
     bench.record(0, path + 2, received, 3, { flags: RecordFlag.noRtt });
-    for (const outcome of [unreachable, localDrop, late, duplicate, sendError]) bench.record(0, path + 3, outcome, 4);
+    bench.record(0, path + 3, unreachable, 4, icmpError(3, 3, '10.9.0.2'));
+    for (const outcome of [localDrop, late, duplicate]) bench.record(0, path + 3, outcome, 4);
+    bench.record(0, path + 3, sendError, 4, refused(ENETUNREACH));
     bench.watermark(0, 10);
     bench.run(11);
 
@@ -47,6 +61,8 @@ describe('aggregator', () => {
         localDrops: 1,
         tooBig: 0,
         mtu: null,
+        sendErrorsBy: [{ count: 1, errno: 'ENETUNREACH' }],
+        unreachableBy: [{ count: 1, type: 3, code: 3, reason: 'port unreachable', from: '10.9.0.2' }],
         rttUs: {
           min: 61,
           mean: 96.004,
@@ -99,6 +115,64 @@ describe('aggregator', () => {
       ...{ lostForward: 0, lostReverse: 0, lostUnknown: 0, remarked: 0, ceMarks: 0, hopChanges: 0 },
     });
     expect([...report.pathRttNs]).to.deep.equal([61_000, 96_003.5, 131_007, 0, 0, 0, 0, 0, 0]);
+  });
+
+  it('has no loss in a row of which nothing was sent', () => {
+    const bench = new AggregatorBench(1);
+    bench.addStreams(0);
+    for (let i = 0; i < 20; i++) bench.record(0, i % SOURCE_PORTS, sendError, 1, refused(EPERM));
+    bench.watermark(0, 10);
+    bench.run(11);
+    const [row] = rowsOf(bench.reports[0]);
+    expect([row.sent, row.sendErrors, row.lossPct]).to.deep.equal([0, 20, null]);
+    expect(row.sendErrorsBy).to.deep.equal([{ count: 20, errno: 'EPERM' }]);
+    expect(row.unreachableBy).to.equal(null);
+  });
+
+  it('adds up the reasons of the paths in their row, most frequent first, and starts each interval without any', () => {
+    const bench = new AggregatorBench(1);
+    bench.addStreams(0, 1);
+    const errors = [
+      ...[3, 1, 3, 0, 1, 2, 0, 3, 3, 1, 0, 3].map((code) => icmpError(3, code, '10.9.0.2')),
+      ...[icmpError(1, 3, '2001:db8::1'), icmpError(1, 3, '2001:db8::1'), icmpError(3, 3, '0.0.0.0')],
+    ];
+    for (const [i, error] of errors.entries()) bench.record(0, i % SOURCE_PORTS, unreachable, 1, error);
+    for (const errno of [ENETUNREACH, EPERM, ENETUNREACH]) bench.record(0, 1, sendError, 1, refused(errno));
+    bench.watermark(0, 10);
+    bench.run(11);
+    const [report] = bench.reports;
+    const [row] = rowsOf(report);
+    expect(row.unreachableBy).to.deep.equal([
+      { count: 5, type: 3, code: 3, reason: 'port unreachable', from: '10.9.0.2' },
+      { count: 3, type: 3, code: 1, reason: 'host unreachable', from: '10.9.0.2' },
+      { count: 3, type: 3, code: 0, reason: 'network unreachable', from: '10.9.0.2' },
+      { count: 2, type: 1, code: 3, reason: 'address unreachable', from: '2001:db8::1' },
+    ]);
+    expect(row.sendErrorsBy).to.deep.equal([
+      { count: 2, errno: 'ENETUNREACH' },
+      { count: 1, errno: 'EPERM' },
+    ]);
+    const ofPath = (path: number): Explanations => pathExplanations(report, report.paths.indexOf(path));
+    expect(ofPath(1)).to.deep.equal({
+      sendErrorsBy: row.sendErrorsBy,
+      unreachableBy: [
+        { count: 2, type: 3, code: 1, reason: 'host unreachable', from: '10.9.0.2' },
+        { count: 1, type: 3, code: 2, reason: 'protocol unreachable', from: '10.9.0.2' },
+        { count: 1, type: 1, code: 3, reason: 'address unreachable', from: '2001:db8::1' },
+      ],
+    });
+    const unknown = ofPath(2).unreachableBy?.at(-1);
+    expect(unknown, 'an error whose sender is unknown').to.include({ reason: 'port unreachable', from: null });
+    expect(ofPath(2).sendErrorsBy).to.equal(null);
+
+    bench.record(0, 0, unreachable, 12, icmpError(3, 13, '10.9.0.1'));
+    bench.record(0, SOURCE_PORTS, lost, 12);
+    bench.watermark(0, 20);
+    bench.run(21);
+    expect(rowsOf(bench.reports[1]).map(({ unreachableBy }) => unreachableBy)).to.deep.equal([
+      [{ count: 1, type: 3, code: 13, reason: 'administratively prohibited', from: '10.9.0.1' }],
+      null,
+    ]);
   });
 
   it('cuts rows and histograms where the offsets say', () => {
@@ -165,7 +239,7 @@ describe('aggregator', () => {
     bench.run(10);
     expect([...bench.reports[0].streams]).to.deep.equal([2]);
     expect([...bench.reports[0].paths]).to.deep.equal([2 * SOURCE_PORTS + 1]);
-    expect(rowsOf(bench.reports[0])[0]).to.include({ sent: 0, lossPct: 0, late: 1, rttUs: null });
+    expect(rowsOf(bench.reports[0])[0]).to.include({ sent: 0, lossPct: null, late: 1, rttUs: null });
   });
 
   it('has the least MTU that was named of a row whose probes were too big, and none in the next interval', () => {

@@ -8,9 +8,11 @@ import {
   PATH_COLUMNS,
   type PathColumn,
 } from '../../src/collector/messages.js';
+import { addressBytes } from '../../src/net/address.js';
 import type { Clock } from '../../src/net/clock.js';
 import { ControlBlock, PROBER_COUNTERS } from '../../src/ring/control.js';
-import { createRing, Outcome, RecordFlag, RingProducer, UNKNOWN_BYTE } from '../../src/ring/ring.js';
+import { createRing, ORIGIN_WORDS, Outcome, RecordFlag, RingProducer, UNKNOWN_BYTE } from '../../src/ring/ring.js';
+import type { SendErrorReason, UnreachableReason } from '../../src/stats/reasons.js';
 import { sToNs } from '../../src/stats/units.js';
 
 export const INTERVAL_MS = 10_000;
@@ -74,7 +76,8 @@ export class AggregatorBench {
   /** A record of a probe of a prober thread; counts it as sent when its outcome is final. */
   record(thread: number, path: number, outcome: number, sentS: number, details: RecordDetails = {}): boolean {
     const { rttNs = 50_000, residenceNs = 2000, flags = RecordFlag.timed, sequence = 0 } = details;
-    const { forwardNs = rttNs / 2, forwardDscp = UNKNOWN_BYTE, forwardTtl = 61, tos = 0 } = details;
+    const { forwardNs = rttNs / 2, forwardDscp = UNKNOWN_BYTE, forwardTtl = 61, tos = 0, ttl = 64 } = details;
+    const { origin = new Uint32Array(ORIGIN_WORDS) } = details;
     const control = this.proberControls[thread];
     const final = outcome <= Outcome.tooBig;
     const sentNs = Math.round(sToNs(sentS));
@@ -85,13 +88,14 @@ export class AggregatorBench {
       outcome,
       flags,
       tos,
-      64,
+      ttl,
       sentNs,
       receivedNs,
       residenceNs,
       sequence,
     );
-    if (pushed) this.producers[thread].detail(Float64Array.of(forwardNs), forwardDscp, forwardTtl);
+    if (pushed && outcome === Outcome.unreachable) this.producers[thread].origin(origin);
+    else if (pushed) this.producers[thread].detail(Float64Array.of(forwardNs), forwardDscp, forwardTtl);
     if (!pushed && final) control.counters[control.index('ringOverflows')]++;
     return pushed;
   }
@@ -126,13 +130,29 @@ export interface RecordDetails {
   readonly forwardDscp?: number;
   readonly forwardTtl?: number;
   readonly tos?: number;
+  readonly ttl?: number;
+  /** Of an unreachable probe. */
+  readonly origin?: Uint32Array;
 }
+
+/** A probe that came back as unreachable: version, type and code of the ICMP error, and who sent it. */
+export function icmpError(type: number, code: number, from: string): RecordDetails {
+  const origin = new Uint32Array(ORIGIN_WORDS);
+  const bytes = addressBytes(from);
+  new Uint8Array(origin.buffer).set(bytes);
+  return { residenceNs: bytes.length === 4 ? 4 : 6, tos: type, ttl: code, origin };
+}
+
+/** A probe that the kernel refused. */
+export const refused = (errno: number): RecordDetails => ({ residenceNs: errno });
 
 /** A row as it is published. */
 export interface Row extends PathCounts {
   readonly id: number;
   readonly name: string;
-  readonly lossPct: number;
+  readonly lossPct: number | null;
+  readonly sendErrorsBy: readonly SendErrorReason[] | null;
+  readonly unreachableBy: readonly UnreachableReason[] | null;
   readonly mtu: number | null;
   readonly rttUs: Record<string, number> | null;
   readonly residenceUs: number | null;

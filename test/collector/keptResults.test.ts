@@ -14,6 +14,7 @@ function interval(endMs: number, bytes = 10): StoredInterval {
     ...{ startMs: endMs - 1000, endMs, early: false, sent: 1, received: 1, lost: 0, forHistory: null },
     ...{ rows: new Uint8Array(bytes).fill(endMs % 251), paths: Uint32Array.of(1), pathCounters: Uint32Array.of(2) },
     ...{ pathRttNs: Float32Array.of(3), pathDelayNs: Float32Array.of(4), pathTraits: Uint8Array.of(5) },
+    pathReasons: new Uint32Array(0),
     ...{ histograms: new Uint8Array(4), streams: Uint32Array.of(0), rowOffsets: Uint32Array.of(0, bytes + 1) },
   };
   const infos = [{ id: 0, source: '10.1.0.2', group: { name: 'west' }, target: { address: '10.2.0.2' } }];

@@ -22,6 +22,7 @@ function report(endMs: number, paths: number): IntervalReport {
     pathRttNs: new Float32Array(paths * 3),
     pathDelayNs: new Float32Array(paths * 6),
     pathTraits: new Uint8Array(paths * PATH_TRAITS.length),
+    pathReasons: new Uint32Array(0),
     sent: 0,
     received: 0,
     lost: 0,

@@ -96,7 +96,7 @@ describe('the answer of a collector', () => {
     ...['port', 'dscp', 'sent', 'received', 'lost', 'unreachable', 'late'].map((name) => [name, -1] as const),
     ...['duplicates', 'reordered', 'sendErrors', 'localDrops'].map((name) => [name, 1.5] as const),
     ['sent', '10'],
-    ['lossPct', null],
+    ['lossPct', '0'],
     ['residenceUs', 'x'],
     ['jitterUs', undefined],
     ['tags', null],

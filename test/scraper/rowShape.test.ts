@@ -67,6 +67,20 @@ describe('the shape of rows', () => {
     }
   });
 
+  it('is that of rows in which nothing was sent, whose loss is null', () => {
+    const text = bytesOf({ ...first, sent: 0, lossPct: null });
+    expect(shape.endOf(text, 0, new ValueLengths())).to.equal(text.length);
+  });
+
+  it('is learned of rows that say why probes were not sent or unreachable', () => {
+    const why = {
+      sendErrorsBy: [{ count: 20, errno: 'ENETUNREACH' }],
+      unreachableBy: [{ count: 2, type: 3, code: 3, reason: 'port unreachable', from: '10.9.0.2' }],
+    };
+    const rows = Array.from({ length: 200 }, (_, i) => ({ ...first, ...(i % 2 === 0 ? why : {}), port: i }));
+    expect(parsedOf(rows.map(withHdrLast))).to.equal(2);
+  });
+
   const DIFFERENT: readonly (readonly [string, object | string])[] = [
     ['another order', Object.fromEntries(Object.entries(first).reverse())],
     ['a field more', { ...first, later: 1 }],
@@ -110,7 +124,7 @@ describe('the shape of rows', () => {
     };
     const bytes = bytesOf(withHdrLast(other));
     expect(some.endOf(bytes, 0, new ValueLengths())).to.equal(bytes.length);
-    for (const wrong of [{ rttUs: 5 }, { sent: null }, { lossPct: null }])
+    for (const wrong of [{ rttUs: 5 }, { sent: null }, { lossPct: 'x' }])
       expect(some.endOf(bytesOf(withHdrLast({ ...other, ...wrong })), 0, new ValueLengths())).to.equal(-1);
     const silent = shapeOf({ ...first, rttUs: null, hdr: null });
     for (const wrong of [{ rttUs: 5 }, { hdr: 5 }])

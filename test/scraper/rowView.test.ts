@@ -44,6 +44,8 @@ function plain(one: ResultRow): object {
     rttUs: one.rttUs && Object.fromEntries(RTTS.map((name) => [name, one.rttUs?.[name]])),
     forwardUs: oneWayOf(one.forwardUs),
     reverseUs: oneWayOf(one.reverseUs),
+    sendErrorsBy: one.sendErrorsBy ?? null,
+    unreachableBy: one.unreachableBy ?? null,
     hdr: one.hdr ?? null,
   };
 }
@@ -60,6 +62,20 @@ function shown(rows: RowBytes): number {
   return views;
 }
 
+/** What a row says of probes that were not sent or unreachable: nothing, that there were none, or lists of any length. */
+function explanations(random: Random): object {
+  const list = <Entry>(entry: (i: number) => Entry): Entry[] | null =>
+    random.below(3) > 0 ? Array.from({ length: 1 + random.below(4) }, (_, i) => entry(i)) : null;
+  if (random.below(4) === 0) return {};
+  return {
+    sendErrorsBy: list((i) => ({ count: 9 - i, errno: ['ENETUNREACH', 'EPERM', 'errno 999'][random.below(3)] })),
+    unreachableBy: list((i) => ({
+      ...{ count: 9 - i, type: 3, code: random.below(16), reason: 'port unreachable' },
+      from: random.below(4) === 0 ? null : `10.9.0.${random.below(9)}`,
+    })),
+  };
+}
+
 /** A row as a collector writes it, whatever happened to its probes. */
 function randomRow(random: Random): object {
   const text = (): string =>
@@ -72,9 +88,10 @@ function randomRow(random: Random): object {
   return {
     ...row(text(), { group: text(), source: text(), class: text(), port: count(), dscp: count() }),
     tags: [{}, { rack: text() }, { rack: text(), 'a.b': text(), 'mit Ä': 'x' }][random.below(3)],
-    ...{ sent: count(), received: count(), lost: count(), unreachable: count(), lossPct: us(), late: count() },
+    ...{ sent: count(), received: count(), lost: count(), unreachable: count(), lossPct: maybe(us()), late: count() },
     ...(random.below(2) === 0 ? { tooBig: count(), mtu: maybe(1400) } : {}),
     rttUs: replies ? Object.fromEntries(RTTS.map((name) => [name, us()])) : null,
+    ...explanations(random),
     ...{ residenceUs: maybe(us()), jitterUs: maybe(us()) },
     ...(random.below(2) === 0 ? { lostForward: count(), forwardUs: oneWay(), reverseUs: maybe(oneWay()) } : {}),
     ...(random.below(3) === 0 ? { hopChanges: 'several', remarked: true, ceMarks: null, later: [1, { sent: 9 }] } : {}),

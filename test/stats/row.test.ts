@@ -1,5 +1,8 @@
 import { expect } from 'chai';
+import { explanationsJson, NO_EXPLANATIONS } from '../../src/collector/explanations.js';
 import { lossPct, OutcomeNumbers, RttNumbers, roundedUs, rowJson } from '../../src/stats/row.js';
+
+const NONE = explanationsJson(NO_EXPLANATIONS);
 
 describe('row', () => {
   it('is JSON with the published names in the published order', () => {
@@ -13,9 +16,9 @@ describe('row', () => {
       jitterSumNs: 70_007,
     });
     rtt.percentilesNs.set([61_023, 131_071, 131_071, 131_071]);
-    expect(`{${rowJson(outcomes, rtt, 2, '')}`).to.equal(
+    expect(`{${rowJson(outcomes, rtt, 2, NONE, '')}`).to.equal(
       '{"sent":160,"received":159,"lost":1,"unreachable":0,"lossPct":0.625,' +
-        '"late":0,"duplicates":0,"reordered":0,"sendErrors":0,"localDrops":0,"tooBig":0,"mtu":null,' +
+        '"late":0,"duplicates":0,"reordered":0,"sendErrors":0,"localDrops":0,"tooBig":0,"mtu":null,"sendErrorsBy":null,"unreachableBy":null,' +
         '"rttUs":{"min":61,"mean":96.004,"stddev":35.004,"p50":61.023,"p90":131.007,"p99":131.007,"p999":131.007,"max":131.007},' +
         '"residenceUs":4.1,"jitterUs":70.007}',
     );
@@ -23,14 +26,14 @@ describe('row', () => {
 
   it('has null where nothing was measured', () => {
     const row = JSON.parse(
-      `{${rowJson(Object.assign(new OutcomeNumbers(), { sent: 3, lost: 3 }), new RttNumbers(), 0, '')}`,
+      `{${rowJson(Object.assign(new OutcomeNumbers(), { sent: 3, lost: 3 }), new RttNumbers(), 0, NONE, '')}`,
     );
     expect([row.rttUs, row.residenceUs, row.jitterUs, row.lossPct]).to.deep.equal([null, null, null, 100]);
   });
 
   it('has no jitter of a single round trip, but its other numbers', () => {
     const rtt = Object.assign(new RttNumbers(), { count: 1, minNs: 5, maxNs: 5, firstNs: 5 });
-    const row = JSON.parse(`{${rowJson(new OutcomeNumbers(), rtt, 1, '')}`);
+    const row = JSON.parse(`{${rowJson(new OutcomeNumbers(), rtt, 1, NONE, '')}`);
     expect(row.jitterUs).to.equal(null);
     expect(row.rttUs.stddev).to.equal(0);
     expect(row.rttUs.mean).to.equal(0.005);
@@ -41,7 +44,7 @@ describe('row', () => {
     expect(roundedUs(61_234.6)).to.equal(61.235);
     expect(lossPct(1, 3)).to.equal(33.3333);
     expect(lossPct(1, 1_000_000)).to.equal(0.0001);
-    expect(lossPct(0, 0)).to.equal(0);
+    expect(lossPct(0, 0), 'nothing was sent').to.equal(null);
     expect(lossPct(7, 7)).to.equal(100);
   });
 });

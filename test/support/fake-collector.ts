@@ -271,6 +271,7 @@ export function makeReport(endMs: number, infos: readonly StreamInfo[], options:
     pathRttNs: Float32Array.from(paths.flatMap(({ rttNs = [0, 0, 0] }) => [...rttNs])),
     pathDelayNs: new Float32Array(paths.length * 6).fill(Number.NaN),
     pathTraits: new Uint8Array(paths.length * PATH_TRAITS.length).fill(255),
+    pathReasons: new Uint32Array(0),
     sent: 0,
     received: 0,
     lost: 0,

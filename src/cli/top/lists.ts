@@ -3,7 +3,7 @@
 import { within } from './matrixView.js';
 import { clean, cut, cutEnd, type Paint, padEnd, padStart, type Style, widthOf } from './text.js';
 import type { Pair, PathAnswer, Picture, Section, View } from './types.js';
-import { isStale, lossStyle, lossText, markOf, median, timeStyle, timeText } from './values.js';
+import { isStale, lossRank, lossStyle, lossText, markOf, median, timeStyle, timeText } from './values.js';
 
 /** Title and names of columns. */
 export const LIST_HEAD = 2;
@@ -46,7 +46,7 @@ export function worstPaths(paths: readonly PathAnswer[], order: Order): readonly
 /** A picture is drawn every second, and a large one takes long to sort. */
 const done = new WeakMap<readonly object[], { readonly key: string; readonly result: readonly object[] }>();
 
-function sorted<Item extends { readonly lossPct: number }>(
+function sorted<Item extends { readonly lossPct: number | null }>(
   items: readonly Item[],
   { sort, filter }: Order,
   names: (item: Item) => string,
@@ -62,7 +62,7 @@ function sorted<Item extends { readonly lossPct: number }>(
     const [from, to] = text.split('>');
     return from.includes(parts[0].trim()) && to.includes(parts[1].trim());
   };
-  const loss = (a: Item, b: Item): number => b.lossPct - a.lossPct;
+  const loss = (a: Item, b: Item): number => lossRank(b.lossPct) - lossRank(a.lossPct);
   const time = (a: Item, b: Item): number => (timeOf(b) ?? -1) - (timeOf(a) ?? -1);
   const [first, second] = sort === 'time' ? [time, loss] : [loss, time];
   const result = (filter === '' ? [...items] : items.filter(matches)).sort((a, b) => first(a, b) || second(a, b));

@@ -1,6 +1,7 @@
 /** What `llama top` shows: the answers of the API that it reads, and the state of the view over them. */
 
 import type { Metric } from '../../matrix/matrix.js';
+import type { SendErrorReason, UnreachableReason } from '../../stats/reasons.js';
 
 /** `GET /v1/matrix?format=columns`: arrays beside each other, an element for each cell. */
 export interface MatrixAnswer {
@@ -40,7 +41,13 @@ export interface PathAnswer {
   readonly lost: number;
   readonly unreachable: number;
   readonly localDrops: number;
-  readonly lossPct: number;
+  /** null: nothing was sent. */
+  readonly lossPct: number | null;
+  readonly received?: number;
+  readonly tooBig?: number;
+  readonly sendErrors?: number;
+  readonly sendErrorsBy?: readonly SendErrorReason[] | null;
+  readonly unreachableBy?: readonly UnreachableReason[] | null;
   readonly rttUs: { readonly min: number; readonly mean: number; readonly max: number } | null;
 }
 

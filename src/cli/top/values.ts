@@ -16,8 +16,12 @@ export function lossPct(sent: number, lost: number, unreachable: number): number
   return sent === 0 ? 0 : (100 * (lost + unreachable)) / sent;
 }
 
-/** In percent, without the sign. */
-export function lossText(pct: number): string {
+/** By how bad it is; nothing sent is worse than all lost. */
+export const lossRank = (pct: number | null): number => pct ?? Number.POSITIVE_INFINITY;
+
+/** In percent, without the sign; `-`: nothing was sent. */
+export function lossText(pct: number | null): string {
+  if (pct === null) return '-';
   const text = formatPct(pct).replace(' %', '');
   if (text === '0' && pct > 0) return '<0.0001';
   if (text === '100' && pct < 100) return '>99.9999';
@@ -26,7 +30,8 @@ export function lossText(pct: number): string {
 
 export const timeText = (us: number): string => formatUs(us).replace(' ', '');
 
-export function lossStyle(pct: number): Style {
+export function lossStyle(pct: number | null): Style {
+  if (pct === null) return 'bad';
   if (pct === 0) return 'plain';
   return pct < BAD_LOSS_PCT ? 'warn' : 'bad';
 }

@@ -1,9 +1,16 @@
 /** What comes back to a socket beside replies: the stamps of what it sent, and ICMP errors. Both bring a request of ours, which names its probe. */
 
+import { SOCKADDR_IN_ADDRESS, SOCKADDR_IN6_ADDRESS } from '../../net/address.js';
 import { ReceiveBatch } from '../../net/batch.js';
-import { SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6, SO_EE_ORIGIN_TIMESTAMPING } from '../../net/constants.js';
+import {
+  AF_INET,
+  AF_INET6,
+  SO_EE_ORIGIN_ICMP,
+  SO_EE_ORIGIN_ICMP6,
+  SO_EE_ORIGIN_TIMESTAMPING,
+} from '../../net/constants.js';
 import { EMSGSIZE } from '../../net/libc.js';
-import { Outcome } from '../../ring/ring.js';
+import { ORIGIN_WORDS, Outcome } from '../../ring/ring.js';
 import { NS_PER_S, NS_PER_US } from '../../stats/units.js';
 import { STAMP_BYTES } from '../../wire/stamp.js';
 import { FormatKind, type ProbeFormat, Reply } from './formats/format.js';
@@ -111,20 +118,36 @@ export class ErrorQueue {
     const path = slots.path[slot * U32];
     const stream = Math.floor(path / streams.ports);
     const outcome = tooBig ? Outcome.tooBig : Outcome.unreachable;
-    const mtu = tooBig ? this.batch.errorInfo[i] : 0;
     const localIndex = path - stream * streams.ports;
+    const detail = tooBig ? this.batch.errorInfo[i] : socket.family;
     this.state.record(
       stream,
       localIndex,
       outcome,
       0,
-      0,
-      0,
+      tooBig ? 0 : this.batch.errorType[i],
+      tooBig ? 0 : this.batch.errorCode[i],
       slots.sentNs[slot * F64],
       0,
-      mtu,
+      detail,
       slots.sequence[slot * U32],
     );
+    if (!tooBig) this.takeOrigin(i);
+  }
+
+  /** The router or host that sent ICMP error `i`, for the record that was just written. */
+  private takeOrigin(i: number): void {
+    const { u16, u32 } = this.batch.memory;
+    const { originWords } = this.state;
+    const at = this.batch.errorOriginAt[i];
+    const family = u16[at >> 1];
+    originWords.fill(0);
+    if (family === AF_INET) originWords[0] = u32[(at + SOCKADDR_IN_ADDRESS) >> 2];
+    else if (family === AF_INET6) {
+      for (let word = 0; word < ORIGIN_WORDS; word++)
+        originWords[word] = u32[((at + SOCKADDR_IN6_ADDRESS) >> 2) + word];
+    }
+    this.state.origin();
   }
 
   /** The slot of the probe that ICMP error `i` quotes, or -1. */

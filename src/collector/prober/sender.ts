@@ -163,7 +163,7 @@ export class Sender {
       // The last first, so that all numbers of a path are given back.
       for (let i = done + refused - 1; i >= done; i--) {
         if (errno === EMSGSIZE) this.tooBig(i, sentNs);
-        else this.refuse(i, sentNs);
+        else this.refuse(i, sentNs, errno);
       }
       done += refused;
       tries = 0;
@@ -212,7 +212,7 @@ export class Sender {
     );
   }
 
-  private refuse(i: number, sentNs: number): void {
+  private refuse(i: number, sentNs: number, errno: number): void {
     const { slots, streams, counters } = this.state;
     const { stream, socket } = this.probes;
     const slot = this.probes.slot[i];
@@ -223,7 +223,7 @@ export class Sender {
     if (streams.nextSequence[path] === (sequence + 1) >>> 0) streams.nextSequence[path] = sequence;
     counters[COUNTER.sent]--;
     counters[COUNTER.sendErrors]++;
-    this.state.record(stream[i], socket.localIndex, Outcome.sendError, 0, 0, 0, sentNs, 0, 0, sequence);
+    this.state.record(stream[i], socket.localIndex, Outcome.sendError, 0, 0, 0, sentNs, 0, errno, sequence);
   }
 }
 

@@ -2,8 +2,7 @@
 
 import type { Clock } from '../../net/clock.js';
 import { type ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../../ring/control.js';
-import type { RingProducer } from '../../ring/ring.js';
-import { LAST_FINAL_OUTCOME } from '../../ring/ring.js';
+import { LAST_FINAL_OUTCOME, ORIGIN_WORDS, type RingProducer } from '../../ring/ring.js';
 import { ClockSteps } from '../../stats/clockSteps.js';
 import { Formats } from './formats/formats.js';
 import { ProbeSlots } from './slots.js';
@@ -23,6 +22,8 @@ export class ProberState {
   readonly counters: Float64Array;
   /** T1 of the first probe of this life cannot be before this wall-clock second. */
   readonly bornWallNs: number;
+  /** Scratch for `origin`. */
+  readonly originWords = new Uint32Array(ORIGIN_WORDS);
   /** Scratch for `detail`. */
   readonly forwardNs = new Float64Array(1);
   /** Whether a time service keeps this host's clock. */
@@ -62,6 +63,11 @@ export class ProberState {
   /** Hot: fills in the rest of the record of a received probe, right behind `record`. `forwardNs` is the delay on the way out. */
   detail(dscp: number, ttl: number): void {
     if (this.pushed) this.ring.detail(this.forwardNs, dscp, ttl);
+  }
+
+  /** Fills in who sent the ICMP error (`originWords`), right behind `record` of an unreachable probe. */
+  origin(): void {
+    if (this.pushed) this.ring.origin(this.originWords);
   }
 
   /** Hot: writes a record for stream and local source port. */

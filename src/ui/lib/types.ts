@@ -1,5 +1,7 @@
 /** Shapes of the answers that the page reads; the API's own document is at /openapi.json. */
 
+import type { SendErrorReason, UnreachableReason } from '../../stats/reasons.js';
+
 export interface MatrixAnswer {
   readonly window: {
     readonly startMs: number;
@@ -67,7 +69,12 @@ export interface PathRow {
   readonly lost: number;
   readonly unreachable: number;
   readonly localDrops: number;
-  readonly lossPct: number;
+  /** null: nothing was sent. */
+  readonly lossPct: number | null;
+  readonly sendErrors?: number;
+  readonly tooBig?: number;
+  readonly sendErrorsBy?: readonly SendErrorReason[] | null;
+  readonly unreachableBy?: readonly UnreachableReason[] | null;
   readonly rttUs: { readonly min: number; readonly mean: number; readonly max: number } | null;
   readonly lostForward?: number;
   readonly lostReverse?: number;

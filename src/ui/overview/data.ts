@@ -57,7 +57,7 @@ export function askTroubles(
         row,
         onset: found === undefined || history === undefined ? undefined : onsetOf(history.startMs, found),
         badPorts: mine
-          .filter((path) => path.lossPct > 0)
+          .filter(({ lossPct }) => lossPct === null || lossPct > 0)
           .flatMap(({ sourcePort }) => (sourcePort === null ? [] : [sourcePort])),
         ports: mine.length,
       };

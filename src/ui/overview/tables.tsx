@@ -21,7 +21,8 @@ function PairLink({ of: { collector, group, source, target } }: { of: Omit<Summa
   );
 }
 
-function LossPill({ value, bounds }: { value: number; bounds: readonly number[] }) {
+function LossPill({ value, bounds }: { value: number | null; bounds: readonly number[] }) {
+  if (value === null) return <span class="pill">not sent</span>;
   return <span class={`pill level${levelOf(value, bounds)}`}>{formatLoss(value)}</span>;
 }
 
@@ -73,7 +74,7 @@ interface PathsProps {
 }
 
 export function Paths({ paths, bounds, past }: PathsProps) {
-  const losing = (paths?.paths ?? []).filter(({ lossPct }) => lossPct > 0);
+  const losing = (paths?.paths ?? []).filter(({ lossPct }) => lossPct === null || lossPct > 0);
   if (paths === undefined) return <p class="quiet">…</p>;
   if (past && paths.total === 0)
     return <p class="quiet">Those of then are not held any more: collectors keep the paths of their last intervals.</p>;

@@ -1,0 +1,63 @@
+/** The reasons that an interval counted (`reasonCounts.ts`), as rows and paths publish them: most frequent first, a bounded number. */
+
+import { addressText } from '../net/address.js';
+import { errnoName } from '../net/libc.js';
+import { REASON_WORDS, type Reason, readReason } from '../stats/reasonCounts.js';
+import { icmpReason, MOST_REASONS, type SendErrorReason, type UnreachableReason } from '../stats/reasons.js';
+import type { IntervalReport } from './messages.js';
+
+export interface Explanations {
+  readonly sendErrorsBy: readonly SendErrorReason[] | null;
+  readonly unreachableBy: readonly UnreachableReason[] | null;
+}
+
+export const NO_EXPLANATIONS: Explanations = { sendErrorsBy: null, unreachableBy: null };
+
+/** Of reasons one behind the other, `REASON_WORDS` each; equal ones, of several paths, are added up. */
+export function explanationsOf(words: Uint32Array): Explanations {
+  if (words.length === 0) return NO_EXPLANATIONS;
+  const reasons = new Map<string, Reason>();
+  for (let at = 0; at < words.length; at += REASON_WORDS) {
+    const reason = readReason(words, at);
+    const key = words.subarray(at + 1, at + REASON_WORDS).join();
+    const known = reasons.get(key);
+    if (known === undefined) reasons.set(key, reason);
+    else known.count += reason.count;
+  }
+  const sorted = [...reasons.values()].sort((a, b) => b.count - a.count);
+  const sendErrorsBy = sorted.flatMap(({ count, errno }) =>
+    errno === undefined ? [] : [{ count, errno: errnoName(errno) }],
+  );
+  const unreachableBy = sorted.flatMap((one) => (one.errno === undefined ? [unreachableReason(one)] : []));
+  return { sendErrorsBy: bounded(sendErrorsBy), unreachableBy: bounded(unreachableBy) };
+}
+
+function unreachableReason({ count, version, type, code, origin }: Reason): UnreachableReason {
+  const from = origin.every((byte) => byte === 0) ? null : addressText(origin);
+  return { count, type, code, reason: icmpReason(version, type, code), from };
+}
+
+const bounded = <Item>(list: readonly Item[]): readonly Item[] | null =>
+  list.length === 0 ? null : list.slice(0, MOST_REASONS);
+
+/** The members of a row's JSON, with a comma behind. */
+export const explanationsJson = ({ sendErrorsBy, unreachableBy }: Explanations): string =>
+  `"sendErrorsBy":${JSON.stringify(sendErrorsBy)},"unreachableBy":${JSON.stringify(unreachableBy)},`;
+
+/** Words of one entry of `IntervalReport.pathReasons`. */
+const PATH_REASON_WORDS = 1 + REASON_WORDS;
+
+/** Those of the path at index `row` of a report. */
+export function pathExplanations({ pathReasons }: Pick<IntervalReport, 'pathReasons'>, row: number): Explanations {
+  let low = 0;
+  let high = pathReasons.length / PATH_REASON_WORDS;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (pathReasons[middle * PATH_REASON_WORDS] < row) low = middle + 1;
+    else high = middle;
+  }
+  const words: number[] = [];
+  for (let at = low * PATH_REASON_WORDS; pathReasons[at] === row; at += PATH_REASON_WORDS)
+    words.push(...pathReasons.subarray(at + 1, at + PATH_REASON_WORDS));
+  return explanationsOf(Uint32Array.from(words));
+}

@@ -1,0 +1,157 @@
+/**
+ * Why probes of each path were not sent (errno) or came back as unreachable (ICMP type, code, origin), counted for one interval.
+ *
+ * A path has a chain of entries, one per reason, made when the reason is first met; a path without such probes costs one word. It
+ * must never allocate per record: the columns only grow, by doubling.
+ *
+ * One entry is 32 bytes, seen as 8 words:
+ *
+ * | word | field |
+ * | ---: | --- |
+ * | 0 | count |
+ * | 1 | reason: the errno; or `ICMP` + IP version << 16 + type << 8 + code |
+ * | 2-5 | origin of the ICMP error, in memory order; zeros: unknown |
+ * | 6 | next entry of the path; 0: none |
+ * | 7 | unused |
+ */
+
+import { ORIGIN_WORDS, Outcome } from '../ring/ring.js';
+
+const ENTRY_WORDS = 8;
+const COUNT = 0;
+const REASON = 1;
+const ORIGIN = 2;
+const NEXT = 6;
+/** In a reason: it is an ICMP error. */
+const ICMP = 0x8000_0000;
+/** Reasons of one path that are counted. Of further ones only the sum is known, which the outcome counters have. */
+const MOST_PER_PATH = 8;
+const FIRST_ENTRIES = 64;
+
+/** A record of a probe that was unreachable, or not sent (`RingConsumer`). */
+export interface ReasonRecord {
+  readonly path: number;
+  readonly outcome: number;
+  /** ICMP type and code. */
+  readonly tos: number;
+  readonly ttl: number;
+  /** IP version of the ICMP error, or errno. */
+  readonly detail: number;
+  originWord(i: number): number;
+}
+
+/** One reason, for reading. */
+export interface Reason {
+  count: number;
+  /** undefined: an ICMP error. */
+  readonly errno: number | undefined;
+  /** IP version, type and code. */
+  readonly version: number;
+  readonly type: number;
+  readonly code: number;
+  /** 4 or 16 bytes; zeros: unknown. */
+  readonly origin: Uint8Array;
+}
+
+/** Words of a reason in a report: count, reason, origin. */
+export const REASON_WORDS = ORIGIN + ORIGIN_WORDS;
+
+export class ReasonCounts {
+  /** By path: its first entry; 0: none. Entry 0 is never used. */
+  private heads = new Uint32Array(0);
+  private entries = new Uint32Array(FIRST_ENTRIES * ENTRY_WORDS);
+  private used = 1;
+  /** Paths that have entries. */
+  private live = 0;
+
+  /** Makes room for paths below this number. */
+  reserve(paths: number): void {
+    const heads = new Uint32Array(paths);
+    heads.set(this.heads);
+    this.heads = heads;
+  }
+
+  add(record: ReasonRecord): void {
+    const { path } = record;
+    const reason =
+      record.outcome === Outcome.unreachable
+        ? (ICMP + (record.detail << 16) + (record.tos << 8) + record.ttl) >>> 0
+        : record.detail;
+    let last = 0;
+    let length = 0;
+    for (let entry = this.heads[path]; entry !== 0; entry = this.entries[entry * ENTRY_WORDS + NEXT]) {
+      if (this.isSame(entry, reason, record)) {
+        this.entries[entry * ENTRY_WORDS + COUNT]++;
+        return;
+      }
+      last = entry;
+      length++;
+    }
+    if (length === MOST_PER_PATH) return;
+    const entry = this.take();
+    if (last === 0) {
+      this.heads[path] = entry;
+      this.live++;
+    } else this.entries[last * ENTRY_WORDS + NEXT] = entry;
+    const at = entry * ENTRY_WORDS;
+    this.entries[at + COUNT] = 1;
+    this.entries[at + REASON] = reason;
+    for (let i = 0; i < ORIGIN_WORDS; i++)
+      this.entries[at + ORIGIN + i] = record.outcome === Outcome.unreachable ? record.originWord(i) : 0;
+  }
+
+  has(path: number): boolean {
+    return this.heads[path] !== 0;
+  }
+
+  /** Calls `push` with the `REASON_WORDS` of each of the path's reasons: a view, valid during the call. */
+  forEach(path: number, push: (words: Uint32Array) => void): void {
+    for (let entry = this.heads[path]; entry !== 0; entry = this.entries[entry * ENTRY_WORDS + NEXT])
+      push(this.entries.subarray(entry * ENTRY_WORDS, entry * ENTRY_WORDS + REASON_WORDS));
+  }
+
+  /** Empties paths from `first` to before `end`. When all are empty, the memory is used again from its start. */
+  clear(first: number, end: number): void {
+    for (let path = first; path < end; path++) {
+      if (this.heads[path] === 0) continue;
+      this.heads[path] = 0;
+      this.live--;
+    }
+    if (this.live === 0) this.used = 1;
+  }
+
+  private isSame(entry: number, reason: number, record: ReasonRecord): boolean {
+    const at = entry * ENTRY_WORDS;
+    if (this.entries[at + REASON] !== reason) return false;
+    if (record.outcome !== Outcome.unreachable) return true;
+    for (let i = 0; i < ORIGIN_WORDS; i++) if (this.entries[at + ORIGIN + i] !== record.originWord(i)) return false;
+    return true;
+  }
+
+  private take(): number {
+    const entry = this.used++;
+    if (this.used * ENTRY_WORDS > this.entries.length) {
+      const larger = new Uint32Array(this.entries.length * 2);
+      larger.set(this.entries);
+      this.entries = larger;
+    }
+    this.entries[entry * ENTRY_WORDS + NEXT] = 0;
+    return entry;
+  }
+}
+
+/** Reads the reason that begins at word `at`. */
+export function readReason(words: Uint32Array, at: number): Reason {
+  const reason = words[at + REASON];
+  const icmp = reason >= ICMP;
+  const version = icmp ? (reason >>> 16) & 0xff : 0;
+  const bytes = new Uint8Array(words.buffer, words.byteOffset + (at + ORIGIN) * 4, version === 4 ? 4 : 16);
+  return {
+    count: words[at + COUNT],
+    errno: icmp ? undefined : reason,
+    version,
+    type: icmp ? (reason >>> 8) & 0xff : 0,
+    code: icmp ? reason & 0xff : 0,
+    origin: bytes.slice(),
+  };
+}

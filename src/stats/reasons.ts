@@ -1,0 +1,164 @@
+/**
+ * Why probes got no answer, in words: errnos of refused sends, ICMP errors, packets that were too big. Pure; the page imports it too.
+ *
+ * Words and fields are the same in results, `llama probe`, `llama top`, page and warnings: they must be put together here only.
+ */
+
+/** Entries of each list below that a row or path has at most, the most frequent first. */
+export const MOST_REASONS = 4;
+
+/** Why the kernel refused to send probes. */
+export interface SendErrorReason {
+  readonly count: number;
+  /** The errno's name, such as `ENETUNREACH`; `errno 999` where it has none. */
+  readonly errno: string;
+}
+
+/** Which ICMP error came back for probes. */
+export interface UnreachableReason {
+  readonly count: number;
+  /** ICMP type and code, of ICMPv6 when the target is an IPv6 address. */
+  readonly type: number;
+  readonly code: number;
+  /** Type and code in words. */
+  readonly reason: string;
+  /** Address of the router or host that sent the error; null: unknown. */
+  readonly from: string | null;
+}
+
+/** What a result row or path row says of its probes, as far as an explanation needs it. */
+export interface Explained {
+  readonly target: string;
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
+  readonly unreachable: number;
+  readonly localDrops: number;
+  readonly tooBig?: number | null;
+  readonly mtu?: number | null;
+  readonly sendErrors?: number | null;
+  readonly sendErrorsBy?: readonly SendErrorReason[] | null;
+  readonly unreachableBy?: readonly UnreachableReason[] | null;
+}
+
+/** By errno: why the kernel refused, with the target's address put in at `*`. */
+const ERRNOS: Readonly<Record<string, string>> = {
+  ENETUNREACH: 'no route to *',
+  EHOSTUNREACH: 'the routing table says that * is unreachable',
+  EACCES: 'a route of this host prohibits sending to *',
+  EINVAL: 'a blackhole route, or an invalid address: *',
+  EPERM: 'dropped by a firewall rule or a full connection table of this host on the way to *',
+  ENETDOWN: 'the interface towards * is down',
+  ENODEV: 'no interface towards *',
+  EADDRNOTAVAIL: 'no usable source address towards *',
+  ENOBUFS: 'a full queue of the interface towards *',
+  EAGAIN: 'a full send buffer of this host on the way to *',
+  ENOMEM: 'this host lacks memory to send to *',
+  ECONNREFUSED: 'refused by an earlier ICMP error of *',
+};
+
+/** `no route to 10.9.0.2 (ENETUNREACH)`. */
+export function errnoText(errno: string, target: string): string {
+  const words = ERRNOS[errno] ?? 'the kernel refused to send to *';
+  return `${words.replace('*', target)} (${errno})`;
+}
+
+const TIME_EXCEEDED = ['TTL exceeded', 'fragments not reassembled in time'];
+
+/** ICMP (RFC 792, 1122, 1812): by type, then code. */
+const ICMP4: Readonly<Record<number, readonly string[]>> = {
+  3: [
+    'network unreachable',
+    'host unreachable',
+    'protocol unreachable',
+    'port unreachable',
+    'fragmentation needed',
+    'source route failed',
+    'network unknown',
+    'host unknown',
+    'source host isolated',
+    'network administratively prohibited',
+    'host administratively prohibited',
+    'network unreachable for this type of service',
+    'host unreachable for this type of service',
+    'administratively prohibited',
+    'host precedence violation',
+    'precedence cutoff',
+  ],
+  11: TIME_EXCEEDED,
+  12: ['bad header', 'missing option', 'bad length'],
+};
+
+/** ICMPv6 (RFC 4443, 7048, 8883). */
+const ICMP6: Readonly<Record<number, readonly string[]>> = {
+  1: [
+    'no route',
+    'administratively prohibited',
+    'beyond the scope of the source address',
+    'address unreachable',
+    'port unreachable',
+    'source address refused by policy',
+    'rejected by a route',
+    'error in a source routing header',
+  ],
+  2: ['packet too big'],
+  3: ['hop limit exceeded', 'fragments not reassembled in time'],
+  4: ['bad header', 'unknown next header', 'unknown option'],
+};
+
+/** `port unreachable`; `ICMP type 3 code 99` where there are no words for it. */
+export function icmpReason(version: number, type: number, code: number): string {
+  const words = (version === 6 ? ICMP6 : ICMP4)[type]?.[code];
+  return words ?? `${version === 6 ? 'ICMPv6' : 'ICMP'} type ${type} code ${code}`;
+}
+
+/** `port unreachable, from 10.9.0.2`. */
+const unreachableReasonText = ({ reason, from }: UnreachableReason): string =>
+  from === null ? reason : `${reason}, from ${from}`;
+
+/** `unreachable (port unreachable, from 10.9.0.2)`, of the most frequent error. */
+export function unreachableText(by: readonly UnreachableReason[] | null | undefined): string {
+  const first = by?.[0];
+  return first === undefined ? 'unreachable' : `unreachable (${unreachableReasonText(first)})`;
+}
+
+/** `not sent: no route to 10.9.0.2 (ENETUNREACH)`, of the most frequent errno. */
+export function notSentText(by: readonly SendErrorReason[] | null | undefined, target: string): string {
+  const first = by?.[0];
+  return first === undefined ? 'not sent' : `not sent: ${errnoText(first.errno, target)}`;
+}
+
+/** `too big for the path (mtu 1400)`. */
+export function tooBigText(mtu: number | null | undefined): string {
+  return mtu === null || mtu === undefined ? 'too big for the path' : `too big for the path (mtu ${mtu})`;
+}
+
+/**
+ * Why nothing was received, by the most frequent outcome: `not sent: …`, `unreachable (…)`, `too big for the path (…)`, `no answer`,
+ * `dropped by this host`. null when something was received, and when nothing happened at all.
+ */
+export function noAnswerText(row: Explained): string | null {
+  const { received, lost, unreachable, localDrops } = row;
+  if (received > 0) return null;
+  const sendErrors = row.sendErrors ?? 0;
+  const outcomes: readonly (readonly [number, string])[] = [
+    [lost, 'no answer'],
+    [unreachable, unreachableText(row.unreachableBy)],
+    [row.tooBig ?? 0, tooBigText(row.mtu)],
+    [localDrops, 'dropped by this host: its receive queue was full'],
+    // A probe that was not sent says nothing of the network: the outcomes of those that were sent come first.
+    [row.sent === 0 ? sendErrors : 0, notSentText(row.sendErrorsBy, row.target)],
+  ];
+  const most = outcomes.reduce((a, b) => (b[0] > a[0] ? b : a));
+  return most[0] === 0 ? null : most[1];
+}
+
+/** `20 × port unreachable from 10.9.0.2` for each error, most frequent first. */
+export function unreachableList(by: readonly UnreachableReason[]): string[] {
+  return by.map(({ count, reason, from }) => `${count} × ${reason}${from === null ? '' : ` from ${from}`}`);
+}
+
+/** `20 × no route to 10.9.0.2 (ENETUNREACH)` for each errno, most frequent first. */
+export function sendErrorList(by: readonly SendErrorReason[], target: string): string[] {
+  return by.map(({ count, errno }) => `${count} × ${errnoText(errno, target)}`);
+}
