@@ -32,7 +32,7 @@ export function parseListen(text: string, option = '--listen'): Endpoint {
 
 /** The endpoint that `text` means, or what is wrong with it, in words. */
 export function readEndpoint(text: string): Endpoint | string {
-  const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d+)$/.exec(text);
   if (match === null) {
     return ipaddr.IPv6.isValid(text)
       ? 'an IPv6 address stands in brackets, with the port behind them'

@@ -20,6 +20,7 @@ export const libc = {
   setsockopt: declare('setsockopt', 'int', 'int', 'int', 'int', 'uintptr_t', 'uint'),
   getsockopt: declare('getsockopt', 'int', 'int', 'int', 'int', 'uintptr_t', 'uintptr_t'),
   close: declare('close', 'int', 'int'),
+  dup3: declare('dup3', 'int', 'int', 'int', 'int'),
   sendmmsg: declare('sendmmsg', 'int', 'int', 'uintptr_t', 'uint', 'int'),
   recvmmsg: declare('recvmmsg', 'int', 'int', 'uintptr_t', 'uint', 'int', 'uintptr_t'),
   ppoll: declare('ppoll', 'int', 'uintptr_t', 'ulong', 'uintptr_t', 'uintptr_t'),
@@ -48,7 +49,8 @@ export function errno(): number {
   return koffi.errno();
 }
 
-export const { EINTR, EAGAIN, EACCES, EINVAL, EMSGSIZE, EPERM, ENOBUFS, EADDRINUSE, EMFILE, ENFILE } = constants.errno;
+export const { EINTR, EAGAIN, EACCES, EINVAL, EMSGSIZE, EPERM, ENOBUFS, EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE } =
+  constants.errno;
 
 const ERRNO_NAMES = new Map<number, string>(Object.entries(constants.errno).map(([name, value]) => [value, name]));
 
@@ -66,7 +68,7 @@ const REMEDIES = new Map<number, string>([
   [EADDRINUSE, 'end the program that holds the port (ss -lunp shows it), or choose another port'],
   [EMFILE, 'raise the limit of open files (ulimit -n, LimitNOFILE in systemd), or use fewer source ports'],
   [ENFILE, 'raise fs.file-max, the limit of open files of the whole system'],
-  [constants.errno.EADDRNOTAVAIL, 'this host does not have the address; ip address shows those it has'],
+  [EADDRNOTAVAIL, 'this host does not have the address; ip address shows those it has'],
   [constants.errno.EACCES, 'ports below 1024 need CAP_NET_BIND_SERVICE'],
   [constants.errno.ENODEV, 'this host has no interface of this name; ip link shows those it has'],
   [constants.errno.EAFNOSUPPORT, 'this kernel has the address family turned off'],

@@ -90,8 +90,15 @@ export class UdpSocket {
   /** What the kernel granted, in its own accounting (about twice the payload). */
   readonly receiveBufferBytes: number;
 
-  private constructor(fd: number, options: UdpSocketOptions) {
+  private constructor(fd: number, options: UdpSocketOptions | Family) {
     this.fd = fd;
+    if (typeof options === 'number') {
+      this.family = options;
+      this.address = '';
+      this.port = 0;
+      this.receiveBufferBytes = receiveBufferOf(fd);
+      return;
+    }
     this.family = options.family;
     const tried = describe(options);
     if (options.family === 6) setOption(fd, c.IPPROTO_IPV6, c.IPV6_V6ONLY, 1, 'IPV6_V6ONLY', tried);
@@ -115,6 +122,24 @@ export class UdpSocket {
       libc.close(fd);
       throw error;
     }
+  }
+
+  /** A socket that is bound to nothing and so receives nothing: it keeps a descriptor's number until `become`. Throws as `open`. */
+  static unbound(family: Family): UdpSocket {
+    const domain = family === 4 ? c.AF_INET : c.AF_INET6;
+    const tried = 'open a UDP socket';
+    return new UdpSocket(check(libc.socket(domain, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0), 'socket', tried), family);
+  }
+
+  /**
+   * Makes this descriptor refer to the socket of `other`, which has no descriptor of its own afterwards. Threads that use the number go on with the new
+   * socket at their next call; one that waits in `ppoll` must be woken.
+   */
+  become(other: UdpSocket): void {
+    const result = libc.dup3(other.fd, this.fd, c.O_CLOEXEC);
+    const code = errno();
+    libc.close(other.fd);
+    if (result < 0) throw systemError('dup3', code, 'put a new socket in the place of an old one');
   }
 
   close(): void {

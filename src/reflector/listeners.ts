@@ -1,9 +1,10 @@
-/** Opening the reflector's sockets: one per listen address and thread, all threads on one port (SO_REUSEPORT). Main thread only. */
+/** Opening the addresses that a reflector listens on. Main thread only. */
 
 import type { Logger } from 'pino';
 import { LlamaError } from '../errors.js';
 import { type Endpoint, formatEndpoint } from '../net/endpoint.js';
-import { UdpSocket, type UdpSocketOptions } from '../net/socket.js';
+import { whyNotLocal } from '../net/localAddress.js';
+import { checkFree, Listener } from './listener.js';
 
 /** LLAMA's port, and the STAMP port here too: 862 would need privileges. */
 export const DEFAULT_LISTEN: readonly Endpoint[] = [
@@ -11,100 +12,59 @@ export const DEFAULT_LISTEN: readonly Endpoint[] = [
   { address: '::', family: 6, port: 8100 },
 ];
 
-/**
- * The kernel doubles it and takes about 768 bytes for a small packet: 80,000 requests, 0.3 s of full load. A request that waits
- * has its T2 already, so a long queue costs no exactness, while a full one loses probes that the network delivered.
- */
-const RECEIVE_BUFFER_BYTES = 32 * 1024 * 1024;
-const SEND_BUFFER_BYTES = 8 * 1024 * 1024;
 const RECEIVE_BUFFER_MIN_BYTES = 4 * 1024 * 1024;
 
-export interface Listener {
-  /** Where it is bound. */
-  readonly endpoint: Endpoint;
-  /** One per thread. */
-  readonly sockets: readonly UdpSocket[];
+export interface OpenedListeners {
+  readonly listeners: readonly Listener[];
+  /** What the reflector lacks on this host, until its end. */
+  readonly warnings: readonly string[];
 }
 
-function socketOptions(endpoint: Endpoint, port: number): UdpSocketOptions {
-  return {
-    family: endpoint.family,
-    address: endpoint.address,
-    zone: endpoint.zone,
-    port,
-    reusePort: true,
-    receiveBufferBytes: RECEIVE_BUFFER_BYTES,
-    sendBufferBytes: SEND_BUFFER_BYTES,
-    tosAndTtl: true,
-    packetInfo: true,
-    // RFC 8762 section 4.3: so that the sender can tell how many routers a reply has passed.
-    ttl: 255,
-    stamps: 'receive',
-  };
-}
-
-/** Binds without SO_REUSEPORT and closes again: with it, the kernel would let us share another reflector's port and its packets. */
-function checkFree(endpoint: Endpoint): void {
-  const { family, address, zone, port } = endpoint;
-  UdpSocket.open({ family, address, zone, port }).close();
+/**
+ * Opens `threads` sockets per endpoint; null: the default endpoints. An endpoint whose address the host does not have yet is opened later, by `check`; at
+ * least one must work now. Throws `LLAMA_ADDRESS_IN_USE` when another process has a port, `LLAMA_ARGUMENT_INVALID` when an endpoint is there twice, or
+ * `LLAMA_SYSTEM_CALL`; nothing stays open then.
+ */
+export function openListeners(wanted: readonly Endpoint[] | null, threads: number, logger: Logger): OpenedListeners {
+  const warnings: string[] = [];
+  const endpoints = wanted ?? usableDefaults(warnings);
+  const texts = endpoints.filter(({ port }) => port !== 0).map(formatEndpoint);
+  const twice = texts.find((text, i) => texts.indexOf(text) !== i);
+  if (twice !== undefined)
+    throw new LlamaError('LLAMA_ARGUMENT_INVALID', `--listen ${twice} is given twice; give each address once`);
+  // Before any is opened: a wildcard address is not free beside another one of ours. Addresses that the host lacks are for `Listener.check`, unless it
+  // has none of them, which is more likely a typing error than a late interface.
+  const absent = endpoints.filter((endpoint) => whyNotLocal(endpoint) !== undefined);
+  for (const endpoint of endpoints)
+    if (endpoint.port !== 0 && (absent.length === endpoints.length || !absent.includes(endpoint))) checkFree(endpoint);
+  const sharesPort = (one: Endpoint): boolean =>
+    endpoints.some((other) => other !== one && other.family === one.family && other.port === one.port);
+  const listeners: Listener[] = [];
+  try {
+    for (const endpoint of endpoints) listeners.push(new Listener(endpoint, threads, sharesPort(endpoint)));
+  } catch (error) {
+    for (const listener of listeners) listener.close();
+    throw error;
+  }
+  const granted = Math.min(...listeners.map(({ receiveBufferBytes }) => receiveBufferBytes));
+  if (granted < RECEIVE_BUFFER_MIN_BYTES)
+    warnings.push(
+      `receive buffers are ${granted} bytes: bursts of probes may be dropped here (counted as receiveQueueDrops); give CAP_NET_ADMIN, or raise net.core.rmem_max`,
+    );
+  for (const warning of warnings) logger.warn(warning);
+  return { listeners, warnings };
 }
 
 /** The default addresses without those whose family this host does not have. */
-function usableDefaults(logger: Logger): Endpoint[] {
+function usableDefaults(warnings: string[]): Endpoint[] {
   return DEFAULT_LISTEN.filter((endpoint) => {
     try {
       checkFree(endpoint);
       return true;
     } catch (error) {
       if (endpoint.family === 4 || !(error instanceof LlamaError) || error.code !== 'LLAMA_SYSTEM_CALL') throw error;
-      logger.warn({ listen: formatEndpoint(endpoint), reason: error.message }, 'IPv6 is not available: IPv4 only');
+      warnings.push(`not listening on ${formatEndpoint(endpoint)}, IPv4 only: ${error.message}`);
       return false;
     }
   });
-}
-
-function openListener(endpoint: Endpoint, threads: number): Listener {
-  const sockets: UdpSocket[] = [];
-  try {
-    while (sockets.length < threads)
-      sockets.push(UdpSocket.open(socketOptions(endpoint, sockets[0]?.port ?? endpoint.port)));
-  } catch (error) {
-    for (const socket of sockets) socket.close();
-    throw error;
-  }
-  return { endpoint: { ...endpoint, port: sockets[0].port }, sockets };
-}
-
-export function closeListeners(listeners: readonly Listener[]): void {
-  for (const { sockets } of listeners) for (const socket of sockets) socket.close();
-}
-
-/**
- * Opens `threads` sockets per endpoint; null: the default endpoints. Throws `LLAMA_ADDRESS_IN_USE` when another process has a
- * port, `LLAMA_ARGUMENT_INVALID` when an endpoint is there twice; nothing stays open then.
- */
-export function openListeners(wanted: readonly Endpoint[] | null, threads: number, logger: Logger): Listener[] {
-  const endpoints = wanted ?? usableDefaults(logger);
-  const texts = endpoints.filter(({ port }) => port !== 0).map(formatEndpoint);
-  const twice = texts.find((text, i) => texts.indexOf(text) !== i);
-  if (twice !== undefined)
-    throw new LlamaError('LLAMA_ARGUMENT_INVALID', `--listen ${twice} is given twice; give each address once`);
-  for (const endpoint of endpoints) if (endpoint.port !== 0) checkFree(endpoint);
-  const listeners: Listener[] = [];
-  try {
-    for (const endpoint of endpoints) listeners.push(openListener(endpoint, threads));
-  } catch (error) {
-    closeListeners(listeners);
-    throw error;
-  }
-  // The kernel reports the double of what it was asked for.
-  const granted = Math.min(
-    ...listeners.flatMap(({ sockets }) => sockets.map((socket) => socket.receiveBufferBytes / 2)),
-  );
-  if (granted < RECEIVE_BUFFER_MIN_BYTES)
-    logger.warn(
-      { receiveBufferBytes: granted },
-      'receive buffers are small, bursts may be dropped: give CAP_NET_ADMIN, or raise net.core.rmem_max',
-    );
-  return listeners;
 }

@@ -90,6 +90,16 @@ export function reflectorMetrics(status: () => ReflectorStatus): Registry {
     },
   });
   new Gauge({
+    name: `${PREFIX}listening`,
+    help: '1 when the address is listened on, 0 while this host does not have it or its interface.',
+    labelNames: ['listen'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { listen, listening } of status().listeners) this.set({ listen }, listening ? 1 : 0);
+    },
+  });
+  new Gauge({
     name: `${PREFIX}threads`,
     help: 'Threads, by state.',
     labelNames: ['state'],

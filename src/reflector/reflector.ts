@@ -9,7 +9,6 @@ import { SystemClock } from '../net/clock.js';
 import { ClockSync } from '../net/clockSync.js';
 import { type Endpoint, formatEndpoint } from '../net/endpoint.js';
 import { closeDescriptor, openWake, wake } from '../net/poll.js';
-import { receiveQueueDrops } from '../net/socket.js';
 import { ControlBlock } from '../ring/control.js';
 import { nsToMs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadStatus } from '../threads/supervised.js';
@@ -17,7 +16,9 @@ import { VERSION } from '../version.js';
 import { hmacEngineName } from '../wire/hmacEngines.js';
 import { AllowList } from './allow.js';
 import { SharedKeys } from './keys.js';
-import { closeListeners, type Listener, openListeners } from './listeners.js';
+import type { Listener } from './listener.js';
+import { type OpenedListeners, openListeners } from './listeners.js';
+import { type ListenerStatus, ListenerWatch, listenerWarnings } from './listenerWatch.js';
 import { REFLECTOR_COUNTERS, type ReflectorCounter, type ReflectorStart, type SessionLimits } from './messages.js';
 import { createTokens } from './tokens.js';
 
@@ -50,6 +51,9 @@ export interface ReflectorStatus {
   readonly uptimeMs: number;
   readonly state: 'starting' | 'running' | 'stopping';
   readonly listen: readonly string[];
+  readonly listeners: readonly ListenerStatus[];
+  /** What disturbs the reflector now; empty when it is well. */
+  readonly warnings: readonly string[];
   readonly stateful: boolean;
   /** Only packets with a valid HMAC are answered. */
   readonly authenticated: boolean;
@@ -73,6 +77,8 @@ const STOP_TIMEOUT_MS = 1000;
 export class Reflector {
   private readonly settings: ReflectorSettings;
   private readonly listeners: readonly Listener[];
+  private readonly lasting: readonly string[];
+  private readonly watch: ListenerWatch;
   private readonly threads: readonly Thread[];
   private readonly keys: SharedKeys | null;
   private readonly sync = new ClockSync();
@@ -81,9 +87,10 @@ export class Reflector {
   private state: ReflectorStatus['state'] = 'starting';
   private closed: Promise<void> | undefined;
 
-  private constructor(settings: ReflectorSettings, listeners: readonly Listener[], logger: Logger) {
+  private constructor(settings: ReflectorSettings, { listeners, warnings }: OpenedListeners, logger: Logger) {
     this.settings = settings;
     this.listeners = listeners;
+    this.lasting = warnings;
     this.keys = settings.keys === undefined ? null : new SharedKeys();
     if (settings.keys !== undefined) this.keys?.write(settings.keys);
     this.threads = this.makeThreads();
@@ -94,6 +101,7 @@ export class Reflector {
       logger,
       begin: (thread) => ({ task: this.threads[thread].start, transfer: [] }),
     });
+    this.watch = new ListenerWatch(listeners, logger, () => this.wakeThreads());
   }
 
   /**
@@ -121,6 +129,7 @@ export class Reflector {
 
   status(): ReflectorStatus {
     this.sync.read();
+    const listeners = this.watch.status();
     const workers = this.threads.map((_, thread) => this.threadStatus(thread));
     const totals = { ...workers[0].totals };
     for (const worker of workers.slice(1))
@@ -131,6 +140,8 @@ export class Reflector {
       uptimeMs: Date.now() - this.startedAtMs,
       state: this.state,
       listen: this.endpoints.map(formatEndpoint),
+      listeners,
+      warnings: [...listenerWarnings(listeners), ...this.lasting],
       stateful: this.settings.stateful !== null,
       authenticated: this.keys !== null,
       clockSynchronised: this.sync.synchronised,
@@ -169,7 +180,7 @@ export class Reflector {
       const start: ReflectorStart = {
         thread,
         timeBase: clock.timeBase,
-        sockets: this.listeners.map(({ sockets, endpoint }) => ({ fd: sockets[thread].fd, family: endpoint.family })),
+        sockets: this.listeners.map(({ fds, endpoint }) => ({ fd: fds[thread], family: endpoint.family })),
         wakeFd,
         control: control.memory,
         doorbell: control.doorbell,
@@ -184,20 +195,23 @@ export class Reflector {
   }
 
   private threadStatus(thread: number): ReflectorThreadStatus {
-    const drops = this.listeners.reduce((sum, { sockets }) => sum + receiveQueueDrops(sockets[thread].fd), 0);
+    const drops = this.listeners.reduce((sum, listener) => sum + listener.drops(thread), 0);
     const totals = { ...this.threads[thread].control.snapshot(), receiveQueueDrops: drops };
     return { ...this.supervised.status(thread), totals };
   }
 
+  private wakeThreads(): void {
+    for (const { wakeFd } of this.threads) wake(wakeFd);
+  }
+
   private async shutDown(): Promise<void> {
     this.state = 'stopping';
-    for (const { control, wakeFd } of this.threads) {
-      control.ring();
-      wake(wakeFd);
-    }
+    this.watch.close();
+    for (const { control } of this.threads) control.ring();
+    this.wakeThreads();
     // The threads are gone after this: only then may the sockets go.
     await this.supervised.stop(STOP_TIMEOUT_MS);
-    closeListeners(this.listeners);
+    for (const listener of this.listeners) listener.close();
     for (const { wakeFd } of this.threads) closeDescriptor(wakeFd);
   }
 }

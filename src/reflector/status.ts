@@ -1,14 +1,21 @@
 /** `--status`: the reflector's counters over HTTP. Read-only: nothing here changes anything. */
 
+import type { Server } from 'node:http';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { LlamaError } from '../errors.js';
 import { type Endpoint, formatEndpoint } from '../net/endpoint.js';
+import { interfaceIndex, type LocalAddress, whyNotLocal } from '../net/localAddress.js';
+import { listenerWarnings } from './listenerWatch.js';
 import { reflectorMetrics } from './metrics.js';
 import type { ReflectorStatus } from './reflector.js';
 
+const INTERFACE_PERIOD_MS = 1_000;
 const PROBLEM_JSON = 'application/problem+json';
 
-/** `GET /` and `/v1/status` (JSON), `/metrics` (Prometheus), `/healthz` (200 when every thread runs, else 503). */
+/**
+ * `GET /` and `/v1/status` (JSON), `/metrics` (Prometheus), `/healthz` (200 when every thread runs, else 503), `/readyz` (200 when it also listens on
+ * every address, else 503 with the reasons).
+ */
 export function statusApp(status: () => ReflectorStatus): FastifyInstance {
   const app = Fastify({ logger: false, forceCloseConnections: true });
   const metrics = reflectorMetrics(status);
@@ -22,12 +29,27 @@ export function statusApp(status: () => ReflectorStatus): FastifyInstance {
       .type('text/plain')
       .send(healthy ? 'ok' : 'a thread is not running');
   });
+  app.get('/readyz', (_request, reply) => {
+    const { state, workers, listeners } = status();
+    const reasons = [
+      ...(state === 'running' ? [] : [`the reflector is ${state}`]),
+      ...(workers.every((worker) => worker.state === 'running') ? [] : ['a thread is not running']),
+      ...listenerWarnings(listeners),
+    ];
+    return reply
+      .code(reasons.length === 0 ? 200 : 503)
+      .type('text/plain')
+      .send(reasons.length === 0 ? 'ready' : reasons.join('\n'));
+  });
   app.setNotFoundHandler((request, reply) => {
     const {
       code,
       status: httpStatus,
       message,
-    } = new LlamaError('LLAMA_NOT_FOUND', `${request.url} is not here; there are /v1/status, /metrics and /healthz`);
+    } = new LlamaError(
+      'LLAMA_NOT_FOUND',
+      `${request.url} is not here; there are /v1/status, /metrics, /healthz and /readyz`,
+    );
     return reply.code(httpStatus).type(PROBLEM_JSON).send({
       type: 'about:blank',
       title: 'There is nothing at this address',
@@ -39,15 +61,21 @@ export function statusApp(status: () => ReflectorStatus): FastifyInstance {
   return app;
 }
 
-/** Serves `statusApp`; the result says where. Rejects with `LLAMA_ADDRESS_IN_USE` or `LLAMA_SYSTEM_CALL`. */
+/**
+ * Serves `statusApp`; the result says where. A server on a link-local address listens again when its interface was made again. Rejects with
+ * `LLAMA_ADDRESS_IN_USE` or `LLAMA_SYSTEM_CALL`.
+ */
 export async function serveStatus(
   endpoint: Endpoint,
   status: () => ReflectorStatus,
 ): Promise<{ readonly app: FastifyInstance; readonly endpoint: Endpoint }> {
   const app = statusApp(status);
+  const { address: literal, zone } = endpoint;
+  const host = zone === undefined ? literal : `${literal}%${zone}`;
+  let watch: NodeJS.Timeout | undefined;
+  app.addHook('onClose', async () => clearInterval(watch));
   try {
-    const { address, zone, port } = endpoint;
-    await app.listen({ host: zone === undefined ? address : `${address}%${zone}`, port });
+    await app.listen({ host, port: endpoint.port });
   } catch (error) {
     await app.close();
     const { code = 'unknown error' } = error as NodeJS.ErrnoException;
@@ -58,5 +86,23 @@ export async function serveStatus(
   }
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : endpoint.port;
+  if (zone !== undefined) watch = followInterface(app.server, endpoint, host, port);
   return { app, endpoint: { ...endpoint, port } };
+}
+
+/** A server is bound to the index of its interface. An interface that is made again has another one, and nothing tells the server. */
+function followInterface(server: Server, local: LocalAddress, host: string, port: number): NodeJS.Timeout {
+  let index = interfaceIndex(local);
+  // One that failed to listen again is tried again at the next turn.
+  server.on('error', () => {
+    index = 0;
+  });
+  return setInterval(() => {
+    const now = interfaceIndex(local);
+    if (now === index || whyNotLocal(local) !== undefined) return;
+    index = now;
+    server.closeAllConnections();
+    if (server.listening) server.close(() => server.listen({ host, port }));
+    else server.listen({ host, port });
+  }, INTERFACE_PERIOD_MS);
 }

@@ -1,9 +1,11 @@
 /** A reflector on a link-local address, which is on an interface and nowhere else. */
 
 import { expect } from 'chai';
+import type { ReflectorStatus } from '../../src/reflector/reflector.js';
 import { needs } from '../support/needs.js';
-import { startLlama } from '../support/process.js';
-import { Namespaces } from './namespaces.js';
+import { type Running, startLlama } from '../support/process.js';
+import { waitFor } from '../support/wait.js';
+import { Namespaces, run } from './namespaces.js';
 
 const PORT = 8_100;
 const START_MS = 20_000;
@@ -22,9 +24,8 @@ describe('lab: link-local addresses', function () {
   this.timeout(60_000);
   const spaces = new Namespaces();
 
-  before(async function () {
-    needs(this, 'root', 'ip', 'python3');
-    await spaces.add(['a', 'b']);
+  /** Joins the two hosts by interfaces eth0. */
+  async function link(): Promise<void> {
     const peer = ['peer', 'name', 'eth0', 'netns', spaces.name('b')];
     await spaces.exec('a', 'ip', ['link', 'add', 'eth0', 'type', 'veth', ...peer]);
     for (const [host, address] of [
@@ -33,8 +34,14 @@ describe('lab: link-local addresses', function () {
     ]) {
       await spaces.exec(host, 'ip', ['address', 'add', address, 'dev', 'eth0', 'nodad']);
       await spaces.exec(host, 'ip', ['link', 'set', 'eth0', 'up']);
-      await spaces.exec(host, 'ip', ['link', 'set', 'lo', 'up']);
     }
+  }
+
+  before(async function () {
+    needs(this, 'root', 'ip', 'python3', 'curl');
+    await spaces.add(['a', 'b']);
+    for (const host of ['a', 'b']) await spaces.exec(host, 'ip', ['link', 'set', 'lo', 'up']);
+    await link();
   });
   after(() => spaces.destroy());
 
@@ -51,6 +58,124 @@ describe('lab: link-local addresses', function () {
         await reflector.stop();
       }
     });
+
+  describe('on an interface that is deleted and made again', () => {
+    const LISTEN = `[fe80::b%eth0]:${PORT}`;
+    const STATUS = 'http://127.0.0.1:8101';
+    const GONE = 'this host has no interface eth0';
+    let reflector: Running;
+
+    before(async () => {
+      await spaces.exec('b', 'ip', ['address', 'add', '10.9.9.9/32', 'dev', 'lo']);
+      reflector = startLlama(
+        [
+          'reflector',
+          '--listen',
+          LISTEN,
+          '--listen',
+          `10.9.9.9:${PORT}`,
+          '--threads',
+          '2',
+          '--status',
+          '127.0.0.1:8101',
+        ],
+        (command, args, options) => spaces.spawn('b', command, args, options),
+      );
+      await reflector.until('it answers', () => reflector.stderr.includes('answering probes'), START_MS);
+    });
+    after(() => reflector?.stop());
+
+    const get = async (path: string): Promise<{ code: string; body: string }> => {
+      const out = await spaces.exec('b', 'curl', ['-s', '-w', '\n%{http_code}', STATUS + path]);
+      const at = out.lastIndexOf('\n');
+      return { body: out.slice(0, at), code: out.slice(at + 1) };
+    };
+    const asked = (): Promise<string> => spaces.exec('a', 'python3', ['-c', ASK, 'fe80::b']);
+
+    it('says so in readyz, status, metrics and log while it is gone; healthz stays 200, for a restart cures nothing', async () => {
+      expect((await asked()).trim()).to.equal('7 44 fe80::b 255');
+      expect(await get('/readyz')).to.deep.equal({ code: '200', body: 'ready' });
+      await spaces.exec('a', 'ip', ['link', 'delete', 'eth0']);
+      await waitFor('readyz is 503', async () => (await get('/readyz')).code === '503', 5_000);
+      expect((await get('/readyz')).body).to.match(/^not listening on \[fe80::b%eth0\]:8100 since 2.*Z: /);
+      const { body } = await get('/v1/status');
+      const { listeners, warnings } = JSON.parse(body) as ReflectorStatus;
+      expect(listeners[0]).to.include({ listen: LISTEN, listening: false, reason: GONE });
+      expect(listeners[1]).to.deep.equal({ listen: '10.9.9.9:8100', listening: true, reason: null, since: null });
+      expect(warnings).to.have.length(1);
+      expect(warnings[0]).to.include(`not listening on ${LISTEN}`).and.to.include(GONE);
+      expect((await get('/metrics')).body)
+        .to.include(`llama_reflector_listening{listen="${LISTEN}"} 0`)
+        .and.to.include('llama_reflector_listening{listen="10.9.9.9:8100"} 1');
+      expect(await get('/healthz')).to.deep.equal({ code: '200', body: 'ok' });
+      expect(reflector.stderr).to.include('not listening on this address');
+    });
+
+    it('answers again within seconds of its return, on all threads, and says so', async () => {
+      await link();
+      const backMs = performance.now();
+      await waitFor('readyz is 200', async () => (await get('/readyz')).code === '200', 5_000);
+      expect(performance.now() - backMs).to.be.below(5_000);
+      for (let i = 0; i < 8; i++) expect((await asked()).trim()).to.equal('7 44 fe80::b 255');
+      const { listeners, warnings, totals, workers } = JSON.parse((await get('/v1/status')).body) as ReflectorStatus;
+      expect(listeners.map(({ listening }) => listening)).to.deep.equal([true, true]);
+      expect(warnings).to.deep.equal([]);
+      expect(totals).to.include({ received: 9, reflected: 9, sendErrors: 0 });
+      expect(workers.map(({ restarts }) => restarts)).to.deep.equal([0, 0]);
+      expect(reflector.stderr).to.include('listening again');
+    });
+
+    it('answers on the new interface also when nothing saw the old one go', async () => {
+      const inside = (host: string) => `ip -n ${spaces.name(host)}`;
+      const up = (host: string) =>
+        `${inside(host)} address add fe80::${host}/64 dev eth0 nodad && ${inside(host)} link set eth0 up`;
+      const made = `link add eth0 type veth peer name eth0 netns ${spaces.name('b')}`;
+      await run('sh', ['-ec', `${inside('a')} link delete eth0; ${inside('a')} ${made}; ${up('a')}; ${up('b')}`]);
+      await waitFor('an answer', async () => (await asked().catch(() => '')).startsWith('7 44 fe80::b 255'), 15_000);
+    });
+
+    it('names an address that is taken away, and is well again when it is back', async () => {
+      await spaces.exec('b', 'ip', ['address', 'delete', '10.9.9.9/32', 'dev', 'lo']);
+      await waitFor('readyz is 503', async () => (await get('/readyz')).code === '503', 5_000);
+      expect((await get('/readyz')).body).to.include('this host does not have the address 10.9.9.9');
+      await spaces.exec('b', 'ip', ['address', 'add', '10.9.9.9/32', 'dev', 'lo']);
+      await waitFor('readyz is 200', async () => (await get('/readyz')).code === '200', 5_000);
+    });
+  });
+
+  it('an address that comes after the start is listened on then', async () => {
+    const reflector = startLlama(
+      ['reflector', '--listen', '127.0.0.1:0', '--listen', `[fe80::77%eth0]:${PORT}`, '--threads', '1'],
+      (command, args, options) => spaces.spawn('b', command, args, options),
+    );
+    try {
+      await reflector.until('it answers', () => reflector.stderr.includes('answering probes'), START_MS);
+      expect(reflector.stderr).to.include('this host does not have the address fe80::77 on the interface eth0');
+      await spaces.exec('b', 'ip', ['address', 'add', 'fe80::77/64', 'dev', 'eth0', 'nodad']);
+      await reflector.until('it listens', () => reflector.stderr.includes('listening again'), 5_000);
+      expect((await spaces.exec('a', 'python3', ['-c', ASK, 'fe80::77'])).trim()).to.equal('7 44 fe80::77 255');
+    } finally {
+      await reflector.stop();
+    }
+  });
+
+  it('the status page on a link-local address is served again when its interface was made again', async () => {
+    const reflector = startLlama(
+      ['reflector', '--listen', '127.0.0.1:0', '--threads', '1', '--status', '[fe80::b%eth0]:8102'],
+      (command, args, options) => spaces.spawn('b', command, args, options),
+    );
+    const healthz = (): Promise<string> =>
+      spaces.exec('a', 'curl', ['-s', '-m', '2', 'http://[fe80::b%25eth0]:8102/healthz']).catch(() => 'no answer');
+    try {
+      await reflector.until('it answers', () => reflector.stderr.includes('answering probes'), START_MS);
+      await waitFor('healthz', async () => (await healthz()) === 'ok');
+      await spaces.exec('a', 'ip', ['link', 'delete', 'eth0']);
+      await link();
+      await waitFor('healthz again', async () => (await healthz()) === 'ok');
+    } finally {
+      await reflector.stop();
+    }
+  });
 
   it('an interface that is not there is named with what to do', async () => {
     const reflector = startLlama(['reflector', '--listen', `[fe80::b%eth9]:${PORT}`]);

@@ -173,9 +173,11 @@ describe('A reflector', () => {
   it('leaves its port free after close, and after a start that failed', async () => {
     const { reflector, port } = await fixture.reflector({ threads: 2 });
     await reflector.close();
-    expect((await startError({ listen: [`127.0.0.1:${port}`, '203.0.113.1:8100'] })).message).to.include(
-      'EADDRNOTAVAIL',
+    const other = await fixture.reflector();
+    expect((await startError({ listen: [`127.0.0.1:${port}`, `127.0.0.1:${other.port}`] })).code).to.equal(
+      'LLAMA_ADDRESS_IN_USE',
     );
+    expect((await startError({ listen: ['203.0.113.1:8100'] })).message).to.include('EADDRNOTAVAIL');
     const again = await fixture.reflector({ listen: [`127.0.0.1:${port}`] });
     expect(again.port).to.equal(port);
   });

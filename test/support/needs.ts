@@ -9,6 +9,7 @@ const CHECKS = {
   tcpdump: { met: () => succeeds('tcpdump', '--version'), say: 'needs tcpdump: apt-get install tcpdump' },
   openssl: { met: () => succeeds('openssl', 'version'), say: 'needs openssl: apt-get install openssl' },
   python3: { met: () => succeeds('python3', '--version'), say: 'needs python3: apt-get install python3' },
+  curl: { met: () => succeeds('curl', '--version'), say: 'needs curl: apt-get install curl' },
   tshark: { met: () => succeeds('tshark', '--version'), say: 'needs tshark: apt-get install tshark' },
   prometheus: {
     met: () => succeeds('prometheus', '--version') && succeeds('promtool', '--version'),
