@@ -7,26 +7,30 @@ import { type Alongside, ConfigReloader, type ReloadReport } from '../collector/
 import { loadConfigFile } from '../config/config.js';
 import type { ConfigOverrides } from '../config/options.js';
 import { LlamaError } from '../errors.js';
+import { argumentError } from './arguments.js';
 import { createLogger } from './log.js';
 import { serveCollector } from './serve.js';
 import { HangUps, signalled } from './signals.js';
 
 export interface CollectorCommandOptions extends ConfigOverrides {
-  readonly config: string;
+  /** Required. Checked here, because commander would report it before an option of a wrong name. */
+  readonly config?: string;
 }
 
 /** From the signal to the end of the process: the last interval, closed early, can be read until then. */
 const END_AFTER_MS = 1_700;
 
 export async function runCollector(options: CollectorCommandOptions, hangUps = new HangUps()): Promise<number> {
-  const loaded = loadConfigFile(options.config, options);
+  const { config: file } = options;
+  if (file === undefined) throw argumentError('found no --config, expected --config FILE: a YAML config');
+  const loaded = loadConfigFile(file, options);
   const { config } = loaded;
   const logger = createLogger();
   const signal = signalled();
   let reloader: ConfigReloader | undefined;
   const reloadConfig = (of: Collector, access: Alongside): Promise<ReloadReport> => {
-    reloader ??= new ConfigReloader(of, loaded, () => loadConfigFile(options.config, options));
-    return logged(reloader.reload(access), options.config, logger);
+    reloader ??= new ConfigReloader(of, loaded, () => loadConfigFile(file, options));
+    return logged(reloader.reload(access), file, logger);
   };
   const { collector, app, url, reload } = await serveCollector(config, logger, reloadConfig);
   const { groups, targets, paths, probesPerSecond } = collector.status();

@@ -31,7 +31,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
       'LLAMA_ARGUMENT_INVALID',
       `--seconds ${JSON.stringify(options.seconds)}: expected a number above 0 and at most ${MOST_SECONDS}`,
     );
-  const logger = createLogger(process.env.LLAMA_LOG_LEVEL ?? 'warn');
+  const logger = createLogger('warn');
   const signal = signalled();
   const file = loadConfig(CONFIG_FILE);
   const { reflectors, port } = await startReflectors(file.groups[0], logger);

@@ -2,13 +2,17 @@
 
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
+import { type LogLevel, logLevel } from './logLevel.js';
 
 const STDERR = 2;
 
-/** Writes are synchronous, so that the last line before an exit is there. `LLAMA_LOG_LEVEL` sets the level (default info). */
-export function createLogger(level = process.env.LLAMA_LOG_LEVEL ?? 'info'): Logger {
+/**
+ * Writes are synchronous, so that the last line before an exit is there. `LLAMA_LOG_LEVEL` sets the level, else it is `standard`.
+ * @throws LlamaError `LLAMA_ARGUMENT_INVALID`
+ */
+export function createLogger(standard: LogLevel = 'info'): Logger {
   const options = {
-    level: level in pino.levels.values || level === 'silent' ? level : 'info',
+    level: logLevel(standard),
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },

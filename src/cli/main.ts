@@ -5,13 +5,14 @@ import { Command, CommanderError } from 'commander';
 import { ERROR_TABLE, LlamaError } from '../errors.js';
 import { VERSION } from '../version.js';
 import { requireFiles, requireLinux } from './host.js';
+import { logLevel } from './logLevel.js';
 import { collectorHelpEnd, overrideOption, scraperHelpEnd, scraperOverrideOption } from './optionsHelp.js';
 import { HangUps } from './signals.js';
 
 const EXIT_COULD_NOT_RUN = 2;
 const HELP_END = `
 Exit codes: 0 fine, 1 wrong input, 2 could not run. Results go to stdout, logs to stderr; LLAMA_LOG_LEVEL sets how much
-is logged (debug, info, warn, error, silent). "llama help COMMAND" lists a command's options.`;
+is logged (fatal, error, warn, info, debug, trace, silent). "llama help COMMAND" lists a command's options.`;
 const PROBE_HELP_END = `
 Durations have a unit: 500us, 10ms, 1s. The host must run "llama reflector" or another STAMP (RFC 8762) or TWAMP-Light
 responder; with tcp-syn (a TCP port, open or closed) and icmp nothing, but they need CAP_NET_RAW here. Ctrl-C ends early and prints what there is.
@@ -43,7 +44,7 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
   llama
     .command('collector')
     .description('measure what a config says, and serve the API; SIGHUP reads the config again')
-    .requiredOption('--config <file>', "YAML config, or one of Dropbox's LLAMA")
+    .option('--config <file>', "YAML config, or one of Dropbox's LLAMA (required)")
     .option(...overrideOption('listen', '<addr:port>'))
     .option(...overrideOption('stateDir', '<dir>'))
     .addHelpText('after', collectorHelpEnd)
@@ -168,6 +169,8 @@ try {
   requireLinux();
   requireFiles();
   await program(async (work) => {
+    // Every command, also those that log nothing: a typing error in it is never ignored.
+    logLevel('info');
     exitCode = await work();
   }).parseAsync();
 } catch (error) {

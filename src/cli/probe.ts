@@ -23,7 +23,7 @@ export async function runProbe(host: string, options: ProbeOptions): Promise<num
   if (lacking !== undefined) throw lacking.cause;
   requireFiles(config.source.ports * 4);
   const collector = await Collector.start(config, {
-    logger: createLogger(process.env.LLAMA_LOG_LEVEL ?? 'error'),
+    logger: createLogger('error'),
     count: perGroup,
   });
   let interrupted = false;

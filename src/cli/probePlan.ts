@@ -1,13 +1,15 @@
 /** What `llama probe` is to do, from its arguments: the target, and a config that a collector carries out. */
 
 import { lookup } from 'node:dns/promises';
-import { parseAddress } from '../config/address.js';
+import { endsLikePort, parseAddress } from '../config/address.js';
 import { parseConfig } from '../config/config.js';
+import { MAX_TIMEOUT_NS, MIN_DURATION_NS } from '../config/group.js';
 import { PROTOCOLS } from '../config/group-format.js';
 import { checkPlan } from '../config/limits.js';
 import type { Config, Group, Protocol } from '../config/types.js';
 import { LlamaError } from '../errors.js';
-import { formatDuration, NS_PER_S, parseDurationNs } from '../stats/units.js';
+import { formatDuration, NS_PER_S } from '../stats/units.js';
+import { argumentError, parseCount, parseDuration } from './arguments.js';
 
 export interface ProbeOptions {
   readonly protocol: string;
@@ -28,24 +30,6 @@ const ENDLESS_INTERVAL_MS = 2 ** 42;
 const DEFAULT_PERIOD = '10ms';
 const GROUP = 'probe';
 
-function argumentError(text: string): LlamaError {
-  return new LlamaError('LLAMA_ARGUMENT_INVALID', text);
-}
-
-function wholeNumber(option: string, text: string, most: number): number {
-  const value = /^\d+$/.test(text) ? Number(text) : 0;
-  if (value < 1 || value > most)
-    throw argumentError(`${option} ${JSON.stringify(text)}: expected a whole number from 1 to ${most}`);
-  return value;
-}
-
-function durationNs(option: string, text: string): number {
-  const ns = parseDurationNs(text);
-  if (ns === undefined || ns < 1)
-    throw argumentError(`${option} ${JSON.stringify(text)}: expected a duration such as 500us, 10ms, 1s`);
-  return ns;
-}
-
 export interface ProbeTarget {
   readonly address: string;
   /** Absent: the protocol's own. */
@@ -54,6 +38,11 @@ export interface ProbeTarget {
 
 /** Address and port of `host`, `host:port`, `address`, `[address]:port`. Names are resolved. */
 export async function resolveTarget(text: string): Promise<ProbeTarget> {
+  const ambiguous = endsLikePort(text);
+  if (ambiguous !== undefined)
+    throw argumentError(
+      `found ${JSON.stringify(text)}, which is an address of its own, and may be meant as port ${ambiguous.port} of ${ambiguous.address}; write [${ambiguous.address}]:${ambiguous.port} or [${text}]`,
+    );
   const match =
     parseAddress(text) === undefined
       ? /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text)
@@ -88,19 +77,15 @@ export interface ProbePlan {
 
 /** One group, or with `--sizes` one for each size. */
 export function probePlan(target: ProbeTarget, options: ProbeOptions): ProbePlan {
-  const asked = wholeNumber('--count', options.count, MOST_PROBES);
-  const wanted = Math.min(wholeNumber('--source-ports', options.sourcePorts, 4096), asked);
+  const asked = parseCount('--count', options.count, MOST_PROBES);
+  const wanted = Math.min(parseCount('--source-ports', options.sourcePorts, 4096), asked);
   const ports = options.protocol === 'icmp' ? 1 : wanted;
-  const sizes = options.sizes?.split(',').map((size) => wholeNumber('--sizes', size.trim(), 65_535));
+  const sizes = options.sizes?.split(',').map((size) => parseCount('--sizes', size.trim(), 65_535));
   const perGroup = Math.max(1, Math.floor(asked / (sizes?.length ?? 1)));
   const defaults = PROTOCOLS[options.protocol as Protocol] ?? PROTOCOLS.stamp;
-  const timeoutNs = durationNs('--timeout', options.timeout ?? defaults.timeout);
+  const timeoutNs = parseDuration('--timeout', options.timeout ?? defaults.timeout, MIN_DURATION_NS, MAX_TIMEOUT_NS);
   const spacingNs = spacing(options, timeoutNs, ports);
   const classes = options.class ?? ['cs0'];
-  if (spacingNs > LONGEST_PERIOD_NS)
-    throw argumentError(
-      `--period ${JSON.stringify(options.period)}: expected at most ${formatDuration(LONGEST_PERIOD_NS)}`,
-    );
   // Between two probes of one path; a config's groups are kept to narrower bounds than a measurement by hand.
   const periodNs = spacingNs * ports * classes.length * (sizes?.length ?? 1);
   const group = {
@@ -133,11 +118,13 @@ export function probePlan(target: ProbeTarget, options: ProbeOptions): ProbePlan
   };
 }
 
+const parsePeriod = (text: string): number => parseDuration('--period', text, 1, LONGEST_PERIOD_NS);
+
 /** Time between two probes. A server takes one SYN at a time from a port. */
 function spacing({ protocol, period }: ProbeOptions, timeoutNs: number, ports: number): number {
-  if (protocol !== 'tcp-syn') return durationNs('--period', period ?? DEFAULT_PERIOD);
+  if (protocol !== 'tcp-syn') return parsePeriod(period ?? DEFAULT_PERIOD);
   const leastNs = Math.ceil(timeoutNs / ports);
-  const ns = period === undefined ? leastNs : durationNs('--period', period);
+  const ns = period === undefined ? leastNs : parsePeriod(period);
   if (ns >= leastNs) return ns;
   throw argumentError(
     `--period ${JSON.stringify(period)}: expected at least ${formatDuration(leastNs)} with tcp-syn, which is the timeout over ${ports} source ports, for a server takes one SYN at a time from a port; shorten --timeout, or use more --source-ports`,

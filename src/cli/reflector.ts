@@ -9,7 +9,8 @@ import { JUNK_REASONS } from '../reflector/messages.js';
 import { DEFAULT_SESSIONS, Reflector, type ReflectorSettings, type ReflectorTotals } from '../reflector/reflector.js';
 import { serveStatus } from '../reflector/status.js';
 import { MAX_PPS_LIMIT } from '../reflector/tokens.js';
-import { nsToMs, parseDurationNs } from '../stats/units.js';
+import { NS_PER_MS, NS_PER_S, nsToMs } from '../stats/units.js';
+import { parseCount, parseDuration } from './arguments.js';
 import { createLogger } from './log.js';
 import { HangUps, signalled } from './signals.js';
 
@@ -39,22 +40,8 @@ const KEY_OPTION = '--key-file';
 export const MAX_THREADS = 256;
 const DEFAULT_MAX_THREADS = 4;
 const MAX_SESSIONS_LIMIT = 16_777_216;
+const LONGEST_SESSION_NS = 24 * 3600 * NS_PER_S;
 const JUNK_LOG_PERIOD_MS = 60_000;
-
-function parseCount(option: string, text: string, most: number): number {
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : 0;
-  if (value >= 1 && value <= most) return value;
-  throw new LlamaError('LLAMA_ARGUMENT_INVALID', `${option} '${text}': expected a whole number from 1 to ${most}`);
-}
-
-function parseTimeoutMs(text: string): number {
-  const ns = parseDurationNs(text);
-  if (ns !== undefined && ns > 0) return nsToMs(ns);
-  throw new LlamaError(
-    'LLAMA_ARGUMENT_INVALID',
-    `--session-timeout '${text}': expected a duration above 0 with a unit, such as 300s or 5m`,
-  );
-}
 
 /** The settings that the options mean. Throws `LLAMA_ARGUMENT_INVALID` that names the option and what was expected. */
 export function reflectorSettings(options: ReflectorOptions): ReflectorSettings {
@@ -64,7 +51,10 @@ export function reflectorSettings(options: ReflectorOptions): ReflectorSettings 
       maxSessions === undefined
         ? DEFAULT_SESSIONS.maxSessions
         : parseCount('--max-sessions', maxSessions, MAX_SESSIONS_LIMIT),
-    timeoutMs: sessionTimeout === undefined ? DEFAULT_SESSIONS.timeoutMs : parseTimeoutMs(sessionTimeout),
+    timeoutMs:
+      sessionTimeout === undefined
+        ? DEFAULT_SESSIONS.timeoutMs
+        : nsToMs(parseDuration('--session-timeout', sessionTimeout, NS_PER_MS, LONGEST_SESSION_NS)),
   };
   return {
     listen: listen.length === 0 ? null : listen.map((text) => parseListen(text)),

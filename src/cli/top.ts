@@ -3,6 +3,8 @@
 import { CLASS_NAMES, parseClass } from '../config/classes.js';
 import { LlamaError } from '../errors.js';
 import { METRICS, type Metric } from '../matrix/matrix.js';
+import { NS_PER_MS, NS_PER_S } from '../stats/units.js';
+import { parseDuration } from './arguments.js';
 import { ServiceClient } from './top/client.js';
 import { frame } from './top/frame.js';
 import { runLive } from './top/live.js';
@@ -21,6 +23,8 @@ export interface TopOptions {
   readonly once?: boolean;
   readonly json?: boolean;
 }
+
+const LONGEST_WINDOW_NS = 24 * 3600 * NS_PER_S;
 
 export async function runTop(options: TopOptions): Promise<number> {
   const view = viewOf(options);
@@ -72,6 +76,8 @@ function viewOf(options: TopOptions): View {
       `--metric ${JSON.stringify(options.metric)}: expected one of ${METRICS.join(', ')}`,
     );
   const { rows, columns, window } = options;
+  // The service knows how far its history reaches, and says so.
+  parseDuration('--window', window, NS_PER_MS, LONGEST_WINDOW_NS);
   const asked: { class: string | undefined; metric: Metric; rows: string; columns: string; window: string } = {
     ...{ rows, columns, window, metric },
     class: className,

@@ -26,6 +26,16 @@ export function parseAddress(text: string): Address | undefined {
     : { address: parsed.toString(), family: 4 };
 }
 
+/**
+ * Address and port that an IPv6 address without brackets may be meant as: `::1:8100` is an address, and so is `::1` in front of `:8100`.
+ * Undefined where the end cannot be meant as a port: ports of five digits are no part of an address, and below 100 hosts are numbered.
+ */
+export function endsLikePort(text: string): { readonly address: string; readonly port: string } | undefined {
+  const [, head = '', port = ''] = /^(.*):([1-9]\d{2,3})$/.exec(text) ?? [];
+  const address = parseAddress(text)?.family === 6 ? parseAddress(head) : undefined;
+  return address === undefined ? undefined : { address: address.address, port };
+}
+
 const UNREACHABLE_RANGES: Readonly<Record<string, string>> = {
   unspecified: 'the unspecified address',
   multicast: 'a multicast address',

@@ -26,9 +26,9 @@ export const GROUP_NAME = /^(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{1,64}$/;
 
 const SHAPE = new ListShape(GroupSchema, ['targets']);
 
-const MIN_DURATION_NS = NS_PER_MS;
+export const MIN_DURATION_NS = NS_PER_MS;
 const MAX_PERIOD_NS = 3600 * NS_PER_S;
-const MAX_TIMEOUT_NS = 60 * NS_PER_S;
+export const MAX_TIMEOUT_NS = 60 * NS_PER_S;
 
 /** A group as it is written, with everything optional filled in. */
 export interface GroupJson extends SourceJson {

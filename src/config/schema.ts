@@ -190,7 +190,7 @@ export const PROCESS_OPTIONS = {
       unit: 'ADDRESS:PORT or [ADDRESS6]:PORT',
       default: '127.0.0.1:5000',
       env: 'LLAMA_API_LISTEN',
-      expected: 'ADDRESS:PORT such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000',
+      expected: 'an IP address and a port from 0 to 65535, such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000',
       parse: listenAddress,
     }),
     tokenFile: option<string | null>({

@@ -5,7 +5,7 @@
  * that can't be probed is left out with a warning, and the rest holds.
  */
 
-import { parseAddress, whyNotTarget } from '../config/address.js';
+import { endsLikePort, parseAddress, whyNotTarget } from '../config/address.js';
 import { MAX_TARGETS } from '../config/group-schema.js';
 import { found, isRecord } from '../config/problems.js';
 import { readYaml } from '../config/yaml.js';
@@ -51,6 +51,11 @@ export function parseTargetGroups(value: unknown): Answer {
       const entry = readTarget(text, tags);
       if (typeof entry === 'string') warnings.push(`/${index}/targets/${at}: ${entry}`);
       else entries.push(entry);
+      const meant = endsLikePort(text);
+      if (meant !== undefined)
+        warnings.push(
+          `/${index}/targets/${at}: found ${found(text)}, used as an address; write [${meant.address}]:${meant.port} if ${meant.port} is the port, else [${text}]`,
+        );
     }
   }
   if (entries.length === 0 && warnings.length > 0 && count > 0)

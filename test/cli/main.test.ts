@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import pino from 'pino';
+import { LOG_LEVELS } from '../../src/cli/logLevel.js';
 import { Command, endCommands, llama, llamaEnds, MAIN } from '../support/command.js';
 import { waitFor } from '../support/wait.js';
 
@@ -30,12 +32,23 @@ describe('llama', () => {
   for (const [args, says] of [
     [['colector'], 'Did you mean collector?'],
     [['collector', '--config', 'x', '--lisen', 'y'], 'Did you mean --listen?'],
-    [['collector'], "required option '--config <file>' not specified"],
+    [['collector'], 'found no --config, expected --config FILE'],
+    [['collector', '--confg', 'x'], 'Did you mean --config?'],
     [['probe'], "missing required argument 'host[:port]'"],
     [['check'], "missing required argument 'file'"],
     [['check', 'a', 'b'], 'Expected 1 argument but got 2'],
     [['demo', '--seconds', 'five'], '--seconds "five": expected a number above 0'],
     [['demo', '--seconds', '0'], '--seconds "0": expected a number above 0'],
+    [['top', '--window', '0s'], '--window "0s": expected a duration with a unit, such as 500us, 10ms, 1s, from 1ms to'],
+    [['reflector', '--session-timeout', '0s'], '--session-timeout "0s": expected a duration with a unit'],
+    [['reflector', '--session-timeout', '0s'], 'from 1ms to 24h'],
+    [['reflector', '--listen', '127.0.0.1:99999'], 'port 99999 is above 65535'],
+    [['reflector', '--listen', '127.0.0.1:999999'], 'port 999999 is above 65535'],
+    [['reflector', '--status', '[::1]:99999'], 'port 99999 is above 65535'],
+    [
+      ['check', 'config/default.yaml', '--listen', '127.0.0.1:99999'],
+      'expected an IP address and a port from 0 to 65535',
+    ],
     [['reflector', '--listen', 'here'], "--listen 'here': not of the form ADDRESS:PORT"],
   ] as const)
     it(`'${args.join(' ')}' is refused with "${says}" and exit code 1`, async () => {
@@ -44,6 +57,25 @@ describe('llama', () => {
       expect(out).to.equal('');
       expect(err).to.include(says).and.not.include('    at ');
     });
+
+  for (const args of [
+    ['probe', '127.0.0.1'],
+    ['reflector'],
+    ['top', '--once'],
+    ['check', 'config/default.yaml'],
+    ['demo'],
+  ])
+    it(`${args[0]} refuses a log level that does not exist, naming those that do`, async () => {
+      const { code, out, err } = await llamaEnds(args, { env: { LLAMA_LOG_LEVEL: 'bogus' } });
+      expect([code, out]).to.deep.equal([1, '']);
+      expect(err).to.equal(
+        'found the environment variable LLAMA_LOG_LEVEL="bogus", expected one of silent, fatal, error, warn, info, debug, trace; correct it, or unset it\n',
+      );
+    });
+
+  it('has the log levels of pino', () => {
+    expect([...LOG_LEVELS].sort()).to.deep.equal([...Object.keys(pino.levels.values), 'silent'].sort());
+  });
 
   for (const [name, property, value] of [
     ['an operating system', 'platform', 'darwin'],

@@ -161,7 +161,7 @@ describe('llama reflector', () => {
   for (const [options, option] of wrong)
     it(`${JSON.stringify(options)} is refused, naming ${option} and what was found`, () => {
       expect(() => reflectorSettings(options))
-        .to.throw(LlamaError, `${option} '`)
+        .to.throw(LlamaError, new RegExp(`^${option} ['"]`))
         .with.property('code', 'LLAMA_ARGUMENT_INVALID');
     });
 

@@ -89,7 +89,7 @@ const BAD: readonly Bad[] = [
     text: 'api: { listen: "localhost:1" }',
     line: 1,
     path: '/api/listen',
-    says: /ADDRESS:PORT such as/,
+    says: /an IP address and a port from 0 to 65535, such as/,
   },
   {
     name: 'a section that is a list',
@@ -398,7 +398,7 @@ const BAD: readonly Bad[] = [
     text: full('api', '{ bind: 0.0.0.0 }'),
     line: 2,
     path: '/api/bind',
-    says: /ADDRESS:PORT/,
+    says: /an IP address and a port/,
   },
   {
     name: 'full: interval 0',

@@ -122,7 +122,7 @@ stateDir: /var/lib/llama
   it('names the variable or the flag that a wrong value came from, and no line of the file', () => {
     expect(problemsOf('source: { ports: 3 }', { LLAMA_SOURCE_PORTS: '12abc' }, { listen: 'here' })).to.have.members([
       '/source/ports: found "12abc" in the environment variable LLAMA_SOURCE_PORTS, expected an integer from 1 to 4096',
-      '/api/listen: found "here" for --listen, expected ADDRESS:PORT such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000',
+      '/api/listen: found "here" for --listen, expected an IP address and a port from 0 to 65535, such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000',
     ]);
   });
 
@@ -169,7 +169,7 @@ collectr: 1
       'c.yaml:5:18: /source/ports: found 5000, expected an integer from 1 to 4096',
       'c.yaml:5:33: /source/address: found "::1", expected an IPv4 address of this host, or 0.0.0.0',
       'c.yaml:5:50: /source/address6: found "host.example", expected an IPv6 address of this host, or "::"',
-      'c.yaml:7:11: /api/listen: found 5000, expected ADDRESS:PORT such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000',
+      'c.yaml:7:11: /api/listen: found 5000, expected an IP address and a port from 0 to 65535, such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000',
       'c.yaml:9:3: /groups/we st: found the group name "we st", expected 1 to 64 letters, digits, dots, dashes and underscores, not dots and dashes alone',
       'c.yaml:11:5: /groups/west/prot: found "prot", expected one of the keys protocol, port, period, timeout, classes, payloadBytes, dontFragment, keyFile, tlvs, ecn, sourcePorts, skipSelf, targets, fromFile, fromHttp, fromDns; did you mean "port"?',
       'c.yaml:12:13: /groups/west/period: found "1 sec", expected a duration such as 500us, 10ms, 1s, 5m, from 1ms to 1h',

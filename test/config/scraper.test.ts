@@ -158,7 +158,7 @@ const BAD: readonly Bad[] = [
     text: `${LISTS}scraper: { listen: 127.0.0.1 }`,
     line: 3,
     path: '/scraper/listen',
-    says: /found "127.0.0.1", expected ADDRESS:PORT/,
+    says: /found "127.0.0.1", expected an IP address and a port from 0 to 65535/,
   },
   {
     name: 'too many hours',

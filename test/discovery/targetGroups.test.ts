@@ -41,6 +41,19 @@ describe("Prometheus' target groups", () => {
     expect(answer.warnings[3]).to.match(/a multicast address/);
   });
 
+  it('an address without brackets that ends like a port is used, with a warning that says how to write the port', () => {
+    const answer = parseTargetGroups([{ targets: ['::1:8100', '[::1:8100]', '2001:db8::1:10', '[::1]:8100'] }]);
+    expect(answer.entries.map(({ address, port }) => [address, port])).to.deep.equal([
+      ['::1:8100', null],
+      ['::1:8100', null],
+      ['2001:db8::1:10', null],
+      ['::1', 8100],
+    ]);
+    expect(answer.warnings).to.deep.equal([
+      '/0/targets/0: found "::1:8100", used as an address; write [::1]:8100 if 8100 is the port, else [::1:8100]',
+    ]);
+  });
+
   it('a list of which nothing can be probed is refused', () => {
     expect(() => parseTargetGroups([{ targets: ['a.example', 'b.example'] }])).to.throw(
       /none of 2 targets can be probed/,
