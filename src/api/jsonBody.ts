@@ -1,9 +1,9 @@
 /** JSON bodies of requests, looked through in short turns before they are parsed: what is wrong is told with its place. */
 
 import { setImmediate as pause } from 'node:timers/promises';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { inTurns } from '../config/list-shape.js';
-import { andMore } from '../config/problems.js';
+import { andMore, found } from '../config/problems.js';
 import { LlamaError } from '../errors.js';
 import { jsonProblems } from './jsonText.js';
 
@@ -12,9 +12,19 @@ const BYTE_ORDER_MARK = 0xfeff;
 /** Takes over the bodies of requests whose content type is JSON. */
 export function readJsonBodies(app: FastifyInstance): void {
   app.removeContentTypeParser('application/json');
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request: unknown, body: string) =>
-    parseJsonBody(body),
-  );
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request: FastifyRequest, body: string) => {
+    refuseCompressed(request.headers['content-encoding'], body);
+    return parseJsonBody(body);
+  });
+}
+
+/** Bodies are taken as they are: decompressing would let a small request become a large one. */
+function refuseCompressed(encoding: string | undefined, body: string): void {
+  const plain = encoding === undefined || encoding.toLowerCase() === 'identity';
+  // The first byte of gzip; the second is no UTF-8.
+  if (plain && !body.startsWith('\u001f')) return;
+  const what = plain ? 'a body compressed with gzip' : `a body with the content encoding ${found(encoding)}`;
+  throw new LlamaError('LLAMA_MEDIA_TYPE', `found ${what}, expected JSON that is not compressed; send it as it is`);
 }
 
 /** @throws LlamaError `LLAMA_REQUEST_INVALID` with the line and column of what is no JSON, and of every key that an object has twice. */

@@ -3,11 +3,14 @@
  * says of a broken text less than whoever has to mend it needs. Pure; knows the grammar, and nothing of what the values mean.
  */
 
-import { found, MOST_PROBLEMS, toPointer } from '../config/problems.js';
+import { found, MOST_PROBLEMS, shortPointer } from '../config/problems.js';
 import type { Problem } from '../errors.js';
 
 /** Values and keys that are looked at between two chances for others to run: about a millisecond. */
 const TOKENS_A_TURN = 5_000;
+
+/** More segments do not fit into a pointer. */
+const DEEPEST_SHOWN = 256;
 
 const QUOTE = 34;
 const COMMA = 44;
@@ -214,7 +217,7 @@ class JsonText {
       line.end = text.indexOf('\n', line.start);
     }
     this.listed.push({
-      path: toPointer(this.stack.map(({ at }) => at)),
+      path: shortPointer(this.stack.slice(0, DEEPEST_SHOWN).map(({ at }) => at)),
       message: message(),
       line: line.number,
       column: position - line.start + 1,

@@ -20,6 +20,19 @@ export function toPointer(path: Path): string {
   return path.map((segment) => `/${String(segment).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
+/** Longer pointers are cut: the keys and the nesting of a body have no other bound than its size. */
+const MOST_POINTER_CHARACTERS = 256;
+
+/** The pointer to a place in a body of a request; only its beginning when it is very long. */
+export function shortPointer(path: Path): string {
+  let pointer = '';
+  for (const segment of path) {
+    pointer += toPointer([typeof segment === 'string' ? segment.slice(0, MOST_POINTER_CHARACTERS) : segment]);
+    if (pointer.length > MOST_POINTER_CHARACTERS) return `${pointer.slice(0, MOST_POINTER_CHARACTERS)}…`;
+  }
+  return pointer;
+}
+
 /** The inverse of `toPointer`; every segment is text. */
 export function fromPointer(pointer: string): string[] {
   return pointer
@@ -39,7 +52,7 @@ export class ProblemList {
 
   readonly report: Report = (path, message) => {
     this.count += 1;
-    if (!this.full) this.listed.push({ path: toPointer(path), message });
+    if (!this.full) this.listed.push({ path: shortPointer(path), message });
   };
 
   /** What comes now is only counted. */
@@ -54,6 +67,20 @@ export function andMore(count: number, listed: number): string {
 }
 
 const SHOWN_CHARACTERS = 60;
+
+/** The kind of a value, for messages that must not show any of it. */
+export function kindOf(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return 'text';
+    case 'number':
+      return 'a number';
+    case 'boolean':
+      return 'true or false';
+    default:
+      return found(value);
+  }
+}
 
 /** A value as a message shows it: short, and with quotes when it is text. */
 export function found(value: unknown): string {

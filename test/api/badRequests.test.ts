@@ -313,6 +313,23 @@ const BAD_REQUESTS: readonly BadRequest[] = [
     headers: { 'content-type': 'application/yaml' },
     code: 'LLAMA_MEDIA_TYPE',
   }),
+  put(['a body that gzip compressed', '\u001f\ufffd\u0008', 'body', /compressed with gzip/, /send it as it is/], {
+    headers: JSON_TYPE,
+    code: 'LLAMA_MEDIA_TYPE',
+  }),
+  put(
+    [
+      'a content encoding',
+      '{}',
+      'content encoding',
+      /found a body with the content encoding "gzip"/,
+      /send it as it is/,
+    ],
+    {
+      headers: { ...JSON_TYPE, 'content-encoding': 'gzip' },
+      code: 'LLAMA_MEDIA_TYPE',
+    },
+  ),
   put(['a form', 'targets=10.0.0.1', 'content type', /x-www-form-urlencoded/, /expected application\/json/], {
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     code: 'LLAMA_MEDIA_TYPE',

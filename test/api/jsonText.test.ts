@@ -99,6 +99,20 @@ describe('a look through JSON', () => {
     expect(error.message).to.match(/\nand 899 more problems$/);
   });
 
+  it('points to what is nested without end, or has endless keys, by the beginning of its pointer', async () => {
+    for (const text of [
+      '['.repeat(1_000_000),
+      '{"a":'.repeat(200_000),
+      `{"${'k'.repeat(1_000_000)}": {"a":1,"a":2}}`,
+    ]) {
+      const error = await parseJsonBody(text).catch((thrown: LlamaError) => thrown);
+      expect(error).to.be.instanceOf(LlamaError);
+      const { message, problems } = error as LlamaError;
+      expect(message.length).to.be.below(1_000);
+      expect(problems[0]?.path).to.match(/^\/.{200,260}…$/);
+    }
+  });
+
   it('takes ten thousand targets in short turns', () => {
     const target = (i: number) => ({ address: `10.0.${i >> 8}.${i & 255}`, tags: { rack: `r${i}`, region: 'west' } });
     const text = JSON.stringify({ targets: Array.from({ length: 10_000 }, (_, i) => target(i)) });
