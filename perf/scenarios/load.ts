@@ -222,6 +222,7 @@ function configOf(options: LoadOptions, groups: readonly Group[]): Config {
       writes: 'loopback',
       allowRemoteWrites: null,
       tls: null,
+      allowed: { directories: [], urls: [] },
       rateLimit: 0,
       bodyLimitBytes: 2 ** 24,
       maxStreams: 256,

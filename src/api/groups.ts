@@ -167,7 +167,7 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
   app.post<Changing>('/v1/groups', { schema: CREATE, validatorCompiler }, async (request, reply) => {
     const name = isRecord(request.body) ? request.body.name : undefined;
     if (typeof name !== 'string') throw missingName(request.body, name);
-    const group = await parseGroupInTurns(withoutAnswerKeys(request.body), name, pause);
+    const group = await parseGroupInTurns(withoutAnswerKeys(request.body), name, pause, service.rulesOf(name));
     const change = await changed(request, name, (held) => {
       if (held === undefined) return group;
       throw new LlamaError(
@@ -188,7 +188,7 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
           message: `found ${found(said)}, expected the name of the address, "${name}", or no name; a group can't be renamed`,
         },
       ]);
-    const group = await parseGroupInTurns(withoutAnswerKeys(request.body), name, pause);
+    const group = await parseGroupInTurns(withoutAnswerKeys(request.body), name, pause, service.rulesOf(name));
     return answer(reply, name, await changed(request, name, () => group));
   });
 

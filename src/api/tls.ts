@@ -38,7 +38,7 @@ export function readTls(
     throw unusable(
       'LLAMA_TLS_FILE',
       keyOption,
-      `${keyFile} (${keyOption}): found a key that is not that of ${certFile} (${certificate.subject.replaceAll('\n', ', ')}), expected its own; are both files of the same age?`,
+      `${keyFile} (${keyOption}): found a key that is not that of ${certFile}, expected its own; are both files of the same age?`,
     );
   const now = Date.now();
   if (now > Date.parse(certificate.validTo))

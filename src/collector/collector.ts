@@ -4,6 +4,7 @@
 
 import { setImmediate as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { GroupRules } from '../config/allowed.js';
 import { invalidGroup } from '../config/group.js';
 import { checkPlan, GRACE_NS, planFigures } from '../config/limits.js';
 import { toPointer } from '../config/problems.js';
@@ -118,6 +119,7 @@ export class Collector implements CollectorService {
       logger,
       state: stateDirectory,
       keptTargets: this.keptTargets,
+      allowed: config.api.allowed,
       discovery: {
         ...options.discovery,
         ownAddresses: () => ownAddresses(config.source),
@@ -225,6 +227,10 @@ export class Collector implements CollectorService {
 
   inFile(name: string): boolean {
     return this.held.inFile(name);
+  }
+
+  rulesOf(name: string): GroupRules {
+    return this.held.rulesOf(name);
   }
 
   sourcePorts(family: 4 | 6, protocol: Protocol): readonly number[] {

@@ -5,6 +5,7 @@
 
 import { setImmediate as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { type Allowed, type GroupRules, isTrustedSource } from '../config/allowed.js';
 import { parseGroupInTurns } from '../config/group.js';
 import type { Group } from '../config/types.js';
 import { Discovery, type DiscoveryOptions } from '../discovery/discovery.js';
@@ -41,7 +42,9 @@ export interface GroupsOptions {
   readonly state: StateDirectory | undefined;
   /** None: the targets that sources gave are forgotten at the end. */
   readonly keptTargets?: KeptTargets | undefined;
-  readonly discovery: Omit<DiscoveryOptions, 'apply' | 'logger' | 'keeper'>;
+  readonly discovery: Omit<DiscoveryOptions, 'apply' | 'logger' | 'keeper' | 'allowed'>;
+  /** What groups set by REST may name. */
+  readonly allowed: Allowed;
 }
 
 export class Groups {
@@ -50,6 +53,7 @@ export class Groups {
   private readonly plan: Plan;
   private readonly state: StateDirectory | undefined;
   private readonly keptTargets: KeptTargets | undefined;
+  private readonly allowed: Allowed;
   /** Live groups that are kept, and not in force. */
   readonly waiting: WaitingGroups;
   /** In force. */
@@ -66,11 +70,13 @@ export class Groups {
     this.plan = options.plan;
     this.state = options.state;
     this.keptTargets = options.keptTargets;
+    this.allowed = options.allowed;
     this.discovery = new Discovery({
       ...options.discovery,
       ...(options.keptTargets && { keeper: options.keptTargets }),
       logger: options.logger,
       apply: (name, make, done) => this.setTargets(name, make, done),
+      allowed: (group) => this.allowedSource(group),
     });
     this.waiting = new WaitingGroups({
       logger: options.logger,
@@ -93,6 +99,17 @@ export class Groups {
 
   inFile(name: string): boolean {
     return this.file.has(name);
+  }
+
+  /** What a group of this name that is set by REST may name. */
+  rulesOf(name: string): GroupRules {
+    return { ...this.allowed, trusted: this.file.get(name)?.group };
+  }
+
+  /** The same for the source of a group in force; undefined when the config file says that source. */
+  private allowedSource({ name, from }: Group): Allowed | undefined {
+    const trusted = from !== undefined && isTrustedSource(from, this.file.get(name)?.group);
+    return this.held.get(name)?.origin !== 'api' || trusted ? undefined : this.allowed;
   }
 
   /** Groups of the config file that were removed by REST. */
@@ -124,7 +141,8 @@ export class Groups {
         this.waiting.add(name, undefined, entry.text, newerVersion(entry.version));
         continue;
       }
-      const group = await this.readSaved(name, entry.input);
+      const trusted = fromFile.find((group) => group.name === name);
+      const group = await this.readSaved(name, entry.input, { ...this.allowed, trusted });
       if (group !== undefined) groups.push(group);
     }
     for (const group of fromFile) {
@@ -273,10 +291,13 @@ export class Groups {
     return this.held.get(name) ?? this.waiting.get(name);
   }
 
-  /** A live group of the state directory; undefined when it is no group to this version of LLAMA: its file is sound, so it waits as it is. */
-  private async readSaved(name: string, input: unknown): Promise<Group | undefined> {
+  /**
+   * A live group of the state directory; undefined when it is no group to this version of LLAMA, or names a file or a URL that REST may not
+   * name: its state file is sound, so it waits as it is.
+   */
+  private async readSaved(name: string, input: unknown, rules: GroupRules): Promise<Group | undefined> {
     try {
-      return await parseGroupInTurns(input, name, pause);
+      return await parseGroupInTurns(input, name, pause, rules);
     } catch (error) {
       const text = JSON.stringify(input);
       this.state?.remember(name, { kind: 'group', text });

@@ -1,5 +1,6 @@
 /** What the API may ask of a collector: the seam between `src/api` and `src/collector`. */
 
+import type { GroupRules } from '../config/allowed.js';
 import type { Config, Group, Protocol } from '../config/types.js';
 import type { DiscoveryStatus } from '../discovery/discovery.js';
 import type { MatrixHistory } from '../matrix/history.js';
@@ -85,6 +86,8 @@ export interface CollectorService {
   waitingGroup(name: string): WaitingGroup | undefined;
   /** Names of groups of the config file that were removed by REST. */
   removedGroups(): readonly string[];
+  /** Files and URLs that a group of this name set by REST may name. */
+  rulesOf(name: string): GroupRules;
   /** Whether the config file has a group of this name, in force or not. */
   inFile(name: string): boolean;
   /**

@@ -6,6 +6,7 @@ import { LLAMA_LEGACY_BYTES } from '../wire/llamaLegacy.js';
 import { STAMP_BYTES } from '../wire/stamp.js';
 import { STAMP_AUTH_BYTES } from '../wire/stampAuth.js';
 import { PROBE_TLVS, type ProbeTlv, tlvBytes } from '../wire/stampTlv.js';
+import { type GroupRules, whyOutside } from './allowed.js';
 import { defaultOf, expectedBy, GroupSchema } from './group-schema.js';
 import { readKeyFile } from './keyFile.js';
 import { found, type Report, unknownWord } from './problems.js';
@@ -42,7 +43,7 @@ export function readProtocol(value: unknown, report: Report): Protocol {
 }
 
 /** Everything about the format, of a group that has the right shape already. Reads the key file. */
-export function readFormat(input: Input, protocol: Protocol, report: Report): GroupFormat {
+export function readFormat(input: Input, protocol: Protocol, report: Report, rules?: GroupRules): GroupFormat {
   const onlyStamp = (key: 'keyFile' | 'tlvs'): boolean => {
     if (protocol === 'stamp') return true;
     report([key], `found ${key} with protocol ${protocol}, expected it with protocol stamp only; take it out`, 'key');
@@ -50,7 +51,7 @@ export function readFormat(input: Input, protocol: Protocol, report: Report): Gr
   };
   const tlvs = readTlvs(input.tlvs, report);
   const keyFile = typeof input.keyFile === 'string' && input.keyFile !== '' ? input.keyFile : undefined;
-  const keys = keyFile !== undefined && onlyStamp('keyFile') ? readKeys(keyFile, report) : undefined;
+  const keys = keyFile !== undefined && onlyStamp('keyFile') ? readKeys(keyFile, report, rules) : undefined;
   if (tlvs.length > 0) onlyStamp('tlvs');
   const ecn = readEcn(input.ecn, report);
   return {
@@ -117,9 +118,15 @@ function readEcn(value: unknown, report: Report): Ecn | undefined {
 }
 
 /** Warnings about short keys and open files are the reflector's, and of `llama check`'s reader; here they would come with every reload. */
-function readKeys(file: string, report: Report): readonly Uint8Array[] | undefined {
+function readKeys(file: string, report: Report, rules?: GroupRules): readonly Uint8Array[] | undefined {
+  const directories = rules?.trusted?.keyFile === file ? undefined : rules?.directories;
+  const outside = directories && whyOutside(file, directories);
+  if (outside !== undefined) {
+    report(['keyFile'], outside);
+    return undefined;
+  }
   try {
-    return readKeyFile(file, 'keyFile', () => undefined);
+    return readKeyFile(file, 'keyFile', () => undefined, directories);
   } catch (error) {
     if (!(error instanceof LlamaError)) throw error;
     report(['keyFile'], error.message);

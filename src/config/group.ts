@@ -5,6 +5,7 @@ import { formatDuration, NS_PER_MS, NS_PER_S, parseDurationNs } from '../stats/u
 import type { ProbeTlv } from '../wire/stampTlv.js';
 import { type Address, parseAddress, whyNotTarget } from './address.js';
 import { checkPort, checkTiming, readPort, readSourcePorts } from './agentless.js';
+import { checkSource, type GroupRules } from './allowed.js';
 import { CLASS_NAMES, parseClass } from './classes.js';
 import { PROTOCOLS, readFormat, readProtocol } from './group-format.js';
 import { defaultOf, expectedBy, type GroupInput, GroupSchema } from './group-schema.js';
@@ -59,12 +60,12 @@ export interface GroupJson extends SourceJson {
 export type LineOf = (path: readonly (string | number)[]) => number;
 
 /**
- * Validates a group that came by REST.
+ * Validates a group that does not come from a config file. `rules` bound the files and URLs that it may name; absent: they are not bounded.
  * @throws LlamaError `LLAMA_GROUP_INVALID` with every problem; their pointers are relative to `input`.
  */
-export function parseGroup(input: unknown, name: string): Group {
+export function parseGroup(input: unknown, name: string, rules?: GroupRules): Group {
   const problems = new ProblemList();
-  const group = readGroup(input, name, problems.report);
+  const group = atOnce(readingGroup(input, name, problems.report, { rules }));
   if (group !== undefined) return group;
   throw invalidGroup(problems.listed, problems.count);
 }
@@ -73,9 +74,14 @@ export function parseGroup(input: unknown, name: string): Group {
  * The same in short turns, also when everything is wrong: `pause` lets other work run every few hundred targets.
  * @throws LlamaError `LLAMA_GROUP_INVALID`, as `parseGroup`.
  */
-export async function parseGroupInTurns(input: unknown, name: string, pause: () => Promise<void>): Promise<Group> {
+export async function parseGroupInTurns(
+  input: unknown,
+  name: string,
+  pause: () => Promise<void>,
+  rules?: GroupRules,
+): Promise<Group> {
   const problems = new ProblemList();
-  const group = await inTurns(readingGroup(input, name, problems.report), pause);
+  const group = await inTurns(readingGroup(input, name, problems.report, { rules }), pause);
   if (group !== undefined) return group;
   throw invalidGroup(problems.listed, problems.count);
 }
@@ -91,7 +97,7 @@ export function invalidGroup(problems: readonly Problem[], count = problems.leng
 
 /** Reports every problem of a group; undefined when there was one. Paths are relative to the group. */
 export function readGroup(input: unknown, name: string, report: Report, lineOf?: LineOf): Group | undefined {
-  return atOnce(readingGroup(input, name, report, lineOf));
+  return atOnce(readingGroup(input, name, report, { lineOf }));
 }
 
 /** As `readGroup`; yields where other work may run. */
@@ -99,7 +105,7 @@ function* readingGroup(
   input: unknown,
   name: string,
   report: Report,
-  lineOf?: LineOf,
+  { lineOf, rules }: { readonly lineOf?: LineOf | undefined; readonly rules?: GroupRules | undefined },
 ): Generator<void, Group | undefined> {
   const pace = new Pace(report);
   const { report: count } = pace;
@@ -117,9 +123,10 @@ function* readingGroup(
   const port = readPort(input, protocol, count);
   const sourcePorts = readSourcePorts(input, protocol, count);
   const from = readSource(input, count);
+  if (rules !== undefined) checkSource(from, rules, count);
   const group: Group = {
     name,
-    ...readFormat(input, protocol, count),
+    ...readFormat(input, protocol, count, rules),
     port,
     periodNs: readDuration(keyOf(input, 'period'), 'period', MAX_PERIOD_NS, count),
     timeoutNs: readDuration(input.timeout ?? PROTOCOLS[protocol].timeout, 'timeout', MAX_TIMEOUT_NS, count),

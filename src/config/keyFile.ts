@@ -19,11 +19,16 @@ const SAFE_KEY_BYTES = 16;
 const REMEDY = 'make one with: openssl rand -hex 32';
 
 /**
- * The keys in a file, at least one. `option` is how the user named the file; `warn` is told of a file that all users can read, and of short keys.
+ * The keys in a file, at least one. `option` is how the user named the file; `warn` is told of a file that all users can read, and of short keys. `directories` bound where the file may be; absent: anywhere.
  * @throws LlamaError `LLAMA_KEY_FILE` with file, line and remedy
  */
-export function readKeyFile(file: string, option: string, warn: (text: string) => void): readonly Uint8Array[] {
-  const text = readSecret(file, option, 'LLAMA_KEY_FILE', warn);
+export function readKeyFile(
+  file: string,
+  option: string,
+  warn: (text: string) => void,
+  directories?: readonly string[],
+): readonly Uint8Array[] {
+  const text = readSecret(file, option, 'LLAMA_KEY_FILE', warn, directories);
   const keys: Uint8Array[] = [];
   for (const [i, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === '' || line.trimStart().startsWith('#')) continue;

@@ -92,6 +92,10 @@ export function readOptions(
       writes: value('api.writes', api.writes),
       allowRemoteWrites: value('api.allowRemoteWrites', api.allowRemoteWrites),
       tls: tlsCertFile === null || tlsKeyFile === null ? null : { certFile: tlsCertFile, keyFile: tlsKeyFile },
+      allowed: {
+        directories: value('api.allowedDirectories', api.allowedDirectories),
+        urls: value('api.allowedUrls', api.allowedUrls),
+      },
       rateLimit: value('api.rateLimit', api.rateLimit),
       bodyLimitBytes: value('api.bodyLimit', api.bodyLimit),
       maxStreams: value('api.maxStreams', api.maxStreams),

@@ -7,6 +7,7 @@
 import { readEndpoint } from '../net/endpoint.js';
 import { MS_PER_S, NS_PER_MS, nsToMs, parseDurationNs } from '../stats/units.js';
 import { parseAddress, whyNotTarget } from './address.js';
+import { urlPrefix } from './allowed.js';
 import { parseBytes } from './bytes.js';
 import type { TimestampMode, WriteMode } from './types.js';
 
@@ -55,6 +56,17 @@ export function listenAddress(written: unknown): { readonly host: string; readon
 
 export const filePath = (written: unknown): string | null | undefined =>
   written === null ? null : text(written, /^[^\0]+$/);
+
+/** A list of texts, each of which `read` takes; null: an empty one. The environment separates them by commas. */
+function listOf(written: unknown, read: (text: string) => string | undefined): readonly string[] | undefined {
+  if (written === null) return [];
+  const list: unknown = typeof written === 'string' ? written.split(',').map((text) => text.trim()) : written;
+  if (!Array.isArray(list)) return undefined;
+  const values = list.map((item: unknown) => (typeof item === 'string' ? read(item) : undefined));
+  return values.every((value) => value !== undefined) ? values : undefined;
+}
+
+const directory = (written: string): string | undefined => text(written, /^[^\0]+$/);
 
 /** Environment and command line know text only. */
 export function optionalBoolean(written: unknown): boolean | null | undefined {
@@ -240,6 +252,22 @@ export const PROCESS_OPTIONS = {
       env: 'LLAMA_API_TLS_KEY_FILE',
       expected: 'the path of a file, or null',
       parse: filePath,
+    }),
+    allowedDirectories: option<readonly string[]>({
+      doc: 'Directories in which files must be that groups set by REST name (fromFile.path, fromHttp.tokenFile, keyFile), also behind symbolic links; null: they may name none.',
+      unit: 'list of paths; in the environment separated by commas',
+      default: null,
+      env: 'LLAMA_API_ALLOWED_DIRECTORIES',
+      expected: 'a list of paths of directories, or null',
+      parse: (written) => listOf(written, directory),
+    }),
+    allowedUrls: option<readonly string[]>({
+      doc: 'URLs below which fromHttp.url must be in groups set by REST, and every redirect; compared by origin and whole path segments; null: they may name none.',
+      unit: 'list of URLs; in the environment separated by commas',
+      default: null,
+      env: 'LLAMA_API_ALLOWED_URLS',
+      expected: 'a list of URLs such as https://inventory.example/targets, without user, query and fragment, or null',
+      parse: (written) => listOf(written, urlPrefix),
     }),
     rateLimit: option<number>({
       doc: 'Most requests a second of one client address (IPv6: of one /64); more are answered with 429; 0: no limit.',

@@ -2,6 +2,7 @@
 
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { type ErrorCode, LlamaError } from '../errors.js';
+import { openAllowed } from './allowed.js';
 import { toPointer } from './problems.js';
 
 const MAX_BYTES = 2 ** 20;
@@ -9,11 +10,17 @@ const READABLE_BY_ALL = 0o004;
 const TYPE_BITS = 0o777;
 
 /**
- * The text of a file; warns when every user of the host can read it.
+ * The text of a file, which must be in one of `directories` where they are given; warns when every user of the host can read it.
  * @throws LlamaError `code`, with the file and the option that names it
  */
-export function readSecret(file: string, option: string, code: ErrorCode, warn: (text: string) => void): string {
-  const { text, mode } = readSmall(file, option, code);
+export function readSecret(
+  file: string,
+  option: string,
+  code: ErrorCode,
+  warn: (text: string) => void,
+  directories?: readonly string[],
+): string {
+  const { text, mode } = readSmall(file, option, code, directories);
   if ((mode & READABLE_BY_ALL) !== 0)
     warn(
       `${file} (${option}): every user of this host can read it (mode ${(mode & TYPE_BITS).toString(8)}); chmod o= ${file}`,
@@ -26,11 +33,13 @@ export function readSmall(
   file: string,
   option: string,
   code: ErrorCode,
+  directories?: readonly string[],
 ): { readonly text: string; readonly mode: number } {
   try {
-    const descriptor = openSync(file, 'r');
+    const descriptor = directories === undefined ? openSync(file, 'r') : openAllowed(file, directories);
     try {
       const stats = fstatSync(descriptor);
+      if (directories !== undefined && !stats.isFile()) throw new Error('it is not a file');
       if (stats.size > MAX_BYTES) throw new Error(`it has ${stats.size} bytes, more than ${MAX_BYTES}`);
       return { text: readFileSync(descriptor, 'utf8'), mode: stats.mode };
     } finally {

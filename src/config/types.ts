@@ -1,6 +1,7 @@
 /** The validated configuration that everything behind the readers works with. Durations are numbers here, with their unit in the name. */
 
 import type { ProbeTlv } from '../wire/stampTlv.js';
+import type { Allowed } from './allowed.js';
 
 /** `stamp`: RFC 8762. `llama`: of LLAMA in Go. `llama-legacy`: of LLAMA in Python. The others need no reflector. */
 export type Protocol = 'stamp' | 'llama' | 'llama-legacy' | 'tcp-syn' | 'icmp';
@@ -123,6 +124,8 @@ export interface ApiSettings {
   readonly allowRemoteWrites: boolean | null;
   /** null: plain HTTP. */
   readonly tls: TlsFiles | null;
+  /** What groups set by REST may name. */
+  readonly allowed: Allowed;
   /** Requests a second of one client; 0: no limit. */
   readonly rateLimit: number;
   readonly bodyLimitBytes: number;

@@ -5,7 +5,7 @@ import type { TargetSource } from '../config/types.js';
 import { type DnsResolver, DnsSource } from './dns.js';
 import { FileSource } from './file.js';
 import { HttpSource } from './http.js';
-import type { Source, Timing } from './source.js';
+import type { AllowedNow, Source, Timing } from './source.js';
 import type { TargetParser } from './targetParser.js';
 
 const DNS_TIMEOUT_MS = 2_000;
@@ -23,12 +23,13 @@ export function createSource(
   timing: Timing,
   parser: TargetParser,
   tools: SourceTools = {},
+  allowed: AllowedNow = () => undefined,
 ): Source {
   switch (from.kind) {
     case 'file':
-      return new FileSource(from.path, timing, parser.parse);
+      return new FileSource(from.path, timing, { parse: parser.parse, allowed });
     case 'http':
-      return new HttpSource(from, timing, tools.fetch ?? fetch, parser.parse);
+      return new HttpSource(from, timing, { fetch: tools.fetch ?? fetch, parse: parser.parse, allowed });
     case 'dns':
       return new DnsSource(from, tools.resolver ?? systemResolver);
     default:

@@ -4,6 +4,7 @@
  */
 
 import type { Logger } from 'pino';
+import type { Allowed } from '../config/allowed.js';
 import type { Group, TargetSource } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { createSource, type SourceTools } from './create.js';
@@ -66,6 +67,8 @@ export interface DiscoveryOptions extends DiscoveryTools {
    * change of any group, so that a `PUT` finds what is in force. Rejects when it can't be, and changes nothing.
    */
   readonly apply: (name: string, make: () => Group | undefined, done: () => void) => Promise<void>;
+  /** Files and URLs that the source of a group may read, asked each time; undefined: any, for the config file names them. */
+  readonly allowed?: (group: Group) => Allowed | undefined;
   /** None: targets are forgotten at the end. */
   readonly keeper?: TargetKeeper;
 }
@@ -252,7 +255,7 @@ export class Discovery {
       const answer = { entries: entriesOf(group), warnings: [] };
       return { ask: async () => answer };
     }
-    return createSource(from, this.timing, this.parser, this.options);
+    return createSource(from, this.timing, this.parser, this.options, () => this.options.allowed?.(group));
   }
 }
 

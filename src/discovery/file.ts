@@ -7,7 +7,8 @@
 import { constants, type FSWatcher, watch } from 'node:fs';
 import { open, realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { type Answer, MAX_ANSWER_BYTES, messageOf, type Source, type Timing } from './source.js';
+import { mustBeInside, whyOutside } from '../config/allowed.js';
+import { type AllowedNow, type Answer, MAX_ANSWER_BYTES, messageOf, type Source, type Timing } from './source.js';
 import { type ParseTargets, parseTargets } from './targetParser.js';
 
 /** A writer makes several events of one change; what it does in place is probably done after this. */
@@ -19,26 +20,37 @@ interface Watched {
   readonly identity: string;
 }
 
+export interface FileTools {
+  readonly parse?: ParseTargets;
+  /** Absent: every file. */
+  readonly allowed?: AllowedNow;
+}
+
 export class FileSource implements Source {
   private readonly path: string;
   private readonly timing: Timing;
   private readonly parse: ParseTargets;
+  private readonly allowed: AllowedNow;
   private readonly watched = new Map<string, Watched>();
   private changed: (() => void) | undefined;
   private cancel: (() => void) | undefined;
   private text: string | undefined;
   private answer: Answer | undefined;
 
-  constructor(path: string, timing: Timing, parse: ParseTargets = async (text) => parseTargets(text)) {
+  constructor(path: string, timing: Timing, tools: FileTools = {}) {
     this.path = resolve(path);
     this.timing = timing;
-    this.parse = parse;
+    this.parse = tools.parse ?? (async (text) => parseTargets(text));
+    this.allowed = tools.allowed ?? (() => undefined);
   }
 
   async ask(): Promise<Answer> {
+    const directories = this.allowed()?.directories;
+    const outside = directories && whyOutside(this.path, directories);
+    if (outside !== undefined) throw new Error(outside);
     // Watched before it is read: a change in between is noticed, and read again.
     await this.watchFolders();
-    const text = await readText(this.path);
+    const text = await readText(this.path, directories);
     if (this.answer === undefined || text !== this.text) {
       try {
         this.answer = await this.parse({ text, form: 'yaml' });
@@ -104,12 +116,14 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EACCES: 'it may not be read by this user; change its owner or mode',
 };
 
-async function readText(path: string): Promise<string> {
+/** The text of a list of targets, which must be in one of `directories` where they are given. */
+async function readText(path: string, directories: readonly string[] | undefined): Promise<string> {
   try {
     // Not blocking, so that a pipe in the place of the file does not hold a thread for ever.
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const { size } = await handle.stat().then((stats) => {
+        if (directories !== undefined) mustBeInside(handle.fd, path, directories);
         if (!stats.isFile()) throw new Error('it is not a file');
         return stats;
       });

@@ -1,5 +1,10 @@
 /** What every source of targets is to the rest: it can be asked, and may notice on its own when asking again is worthwhile. */
 
+import type { Allowed } from '../config/allowed.js';
+
+/** Files and URLs that a source may read, asked each time it is asked itself; undefined: any. */
+export type AllowedNow = () => Allowed | undefined;
+
 /** One target of an answer, already checked; its port is the group's where it has none. */
 export interface Entry {
   readonly address: string;

@@ -2,14 +2,17 @@
  * Prometheus' lists of target groups (file_sd, http_sd): `[{ "targets": ["10.0.0.1:8100"], "labels": { "rack": "r1" } }]`. Pure.
  *
  * A list of the wrong shape is refused as a whole, for what it leaves out is not known. In a list of the right shape a single target
- * that can't be probed is left out with a warning, and the rest holds.
+ * that can't be probed is left out with a warning, and the rest holds. So is a label that is no text.
+ *
+ * Messages name places and kinds of values, never a value or the name of a label: the file may be another than it was meant to be, and what is
+ * in it must not reach those who read the API or the log.
  */
 
 import { endsLikePort, parseAddress, whyNotTarget } from '../config/address.js';
 import { MAX_TARGETS } from '../config/group-schema.js';
-import { found, isRecord } from '../config/problems.js';
+import { isRecord, kindOf } from '../config/problems.js';
 import { readYaml } from '../config/yaml.js';
-import { type Answer, type Entry, messageOf } from './source.js';
+import type { Answer, Entry } from './source.js';
 
 const MAX_TAG_CHARACTERS = 1024;
 const SHAPE = 'expected a list of target groups such as [{ "targets": ["10.0.0.1:8100"], "labels": { "rack": "r1" } }]';
@@ -24,14 +27,15 @@ export function parseTargetJson(text: string): Answer {
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (cause) {
-    throw new Error(`found text that is not JSON (${messageOf(cause)}), ${SHAPE}`, { cause });
+  } catch {
+    // The parser's message quotes the text.
+    throw new Error(`found text that is not JSON, ${SHAPE}`);
   }
   return parseTargetGroups(value);
 }
 
 export function parseTargetGroups(value: unknown): Answer {
-  if (!Array.isArray(value)) throw new Error(`found ${found(value)}, ${SHAPE}`);
+  if (!Array.isArray(value)) throw new Error(`found ${kindOf(value)}, ${SHAPE}`);
   const entries: Entry[] = [];
   const warnings: string[] = [];
   let count = 0;
@@ -39,7 +43,7 @@ export function parseTargetGroups(value: unknown): Answer {
     const targets: unknown = isRecord(group) ? group.targets : undefined;
     if (!isRecord(group) || !Array.isArray(targets))
       throw new Error(
-        `found ${found(isRecord(group) ? targets : group)} at /${index}${isRecord(group) ? '/targets' : ''}, ${SHAPE}`,
+        `found ${kindOf(isRecord(group) ? targets : group)} at /${index}${isRecord(group) ? '/targets' : ''}, ${SHAPE}`,
       );
     count += targets.length;
     if (count > MAX_TARGETS)
@@ -47,14 +51,13 @@ export function parseTargetGroups(value: unknown): Answer {
     const tags = readLabels(group.labels ?? {}, index, warnings);
     for (const [at, text] of targets.entries()) {
       if (typeof text !== 'string')
-        throw new Error(`found ${found(text)} at /${index}/targets/${at}, expected text such as "10.0.0.1:8100"`);
+        throw new Error(`found ${kindOf(text)} at /${index}/targets/${at}, expected text such as "10.0.0.1:8100"`);
       const entry = readTarget(text, tags);
       if (typeof entry === 'string') warnings.push(`/${index}/targets/${at}: ${entry}`);
       else entries.push(entry);
-      const meant = endsLikePort(text);
-      if (meant !== undefined)
+      if (endsLikePort(text) !== undefined)
         warnings.push(
-          `/${index}/targets/${at}: found ${found(text)}, used as an address; write [${meant.address}]:${meant.port} if ${meant.port} is the port, else [${text}]`,
+          `/${index}/targets/${at}: found an IPv6 address that ends like a port, used as an address; write [ADDRESS]:PORT if it is one, else [ADDRESS]`,
         );
     }
   }
@@ -70,28 +73,32 @@ export function readTarget(text: string, tags: Readonly<Record<string, string>>)
   const address = parseAddress(host);
   if (address === undefined)
     return /^[A-Za-z0-9._-]*[A-Za-z][A-Za-z0-9._-]*$/.test(host)
-      ? `found the host name ${found(text)}, expected an address with or without a port; names are not resolved here: write the address, or use fromDns`
-      : `found ${found(text)}, expected an address with or without a port, such as 10.0.0.1:8100 or [2001:db8::1]:8100`;
+      ? 'found a host name, expected an address with or without a port; names are not resolved here: write the address, or use fromDns'
+      : 'found other text, expected an address with or without a port, such as 10.0.0.1:8100 or [2001:db8::1]:8100';
   const refused = whyNotTarget(address);
-  if (refused !== undefined) return `found ${found(text)}, ${refused}, expected the address of a host`;
+  if (refused !== undefined) return `found ${refused}, expected the address of a host`;
   const port = match?.[3] === undefined ? null : Number(match[3]);
-  if (port === 0 || (port ?? 1) > 65_535) return `found ${found(text)}, expected a port from 1 to 65535`;
+  if (port === 0 || (port ?? 1) > 65_535)
+    return 'found another number behind the address, expected a port from 1 to 65535';
   return { ...address, port, tags };
 }
 
-/** Labels become tags; those that begin with two underscores are for Prometheus only. */
+/** Labels become tags; those that begin with two underscores are for Prometheus only. A value of null is a label that is not set. */
 function readLabels(labels: unknown, index: number, warnings: string[]): Record<string, string> {
-  if (!isRecord(labels)) throw new Error(`found ${found(labels)} at /${index}/labels, expected a map, text to text`);
+  if (labels === null) return {};
+  if (!isRecord(labels)) throw new Error(`found ${kindOf(labels)} at /${index}/labels, expected a map, text to text`);
   const tags: [string, string][] = [];
-  for (const [name, value] of Object.entries(labels)) {
-    if (name.startsWith('__')) continue;
-    if (typeof value === 'object') throw new Error(`found ${found(value)} at /${index}/labels/${name}, expected text`);
+  for (const [at, [name, value]] of Object.entries(labels).entries()) {
+    if (name.startsWith('__') || value === null) continue;
     const text = String(value);
-    if (text.length > MAX_TAG_CHARACTERS)
-      warnings.push(
-        `/${index}/labels/${name}: found ${text.length} characters, expected at most ${MAX_TAG_CHARACTERS}; the label is left out`,
-      );
-    else tags.push([name, text]);
+    const wrong =
+      typeof value === 'object'
+        ? `${kindOf(value)}, expected text`
+        : text.length > MAX_TAG_CHARACTERS
+          ? `${text.length} characters, expected at most ${MAX_TAG_CHARACTERS}`
+          : undefined;
+    if (wrong === undefined) tags.push([name, text]);
+    else warnings.push(`/${index}/labels: label ${at + 1}: found ${wrong}; the label is left out`);
   }
   return Object.fromEntries(tags);
 }
@@ -107,6 +114,8 @@ function readJsonOrYaml(text: string): unknown {
 function readYamlValue(text: string): unknown {
   const { value, syntaxProblems, duplicateKeys } = readYaml(text);
   const problem = syntaxProblems[0] ?? duplicateKeys[0];
-  if (problem !== undefined) throw new Error(`line ${problem.line}, column ${problem.column}: ${problem.message}`);
+  // The parser's message, and that of a key that is there twice, quote the text.
+  const what = syntaxProblems.length > 0 ? 'text that is neither JSON nor YAML' : 'a key a second time';
+  if (problem !== undefined) throw new Error(`line ${problem.line}, column ${problem.column}: found ${what}, ${SHAPE}`);
   return value;
 }

@@ -4,7 +4,7 @@
  */
 
 import { isUtf8 } from 'node:buffer';
-import { found, isRecord } from '../config/problems.js';
+import { isRecord, kindOf } from '../config/problems.js';
 import { JsonWalk } from './jsonWalk.js';
 import { type Lease, RowBytes, RowIndex } from './rowBytes.js';
 import type { CheckedFields } from './rowPattern.js';
@@ -138,8 +138,8 @@ function asJson<Result>(read: () => Result): Result {
     return read();
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
-    const why = cause.message;
-    throw new Error(`found text that is not JSON, expected the answer of a collector: ${why}`, { cause });
+    // The parser's message quotes the text.
+    throw new Error('found text that is not JSON, expected the answer of a collector');
   }
 }
 
@@ -148,7 +148,7 @@ const isNumber = (value: unknown): boolean => typeof value === 'number' && Numbe
 const isNumberOrNull = (value: unknown): boolean => value === null || isNumber(value);
 
 export function wrong(place: string, value: unknown, expected: string): Error {
-  return new Error(`found ${found(value)} at ${place === '' ? 'the top' : place}, expected ${expected}`);
+  return new Error(`found ${kindOf(value)} at ${place === '' ? 'the top' : place}, expected ${expected}`);
 }
 
 const TEXTS = ['group', 'protocol', 'source', 'target', 'class'] as const;

@@ -101,7 +101,7 @@ const CALLS: Readonly<Record<string, readonly Call[]>> = {
     { body: { name: 'south', ...GROUP }, status: 201 },
     { body: { name: 'south', ...GROUP }, status: 409 },
     { body: GROUP, status: 400 },
-    { body: { name: 'source', fromFile: { path: '/nowhere' } }, status: 201 },
+    { body: { name: 'source', fromFile: { path: '/nowhere/list' } }, status: 201 },
   ],
   patchTargets: [
     { path: { name: 'north' }, body: { add: ['127.0.0.5'] }, query: '?dryRun=1', status: 200 },
@@ -173,6 +173,7 @@ describe('/openapi.json', () => {
 stateDir: ${join(folder, 'state')}
 collector: { name: host-a, interval: 200ms, workers: 1, timestamps: receive }
 source: { ports: 2 }
+api: { allowedDirectories: [/nowhere] }
 groups:
   west: { period: 20ms, timeout: 100ms, port: ${port}, classes: [cs0, ef], targets: [127.0.0.1, 127.0.0.2] }
 `,

@@ -65,6 +65,8 @@ api.writes                    loopback        default
 api.allowRemoteWrites         null            default
 api.tlsCertFile               null            default
 api.tlsKeyFile                null            default
+api.allowedDirectories        null            default
+api.allowedUrls               null            default
 api.rateLimit                 1000            default
 api.bodyLimit                 16MiB           default
 api.maxStreams                256             default

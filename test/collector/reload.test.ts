@@ -31,6 +31,7 @@ class Fixture {
       logger: silent,
       plan: this.plan,
       state,
+      allowed: loaded.config.api.allowed,
       discovery: { ownAddresses: () => new Set(), reachable: () => true },
     });
     this.reloader = new ConfigReloader(this.groups, loaded, () => this.load());

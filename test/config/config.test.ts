@@ -27,6 +27,7 @@ const OPEN_API = {
   writes: 'loopback',
   allowRemoteWrites: null,
   tls: null,
+  allowed: { directories: [], urls: [] },
   rateLimit: 1000,
   bodyLimitBytes: 16 * 2 ** 20,
   maxStreams: 256,
@@ -70,6 +71,8 @@ api:
   allowRemoteWrites: false
   tlsCertFile: cert.pem
   tlsKeyFile: key.pem
+  allowedDirectories: [/etc/llama/targets, keys]
+  allowedUrls: ["HTTPS://Inventory.example:443/a/../targets"]
   rateLimit: 0
   bodyLimit: 1MiB
   maxStreams: 0
@@ -95,6 +98,7 @@ stateDir: /var/lib/llama
         writes: 'token',
         allowRemoteWrites: false,
         tls: { certFile: 'cert.pem', keyFile: 'key.pem' },
+        allowed: { directories: ['/etc/llama/targets', 'keys'], urls: ['https://inventory.example/targets'] },
         rateLimit: 0,
         bodyLimitBytes: 1_048_576,
         maxStreams: 0,
@@ -225,7 +229,7 @@ collectr: 1
     expect(problemsOf('[1]')[0]).to.match(/found a list, expected a map with any of the keys/);
     expect(problemsOf('just text')[0]).to.match(/found "just text", expected a map/);
     expect(problemsOf('api: [1]')).to.deep.equal([
-      'c.yaml:1:6: /api: found a list, expected a map with any of the keys listen, tokenFile, readTokenFile, writes, allowRemoteWrites, tlsCertFile, tlsKeyFile, rateLimit, bodyLimit, maxStreams, metricsMaxTargets',
+      'c.yaml:1:6: /api: found a list, expected a map with any of the keys listen, tokenFile, readTokenFile, writes, allowRemoteWrites, tlsCertFile, tlsKeyFile, allowedDirectories, allowedUrls, rateLimit, bodyLimit, maxStreams, metricsMaxTargets',
     ]);
     expect(problemsOf('collector: { interval: { a: 1 } }')[0]).to.match(
       /\/collector\/interval: found a map, expected a duration/,
@@ -261,6 +265,8 @@ collectr: 1
     'api.rateLimit': ['-1', '1.5', '1000001', 'many'],
     'api.bodyLimit': ['1023', '2GiB', '16MB', 'null'],
     'api.maxStreams': ['-1', '10001', '1.5', 'all', 'null'],
+    'api.allowedDirectories': ['1', 'true', '[""]', '[1]', '{}'],
+    'api.allowedUrls': ['[/targets]', '["ftp://a/"]', '["http://u:p@a/"]', '["http://a/?b"]', '["http://a/b%2fc"]'],
     'api.metricsMaxTargets': ['-1', '65536', '1.5', 'all', 'null'],
   }))
     it(`refuses what ${option} cannot be`, () => {

@@ -109,6 +109,8 @@ describe('the options', () => {
       LLAMA_API_ALLOW_REMOTE_WRITES: 'true',
       LLAMA_API_TLS_CERT_FILE: 'c',
       LLAMA_API_TLS_KEY_FILE: 'k',
+      LLAMA_API_ALLOWED_DIRECTORIES: '/d, /e',
+      LLAMA_API_ALLOWED_URLS: 'http://a/,http://b/c',
       LLAMA_API_RATE_LIMIT: '7',
       LLAMA_API_BODY_LIMIT: '2048',
       LLAMA_API_MAX_STREAMS: '7',
@@ -136,6 +138,7 @@ describe('the options', () => {
         writes: 'token',
         allowRemoteWrites: true,
         tls: { certFile: 'c', keyFile: 'k' },
+        allowed: { directories: ['/d', '/e'], urls: ['http://a/', 'http://b/c'] },
         rateLimit: 7,
         bodyLimitBytes: 2048,
         maxStreams: 7,
@@ -168,6 +171,16 @@ describe('config/examples', () => {
   const files = readdirSync(new URL('examples/', FOLDER));
   /** Those that are in a form of Dropbox's LLAMA. */
   const FORMS: Readonly<Record<string, ConfigForm>> = { 'legacy-simple.yaml': 'simple', 'legacy-full.yaml': 'full' };
+
+  it('find pods on clusters with IPv4, with IPv6 and with both', () => {
+    const { groups } = loadConfigFile(new URL('examples/kubernetes.yaml', FOLDER).pathname).config;
+    const { collectors } = loadScraperConfig(new URL('examples/scraper-fleet.yaml', FOLDER).pathname).config;
+    const sources = [
+      groups.find(({ name }) => name === 'pods')?.from,
+      'from' in collectors ? collectors.from : undefined,
+    ];
+    for (const from of sources) expect(from).to.include({ kind: 'dns', type: 'A+AAAA' });
+  });
 
   it('are there: eleven of the collector, with both forms of LLAMA, and four of the scraper', () => {
     expect(files).to.have.length(15);

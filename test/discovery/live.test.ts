@@ -34,7 +34,7 @@ describe('live groups with a source of targets', () => {
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'llama-live-source-'));
     file = join(folder, 'targets.json');
-    text = `collector: { interval: 1s, workers: 1, maxProbesPerSecond: 10 }\nsource: { ports: 1 }\nstateDir: ${join(folder, 'state')}\n`;
+    text = `collector: { interval: 1s, workers: 1, maxProbesPerSecond: 10 }\nsource: { ports: 1 }\napi: { allowedDirectories: [${folder}] }\nstateDir: ${join(folder, 'state')}\n`;
     await start();
   });
   afterEach(async () => {

@@ -35,7 +35,7 @@ describe("Prometheus' target groups", () => {
     expect(answer.entries.map(({ address }) => address)).to.deep.equal(['10.0.0.9']);
     expect(answer.warnings).to.have.length(5);
     expect(answer.warnings[0]).to.equal(
-      '/0/targets/0: found the host name "host.example:8100", expected an address with or without a port; names are not resolved here: write the address, or use fromDns',
+      '/0/targets/0: found a host name, expected an address with or without a port; names are not resolved here: write the address, or use fromDns',
     );
     expect(answer.warnings[1]).to.match(/expected a port from 1 to 65535/);
     expect(answer.warnings[3]).to.match(/a multicast address/);
@@ -50,8 +50,27 @@ describe("Prometheus' target groups", () => {
       ['::1', 8100],
     ]);
     expect(answer.warnings).to.deep.equal([
-      '/0/targets/0: found "::1:8100", used as an address; write [::1]:8100 if 8100 is the port, else [::1:8100]',
+      '/0/targets/0: found an IPv6 address that ends like a port, used as an address; write [ADDRESS]:PORT if it is one, else [ADDRESS]',
     ]);
+  });
+
+  it('a label without a value is no label, and one that is no text is left out with its place; the rest holds', () => {
+    const labels = { rack: 'r1', none: null, deep: { a: 1 }, list: ['a'], n: 5, no: false };
+    expect(
+      parseTargetGroups([
+        { targets: ['10.0.0.1'], labels },
+        { targets: ['10.0.0.2'], labels: null },
+      ]),
+    ).to.deep.equal({
+      entries: [
+        { address: '10.0.0.1', family: 4, port: null, tags: { rack: 'r1', n: '5', no: 'false' } },
+        { address: '10.0.0.2', family: 4, port: null, tags: {} },
+      ],
+      warnings: [
+        '/0/labels: label 3: found a map, expected text; the label is left out',
+        '/0/labels: label 4: found a list, expected text; the label is left out',
+      ],
+    });
   });
 
   it('a list of which nothing can be probed is refused', () => {
@@ -63,11 +82,10 @@ describe("Prometheus' target groups", () => {
   for (const [title, text, why] of [
     ['nothing', '', /found nothing, expected a list/],
     ['a map', '{"targets": []}', /found a map, expected a list/],
-    ['a list of texts', '["10.0.0.1"]', /found "10\.0\.0\.1" at \/0/],
+    ['a list of texts', '["10.0.0.1"]', /found text at \/0/],
     ['a group without targets', '[{"labels": {}}]', /found nothing at \/0\/targets/],
-    ['a target that is a number', '[{"targets": [5]}]', /found 5 at \/0\/targets\/0/],
+    ['a target that is a number', '[{"targets": [5]}]', /found a number at \/0\/targets\/0/],
     ['labels that are a list', '[{"targets": [], "labels": []}]', /at \/0\/labels/],
-    ['a label that is a map', '[{"targets": [], "labels": {"a": {}}}]', /at \/0\/labels\/a/],
     ['half a file', '[{"targets": ["10.0.', /line 1/],
     ['a web page', '<html>', /expected a list/],
     [

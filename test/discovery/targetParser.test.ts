@@ -71,8 +71,8 @@ describe('the reader of lists of targets', () => {
     const slip = `${LONG}- targets: [a\n`;
     const shape = `${LONG}- targets: 5\n`;
     for (const [text, form, message] of [
-      [slip, 'yaml', /^line 1000[12], column \d+: found text that is not valid YAML/],
-      [shape, 'yaml', /^found 5 at \/5000\/targets, expected a list of target groups/],
+      [slip, 'yaml', /^line 1000[12], column \d+: found text that is neither JSON nor YAML/],
+      [shape, 'yaml', /^found a number at \/5000\/targets, expected a list of target groups/],
       [LONG, 'json', /^found text that is not JSON/],
     ] as const) {
       const error = await rejection(parser.parse({ text, form }));

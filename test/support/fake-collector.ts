@@ -21,6 +21,7 @@ import type {
   ThreadStatus,
   Totals,
 } from '../../src/collector/service.js';
+import type { GroupRules } from '../../src/config/allowed.js';
 import { parseConfig } from '../../src/config/config.js';
 import { groupToJson } from '../../src/config/group.js';
 import { checkPlan, planFigures } from '../../src/config/limits.js';
@@ -105,6 +106,10 @@ export class FakeCollector implements CollectorService {
       aggregator: { ...this.aggregator, consumed: 1, reported: 2, orphans: 3, threadLosses: 4 },
       warnings: ['a warning'],
     };
+  }
+
+  rulesOf(): GroupRules {
+    return this.config.api.allowed;
   }
 
   sourcePorts(family: 4 | 6): readonly number[] {

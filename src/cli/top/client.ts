@@ -54,7 +54,7 @@ export class ServiceClient {
     try {
       return JSON.parse(body) as Answer;
     } catch (cause) {
-      throw this.notLlama(path, `no JSON but ${JSON.stringify(body.slice(0, 60))}`, cause);
+      throw this.notLlama(path, 'no JSON', cause);
     }
   }
 
