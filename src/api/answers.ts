@@ -12,6 +12,17 @@ export const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]
   Type.Union([schema, Type.Null()]);
 export const time = (description: string) => Type.String({ description: `${description}, ISO 8601` });
 const endMs = Type.Integer({ description: 'end of the interval, epoch milliseconds' });
+/** Where an interval is, and what its times are worth. */
+export const PLACE = {
+  cursor: count('orders intervals by when they were closed'),
+  clockEpoch: count(
+    'grows when the wall clock was set back over time already reported: endMs and clockEpoch name an interval',
+  ),
+  clockAheadMs: Type.Integer({
+    description:
+      'how far its times are ahead of the wall clock as it is now, ms: the clock was stepped by as much since. 0: they are right, as far as is known',
+  }),
+};
 
 const STREAM = {
   group: Type.String(),
@@ -131,11 +142,14 @@ export const ResultsSchema = Type.Object(
   {
     collector: Type.String({ description: 'name of the collector' }),
     intervalMs: Type.Integer(),
-    next: Type.Integer({ description: 'the cursor for the next request' }),
-    oldest: Type.Integer({ description: 'endMs of the oldest interval that is held; 0 when none is' }),
-    gap: Type.Boolean({ description: 'intervals after the cursor are no longer held' }),
+    nowMs: Type.Integer({ description: 'the wall clock of the collector, epoch milliseconds' }),
+    next: Type.Integer({ description: 'the cursor for the next request; opaque' }),
+    oldest: Type.Integer({ description: 'cursor of the oldest interval that is held; 0 when none is' }),
+    gap: Type.Boolean({
+      description: 'intervals after the cursor are no longer held, or the cursor is unknown: all that is held follows',
+    }),
     intervals: Type.Array(
-      Type.Object({ start: time('start'), end: time('end'), endMs, results: Type.Array(ResultRowSchema) }),
+      Type.Object({ ...PLACE, start: time('start'), end: time('end'), endMs, results: Type.Array(ResultRowSchema) }),
     ),
   },
   { description: 'finished intervals, oldest first' },
@@ -152,6 +166,9 @@ export const PathSchema = Type.Object({
 
 export const PathsSchema = Type.Object(
   {
+    cursor: Nullable(PLACE.cursor),
+    clockEpoch: Nullable(PLACE.clockEpoch),
+    clockAheadMs: Nullable(PLACE.clockAheadMs),
     start: Nullable(time('start')),
     end: Nullable(time('end')),
     endMs: Nullable(endMs),

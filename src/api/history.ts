@@ -39,9 +39,10 @@ export function historyRoute(app: FastifyInstance, history: MatrixHistory): void
       target: canonical(names.target),
       class: names.class?.toLowerCase(),
     };
-    const slots = slotsWithin(history, from, to);
+    const aheadMs = history.clockAheadMs();
+    const slots = slotsWithin(history, from - aheadMs, to - aheadMs);
     const found = await matching(history, filter, limit);
-    return reply.type('application/json; charset=utf-8').send(bodyOf(historyBody(history, slots, found)));
+    return reply.type('application/json; charset=utf-8').send(bodyOf(historyBody(history, slots, found, aheadMs)));
   });
 }
 
@@ -52,11 +53,12 @@ async function* historyBody(
   history: MatrixHistory,
   slots: readonly Slot[],
   { series, total }: { readonly series: readonly number[]; readonly total: number },
+  aheadMs: number,
 ): AsyncGenerator<Buffer> {
   const breather = new Breather();
   const chunk = new Chunk();
-  const startMs = slots.map((slot) => slot.startMs);
-  const endMs = slots.map((slot) => slot.endMs);
+  const startMs = slots.map((slot) => slot.startMs + aheadMs);
+  const endMs = slots.map((slot) => slot.endMs + aheadMs);
   chunk.addText(`${JSON.stringify({ startMs, endMs, total }).slice(0, -1)},"series":[`);
   let first = true;
   for (const one of series) {

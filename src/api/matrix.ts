@@ -7,7 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import { LlamaError } from '../errors.js';
 import { BUILT_IN, MOST_DIMENSIONS, parseDimensions } from '../matrix/dimensions.js';
 import type { MatrixHistory } from '../matrix/history.js';
-import { type Matrix, type MatrixRequest, makeMatrix } from '../matrix/matrix.js';
+import { type Matrix, type MatrixRequest, type MatrixWindow, makeMatrix } from '../matrix/matrix.js';
 import { formatDuration, msToNs, nsToMs, parseDurationNs } from '../stats/units.js';
 import { Breather, bodyOf, Chunk } from './bodies.js';
 import { MatrixQuery, MatrixSchema } from './matrixSchemas.js';
@@ -29,18 +29,19 @@ export function matrixRoute(app: FastifyInstance, history: MatrixHistory): void 
   app.get<{ Querystring: MatrixQuery }>('/v1/matrix', { schema }, async (request, reply) => {
     const { rows, columns, group, class: className, window, to, metric = 'loss', format = 'cells' } = request.query;
     const wanted = request.query.fields === undefined ? undefined : wantedFields(request.query.fields, format);
+    const aheadMs = history.clockAheadMs();
     const asked: MatrixRequest = {
       rows: dimensions('rows', rows ?? 'source'),
       columns: dimensions('columns', columns ?? 'target'),
       group,
       class: className?.toLowerCase(),
       windowMs: windowMs(window ?? '5m', history.horizonMs),
-      toMs: to === undefined ? undefined : heldEnd(to, history),
+      toMs: to === undefined ? undefined : heldEnd(to, history) - aheadMs,
       metric,
     };
     const matrix = await makeMatrix(history, asked);
     const head = {
-      window: { ...matrix.window, askedMs: asked.windowMs },
+      window: { ...onWallClock(matrix.window, aheadMs), askedMs: asked.windowMs },
       metric,
       unit: metric === 'loss' ? '%' : 'us',
       rowTags: asked.rows,
@@ -51,6 +52,13 @@ export function matrixRoute(app: FastifyInstance, history: MatrixHistory): void 
       .type('application/json; charset=utf-8')
       .send(bodyOf(matrixBody(head, matrix, format === 'columns' ? columnsOf(wanted) : cellsOf)));
   });
+}
+
+/** 0 and 0 when there are no data. */
+function onWallClock({ startMs, endMs, coveredMs }: MatrixWindow, aheadMs: number): MatrixWindow {
+  return endMs === 0
+    ? { startMs, endMs, coveredMs }
+    : { startMs: startMs + aheadMs, endMs: endMs + aheadMs, coveredMs };
 }
 
 function dimensions(name: string, text: string): string[] {
@@ -94,13 +102,14 @@ function windowMs(text: string, horizonMs: number): number {
 
 /** A window that ends later would show a part as if it were all, one that ends before anything that is held nothing as if nothing had been. */
 function heldEnd(toMs: number, history: MatrixHistory): number {
-  const nowMs = history.now();
-  if (toMs > Math.max(nowMs, history.newestMs))
+  const aheadMs = history.clockAheadMs();
+  const nowMs = history.now() + aheadMs;
+  if (toMs > Math.max(nowMs, history.newestMs + aheadMs))
     throw wrong(
       'to',
       `found the end of the window ${toMs}, which is in the future, expected epoch milliseconds, at most ${nowMs} (now); leave it out for what is newest`,
     );
-  const oldestMs = history.slots[0]?.fromMs ?? 0;
+  const oldestMs = (history.slots[0]?.fromMs ?? 0) + aheadMs;
   if (toMs > oldestMs) return toMs;
   throw wrong(
     'to',

@@ -1,6 +1,6 @@
 /**
  * `GET /v1/paths`: one interval per source port, worst first: shows which ECMP path is bad. It is the last finished one or, with `after=CURSOR`,
- * the next after the cursor, so that a reader who follows `/v1/results` can have the paths of every interval.
+ * the next after the cursor, so that a reader who follows `/v1/results` can have the paths of every interval, or with `at=MS` that of a moment.
  */
 
 import type { FastifyInstance } from 'fastify';
@@ -14,6 +14,7 @@ import { nsToUs } from '../stats/units.js';
 import { PathsSchema } from './answers.js';
 import { Breather, bodyOf, Chunk } from './bodies.js';
 import { type RowFilter, rowFilter } from './filter.js';
+import { placeJson } from './results.js';
 import { PathsQuery } from './schemas.js';
 import { worstPaths } from './worst.js';
 
@@ -55,23 +56,35 @@ export function pathsRoute(app: FastifyInstance, service: CollectorService): voi
     response: { 200: PathsSchema },
   };
   app.get<{ Querystring: PathsQuery }>('/v1/paths', { schema }, (request, reply) => {
-    const { after, limit = DEFAULT_LIMIT } = request.query;
+    const { limit = DEFAULT_LIMIT } = request.query;
     const filter = rowFilter(request.query);
-    const { interval, gap } =
-      after === undefined ? { interval: service.results.latest, gap: false } : service.results.pathsAfter(after);
+    const { interval, gap } = asked(service, request.query);
     reply.type('application/json; charset=utf-8');
-    if (interval === undefined) return reply.send({ start: null, end: null, endMs: null, gap, total: 0, paths: [] });
+    if (interval === undefined) return reply.send({ ...NO_INTERVAL, gap, total: 0, paths: [] });
     return reply.send(bodyOf(pathsBody(interval, gap, service, filter, limit)));
   });
 }
 
+const NO_INTERVAL = { cursor: null, clockEpoch: null, clockAheadMs: null, start: null, end: null, endMs: null };
+
+/** By cursor, by time, or the last one of this process. */
+function asked(
+  { results, clock }: CollectorService,
+  { after, at }: PathsQuery,
+): { readonly interval: StoredInterval | undefined; readonly gap: boolean } {
+  if (after !== undefined) return results.pathsAfter(after);
+  if (at === undefined) return { interval: results.latest, gap: false };
+  return { interval: results.pathsAt(at - clock.aheadMs()), gap: false };
+}
+
 async function* pathsBody(
-  { report, infos }: StoredInterval,
+  interval: StoredInterval,
   gap: boolean,
   service: CollectorService,
   filter: RowFilter | undefined,
   limit: number,
 ): AsyncGenerator<Buffer> {
+  const { report, infos } = interval;
   const breather = new Breather();
   const known = new Map<string, readonly number[]>();
   const portsOf = ({ target, group }: StreamInfo): readonly number[] => {
@@ -91,7 +104,8 @@ async function* pathsBody(
   const start = new Date(report.startMs).toISOString();
   const end = new Date(report.endMs).toISOString();
   const chunk = new Chunk();
-  chunk.addText(JSON.stringify({ start, end, endMs: report.endMs, gap, total }).slice(0, -1));
+  chunk.addText(`{${placeJson(interval, service.clock)}`);
+  chunk.addText(JSON.stringify({ start, end, endMs: report.endMs, gap, total }).slice(1, -1));
   chunk.addText(',"paths":[');
   let first = true;
   for (const row of rows) {

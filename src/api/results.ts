@@ -5,8 +5,9 @@
 
 import type { FastifyInstance } from 'fastify';
 import type { IntervalReport } from '../collector/messages.js';
-import type { ResultsPage, StoredInterval } from '../collector/results.js';
+import { aheadOf, type ResultsPage, type StoredInterval } from '../collector/results.js';
 import type { CollectorService } from '../collector/service.js';
+import type { SteadyClock } from '../stats/steadyClock.js';
 import { ResultsSchema } from './answers.js';
 import { asBuffer, Breather, bodyOf, Chunk } from './bodies.js';
 import { type FilteredInfo, type RowFilter, rowFilter } from './filter.js';
@@ -31,10 +32,11 @@ export function resultsRoute(app: FastifyInstance, service: CollectorService, pa
     const held = service.results.after(after, limit ?? Number.MAX_SAFE_INTEGER);
     const page = fitting(held, pageBytes, withHistograms);
     const { name, intervalMs } = service.config.collector;
-    const head = { collector: name, intervalMs, next: page.next, oldest: page.oldest, gap: page.gap };
+    const { next, oldest, gap } = page;
+    const head = { collector: name, intervalMs, nowMs: service.clock.wallMs(), next, oldest, gap };
     return reply
       .type('application/json; charset=utf-8')
-      .send(bodyOf(pageBody(head, page.intervals, filter, withHistograms)));
+      .send(bodyOf(pageBody(head, page.intervals, filter, withHistograms, service.clock)));
   });
 }
 
@@ -48,7 +50,7 @@ function fitting(page: ResultsPage, pageBytes: number, withHistograms: boolean):
     count += 1;
   }
   const intervals = page.intervals.slice(0, count);
-  return { ...page, intervals, next: intervals.at(-1)?.report.endMs ?? page.next };
+  return { ...page, intervals, next: intervals.at(-1)?.cursor ?? page.next };
 }
 
 async function* pageBody(
@@ -56,15 +58,22 @@ async function* pageBody(
   intervals: readonly StoredInterval[],
   filter: RowFilter | undefined,
   withHistograms: boolean,
+  clock: Pick<SteadyClock, 'aheadMs'>,
 ): AsyncGenerator<Buffer> {
   const breather = new Breather();
   yield Buffer.from(`${JSON.stringify(head).slice(0, -1)},"intervals":[`);
   for (const [index, interval] of intervals.entries()) {
     if (index > 0) yield Buffer.from(',');
-    yield* intervalBody(interval, filter, withHistograms, breather);
+    yield* intervalBody(interval, filter, withHistograms, breather, placeJson(interval, clock));
     await breather.breathe();
   }
   yield Buffer.from(']}');
+}
+
+/** Where an interval of a collector is, and what its times are worth: fields and a comma. */
+export function placeJson(interval: StoredInterval, clock: Pick<SteadyClock, 'aheadMs'>): string {
+  const { cursor, clockEpoch } = interval;
+  return `"cursor":${cursor},"clockEpoch":${clockEpoch},"clockAheadMs":${aheadOf(interval, clock)},`;
 }
 
 /** An interval whose rows are JSON already. */

@@ -47,7 +47,7 @@ export const ResultsQuery = Type.Object(
         minimum: 0,
         maximum: Number.MAX_SAFE_INTEGER,
         default: 0,
-        description: 'cursor: "next" of the answer before, epoch milliseconds; 0 for all that is held',
+        description: 'cursor: "next" of the answer before; 0 for all that is held',
       }),
     ),
     ...FILTERS,
@@ -69,7 +69,7 @@ export const StreamQuery = Type.Object(
         minimum: 0,
         maximum: Number.MAX_SAFE_INTEGER,
         description:
-          'cursor: first what is held and ends after this, epoch milliseconds; 0 for all that is held; not given: only what is finished from now on',
+          'cursor: first what is held and came after this; 0 for all that is held; not given: only what is finished from now on',
       }),
     ),
     ...FILTERS,
@@ -103,7 +103,14 @@ export const PathsQuery = Type.Object(
       Type.Integer({
         minimum: 0,
         maximum: Number.MAX_SAFE_INTEGER,
-        description: 'show the oldest held interval that ends after this (epoch ms), instead of the last finished one',
+        description: 'cursor: show the oldest held interval after it, instead of the last finished one',
+      }),
+    ),
+    at: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'epoch ms: show the held interval of this moment, or the first after it; after weighs more',
       }),
     ),
     limit: Type.Optional(

@@ -14,7 +14,7 @@ import { EVENT_STREAM_TYPE } from './eventStream.js';
 import type { EventStreams } from './eventStreams.js';
 import { type RowFilter, rowFilter } from './filter.js';
 import { type Followed, follow, type Reader } from './follow.js';
-import { intervalBody } from './results.js';
+import { intervalBody, placeJson } from './results.js';
 import { StreamHeaders, StreamQuery } from './schemas.js';
 
 /** Before every interval, but not 0, which asks for all that is held and so misses nothing. */
@@ -56,17 +56,17 @@ function cursorOf({ headers, query }: Request, results: ResultsStore): number {
   const id = headers['last-event-id'];
   if (id !== undefined && id !== '') {
     if (/^\d{1,15}$/.test(id)) return Number(id);
-    const message = `found ${JSON.stringify(id.slice(0, 100))} in the header Last-Event-ID, expected the id of an event of this stream: the end of an interval in epoch milliseconds`;
+    const message = `found ${JSON.stringify(id.slice(0, 100))} in the header Last-Event-ID, expected the id of an event of this stream: a cursor`;
     throw new LlamaError('LLAMA_REQUEST_INVALID', message, {
       problems: [{ path: '/headers/last-event-id', message }],
     });
   }
-  return query.after ?? (results.newestEndMs || BEGINNING);
+  return query.after ?? (results.newestCursor || BEGINNING);
 }
 
-/** A collector's own intervals, whose cursor is `endMs`. */
+/** A collector's own intervals. */
 function followed(
-  { results, config }: CollectorService,
+  { results, config, clock }: CollectorService,
   query: StreamQuery,
   filter: RowFilter | undefined,
 ): Followed<StoredInterval> {
@@ -76,11 +76,13 @@ function followed(
   return {
     firstAfter: (cursor) => results.firstAfter(cursor),
     subscribe: (listener) => results.subscribe(listener),
-    cursorOf: ({ report }) => report.endMs,
-    gap: (after, { report }) => JSON.stringify({ collector: name, after, oldest: report.endMs }),
+    cursorOf: ({ cursor }) => cursor,
+    gap: (after, { cursor }) => JSON.stringify({ collector: name, after, oldest: cursor }),
     async *data(interval) {
       yield head;
-      yield* intervalBody(interval, filter, query.histograms === '1', breather, '', query.results !== '0');
+      const withHistograms = query.histograms === '1';
+      const place = placeJson(interval, clock);
+      yield* intervalBody(interval, filter, withHistograms, breather, place, query.results !== '0');
       yield Buffer.from('}');
     },
   };
@@ -89,8 +91,8 @@ function followed(
 const SCHEMA = {
   operationId: 'getStream',
   summary: 'Finished intervals as server-sent events',
-  description: `An event "interval" for each finished interval; its id is endMs, its data {"collector", "intervalMs", "interval"} with an element of "intervals" of /v1/results.
-An event "gap" with {"collector", "after", "oldest"} says that intervals after the cursor are no longer held; "oldest" is the endMs of the next one that is sent.`,
+  description: `An event "interval" for each finished interval; its id is its cursor, its data {"collector", "intervalMs", "interval"} with an element of "intervals" of /v1/results.
+An event "gap" with {"collector", "after", "oldest"} says that intervals after the cursor are no longer held; or that the cursor is unknown (one of an earlier process, from before the clock was set back); "oldest" is the cursor of the next one that is sent.`,
   tags: ['results'],
   querystring: StreamQuery,
   headers: StreamHeaders,

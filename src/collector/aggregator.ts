@@ -62,7 +62,8 @@ export class Aggregator {
     this.watermarks = new Float64Array(this.rings.length).fill(Number.NEGATIVE_INFINITY);
     this.counters[CONSUMED] = this.rings.reduce((sum, ring) => sum + ring.finalsReleased, 0);
     const lastEnd = { endMs: this.counters[REPORTED_END_MS], endNs: this.counters[REPORTED_END_NS] };
-    this.intervals = new OpenIntervals(start.intervalMs, start.sourcePorts, clock, start.resumeAfterMs, lastEnd);
+    const { intervalMs, sourcePorts, resumeAfterMs, timeBase } = start;
+    this.intervals = new OpenIntervals(intervalMs, sourcePorts, clock, timeBase.epochS, resumeAfterMs, lastEnd);
     this.closer = new IntervalCloser(start.sourcePorts, this.prefixes, this.intervals.history);
   }
 

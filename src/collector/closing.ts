@@ -15,6 +15,7 @@ import type { PathHistory } from '../stats/history.js';
 import type { Interval } from '../stats/intervals.js';
 import { OutcomeNumbers, PERCENTILES_PER_MILLE, RttNumbers, rowJson } from '../stats/row.js';
 import { RTT_BUCKETS } from '../stats/rttBuckets.js';
+import { nsToMs } from '../stats/units.js';
 import { explanationsJson, explanationsOf } from './explanations.js';
 import type { IntervalReport, PathColumn } from './messages.js';
 
@@ -144,9 +145,10 @@ export class IntervalCloser {
     const { cutOffMs, sent, received, lost } = this;
     const early = cutOffMs !== undefined;
     const endMs = cutOffMs ?? interval.endMs;
+    const clockStepMs = Math.round(nsToMs(interval.clockStepNs));
     return {
       interval,
-      report: { startMs, endMs, early, sent, received, lost, ...columns, forHistory },
+      report: { startMs, endMs, clockStepMs, early, sent, received, lost, ...columns, forHistory },
       transfer: [...Object.values(columns), ...Object.values(forHistory)].map((column) => column.buffer),
     };
   }

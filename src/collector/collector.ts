@@ -15,16 +15,19 @@ import type { DiscoveryStatus, DiscoveryTools } from '../discovery/discovery.js'
 import { ownAddresses } from '../discovery/self.js';
 import { LlamaError } from '../errors.js';
 import { type HistoryRefusals, MatrixHistory } from '../matrix/history.js';
-import { SystemClock } from '../net/clock.js';
+import { type InjectedStep, timeBaseNow } from '../net/clock.js';
 import { SourceAddressFinder } from '../net/socket.js';
-import { nsToMs } from '../stats/units.js';
+import { SteadyClock } from '../stats/steadyClock.js';
+import { nsToMs, sToMs } from '../stats/units.js';
 import { VERSION } from '../version.js';
 import { hmacEngineName } from '../wire/hmacEngines.js';
 import { AggregatorThread } from './aggregatorThread.js';
+import { clockWarnings } from './clockWarnings.js';
 import type { FileReload } from './fileReload.js';
 import { Groups } from './groups.js';
 import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
 import { historyInterval } from './historyFeed.js';
+import { KeptPlace } from './keptPlace.js';
 import { KeptResults } from './keptResults.js';
 import { KeptTargets } from './keptTargets.js';
 import { KnownStreams } from './knownStreams.js';
@@ -32,7 +35,7 @@ import { LOOK_EVERY_MS, LocalAddresses } from './locals.js';
 import { type IntervalReport, transportOf } from './messages.js';
 import { type GroupPlan, type PlanChange, type PlanTools, planGroup, rowPrefix } from './plan.js';
 import { ProberThreads } from './proberThreads.js';
-import { ResultsStore, type StreamInfo } from './results.js';
+import { ResultsStore, type StreamInfo, steadyEndMs } from './results.js';
 import type {
   ChangeOptions,
   CollectorService,
@@ -50,6 +53,12 @@ import { privilegeProblem, WithheldGroups } from './withheld.js';
 /** At a clean end, probes under way are awaited for at most this long. */
 const STOP_GRACE_MS = 1_150;
 const STOP_MARGIN_MS = 150;
+/** What of the results outlives the process. */
+interface KeptOverRestarts {
+  readonly results: KeptResults;
+  readonly place: KeptPlace;
+}
+
 /** How far back the matrix reaches at most. */
 const HISTORY_MS = 3_600_000;
 /** Rows that the aggregator is told of at a time: about a millisecond of the main thread. */
@@ -61,6 +70,8 @@ export interface CollectorOptions {
   readonly window?: number;
   /** Each prober thread ends its groups after this many probes; 0: never. */
   readonly count?: number;
+  /** For tests: a step of the wall clock that did not happen. */
+  readonly clockStep?: InjectedStep;
   /** Clock, HTTP and name servers for groups whose targets come from a source. */
   readonly discovery?: DiscoveryTools;
 }
@@ -69,13 +80,14 @@ export class Collector implements CollectorService {
   readonly config: Config;
   readonly results: ResultsStore;
   readonly history: MatrixHistory;
+  readonly clock: SteadyClock;
   private readonly logger: Logger;
   private readonly sources: SourcePorts;
   private readonly probers: ProberThreads;
   private readonly aggregator: AggregatorThread;
   private readonly finder = new SourceAddressFinder();
   private readonly plans = new Map<string, GroupPlan>();
-  private readonly streams = new KnownStreams();
+  private readonly streams: KnownStreams;
   private readonly tools: PlanTools;
   private readonly held: Groups;
   private readonly withheld: WithheldGroups;
@@ -83,11 +95,12 @@ export class Collector implements CollectorService {
   private looking: NodeJS.Timeout | undefined;
   private readonly stateDirectory: StateDirectory | undefined;
   private readonly keptTargets: KeptTargets | undefined;
-  private readonly keptResults: KeptResults | undefined;
+  private readonly kept: KeptOverRestarts | undefined;
   private readonly recent = new RecentWarnings<keyof Totals>(COUNTER_READERS.prober);
   private readonly recentHistory = new RecentWarnings<keyof HistoryRefusals>(COUNTER_READERS.history);
   private runs = 0;
-  private readonly startedAtMs = Date.now();
+  /** By `clock`. */
+  private readonly startedMs: number;
   private state: CollectorStatus['state'] = 'starting';
   private stopped: Promise<void> | undefined;
   private closed: Promise<void> | undefined;
@@ -96,14 +109,23 @@ export class Collector implements CollectorService {
     config: Config,
     options: CollectorOptions,
     stateDirectory: StateDirectory | undefined,
-    keptResults: KeptResults | undefined,
+    kept: KeptOverRestarts | undefined,
   ) {
     this.config = config;
-    this.keptResults = keptResults;
+    this.kept = kept;
     this.stateDirectory = stateDirectory;
     this.logger = options.logger;
+    const { clockStep } = options;
+    this.clock = new SteadyClock(clockStep === undefined ? {} : { wallMs: () => Date.now() + sToMs(clockStep.aheadS) });
+    this.startedMs = this.clock.nowMs();
+    this.streams = new KnownStreams(() => this.clock.nowMs());
     this.results = new ResultsStore(config.collector.retention);
-    this.history = new MatrixHistory({ horizonMs: HISTORY_MS, memoryBytes: config.collector.historyMemoryBytes });
+    this.history = new MatrixHistory({
+      horizonMs: HISTORY_MS,
+      memoryBytes: config.collector.historyMemoryBytes,
+      now: () => this.clock.nowMs(),
+      clockAheadMs: () => this.clock.aheadMs(),
+    });
     this.tools = {
       numbers: this.streams.numbers,
       nextRun: () => ++this.runs,
@@ -135,7 +157,7 @@ export class Collector implements CollectorService {
         remove: (name) => this.remove(name),
       },
     });
-    const { timeBase } = new SystemClock();
+    const timeBase = timeBaseNow(clockStep);
     try {
       this.probers = new ProberThreads({
         sources: this.sources,
@@ -167,16 +189,19 @@ export class Collector implements CollectorService {
    * out, a thread can't start or the state directory can't be had; nothing is left over then.
    */
   static async start(config: Config, options: CollectorOptions): Promise<Collector> {
-    const { name, intervalMs, retention } = config.collector;
+    const { name, retention } = config.collector;
     const directory = config.stateDir === null ? undefined : await StateDirectory.open(config.stateDir, options.logger);
-    const keptResults = directory && new KeptResults(directory, name, options.logger);
-    const nowMs = Date.now();
-    const kept = await keptResults?.load(nowMs - retention * intervalMs, nowMs);
+    const kept = directory && {
+      results: new KeptResults(directory, name, options.logger),
+      place: new KeptPlace(directory.path, options.logger),
+    };
+    const [held, place] = await Promise.all([kept?.results.load(retention), kept?.place.load()]);
     let collector: Collector;
     try {
-      collector = new Collector(config, options, directory, keptResults);
+      collector = new Collector(config, options, directory, kept);
       // Before its threads can have finished an interval.
-      if (kept !== undefined) collector.results.restore(kept);
+      if (held !== undefined) collector.results.restore(held, collector.clock.wallMs());
+      if (place !== undefined) collector.results.goOnAfter(place);
     } catch (error) {
       await directory?.close();
       throw error;
@@ -281,7 +306,8 @@ export class Collector implements CollectorService {
       await this.probers.stop(graceMs);
       for (let thread = 0; thread < this.probers.count; thread++) await this.aggregator.proberStopped(thread);
       await this.aggregator.flush();
-      await this.keptResults?.save(this.results.toKeep());
+      const { kept, results } = this;
+      await Promise.all([kept?.results.save(results.toKeep(this.clock.aheadMs())), kept?.place.save(results.newest)]);
     });
     return this.stopped;
   }
@@ -316,8 +342,8 @@ export class Collector implements CollectorService {
     return {
       name: collector.name,
       version: VERSION,
-      startedAt: new Date(this.startedAtMs).toISOString(),
-      uptimeMs: Date.now() - this.startedAtMs,
+      startedAt: new Date(this.startedMs + this.clock.aheadMs()).toISOString(),
+      uptimeMs: this.clock.nowMs() - this.startedMs,
       state: this.state,
       timestamps: collector.timestamps,
       groups: groups.length,
@@ -331,6 +357,7 @@ export class Collector implements CollectorService {
         ...this.sources.warnings,
         ...this.recent.warnings(totals),
         ...this.recentHistory.warnings(this.history.refused),
+        ...clockWarnings(this.results.all(), this.clock),
         ...notInForce(this.waitingGroups()),
         ...this.held.discovery.failures(),
       ],
@@ -442,15 +469,19 @@ export class Collector implements CollectorService {
 
   private takeReport(report: IntervalReport): void {
     const infos = this.streams.of(report.streams);
+    const { latest } = this.results;
+    const stored = this.results.add({ report: { ...report, forHistory: null }, infos });
+    this.kept?.place.moved(this.results.newest);
+    if (latest === undefined) void this.kept?.results.discard();
     this.history
-      .add(historyInterval(this.config.collector.name, this.config.collector.intervalMs, { report, infos }))
+      .add(historyInterval(this.config.collector.name, this.config.collector.intervalMs, { ...stored, report }))
       .catch((error) =>
         this.logger.error({ err: error, endMs: report.endMs }, 'an interval is missing in the history'),
       );
-    this.results.add({ report: { ...report, forHistory: null }, infos });
     this.recent.intervalEnded(this.totals(this.workers()));
     this.recentHistory.intervalEnded({ ...this.history.refused });
-    const free = this.streams.release(report.startMs);
+    // By its label an interval may begin later than it did, over a step of the clock.
+    const free = this.streams.release(latest === undefined ? 0 : steadyEndMs(latest));
     if (free.length > 0) this.aggregator.forget(Uint32Array.from(free));
   }
 

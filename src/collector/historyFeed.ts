@@ -11,8 +11,9 @@ const UNREACHABLE = PATH_COLUMNS.indexOf('unreachable');
 
 /** `intervalMs` is the usual length: the first interval of a process, and the last, are shorter. */
 export function historyInterval(collector: string, intervalMs: number, interval: StoredInterval): HistoryInterval {
-  const { startMs, endMs } = interval.report;
-  return { collector, intervalMs, startMs, endMs, rows: rowsOf(interval) };
+  const { startMs, endMs, clockStepMs } = interval.report;
+  const { clockEpoch } = interval;
+  return { collector, clockEpoch, intervalMs, startMs, endMs, aheadMs: clockStepMs, rows: rowsOf(interval) };
 }
 
 function* rowsOf({ report, infos }: StoredInterval): Generator<HistoryRow> {

@@ -1,6 +1,8 @@
 /**
  * Finished intervals over a clean restart, in the state directory: above all the one that the end cut off, which hardly any reader is in time
- * for. They are written once, when the collector ends, and served by the next one beside its own, until they are as old as what it would hold.
+ * for. They are written once, when the collector ends, and served by the next one beside its own, until as many have come as it holds. They are not
+ * chosen by their times: the wall clock may have been wrong then, or be wrong now. The file goes when the next one has an interval of its own: a
+ * later one must not take it for the last word.
  *
  * The file: `LKR1`, the CRC-32 of what follows (little-endian), then an object by `v8.serialize`. Only the same version reads it. What cannot be
  * written or read costs those intervals, and a line in the log, never a start or an end.
@@ -13,7 +15,7 @@ import { deserialize, serialize } from 'node:v8';
 import { crc32 } from 'node:zlib';
 import type { Logger } from 'pino';
 import { messageOf } from '../discovery/source.js';
-import { replaceFile } from '../files/syncedFile.js';
+import { removeFile, replaceFile } from '../files/syncedFile.js';
 import { VERSION } from '../version.js';
 import type { HeldResults } from './results.js';
 import type { StateDirectory } from './state.js';
@@ -33,6 +35,7 @@ export class KeptResults {
   private readonly directory: Pick<StateDirectory, 'path' | 'setAside'>;
   private readonly collector: string;
   private readonly logger: Logger;
+  private discarding: Promise<void> = Promise.resolve();
 
   constructor(directory: Pick<StateDirectory, 'path' | 'setAside'>, collector: string, logger: Logger) {
     this.directory = directory;
@@ -41,14 +44,14 @@ export class KeptResults {
   }
 
   /** Never rejects. */
-  async save({ intervals, droppedEndMs }: HeldResults): Promise<void> {
+  async save({ intervals, droppedCursor }: HeldResults): Promise<void> {
     try {
-      const content: Content = { version: VERSION, collector: this.collector, intervals, droppedEndMs };
+      const content: Content = { version: VERSION, collector: this.collector, intervals, droppedCursor };
       const bytes = serialize(content);
       const header = Buffer.alloc(HEADER_BYTES);
       MAGIC.copy(header);
       header.writeUInt32LE(crc32(bytes), MAGIC.length);
-      const saved = replaceFile(this.path, Buffer.concat([header, bytes])).then(() => true);
+      const saved = this.discarding.then(() => replaceFile(this.path, Buffer.concat([header, bytes]))).then(() => true);
       if (!(await Promise.race([saved, delay(SAVE_MS, false)])))
         throw new Error(`the disk took longer than ${SAVE_MS} ms`);
     } catch (error) {
@@ -59,8 +62,8 @@ export class KeptResults {
     }
   }
 
-  /** Those that ended between the two times, epoch ms; undefined when there are none. What is damaged is set aside. Never rejects. */
-  async load(afterMs: number, untilMs: number): Promise<HeldResults | undefined> {
+  /** The newest of them, at most `most`; undefined when there are none. What is damaged is set aside. Never rejects. */
+  async load(most: number): Promise<HeldResults | undefined> {
     try {
       const content = readContent(await readFile(this.path));
       if (content === undefined) {
@@ -68,13 +71,24 @@ export class KeptResults {
         return undefined;
       }
       if (content.version !== VERSION || content.collector !== this.collector) return undefined;
-      const intervals = content.intervals.filter(({ report: { endMs } }) => endMs > afterMs && endMs <= untilMs);
-      return intervals.length === 0 ? undefined : { intervals, droppedEndMs: content.droppedEndMs };
+      const intervals = content.intervals.slice(-most);
+      const dropped = content.intervals.at(-most - 1);
+      return intervals.length === 0
+        ? undefined
+        : { intervals, droppedCursor: dropped?.cursor ?? content.droppedCursor };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
         this.logger.error({ file: this.path, error: messageOf(error) }, 'the intervals that were kept cannot be read');
       return undefined;
     }
+  }
+
+  /** The kept intervals are no longer the last. Never rejects. */
+  discard(): Promise<void> {
+    this.discarding = removeFile(this.path).catch((error: unknown) =>
+      this.logger.warn({ file: this.path, error: messageOf(error) }, 'the intervals that were kept cannot be removed'),
+    );
+    return this.discarding;
   }
 
   private get path(): string {

@@ -34,17 +34,23 @@ export class StreamNumbers {
 
 interface Retired {
   readonly ids: readonly number[];
-  /** Free when an interval that begins after this was reported. */
+  /** Free when an interval that begins after this was reported; on the steady clock. */
   readonly afterMs: number;
 }
 
 export class KnownStreams {
   readonly numbers = new StreamNumbers();
+  private readonly nowMs: () => number;
   /** Also those that were removed: until the number is given out again, results of theirs may be under way. */
   private readonly infos = new Map<number, StreamInfo>();
   private retired: Retired[] = [];
   /** Removed streams whose numbers are free. */
   private readonly forgotten = new Set<number>();
+
+  /** `nowMs`: a clock without steps. */
+  constructor(nowMs: () => number) {
+    this.nowMs = nowMs;
+  }
 
   /** New ones, and known ones of which something is another. */
   set(infos: Iterable<StreamInfo>): void {
@@ -72,10 +78,10 @@ export class KnownStreams {
 
   /** No more probes are sent on them; those under way are decided after so many milliseconds from now. */
   retire(infos: readonly StreamInfo[], decidedAfterMs: number): void {
-    this.retired.push({ ids: infos.map(({ id }) => id), afterMs: Date.now() + decidedAfterMs + QUARANTINE_MS });
+    this.retired.push({ ids: infos.map(({ id }) => id), afterMs: this.nowMs() + decidedAfterMs + QUARANTINE_MS });
   }
 
-  /** An interval that began at `startMs` was reported: numbers that are free now. */
+  /** An interval that began at `startMs`, on the steady clock, was reported: numbers that are free now. */
   release(startMs: number): number[] {
     const free = this.retired.filter(({ afterMs }) => startMs > afterMs).flatMap(({ ids }) => ids);
     if (free.length === 0) return free;

@@ -152,6 +152,11 @@ export type ToAggregator =
 export interface IntervalReport {
   readonly startMs: number;
   readonly endMs: number;
+  /**
+   * By how much the wall clock had been stepped since the start of the process when the times were fixed, ms. Less this, they are on
+   * the time line (`src/stats/steadyClock.ts`).
+   */
+  readonly clockStepMs: number;
   /** True when the interval was closed before its time by a clean end: `endMs` is that moment. */
   readonly early: boolean;
   /** Rows with anything in them; `streams[i]` says whose row `i` is. */

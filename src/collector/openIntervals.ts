@@ -36,15 +36,23 @@ export class OpenIntervals {
   private horizonNs = Number.NEGATIVE_INFINITY;
 
   /**
+   * @param epochS where the time line starts
    * @param resumeAfterMs end of the last interval that was reported; 0: none was
    * @param lastEnd what an earlier life noted of it; used when it is the same
    */
-  constructor(intervalMs: number, sourcePorts: number, clock: Clock, resumeAfterMs: number, lastEnd: IntervalEnd) {
+  constructor(
+    intervalMs: number,
+    sourcePorts: number,
+    clock: Clock,
+    epochS: number,
+    resumeAfterMs: number,
+    lastEnd: IntervalEnd,
+  ) {
     this.clock = clock;
     this.sourcePorts = sourcePorts;
     this.intervalNs = msToNs(intervalMs);
     this.history = new PathHistory(sourcePorts);
-    this.grid = new IntervalGrid(intervalMs, clock.timeBase.epochS);
+    this.grid = new IntervalGrid(intervalMs, epochS);
     const offsetNs = clock.wallOffsetNs();
     const nowNs = clock.nowNs();
     if (resumeAfterMs === 0) {

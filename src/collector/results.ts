@@ -1,6 +1,7 @@
 /** Finished intervals in memory: the last `retention` of them, and the cursor over them. It keeps bytes; it never parses them. */
 
 import type { Group, Target, TrafficClass } from '../config/types.js';
+import { CLOCK_NOISE_MS, type SteadyClock } from '../stats/steadyClock.js';
 import type { IntervalReport } from './messages.js';
 
 /** What a row is about; the filter works on this. */
@@ -13,28 +14,44 @@ export interface StreamInfo {
   readonly source: string;
 }
 
-export interface StoredInterval {
+/** What the aggregator finished, and whose its rows are. */
+export interface FinishedInterval {
   readonly report: IntervalReport;
   /** Beside `report.streams`. */
   readonly infos: readonly StreamInfo[];
 }
 
+/** A finished interval in its place. `endMs` and `clockEpoch` together name it. */
+export interface StoredInterval extends FinishedInterval {
+  /** Greater than that of every interval closed before it. It is `endMs`, but after the wall clock was set back: then it counts on from the last one. */
+  readonly cursor: number;
+  /** Grows by one when `endMs` is not after that of the interval closed before: the wall clock was set back. */
+  readonly clockEpoch: number;
+}
+
+/** The place of an interval. */
+export interface IntervalPlace {
+  readonly cursor: number;
+  readonly endMs: number;
+  readonly clockEpoch: number;
+}
+
 /** A page of intervals. */
 export interface ResultsPage {
   readonly intervals: readonly StoredInterval[];
-  /** `endMs` of the last interval of the page, else the cursor that was asked with. */
+  /** Cursor of the last interval of the page, else the cursor that was asked with. */
   readonly next: number;
-  /** `endMs` of the oldest interval held; 0 when none is. */
+  /** Cursor of the oldest interval held; 0 when none is. */
   readonly oldest: number;
-  /** Intervals after the cursor are no longer held. */
+  /** Intervals after the cursor are no longer held, or the cursor is unknown: it is one of an earlier process, and all that is held is new. */
   readonly gap: boolean;
 }
 
 /** What outlives the process. */
 export interface HeldResults {
   readonly intervals: readonly StoredInterval[];
-  /** End of the newest interval that is not among them; 0: there was none. */
-  readonly droppedEndMs: number;
+  /** Cursor of the newest interval that is not among them; 0: there was none. */
+  readonly droppedCursor: number;
 }
 
 /** Rows and histograms that outlive it, at most. */
@@ -52,34 +69,64 @@ const PATHLESS = {
   pathReasons: new Uint32Array(0),
 };
 
+/** Its end by `SteadyClock.nowMs`. */
+export const steadyEndMs = ({ report }: FinishedInterval): number => report.endMs - report.clockStepMs;
+
+/** Without its paths, and with its times fixed that much later. */
+/** How far its times are ahead of the wall clock as it is now, ms; 0: they are right, as far as is known. */
+export function aheadOf(
+  { report }: { readonly report: Pick<IntervalReport, 'clockStepMs'> },
+  clock: Pick<SteadyClock, 'aheadMs'>,
+): number {
+  const aheadMs = report.clockStepMs - clock.aheadMs();
+  return Math.abs(aheadMs) < CLOCK_NOISE_MS ? 0 : aheadMs;
+}
+
+function withStep(interval: StoredInterval, byMs: number): StoredInterval {
+  const { report } = interval;
+  return { ...interval, report: { ...report, ...PATHLESS, clockStepMs: report.clockStepMs + byMs } };
+}
+
 export class ResultsStore {
   private readonly retention: number;
   private readonly held: StoredInterval[] = [];
-  private droppedEndMs = 0;
+  private droppedCursor = 0;
   /** Intervals up to this one are held without their paths. */
-  private pathlessEndMs = 0;
+  private pathlessCursor = 0;
   /** There is an interval of this process. */
   private measured = false;
+  /** Where the newest interval is; zeros before the first. */
+  private last: IntervalPlace = { cursor: 0, endMs: 0, clockEpoch: 0 };
   private readonly listeners = new Set<(interval: StoredInterval) => void>();
 
   constructor(retention: number) {
     this.retention = retention;
   }
 
-  add(interval: StoredInterval): void {
+  add(finished: FinishedInterval): StoredInterval {
+    const { last } = this;
+    const { endMs } = finished.report;
+    this.last = {
+      cursor: Math.max(endMs, last.cursor + 1),
+      endMs,
+      clockEpoch: endMs > last.endMs ? last.clockEpoch : last.clockEpoch + 1,
+    };
+    const interval = { ...finished, cursor: this.last.cursor, clockEpoch: this.last.clockEpoch };
     this.measured = true;
     this.held.push(interval);
-    while (this.held.length > this.retention) this.droppedEndMs = this.held.shift()?.report.endMs ?? this.droppedEndMs;
+    while (this.held.length > this.retention) this.droppedCursor = this.held.shift()?.cursor ?? this.droppedCursor;
     this.trimPaths();
     for (const listener of this.listeners) listener(interval);
+    return interval;
   }
 
   /** The first interval after the cursor whose paths are held; `gap`: those of one before it are not. */
   pathsAfter(cursor: number): { readonly interval: StoredInterval | undefined; readonly gap: boolean } {
-    const from = Math.max(cursor, this.pathlessEndMs);
+    const known = this.known(cursor);
+    const from = Math.max(known, this.pathlessCursor);
     return {
-      interval: this.held.find((interval) => interval.report.endMs > from),
-      gap: cursor > 0 && cursor < Math.max(this.pathlessEndMs, this.droppedEndMs),
+      interval: this.held.find((interval) => interval.cursor > from),
+      gap: known !== cursor || (cursor > 0 && cursor < Math.max(this.pathlessCursor, this.droppedCursor)),
     };
   }
 
@@ -87,34 +134,49 @@ export class ResultsStore {
   private trimPaths(): void {
     let bytes = 0;
     for (let i = this.held.length - 1; i >= 0; i--) {
-      const { report, infos } = this.held[i];
-      if (report.endMs <= this.pathlessEndMs) return;
+      const { report, cursor } = this.held[i];
+      if (cursor <= this.pathlessCursor) return;
       bytes += report.paths.byteLength + report.pathCounters.byteLength + report.pathRttNs.byteLength;
       bytes += report.pathDelayNs.byteLength + report.pathTraits.byteLength;
       bytes += report.pathReasons.byteLength;
       if (bytes <= MOST_PATH_BYTES || i === this.held.length - 1) continue;
-      this.pathlessEndMs = Math.max(this.pathlessEndMs, report.endMs);
-      this.held[i] = { report: { ...report, ...PATHLESS }, infos };
+      this.pathlessCursor = Math.max(this.pathlessCursor, cursor);
+      this.held[i] = { ...this.held[i], report: { ...report, ...PATHLESS } };
     }
   }
 
-  /** Holds what an earlier process did; to be called before the first interval of this one. */
-  restore({ intervals, droppedEndMs }: HeldResults): void {
-    this.held.push(...intervals);
-    this.droppedEndMs = droppedEndMs;
-    this.pathlessEndMs = this.newestEndMs;
+  /**
+   * Holds the intervals of an earlier process, and goes on after them; to be called before the first interval of this one. `nowMs` is the wall
+   * clock: what ends after it was measured under a clock that was ahead, by as much at least.
+   */
+  restore({ intervals, droppedCursor }: HeldResults, nowMs: number): void {
+    const aheadMs = Math.max(0, ...intervals.map(({ report }) => report.endMs - report.clockStepMs - nowMs));
+    this.held.push(...intervals.map((one) => withStep(one, aheadMs)));
+    this.droppedCursor = droppedCursor;
+    const newest = intervals.at(-1);
+    if (newest !== undefined)
+      this.goOnAfter({ cursor: newest.cursor, endMs: newest.report.endMs, clockEpoch: newest.clockEpoch });
+    this.pathlessCursor = this.newestCursor;
   }
 
-  /** The newest intervals, without their paths, as many as are not too large to outlive the process. */
-  toKeep(): HeldResults {
+  /** The next interval comes after `place`. */
+  goOnAfter(place: IntervalPlace): void {
+    if (place.cursor >= this.last.cursor) this.last = place;
+  }
+
+  /**
+   * The newest intervals, without their paths, as many as are not too large to outlive the process. `aheadMs`: all that the wall clock was
+   * stepped by in this process, from which the next one counts steps.
+   */
+  toKeep(aheadMs = 0): HeldResults {
     let from = this.held.length;
     for (let bytes = 0; from > 0; from--) {
       const { rows, histograms } = this.held[from - 1].report;
       bytes += rows.byteLength + histograms.byteLength;
       if (bytes > MOST_KEPT_BYTES && from < this.held.length) break;
     }
-    const intervals = this.held.slice(from).map(({ report, infos }) => ({ report: { ...report, ...PATHLESS }, infos }));
-    return { intervals, droppedEndMs: this.held[from - 1]?.report.endMs ?? this.droppedEndMs };
+    const intervals = this.held.slice(from).map((one) => withStep(one, -aheadMs));
+    return { intervals, droppedCursor: this.held[from - 1]?.cursor ?? this.droppedCursor };
   }
 
   /** The last interval of this process. */
@@ -122,33 +184,64 @@ export class ResultsStore {
     return this.measured ? this.held.at(-1) : undefined;
   }
 
-  /** End of the last interval that is held, whosever; 0 when there is none. */
-  get newestEndMs(): number {
-    return this.held.at(-1)?.report.endMs ?? 0;
+  /** Where the last interval is; zeros when there is none. */
+  get newest(): IntervalPlace {
+    return this.last;
   }
 
-  /** Intervals that end after `cursor` (epoch ms), oldest first, at most `limit`. */
+  /** Cursor of the last interval that was finished, in this process or in one before; 0 when there is none. */
+  get newestCursor(): number {
+    return this.last.cursor;
+  }
+
+  /**
+   * The interval that `ms` is in, or the first after it, whose paths are held; undefined when there is none. `ms` is without steps: epoch ms less
+   * `SteadyClock.aheadMs`.
+   */
+  pathsAt(ms: number): StoredInterval | undefined {
+    return this.held.find((one) => one.cursor > this.pathlessCursor && steadyEndMs(one) >= ms);
+  }
+
+  /** All that is held, oldest first. */
+  all(): readonly StoredInterval[] {
+    return this.held;
+  }
+
+  /** Intervals after `cursor`, oldest first, at most `limit`. */
   after(cursor: number, limit: number): ResultsPage {
-    const intervals = this.held.filter((interval) => interval.report.endMs > cursor).slice(0, limit);
+    const known = this.known(cursor);
+    const intervals = this.held.filter((interval) => interval.cursor > known).slice(0, limit);
     return {
       intervals,
-      next: intervals.at(-1)?.report.endMs ?? cursor,
-      oldest: this.held[0]?.report.endMs ?? 0,
-      gap: cursor > 0 && cursor < this.droppedEndMs,
+      next: intervals.at(-1)?.cursor ?? known,
+      oldest: this.held[0]?.cursor ?? 0,
+      gap: known !== cursor || (cursor > 0 && cursor < this.droppedCursor),
     };
   }
 
-  /** The first interval that ends after `cursor` (epoch ms), undefined while there is none; `gap`: one between them is no longer held. */
+  /** The first interval after `cursor`, undefined while there is none; `gap`: one between them is no longer held, or the cursor is unknown. */
   firstAfter(cursor: number): { readonly interval: StoredInterval | undefined; readonly gap: boolean } {
+    const known = this.known(cursor);
     let index = this.held.length;
     // From the end: those who follow as intervals are finished are there at once.
-    while (index > 0 && this.held[index - 1].report.endMs > cursor) index -= 1;
-    return { interval: this.held[index], gap: cursor > 0 && cursor < this.droppedEndMs };
+    while (index > 0 && this.held[index - 1].cursor > known) index -= 1;
+    return {
+      interval: this.held[index],
+      gap: known !== cursor || (cursor > 0 && cursor < this.droppedCursor),
+    };
   }
 
   /** Calls `listener` with every interval from now on; the result ends that. */
   subscribe(listener: (interval: StoredInterval) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  /**
+   * A cursor beyond the newest interval was given out by an earlier process, of which nothing was kept, when the wall clock was ahead of
+   * what it is now. Its reader has nothing of what is held: 0.
+   */
+  private known(cursor: number): number {
+    return this.last.cursor > 0 && cursor > this.last.cursor ? 0 : cursor;
   }
 }

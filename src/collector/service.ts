@@ -5,6 +5,7 @@ import type { Config, Group, Protocol } from '../config/types.js';
 import type { DiscoveryStatus } from '../discovery/discovery.js';
 import type { MatrixHistory } from '../matrix/history.js';
 import type { ProberCounter } from '../ring/control.js';
+import type { SteadyClock } from '../stats/steadyClock.js';
 import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
 import type { PlanDifference } from './plan.js';
 import type { ResultsStore } from './results.js';
@@ -71,6 +72,8 @@ export interface CollectorService {
   readonly results: ResultsStore;
   /** The last hour of the results in numbers. */
   readonly history: MatrixHistory;
+  /** The wall clock, and the same without its steps. */
+  readonly clock: SteadyClock;
   status(): CollectorStatus;
   /** The source ports of a protocol by their index in a path's number; they stay the same while the collector lives. Empty before its sockets are open. */
   sourcePorts(family: 4 | 6, protocol: Protocol): readonly number[];

@@ -11,6 +11,9 @@
  *
  * and for a moment, while slots are merged, those of one more slot. A sparse histogram takes 1 to 2 bytes a sample at first, less when merged.
  *
+ * All times are of a clock without steps (`src/stats/steadyClock.ts`): an interval comes with how far its own are ahead of that, and what is shown is
+ * moved to the wall clock of the moment. So a step of any clock neither empties a window nor freezes it.
+ *
  * It must never count an interval twice, or answer for a time that it has no data of.
  */
 
@@ -19,7 +22,7 @@ import { fitMemory, makeRoomFor } from './fitting.js';
 import { Merging } from './merging.js';
 import { SERIES_BYTES, SeriesTable } from './series.js';
 import { SLOT_WITH_HISTOGRAMS_BYTES, Slot } from './slot.js';
-import { TakenIntervals } from './taken.js';
+import { TakenByCollector } from './taken.js';
 import type { HistoryInterval, HistoryRow } from './types.js';
 
 /** Length of the shortest slots. */
@@ -38,8 +41,10 @@ export interface HistoryOptions {
   readonly horizonMs: number;
   /** Bytes. */
   readonly memoryBytes: number;
-  /** Epoch ms. */
+  /** Epoch ms, without steps: `SteadyClock.nowMs`. Everything in the history is ordered and aged by this clock. */
   readonly now?: () => number;
+  /** The wall clock less that one, ms: what is added to all times that are shown. */
+  readonly clockAheadMs?: () => number;
   /** Told of the bytes that are garbage after slots were merged or let go, and before slots are merged, which takes as many for a moment. */
   readonly letGo?: (bytes: number) => void;
 }
@@ -50,7 +55,7 @@ export interface HistoryRefusals {
   duplicates: number;
   /** Intervals that ended before the horizon. */
   tooOld: number;
-  /** Intervals that end more than five minutes from now: the collector's clock or this one is wrong. */
+  /** Intervals that end more than five minutes from now, though what is known of the collector's clock was taken off: its clock or this one is wrong. */
   ahead: number;
   /** Rows of new series for which there is no memory. */
   seriesWithoutRoom: number;
@@ -60,6 +65,7 @@ export class MatrixHistory {
   readonly horizonMs: number;
   readonly memoryBytes: number;
   readonly now: () => number;
+  readonly clockAheadMs: () => number;
   readonly letGo: (bytes: number) => void;
   readonly series = new SeriesTable();
   readonly refused: HistoryRefusals = { duplicates: 0, tooOld: 0, ahead: 0, seriesWithoutRoom: 0 };
@@ -68,15 +74,16 @@ export class MatrixHistory {
   /** End of the newest interval, epoch ms; 0: there is none. */
   newestMs = 0;
   private readonly mostSeries: number;
-  private readonly taken = new Map<string, TakenIntervals>();
+  private readonly taken = new TakenByCollector();
   private readonly merging = new Merging();
   private turn: Promise<void> = Promise.resolve();
   private quiet: NodeJS.Timeout | undefined;
 
-  constructor({ horizonMs, memoryBytes, now = Date.now, letGo = () => {} }: HistoryOptions) {
+  constructor({ horizonMs, memoryBytes, now = Date.now, clockAheadMs = () => 0, letGo = () => {} }: HistoryOptions) {
     this.horizonMs = horizonMs;
     this.memoryBytes = memoryBytes;
     this.now = now;
+    this.clockAheadMs = clockAheadMs;
     this.letGo = letGo;
     // Room for three slots, one of them being merged, and the table while it grows.
     this.mostSeries = Math.floor(memoryBytes / (2 * SERIES_BYTES + 3 * SLOT_WITH_HISTOGRAMS_BYTES));
@@ -86,9 +93,11 @@ export class MatrixHistory {
    * Takes an interval in, in turns of the event loop: a reader in between finds some series with it and some without, never half of a
    * row. Resolves when that is done and the memory is in its bounds again. What is refused is counted. When nothing comes any more for a moment, room is made for what will.
    */
-  add(interval: HistoryInterval): Promise<void> {
+  add(given: HistoryInterval): Promise<void> {
     return this.inTurn(async () => {
-      if (!this.accepts(interval)) return;
+      const { aheadMs = 0 } = given;
+      if (!this.accepts(given, aheadMs)) return;
+      const interval = { ...given, startMs: given.startMs - aheadMs, endMs: given.endMs - aheadMs };
       const slots = this.slots.length;
       await this.file(interval, new Breather());
       if (this.slots.length > slots || this.bytes > this.memoryBytes) await this.fit();
@@ -118,22 +127,18 @@ export class MatrixHistory {
     return result;
   }
 
-  private accepts({ collector, startMs, endMs, intervalMs }: HistoryInterval): boolean {
+  private accepts(interval: HistoryInterval, aheadMs: number): boolean {
+    const { startMs, endMs, intervalMs } = interval;
     if (!(intervalMs > 0) || !(endMs > startMs)) throw new Error(`found an interval from ${startMs} to ${endMs}`);
-    if (endMs > this.now() + MOST_AHEAD_MS) {
+    if (endMs - aheadMs > this.now() + MOST_AHEAD_MS) {
       this.refused.ahead += 1;
       return false;
     }
-    if (endMs <= this.oldestMs) {
+    if (endMs - aheadMs <= this.oldestMs) {
       this.refused.tooOld += 1;
       return false;
     }
-    let taken = this.taken.get(collector);
-    if (taken === undefined) {
-      taken = new TakenIntervals();
-      this.taken.set(collector, taken);
-    }
-    if (taken.take(endMs, intervalMs)) return true;
+    if (this.taken.take(interval)) return true;
     this.refused.duplicates += 1;
     return false;
   }
@@ -213,10 +218,7 @@ export class MatrixHistory {
     const { oldestMs } = this;
     // An interval begins before it ends: what ended before the start of every slot is in none.
     this.series.forgetUpTo(this.slots.reduce((least, { startMs }) => Math.min(least, startMs), oldestMs));
-    for (const [collector, taken] of this.taken) {
-      taken.forgetUpTo(oldestMs);
-      if (taken.empty) this.taken.delete(collector);
-    }
+    this.taken.forgetUpTo(oldestMs);
   }
 }
 

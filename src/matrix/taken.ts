@@ -3,6 +3,8 @@
  * count anything twice. Kept as runs of ends that are one interval apart, so that hours of intervals are one run.
  */
 
+import type { HistoryInterval } from './types.js';
+
 interface Run {
   first: number;
   last: number;
@@ -43,5 +45,31 @@ export class TakenIntervals {
 
   get empty(): boolean {
     return this.runs.length === 0;
+  }
+}
+
+/** Of all collectors, each epoch of a clock apart: after a set-back the same ends come again, of other intervals. */
+export class TakenByCollector {
+  private readonly byName = new Map<string, { readonly ends: TakenIntervals; aheadMs: number }>();
+
+  /** Notes an interval; false when it was taken before. */
+  take(interval: Pick<HistoryInterval, 'collector' | 'clockEpoch' | 'endMs' | 'intervalMs' | 'aheadMs'>): boolean {
+    const { collector, clockEpoch = 0, endMs, intervalMs, aheadMs = 0 } = interval;
+    const name = `${clockEpoch} ${collector}`;
+    let taken = this.byName.get(name);
+    if (taken === undefined) {
+      taken = { ends: new TakenIntervals(), aheadMs };
+      this.byName.set(name, taken);
+    }
+    taken.aheadMs = aheadMs;
+    return taken.ends.take(endMs, intervalMs);
+  }
+
+  /** Forgets ends up to this, by the history's clock; such an interval must be refused by its age. */
+  forgetUpTo(ms: number): void {
+    for (const [name, { ends, aheadMs }] of this.byName) {
+      ends.forgetUpTo(ms + aheadMs);
+      if (ends.empty) this.byName.delete(name);
+    }
   }
 }

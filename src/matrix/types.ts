@@ -32,12 +32,16 @@ export interface HistoryRow extends SeriesName, Numbers {
   readonly histogram: Uint8Array | null;
 }
 
-/** A finished interval of one collector; `collector` and `endMs` name it. */
+/** A finished interval of one collector; `collector`, `clockEpoch` and `endMs` name it. */
 export interface HistoryInterval {
   readonly collector: string;
+  /** Counts how often the collector's clock was set back; 0 when not given. */
+  readonly clockEpoch?: number;
   readonly intervalMs: number;
   readonly startMs: number;
   readonly endMs: number;
+  /** How far its times are ahead of the history's clock, ms; 0 when not given. */
+  readonly aheadMs?: number;
   /** Asked for one by one; a row, and its histogram, need to hold only until the next one is asked for. */
   readonly rows: Iterable<HistoryRow>;
 }

@@ -16,6 +16,31 @@ export interface TimeBase {
   readonly epochS: number;
   /** Subtracted from CLOCK_MONOTONIC (ns since boot) to get on the time line. */
   readonly monotonicBaseNs: number;
+  /** For tests: a step of CLOCK_REALTIME that did not happen, in whole seconds (`InjectedStep`). */
+  readonly injected?: SharedArrayBuffer;
+}
+
+/**
+ * For tests: a step of the wall clock that all threads of one process see, in every reading of CLOCK_REALTIME and in the kernel's stamps.
+ * The clock of the machine is not touched.
+ */
+export class InjectedStep {
+  readonly memory: SharedArrayBuffer;
+  private readonly seconds: Float64Array;
+
+  constructor(memory = new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT)) {
+    this.memory = memory;
+    this.seconds = new Float64Array(memory);
+  }
+
+  /** Whole seconds that CLOCK_REALTIME is taken to be ahead of the machine's. */
+  get aheadS(): number {
+    return this.seconds[0];
+  }
+
+  set aheadS(seconds: number) {
+    this.seconds[0] = seconds;
+  }
 }
 
 /** A reading of both clocks. Logic takes this as an argument, so that tests pass a clock of their own. */
@@ -85,6 +110,28 @@ export class SystemClock implements Clock {
   }
 }
 
+/** A time line that starts now, with a step for tests or without one. */
+export function timeBaseNow(step?: InjectedStep): TimeBase {
+  const { timeBase } = new SystemClock();
+  if (step === undefined) return timeBase;
+  // As if the clock had been ahead already: the line begins at what it says.
+  return { ...timeBase, epochS: timeBase.epochS + step.aheadS, injected: step.memory };
+}
+
 export function systemClock(timeBase?: TimeBase): SystemClock {
-  return new SystemClock(timeBase);
+  return new SystemClock(timeBase?.injected === undefined ? timeBase : stepped(timeBase, timeBase.injected));
+}
+
+/**
+ * For tests. The readings of the clock and the kernel's stamps can't be changed, but the second that they are counted from can: that looks as if
+ * CLOCK_REALTIME were stepped.
+ */
+function stepped({ epochS, monotonicBaseNs }: TimeBase, injected: SharedArrayBuffer): TimeBase {
+  const step = new InjectedStep(injected);
+  return {
+    get epochS(): number {
+      return epochS - step.aheadS;
+    },
+    monotonicBaseNs,
+  };
 }

@@ -1,17 +1,18 @@
 /**
  * The grid of intervals: stretches of the time line (`src/net/clock.ts`) whose ends are aligned, in wall-clock time, to their length.
  *
- * It never reads a clock: whoever opens intervals passes the wall clock's present offset. It never gives out an `endMs` twice,
- * nor an interval of no length or of more than two lengths of line time.
+ * It never reads a clock: the owner passes the present offset of the wall clock with each interval that is opened. It never opens an interval of
+ * less than half a length or of more than two lengths of line time. An end repeats only after the wall clock was set back.
  *
- * What a step of the wall clock does to the interval that is opened next (its end is fixed from then on):
+ * A step of the wall clock changes the interval that is opened next; the end of an open interval is fixed. So the times of results follow
+ * the wall clock again with the second interval that ends after a step.
  *
- * | wall clock | interval |
+ * | wall clock | next interval |
  * | --- | --- |
  * | forward by up to half a length | is shorter by the step, and ends on the next boundary |
  * | forward by more | boundaries nearer than half a length are skipped: it lasts between 1/2 and 3/2 lengths; the wall-clock time that was jumped over has no interval |
  * | backward by up to one length | is longer by the step: at most two lengths; no boundary is repeated |
- * | backward by more | the grid keeps its own pace: intervals of one length, whose times are ahead of the wall clock until it comes back |
+ * | backward by more | ends on the first boundary that is at least half a length away: boundaries that were reported are reported again |
  */
 
 import { MS_PER_S, msToNs, nsToMs } from './units.js';
@@ -23,14 +24,17 @@ export class Interval<Content> {
   /** -Infinity for the first interval of a process. */
   readonly startNs: number;
   readonly endNs: number;
+  /** By how much the wall clock had been stepped since the start of the time line when the end was fixed, ns. */
+  readonly clockStepNs: number;
   /** What the owner of the grid keeps for this interval; undefined until there is anything. */
   content: Content | undefined = undefined;
 
-  constructor(startMs: number, endMs: number, startNs: number, endNs: number) {
+  constructor(startMs: number, endMs: number, startNs: number, endNs: number, clockStepNs: number) {
     this.startMs = startMs;
     this.endMs = endMs;
     this.startNs = startNs;
     this.endNs = endNs;
+    this.clockStepNs = clockStepNs;
   }
 }
 
@@ -64,7 +68,7 @@ export class IntervalGrid<Content> {
   start(nowNs: number, wallOffsetNs: number): void {
     const wallMs = this.epochMs + nsToMs(nowNs + wallOffsetNs);
     const endMs = (Math.floor(wallMs / this.intervalMs) + 1) * this.intervalMs;
-    this.append(Math.floor(wallMs), endMs, this.lineNs(endMs, wallOffsetNs), Number.NEGATIVE_INFINITY);
+    this.append(Math.floor(wallMs), endMs, this.lineNs(endMs, wallOffsetNs), Number.NEGATIVE_INFINITY, wallOffsetNs);
   }
 
   /** Goes on behind an interval that ended at `endMs`, which was `endNs` on the time line, and opens the next one. */
@@ -113,18 +117,18 @@ export class IntervalGrid<Content> {
     let endMs = this.lastEndMs + this.intervalMs;
     let endNs = this.lineNs(endMs, wallOffsetNs);
     const earliestNs = this.lastEndNs + this.intervalNs / 2;
-    if (endNs < earliestNs) {
+    const setBack = endNs - this.lastEndNs > 2 * this.intervalNs;
+    if (endNs < earliestNs || setBack) {
+      // Less than nothing after a set-back.
       const skipped = Math.ceil((earliestNs - endNs) / this.intervalNs);
       endMs += skipped * this.intervalMs;
-      endNs += skipped * this.intervalNs;
-    } else if (endNs - this.lastEndNs > 2 * this.intervalNs) {
-      endNs = this.lastEndNs + this.intervalNs;
+      endNs = this.lineNs(endMs, wallOffsetNs);
     }
-    this.append(endMs - this.intervalMs, endMs, endNs, this.lastEndNs);
+    this.append(endMs - this.intervalMs, endMs, endNs, this.lastEndNs, wallOffsetNs);
   }
 
-  private append(startMs: number, endMs: number, endNs: number, startNs: number): void {
-    this.open.push(new Interval<Content>(startMs, endMs, startNs, endNs));
+  private append(startMs: number, endMs: number, endNs: number, startNs: number, wallOffsetNs: number): void {
+    this.open.push(new Interval<Content>(startMs, endMs, startNs, endNs, wallOffsetNs));
     this.lastEndMs = endMs;
     this.lastEndNs = endNs;
   }

@@ -12,6 +12,7 @@ export const usToNs = (us: number): number => us * NS_PER_US;
 export const msToNs = (ms: number): number => ms * NS_PER_MS;
 export const sToNs = (s: number): number => s * NS_PER_S;
 export const msToS = (ms: number): number => ms / MS_PER_S;
+export const sToMs = (s: number): number => s * MS_PER_S;
 export const usToS = (us: number): number => nsToS(usToNs(us));
 
 const UNIT_NS: Readonly<Record<string, number>> = {

@@ -31,7 +31,10 @@ describe('GET /v1/paths', () => {
   }
 
   it('answers without paths before the first interval is finished', async () => {
-    expect(await get()).to.deep.equal({ start: null, end: null, endMs: null, gap: false, total: 0, paths: [] });
+    expect(await get()).to.deep.equal({
+      ...{ cursor: null, clockEpoch: null, clockAheadMs: null },
+      ...{ start: null, end: null, endMs: null, gap: false, total: 0, paths: [] },
+    });
   });
 
   it('answers with the interval behind a cursor, and without paths when there is none', async () => {
@@ -44,11 +47,19 @@ describe('GET /v1/paths', () => {
     expect(await get(`?after=${T + 20_000}`)).to.include({ endMs: null, total: 0 });
   });
 
+  it('answers with the interval of a moment', async () => {
+    for (const i of [0, 1, 2]) collector.finish(T + i * 10_000, { paths: PATHS });
+    expect(await get(`?at=${T + 1}`)).to.include({ endMs: T + 10_000, total: PATHS.length });
+    expect(await get(`?at=${T + 20_000}`)).to.include({ endMs: T + 20_000 });
+    expect(await get(`?at=${T + 20_001}`)).to.include({ endMs: null, total: 0 });
+  });
+
   it('answers with the last interval, every field of a path in its unit', async () => {
     collector.finish(T - 10_000, { paths: PATHS.slice(0, 1) });
     collector.finish(T, { paths: PATHS });
     const answer = await get('?group=east');
     expect(answer).to.deep.equal({
+      ...{ cursor: T, clockEpoch: 0, clockAheadMs: 0 },
       start: new Date(T - 10_000).toISOString(),
       end: new Date(T).toISOString(),
       endMs: T,

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { KEPT_RESULTS, KeptResults } from '../../src/collector/keptResults.js';
-import { ResultsStore, type StoredInterval } from '../../src/collector/results.js';
+import { aheadOf, ResultsStore, type StoredInterval } from '../../src/collector/results.js';
 import { seededRandom } from '../support/random.js';
 
 const T = 1_763_700_000_000;
 
 function interval(endMs: number, bytes = 10): StoredInterval {
   const report = {
-    ...{ startMs: endMs - 1000, endMs, early: false, sent: 1, received: 1, lost: 0, forHistory: null },
+    ...{ startMs: endMs - 1000, endMs, clockStepMs: 0, early: false, sent: 1, received: 1, lost: 0, forHistory: null },
     ...{ rows: new Uint8Array(bytes).fill(endMs % 251), paths: Uint32Array.of(1), pathCounters: Uint32Array.of(2) },
     ...{ pathRttNs: Float32Array.of(3), pathDelayNs: Float32Array.of(4), pathTraits: Uint8Array.of(5) },
     pathReasons: new Uint32Array(0),
@@ -48,11 +48,11 @@ describe('results that outlive a collector', () => {
   it('are served beside those of the next one, without their paths, and are not taken for its own', async () => {
     const first = store(interval(T + 1000), interval(T + 1400));
     await new KeptResults(directory(), 'a', logger).save(first.toKeep());
-    const kept = await new KeptResults(directory(), 'a', logger).load(T, T + 1400);
+    const kept = await new KeptResults(directory(), 'a', logger).load(60);
     const second = new ResultsStore(60);
-    if (kept !== undefined) second.restore(kept);
+    if (kept !== undefined) second.restore(kept, T + 1500);
     expect(second.latest).to.equal(undefined);
-    expect(second.newestEndMs).to.equal(T + 1400);
+    expect(second.newestCursor).to.equal(T + 1400);
     second.add(interval(T + 2000));
     const { intervals, gap, oldest } = second.after(T + 1000, 10);
     expect(intervals.map(({ report }) => report.endMs)).to.deep.equal([T + 1400, T + 2000]);
@@ -66,29 +66,52 @@ describe('results that outlive a collector', () => {
 
   it('are as many as fit, the newest of them, and what is left out is a gap', async () => {
     const results = store(...[1, 2, 3, 4].map((step) => interval(T + step * 1000, 6 * 2 ** 20)));
-    const { intervals, droppedEndMs } = results.toKeep();
+    const { intervals, droppedCursor } = results.toKeep();
     expect(intervals.map(({ report }) => report.endMs - T)).to.deep.equal([3000, 4000]);
-    expect(droppedEndMs).to.equal(T + 2000);
+    expect(droppedCursor).to.equal(T + 2000);
     const next = new ResultsStore(60);
-    next.restore({ intervals, droppedEndMs });
+    next.restore({ intervals, droppedCursor }, T + 5000);
     expect(next.after(T + 1000, 10).gap).to.equal(true);
     expect(next.after(T + 2000, 10).gap).to.equal(false);
     expect(store(interval(T, 20 * 2 ** 20)).toKeep().intervals).to.have.length(1);
   });
 
-  it('are not those of another collector, nor older than asked for, nor of a time that has not come', async () => {
+  it('are not those of another collector, nor more than asked for', async () => {
     await new KeptResults(directory(), 'a', logger).save(
       store(...[1, 2, 3].map((i) => interval(T + i * 1000))).toKeep(),
     );
-    expect(await new KeptResults(directory(), 'b', logger).load(T, T + 9000)).to.equal(undefined);
-    const kept = await new KeptResults(directory(), 'a', logger).load(T + 1000, T + 2500);
-    expect(kept?.intervals.map(({ report }) => report.endMs)).to.deep.equal([T + 2000]);
-    expect(await new KeptResults(directory(), 'a', logger).load(T + 3000, T + 9000)).to.equal(undefined);
+    expect(await new KeptResults(directory(), 'b', logger).load(60)).to.equal(undefined);
+    const kept = await new KeptResults(directory(), 'a', logger).load(2);
+    expect(kept?.intervals.map(({ report }) => report.endMs)).to.deep.equal([T + 2000, T + 3000]);
+    expect(kept?.droppedCursor).to.equal(T + 1000);
+  });
+
+  it('are told from the first interval of the next one by the cursor and the epoch, when the clock was set back in between', async () => {
+    await new KeptResults(directory(), 'a', logger).save(store(interval(T + 7_200_000)).toKeep());
+    const kept = await new KeptResults(directory(), 'a', logger).load(60);
+    const next = new ResultsStore(60);
+    if (kept !== undefined) next.restore(kept, T + 1_000);
+    next.add(interval(T + 2_000));
+    const { intervals } = next.after(0, 10);
+    expect(intervals.map(({ cursor, clockEpoch }) => [cursor - T, clockEpoch])).to.deep.equal([
+      [7_200_000, 0],
+      [7_200_001, 1],
+    ]);
+    expect(intervals.map((one) => aheadOf(one, { aheadMs: () => 0 }))).to.deep.equal([7_199_000, 0]);
+    expect(next.after(T + 7_200_000, 10)).to.include({ gap: false, next: T + 7_200_001 });
+  });
+
+  it('are no longer there when the next collector has an interval of its own and is killed', async () => {
+    const kept = new KeptResults(directory(), 'a', logger);
+    await kept.save(store(interval(T)).toKeep());
+    await kept.discard();
+    expect(await kept.load(60)).to.equal(undefined);
+    expect(logged).to.deep.equal([]);
   });
 
   it('are left out when the file is missing, and set aside when its bytes are others', async () => {
     const kept = new KeptResults(directory(), 'a', logger);
-    expect(await kept.load(0, T * 2)).to.equal(undefined);
+    expect(await kept.load(60)).to.equal(undefined);
     expect(logged).to.deep.equal([]);
     await kept.save(store(interval(T)).toKeep());
     const whole = readFileSync(file());
@@ -97,7 +120,7 @@ describe('results that outlive a collector', () => {
       const bytes = Buffer.from(whole);
       bytes[random.below(bytes.length)] ^= 1 + random.below(255);
       writeFileSync(file(), i % 2 === 0 ? bytes : whole.subarray(0, random.below(whole.length)));
-      expect(await kept.load(0, T * 2)).to.equal(undefined);
+      expect(await kept.load(60)).to.equal(undefined);
       expect(aside).to.have.length(i + 1);
     }
   });

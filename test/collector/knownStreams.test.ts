@@ -7,7 +7,7 @@ const info = (id: number, source = '10.0.0.1') => ({ id, source }) as StreamInfo
 
 describe('the streams that the aggregator knows', () => {
   it('are known by number, in the state they were given last', () => {
-    const streams = new KnownStreams();
+    const streams = new KnownStreams(() => Date.now());
     streams.set([info(0), info(1)]);
     streams.set([info(1, '10.0.0.9')]);
     expect(streams.of([1, 0])).to.deep.equal([info(1, '10.0.0.9'), info(0)]);
@@ -15,7 +15,7 @@ describe('the streams that the aggregator knows', () => {
   });
 
   it('keep their numbers after they were removed, until an interval is reported of which nothing can be theirs', () => {
-    const streams = new KnownStreams();
+    const streams = new KnownStreams(() => Date.now());
     const ids = [streams.numbers.take(), streams.numbers.take()];
     streams.set(ids.map((id) => info(id)));
     const removedMs = Date.now();

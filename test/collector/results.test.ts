@@ -7,6 +7,7 @@ function report(endMs: number, paths: number): IntervalReport {
   return {
     startMs: endMs - 1_000,
     endMs,
+    clockStepMs: 0,
     early: false,
     streams: new Uint32Array(0),
     rows: new Uint8Array(0),

@@ -130,31 +130,49 @@ describe('interval grid', () => {
     expect(grid.find(sToNs(20))?.endMs).to.equal(1_763_700_020_000);
   });
 
-  it('keeps its own pace when the wall clock stepped back by more, and is aligned again when that comes back', () => {
-    const grid = started();
-    grid.openUpTo(sToNs(37), -sToNs(3600.5));
-    expect(grid.endNs).to.equal(sToNs(47));
-    grid.openUpTo(sToNs(47), msToNs(1));
-    expect(grid.endNs).to.equal(sToNs(57) - msToNs(1));
+  it('ends on the first boundary that is half a length away when the wall clock stepped back by more', () => {
+    for (const stepS of [10.001, 14, 15.1, 600, 3600.5, 86_400 * 365 * 20]) {
+      const grid = started();
+      grid.openUpTo(sToNs(37), -sToNs(stepS));
+      const lengthNs = grid.endNs - sToNs(37);
+      expect(lengthNs, `step ${stepS}`).to.be.within(LENGTH_NS / 2, LENGTH_NS * 1.5);
+      const newest = grid.find(sToNs(37));
+      expect((newest?.endMs ?? 0) % LENGTH_MS).to.equal(0);
+      expect(newest?.endMs).to.equal(Math.round(EPOCH_MS + (grid.endNs - sToNs(stepS)) / 1e6));
+    }
   });
 
-  it('never repeats an end, and keeps to lengths between half and double, whatever the wall clock does', () => {
+  it('says by how much the clock had been stepped when the end was fixed, and leaves open intervals as they are', () => {
+    const grid = started();
+    grid.openUpTo(sToNs(7), -sToNs(7200));
+    expect(grid.oldest).to.include({ endMs: 1_763_700_010_000, endNs: sToNs(7), clockStepNs: 0 });
+    expect(grid.find(sToNs(7))).to.include({ clockStepNs: -sToNs(7200) });
+  });
+
+  /**
+   * The naive reference: a reader with a wall clock of its own, which knows when each interval ended on the time line, and what the wall
+   * clock said then.
+   */
+  it('follows the wall clock with the second interval after any step, and keeps to lengths between half and double', () => {
     const random = seededRandom(71).next;
-    for (let run = 0; run < 200; run++) {
+    for (let run = 0; run < 300; run++) {
       const grid = started(randomInteger(random, 0, 1e12));
       let offsetNs = 0;
-      let ns = grid.endNs;
       let before = grid.oldest;
       for (let i = 0; i < 100; i++) {
-        if (random() < 0.3) offsetNs += Math.round((random() - 0.5) * LENGTH_NS * 10 ** randomInteger(random, -3, 3));
+        if (random() < 0.3) offsetNs += Math.round((random() - 0.5) * LENGTH_NS * 10 ** randomInteger(random, -3, 6));
+        const ns = grid.endNs;
         grid.openUpTo(ns, offsetNs);
         const next = grid.find(ns);
         expect(next?.startNs).to.equal(before?.endNs);
-        expect(next?.endMs ?? 0).to.be.above(before?.endMs ?? 0);
         expect((next?.endMs ?? 0) % LENGTH_MS).to.equal(0);
+        const wallAtEndMs = EPOCH_MS + ((next?.endNs ?? 0) + offsetNs) / 1e6;
+        expect(Math.abs((next?.endMs ?? 0) - wallAtEndMs)).to.be.lessThan(0.01);
         expect((next?.endNs ?? 0) - (next?.startNs ?? 0)).to.be.within(LENGTH_NS / 2, 2 * LENGTH_NS);
+        // An end repeats only where the wall clock was set back by more than a length.
+        if ((next?.endMs ?? 0) <= (before?.endMs ?? 0))
+          expect(offsetNs - (before?.clockStepNs ?? 0)).to.be.lessThan(-LENGTH_NS);
         before = next;
-        ns = grid.endNs;
       }
     }
   });

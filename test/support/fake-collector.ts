@@ -31,6 +31,7 @@ import { LlamaError } from '../../src/errors.js';
 import { MatrixHistory } from '../../src/matrix/history.js';
 import { PROBER_COUNTERS } from '../../src/ring/control.js';
 import { RTT_BOUNDS_NS, RTT_BUCKETS } from '../../src/stats/rttBuckets.js';
+import { SteadyClock } from '../../src/stats/steadyClock.js';
 import { historyRow } from './rows.js';
 
 export const CONFIG_TEXT = `
@@ -68,6 +69,7 @@ export class FakeCollector implements CollectorService {
     memoryBytes: 32 * 2 ** 20,
     now: () => this.historyNowMs ?? Date.now(),
   });
+  readonly clock = new SteadyClock();
   prober: ThreadStatus = RUNNING;
   aggregator: ThreadStatus = { ...RUNNING, thread: 'aggregator' };
   /** Thrown by the next `status()`. */
@@ -207,8 +209,7 @@ export class FakeCollector implements CollectorService {
   /** Adds an interval that ends at `endMs`, with a row for each stream. */
   finish(endMs: number, options: IntervalOptions = {}): StoredInterval {
     const infos = options.infos ?? this.streams();
-    const interval = { report: makeReport(endMs, infos, options), infos };
-    this.results.add(interval);
+    const interval = this.results.add({ report: makeReport(endMs, infos, options), infos });
     void this.history.add(historyInterval(this.config.collector.name, 10_000, interval));
     return interval;
   }
@@ -257,6 +258,7 @@ export function makeReport(endMs: number, infos: readonly StreamInfo[], options:
   return {
     startMs: endMs - 10_000,
     endMs,
+    clockStepMs: 0,
     early: false,
     streams: Uint32Array.from(infos, ({ id }) => id),
     rows: new Uint8Array(Buffer.concat(texts.flatMap((text, i) => (i === 0 ? [text] : [Buffer.from(','), text])))),

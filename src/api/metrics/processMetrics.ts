@@ -5,6 +5,7 @@
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Registry } from 'prom-client';
+import { steadyEndMs } from '../../collector/results.js';
 import type { CollectorService, CollectorStatus, ThreadStatus, Totals } from '../../collector/service.js';
 import { msToS, nsToS, usToS } from '../../stats/units.js';
 import type { EventStreams } from '../eventStreams.js';
@@ -137,14 +138,15 @@ export class ProcessMetrics {
   private addGauges(): void {
     const { service } = this;
     for (const { name, help, value } of GAUGES)
-      this.addGauge({ name, help }, (status) =>
-        value({
+      this.addGauge({ name, help }, (status) => {
+        const { latest } = service.results;
+        return value({
           status,
-          endMs: service.results.latest?.report.endMs,
+          endMs: latest === undefined ? undefined : steadyEndMs(latest),
           intervalMs: service.config.collector.intervalMs,
-          nowMs: Date.now(),
-        }),
-      );
+          nowMs: service.clock.nowMs(),
+        });
+      });
     const lagOver = 'in the last finished interval';
     this.addGauge(
       { name: 'llama_event_loop_lag_max_seconds', help: `Greatest lag of the main thread ${lagOver}.` },

@@ -2,7 +2,7 @@
 
 import { type Static, Type } from 'typebox';
 import { count, Nullable, PathSchema, ResultRowSchema, time } from '../answers.js';
-import { FILTERS, ResultsQuery, StreamQuery } from '../schemas.js';
+import { FILTERS, PathsQuery, ResultsQuery, StreamQuery } from '../schemas.js';
 
 const collector = Type.Optional(Type.String({ description: 'name of a collector: only its intervals' }));
 const after = (rest: string) =>
@@ -37,9 +37,10 @@ export const AllPathsQuery = Type.Object(
       Type.Integer({
         minimum: 0,
         maximum: Number.MAX_SAFE_INTEGER,
-        description: 'of each collector the oldest interval that ends after this (epoch ms), not the last finished one',
+        description: 'of each collector the oldest interval after this cursor of its own, not the last finished one',
       }),
     ),
+    at: PathsQuery.properties.at,
     limit: Type.Optional(
       Type.Integer({ minimum: 1, maximum: MOST_PATHS, default: 1000, description: 'most paths, 1 to 10000' }),
     ),

@@ -5,5 +5,5 @@ import { heldAt } from './heldAt.js';
 import type { PathsAnswer } from './types.js';
 
 export async function askPathsThen(query: Query, atMs: number, signal: AbortSignal): Promise<PathsAnswer> {
-  return heldAt(await get<PathsAnswer>('/v1/paths', { ...query, after: String(atMs - 1) }, signal), atMs);
+  return heldAt(await get<PathsAnswer>('/v1/paths', { ...query, at: String(atMs) }, signal), atMs);
 }
