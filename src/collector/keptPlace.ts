@@ -58,7 +58,7 @@ export class KeptPlace {
 
   /** At a clean end. Never rejects. */
   async save(place: IntervalPlace): Promise<void> {
-    await this.write(place);
+    if (place.cursor > 0) await this.write(place);
   }
 
   private write({ cursor, endMs, clockEpoch }: IntervalPlace): Promise<void> {
