@@ -2,8 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { pino } from 'pino';
+import { HttpClient } from '../../src/net/httpClient.js';
 import { Gate } from '../../src/scraper/gate.js';
-import { HttpClient } from '../../src/scraper/http.js';
 import { InfluxDataReader } from '../../src/scraper/legacy.js';
 import { Poller } from '../../src/scraper/poller.js';
 import { Room } from '../../src/scraper/room.js';
@@ -112,23 +112,23 @@ describe("the answer of Dropbox's LLAMA in Go", () => {
   const BAD: readonly (readonly [string, string, string])[] = [
     ['no JSON', '<html>', 'not JSON'],
     ['an object', '{}', 'found a map at the top, expected a list of points'],
-    ['no points', '[1]', 'found 1 at /0'],
+    ['no points', '[1]', 'found a number at /0'],
     ['no fields', BOTH.replace('"fields"', '"felds"'), 'at /0/fields'],
-    ['no time', BOTH.replace(ZERO, 'now'), 'found "now" at /0/time'],
+    ['no time', BOTH.replace(ZERO, 'now'), 'found text at /0/time'],
     [
       'a time at some points only',
       BOTH.replace(ZERO, '2025-11-21T04:40:00Z'),
       'at /1/time, expected a time at all points',
     ],
-    ['half a probe', BOTH.replace('480.000000', '480.500000'), 'found 480.5 at /0/fields/sent'],
+    ['half a probe', BOTH.replace('480.000000', '480.500000'), 'found a number at /0/fields/sent'],
     [
       'more lost than sent',
       BOTH.replace('"lost":480', '"lost":481'),
-      'found 481 at /1/fields/lost, expected a count of at most 480',
+      'found a number at /1/fields/lost, expected a count of at most 480',
     ],
     ['a negative time', BOTH.replace('0.510000', '-0.510000'), 'at /0/fields/rtt'],
     ['no target', BOTH.replace('dst_ip', 'dst'), 'at /0/tags/dst_ip'],
-    ['a tag that is no text', BOTH.replace('"10.9.0.1"', '7'), 'found 7 at /0/tags/src_ip'],
+    ['a tag that is no text', BOTH.replace('"10.9.0.1"', '7'), 'found a number at /0/tags/src_ip'],
   ];
   for (const [title, text, says] of BAD)
     it(`with ${title} is an error that says where`, () => {
