@@ -1,6 +1,5 @@
 /** What `llama probe` is to do, from its arguments: the target, and a config that a collector carries out. */
 
-import { lookup } from 'node:dns/promises';
 import { endsLikePort, parseAddress } from '../config/address.js';
 import { parseConfig } from '../config/config.js';
 import { MAX_TIMEOUT_NS, MIN_DURATION_NS } from '../config/group.js';
@@ -8,6 +7,9 @@ import { PROTOCOLS } from '../config/group-format.js';
 import { checkPlan } from '../config/limits.js';
 import type { Config, Group, Protocol } from '../config/types.js';
 import { LlamaError } from '../errors.js';
+import { systemNames } from '../net/names.js';
+import type { HostAddress } from '../net/resolverFiles.js';
+import { SourceAddressFinder } from '../net/socket.js';
 import { formatDuration, NS_PER_S } from '../stats/units.js';
 import { argumentError, parseCount, parseDuration } from './arguments.js';
 
@@ -57,13 +59,24 @@ export async function resolveTarget(text: string): Promise<ProbeTarget> {
   const portOf = port === undefined ? {} : { port };
   if (literal !== undefined) return { address: literal.address, ...portOf };
   try {
-    return { address: (await lookup(host)).address, ...portOf };
+    return { address: reachable(await systemNames.resolve(host)), ...portOf };
   } catch (cause) {
     throw new LlamaError(
       'LLAMA_HOST_UNKNOWN',
       `${host} does not resolve to an address (${(cause as Error).message}); check the name, or give an address`,
       { cause },
     );
+  }
+}
+
+/** IPv6 where this host has a way to it, as RFC 6724 has it; the first of all when it has a way to none. */
+function reachable(addresses: readonly HostAddress[]): string {
+  const finder = new SourceAddressFinder();
+  try {
+    const sorted = addresses.toSorted((a, b) => b.family - a.family);
+    return (sorted.find(({ family, address }) => finder.find(family, address) !== undefined) ?? sorted[0]).address;
+  } finally {
+    finder.close();
   }
 }
 

@@ -13,7 +13,6 @@ const DNS_TRIES = 2;
 
 /** The outer world that sources ask; each has the system's as its default. */
 export interface SourceTools {
-  readonly fetch?: typeof fetch;
   readonly resolver?: () => DnsResolver;
 }
 
@@ -29,7 +28,7 @@ export function createSource(
     case 'file':
       return new FileSource(from.path, timing, { parse: parser.parse, allowed });
     case 'http':
-      return new HttpSource(from, timing, { fetch: tools.fetch ?? fetch, parse: parser.parse, allowed });
+      return new HttpSource(from, timing, { parse: parser.parse, allowed });
     case 'dns':
       return new DnsSource(from, tools.resolver ?? systemResolver);
     default:

@@ -8,10 +8,11 @@
 import type { promises } from 'node:dns';
 import { parseAddress, whyNotTarget } from '../config/address.js';
 import type { TargetSource } from '../config/types.js';
-import { type Answer, type Entry, messageOf, type Source } from './source.js';
+import { codeOf, failureText, NEGATIVE, type RecordType } from '../net/dnsFailure.js';
+import type { Answer, Entry, Source } from './source.js';
 
 export type DnsSettings = Extract<TargetSource, { kind: 'dns' }>;
-export type DnsResolver = Pick<promises.Resolver, 'resolve4' | 'resolve6' | 'resolveSrv' | 'cancel'>;
+export type DnsResolver = Pick<promises.Resolver, 'resolve4' | 'resolve6' | 'resolveSrv' | 'getServers' | 'cancel'>;
 
 /** More often is asking in vain; more seldom, and a name server's long TTL would hide a change for a day. */
 export const MIN_TTL_S = 5;
@@ -20,19 +21,6 @@ export const MAX_TTL_S = 3600;
 const OTHER_TTL_S = 30;
 /** Lookups under way at a time. */
 const PARALLEL = 32;
-
-/** NXDOMAIN, and a name without records of the type. */
-const NEGATIVE: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'there is no such name (NXDOMAIN)',
-  ENODATA: 'it has no such records',
-};
-const FAILURES: Readonly<Record<string, string>> = {
-  ETIMEOUT: 'no answer in time',
-  ESERVFAIL: 'the name server failed (SERVFAIL)',
-  EREFUSED: 'the name server refused to answer',
-  ECONNREFUSED: 'no name server can be reached',
-  ECANCELLED: 'given up',
-};
 
 interface Records {
   readonly addresses: readonly string[];
@@ -92,10 +80,10 @@ export class DnsSource implements Source {
 
   private async services(round: Round, warnings: string[]): Promise<Entry[]> {
     const { name } = this.settings;
-    const services = await round.resolver.resolveSrv(name).catch((cause: unknown) => {
+    const services = await round.resolver.resolveSrv(name).catch(async (cause: unknown) => {
       const code = codeOf(cause);
-      if (code in NEGATIVE) round.negative = `${name} SRV: ${NEGATIVE[code]}`;
-      else throw new Error(`${name} SRV: ${FAILURES[code] ?? messageOf(cause)}`, { cause });
+      if (!(code in NEGATIVE)) throw new Error(`${name} SRV: ${await reasonOf(cause, round, name, 'SRV')}`, { cause });
+      round.negative = `${name} SRV: ${NEGATIVE[code]}`;
       return [];
     });
     // An empty name (the root) says that there is no such service.
@@ -141,7 +129,7 @@ export class DnsSource implements Source {
       } else {
         const before = this.known.get(key);
         const kept = before === undefined ? '' : '; its last records stay';
-        round.failures.push(`${name} ${type}: ${FAILURES[code] ?? messageOf(cause)}${kept}`);
+        round.failures.push(`${name} ${type}: ${await reasonOf(cause, round, name, type)}${kept}`);
         if (before !== undefined) round.used.set(key, before);
       }
     }
@@ -156,6 +144,6 @@ function sorted(entries: readonly Entry[]): Entry[] {
   return [...byKey.keys()].sort().map((one) => byKey.get(one) as Entry);
 }
 
-function codeOf(error: unknown): string {
-  return String((error as NodeJS.ErrnoException | null)?.code ?? '');
+function reasonOf(cause: unknown, { resolver }: Round, name: string, type: RecordType): Promise<string> {
+  return failureText(cause, name, type, resolver.getServers());
 }

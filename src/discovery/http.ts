@@ -7,6 +7,7 @@ import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { type Allowed, allowsUrl, expectedUrl, openAllowed } from '../config/allowed.js';
 import type { TargetSource } from '../config/types.js';
+import { type HttpAnswer, HttpClient } from '../net/httpClient.js';
 import { VERSION } from '../version.js';
 import { type AllowedNow, type Answer, MAX_ANSWER_BYTES, messageOf, type Source, type Timing } from './source.js';
 import { type ParseTargets, parseTargets } from './targetParser.js';
@@ -18,7 +19,6 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 export type HttpSettings = Extract<TargetSource, { kind: 'http' }>;
 
 export interface HttpTools {
-  readonly fetch: typeof fetch;
   readonly parse?: ParseTargets;
   /** Absent: every URL and every token file. */
   readonly allowed?: AllowedNow;
@@ -27,7 +27,6 @@ export interface HttpTools {
 export class HttpSource implements Source {
   private readonly settings: HttpSettings;
   private readonly timing: Timing;
-  private readonly fetch: typeof fetch;
   private readonly parse: ParseTargets;
   private readonly allowed: AllowedNow;
   private etag: string | null = null;
@@ -36,12 +35,11 @@ export class HttpSource implements Source {
   constructor(
     settings: HttpSettings,
     timing: Timing,
-    { fetch: fetcher, parse = async (text) => parseTargets(text), allowed = () => undefined }: HttpTools,
+    { parse = async (text) => parseTargets(text), allowed = () => undefined }: HttpTools = {},
   ) {
     this.parse = parse;
     this.settings = settings;
     this.timing = timing;
-    this.fetch = fetcher;
     this.allowed = allowed;
   }
 
@@ -51,33 +49,36 @@ export class HttpSource implements Source {
     const { timeoutMs, url } = this.settings;
     signal.addEventListener('abort', end, { once: true });
     const cancel = this.timing.after(timeoutMs, () => abort.abort(new Error(`no whole answer within ${timeoutMs} ms`)));
+    // Bounded by the timer here, which tests set.
+    const neverMs = 2 * timeoutMs;
+    const client = new HttpClient({ connectMs: neverMs, headerMs: neverMs, totalMs: neverMs }, MAX_ANSWER_BYTES);
     try {
-      return await this.get(abort);
+      return await this.get(client, abort.signal);
     } catch (cause) {
       const reason: unknown = abort.signal.aborted ? abort.signal.reason : cause;
-      throw new Error(`${url}: ${failure(reason)}`, { cause });
+      throw new Error(`${url}: ${messageOf(reason)}`, { cause });
     } finally {
       cancel();
       signal.removeEventListener('abort', end);
-      // Whatever of the answer was not read: its connection is closed.
-      abort.abort();
+      client.close();
     }
   }
 
-  private async get(abort: AbortController): Promise<Answer> {
-    const response = await this.follow(abort.signal);
+  private async get(client: HttpClient, signal: AbortSignal): Promise<Answer> {
+    const response = await this.follow(client, signal);
+    const { headers } = response;
     if (response.status === 304 && this.answer !== undefined) return this.answer;
     if (response.status !== 200) throw new Error(`found the HTTP status ${response.status}, expected 200`);
-    const type = response.headers.get('content-type');
-    if (type === null || !/^application\/json\s*(;|$)/i.test(type))
-      throw new Error(`found ${type === null ? 'no' : 'another'} content type, expected application/json`);
-    const answer = await this.parse({ text: await readBody(response), form: 'json' });
-    this.etag = response.headers.get('etag');
+    const type = headers['content-type'];
+    if (type === undefined || !/^application\/json\s*(;|$)/i.test(type))
+      throw new Error(`found ${type === undefined ? 'no' : 'another'} content type, expected application/json`);
+    const answer = await this.parse({ text: textOf(response), form: 'json' });
+    this.etag = headers.etag ?? null;
     this.answer = answer;
     return answer;
   }
 
-  private async follow(signal: AbortSignal): Promise<Response> {
+  private async follow(client: HttpClient, signal: AbortSignal): Promise<HttpAnswer> {
     const first = new URL(this.settings.url);
     const headers: Record<string, string> = {
       accept: 'application/json',
@@ -92,10 +93,9 @@ export class HttpSource implements Source {
       if (allowed !== undefined && !allowsUrl(url, allowed.urls))
         throw new Error(`found ${redirects === 0 ? 'this URL' : 'a redirect elsewhere'}, ${expectedUrl(allowed.urls)}`);
       const own = url.origin === first.origin && authorization !== undefined ? { authorization } : {};
-      const response = await this.fetch(url, { headers: { ...headers, ...own }, redirect: 'manual', signal });
-      const location = response.headers.get('location');
-      if (!REDIRECTS.has(response.status) || location === null) return response;
-      await response.body?.cancel();
+      const response = await client.get(url, { ...headers, ...own }, signal);
+      const { location } = response.headers;
+      if (!REDIRECTS.has(response.status) || location === undefined) return response;
       const next = URL.canParse(location, url.href) ? new URL(location, url.href) : undefined;
       if (next === undefined || (next.protocol !== 'https:' && next.protocol !== url.protocol))
         throw new Error(`found a redirect that is no URL of ${url.protocol}// or https://, expected one`);
@@ -127,25 +127,10 @@ async function readToken(file: string, allowed: Allowed | undefined): Promise<st
   }
 }
 
-async function readBody(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  if (response.body !== null)
-    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-      bytes += chunk.length;
-      if (bytes > MAX_ANSWER_BYTES) throw new Error(`found more than ${MAX_ANSWER_BYTES} bytes, expected fewer`);
-      chunks.push(chunk);
-    }
-  const body = Buffer.concat(chunks);
+function textOf({ headers, content: body }: HttpAnswer): string {
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity')
+    throw new Error('found a body with a content encoding, which was not asked for, expected JSON');
   if (body[0] === 0x1f && body[1] === 0x8b)
     throw new Error('found compressed data (gzip) without a content-encoding header, expected JSON');
   return new TextDecoder('utf-8', { fatal: true }).decode(body);
-}
-
-/** `fetch failed` says nothing; its cause does. */
-function failure(error: unknown): string {
-  const cause = error instanceof TypeError && error.cause instanceof Error ? error.cause : error;
-  const { code } = cause as NodeJS.ErrnoException;
-  const text = messageOf(cause);
-  return code === undefined || text.includes(code) ? text || 'the request failed' : `${text} (${code})`;
 }

@@ -2,10 +2,10 @@
 
 import { readFile } from 'node:fs/promises';
 import type { CollectorAddress } from '../config/scraper/types.js';
+import type { HttpAnswer, HttpClient, Reading } from '../net/httpClient.js';
 import { MS_PER_S } from '../stats/units.js';
 import { VERSION } from '../version.js';
 import { type Page, readResults } from './answer.js';
-import type { HttpAnswer, HttpClient, Reading } from './http.js';
 import { InfluxDataReader } from './legacy.js';
 import type { Place } from './room.js';
 

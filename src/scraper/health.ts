@@ -4,7 +4,7 @@
  */
 
 import type { Timing } from '../discovery/source.js';
-import type { HttpAnswer } from './http.js';
+import type { HttpAnswer } from '../net/httpClient.js';
 
 /** Its warnings are of the last interval or two: asked more seldom than once in an interval, some would never be seen. */
 const LEAST_PAUSE_MS = 1_000;

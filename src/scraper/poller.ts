@@ -7,11 +7,11 @@
 import type { Logger } from 'pino';
 import type { CollectorAddress } from '../config/scraper/types.js';
 import { messageOf, type Timing } from '../discovery/source.js';
+import type { HttpAnswer, HttpClient } from '../net/httpClient.js';
 import type { Page } from './answer.js';
 import { Asker, RefusedError, type Reply } from './asking.js';
 import type { Gate } from './gate.js';
 import { CollectorHealth, MOST_STATUS_BYTES } from './health.js';
-import type { HttpAnswer, HttpClient } from './http.js';
 import { CollectorRecord } from './record.js';
 import type { Place, Room } from './room.js';
 import { Schedule } from './schedule.js';

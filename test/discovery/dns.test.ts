@@ -42,6 +42,14 @@ describe('targets from the DNS', () => {
     expect(server.asked).to.deep.equal(['A mesh.example', 'AAAA mesh.example']);
   });
 
+  it('name the server that truncates its answer and gives none by TCP', async () => {
+    for (const type of ['A', 'AAAA', 'SRV']) server.records.set(`${type} mesh.example`, 'truncated');
+    for (const type of ['A+AAAA', 'SRV'] as const)
+      expect((await rejection(source({ type }).ask(NEVER))).message).to.match(
+        /^mesh\.example (A|SRV): the answer of 127\.0\.0\.1:\d+ is too long for UDP \(truncated\), and it gives none by TCP; let TCP port 53 through$/,
+      );
+  });
+
   for (const [ttlS, expectedMs] of [
     [0, 5_000],
     [90, 90_000],

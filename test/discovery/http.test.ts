@@ -42,7 +42,6 @@ describe('targets from an HTTP server', () => {
     new HttpSource(
       { kind: 'http', url, refreshMs: 60_000, timeoutMs: 5_000, tokenFile: null, allowEmpty: false, ...more },
       SYSTEM_TIMING,
-      { fetch },
     );
   const failure = async (one = source()): Promise<string> => (await rejection(one.ask(NEVER))).message;
 

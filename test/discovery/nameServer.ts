@@ -4,7 +4,6 @@ import { createSocket, type Socket } from 'node:dgram';
 import { promises } from 'node:dns';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import type { DnsResolver } from '../../src/discovery/dns.js';
 import { addressBytes } from '../../src/net/address.js';
 
 const TYPES: Readonly<Record<number, 'A' | 'AAAA' | 'SRV'>> = { 1: 'A', 28: 'AAAA', 33: 'SRV' };
@@ -21,12 +20,15 @@ export interface ServiceRecord {
   readonly name: string;
   readonly port: number;
 }
-export type Records = readonly (AddressRecord | ServiceRecord)[] | 'fails' | 'silent';
+/** `truncated`: the answer does not fit into UDP, and nothing listens on TCP. */
+export type Records = readonly (AddressRecord | ServiceRecord)[] | 'fails' | 'silent' | 'truncated';
 
 export class NameServer {
   /** By type and name: `A mesh.example`. A name that has none of any type does not exist. */
   readonly records = new Map<string, Records>();
   readonly asked: string[] = [];
+  /** How long its resolvers wait. */
+  timeoutMs = 100;
   private readonly socket: Socket;
 
   private constructor(socket: Socket) {
@@ -45,8 +47,8 @@ export class NameServer {
   }
 
   /** A resolver that asks this server. */
-  resolver = (): DnsResolver => {
-    const resolver = new promises.Resolver({ timeout: 100, tries: 1 });
+  resolver = (): promises.Resolver => {
+    const resolver = new promises.Resolver({ timeout: this.timeoutMs, tries: 1 });
     resolver.setServers([`127.0.0.1:${(this.socket.address() as AddressInfo).port}`]);
     return resolver;
   };
@@ -71,10 +73,11 @@ export class NameServer {
     if (records === 'silent') return undefined;
     const exists = [...this.records.keys()].some((key) => key.endsWith(` ${name}`));
     const code = records === 'fails' ? SERVER_FAILURE : exists ? NO_ERROR : NO_SUCH_NAME;
-    const answers = records === 'fails' ? [] : records.map((record) => resource(query.readUInt16BE(at + 1), record));
+    const answers =
+      typeof records === 'string' ? [] : records.map((record) => resource(query.readUInt16BE(at + 1), record));
     const header = Buffer.alloc(HEADER_BYTES);
     query.copy(header, 0, 0, 2);
-    header.writeUInt16BE(0x8180 | code, 2);
+    header.writeUInt16BE(0x8180 | code | (records === 'truncated' ? 0x0200 : 0), 2);
     header.writeUInt16BE(1, 4);
     header.writeUInt16BE(answers.length, 6);
     return Buffer.concat([header, question, ...answers]);

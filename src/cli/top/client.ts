@@ -2,7 +2,7 @@
 
 import { readSecret } from '../../config/secrets.js';
 import { LlamaError } from '../../errors.js';
-import { HttpClient } from '../../scraper/http.js';
+import { HttpClient } from '../../net/httpClient.js';
 import { clean } from './text.js';
 
 const TIMEOUTS = { connectMs: 3_000, headerMs: 15_000, totalMs: 30_000 };

@@ -2,6 +2,7 @@
 
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { systemNames } from '../../net/names.js';
 import type { ServiceClient } from './client.js';
 
 /** The service sends a comment after 15 s of silence: this is two of them missed. */
@@ -28,7 +29,7 @@ export function follow(client: ServiceClient, news: News, signal: AbortSignal): 
   const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((_, reject) => {
     const headers = { ...client.headers, accept: 'text/event-stream' };
-    const request = send(url, { headers, agent: false, signal });
+    const request = send(url, { headers, agent: false, signal, lookup: systemNames.lookup });
     const silence = setTimeout(() => request.destroy(new Error('it takes no connections')), CONNECT_MS);
     const fail = (error: Error): void => {
       clearTimeout(silence);

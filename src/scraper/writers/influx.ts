@@ -6,6 +6,7 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { HttpError, InfluxDB, type Transport } from '@influxdata/influxdb-client';
+import { systemNames } from '../../net/names.js';
 import { linesOf } from '../points.js';
 import type { CollectedInterval, Writer, Written } from '../types.js';
 import { type Influx1Config, type Influx2Config, type PointLayout, WRITER_DEFAULTS } from './config.js';
@@ -52,7 +53,7 @@ export class InfluxWriter implements Writer {
     this.transport = new InfluxDB({
       url: config.url,
       timeout: this.timeoutMs,
-      transportOptions: { agent: this.agent },
+      transportOptions: { agent: this.agent, lookup: systemNames.lookup },
     }).transport;
   }
 
