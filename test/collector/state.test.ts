@@ -8,6 +8,7 @@ import { expect } from 'chai';
 import pino from 'pino';
 import { buildApi } from '../../src/api/app.js';
 import { Collector } from '../../src/collector/collector.js';
+import { KEPT_PLACE } from '../../src/collector/keptPlace.js';
 import { KEPT_RESULTS } from '../../src/collector/keptResults.js';
 import { parseConfig } from '../../src/config/config.js';
 import { parseGroup } from '../../src/config/group.js';
@@ -119,7 +120,7 @@ describe('the state directory', () => {
     await first.putGroup(group('west', '127.0.0.2'));
     expect(inForce(first)).to.deep.equal({ west: 'file: 127.0.0.2' });
     await end(first);
-    expect(readdirSync(dir).filter((name) => name !== KEPT_RESULTS)).to.deep.equal(['lock']);
+    expect(readdirSync(dir).filter((name) => name !== KEPT_RESULTS && name !== KEPT_PLACE)).to.deep.equal(['lock']);
     const second = await start({ west: ['127.0.0.2'] });
     await remove(second, 'west');
     await end(second);

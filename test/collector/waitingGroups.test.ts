@@ -8,6 +8,7 @@ import type { FastifyInstance } from 'fastify';
 import pino from 'pino';
 import { buildApi } from '../../src/api/app.js';
 import { Collector } from '../../src/collector/collector.js';
+import { KEPT_PLACE } from '../../src/collector/keptPlace.js';
 import { KEPT_RESULTS } from '../../src/collector/keptResults.js';
 import { writeState } from '../../src/collector/stateFormat.js';
 import { parseConfig } from '../../src/config/config.js';
@@ -205,7 +206,7 @@ describe('groups that are not what the config file says', () => {
       await start({ west: ['127.0.0.1'] });
       expect(await answer(call('DELETE', '/west?revert=1'))).to.equal('200');
       expect(await names()).to.deep.equal(['west: file']);
-      expect(readdirSync(dir).filter((name) => name !== KEPT_RESULTS)).to.deep.equal(['lock']);
+      expect(readdirSync(dir).filter((name) => name !== KEPT_RESULTS && name !== KEPT_PLACE)).to.deep.equal(['lock']);
     });
 
     it('are as they were when a change cannot be kept', async () => {
@@ -246,7 +247,7 @@ describe('groups that are not what the config file says', () => {
       expect([back.statusCode, back.headers.etag]).to.deep.equal([200, etag]);
       expect(back.json()).to.include({ name: 'west', origin: 'file' });
       expect(await list()).to.deep.include({ removed: [] });
-      expect(readdirSync(dir).filter((name) => name !== KEPT_RESULTS)).to.deep.equal(['lock']);
+      expect(readdirSync(dir).filter((name) => name !== KEPT_RESULTS && name !== KEPT_PLACE)).to.deep.equal(['lock']);
       await start({ west: ['127.0.0.1'] });
       expect(await names()).to.deep.equal(['west: file']);
     });

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
+import { KEPT_PLACE } from '../../../src/collector/keptPlace.js';
 import { KEPT_RESULTS } from '../../../src/collector/keptResults.js';
 import { type Command, endCommands, llama } from '../../support/command.js';
 import { seededRandom } from '../../support/random.js';
@@ -161,7 +162,7 @@ export function killSuite({ requests, kills, startKills, seed }: KillOptions): v
         }
         expect([...there].filter((name) => !may.has(name))).to.deep.equal([]);
         const files = readdirSync(state).filter(
-          (one) => one !== 'lock' && one !== KEPT_RESULTS && !one.endsWith('.group.json'),
+          (one) => one !== 'lock' && one !== KEPT_RESULTS && one !== KEPT_PLACE && !one.endsWith('.group.json'),
         );
         expect(files, 'what an interrupted change left is cleared away, and nothing is damaged').to.deep.equal([]);
       }
