@@ -61,6 +61,8 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
     .option('--threads <n>', 'threads that share the port (default: the number of CPUs, at most 4)')
     .option('--max-pps <n>', 'most replies a second, over all threads (default: no limit)')
     .option('--allow <cidr>', 'answer only this network; repeat for more (default: all)', collect)
+    .option('--short-requests', 'answer requests of 14 to 40 bytes, of TWAMP-Light test tools; only with --allow')
+    .option('--max-short-pps <n>', 'most of these a second for each network of --allow (default 100)')
     .option('--status <addr:port>', 'serve counters as JSON and for Prometheus (default: not served)')
     .option('--key-file <file>', 'HMAC keys, one a line: only authenticated STAMP is answered; SIGHUP reads it again')
     .option('--stateless', "copy the sender's number, instead of numbering the replies of each session")

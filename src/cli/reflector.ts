@@ -10,7 +10,7 @@ import { DEFAULT_SESSIONS, Reflector, type ReflectorSettings, type ReflectorTota
 import { serveStatus } from '../reflector/status.js';
 import { MAX_PPS_LIMIT } from '../reflector/tokens.js';
 import { NS_PER_MS, NS_PER_S, nsToMs } from '../stats/units.js';
-import { parseCount, parseDuration } from './arguments.js';
+import { argumentError, parseCount, parseDuration } from './arguments.js';
 import { createLogger } from './log.js';
 import { HangUps, signalled } from './signals.js';
 
@@ -24,6 +24,10 @@ export interface ReflectorOptions {
   readonly maxPps?: string;
   /** `--allow CIDR`…: answer only these sources; default all. */
   readonly allow?: readonly string[];
+  /** `--short-requests`: answer requests of 14 to 40 bytes, of TWAMP-Light test tools, by longer replies; only with `--allow`. */
+  readonly shortRequests?: boolean;
+  /** `--max-short-pps N`: most of these a second for each network of `--allow`; default 100. */
+  readonly maxShortPps?: string;
   /** `--status ADDR:PORT`: counters over HTTP; default not served. */
   readonly status?: string;
   /** `--key-file F`: HMAC keys; only authenticated STAMP is answered then. Default: no authentication. */
@@ -39,9 +43,30 @@ export interface ReflectorOptions {
 const KEY_OPTION = '--key-file';
 export const MAX_THREADS = 256;
 const DEFAULT_MAX_THREADS = 4;
+const DEFAULT_MAX_SHORT_PPS = 100;
 const MAX_SESSIONS_LIMIT = 16_777_216;
 const LONGEST_SESSION_NS = 24 * 3600 * NS_PER_S;
 const JUNK_LOG_PERIOD_MS = 60_000;
+
+/** Most short requests a second for each network; null: none are answered. Replies to them are longer than they are, so they need limits. */
+function shortRequestLimit({
+  shortRequests = false,
+  maxShortPps,
+  allow = [],
+  keyFile,
+}: ReflectorOptions): number | null {
+  if (!shortRequests) {
+    if (maxShortPps === undefined) return null;
+    throw argumentError('found --max-short-pps without --short-requests, expected both; add --short-requests');
+  }
+  if (allow.length === 0)
+    throw argumentError(
+      'found --short-requests without --allow, expected both, because a reply is longer than a short request; name the networks of the senders by --allow',
+    );
+  if (keyFile !== undefined)
+    throw argumentError('found --short-requests and --key-file, expected one of them: short requests carry no HMAC');
+  return maxShortPps === undefined ? DEFAULT_MAX_SHORT_PPS : parseCount('--max-short-pps', maxShortPps, MAX_PPS_LIMIT);
+}
 
 /** The settings that the options mean. Throws `LLAMA_ARGUMENT_INVALID` that names the option and what was expected. */
 export function reflectorSettings(options: ReflectorOptions): ReflectorSettings {
@@ -64,6 +89,7 @@ export function reflectorSettings(options: ReflectorOptions): ReflectorSettings 
         : parseCount('--threads', threads, MAX_THREADS),
     maxPps: maxPps === undefined ? null : parseCount('--max-pps', maxPps, MAX_PPS_LIMIT),
     allow,
+    maxShortPps: shortRequestLimit(options),
     stateful: stateless ? null : sessions,
   };
 }

@@ -269,6 +269,14 @@ const REFLECTOR = table({
     warning: { text: 'packets were dropped: they are too short for a probe of a known format' },
     alerts: DROPS,
   },
+  shortFromOwnPort: {
+    warning: { text: 'short requests were dropped: they come from a port that this reflector listens on' },
+    alerts: DROPS,
+  },
+  shortOverRate: {
+    warning: { text: 'short requests were dropped: they were above --max-short-pps', advice: 'their senders see loss' },
+    alerts: DROPS,
+  },
   unauthenticated: {
     warning: { text: 'packets were dropped: they are not signed, and --key-file asks for it' },
     alerts: DROPS,
@@ -284,6 +292,7 @@ const REFLECTOR = table({
     warning: { text: 'packets were dropped: they are signed, and there is no --key-file' },
     alerts: DROPS,
   },
+  shortRequests: BASE,
   looksLikeReply: {
     warning: { text: 'packets were dropped: they answer a reply, and reflecting them could start a loop' },
     alerts: DROPS,

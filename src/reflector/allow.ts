@@ -3,8 +3,9 @@
 import ipaddr from 'ipaddr.js';
 import { LlamaError } from '../errors.js';
 
-/** Words of an entry: four of the network, four of the mask; an IPv4 entry uses the first of each. */
-const ENTRY_WORDS = 8;
+/** Words of an entry: four of the network, four of the mask (an IPv4 entry uses the first of each), then its index among the networks given. */
+const ENTRY_WORDS = 9;
+const INDEX = 8;
 
 /** The four (IPv4: one) big-endian words of an address. */
 function wordsOf(bytes: readonly number[]): number[] {
@@ -48,28 +49,30 @@ export class AllowList {
 
   /** Throws `LLAMA_ARGUMENT_INVALID` that names the network that is wrong. Bits behind the prefix are ignored. */
   constructor(networks: readonly string[]) {
-    const entries = networks.map(parseCidr);
+    const entries = networks.map((network, index) => ({ ...parseCidr(network), index }));
     const pack = (family: 4 | 6): Uint32Array =>
       Uint32Array.from(
-        entries.filter((entry) => entry.family === family).flatMap(({ words, mask }) => [...words, ...mask]),
+        entries
+          .filter((entry) => entry.family === family)
+          .flatMap(({ words, mask, index }) => [...words, ...mask, index]),
       );
     this.v4 = pack(4);
     this.v6 = pack(6);
   }
 
-  /** Hot: whether an address is in one of the networks; big-endian words, an IPv4 address in the first. */
-  allows(family: 4 | 6, word0: number, word1: number, word2: number, word3: number): boolean {
+  /** Hot: index of the first network that an address is in, or -1; big-endian words, an IPv4 address in the first. */
+  networkOf(family: 4 | 6, word0: number, word1: number, word2: number, word3: number): number {
     const list = family === 4 ? this.v4 : this.v6;
     for (let at = 0; at < list.length; at += ENTRY_WORDS) {
       if ((word0 & list[at + 4]) >>> 0 !== list[at]) continue;
-      if (family === 4) return true;
+      if (family === 4) return list[at + INDEX];
       if (
         (word1 & list[at + 5]) >>> 0 === list[at + 1] &&
         (word2 & list[at + 6]) >>> 0 === list[at + 2] &&
         (word3 & list[at + 7]) >>> 0 === list[at + 3]
       )
-        return true;
+        return list[at + INDEX];
     }
-    return false;
+    return -1;
   }
 }

@@ -53,6 +53,7 @@ const REFLECTED_AS = FORMATS.map((name) =>
 );
 const OVER_RATE = counterIndex('overRate');
 const SEND_ERRORS = counterIndex('sendErrors');
+const SHORT_REQUESTS = counterIndex('shortRequests');
 const STAMPS_MISSING = counterIndex('stampsMissing');
 const MALFORMED_TLVS = counterIndex('malformedTlvs');
 const FORGED_TLVS = counterIndex('forgedTlvs');
@@ -95,7 +96,8 @@ export class ReflectorEngine {
     this.tokens = start.limit === null ? null : new TokenBucket(start.limit.tokens, start.limit.maxPps);
     const { maxSessions, timeoutMs } = start.sessions;
     this.sessions = new SessionTable(maxSessions, timeoutMs, Math.min(ORDER_MS, timeoutMs / 4), BATCH);
-    this.examiner = new Examiner(this.batch, this.clock, start.allow === null ? null : new AllowList(start.allow));
+    const allow = start.allow === null ? null : new AllowList(start.allow);
+    this.examiner = new Examiner(this.batch, this.clock, allow, start.short);
     this.answerer = new Answerer(this.batch, this.sockets, this.sessions, start.stateful);
     this.keys = start.keys === null ? null : new SharedKeys(start.keys);
   }
@@ -205,11 +207,13 @@ export class ReflectorEngine {
     counters[SESSIONS] = sessions.size;
     counters[SESSIONS_EVICTED] += sessions.evicted;
     counters[SESSIONS_EXPIRED] += sessions.expired;
+    counters[SHORT_REQUESTS] += examiner.shortRequests;
     counters[STAMPS_MISSING] += examiner.stampsMissing;
     counters[MALFORMED_TLVS] += answerer.malformedTlvs;
     counters[FORGED_TLVS] += answerer.forgedTlvs;
     sessions.evicted = 0;
     sessions.expired = 0;
+    examiner.shortRequests = 0;
     examiner.stampsMissing = 0;
     answerer.malformedTlvs = 0;
     answerer.forgedTlvs = 0;

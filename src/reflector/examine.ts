@@ -10,17 +10,27 @@ import { NS_PER_S } from '../stats/units.js';
 import type { PacketSigner } from '../wire/hmac.js';
 import { isLlamaProbe } from '../wire/llama.js';
 import { isLegacyProbe } from '../wire/llamaLegacy.js';
-import { checkStampRequest, STAMP_MIN_BYTES, StampFault } from '../wire/stamp.js';
+import {
+  checkStampRequest,
+  extendShortRequest,
+  looksLikeShortReply,
+  STAMP_MIN_BYTES,
+  STAMP_SHORT_MIN_BYTES,
+  StampFault,
+} from '../wire/stamp.js';
 import { hasStampAuthLayout, isStampAuthReply, STAMP_AUTH_TIMESTAMP, stampAuthKey } from '../wire/stampAuth.js';
 import type { AllowList } from './allow.js';
-import { Format, REFLECTOR_COUNTERS, type ReflectorCounter } from './messages.js';
+import { Format, REFLECTOR_COUNTERS, type ReflectorCounter, type ShortRequestSettings } from './messages.js';
 import { RepeatGuard } from './repeats.js';
+import { TokenBucket } from './tokens.js';
 
 const counterIndex = (name: ReflectorCounter): number => REFLECTOR_COUNTERS.indexOf(name);
 const NO_SOURCE = counterIndex('noSource');
 const NOT_ALLOWED = counterIndex('notAllowed');
 const TOO_LONG = counterIndex('tooLong');
 const TOO_SHORT = counterIndex('tooShort');
+const SHORT_FROM_OWN_PORT = counterIndex('shortFromOwnPort');
+const SHORT_OVER_RATE = counterIndex('shortOverRate');
 const UNAUTHENTICATED = counterIndex('unauthenticated');
 const BAD_HMAC = counterIndex('badHmac');
 const NO_KEY = counterIndex('noKey');
@@ -30,6 +40,19 @@ const REPEATED = counterIndex('repeated');
 /** Family, port and address of a source: the start of a socket address. What stands behind it may be left from another packet. */
 const SOURCE_BYTES = { 4: 8, 6: 24 } as const;
 
+/** What limits the answers to short requests. */
+class ShortRequests {
+  /** By port: 1 where this reflector listens. */
+  readonly ownPorts = new Uint8Array(65_536);
+  /** By network of `--allow`. */
+  readonly tokens: readonly TokenBucket[];
+
+  constructor({ ownPorts, maxPps, tokens }: ShortRequestSettings) {
+    for (const port of ownPorts) this.ownPorts[port] = 1;
+    this.tokens = tokens.map((memory) => new TokenBucket(memory, maxPps));
+  }
+}
+
 export class Examiner {
   /** By datagram that is to be answered: its `Format`, and which key it is signed with. */
   readonly formats: Uint8Array;
@@ -38,15 +61,26 @@ export class Examiner {
   signer: PacketSigner | null = null;
   /** Requests that had no kernel stamp, since construction. */
   stampsMissing = 0;
+  /** Short requests that are to be answered, since construction. */
+  shortRequests = 0;
+  /** Index of the network of `--allow` that the source of the last packet is in. */
+  private network = 0;
   private readonly batch: ReceiveBatch;
   private readonly clock: SystemClock;
   private readonly allow: AllowList | null;
+  private readonly short: ShortRequests | null;
   private readonly guard = new RepeatGuard();
 
-  constructor(batch: ReceiveBatch, clock: SystemClock, allow: AllowList | null) {
+  constructor(
+    batch: ReceiveBatch,
+    clock: SystemClock,
+    allow: AllowList | null,
+    short: ShortRequestSettings | null = null,
+  ) {
     this.batch = batch;
     this.clock = clock;
     this.allow = allow;
+    this.short = short === null ? null : new ShortRequests(short);
     this.formats = new Uint8Array(batch.size);
     this.keys = new Uint8Array(batch.size);
   }
@@ -57,7 +91,10 @@ export class Examiner {
     const { view } = batch.memory;
     const name = batch.nameAt(j);
     if (view.getUint16(name + SOCKADDR_PORT) === 0) return NO_SOURCE;
-    if (this.allow !== null && !this.allowed(this.allow, family, name)) return NOT_ALLOWED;
+    if (this.allow !== null) {
+      this.network = this.networkOf(this.allow, family, name);
+      if (this.network < 0) return NOT_ALLOWED;
+    }
     if (batch.truncated[j] !== 0) return TOO_LONG;
     const at = batch.payloadAt(j);
     const length = batch.lengths[j];
@@ -68,8 +105,10 @@ export class Examiner {
       this.formats[j] = legacy ? Format.llamaLegacy : Format.llama;
       return -1;
     }
-    if (length < STAMP_MIN_BYTES) return TOO_SHORT;
+    const short = length < STAMP_MIN_BYTES;
+    if (short && (this.short === null || length < STAMP_SHORT_MIN_BYTES)) return TOO_SHORT;
     if (batch.stampS[j] === 0) this.stampFromClock(j);
+    if (short && this.short !== null) return this.examineShort(this.short, j, at, length, nowMs);
     return this.signer === null ? this.examineOpen(j, at, length) : this.examineSigned(this.signer, j, at, length);
   }
 
@@ -92,12 +131,26 @@ export class Examiner {
     return -1;
   }
 
-  private allowed(allow: AllowList, family: 4 | 6, name: number): boolean {
+  /** A request of TWAMP-Light test tools. Its reply is longer: where it is answered, the request is made as long as the reply first. */
+  private examineShort(short: ShortRequests, j: number, at: number, length: number, nowMs: number): number {
+    const { batch } = this;
+    const { view } = batch.memory;
+    if (short.ownPorts[view.getUint16(batch.nameAt(j) + SOCKADDR_PORT)] !== 0) return SHORT_FROM_OWN_PORT;
+    if (looksLikeShortReply(view, at, length, batch.stampS[j])) return LOOKS_LIKE_REPLY;
+    if (short.tokens[this.network].take(1, nowMs) === 0) return SHORT_OVER_RATE;
+    extendShortRequest(view, at);
+    batch.lengths[j] = STAMP_MIN_BYTES;
+    this.formats[j] = Format.stamp;
+    this.shortRequests++;
+    return -1;
+  }
+
+  private networkOf(allow: AllowList, family: 4 | 6, name: number): number {
     const { view } = this.batch.memory;
     const at = name + sockaddrAddressOffset(family);
     return family === 4
-      ? allow.allows(4, view.getUint32(at), 0, 0, 0)
-      : allow.allows(6, view.getUint32(at), view.getUint32(at + 4), view.getUint32(at + 8), view.getUint32(at + 12));
+      ? allow.networkOf(4, view.getUint32(at), 0, 0, 0)
+      : allow.networkOf(6, view.getUint32(at), view.getUint32(at + 4), view.getUint32(at + 8), view.getUint32(at + 12));
   }
 
   private stampFromClock(j: number): void {

@@ -15,15 +15,19 @@ export const JUNK_REASONS = [
   'notAllowed',
   /** Longer than any reply that the reflector holds. */
   'tooLong',
-  /** Shorter than 41 bytes, and no probe of LLAMA in Python. */
+  /** Shorter than 41 bytes (14 with `--short-requests`), and no probe of LLAMA in Python. */
   'tooShort',
+  /** A short request from a port that this reflector listens on: the reply may come back as a request. */
+  'shortFromOwnPort',
+  /** A short request above `--max-short-pps` of its network. */
+  'shortOverRate',
   /** A key file is given, and this is a packet of a format without HMAC. */
   'unauthenticated',
   /** A key file is given, and the packet's HMAC is of none of its keys. */
   'badHmac',
   /** Authenticated STAMP, and no key file is given. */
   'noKey',
-  /** It answers a reply of this reflector; reflecting it could start a loop. */
+  /** It answers a reply of this reflector, or is short and may be a reply; reflecting it could start a loop. */
   'looksLikeReply',
   /** A probe of LLAMA that has come from the same sender several times: it runs in a loop. */
   'repeated',
@@ -45,6 +49,8 @@ export const REFLECTOR_COUNTERS = [
   'reflectedLlama',
   'reflectedLlamaLegacy',
   ...JUNK_REASONS,
+  /** Requests below 41 bytes that were accepted, with `--short-requests`. */
+  'shortRequests',
   /** Replies that the kernel refused to send. */
   'sendErrors',
   /** Requests without a kernel receive stamp: T2 was read from the clock instead. */
@@ -67,6 +73,15 @@ export interface SessionLimits {
   readonly timeoutMs: number;
 }
 
+/** `--short-requests`: what a thread must know to answer requests of 14 to 40 bytes. */
+export interface ShortRequestSettings {
+  /** Ports that this reflector listens on. */
+  readonly ownPorts: readonly number[];
+  /** Most replies a second to each network of `allow`, and its bucket of `createTokens`. */
+  readonly maxPps: number;
+  readonly tokens: readonly SharedArrayBuffer[];
+}
+
 /** One of a thread's sockets, opened by the main thread, which also closes it: it outlives the thread. */
 export interface ListenSocket {
   readonly fd: number;
@@ -86,6 +101,8 @@ export interface ReflectorStart {
   readonly allow: readonly string[] | null;
   /** Packets a second over all threads, and the bucket of `createTokens`; null: no limit. */
   readonly limit: { readonly maxPps: number; readonly tokens: SharedArrayBuffer } | null;
+  /** Null: short requests are not answered. Only with `allow`. */
+  readonly short: ShortRequestSettings | null;
   /** Number the replies of each session; false: copy the sender's number, and count for senders that ask for it (direct measurement) only. */
   readonly stateful: boolean;
   /** `maxSessions` is this thread's share. */

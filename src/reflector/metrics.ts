@@ -15,6 +15,11 @@ const COUNTERS: readonly { readonly name: string; readonly help: string; readonl
     total: 'receiveQueueDrops',
   },
   {
+    name: 'short_requests_total',
+    help: 'Requests below 41 bytes that were accepted, with --short-requests.',
+    total: 'shortRequests',
+  },
+  {
     name: 'stamps_missing_total',
     help: 'Requests without a kernel receive stamp; T2 was read from the clock.',
     total: 'stampsMissing',

@@ -19,7 +19,13 @@ import { SharedKeys } from './keys.js';
 import type { Listener } from './listener.js';
 import { type OpenedListeners, openListeners } from './listeners.js';
 import { type ListenerStatus, ListenerWatch, listenerWarnings } from './listenerWatch.js';
-import { REFLECTOR_COUNTERS, type ReflectorCounter, type ReflectorStart, type SessionLimits } from './messages.js';
+import {
+  REFLECTOR_COUNTERS,
+  type ReflectorCounter,
+  type ReflectorStart,
+  type SessionLimits,
+  type ShortRequestSettings,
+} from './messages.js';
 import { createTokens } from './tokens.js';
 
 /** Sessions that a reflector holds where nothing else is said. */
@@ -33,6 +39,8 @@ export interface ReflectorSettings {
   readonly maxPps: number | null;
   /** Networks that are answered; empty: all. */
   readonly allow: readonly string[];
+  /** Answer requests of 14 to 40 bytes, this many a second for each network of `allow`; null or absent: none. Only with `allow`, without keys. */
+  readonly maxShortPps?: number | null;
   /** Number the replies of each session; null: copy the sender's number. The sessions are dealt out evenly over the threads. */
   readonly stateful: SessionLimits | null;
   /** HMAC keys: only packets that are signed with one of them are answered. Undefined: no authentication. */
@@ -174,6 +182,7 @@ export class Reflector {
     const clock = new SystemClock();
     const limits = stateful ?? DEFAULT_SESSIONS;
     const tokens = maxPps === null ? null : createTokens(maxPps, nsToMs(clock.nowNs()));
+    const short = this.shortRequests(nsToMs(clock.nowNs()));
     return Array.from({ length: count }, (_, thread) => {
       const control = new ControlBlock(REFLECTOR_COUNTERS);
       const wakeFd = openWake();
@@ -186,12 +195,20 @@ export class Reflector {
         doorbell: control.doorbell,
         allow: allow.length === 0 ? null : allow,
         limit: maxPps === null || tokens === null ? null : { maxPps, tokens },
+        short,
         stateful: stateful !== null,
         sessions: { timeoutMs: limits.timeoutMs, maxSessions: Math.ceil(limits.maxSessions / count) },
         keys: this.keys?.memory ?? null,
       };
       return { wakeFd, control, start };
     });
+  }
+
+  private shortRequests(nowMs: number): ShortRequestSettings | null {
+    const { maxShortPps: maxPps = null, allow } = this.settings;
+    if (maxPps === null) return null;
+    const ownPorts = this.endpoints.map(({ port }) => port);
+    return { ownPorts, maxPps, tokens: allow.map(() => createTokens(maxPps, nowMs)) };
   }
 
   private threadStatus(thread: number): ReflectorThreadStatus {

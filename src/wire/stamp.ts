@@ -22,7 +22,7 @@
  * and never touch a byte outside `offset` to `offset + length`.
  */
 
-import { nanosecondsOfFraction, unixSecondsOfNtp } from './timestamps.js';
+import { fractionOfNanoseconds, nanosecondsOfFraction, ntpSecondsOfUnix, unixSecondsOfNtp } from './timestamps.js';
 
 export const STAMP_SEQUENCE = 0;
 /** T1 in a request, T3 in a reply. */
@@ -37,8 +37,12 @@ export const STAMP_SENDER_TTL = 40;
 
 /** The base packet of both directions; what follows are TLVs or padding. */
 export const STAMP_BYTES = 44;
-/** The shortest packet taken: some TWAMP-Light hosts leave out the 3 zeros behind the TTL. */
+/** The shortest ordinary request, and the reply to a shorter one: some TWAMP-Light hosts leave out the 3 zeros behind the TTL. */
 export const STAMP_MIN_BYTES = 41;
+/** The shortest reply that has all times and numbers: up to the sender's error estimate, without TTL. */
+export const STAMP_REPLY_MIN_BYTES = STAMP_SENDER_ERROR_ESTIMATE + 2;
+/** The shortest request of TWAMP-Light test tools: sequence number, T1, error estimate. */
+export const STAMP_SHORT_MIN_BYTES = STAMP_ERROR_ESTIMATE + 2;
 
 export const ERROR_ESTIMATE_S = 0x8000;
 export const ERROR_ESTIMATE_Z = 0x4000;
@@ -99,7 +103,7 @@ export class StampReply {
   t1S = 0;
   t1Ns = 0;
   senderErrorEstimate = 0;
-  /** TTL or hop limit that the request had when it reached the reflector. */
+  /** TTL or hop limit that the request had when it reached the reflector; 0: the reply does not say. */
   senderTtl = 0;
 }
 
@@ -129,7 +133,7 @@ export function readReplyTimes(
 /** Reads the reply of `length` bytes at `offset` into `reply`; the result is `reply.ok`. */
 export function parseStampReply(view: DataView, offset: number, length: number, reply: StampReply): boolean {
   reply.ok = false;
-  if (length < STAMP_MIN_BYTES) return false;
+  if (length < STAMP_REPLY_MIN_BYTES) return false;
   const estimateAt = offset + STAMP_ERROR_ESTIMATE;
   if (!readReplyTimes(view, estimateAt, offset + STAMP_TIMESTAMP, offset + STAMP_RECEIVE_TIMESTAMP, reply))
     return false;
@@ -139,7 +143,7 @@ export function parseStampReply(view: DataView, offset: number, length: number, 
   reply.t1S = view.getUint32(offset + STAMP_SENDER_TIMESTAMP);
   reply.t1Ns = view.getUint32(offset + STAMP_SENDER_TIMESTAMP + 4);
   reply.senderErrorEstimate = view.getUint16(offset + STAMP_SENDER_ERROR_ESTIMATE);
-  reply.senderTtl = view.getUint8(offset + STAMP_SENDER_TTL);
+  reply.senderTtl = length > STAMP_SENDER_TTL ? view.getUint8(offset + STAMP_SENDER_TTL) : 0;
   reply.ok = true;
   return true;
 }
@@ -158,9 +162,26 @@ export type StampFault = (typeof StampFault)[keyof typeof StampFault];
 const REPLY_WINDOW_S = 60;
 
 /** Whether a time that came back as the sender's T1 may be one of this host's own, written into a reply a moment ago. */
-export function isRecent(s: number, nowS: number): boolean {
+function isRecent(s: number, nowS: number): boolean {
   const ageS = nowS - s;
   return ageS > -REPLY_WINDOW_S && ageS < REPLY_WINDOW_S;
+}
+
+/** The same of seconds in either format, as they stand in a packet. Zero, which is no time, is none of now. */
+export function isRecentTime(s: number, nowS: number): boolean {
+  return s !== 0 && (isRecent(s, nowS) || isRecent(unixSecondsOfNtp(s), nowS));
+}
+
+/** Writes a time at byte `at`, in the format that the error estimate beside it names: PTPv2 with Z, else NTP. */
+export function writeTime(view: DataView, at: number, s: number, ns: number, errorEstimate: number): void {
+  const ntp = (errorEstimate & ERROR_ESTIMATE_Z) === 0;
+  view.setUint32(at, ntp ? ntpSecondsOfUnix(s) : s);
+  view.setUint32(at + 4, ntp ? fractionOfNanoseconds(ns) : ns);
+}
+
+/** The reflector's error estimate, with the time format of the request: TWAMP-Light senders know NTP time only (RFC 8186). */
+export function withFormatOf(request: number, errorEstimate: number): number {
+  return (errorEstimate & ~ERROR_ESTIMATE_Z) | (request & ERROR_ESTIMATE_Z);
 }
 
 /**
@@ -173,8 +194,31 @@ export function isRecent(s: number, nowS: number): boolean {
  */
 export function checkStampRequest(view: DataView, offset: number, length: number, nowS: number): StampFault {
   if (length < STAMP_MIN_BYTES) return StampFault.tooShort;
-  if (isRecent(view.getUint32(offset + STAMP_SENDER_TIMESTAMP), nowS)) return StampFault.reply;
+  if (isRecentTime(view.getUint32(offset + STAMP_SENDER_TIMESTAMP), nowS)) return StampFault.reply;
   return StampFault.none;
+}
+
+/**
+ * Whether a packet of `length` bytes (at least 14, below 41) may be a reply, of a responder that leaves out its end: it has, where a request has zeros or
+ * padding, a time of now as the sender's T1 or as T2, in either format.
+ */
+export function looksLikeShortReply(view: DataView, offset: number, length: number, nowS: number): boolean {
+  return (
+    isTimeOfNow(view, offset, length, STAMP_RECEIVE_TIMESTAMP, nowS) ||
+    isTimeOfNow(view, offset, length, STAMP_SENDER_TIMESTAMP, nowS)
+  );
+}
+
+function isTimeOfNow(view: DataView, offset: number, length: number, field: number, nowS: number): boolean {
+  return length >= field + 4 && isRecentTime(view.getUint32(offset + field), nowS);
+}
+
+/**
+ * Makes a short request of `length` bytes (at least 14, below 41) an ordinary one of 41 bytes, in place: its padding, which may be anything, becomes zeros.
+ * There must be room for it.
+ */
+export function extendShortRequest(view: DataView, offset: number): void {
+  for (let at = STAMP_SHORT_MIN_BYTES; at < STAMP_MIN_BYTES; at++) view.setUint8(offset + at, 0);
 }
 
 /** The session identifier of a request or a reply. */
@@ -188,7 +232,7 @@ export function stampSequence(view: DataView, offset: number): number {
 }
 
 /**
- * Turns the request of `length` bytes (at least 41) at `offset` into its reply, in place and of the same length: T2 as PTPv2, the given
+ * Turns the request of `length` bytes (at least 41) at `offset` into its reply, in place and of the same length: T2 in the format of T1, the given
  * sequence number, the sender's number, T1, error estimate and TTL. The SSID and all from 44 on stay as they are.
  * T3 still holds T1 afterwards: `stampT3` comes right before sending.
  */
@@ -205,19 +249,19 @@ export function reflectStamp(
   view.setUint32(offset + STAMP_SENDER_SEQUENCE, view.getUint32(offset + STAMP_SEQUENCE));
   view.setUint32(offset + STAMP_SENDER_TIMESTAMP, view.getUint32(offset + STAMP_TIMESTAMP));
   view.setUint32(offset + STAMP_SENDER_TIMESTAMP + 4, view.getUint32(offset + STAMP_TIMESTAMP + 4));
-  view.setUint16(offset + STAMP_SENDER_ERROR_ESTIMATE, view.getUint16(offset + STAMP_ERROR_ESTIMATE));
+  const request = view.getUint16(offset + STAMP_ERROR_ESTIMATE);
+  const own = withFormatOf(request, errorEstimate);
+  view.setUint16(offset + STAMP_SENDER_ERROR_ESTIMATE, request);
   view.setUint16(offset + STAMP_SENDER_ERROR_ESTIMATE + 2, 0);
   view.setUint8(offset + STAMP_SENDER_TTL, ttl);
   const end = Math.min(length, STAMP_BYTES);
   for (let at = STAMP_SENDER_TTL + 1; at < end; at++) view.setUint8(offset + at, 0);
   view.setUint32(offset + STAMP_SEQUENCE, sequence);
-  view.setUint16(offset + STAMP_ERROR_ESTIMATE, errorEstimate);
-  view.setUint32(offset + STAMP_RECEIVE_TIMESTAMP, t2S);
-  view.setUint32(offset + STAMP_RECEIVE_TIMESTAMP + 4, t2Ns);
+  view.setUint16(offset + STAMP_ERROR_ESTIMATE, own);
+  writeTime(view, offset + STAMP_RECEIVE_TIMESTAMP, t2S, t2Ns, own);
 }
 
-/** Writes T3 (PTPv2: seconds since 1970, nanoseconds) into a reply. */
+/** Writes T3 (seconds since 1970, nanoseconds) into a reply, in the format that its error estimate names. */
 export function stampT3(view: DataView, offset: number, s: number, ns: number): void {
-  view.setUint32(offset + STAMP_TIMESTAMP, s);
-  view.setUint32(offset + STAMP_TIMESTAMP + 4, ns);
+  writeTime(view, offset + STAMP_TIMESTAMP, s, ns, view.getUint16(offset + STAMP_ERROR_ESTIMATE));
 }

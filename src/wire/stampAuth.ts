@@ -21,7 +21,14 @@
  */
 
 import type { PacketSigner } from './hmac.js';
-import { isRecent, LLAMA_ERROR_ESTIMATE, readReplyTimes, type StampReply } from './stamp.js';
+import {
+  isRecentTime,
+  LLAMA_ERROR_ESTIMATE,
+  readReplyTimes,
+  type StampReply,
+  withFormatOf,
+  writeTime,
+} from './stamp.js';
 
 export const STAMP_AUTH_BYTES = 112;
 export const STAMP_AUTH_TIMESTAMP = 16;
@@ -98,7 +105,7 @@ export function parseStampAuthReply(view: DataView, offset: number, length: numb
 
 /** As `checkStampRequest` of unauthenticated packets: whether it is a reply of ours that comes back, which must not be reflected. */
 export function isStampAuthReply(view: DataView, offset: number, nowS: number): boolean {
-  return isRecent(view.getUint32(offset + STAMP_AUTH_SENDER_TIMESTAMP), nowS);
+  return isRecentTime(view.getUint32(offset + STAMP_AUTH_SENDER_TIMESTAMP), nowS);
 }
 
 /** Turns the request at `offset` into its reply, in place and of the same length; T3 and then the HMAC are still to be written. */
@@ -118,9 +125,9 @@ export function reflectStampAuth(
   for (let at = offset + 4; at < offset + STAMP_AUTH_TIMESTAMP; at += 4) view.setUint32(at, 0);
   for (let at = offset + STAMP_AUTH_SSID + 2; at < offset + STAMP_AUTH_HMAC; at += 2) view.setUint16(at, 0);
   view.setUint32(offset, sequence);
-  view.setUint16(offset + STAMP_AUTH_ERROR_ESTIMATE, errorEstimate);
-  view.setUint32(offset + STAMP_AUTH_RECEIVE_TIMESTAMP, t2S);
-  view.setUint32(offset + STAMP_AUTH_RECEIVE_TIMESTAMP + 4, t2Ns);
+  const own = withFormatOf(senderErrorEstimate, errorEstimate);
+  view.setUint16(offset + STAMP_AUTH_ERROR_ESTIMATE, own);
+  writeTime(view, offset + STAMP_AUTH_RECEIVE_TIMESTAMP, t2S, t2Ns, own);
   view.setUint32(offset + STAMP_AUTH_SENDER_SEQUENCE, senderSequence);
   view.setUint32(offset + STAMP_AUTH_SENDER_TIMESTAMP, t1S);
   view.setUint32(offset + STAMP_AUTH_SENDER_TIMESTAMP + 4, t1Ns);
@@ -128,8 +135,7 @@ export function reflectStampAuth(
   view.setUint8(offset + STAMP_AUTH_SENDER_TTL, ttl);
 }
 
-/** Writes T3 (PTPv2: seconds since 1970, nanoseconds) into a reply; `signStampAuth` follows. */
+/** Writes T3 (seconds since 1970, nanoseconds) into a reply, in the format that its error estimate names; `signStampAuth` follows. */
 export function stampAuthT3(view: DataView, offset: number, s: number, ns: number): void {
-  view.setUint32(offset + STAMP_AUTH_TIMESTAMP, s);
-  view.setUint32(offset + STAMP_AUTH_TIMESTAMP + 4, ns);
+  writeTime(view, offset + STAMP_AUTH_TIMESTAMP, s, ns, view.getUint16(offset + STAMP_AUTH_ERROR_ESTIMATE));
 }

@@ -121,7 +121,13 @@ describe('llama reflector', () => {
 
   it('without options: default addresses, at most 4 threads, all sources, numbered sessions', () => {
     const { threads, ...rest } = reflectorSettings({});
-    expect(rest).to.deep.equal({ listen: null, maxPps: null, allow: [], stateful: DEFAULT_SESSIONS });
+    expect(rest).to.deep.equal({
+      listen: null,
+      maxPps: null,
+      allow: [],
+      maxShortPps: null,
+      stateful: DEFAULT_SESSIONS,
+    });
     expect(threads).to.be.within(1, 4);
   });
 
@@ -142,9 +148,19 @@ describe('llama reflector', () => {
       threads: 3,
       maxPps: 5000,
       allow: ['10.0.0.0/8'],
+      maxShortPps: null,
       stateful: { maxSessions: 100, timeoutMs: 300_000 },
     });
     expect(reflectorSettings({ stateless: true }).stateful).to.equal(null);
+  });
+
+  it('answers short requests only where networks are named, 100 a second for each where nothing else is said', () => {
+    const allow = ['10.0.0.0/8'];
+    expect(reflectorSettings({ shortRequests: true, allow }).maxShortPps).to.equal(100);
+    expect(reflectorSettings({ shortRequests: true, allow, maxShortPps: '7' }).maxShortPps).to.equal(7);
+    expect(() => reflectorSettings({ shortRequests: true })).to.throw(LlamaError, 'without --allow');
+    expect(() => reflectorSettings({ allow, maxShortPps: '7' })).to.throw(LlamaError, 'without --short-requests');
+    expect(() => reflectorSettings({ shortRequests: true, allow, keyFile: 'k' })).to.throw(LlamaError, 'no HMAC');
   });
 
   const wrong: readonly [options: ReflectorOptions, option: string][] = [
@@ -155,6 +171,7 @@ describe('llama reflector', () => {
     [{ maxPps: '-1' }, '--max-pps'],
     [{ maxPps: '20000001' }, '--max-pps'],
     [{ maxSessions: 'many' }, '--max-sessions'],
+    [{ shortRequests: true, allow: ['::/0'], maxShortPps: '0' }, '--max-short-pps'],
     [{ sessionTimeout: '300' }, '--session-timeout'],
     [{ stateless: true, sessionTimeout: '0s' }, '--session-timeout'],
   ];

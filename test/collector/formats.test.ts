@@ -186,23 +186,30 @@ describe('A collector, by packet format', () => {
     expect((await live.collector.reloadFile([makeGroup('west', group)])).changed).to.deep.equal([]);
   });
 
-  it('a TWAMP-Light responder that knows no session identifier and answers 41 bytes is told by address and T1, in two classes', async () => {
-    const port = await echo('127.0.0.1', (bytes) => {
-      const reply = Buffer.alloc(44);
-      bytes.copy(reply, 0, 0, 4);
-      // NTP time, as these have it.
-      const seconds = Math.floor(Date.now() / 1000) + 2_208_988_800;
-      for (const at of [4, 16]) reply.writeUInt32BE(seconds, at);
-      reply.writeUInt16BE(0x0001, 12);
-      bytes.copy(reply, 24, 0, 14);
-      reply[40] = 64;
-      return [reply.subarray(0, 41)];
+  for (const [bytesBack, hops] of [
+    [41, 0],
+    // Up to the sender's error estimate, as nokia/twampy answers: no TTL.
+    [38, null],
+  ] as const)
+    it(`a TWAMP-Light responder that knows no session identifier and answers ${bytesBack} bytes is told by address and T1, in two classes`, async () => {
+      const port = await echo('127.0.0.1', (bytes) => {
+        const reply = Buffer.alloc(44);
+        bytes.copy(reply, 0, 0, 4);
+        // NTP time, as these have it.
+        const seconds = Math.floor(Date.now() / 1000) + 2_208_988_800;
+        for (const at of [4, 16]) reply.writeUInt32BE(seconds, at);
+        reply.writeUInt16BE(0x0001, 12);
+        bytes.copy(reply, 24, 0, 14);
+        reply[40] = 255;
+        return [reply.subarray(0, bytesBack)];
+      });
+      const live = await start();
+      await live.put('west', { period: '20ms', timeout: '1s', classes: ['cs0', 'ef'], port, targets: ['127.0.0.1'] });
+      await expectNoLoss(live);
+      const rows = lastRows(live, 'west');
+      expect(rows.map((row) => row.class)).to.include.members(['cs0', 'ef']);
+      for (const row of rows) expect(row.hopsForward).to.equal(hops);
     });
-    const live = await start();
-    await live.put('west', { period: '20ms', timeout: '1s', classes: ['cs0', 'ef'], port, targets: ['127.0.0.1'] });
-    await expectNoLoss(live);
-    expect(lastRows(live, 'west').map((row) => row.class)).to.include.members(['cs0', 'ef']);
-  });
 
   it('a reflector that loses replies, or does not get the probes, is told by its numbers', async () => {
     for (const way of ['forward', 'reverse'] as const) {

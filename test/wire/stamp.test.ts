@@ -119,6 +119,27 @@ describe('STAMP packets', () => {
     expect(reply.ssid).to.equal(0);
   });
 
+  it('a reply of 38 to 40 bytes says all but the TTL', () => {
+    for (const length of [38, 39, 40]) {
+      const reply = new StampReply();
+      expect(parseStampReply(viewOf(REPLY), 0, length, reply)).to.equal(true);
+      expect(reply).to.include({ senderTtl: 0, senderSequence: 0x01020304, senderErrorEstimate: LLAMA_ERROR_ESTIMATE });
+    }
+  });
+
+  it('a request with NTP time gets a reply with NTP time, and its reply that comes back is known', () => {
+    const bytes = REQUEST.slice();
+    viewOf(bytes).setUint16(12, 0x0001);
+    reflectStamp(viewOf(bytes), 0, bytes.length, 7, NOW_S, 250_000_000, 64);
+    stampT3(viewOf(bytes), 0, NOW_S, 500_000_000);
+    const reply = new StampReply();
+    expect(parseStampReply(viewOf(bytes), 0, bytes.length, reply)).to.equal(true);
+    expect(reply).to.include({ t2S: NOW_S, t2Ns: 250_000_000, t3S: NOW_S, t3Ns: 500_000_000, errorEstimate: 1 });
+    expect(viewOf(bytes).getUint32(4)).to.equal((NOW_S + 2_208_988_800) >>> 0);
+    reflectStamp(viewOf(bytes), 0, bytes.length, 7, NOW_S, 0, 64);
+    expect(checkStampRequest(viewOf(bytes), 0, bytes.length, NOW_S)).to.equal(StampFault.reply);
+  });
+
   it('a request of 41 to 43 bytes gets a reply of its own length and nothing behind it is touched', () => {
     for (let length = STAMP_MIN_BYTES; length < STAMP_BYTES; length++) {
       const bytes = new Uint8Array(STAMP_BYTES).fill(0xaa);
@@ -138,9 +159,9 @@ describe('STAMP packets', () => {
     expect([...bytes.subarray(44)].every((byte) => byte === 0x55)).to.equal(true);
   });
 
-  it('a reply below 41 bytes, or with a nanosecond field of a second or more, is refused', () => {
+  it('a reply below 38 bytes, or with a nanosecond field of a second or more, is refused', () => {
     const reply = new StampReply();
-    expect(parseStampReply(viewOf(REPLY), 0, 40, reply)).to.equal(false);
+    expect(parseStampReply(viewOf(REPLY), 0, 37, reply)).to.equal(false);
     expect(reply.ok).to.equal(false);
     for (const at of [8, 20]) {
       const bytes = REPLY.slice();

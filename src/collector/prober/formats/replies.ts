@@ -2,7 +2,7 @@
 
 import { hasLlamaHead } from '../../../wire/llama.js';
 import { isLegacyProbe } from '../../../wire/llamaLegacy.js';
-import { parseStampReply, STAMP_MIN_BYTES } from '../../../wire/stamp.js';
+import { parseStampReply, STAMP_REPLY_MIN_BYTES } from '../../../wire/stamp.js';
 import { hasStampAuthLayout, parseStampAuthReply } from '../../../wire/stampAuth.js';
 import { FormatKind, type Reply } from './format.js';
 import { readLlama } from './llama.js';
@@ -31,11 +31,15 @@ export function readReply(view: DataView, at: number, length: number, inUse: num
 function takeStamp(reply: Reply): void {
   reply.timed = true;
   reply.number = reply.sequence;
-  reply.ttl = reply.senderTtl;
+  reply.ttl = reply.senderTtl === 0 ? -1 : reply.senderTtl;
 }
 
 function readOther(view: DataView, at: number, length: number, inUse: number, reply: Reply): boolean {
-  if ((inUse & formatBit(FormatKind.llamaLegacy)) !== 0 && length < STAMP_MIN_BYTES && isLegacyProbe(view, at, length))
+  if (
+    (inUse & formatBit(FormatKind.llamaLegacy)) !== 0 &&
+    length < STAMP_REPLY_MIN_BYTES &&
+    isLegacyProbe(view, at, length)
+  )
     return takeUnchanged(FormatKind.llamaLegacy, reply, readLegacy(view, at, length, reply));
   if (
     (inUse & formatBit(FormatKind.llama)) !== 0 &&
