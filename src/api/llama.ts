@@ -21,7 +21,7 @@ type Tags = Readonly<Record<string, string>>;
 interface Point {
   readonly tags: Tags;
   sent: number;
-  /** Without a reply, by loss or an ICMP error; LLAMA knows no other kind. Not what this host dropped. */
+  /** Without a reply: lost, unreachable or too big, which are one outcome to LLAMA. Without probes that this host dropped. */
   lost: number;
   rtts: number;
   rttSumNs: number;
@@ -31,6 +31,8 @@ const COLUMNS = PATH_COLUMNS.length;
 const SENT = PATH_COLUMNS.indexOf('sent');
 const LOST = PATH_COLUMNS.indexOf('lost');
 const UNREACHABLE = PATH_COLUMNS.indexOf('unreachable');
+const TOO_BIG = PATH_COLUMNS.indexOf('tooBig');
+const LOCAL_DROPS = PATH_COLUMNS.indexOf('localDrops');
 
 const Tags = Type.Record(Type.String(), Type.String());
 const tags = ['results'];
@@ -123,8 +125,10 @@ async function pointsOf(
   const points = new Map<string, Point>();
   for (const [row, info] of infos.entries()) {
     if (breather.due) await breather.breathe();
-    const sent = report.rowCounters[row * COLUMNS + SENT];
-    if (sent === 0) continue;
+    const counter = (column: number): number => report.rowCounters[row * COLUMNS + column];
+    const sent = counter(SENT);
+    // Nothing sent, or nothing that this host did not drop itself: nothing is known of loss.
+    if (sent === counter(LOCAL_DROPS)) continue;
     const own = tagsOf(info);
     // The class last: without it, two points could have the same tags.
     const tags = info.group.classes.length > 1 ? { ...own, class: info.class.name } : own;
@@ -135,7 +139,7 @@ async function pointsOf(
       points.set(key, point);
     }
     point.sent += sent;
-    point.lost += report.rowCounters[row * COLUMNS + LOST] + report.rowCounters[row * COLUMNS + UNREACHABLE];
+    point.lost += counter(LOST) + counter(UNREACHABLE) + counter(TOO_BIG);
     point.rttSumNs += report.rowRttSumsNs[row];
     for (let bucket = 0; bucket < RTT_BUCKETS; bucket++) point.rtts += report.rowRttBuckets[row * RTT_BUCKETS + bucket];
   }

@@ -1,24 +1,26 @@
 /** The worst paths of an interval, found in short turns: a heap of the `limit` worst so far, never a sort of all of them. */
 
 import { type IntervalReport, PATH_COLUMNS } from '../collector/messages.js';
+import { failureShare } from '../stats/row.js';
 import type { Breather } from './bodies.js';
 
 const COLUMNS = PATH_COLUMNS.length;
 const SENT = PATH_COLUMNS.indexOf('sent');
 const LOST = PATH_COLUMNS.indexOf('lost');
 const UNREACHABLE = PATH_COLUMNS.indexOf('unreachable');
+const TOO_BIG = PATH_COLUMNS.indexOf('tooBig');
+const SEND_ERRORS = PATH_COLUMNS.indexOf('sendErrors');
 
-/** Share of its probes that were lost or unreachable, 0 to 1. */
-function lossRatio(report: IntervalReport, row: number): number {
-  const { pathCounters } = report;
-  const sent = pathCounters[row * COLUMNS + SENT];
-  return sent === 0 ? 0 : (pathCounters[row * COLUMNS + LOST] + pathCounters[row * COLUMNS + UNREACHABLE]) / sent;
+function failureRatio({ pathCounters }: IntervalReport, row: number): number {
+  const at = row * COLUMNS;
+  const failed = pathCounters[at + LOST] + pathCounters[at + UNREACHABLE] + pathCounters[at + TOO_BIG];
+  return failureShare(pathCounters[at + SENT], failed, pathCounters[at + SEND_ERRORS]);
 }
 
-/** Negative when row `a` is worse than row `b`: more loss, then a higher mean RTT, then the lower path number. */
+/** Negative when row `a` is worse than row `b`: a greater share of failures, then a higher mean RTT, then the lower path number. */
 export function comparePaths(report: IntervalReport, a: number, b: number): number {
   return (
-    lossRatio(report, b) - lossRatio(report, a) ||
+    failureRatio(report, b) - failureRatio(report, a) ||
     report.pathRttNs[b * 3 + 1] - report.pathRttNs[a * 3 + 1] ||
     report.paths[a] - report.paths[b]
   );

@@ -7,6 +7,7 @@ import { loadConfig } from '../config/config.js';
 import type { Config, Group } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { DEFAULT_SESSIONS, Reflector } from '../reflector/reflector.js';
+import { noAnswerText } from '../stats/reasons.js';
 import { createLogger } from './log.js';
 import { formatPct, formatUs, type ResultRow, resultRows, textTable } from './rows.js';
 import { type ServedCollector, serveCollector } from './serve.js';
@@ -51,8 +52,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     stop();
     await served.app.close();
     await served.collector.close();
-    const { sent, received, lost } = served.collector.status().totals;
-    process.stdout.write(`\nended: ${sent} probes sent, ${received} received, ${lost} lost\n`);
+    process.stdout.write(`\nended: ${summary(served.collector.status().totals, 'probes sent')}\n`);
   } finally {
     await Promise.all(reflectors.map((reflector) => reflector.close()));
   }
@@ -153,15 +153,35 @@ function cells(rows: readonly ResultRow[]): string[] {
   ];
 }
 
-/** A character an interval: the height is its p50 against the highest shown; `!` where probes were lost. */
+/** A character an interval: the height is its p50 against the highest shown; `!` where probes were lost, or none was answered. */
 function trend(rows: readonly ResultRow[]): string {
   const most = Math.max(...rows.map(({ rttUs }) => rttUs?.p50 ?? 0));
   return rows
-    .map(({ lost, unreachable, rttUs }) => {
-      if (lost + unreachable > 0) return '!';
+    .map(({ received, lost, unreachable, rttUs }) => {
+      if (received === 0 || lost + unreachable > 0) return '!';
       return rttUs === null || most === 0 ? ' ' : BARS[Math.ceil((rttUs.p50 / most) * BARS.length) - 1];
     })
     .join('');
+}
+
+/** Targets and classes that answered nothing in their last interval, and why. */
+function unanswered(history: History): string[] {
+  return [...history].flatMap(([key, rows]) => {
+    const last = rows.at(-1);
+    const why = last === undefined ? null : noAnswerText(last);
+    return why === null ? [] : [`${key}: ${why}`];
+  });
+}
+
+type Totals = Readonly<Record<'sent' | 'received' | 'lost' | 'unreachable' | 'sendErrors', number>>;
+
+/** `16 sent, 15 received, 1 lost`. */
+function summary({ sent, received, lost, unreachable, sendErrors }: Totals, sentText: string): string {
+  const others = [
+    ...(unreachable > 0 ? [`${unreachable} unreachable`] : []),
+    ...(sendErrors > 0 ? [`${sendErrors} not sent`] : []),
+  ];
+  return [`${sent} ${sentText}`, `${received} received`, `${lost} lost`, ...others].join(', ');
 }
 
 function draw(served: ServedCollector, history: History): void {
@@ -170,7 +190,8 @@ function draw(served: ServedCollector, history: History): void {
     heading(served),
     new Date().toISOString(),
     matrix(history),
-    `in all: ${totals.sent} sent, ${totals.received} received, ${totals.lost} lost`,
+    ...unanswered(history),
+    `in all: ${summary(totals, 'sent')}`,
     ...warnings.map((warning) => `note: ${warning}`),
     '',
   ].join('\n');

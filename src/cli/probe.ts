@@ -9,13 +9,14 @@ import { formatDuration, nsToMs } from '../stats/units.js';
 import { distribution } from './distribution.js';
 import { requireFiles } from './host.js';
 import { createLogger } from './log.js';
-import { type ProbeOptions, probePlan, resolveTarget } from './probePlan.js';
+import { exitCode, reasonLines } from './outcomes.js';
+import { PROBE_GROUP, type ProbeOptions, probePlan, resolveTarget } from './probePlan.js';
 import { formatPct, formatUs, histogramText, type ResultRow, resultRows, textTable } from './rows.js';
 
 const PROGRESS_MS = 100;
 const BAR = 40;
 
-/** Prints the results of one measurement of `host` to stdout, progress to stderr. */
+/** Prints the results of one measurement of `host` to stdout, progress to stderr. The exit code says whether anything was sent and received. */
 export async function runProbe(host: string, options: ProbeOptions): Promise<number> {
   const target = await resolveTarget(host);
   const { config, perGroup, count, spacingNs } = probePlan(target, options);
@@ -47,18 +48,17 @@ export async function runProbe(host: string, options: ProbeOptions): Promise<num
       const from = protocol === 'icmp' ? '' : `, from ${config.source.ports} source ports`;
       const where = protocol === 'icmp' ? targets[0].address : formatEndpoint(targets[0]);
       process.stdout.write(`${where}: ${probes}, one every ${formatDuration(spacingNs)}${from}\n\n`);
-      if (options.sizes !== undefined) {
-        process.stdout.write(sizesTable(rows));
-        return 0;
-      }
-      process.stdout.write(table(rows));
+      const sizes = options.sizes !== undefined;
+      process.stdout.write(sizes ? sizesTable(rows) : table(rows));
       for (const [i, row] of rows.entries()) {
-        if (report !== undefined && row.received > 0)
+        if (!sizes && report !== undefined && row.received > 0)
           process.stdout.write(`\n${distribution(row.class, histogramText(report, i))}`);
       }
     }
-    for (const warning of notes(collector)) process.stderr.write(`note: ${warning}\n`);
-    return 0;
+    const code = exitCode(rows);
+    const reasons = options.json && code !== 0 ? rows.flatMap(reasonsOf) : [];
+    for (const note of [...reasons, ...notes(collector)]) process.stderr.write(`note: ${note}\n`);
+    return code;
   } finally {
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
@@ -70,7 +70,8 @@ export async function runProbe(host: string, options: ProbeOptions): Promise<num
 function notes(collector: Collector): string[] {
   const { warnings, totals } = collector.status();
   const { scheduleSlips } = totals;
-  const others = warnings.filter((warning) => !warning.startsWith('scheduleSlips'));
+  // The rows' own lines say more of probes that were not sent.
+  const others = warnings.filter((warning) => !/^(scheduleSlips|sendErrors):/.test(warning));
   return scheduleSlips === 0
     ? others
     : [...others, `${scheduleSlips} probes were not sent, because this host was too busy to send them in time`];
@@ -147,15 +148,24 @@ function table(rows: readonly ResultRow[]): string {
   const extras = rows.flatMap((row) =>
     (
       [
-        ...(['lostForward', 'lostReverse', 'lostUnknown', 'late', 'duplicates', 'reordered', 'sendErrors'] as const),
-        ...(['localDrops', 'tooBig', 'remarked', 'hopChanges'] as const),
+        ...(['lostForward', 'lostReverse', 'lostUnknown', 'late', 'duplicates', 'reordered'] as const),
+        ...(['remarked', 'hopChanges'] as const),
       ] as const
     )
       .filter((name) => row[name] > 0)
       .map((name) => `${row.class}: ${row[name]} ${name}\n`),
   );
-  return textTable([header, ...cells]) + extras.join('');
+  return textTable([header, ...cells]) + reasons(rows) + extras.join('');
 }
+
+/** Why probes of a row got no answer; with `--sizes` a group is a size. */
+const reasonsOf = (row: ResultRow): string[] => reasonLines(row).map((line) => `${rowName(row)}: ${line}`);
+const rowName = ({ group, class: name }: ResultRow): string => (group === PROBE_GROUP ? name : `${group} ${name}`);
+const reasons = (rows: readonly ResultRow[]): string =>
+  rows
+    .flatMap(reasonsOf)
+    .map((line) => `${line}\n`)
+    .join('');
 
 /** What became of each size, and how large a packet each may be as far as anybody said. */
 function sizesTable(rows: readonly ResultRow[]): string {
@@ -169,5 +179,5 @@ function sizesTable(rows: readonly ResultRow[]): string {
     ...[row.lost, row.unreachable].map(String),
     ...[rttUs?.min, rttUs?.p50, rttUs?.p99].map(us),
   ]);
-  return textTable([header, ...cells]);
+  return textTable([header, ...cells]) + reasons(rows);
 }

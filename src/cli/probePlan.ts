@@ -30,7 +30,8 @@ const LONGEST_PERIOD_NS = 3600 * NS_PER_S;
 /** One interval holds the whole measurement: its end lies far ahead. */
 const ENDLESS_INTERVAL_MS = 2 ** 42;
 const DEFAULT_PERIOD = '10ms';
-const GROUP = 'probe';
+/** Name of the one group without `--sizes`. */
+export const PROBE_GROUP = 'probe';
 
 export interface ProbeTarget {
   readonly address: string;
@@ -111,7 +112,7 @@ export function probePlan(target: ProbeTarget, options: ProbeOptions): ProbePlan
   };
   const groups =
     sizes === undefined
-      ? { [GROUP]: group }
+      ? { [PROBE_GROUP]: group }
       : Object.fromEntries(sizes.map((size) => [size, { ...group, payloadBytes: size, dontFragment: true }]));
   // JSON is YAML; the reader's checks and messages serve here too.
   const text = JSON.stringify({

@@ -50,6 +50,9 @@ export interface ProberStart {
   readonly window: number;
 }
 
+/** In `StreamTable.locals`: the local address is not known yet. The kernel refuses to send from it. */
+export const UNKNOWN_SOURCE = 0xffff_ffff;
+
 /** Streams in columns, all of them in one shared memory: ten thousand reach every thread without being copied. */
 export interface StreamTable {
   readonly ids: Uint32Array;

@@ -8,7 +8,7 @@ import { sameKeys } from '../config/group-format.js';
 import type { Group, Target, TrafficClass } from '../config/types.js';
 import { addressBytes, zoneIndex } from '../net/address.js';
 import type { StreamNumbers } from './knownStreams.js';
-import type { StreamTable } from './messages.js';
+import { type StreamTable, UNKNOWN_SOURCE } from './messages.js';
 import type { StreamInfo } from './results.js';
 
 /** A group as the threads know it. */
@@ -187,9 +187,6 @@ function writeStream(table: StreamTable, i: number, info: StreamInfo): void {
   table.tos[i] = (info.class.dscp << 2) | (group.ecn === 'ect0' ? ECT0 : 0);
   table.locals[i] = localOf(info);
 }
-
-/** No address: the kernel refuses to send from it. */
-const UNKNOWN_SOURCE = 0xffff_ffff;
 
 /** See `StreamTable.locals`. The kernel may choose the source of all probes but SYNs over IPv4, whose checksum is made here. */
 export function localOf({ group, source, target }: Pick<StreamInfo, 'group' | 'source' | 'target'>): number {

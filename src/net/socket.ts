@@ -269,6 +269,18 @@ export function pathMtu(family: Family, target: Uint8Array, scope: number): numb
   }
 }
 
+/** Why the kernel has no way to an IPv4 target, as an errno; 0: it has one. */
+export function routeErrno4(target: Uint8Array): number {
+  const fd = libc.socket(c.AF_INET, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno();
+  try {
+    const length = writeSockaddr(optionMemory, ADDRESS, 4, target, 9);
+    return libc.connect(fd, optionMemory.address + ADDRESS, length) < 0 ? errno() : 0;
+  } finally {
+    libc.close(fd);
+  }
+}
+
 /** How many datagrams the receive queue of a socket has dropped since it was opened (SO_MEMINFO); modulo 2^32. */
 export function receiveQueueDrops(fd: number): number {
   return tryGetOption(fd, c.SOL_SOCKET, c.SO_MEMINFO, c.SK_MEMINFO_VARS * 4)

@@ -5,6 +5,7 @@
 
 import { isRecord } from '../config/problems.js';
 import { messageOf } from '../discovery/source.js';
+import { failureShare } from '../stats/row.js';
 import type { Breather } from '../threads/breather.js';
 import { isCount, parseJson, wrong } from './answer.js';
 import type { ReachableCollector } from './service.js';
@@ -33,13 +34,13 @@ export interface PathsOfCollector {
 export interface CollectorPath {
   readonly collector: string | null;
   readonly path: Readonly<Record<string, unknown>>;
-  readonly lossRatio: number;
+  readonly badness: number;
   readonly meanUs: number;
 }
 
 export interface AllPaths {
   readonly collectors: readonly PathsOfCollector[];
-  /** Worst first: by share of failed probes, then by mean round trip. */
+  /** Worst first: by share of failed probes (`failureShare`), then by mean round trip. */
   readonly paths: readonly CollectorPath[];
 }
 
@@ -104,20 +105,21 @@ function read(body: string, of: PathsOfCollector): Answer {
     paths: paths.map((path: unknown, index): CollectorPath => {
       const place = `/paths/${index}`;
       if (!isRecord(path)) throw wrong(place, path, 'a path');
-      const { sent, lost, unreachable, rttUs } = path;
-      if (!isCount(sent) || !isCount(lost) || !isCount(unreachable)) throw wrong(place, path, 'a path with its counts');
+      const { sent, lost, unreachable, tooBig = 0, sendErrors = 0, rttUs } = path;
+      if (!isCount(sent) || !isCount(lost) || !isCount(unreachable) || !isCount(tooBig) || !isCount(sendErrors))
+        throw wrong(place, path, 'a path with its counts');
       const mean = isRecord(rttUs) ? rttUs.mean : 0;
       return {
         collector: of.collector,
         path,
-        lossRatio: sent === 0 ? 0 : (lost + unreachable) / sent,
+        badness: failureShare(sent, lost + unreachable + tooBig, sendErrors),
         meanUs: typeof mean === 'number' ? mean : 0,
       };
     }),
   };
 }
 
-const compare = (a: CollectorPath, b: CollectorPath): number => b.lossRatio - a.lossRatio || b.meanUs - a.meanUs;
+const compare = (a: CollectorPath, b: CollectorPath): number => b.badness - a.badness || b.meanUs - a.meanUs;
 
 /** Two lists that are sorted, as one. A collector that does not sort is sorted here. */
 function merge(a: readonly CollectorPath[], b: readonly CollectorPath[], limit: number): CollectorPath[] {

@@ -8,6 +8,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { escape as escapes } from '@influxdata/influxdb-client';
+import { lossPct } from '../stats/row.js';
 import { nsToMs, usToNs } from '../stats/units.js';
 import { type CollectedInterval, oneByOne, type ResultRow } from './types.js';
 import type { PointLayout } from './writers/config.js';
@@ -71,7 +72,13 @@ function pushLines(lines: string[], row: ResultRow, collector: string, time: str
     return;
   }
   if (row.rttUs !== null) pushValue(lines, 'rtt', tags, ms(row.rttUs.mean), time);
-  if (row.sent > 0) pushValue(lines, 'loss', tags, decimal(row.lossPct), time);
+  pushValue(lines, 'loss', tags, decimal(noReplyPct(row)), time);
+}
+
+/** LLAMA in Python knows one outcome beside a reply: too big is none. null: nothing is known, because nothing was sent but what this host dropped itself. */
+function noReplyPct(row: ResultRow): number | null {
+  if (row.sent === row.localDrops) return null;
+  return row.tooBig ? lossPct(row.lost + row.unreachable + row.tooBig, row.sent) : row.lossPct;
 }
 
 function pushValue(lines: string[], measurement: string, tags: string, value: string | null, time: string): void {

@@ -94,12 +94,21 @@ describe("LLAMA's own interfaces", () => {
     collector.finish(T + 10_000, {
       numbers: new Map([
         [3, { sent: 1, received: 1, rttsNs: [1] }],
-        [0, { late: 2 }],
+        [0, { late: 2, sendErrors: 20 }],
+        [2, { sent: 5, localDrops: 5 }],
       ]),
     });
+    expect(JSON.parse(await body('/latency'))).to.have.length(1);
     const points = JSON.parse(await body('/influxdata'));
     expect(points).to.have.length(1);
     expect(points[0].time).to.equal('2025-11-21T04:40:10Z');
+  });
+
+  it('counts probes without a reply as lost when they were too big, for LLAMA knows no other word', async () => {
+    collector.finish(T, { numbers: new Map([[3, { sent: 7, tooBig: 7 }]]) });
+    const [point] = JSON.parse(await body('/influxdata'));
+    expect(point.fields).to.deep.equal({ loss: 100, lost: 7, rtt: 0, sent: 7 });
+    expect(JSON.parse(await body('/latency'))[0].data[1].slice(0, 2)).to.deep.equal(['loss', 100]);
   });
 
   it('writes times as Go does, with as many decimals as it takes', () => {

@@ -105,6 +105,21 @@ describe('GET /v1/paths', () => {
     expect(paths.slice(3).map((path: { rttUs: { mean: number } }) => path.rttUs.mean)).to.deep.equal([90, 60]);
   });
 
+  it('puts paths of which nothing was sent, or all was too big, with those that lost all', async () => {
+    collector.finish(T, {
+      paths: [...PATHS, { path: 2, sent: 0, sendErrors: 20 }, { path: 4, sent: 7, tooBig: 7 }, { path: 6, late: 1 }],
+    });
+    const { paths } = await get();
+    const first = paths.slice(0, 3).map((path: Record<string, number>) => [path.sendErrors, path.tooBig, path.lost]);
+    expect(first).to.have.deep.members([
+      [20, 0, 0],
+      [0, 7, 0],
+      [0, 0, 10],
+    ]);
+    expect(paths.find((path: { sendErrors: number }) => path.sendErrors > 0).lossPct).to.equal(null);
+    expect(paths.at(-1)).to.include({ sent: 0, late: 1, lossPct: null });
+  });
+
   it('has a null RTT where nothing was received, and the port of the right address family', async () => {
     collector.finish(T, { paths: PATHS });
     const [worst] = (await get()).paths;

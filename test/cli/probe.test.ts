@@ -27,6 +27,7 @@ describe('llama probe', () => {
       expect(row).to.have.all.keys(
         ...['group', 'protocol', 'source', 'target', 'port', 'class', 'dscp', 'tags', 'sent', 'received', 'lost'],
         ...['unreachable', 'lossPct', 'late', 'duplicates', 'reordered', 'sendErrors', 'localDrops', 'tooBig', 'rttUs'],
+        ...['sendErrorsBy', 'unreachableBy'],
         ...['mtu', 'residenceUs', 'jitterUs', 'lostForward', 'lostReverse', 'lostUnknown', 'forwardUs', 'reverseUs'],
         ...['dscpForward', 'dscpReverse', 'remarked', 'ceMarks', 'hopsForward', 'hopsReverse', 'hopChanges'],
       );
@@ -71,15 +72,21 @@ describe('llama probe', () => {
     const peer = await UdpPeer.open();
     const { port: closed } = peer;
     await peer.close();
-    const { code, out } = await llamaEnds(['probe', `127.0.0.1:${closed}`, '--count', '10', '--json']);
-    expect(code).to.equal(0);
-    expect(JSON.parse(out).results[0]).to.include({ sent: 10, received: 0, lost: 0, unreachable: 10, rttUs: null });
+    const { code, out, err } = await llamaEnds(['probe', `127.0.0.1:${closed}`, '--count', '10', '--json']);
+    expect(code).to.equal(3);
+    const [row] = JSON.parse(out).results;
+    expect(row).to.include({ sent: 10, received: 0, lost: 0, unreachable: 10, rttUs: null });
+    expect(row.unreachableBy).to.deep.equal([
+      { count: 10, type: 3, code: 3, reason: 'port unreachable', from: '127.0.0.1' },
+    ]);
+    expect(err).to.include('note: cs0: unreachable: 10 × port unreachable from 127.0.0.1\n');
   });
 
   it('counts what a silent host does not answer lost, and ends soon after the timeout', async () => {
     const silent = await UdpPeer.open();
     const target = `127.0.0.1:${silent.port}`;
-    const { out } = await llamaEnds(['probe', target, '--count', '5', '--timeout', '50ms', '--json']);
+    const { code, out } = await llamaEnds(['probe', target, '--count', '5', '--timeout', '50ms', '--json']);
+    expect(code).to.equal(3);
     expect(JSON.parse(out).results[0]).to.include({ sent: 5, received: 0, lost: 5, unreachable: 0, lossPct: 100 });
     expect(silent.received).to.have.length(5);
     await silent.close();
@@ -90,7 +97,7 @@ describe('llama probe', () => {
     const command = llama(['probe', `127.0.0.1:${silent.port}`, '--count', '100000', '--timeout', '100ms']);
     await waitFor('probes', () => silent.received.length > 3);
     command.signal('SIGINT');
-    expect(await command.exit()).to.equal(0);
+    expect(await command.exit(), 'nothing was received').to.equal(3);
     expect(command.out).to.match(/: \d+ of 100000 probes/);
     await silent.close();
   });

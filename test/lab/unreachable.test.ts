@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 import { type GroupSpec, type Outcomes, sumOf } from '../support/contract.js';
 import { needs } from '../support/needs.js';
+import { runLlama } from '../support/process.js';
 import { B_ADDRESSES, B_ADDRESSES6, HOLE_ADDRESS } from './network.js';
 import { expectAccounted, Lab, REFLECTOR_PORT } from './suites/lab.js';
 
@@ -15,6 +16,9 @@ const REFUSE = `table inet refuse {
   }
 }`;
 const CLOSED_PORT = 8_199;
+/** leafA has an unreachable route to it, and says so a few times a second. */
+const ROUTED_NOWHERE = '10.2.0.202';
+const LEAF_A = '10.1.0.1';
 
 describe('unreachable targets in a network', function () {
   this.timeout(40_000);
@@ -38,6 +42,8 @@ describe('unreachable targets in a network', function () {
       },
     });
     await lab.network.exec('leafA', 'nft', ['-f', '-'], REFUSE);
+    await lab.network.exec('leafA', 'ip', ['route', 'add', 'unreachable', ROUTED_NOWHERE]);
+    await lab.collector.putGroup('nowhere', spec(ROUTED_NOWHERE));
     await lab.collector.putGroup('refused', spec(REFUSED));
     await lab.collector.recorder.interval(Date.now() + 1_000, 10_000);
     await lab.collector.settle();
@@ -65,6 +71,50 @@ describe('unreachable targets in a network', function () {
       expect(sum(group, 'sendErrors')).to.equal(0);
     });
   }
+
+  /** The kind and origin of the ICMP errors of a group. */
+  const ERRORS = {
+    closed: { type: 3, code: 3, reason: 'port unreachable', from: B_ADDRESSES[1] },
+    closed6: { type: 1, code: 4, reason: 'port unreachable', from: B_ADDRESSES6[1] },
+    refused: { type: 3, code: 13, reason: 'administratively prohibited', from: LEAF_A },
+    nowhere: { type: 3, code: 1, reason: 'host unreachable', from: LEAF_A },
+  };
+  for (const [group, error] of Object.entries(ERRORS))
+    it(`rows and paths of ${group} have ${error.reason} from ${error.from}`, async () => {
+      const { recorder } = lab.collector;
+      const found = recorder.rows().filter((row) => row.group === group);
+      expect(sumOf(found, 'unreachable')).to.be.above(0);
+      for (const { unreachable, unreachableBy } of [
+        ...found,
+        ...recorder.allPaths().filter((path) => path.group === group),
+      ])
+        expect(unreachableBy).to.deep.equal(unreachable === 0 ? null : [{ count: unreachable, ...error }]);
+    });
+
+  it('rows of what answers, or is silent, have none', () => {
+    const rows = lab.collector.recorder.rows().filter(({ group }) => group === 'good' || group === 'hole');
+    expect(rows.map(({ unreachableBy }) => unreachableBy).filter((by) => by !== null)).to.deep.equal([]);
+  });
+
+  for (const [address, port, says] of [
+    [B_ADDRESSES[1], CLOSED_PORT, `port unreachable from ${B_ADDRESSES[1]}`],
+    [REFUSED, REFLECTOR_PORT, `administratively prohibited from ${LEAF_A}`],
+    [ROUTED_NOWHERE, REFLECTOR_PORT, `host unreachable from ${LEAF_A}`],
+  ] as const)
+    it(`llama probe says ${says}, and ends with 3`, async () => {
+      const probe = ['probe', `${address}:${port}`, '--count', '20', '--period', '20ms', '--timeout', '200ms'];
+      const { code, stdout } = await runLlama(probe, lab.network.at('A'));
+      expect(code).to.equal(3);
+      expect(stdout).to.match(new RegExp(`^cs0: unreachable: \\d+ × ${says}$`, 'm'));
+    });
+
+  for (const protocol of ['icmp', 'tcp-syn'])
+    it(`llama probe --protocol ${protocol} says who prohibits it`, async () => {
+      const probe = ['probe', REFUSED, '--protocol', protocol, '--count', '5', '--timeout', '200ms'];
+      const { code, stdout } = await runLlama(probe, lab.network.at('A'));
+      expect(code).to.equal(3);
+      expect(stdout).to.include(`cs0: unreachable: 5 × administratively prohibited from ${LEAF_A}\n`);
+    });
 
   it('every probe is accounted for', () => {
     expectAccounted(lab.collector);

@@ -54,6 +54,14 @@ describe('paths of all collectors', () => {
     expect(found.collectors.reduce((sum, { total }) => sum + total, 0)).to.equal(every.length + 60);
   });
 
+  it('put what was not sent, or too big, with what was lost', async () => {
+    const unsent = { ...path(0), sent: 0, received: 0, lost: 0, sendErrors: 20, rttUs: null };
+    const big = { ...path(1), received: 0, lost: 0, tooBig: 10, rttUs: null };
+    const paths = [{ ...path(2), lost: 1 }, big, unsent];
+    const found = await ask([collector('a', async () => answer({ start: null, total: 3, paths }))], 2);
+    expect(found.paths.map((one) => one.path.sourcePort)).to.have.members([0, 1]);
+  });
+
   it('name the collectors that could not be asked, and show those of the others', async () => {
     const good = answer({ start: null, end: null, endMs: null, gap: false, total: 1, paths: [path(0)] });
     const { collectors, paths } = await ask([

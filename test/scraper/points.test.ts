@@ -30,7 +30,7 @@ describe('points of an interval', () => {
         intervalOf(
           sampleRow({ received: 0, rttUs: null, jitterUs: null, residenceUs: null }),
           sampleRow({ rttUs: rttUs && { ...rttUs, min: null, p50: null, stddev: null } }),
-          sampleRow({ sent: 0, received: 0, lost: 0, lossPct: 0, rttUs: null }),
+          sampleRow({ sent: 0, received: 0, lost: 0, unreachable: 0, lossPct: null, localDrops: 0, rttUs: null }),
         ),
       ],
       'llama',
@@ -41,6 +41,21 @@ describe('points of an interval', () => {
     expect(some).to.include({ rtt: 0.0802, rtt_p90: 0.092 }).and.not.have.any.keys('rtt_min', 'rtt_p50', 'rtt_stddev');
     expect(unsent, 'of no probes, none was lost').to.not.have.any.keys('loss');
     expect(unsent).to.include({ sent: 0 });
+  });
+
+  it("of LLAMA's layout in Python have no loss where nothing was sent, and all of it where every probe was too big", async () => {
+    const none = { received: 0, lost: 0, unreachable: 0, localDrops: 0, rttUs: null };
+    const rows = [
+      sampleRow({ ...none, target: '10.0.0.1', sent: 0, lossPct: null }),
+      sampleRow({ ...none, target: '10.0.0.2', sent: 7, tooBig: 7, lossPct: 0 }),
+      sampleRow({ ...none, target: '10.0.0.3', sent: 7, localDrops: 7, lossPct: 0 }),
+      sampleRow({ ...none, target: '10.0.0.4', sent: 4, lost: 1, tooBig: 1, received: 2, lossPct: 25 }),
+    ];
+    const lines = (await linesOf([intervalOf(...rows)], 'llama-legacy', 'ms')).map(parseLine);
+    expect(lines.map(({ measurement, tags, fields }) => [measurement, tags.dst_ip, fields.value])).to.deep.equal([
+      ['loss', '10.0.0.2', 100],
+      ['loss', '10.0.0.4', 50],
+    ]);
   });
 
   it('have milliseconds as JavaScript writes them, to the nanosecond', () => {

@@ -37,7 +37,23 @@ export interface OneWay {
   readonly relative: boolean;
 }
 
-export interface ResultRow extends Outcomes, Directions {
+/** Why probes were not sent, and which ICMP errors came back; most frequent first. */
+export interface Reasons {
+  /** null: nothing was sent. */
+  readonly lossPct: number | null;
+  readonly sendErrorsBy: readonly { readonly count: number; readonly errno: string }[] | null;
+  readonly unreachableBy:
+    | readonly {
+        readonly count: number;
+        readonly type: number;
+        readonly code: number;
+        readonly reason: string;
+        readonly from: string | null;
+      }[]
+    | null;
+}
+
+export interface ResultRow extends Outcomes, Directions, Reasons {
   readonly group: string;
   readonly protocol: string;
   readonly source: string;
@@ -46,7 +62,6 @@ export interface ResultRow extends Outcomes, Directions {
   readonly class: string;
   readonly dscp: number;
   readonly tags: Readonly<Record<string, string>>;
-  readonly lossPct: number;
   readonly rttUs: Readonly<Record<'min' | 'mean' | 'stddev' | 'p50' | 'p90' | 'p99' | 'p999' | 'max', number>> | null;
   readonly mtu: number | null;
   readonly residenceUs: number | null;
@@ -70,7 +85,7 @@ export interface ResultsAnswer {
   readonly intervals: readonly ResultInterval[];
 }
 
-export interface PathRow extends Outcomes, Directions {
+export interface PathRow extends Outcomes, Directions, Reasons {
   readonly group: string;
   readonly source: string;
   readonly sourcePort: number;

@@ -215,13 +215,12 @@ export class FakeCollector implements CollectorService {
   }
 }
 
-export interface PathSpec {
+/** What a path counted; whatever of `sent` has no other outcome is received. */
+export type PathSpec = Partial<Record<PathColumn, number>> & {
   readonly path: number;
-  readonly sent: number;
-  readonly lost: number;
   /** min, mean, max in ns; none when nothing was received. */
   readonly rttNs?: readonly [number, number, number];
-}
+};
 
 /** What a row counted; `rttsNs` are all its RTTs. */
 export type RowSpec = Partial<Record<PathColumn, number>> & {
@@ -271,9 +270,11 @@ export function makeReport(endMs: number, infos: readonly StreamInfo[], options:
     forHistory: historyColumns(rows),
     paths: Uint32Array.from(paths, ({ path }) => path),
     pathCounters: Uint32Array.from(
-      paths.flatMap(({ sent, lost }) =>
-        PATH_COLUMNS.map((name) => ({ sent, lost, received: sent - lost })[name as 'sent'] ?? 0),
-      ),
+      paths.flatMap((path) => {
+        const { sent = 0, lost = 0, unreachable = 0, localDrops = 0, tooBig = 0 } = path;
+        const received = sent - lost - unreachable - localDrops - tooBig;
+        return PATH_COLUMNS.map((name) => ({ received, ...path })[name] ?? 0);
+      }),
     ),
     pathRttNs: Float32Array.from(paths.flatMap(({ rttNs = [0, 0, 0] }) => [...rttNs])),
     pathDelayNs: new Float32Array(paths.length * 6).fill(Number.NaN),

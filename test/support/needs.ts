@@ -6,6 +6,7 @@ const CHECKS = {
   root: { met: () => process.getuid?.() === 0, say: 'needs root (network namespaces, forced buffers)' },
   nft: { met: () => succeeds('nft', '--version'), say: 'needs nft: apt-get install nftables' },
   ip: { met: () => succeeds('ip', '-V'), say: 'needs ip: apt-get install iproute2' },
+  conntrack: { met: () => succeeds('conntrack', '--version'), say: 'needs conntrack: apt-get install conntrack' },
   tcpdump: { met: () => succeeds('tcpdump', '--version'), say: 'needs tcpdump: apt-get install tcpdump' },
   openssl: { met: () => succeeds('openssl', 'version'), say: 'needs openssl: apt-get install openssl' },
   python3: { met: () => succeeds('python3', '--version'), say: 'needs python3: apt-get install python3' },

@@ -9,10 +9,11 @@ import {
 } from '../../net/address.js';
 import { SendBatch } from '../../net/batch.js';
 import { AF_INET, AF_INET6 } from '../../net/constants.js';
-import { EAGAIN, EINVAL, EMSGSIZE, ENOBUFS } from '../../net/libc.js';
-import { pathMtu, sendBufferFull, setFlowLabels, setFragmentation } from '../../net/socket.js';
+import { EADDRNOTAVAIL, EAGAIN, EINVAL, EMSGSIZE, ENOBUFS } from '../../net/libc.js';
+import { pathMtu, routeErrno4, sendBufferFull, setFlowLabels, setFragmentation } from '../../net/socket.js';
 import { Outcome } from '../../ring/ring.js';
 import { NS_PER_S } from '../../stats/units.js';
+import { UNKNOWN_SOURCE } from '../messages.js';
 import type { ProbeBatch, ProbeFormat } from './formats/format.js';
 import type { ProbeRun } from './run.js';
 import { F64, SlotState, U8, U32 } from './slots.js';
@@ -163,7 +164,7 @@ export class Sender {
       // The last first, so that all numbers of a path are given back.
       for (let i = done + refused - 1; i >= done; i--) {
         if (errno === EMSGSIZE) this.tooBig(i, sentNs);
-        else this.refuse(i, sentNs, errno);
+        else this.refuse(i, sentNs, errno === EINVAL ? this.whyInvalid(i) : errno);
       }
       done += refused;
       tries = 0;
@@ -210,6 +211,15 @@ export class Sender {
       mtu,
       slots.sequence[slot * U32],
     );
+  }
+
+  /** A SYN over IPv4 that has no local address yet is refused as invalid: the reason is that there was no route to learn one from. */
+  private whyInvalid(i: number): number {
+    const { streams } = this.state;
+    const { stream, socket } = this.probes;
+    if (socket.transport !== TRANSPORT['tcp-syn'] || streams.local[stream[i]] !== UNKNOWN_SOURCE) return EINVAL;
+    const word = streams.address.subarray(stream[i] * 4, stream[i] * 4 + 1);
+    return routeErrno4(new Uint8Array(word.buffer, word.byteOffset, 4)) || EADDRNOTAVAIL;
   }
 
   private refuse(i: number, sentNs: number, errno: number): void {

@@ -1,0 +1,25 @@
+/** What became of a measurement by hand: the exit code of `llama probe`, and the outcomes that are no answer, in words. Pure. */
+
+import { errnoText, tooBigText, unreachableList } from '../stats/reasons.js';
+import type { ResultRow } from './rows.js';
+
+type Outcomes = Pick<ResultRow, 'sent' | 'received'>;
+
+/** 0: something was received; 2: nothing was sent; 3: nothing was received. */
+export function exitCode(rows: readonly Outcomes[]): 0 | 2 | 3 {
+  if (rows.some(({ received }) => received > 0)) return 0;
+  return rows.some(({ sent }) => sent > 0) ? 3 : 2;
+}
+
+/** A line for each reason why probes of a row got no answer, but for silence. */
+export function reasonLines(row: ResultRow): string[] {
+  const { target, sendErrors, sendErrorsBy, unreachable, unreachableBy, tooBig, mtu, localDrops } = row;
+  const named = (sendErrorsBy ?? []).reduce((sum, { count }) => sum + count, 0);
+  return [
+    ...(sendErrorsBy ?? []).map(({ count, errno }) => `${count} not sent: ${errnoText(errno, target)}`),
+    ...(sendErrors > named ? [`${sendErrors - named} not sent`] : []),
+    ...(unreachable > 0 ? [`unreachable: ${unreachableList(unreachableBy ?? []).join(', ')}`] : []),
+    ...(tooBig > 0 ? [`${tooBig} × ${tooBigText(mtu)}`] : []),
+    ...(localDrops > 0 ? [`${localDrops} × dropped by this host: its receive queue was full`] : []),
+  ];
+}
