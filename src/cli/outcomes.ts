@@ -1,5 +1,6 @@
 /** What became of a measurement by hand: the exit code of `llama probe`, and the outcomes that are no answer, in words. Pure. */
 
+import { formatEndpoint } from '../net/endpoint.js';
 import { errnoText, tooBigText, unreachableList } from '../stats/reasons.js';
 import type { ResultRow } from './rows.js';
 
@@ -13,13 +14,30 @@ export function exitCode(rows: readonly Outcomes[]): 0 | 2 | 3 {
 
 /** A line for each reason why probes of a row got no answer, but for silence. */
 export function reasonLines(row: ResultRow): string[] {
-  const { target, sendErrors, sendErrorsBy, unreachable, unreachableBy, tooBig, mtu, localDrops } = row;
+  const {
+    protocol,
+    target,
+    port,
+    sent,
+    lost,
+    sendErrors,
+    sendErrorsBy,
+    unreachable,
+    unreachableBy,
+    tooBig,
+    mtu,
+    localDrops,
+  } = row;
   const named = (sendErrorsBy ?? []).reduce((sum, { count }) => sum + count, 0);
   return [
     ...(sendErrorsBy ?? []).map(({ count, errno }) => `${count} not sent: ${errnoText(errno, target)}`),
     ...(sendErrors > named ? [`${sendErrors - named} not sent`] : []),
     ...(unreachable > 0 ? [`unreachable: ${unreachableList(unreachableBy ?? []).join(', ')}`] : []),
     ...(tooBig > 0 ? [`${tooBig} × ${tooBigText(mtu)}`] : []),
+    ...(protocol === 'tcp-syn' && port === 0 && sent > 0 && lost === sent ? [silentPort0(target)] : []),
     ...(localDrops > 0 ? [`${localDrops} × dropped by this host: its receive queue was full`] : []),
   ];
 }
+
+const silentPort0 = (target: string): string =>
+  `no answer to SYNs to port 0, the default of tcp-syn; a firewall likely drops them: name a TCP port that it lets through, open or closed, such as ${formatEndpoint({ address: target, port: 443 })}`;

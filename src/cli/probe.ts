@@ -70,8 +70,8 @@ export async function runProbe(host: string, options: ProbeOptions): Promise<num
 function notes(collector: Collector): string[] {
   const { warnings, totals } = collector.status();
   const { scheduleSlips } = totals;
-  // The rows' own lines say more of probes that were not sent.
-  const others = warnings.filter((warning) => !/^(scheduleSlips|sendErrors):/.test(warning));
+  // The rows' own lines say more of probes that were not sent, and of silent ports.
+  const others = warnings.filter((warning) => !/^(scheduleSlips:|sendErrors:|group )/.test(warning));
   return scheduleSlips === 0
     ? others
     : [...others, `${scheduleSlips} probes were not sent, because this host was too busy to send them in time`];

@@ -47,6 +47,7 @@ import type {
 } from './service.js';
 import { SourcePorts } from './sources.js';
 import { StateDirectory } from './state.js';
+import { SynPorts } from './synPorts.js';
 import { addTotals, notInForce } from './warnings.js';
 import { privilegeProblem, WithheldGroups } from './withheld.js';
 
@@ -96,6 +97,7 @@ export class Collector implements CollectorService {
   private readonly stateDirectory: StateDirectory | undefined;
   private readonly keptTargets: KeptTargets | undefined;
   private readonly kept: KeptOverRestarts | undefined;
+  private readonly synPorts = new SynPorts();
   private readonly recent = new RecentWarnings<keyof Totals>(COUNTER_READERS.prober);
   private readonly recentHistory = new RecentWarnings<keyof HistoryRefusals>(COUNTER_READERS.history);
   private runs = 0;
@@ -120,6 +122,7 @@ export class Collector implements CollectorService {
     this.startedMs = this.clock.nowMs();
     this.streams = new KnownStreams(() => this.clock.nowMs());
     this.results = new ResultsStore(config.collector.retention);
+    this.results.subscribe((interval) => this.synPorts.see(interval));
     this.history = new MatrixHistory({
       horizonMs: HISTORY_MS,
       memoryBytes: config.collector.historyMemoryBytes,
@@ -360,6 +363,7 @@ export class Collector implements CollectorService {
         ...clockWarnings(this.results.all(), this.clock),
         ...notInForce(this.waitingGroups()),
         ...this.held.discovery.failures(),
+        ...this.synPorts.warnings,
       ],
     };
   }
