@@ -9,8 +9,8 @@ import type { ConfigOverrides } from '../config/options.js';
 import { LlamaError } from '../errors.js';
 import { argumentError } from './arguments.js';
 import { createLogger } from './log.js';
-import { serveCollector } from './serve.js';
-import { HangUps, signalled } from './signals.js';
+import { endServed, serveCollector } from './serve.js';
+import { HangUps, nothingToLose, signalled, unlessSignalled } from './signals.js';
 
 export interface CollectorCommandOptions extends ConfigOverrides {
   /** Required. Checked here, because commander would report it before an option of a wrong name. */
@@ -32,7 +32,12 @@ export async function runCollector(options: CollectorCommandOptions, hangUps = n
     reloader ??= new ConfigReloader(of, loaded, () => loadConfigFile(file, options));
     return logged(reloader.reload(access), file, logger);
   };
-  const { collector, app, url, reload } = await serveCollector(config, logger, reloadConfig);
+  const served = await unlessSignalled(signal, serveCollector(config, logger, reloadConfig), endServed);
+  if (served === undefined) {
+    logger.info({ signal: await signal }, 'ended before it measured');
+    return 0;
+  }
+  const { collector, app, url, reload } = served;
   const { groups, targets, paths, probesPerSecond } = collector.status();
   logger.info({ api: url, groups, targets, paths, probesPerSecond }, 'measuring');
   for (const warning of collector.status().warnings) logger.warn(warning);
@@ -45,6 +50,7 @@ export async function runCollector(options: CollectorCommandOptions, hangUps = n
   hangUps.listen(undefined);
   const again = signalled();
   await collector.stop();
+  nothingToLose();
   await Promise.race([again, delay(Math.max(0, endAtMs - Date.now()))]);
   await app.close();
   await collector.close();

@@ -10,8 +10,8 @@ import { DEFAULT_SESSIONS, Reflector } from '../reflector/reflector.js';
 import { noAnswerText } from '../stats/reasons.js';
 import { createLogger } from './log.js';
 import { formatPct, formatUs, type ResultRow, resultRows, textTable } from './rows.js';
-import { type ServedCollector, serveCollector } from './serve.js';
-import { signalled } from './signals.js';
+import { endServed, type ServedCollector, serveCollector } from './serve.js';
+import { nothingToLose, signalled, unlessSignalled } from './signals.js';
 
 const CONFIG_FILE = fileURLToPath(new URL('../../../config/demo.yaml', import.meta.url));
 /** Intervals that the trend shows, and its characters from low to high. */
@@ -35,9 +35,16 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const logger = createLogger('warn');
   const signal = signalled();
   const file = loadConfig(CONFIG_FILE);
-  const { reflectors, port } = await startReflectors(file.groups[0], logger);
+  const endAll = (all: readonly Reflector[]): Promise<unknown> =>
+    Promise.all(all.map((reflector) => reflector.close()));
+  const started = await unlessSignalled(signal, startReflectors(file.groups[0], logger), (all) =>
+    endAll(all.reflectors),
+  );
+  if (started === undefined) return 0;
+  const { reflectors, port } = started;
   try {
-    const served = await serveWhereFree(withPort(file, port), logger);
+    const served = await unlessSignalled(signal, serveWhereFree(withPort(file, port), logger), endServed);
+    if (served === undefined) return 0;
     const history: History = new Map();
     const stop = served.collector.results.subscribe(({ report }) => {
       // The first interval may end before anything was probed.
@@ -50,11 +57,12 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     );
     await Promise.race([signal, ...(seconds === Number.POSITIVE_INFINITY ? [] : [delay(seconds * 1000)])]);
     stop();
+    nothingToLose();
     await served.app.close();
     await served.collector.close();
     process.stdout.write(`\nended: ${summary(served.collector.status().totals, 'probes sent')}\n`);
   } finally {
-    await Promise.all(reflectors.map((reflector) => reflector.close()));
+    await endAll(reflectors);
   }
   return 0;
 }

@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander';
 import { ERROR_TABLE, LlamaError } from '../errors.js';
 import { VERSION } from '../version.js';
+import { exitProcess } from './exitProcess.js';
 import { requireFiles, requireLinux } from './host.js';
 import { logLevel } from './logLevel.js';
 import { collectorHelpEnd, overrideOption, scraperHelpEnd, scraperOverrideOption } from './optionsHelp.js';
@@ -178,4 +179,4 @@ try {
 } catch (error) {
   exitCode = report(error);
 }
-process.exit(exitCode);
+await exitProcess(exitCode);

@@ -12,6 +12,7 @@ import { createLogger } from './log.js';
 import { exitCode, reasonLines } from './outcomes.js';
 import { PROBE_GROUP, type ProbeOptions, probePlan, resolveTarget } from './probePlan.js';
 import { formatPct, formatUs, histogramText, type ResultRow, resultRows, textTable } from './rows.js';
+import { signalled } from './signals.js';
 
 const PROGRESS_MS = 100;
 const BAR = 40;
@@ -28,11 +29,9 @@ export async function runProbe(host: string, options: ProbeOptions): Promise<num
     count: perGroup,
   });
   let interrupted = false;
-  const interrupt = (): void => {
+  void signalled().then(() => {
     interrupted = true;
-  };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  });
   try {
     await collector.measure();
     await untilDone(collector, count, config.groups[0].timeoutNs, () => interrupted, options.json !== true);
@@ -60,8 +59,6 @@ export async function runProbe(host: string, options: ProbeOptions): Promise<num
     for (const note of [...reasons, ...notes(collector)]) process.stderr.write(`note: ${note}\n`);
     return code;
   } finally {
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
     await collector.close(0);
   }
 }

@@ -12,7 +12,7 @@ import { MAX_PPS_LIMIT } from '../reflector/tokens.js';
 import { NS_PER_MS, NS_PER_S, nsToMs } from '../stats/units.js';
 import { argumentError, parseCount, parseDuration } from './arguments.js';
 import { createLogger } from './log.js';
-import { HangUps, signalled } from './signals.js';
+import { HangUps, nothingToLose, signalled, unlessSignalled } from './signals.js';
 
 /** Options as commander delivers them: texts as typed; absent where not given. */
 export interface ReflectorOptions {
@@ -121,6 +121,11 @@ function reloadKeys(reflector: Reflector, file: string | undefined, logger: Logg
   }
 }
 
+interface Served {
+  readonly reflector: Reflector;
+  readonly server: Awaited<ReturnType<typeof serveStatus>> | undefined;
+}
+
 /**
  * Runs a reflector until SIGTERM or SIGINT; resolves with the exit code 0 then. Rejects with a `LlamaError` when the options are
  * wrong or it can't start; nothing stays open then.
@@ -132,14 +137,21 @@ export async function runReflector(options: ReflectorOptions, hangUps = new Hang
   const { keyFile } = options;
   const keys = keyFile === undefined ? undefined : readKeyFile(keyFile, KEY_OPTION, (text) => logger.warn(text));
   const signal = signalled();
-  const reflector = await Reflector.start(keys === undefined ? settings : { ...settings, keys }, logger);
-  const server =
-    statusEndpoint === undefined
-      ? undefined
-      : await serveStatus(statusEndpoint, () => reflector.status()).catch(async (error: unknown) => {
-          await reflector.close();
-          throw error;
-        });
+  const start = async (): Promise<Served> => {
+    const reflector = await Reflector.start(keys === undefined ? settings : { ...settings, keys }, logger);
+    if (statusEndpoint === undefined) return { reflector, server: undefined };
+    try {
+      return { reflector, server: await serveStatus(statusEndpoint, () => reflector.status()) };
+    } catch (error) {
+      await reflector.close();
+      throw error;
+    }
+  };
+  const end = ({ reflector, server }: Served): Promise<unknown> =>
+    Promise.all([reflector.close(), server?.app.close()]);
+  const served = await unlessSignalled(signal, start(), end);
+  if (served === undefined) return 0;
+  const { reflector, server } = served;
   const { threads, stateful } = settings;
   const listen = reflector.endpoints.map(formatEndpoint);
   const status = server === undefined ? null : formatEndpoint(server.endpoint);
@@ -151,10 +163,11 @@ export async function runReflector(options: ReflectorOptions, hangUps = new Hang
     JUNK_LOG_PERIOD_MS,
   );
   const name = await signal;
+  nothingToLose();
   hangUps.listen(undefined);
   clearInterval(timer);
   const { totals } = reflector.status();
-  await Promise.all([reflector.close(), server?.app.close()]);
+  await end(served);
   logger.info({ signal: name, totals }, 'ended');
   return 0;
 }

@@ -22,7 +22,7 @@ import { requireFiles } from './host.js';
 import { listen } from './listen.js';
 import { createLogger } from './log.js';
 import { type ScraperCommandOptions, scraperConfigOf } from './scraperConfig.js';
-import { HangUps, signalled } from './signals.js';
+import { HangUps, nothingToLose, signalled, unlessSignalled } from './signals.js';
 
 /** Beside a connection to each collector: those to databases and readers of the API, spools. */
 const OTHER_FILES = 128;
@@ -42,8 +42,16 @@ export async function runScraper(options: ScraperCommandOptions, hangUps = new H
   const logger = createLogger();
   const signal = signalled();
   const state = await openStateDir(loaded.config, logger);
+  const end = ({ scraper, app }: Served): Promise<unknown> =>
+    Promise.all([scraper.close().then(nothingToLose), app.close()]);
   try {
-    const { scraper, app, url, reload } = await serve(loaded, () => scraperConfigOf(options), state.dir, logger);
+    const starting = serve(loaded, () => scraperConfigOf(options), state.dir, logger);
+    const served = await unlessSignalled(signal, starting, end);
+    if (served === undefined) {
+      logger.info({ signal: await signal }, 'ended before it scraped');
+      return 0;
+    }
+    const { scraper, url, reload } = served;
     const { collectors, warnings } = scraper.status();
     logger.info({ api: url, collectors: collectors.length, writers: loaded.config.writers.length }, 'scraping');
     for (const warning of [...loaded.warnings, ...warnings]) logger.warn(warning);
@@ -52,7 +60,7 @@ export async function runScraper(options: ScraperCommandOptions, hangUps = new H
     const name = await signal;
     logger.info({ signal: name }, 'ending: no more questions; what was fetched is made safe');
     hangUps.listen(undefined);
-    await Promise.all([scraper.close(), app.close()]);
+    await end(served);
     logger.info('ended');
   } finally {
     await state.remove();

@@ -1,7 +1,8 @@
 /** Small files with secrets: tokens and keys. What is in them gets into no message. */
 
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { type ErrorCode, LlamaError } from '../errors.js';
+import { openFile } from '../files/openFile.js';
 import { openAllowed } from './allowed.js';
 import { toPointer } from './problems.js';
 
@@ -36,7 +37,7 @@ export function readSmall(
   directories?: readonly string[],
 ): { readonly text: string; readonly mode: number } {
   try {
-    const descriptor = directories === undefined ? openSync(file, 'r') : openAllowed(file, directories);
+    const descriptor = directories === undefined ? openFile(file) : openAllowed(file, directories);
     try {
       const stats = fstatSync(descriptor);
       if (directories !== undefined && !stats.isFile()) throw new Error('it is not a file');

@@ -1,7 +1,8 @@
 /** The text of a config file, and everything that is wrong with it as one error: the same for every kind of config. */
 
-import { readFileSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { type ErrorCode, LlamaError, type Problem } from '../errors.js';
+import { openFile } from '../files/openFile.js';
 import { andMore, formatProblem, MOST_PROBLEMS } from './problems.js';
 
 const UNREADABLE: Readonly<Record<string, string>> = {
@@ -13,7 +14,12 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 /** @throws LlamaError `LLAMA_CONFIG_UNREADABLE` */
 export function readConfigText(file: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+    const descriptor = openFile(file);
+    try {
+      return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(descriptor));
+    } finally {
+      closeSync(descriptor);
+    }
   } catch (cause) {
     const { code = '', message } = cause as NodeJS.ErrnoException;
     const why =

@@ -1,9 +1,10 @@
 /** A directory that one process has for itself: made when it is missing, and locked until the handle is closed or the process ends. */
 
-import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LlamaError } from '../errors.js';
 import { tryLock } from '../net/lock.js';
+import { makeDirectory } from './makeDirectory.js';
 import { FILE_MODE } from './syncedFile.js';
 
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -14,7 +15,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EPERM: 'this user may not write there; change its owner or mode',
   ENOTDIR: 'a part of the path is a file',
   EEXIST: 'it is a file; name a directory',
-  ENOENT: 'the directory is gone',
+  ENOENT: 'the directory is gone, or its file system makes none there; name another',
 };
 
 /**
@@ -24,7 +25,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 export async function ownDirectory(path: string, file: string, how: string, mode = 0o700): Promise<FileHandle> {
   let lock: FileHandle | undefined;
   try {
-    await mkdir(path, { recursive: true, mode });
+    await makeDirectory(path, mode);
     // Opened without truncating: the number of the holder must stay readable for those who come second.
     lock = await open(join(path, file), 'a+', FILE_MODE);
     if (!tryLock(lock.fd, `lock the directory ${path}`)) {

@@ -20,6 +20,7 @@ export const libc = {
   setsockopt: declare('setsockopt', 'int', 'int', 'int', 'int', 'uintptr_t', 'uint'),
   getsockopt: declare('getsockopt', 'int', 'int', 'int', 'int', 'uintptr_t', 'uintptr_t'),
   close: declare('close', 'int', 'int'),
+  _exit: declare('_exit', 'int', 'int'),
   dup3: declare('dup3', 'int', 'int', 'int', 'int'),
   sendmmsg: declare('sendmmsg', 'int', 'int', 'uintptr_t', 'uint', 'int'),
   recvmmsg: declare('recvmmsg', 'int', 'int', 'uintptr_t', 'uint', 'int', 'uintptr_t'),

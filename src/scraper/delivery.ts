@@ -1,10 +1,11 @@
 /** From the pollers to all writers: an interval is delivered when it is safe with each of them. Each has its own queue and spool. */
 
 import { createHash } from 'node:crypto';
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { LlamaError } from '../errors.js';
+import { makeDirectory } from '../files/makeDirectory.js';
 import { type QueueOptions, WriterQueue } from './queue.js';
 import { Spool } from './spool.js';
 import type { CollectedInterval, Delivery, Writer } from './types.js';
@@ -115,7 +116,7 @@ async function openLane(
   const writer = await createWriter(config, logger);
   try {
     const dir = join(options.stateDir, SPOOLS, spoolName(writer.name));
-    await mkdir(options.stateDir, { recursive: true, mode: 0o700 });
+    await makeDirectory(options.stateDir, 0o700);
     const spool = await Spool.open(dir, options.spoolMaxBytes ?? DELIVERY_DEFAULTS.spoolMaxBytes, logger);
     const queue = new WriterQueue(
       writer,

@@ -1,10 +1,11 @@
 /** Where a scraper's intervals go, opened from its config: the writers with their spools, and the cursors, in one state directory. */
 
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { ScraperConfig } from '../config/scraper/types.js';
 import { LlamaError } from '../errors.js';
+import { makeDirectory } from '../files/makeDirectory.js';
+import { diskReason } from '../files/ownDirectory.js';
 import { Cursors } from './cursors.js';
 import { WriterDelivery } from './delivery.js';
 import type { Sinks } from './scraper.js';
@@ -15,12 +16,13 @@ const PRIVATE = 0o700;
 /** @throws LlamaError `LLAMA_STATE_UNWRITABLE` or `LLAMA_STATE_IN_USE`; nothing is open then. */
 export async function openSinks(config: ScraperConfig, stateDir: string, logger: Logger): Promise<Sinks> {
   try {
-    await mkdir(stateDir, { recursive: true, mode: PRIVATE });
+    await makeDirectory(stateDir, PRIVATE);
   } catch (cause) {
-    const { message } = cause as Error;
-    throw new LlamaError('LLAMA_STATE_UNWRITABLE', `${stateDir}: ${message}; check stateDir, its owner and its mode`, {
-      cause,
-    });
+    throw new LlamaError(
+      'LLAMA_STATE_UNWRITABLE',
+      `${stateDir}: the state directory cannot be made: ${diskReason(cause)}; check stateDir, its owner and its mode`,
+      { cause },
+    );
   }
   const options = { stateDir, spoolMaxBytes: config.scraper.spoolBytes };
   const delivery = await WriterDelivery.open(config.writers, options, logger);
