@@ -213,7 +213,7 @@ function configOf(options: LoadOptions, groups: readonly Group[]): Config {
       maxProbesPerSecond: 100_000_000,
       historyMemoryBytes: 32 * 2 ** 20,
     },
-    source: { address: '0.0.0.0', address6: '::', ports: options.sourcePorts, basePort: 0 },
+    source: { address: '0.0.0.0', address6: '::', interface: null, ports: options.sourcePorts, basePort: 0 },
     api: {
       host: '127.0.0.1',
       port: 0,

@@ -36,10 +36,11 @@ export function sendGroup(reply: FastifyReply, known: KnownGroup, service: Colle
 
 export function summary(held: HeldGroup, service: CollectorService): GroupSummary {
   const { group } = held;
-  const { protocol, port, period, timeout, payloadBytes, dontFragment, sourcePorts, skipSelf } = groupToJson({
-    ...group,
-    targets: [],
-  });
+  const { protocol, port, period, timeout, payloadBytes, dontFragment, sourcePorts, sourceInterface, skipSelf } =
+    groupToJson({
+      ...group,
+      targets: [],
+    });
   const { targets, paths, probesPerSecond } = groupFigures(group, service.config.source.ports);
   return {
     ...originOf(group.name, held.origin, service),
@@ -51,6 +52,7 @@ export function summary(held: HeldGroup, service: CollectorService): GroupSummar
     ...(payloadBytes === undefined ? {} : { payloadBytes }),
     ...(dontFragment === undefined ? {} : { dontFragment }),
     ...(sourcePorts === undefined ? {} : { sourcePorts }),
+    ...(sourceInterface === undefined ? {} : { sourceInterface }),
     ...(skipSelf === undefined ? {} : { skipSelf }),
     ...(group.from === undefined ? {} : { source: group.from.kind }),
     targets,

@@ -88,8 +88,8 @@ async function* pathsBody(
   const breather = new Breather();
   const known = new Map<string, readonly number[]>();
   const portsOf = ({ target, group }: StreamInfo): readonly number[] => {
-    const key = `${target.family} ${group.protocol}`;
-    const ports = known.get(key) ?? service.sourcePorts(target.family, group.protocol);
+    const key = `${target.family} ${group.name}`;
+    const ports = known.get(key) ?? service.sourcePorts(target.family, group);
     known.set(key, ports);
     return ports;
   };

@@ -201,6 +201,7 @@ export const GroupSummary = Type.Object({
   payloadBytes: Type.Optional(Type.Integer({ description: 'absent of tcp-syn, which has none' })),
   dontFragment: Type.Optional(Type.Boolean({ description: 'probes are never fragmented' })),
   sourcePorts: Type.Optional(Type.Integer({ description: 'where they are not all of the collector' })),
+  sourceInterface: Type.Optional(Type.String({ description: 'where it is not that of the collector' })),
   skipSelf: Type.Optional(Type.Boolean({ description: "this host's own addresses are left out" })),
   source: Type.Optional(
     Type.String({ description: 'file, http or dns: where the targets come from; absent when listed' }),

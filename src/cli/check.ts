@@ -6,13 +6,14 @@
 import { whyNotPrivileged } from '../collector/withheld.js';
 import { formatBytes } from '../config/bytes.js';
 import { type LoadedConfig, type LocatedOption, loadConfigFile } from '../config/config.js';
-import { groupFigures, type PlanFigures, planFigures } from '../config/limits.js';
+import { groupFigures, lastSourcePort, type PlanFigures, planFigures } from '../config/limits.js';
 import type { ConfigOverrides } from '../config/options.js';
 import { printConfig } from '../config/print.js';
 import { describeSource } from '../config/target-source.js';
 import type { Config, Group } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { formatEndpoint } from '../net/endpoint.js';
+import { ephemeralPorts, type PortSettings, readPortSettings } from '../net/portRange.js';
 import { formatDuration } from '../stats/units.js';
 import { checkScraper, isScraperFile } from './checkScraper.js';
 import { openWrites } from './openWrites.js';
@@ -40,6 +41,7 @@ export async function check(
   file: string,
   options: CheckOptions = {},
   output: CheckOutput = STANDARD_OUTPUT,
+  portSettings = readPortSettings,
 ): Promise<number> {
   let loaded: LoadedConfig;
   try {
@@ -54,7 +56,7 @@ export async function check(
     return error.exitCode;
   }
   if (options.print === true) output.out(printConfig(loaded, `Written by "llama check --print" from ${file}.`));
-  else output.out(`${describeConfig(file, loaded).join('\n')}\n`);
+  else output.out(`${describeConfig(file, loaded, portSettings()).join('\n')}\n`);
   return 0;
 }
 
@@ -64,7 +66,11 @@ const FORM_NAMES = {
   full: ", in the full form of Dropbox's LLAMA",
 } as const;
 
-function describeConfig(file: string, { config, form, notes, warnings, options, groupPlaces }: LoadedConfig): string[] {
+function describeConfig(
+  file: string,
+  { config, form, notes, warnings, options, groupPlaces }: LoadedConfig,
+  ports: PortSettings | undefined,
+): string[] {
   const { collector, source } = config;
   const open = openWrites(config.api);
   const total = planFigures(config.groups, source.ports);
@@ -84,6 +90,7 @@ function describeConfig(file: string, { config, form, notes, warnings, options, 
       ['memory for probes', `${formatBytes(total.memoryBytes)} of ${formatBytes(collector.probeMemoryBytes)}`],
     ]),
     ...privilegeWarnings(config.groups),
+    ...ephemeralWarning(config, ports),
     ...warnings.flatMap((warning) => ['', `Warning: ${warning}.`]),
     ...(open === undefined ? [] : ['', `Note: ${open}.`]),
     ...(notes.length === 0 ? [] : ['', 'What this form says otherwise, or what is not carried over:']),
@@ -97,6 +104,18 @@ function privilegeWarnings(groups: readonly Group[]): string[] {
     const lacking = whyNotPrivileged({ protocol });
     return lacking === undefined ? [] : ['', `Warning: group ${name}: ${lacking.message}.`];
   });
+}
+
+/** Told of the host that runs the command. */
+function ephemeralWarning({ source, groups }: Config, settings: PortSettings | undefined): string[] {
+  if (source.basePort === 0 || settings === undefined) return [];
+  const last = lastSourcePort(source, groups);
+  const found = ephemeralPorts(source.basePort, last, settings);
+  if (found === undefined) return [];
+  return [
+    '',
+    `Warning: found the source ports ${source.basePort} to ${last} (source.basePort), expected none that this host gives to other programs by chance, as it does with ${found[0]} to ${found[1]} (net.ipv4.ip_local_port_range): the collector does not start when one is taken; reserve them with net.ipv4.ip_local_reserved_ports=${source.basePort}-${last}, or choose others.`,
+  ];
 }
 
 /** The value as it is written, and what it comes to where that depends on this host. */
@@ -124,6 +143,7 @@ function describeGroup(group: Group, ports: number, place = ''): string[] {
       ...(group.sourcePorts === undefined
         ? []
         : [['  source ports', `the first ${group.sourcePorts} of ${ports}`] as const]),
+      ...(group.sourceInterface === undefined ? [] : [['  interface', group.sourceInterface] as const]),
       ...loadRows(groupFigures(group, ports)).map(([name, value]): [string, string] => [`  ${name}`, value]),
       ...(group.skipSelf === true ? [['  own addresses', 'left out'] as const] : []),
       ['  targets', group.from === undefined ? count(group.targets.length) : `from ${describeSource(group.from)}`],

@@ -8,7 +8,7 @@ import type { GroupRules } from '../config/allowed.js';
 import { invalidGroup } from '../config/group.js';
 import { checkPlan, GRACE_NS, planFigures } from '../config/limits.js';
 import { toPointer } from '../config/problems.js';
-import type { Config, Group, Protocol, Target } from '../config/types.js';
+import type { Config, Group, Target } from '../config/types.js';
 import { COUNTER_READERS } from '../counters/readers.js';
 import { RecentWarnings } from '../counters/recentWarnings.js';
 import type { DiscoveryStatus, DiscoveryTools } from '../discovery/discovery.js';
@@ -32,7 +32,7 @@ import { KeptResults } from './keptResults.js';
 import { KeptTargets } from './keptTargets.js';
 import { KnownStreams } from './knownStreams.js';
 import { LOOK_EVERY_MS, LocalAddresses } from './locals.js';
-import { type IntervalReport, transportOf } from './messages.js';
+import type { IntervalReport } from './messages.js';
 import { type GroupPlan, type PlanChange, type PlanTools, planGroup, rowPrefix } from './plan.js';
 import { ProberThreads } from './proberThreads.js';
 import { ResultsStore, type StreamInfo, steadyEndMs } from './results.js';
@@ -45,11 +45,12 @@ import type {
   ProberStatus,
   Totals,
 } from './service.js';
-import { SourcePorts } from './sources.js';
+import type { Family } from './sourceSet.js';
+import { type SetUser, SourcePorts } from './sources.js';
 import { StateDirectory } from './state.js';
 import { SynPorts } from './synPorts.js';
 import { addTotals, notInForce } from './warnings.js';
-import { privilegeProblem, WithheldGroups } from './withheld.js';
+import { privilegeProblem, WithheldGroups, whyNotPrivileged } from './withheld.js';
 
 /** At a clean end, probes under way are awaited for at most this long. */
 const STOP_GRACE_MS = 1_150;
@@ -92,7 +93,7 @@ export class Collector implements CollectorService {
   private readonly tools: PlanTools;
   private readonly held: Groups;
   private readonly withheld: WithheldGroups;
-  private readonly locals = new LocalAddresses(({ target }) => this.sourceOf(target));
+  private readonly locals = new LocalAddresses((info) => this.sourceOf(info));
   private looking: NodeJS.Timeout | undefined;
   private readonly stateDirectory: StateDirectory | undefined;
   private readonly keptTargets: KeptTargets | undefined;
@@ -132,12 +133,17 @@ export class Collector implements CollectorService {
     this.tools = {
       numbers: this.streams.numbers,
       nextRun: () => ++this.runs,
-      sourceOf: (target) => this.sourceOf(target) ?? this.boundTo(target),
+      sourceOf: (info) => this.sourceOf(info) ?? this.boundTo(info.target),
       pause: () => pause(),
     };
     const threads = Math.min(config.collector.workers, config.source.ports);
-    this.sources = new SourcePorts(config.source, config.collector.timestamps, threads);
-    this.withheld = new WithheldGroups(options.logger);
+    this.sources = new SourcePorts({
+      source: config.source,
+      timestamps: config.collector.timestamps,
+      threads,
+      needed: listedFamilies(config.groups),
+    });
+    this.withheld = new WithheldGroups(options.logger, (group) => this.whyNot(group));
     const { logger } = this;
     this.keptTargets = stateDirectory && new KeptTargets({ directory: stateDirectory, logger });
     this.held = new Groups({
@@ -148,7 +154,7 @@ export class Collector implements CollectorService {
       discovery: {
         ...options.discovery,
         ownAddresses: () => ownAddresses(config.source),
-        reachable: (family) => family === 4 || this.sources.withoutIpv6 === undefined,
+        reachable: (family) => this.sources.never(family) === undefined,
       },
       plan: {
         mustRun: () => this.mustRun(),
@@ -166,7 +172,6 @@ export class Collector implements CollectorService {
         sources: this.sources,
         threads,
         timeBase,
-        timestamps: config.collector.timestamps,
         window: options.window ?? 0,
         count: options.count ?? 0,
         logger: this.logger,
@@ -261,8 +266,8 @@ export class Collector implements CollectorService {
     return this.held.rulesOf(name);
   }
 
-  sourcePorts(family: 4 | 6, protocol: Protocol): readonly number[] {
-    return this.sources.ports(family, transportOf(protocol));
+  sourcePorts(family: 4 | 6, user: SetUser): readonly number[] {
+    return this.sources.ports(family, user);
   }
 
   changeGroup(name: string, edit: GroupEdit, options: ChangeOptions = {}): Promise<GroupChange> {
@@ -357,7 +362,7 @@ export class Collector implements CollectorService {
       workers,
       aggregator: this.aggregator.status(),
       warnings: [
-        ...this.sources.warnings,
+        ...this.sources.warnings(groups),
         ...this.recent.warnings(totals),
         ...this.recentHistory.warnings(this.history.refused),
         ...clockWarnings(this.results.all(), this.clock),
@@ -386,9 +391,9 @@ export class Collector implements CollectorService {
 
   private check(groups: readonly Group[]): void {
     checkPlan(this.config, groups);
-    const lacking = privilegeProblem(groups.filter(({ protocol }) => !this.sources.has(transportOf(protocol))));
+    const lacking = privilegeProblem(groups, (group) => this.whyNot(group));
     if (lacking !== undefined) throw lacking;
-    const { withoutIpv6 } = this.sources;
+    const withoutIpv6 = this.sources.never(6);
     if (withoutIpv6 === undefined) return;
     const problems = groups
       .filter(({ targets }) => targets.some(({ family }) => family === 6))
@@ -411,6 +416,10 @@ export class Collector implements CollectorService {
   /** Routes and interfaces may have changed. */
   private async lookAtLocals(): Promise<void> {
     if (this.state !== 'running') return;
+    if (this.sources.retry()) {
+      this.logger.info('source ports that were missing are open now');
+      await this.probers.tellSockets();
+    }
     for (const [name, plan] of this.plans) {
       const change = await this.locals.look(plan);
       if (change === undefined) continue;
@@ -426,7 +435,7 @@ export class Collector implements CollectorService {
   }
 
   private prepare(group: Group): Promise<PlanChange> {
-    this.sources.need(transportOf(group.protocol));
+    this.sources.need(group);
     return planGroup(this.plans.get(group.name), group, this.tools);
   }
 
@@ -489,16 +498,28 @@ export class Collector implements CollectorService {
     if (free.length > 0) this.aggregator.forget(Uint32Array.from(free));
   }
 
+  /** Why a group can't be probed; undefined when it can. */
+  private whyNot(group: Group): LlamaError | undefined {
+    return (this.sources.has(group) ? undefined : whyNotPrivileged(group)) ?? this.sources.whyNot(group);
+  }
+
   /** The local address towards a target; undefined when there is no route now. */
-  private sourceOf(target: Target): string | undefined {
+  private sourceOf({ group, target }: Pick<StreamInfo, 'group' | 'target'>): string | undefined {
     const bound = this.boundTo(target);
-    return isWildcard(bound) ? this.finder.find(target.family, target.address) : bound;
+    if (!isWildcard(bound)) return bound;
+    return this.finder.find(target.family, target.address, this.sources.interfaceOf(group));
   }
 
   private boundTo({ family }: Target): string {
     const { address, address6 } = this.config.source;
     return family === 4 ? address : address6;
   }
+}
+
+/** Families of the targets that the config lists. A collector whose groups come later is taken to measure by IPv4. */
+function listedFamilies(groups: readonly Group[]): Set<Family> {
+  const families = new Set(groups.flatMap(({ targets }) => targets.map(({ family }) => family)));
+  return families.size === 0 ? new Set([4]) : families;
 }
 
 const isWildcard = (address: string): boolean => address === '0.0.0.0' || address === '::';

@@ -10,8 +10,9 @@
  * it read the heads of the rings, so no record of an unknown stream can turn up.
  */
 
-import type { Protocol, TimestampMode } from '../config/types.js';
+import type { Protocol } from '../config/types.js';
 import type { TimeBase } from '../net/clock.js';
+import type { Stamps } from '../net/features.js';
 import type { FormatSpec } from './prober/formats/format.js';
 
 export const MAX_STREAMS = 65_535;
@@ -19,6 +20,10 @@ export const MAX_STREAMS = 65_535;
 /** One source port's socket, opened by the main thread, which also closes it: it outlives the prober thread that uses it. */
 export interface SourceSocket {
   readonly fd: number;
+  /** Number of its set (`SourceSet`): the sockets of a transport and an interface. Of two for the same place in a set, the later one sends. */
+  readonly set: number;
+  /** The interface that it is bound to. */
+  readonly device: string | undefined;
   readonly family: 4 | 6;
   /** Index of the source port, the same for its IPv4 and IPv6 socket. */
   readonly sourceIndex: number;
@@ -39,9 +44,11 @@ export const transportOf = (protocol: Protocol): Transport =>
 export interface ProberStart {
   readonly thread: number;
   readonly timeBase: TimeBase;
-  readonly timestamps: TimestampMode;
+  readonly stamps: Stamps;
   /** All source ports of the collector: the multiplier in a path's number. */
   readonly sourcePorts: number;
+  /** Indexes of the source ports of this thread. */
+  readonly sourceIndexes: readonly number[];
   readonly sockets: readonly SourceSocket[];
   readonly wakeFd: number;
   readonly control: SharedArrayBuffer;
@@ -82,6 +89,8 @@ export interface RunMessage {
   readonly neverFragment: boolean;
   /** How its probes are written. */
   readonly format: FormatSpec;
+  /** Number of the set of sockets that its probes leave by. */
+  readonly set: number;
   /** All streams of the run in the order in which they are sent on each source port; empty: the run ends. */
   readonly order: Uint32Array;
   /** Those of them that the thread does not know yet. */
@@ -96,7 +105,7 @@ export interface RunMessage {
   readonly count: number;
 }
 
-/** Sockets of a transport that a group needs for the first time. */
+/** Sockets that were opened since the thread began. */
 export interface SocketsMessage {
   readonly type: 'sockets';
   readonly revision: number;

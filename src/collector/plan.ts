@@ -36,6 +36,7 @@ const sameTiming = (a: Group, b: Group): boolean =>
   a.payloadBytes === b.payloadBytes &&
   a.dontFragment === b.dontFragment &&
   a.ecn === b.ecn &&
+  a.sourceInterface === b.sourceInterface &&
   String(a.tlvs ?? []) === String(b.tlvs ?? []) &&
   sameKeys(a, b);
 
@@ -100,8 +101,8 @@ const CHUNK = 200;
 export interface PlanTools {
   readonly numbers: StreamNumbers;
   readonly nextRun: () => number;
-  /** The local address towards a target. */
-  readonly sourceOf: (target: Target) => string;
+  /** The local address towards a target of a group. */
+  readonly sourceOf: (info: Pick<StreamInfo, 'group' | 'target'>) => string;
   /** Lets the main thread do something else. */
   readonly pause: () => Promise<void>;
 }
@@ -128,7 +129,7 @@ export async function planGroup(old: GroupPlan | undefined, group: Group, tools:
             group,
             target,
             class: trafficClass,
-            source: before?.source ?? tools.sourceOf(target),
+            source: before?.source ?? tools.sourceOf({ group, target }),
           };
           streams.push(info);
           if (before === undefined) added.push(info);

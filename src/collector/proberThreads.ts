@@ -7,7 +7,6 @@ import type { Logger } from 'pino';
 import type { ProberTask } from '../../workers/prober.js';
 import { sourcePortsOf } from '../config/limits.js';
 import { MAX_SOURCE_PORTS } from '../config/schema.js';
-import type { TimestampMode } from '../config/types.js';
 import type { TimeBase } from '../net/clock.js';
 import { closeDescriptor, openWake, wake } from '../net/poll.js';
 import { ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../ring/control.js';
@@ -15,15 +14,7 @@ import { createRing, RingProducer } from '../ring/ring.js';
 import { msToNs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadTask } from '../threads/supervised.js';
 import type { LocalChange } from './locals.js';
-import {
-  type LocalsMessage,
-  type RunMessage,
-  type SourceSocket,
-  type StreamTable,
-  type ToProber,
-  type Transport,
-  transportOf,
-} from './messages.js';
+import type { LocalsMessage, RunMessage, SourceSocket, StreamTable, ToProber } from './messages.js';
 import { type GroupPlan, sharedIds, streamTable, streamTableInTurns } from './plan.js';
 import { formatOf } from './prober/formats/format.js';
 import type { StreamInfo } from './results.js';
@@ -41,7 +32,6 @@ export interface ProberThreadsOptions {
   readonly sources: SourcePorts;
   readonly threads: number;
   readonly timeBase: TimeBase;
-  readonly timestamps: TimestampMode;
   readonly window: number;
   readonly count: number;
   readonly logger: Logger;
@@ -54,8 +44,8 @@ interface Thread {
   readonly ringView: RingProducer;
   readonly wakeFd: number;
   port: MessagePort | undefined;
-  /** Transports whose sockets this life of the thread knows. */
-  told: ReadonlySet<Transport>;
+  /** Sockets that this life of the thread knows. */
+  told: ReadonlySet<SourceSocket>;
 }
 
 export class ProberThreads {
@@ -96,9 +86,10 @@ export class ProberThreads {
     const table = await streamTableInTurns(added, () => pause());
     // Without a pause from here to the messages: a life of a thread that begins before gets the messages, one that begins after gets all of the plan.
     this.plans.set(plan.run, plan);
-    this.tellSockets(transportOf(plan.group.protocol));
+    const set = this.options.sources.setOf(plan.group);
+    this.announceSockets();
     await this.tellAll(
-      runMessage(plan, { added: table, removed, count: this.options.count, revision: ++this.revision }),
+      runMessage(plan, { added: table, removed, count: this.options.count, set, revision: ++this.revision }),
     );
   }
 
@@ -106,7 +97,8 @@ export class ProberThreads {
   endRun(plan: GroupPlan): Promise<void> {
     this.plans.delete(plan.run);
     const [added, removed] = [streamTable([]), plan.streams];
-    const message = { added, removed, count: 0, revision: ++this.revision };
+    const set = this.options.sources.setOf(plan.group);
+    const message = { added, removed, count: 0, set, revision: ++this.revision };
     return this.tellAll(runMessage({ ...plan, streams: [] }, message));
   }
 
@@ -131,22 +123,24 @@ export class ProberThreads {
 
   status(lossesOf: (thread: number) => number): ProberStatus[] {
     return this.threads.map((thread, i) => {
-      const sockets = this.options.sources.ofThread(i, 'udp').filter((socket) => socket.family === 4);
+      const { sources } = this.options;
+      const indexes = sources.indexesOf(i);
+      const [ports, ports6] = [sources.ports(4), sources.ports(6)];
       return {
         ...this.supervised.status(i),
-        sourcePorts: sockets.map((socket) => socket.port),
-        paths: this.pathsOn(sockets),
+        sourcePorts: indexes.flatMap((index) => ports[index] ?? ports6[index] ?? []),
+        paths: this.pathsOn(indexes),
         ringFill: thread.ringView.size / thread.ringView.capacity,
         totals: { ...thread.control.snapshot(), threadLosses: lossesOf(i) },
       };
     });
   }
 
-  private pathsOn(sockets: readonly SourceSocket[]): number {
+  private pathsOn(indexes: readonly number[]): number {
     let paths = 0;
     for (const { group, streams } of this.plans.values()) {
       const used = sourcePortsOf(group, MAX_SOURCE_PORTS);
-      paths += streams.length * sockets.filter(({ sourceIndex }) => sourceIndex < used).length;
+      paths += streams.length * indexes.filter((index) => index < used).length;
     }
     return paths;
   }
@@ -154,7 +148,7 @@ export class ProberThreads {
   /** A life of a thread begins with all that is in force. */
   private begin(index: number): ThreadTask<ProberTask> {
     const thread = this.threads[index];
-    const { sources, timeBase, timestamps, window, count } = this.options;
+    const { sources, timeBase, window, count } = this.options;
     const { port1, port2 } = new MessageChannel();
     thread.port?.close();
     thread.port = port1;
@@ -163,15 +157,18 @@ export class ProberThreads {
     if (this.plans.size === 0) thread.control.applied = this.revision;
     for (const plan of this.plans.values()) {
       const added = streamTable(plan.streams);
-      port1.postMessage(runMessage(plan, { added, removed: [], count, revision: this.revision }));
+      const set = sources.setOf(plan.group);
+      port1.postMessage(runMessage(plan, { added, removed: [], count, set, revision: this.revision }));
     }
-    thread.told = new Set(sources.open);
+    const sockets = sources.ofThread(index);
+    thread.told = new Set(sockets);
     const start = {
       thread: index,
       timeBase,
-      timestamps,
-      sourcePorts: sources.ports(4).length,
-      sockets: sources.ofThread(index),
+      stamps: sources.stamps,
+      sourcePorts: sources.count,
+      sourceIndexes: sources.indexesOf(index),
+      sockets,
       wakeFd: thread.wakeFd,
       control: thread.control.memory,
       ring: thread.ring,
@@ -186,12 +183,19 @@ export class ProberThreads {
     wake(thread.wakeFd);
   }
 
+  /** Tells the threads of sockets that were opened; resolves when they have them. */
+  async tellSockets(): Promise<void> {
+    this.announceSockets();
+    await this.applied(this.revision);
+  }
+
   /** Before the first run that needs them. */
-  private tellSockets(transport: Transport): void {
+  private announceSockets(): void {
     for (const [i, thread] of this.threads.entries()) {
-      if (thread.told.has(transport)) continue;
-      thread.told = new Set([...thread.told, transport]);
-      const sockets = this.options.sources.ofThread(i, transport);
+      const open = this.options.sources.ofThread(i);
+      const sockets = open.filter((socket) => !thread.told.has(socket));
+      thread.told = new Set(open);
+      if (sockets.length === 0) continue;
       this.tell(thread, { type: 'sockets', revision: ++this.revision, sockets });
     }
   }
@@ -253,6 +257,7 @@ interface Change {
   readonly added: StreamTable;
   readonly removed: readonly StreamInfo[];
   readonly count: number;
+  readonly set: number;
   readonly revision: number;
 }
 

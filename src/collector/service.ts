@@ -1,7 +1,7 @@
 /** What the API may ask of a collector: the seam between `src/api` and `src/collector`. */
 
 import type { GroupRules } from '../config/allowed.js';
-import type { Config, Group, Protocol } from '../config/types.js';
+import type { Config, Group } from '../config/types.js';
 import type { DiscoveryStatus } from '../discovery/discovery.js';
 import type { MatrixHistory } from '../matrix/history.js';
 import type { ProberCounter } from '../ring/control.js';
@@ -75,8 +75,8 @@ export interface CollectorService {
   /** The wall clock, and the same without its steps. */
   readonly clock: SteadyClock;
   status(): CollectorStatus;
-  /** The source ports of a protocol by their index in a path's number; they stay the same while the collector lives. Empty before its sockets are open. */
-  sourcePorts(family: 4 | 6, protocol: Protocol): readonly number[];
+  /** The source ports of a group by their index in a path's number. Empty before its sockets are open. */
+  sourcePorts(family: 4 | 6, group: Pick<Group, 'protocol' | 'sourceInterface'>): readonly number[];
   groups(): readonly Group[];
   group(name: string): Group | undefined;
   /** How the source of a group's targets does; undefined when they are listed. */

@@ -1,13 +1,17 @@
 /**
- * The collector's source ports: their sockets are opened here, once, and belong to the main thread. So a port stays
- * the same flow through the death of the prober thread that uses it. Those below UDP are opened when a group first needs them.
+ * The collector's source ports: all sets of sockets, which belong to the main thread. The UDP set of `source` is opened at the start, the others when a
+ * group first needs them. Sets live as long as the collector, so that a path stays the same flow.
  */
 
-import type { SourceSettings, TimestampMode } from '../config/types.js';
+import { basePortOf, sourceInterfaceOf } from '../config/limits.js';
+import type { Group, SourceSettings, TimestampMode } from '../config/types.js';
 import { LlamaError } from '../errors.js';
-import { setFlowLabels, UdpSocket } from '../net/socket.js';
-import type { SourceSocket, Transport } from './messages.js';
-import { RawSources } from './rawSources.js';
+import { type Refusals, refusedFeatures, type Stamps } from '../net/features.js';
+import type { SystemCallError } from '../net/libc.js';
+import { UNFRAGMENTED_BYTES } from '../net/socket.js';
+import { type SourceSocket, transportOf } from './messages.js';
+import { grantedStamps, lacksOf } from './refusals.js';
+import { FAMILIES, type Family, heals, SourceSet } from './sourceSet.js';
 
 /** The kernel doubles it and takes about 768 bytes for a small packet, so this holds 20,000 replies or send stamps. */
 const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
@@ -15,120 +19,191 @@ const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
 const RECEIVE_BUFFER_MIN_BYTES = 1024 * 1024;
 const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 const BUFFERS = { receiveBufferBytes: RECEIVE_BUFFER_BYTES, sendBufferBytes: SEND_BUFFER_BYTES } as const;
-/** When the system chooses ports, IPv6 takes the number that IPv4 got, unless somebody has it. */
-const UNAVAILABLE_FAMILY = new Set(['LLAMA_SYSTEM_CALL', 'LLAMA_ADDRESS_IN_USE']);
+
+/** The part of a group that says which set its probes leave by. */
+export type SetUser = Pick<Group, 'protocol' | 'sourceInterface'>;
+
+export interface SourcePortsOptions {
+  readonly source: SourceSettings;
+  readonly timestamps: TimestampMode;
+  readonly threads: number;
+  /** Families whose ports must be free at the start; IPv4 when it is left out. */
+  readonly needed?: ReadonlySet<Family>;
+  /** Asks the kernel what it refuses. */
+  readonly refused?: (family: Family) => Refusals;
+}
 
 export class SourcePorts {
-  private readonly udp: readonly SourceSocket[];
-  private readonly raw = new Map<Exclude<Transport, 'udp'>, RawSources>();
-  private readonly source: SourceSettings;
-  private readonly timestamps: TimestampMode;
-  private readonly threads: number;
-  /** Why there are no IPv6 sockets; undefined when there are. */
-  readonly withoutIpv6: string | undefined;
-  readonly warnings: readonly string[];
-  private readonly udpSockets: readonly UdpSocket[];
+  /** What the sockets' time stamps are. */
+  readonly stamps: Stamps;
+  private readonly options: SourcePortsOptions;
+  private readonly refused: ReadonlyMap<Family, Refusals>;
+  private readonly sets = new Map<string, SourceSet>();
+  private numbers = 0;
 
-  /** Throws `LLAMA_ADDRESS_IN_USE`, `LLAMA_NO_FILES` or `LLAMA_SYSTEM_CALL`; nothing stays open then. */
-  constructor(source: SourceSettings, timestamps: TimestampMode, threads: number) {
-    this.source = source;
-    this.timestamps = timestamps;
-    this.threads = threads;
-    const open: UdpSocket[] = [];
-    const sockets: SourceSocket[] = [];
-    let withoutIpv6: string | undefined;
-    const openOne = (family: 4 | 6, sourceIndex: number, port: number): UdpSocket => {
-      const address = family === 4 ? source.address : source.address6;
-      const socket = UdpSocket.open({
-        family,
-        address,
-        port,
-        ...BUFFERS,
-        tosAndTtl: true,
-        icmpErrors: true,
-        stamps: timestamps,
-      });
-      open.push(socket);
-      if (family === 6) setFlowLabels(socket.fd, true);
-      sockets.push({ fd: socket.fd, family, sourceIndex, port: socket.port, transport: 'udp', skipsIpHeader: false });
-      return socket;
-    };
-    try {
-      for (let index = 0; index < source.ports; index++) {
-        const v4 = openOne(4, index, source.basePort === 0 ? 0 : source.basePort + index);
-        if (withoutIpv6 !== undefined) continue;
-        try {
-          openOne(6, index, v4.port);
-        } catch (error) {
-          if (!(error instanceof LlamaError) || !UNAVAILABLE_FAMILY.has(error.code)) throw error;
-          if (error.code === 'LLAMA_ADDRESS_IN_USE' && source.basePort === 0) openOne(6, index, 0);
-          else if (error.code === 'LLAMA_SYSTEM_CALL' && index === 0) withoutIpv6 = error.message;
-          else throw error;
-        }
-      }
-    } catch (error) {
-      for (const socket of open) socket.close();
+  /** Throws `LLAMA_ADDRESS_IN_USE`, `LLAMA_NO_FILES`, `LLAMA_PRIVILEGE` or `LLAMA_SYSTEM_CALL`; nothing stays open then. */
+  constructor(options: SourcePortsOptions) {
+    this.options = options;
+    const { refused = refusedFeatures, timestamps, needed = new Set([4]) } = options;
+    this.refused = new Map(FAMILIES.map((family) => [family, refused(family)]));
+    this.stamps = grantedStamps(timestamps, this.refused);
+    const { missing } = this.need({ protocol: 'stamp' });
+    for (const [family, error] of missing) {
+      if (error.code !== 'LLAMA_ADDRESS_IN_USE' || !needed.has(family)) continue;
+      this.close();
       throw error;
     }
-    this.udpSockets = open;
-    this.udp = sockets;
-    this.withoutIpv6 = withoutIpv6;
-    const granted = Math.min(...open.map((socket) => socket.receiveBufferBytes / 2));
-    this.warnings =
-      granted >= RECEIVE_BUFFER_MIN_BYTES
-        ? []
-        : [
-            `receive buffers are ${granted} bytes: bursts of replies may be dropped here (counted as localDrops); give CAP_NET_ADMIN or raise net.core.rmem_max to ${RECEIVE_BUFFER_BYTES}`,
-          ];
   }
 
-  /** Opens what a transport needs, if that was not done before. @throws LlamaError as `RawSources`. */
-  need(transport: Transport): void {
-    if (transport === 'udp' || this.raw.has(transport)) return;
-    const { source, timestamps, threads } = this;
-    const families = this.withoutIpv6 === undefined ? ([4, 6] as const) : ([4] as const);
-    this.raw.set(
-      transport,
-      new RawSources(transport, {
-        socket: { ...BUFFERS, tosAndTtl: true, icmpErrors: true, stamps: timestamps },
-        addresses: { 4: source.address, 6: source.address6 },
-        families,
-        udpPorts: { 4: this.ports(4), 6: this.ports(6) },
-        threads,
-      }),
+  /**
+   * Opens the set of a group, unless it is open. Families whose address is not there yet are missing from it.
+   * @throws LlamaError `LLAMA_NO_FILES`, `LLAMA_PRIVILEGE` or `LLAMA_SYSTEM_CALL`; nothing of the set stays open then.
+   */
+  need(user: SetUser): SourceSet {
+    const key = this.keyOf(user);
+    const known = this.sets.get(key);
+    if (known !== undefined) return known;
+    const set = this.create(user);
+    try {
+      for (const family of FAMILIES) {
+        // Without IPv6 the collector measures by IPv4; a host without IPv4 is none that it knows.
+        if (!set.open(family) && family === 4) throwUnlessHealing(set.missing.get(family));
+      }
+    } catch (error) {
+      set.close();
+      throw error;
+    }
+    this.sets.set(key, set);
+    return set;
+  }
+
+  /** How many source ports there are. */
+  get count(): number {
+    return this.options.source.ports;
+  }
+
+  /** Whether the set of a group is open. */
+  has(user: SetUser): boolean {
+    return this.sets.has(this.keyOf(user));
+  }
+
+  /** Number of the set of a group, which must be open. */
+  setOf(user: SetUser): number {
+    return this.need(user).options.number;
+  }
+
+  /** The interface that probes of a group are bound to. */
+  interfaceOf(user: SetUser): string | undefined {
+    return sourceInterfaceOf(user, this.options.source);
+  }
+
+  /** Tries again what is missing; true when there are more sockets than before. */
+  retry(): boolean {
+    return [...this.sets.values()].filter((set) => set.retry()).length > 0;
+  }
+
+  /** Why a family will never have UDP sockets; undefined when it has them or may have them later. */
+  never(family: Family): string | undefined {
+    const error = this.need({ protocol: 'stamp' }).missing.get(family);
+    return error === undefined || heals(error) ? undefined : error.message;
+  }
+
+  /** Why probes of a group can't be sent as it wants; undefined when they can. */
+  whyNot({ dontFragment, payloadBytes, targets }: Group): LlamaError | undefined {
+    if (dontFragment !== true || payloadBytes <= UNFRAGMENTED_BYTES) return undefined;
+    const family = targets.find((target) => this.refused.get(target.family)?.has('dontFragment'))?.family;
+    if (family === undefined) return undefined;
+    return new LlamaError(
+      'LLAMA_SYSTEM_CALL',
+      `found dontFragment with a payload of ${payloadBytes} bytes, expected a kernel that can forbid fragmentation (${this.refused.get(family)?.get('dontFragment')}); take dontFragment out`,
     );
   }
 
-  /** Transports whose sockets are open. */
-  get open(): readonly Transport[] {
-    return ['udp', ...this.raw.keys()];
+  /** Port by index of the source port; of icmp the identifier, at index 0. Empty when the set of the group is not open. */
+  ports(family: Family, user: SetUser = { protocol: 'stamp' }): number[] {
+    return this.sets.get(this.keyOf(user))?.ports(family) ?? [];
   }
 
-  /** Whether a transport's sockets are open. */
-  has(transport: Transport): boolean {
-    return transport === 'udp' || this.raw.has(transport);
+  /** Indexes of the source ports of a thread: they are dealt out in turn. */
+  indexesOf(thread: number): number[] {
+    const { source, threads } = this.options;
+    return Array.from({ length: source.ports }, (_, index) => index).filter((index) => index % threads === thread);
   }
 
-  /** Port by index of the source port; of icmp the identifier, at index 0. */
-  ports(family: 4 | 6, transport: Transport = 'udp'): number[] {
-    const ports: number[] = [];
-    for (const socket of this.of(transport)) if (socket.family === family) ports[socket.sourceIndex] = socket.port;
-    return ports;
+  /** The sockets of thread `thread`. */
+  ofThread(thread: number): SourceSocket[] {
+    const { threads } = this.options;
+    return [...this.sets.values()].flatMap(({ sockets }) =>
+      sockets.filter(({ sourceIndex }) => sourceIndex % threads === thread),
+    );
   }
 
-  /** The sockets of a transport, on all threads; none before it was needed. */
-  of(transport: Transport): readonly SourceSocket[] {
-    return transport === 'udp' ? this.udp : (this.raw.get(transport)?.sockets ?? []);
-  }
-
-  /** The sockets of thread `thread`: source ports are dealt out in turn. */
-  ofThread(thread: number, transport?: Transport): SourceSocket[] {
-    const all = transport === undefined ? this.open.flatMap((one) => this.of(one)) : this.of(transport);
-    return all.filter((socket) => socket.sourceIndex % this.threads === thread);
+  /** What results lack, and which probes can't be sent; `inForce`: the groups that are probed. */
+  warnings(inForce: readonly Group[]): string[] {
+    return [...lacksOf(this.options.timestamps, this.refused), ...this.smallBuffers(), ...this.missing(inForce)];
   }
 
   close(): void {
-    for (const socket of this.udpSockets) socket.close();
-    for (const raw of this.raw.values()) raw.close();
+    for (const set of this.sets.values()) set.close();
   }
+
+  private create(user: SetUser): SourceSet {
+    const { source, threads, timestamps } = this.options;
+    const device = this.interfaceOf(user);
+    const transport = transportOf(user.protocol);
+    return new SourceSet({
+      number: this.numbers++,
+      transport,
+      device,
+      ports: source.ports,
+      basePort: basePortOf(user, source),
+      threads,
+      socket: (family) => ({
+        ...BUFFERS,
+        family,
+        address: family === 4 ? source.address : source.address6,
+        device,
+        tosAndTtl: true,
+        icmpErrors: true,
+        stamps: timestamps,
+        without: this.refused.get(family) ?? new Map(),
+      }),
+    });
+  }
+
+  private keyOf(user: SetUser): string {
+    return `${transportOf(user.protocol)} ${this.interfaceOf(user) ?? ''}`;
+  }
+
+  private smallBuffers(): string[] {
+    const granted = Math.min(...[...this.sets.values()].map((set) => set.receiveBufferBytes / 2));
+    return granted >= RECEIVE_BUFFER_MIN_BYTES
+      ? []
+      : [
+          `receive buffers are ${granted} bytes: bursts of replies may be dropped here (counted as localDrops); give CAP_NET_ADMIN or raise net.core.rmem_max to ${RECEIVE_BUFFER_BYTES}`,
+        ];
+  }
+
+  private missing(inForce: readonly Group[]): string[] {
+    return [...this.sets].flatMap(([key, { missing, options }]) =>
+      [...missing].flatMap(([family, error]) => {
+        const users = inForce.filter(
+          (group) => this.keyOf(group) === key && group.targets.some((target) => target.family === family),
+        );
+        if (users.length === 0) return [];
+        const names = users.slice(0, NAMES_IN_WARNING).map(({ name }) => name);
+        const more = users.length > names.length ? ` and ${users.length - names.length} more groups` : '';
+        return [
+          `no IPv${family} source ports for ${options.transport}: nothing is sent to the IPv${family} targets of ${names.join(', ')}${more}; tried again every few seconds: ${error.message}`,
+        ];
+      }),
+    );
+  }
+}
+
+/** Groups that a warning names. */
+const NAMES_IN_WARNING = 3;
+
+function throwUnlessHealing(error: SystemCallError | undefined): void {
+  if (error !== undefined && !heals(error)) throw error;
 }

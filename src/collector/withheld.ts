@@ -17,12 +17,15 @@ export function whyNotPrivileged({ protocol }: Pick<Group, 'protocol'>): LlamaEr
   return transport === 'udp' ? undefined : missingPrivilege(transport);
 }
 
+/** Why a group can't be probed by this process; undefined when it can. */
+export type WhyNot = (group: Group) => LlamaError | undefined;
+
 export class WithheldGroups {
   private readonly logger: Logger;
   private readonly withheld = new Map<string, WaitingGroup>();
-  private readonly lacking: typeof whyNotPrivileged;
+  private readonly lacking: WhyNot;
 
-  constructor(logger: Logger, lacking = whyNotPrivileged) {
+  constructor(logger: Logger, lacking: WhyNot = whyNotPrivileged) {
     this.logger = logger;
     this.lacking = lacking;
   }
@@ -54,7 +57,7 @@ export class WithheldGroups {
 }
 
 /** The problems of groups that can't be probed without a privilege, as one error; undefined when all can be. */
-export function privilegeProblem(groups: readonly Group[], lacking = whyNotPrivileged): LlamaError | undefined {
+export function privilegeProblem(groups: readonly Group[], lacking: WhyNot = whyNotPrivileged): LlamaError | undefined {
   for (const group of groups) {
     const error = lacking(group);
     if (error !== undefined)

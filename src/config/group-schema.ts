@@ -134,6 +134,13 @@ export const GroupSchema = Type.Object(
         description: `an integer from 1 to ${MAX_SOURCE_PORTS}, at most source.ports: probes leave from the first so many of the collector's source ports only; by default from all; icmp has none`,
       }),
     ),
+    sourceInterface: Type.Optional(
+      Type.Union([Type.String(), Type.Null()], {
+        default: null,
+        description:
+          'a name of 1 to 15 characters without blanks and slashes, or null: the interface or VRF that the probes of this group leave by (SO_BINDTODEVICE); by default that of source.interface',
+      }),
+    ),
     skipSelf: Type.Optional(
       Type.Boolean({
         default: false,

@@ -20,6 +20,7 @@ import {
   type Report,
   unknownWord,
 } from './problems.js';
+import { INTERFACE_NAME } from './schema.js';
 import { readSource, type SourceJson, sourceToJson } from './target-source.js';
 import type { Ecn, Group, Protocol, Target, TrafficClass } from './types.js';
 
@@ -42,6 +43,7 @@ export interface GroupJson extends SourceJson {
   readonly payloadBytes?: number;
   /** These only where they are asked for. */
   readonly sourcePorts?: number;
+  readonly sourceInterface?: string;
   readonly keyFile?: string;
   readonly tlvs?: readonly ProbeTlv[];
   readonly ecn?: Ecn;
@@ -122,6 +124,7 @@ function* readingGroup(
   const protocol = readProtocol(input.protocol, count);
   const port = readPort(input, protocol, count);
   const sourcePorts = readSourcePorts(input, protocol, count);
+  const sourceInterface = readSourceInterface(input, count);
   const from = readSource(input, count);
   if (rules !== undefined) checkSource(from, rules, count);
   const group: Group = {
@@ -132,6 +135,7 @@ function* readingGroup(
     timeoutNs: readDuration(input.timeout ?? PROTOCOLS[protocol].timeout, 'timeout', MAX_TIMEOUT_NS, count),
     classes: readClasses(keyOf(input, 'classes'), count),
     ...(sourcePorts === undefined ? {} : { sourcePorts }),
+    ...(sourceInterface === undefined ? {} : { sourceInterface }),
     targets: yield* readingTargets(input.targets, protocol, port, pace, lineOf),
     ...(from === undefined ? {} : { from }),
     ...(input.dontFragment === true ? { dontFragment: true } : {}),
@@ -155,6 +159,7 @@ export function groupToJson(group: Group): GroupJson {
     ...(group.tlvs === undefined ? {} : { tlvs: group.tlvs }),
     ...(group.ecn === undefined ? {} : { ecn: group.ecn }),
     ...(group.sourcePorts === undefined ? {} : { sourcePorts: group.sourcePorts }),
+    ...(group.sourceInterface === undefined ? {} : { sourceInterface: group.sourceInterface }),
     ...(group.skipSelf === true ? { skipSelf: true } : {}),
     ...(group.from === undefined ? { targets: targetsToJson(group) } : sourceToJson(group.from)),
   };
@@ -170,6 +175,17 @@ function targetsToJson(group: Group): NonNullable<GroupJson['targets']> {
 
 function keyOf(input: Readonly<Record<string, unknown>>, key: keyof GroupInput): unknown {
   return input[key] === undefined ? defaultOf(key) : input[key];
+}
+
+function readSourceInterface(
+  { sourceInterface }: Readonly<Record<string, unknown>>,
+  report: Report,
+): string | undefined {
+  if (typeof sourceInterface !== 'string') return undefined;
+  if (INTERFACE_NAME.test(sourceInterface)) return sourceInterface;
+  const { properties } = GroupSchema;
+  report(['sourceInterface'], `found ${found(sourceInterface)}, expected ${expectedBy(properties.sourceInterface)}`);
+  return undefined;
 }
 
 function readDuration(value: unknown, key: 'period' | 'timeout', mostNs: number, report: Report): number {

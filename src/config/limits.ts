@@ -58,6 +58,34 @@ export function sourcePortsOf(
   return protocol === 'icmp' ? 1 : Math.min(sourcePorts ?? ports, ports);
 }
 
+/** The interface or VRF that the probes of a group leave by; undefined: as routes say. */
+export function sourceInterfaceOf(
+  { sourceInterface }: Pick<Group, 'sourceInterface'>,
+  source: Pick<SourceSettings, 'interface'>,
+): string | undefined {
+  return sourceInterface ?? source.interface ?? undefined;
+}
+
+/** Whether a group has source ports of its own, because it leaves by another interface than the others. */
+export const hasOwnPorts = (
+  group: Pick<Group, 'sourceInterface'>,
+  source: Pick<SourceSettings, 'interface'>,
+): boolean => sourceInterfaceOf(group, source) !== (source.interface ?? undefined);
+
+/**
+ * First source port of a group; 0: chosen by the system. A socket that is bound to an interface and one that is bound to none can't have the same port; two
+ * that are bound to different ones can. So all groups with an interface of their own use the ports behind the collector's.
+ */
+export function basePortOf(group: Pick<Group, 'sourceInterface'>, source: PortNumbers): number {
+  return source.basePort === 0 || !hasOwnPorts(group, source) ? source.basePort : source.basePort + source.ports;
+}
+
+/** The last source port that these groups need, where `basePort` sets the first. */
+export function lastSourcePort(source: PortNumbers, groups: readonly Group[]): number {
+  const first = Math.max(source.basePort, ...groups.map((group) => basePortOf(group, source)));
+  return first + source.ports - 1;
+}
+
 /** `sourcePorts`: of the collector. A prober thread has slots for all of its source ports, also where a group does not use them. */
 export function groupFigures(group: Group, sourcePorts: number): PlanFigures {
   const targets = group.targets.length;
@@ -107,9 +135,11 @@ export function planFigures(groups: readonly Group[], sourcePorts: number): Plan
 }
 
 /** What the limits depend on; a whole `Config` will do. */
+type PortNumbers = Pick<SourceSettings, 'ports' | 'basePort' | 'interface'>;
+
 export interface PlanLimits {
   readonly collector: Pick<CollectorSettings, 'probeMemoryBytes' | 'maxProbesPerSecond'>;
-  readonly source: Pick<SourceSettings, 'ports'>;
+  readonly source: PortNumbers;
 }
 
 /** Rates are sums of fractions: a hair above the limit is the limit. */
@@ -140,6 +170,11 @@ export function checkPlan(limits: PlanLimits, groups: readonly Group[]): void {
       problems.push({
         path: toPointer(['groups', group.name, 'sourcePorts']),
         message: `found ${group.sourcePorts}, expected at most the ${ports} source port${ports === 1 ? '' : 's'} of the collector; lower it, leave it out to use all of them, or raise source.ports`,
+      });
+    if (basePortOf(group, limits.source) + ports > 65_536)
+      problems.push({
+        path: toPointer(['groups', group.name, 'sourceInterface']),
+        message: `found an interface of its own, whose ${ports} source ports come behind the collector's and end at ${basePortOf(group, limits.source) + ports - 1}, expected at most port 65535; lower source.basePort`,
       });
     if (sum.streams > MAX_STREAMS && before.streams <= MAX_STREAMS)
       problems.push({

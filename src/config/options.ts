@@ -82,6 +82,7 @@ export function readOptions(
     source: {
       address: value('source.address', source.address),
       address6: value('source.address6', source.address6),
+      interface: value('source.interface', source.interface),
       ports,
       basePort,
     },

@@ -75,6 +75,8 @@ export function optionalBoolean(written: unknown): boolean | null | undefined {
 }
 
 export const MAX_SOURCE_PORTS = 4096;
+/** As the kernel allows it; it has 15 bytes for it. */
+export const INTERFACE_NAME = /^(?!\.{1,2}$)[^\s/]{1,15}$/;
 
 const MIN_BODY_LIMIT = 2 ** 10;
 const MAX_BODY_LIMIT = 2 ** 30;
@@ -179,6 +181,14 @@ export const PROCESS_OPTIONS = {
       expected: 'an IPv6 address of this host, or "::"',
       parse: (written) => localAddress(written, 6),
     }),
+    interface: option<string | null>({
+      doc: 'Interface or VRF that probes leave by (SO_BINDTODEVICE), whatever the routes say; null: as routes say. A group can have its own.',
+      unit: 'name of an interface',
+      default: null,
+      env: 'LLAMA_SOURCE_INTERFACE',
+      expected: 'the name of an interface, 1 to 15 characters without blanks and slashes, or null',
+      parse: (written) => (written === null ? null : text(written, INTERFACE_NAME)),
+    }),
     ports: option<number>({
       doc: 'UDP source ports; each makes one path to every target and class, so that probes spread over ECMP paths.',
       unit: 'ports, 1 to 4096',
@@ -189,7 +199,7 @@ export const PROCESS_OPTIONS = {
     }),
     basePort: option<number>({
       doc: 'First of the source ports, the others follow it; 0: every port is chosen by the system.',
-      unit: 'UDP port, 0 to 65535; basePort + ports at most 65536',
+      unit: 'UDP port, 0 to 65535; basePort + ports at most 65536; groups with an interface of their own use the next ports',
       default: 0,
       env: 'LLAMA_SOURCE_BASE_PORT',
       expected: 'an integer from 0 to 65535',

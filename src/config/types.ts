@@ -63,6 +63,8 @@ export interface Group {
   readonly dontFragment?: true;
   /** Probes leave from the first so many of the collector's source ports; absent: from all. */
   readonly sourcePorts?: number;
+  /** The interface or VRF that its probes leave by; absent: that of `source`. */
+  readonly sourceInterface?: string;
   /** Authenticated STAMP: where the keys come from, and the keys; the first one signs. */
   readonly keyFile?: string;
   readonly keys?: readonly Uint8Array[];
@@ -99,6 +101,8 @@ export interface CollectorSettings {
 export interface SourceSettings {
   readonly address: string;
   readonly address6: string;
+  /** The interface or VRF that probes leave by; null: as routes say. */
+  readonly interface: string | null;
   /** How many source ports (UDP sockets) there are. */
   readonly ports: number;
   /** First source port; 0: chosen by the system. */

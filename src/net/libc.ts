@@ -50,8 +50,20 @@ export function errno(): number {
   return koffi.errno();
 }
 
-export const { EINTR, EAGAIN, EACCES, EINVAL, EMSGSIZE, EPERM, ENOBUFS, EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENFILE } =
-  constants.errno;
+export const {
+  EINTR,
+  EAGAIN,
+  EACCES,
+  EINVAL,
+  EMSGSIZE,
+  EPERM,
+  ENOBUFS,
+  EADDRINUSE,
+  EADDRNOTAVAIL,
+  EMFILE,
+  ENFILE,
+  ENODEV,
+} = constants.errno;
 
 const ERRNO_NAMES = new Map<number, string>(Object.entries(constants.errno).map(([name, value]) => [value, name]));
 
@@ -75,11 +87,21 @@ const REMEDIES = new Map<number, string>([
   [constants.errno.EAFNOSUPPORT, 'this kernel has the address family turned off'],
 ]);
 
+/** A system call that failed. */
+export class SystemCallError extends LlamaError {
+  readonly errno: number;
+
+  constructor(code: number, message: string, options: { cause?: unknown } = {}) {
+    super(CODE_OF_ERRNO.get(code) ?? 'LLAMA_SYSTEM_CALL', message, options);
+    this.errno = code;
+  }
+}
+
 /** An error of a system call: says its name, the errno's name, and what was tried. */
-export function systemError(call: string, code: number, tried: string): LlamaError {
+export function systemError(call: string, code: number, tried: string): SystemCallError {
   const remedy = REMEDIES.get(code);
   const text = `${call}: ${errnoName(code)} while trying to ${tried}${remedy === undefined ? '' : `: ${remedy}`}`;
-  return new LlamaError(CODE_OF_ERRNO.get(code) ?? 'LLAMA_SYSTEM_CALL', text);
+  return new SystemCallError(code, text);
 }
 
 /** Throws what `systemError` makes of the last failure when `result` is negative; else returns it. */

@@ -7,11 +7,13 @@
 import type { Family } from './address.js';
 import { ReceiveBatch } from './batch.js';
 import * as c from './constants.js';
+import { bindToDevice } from './device.js';
 import { assembleFilter, echoReplies, FILTER_LINE_BYTES, type FilterLine, tcpAnswers } from './filter.js';
 import { check, EACCES, EAGAIN, EPERM, errno, libc, systemError } from './libc.js';
 import { NativeMemory } from './memory.js';
+import { setOption } from './options.js';
 import { privilegeError, type RawProtocol } from './privilege.js';
-import { applyOptions, bindTo, receiveBufferOf, type SocketOptions, setOption } from './socket.js';
+import { applyOptions, bindTo, receiveBufferOf, type SocketOptions } from './socket.js';
 
 /** Where a TCP header has its checksum. */
 const TCP_CHECKSUM = 16;
@@ -67,6 +69,7 @@ export class RawSocket {
     if (datagram >= 0)
       return orClose(datagram, () => {
         applyOptions(datagram, options, tried);
+        bindToDevice(datagram, options.device, tried);
         const { port } = bindTo(datagram, options.family, options.address, 0, tried);
         return new RawSocket(datagram, options.family, 'datagram', port);
       });
@@ -94,11 +97,12 @@ export class TcpPort {
   private readonly fd: number;
 
   /** Port 0: chosen by the system. @throws LlamaError `LLAMA_ADDRESS_IN_USE`, `LLAMA_NO_FILES` or `LLAMA_SYSTEM_CALL`. */
-  constructor(family: Family, address: string, port: number) {
+  constructor(family: Family, address: string, port: number, device?: string) {
     const tried = `reserve TCP port ${port} on ${address}`;
     this.fd = check(libc.socket(domainOf(family), c.SOCK_STREAM | c.SOCK_CLOEXEC, 0), 'socket', tried);
     this.port = orClose(this.fd, () => {
       if (family === 6) setOption(this.fd, c.IPPROTO_IPV6, c.IPV6_V6ONLY, 1, 'IPV6_V6ONLY', tried);
+      bindToDevice(this.fd, device, tried);
       return bindTo(this.fd, family, address, port, tried).port;
     });
   }
@@ -134,6 +138,7 @@ function begin(fd: number, options: RawSocketOptions, filter: readonly FilterLin
   const batch = new ReceiveBatch(64, 64);
   for (let i = 0; i < DISCARD_BATCHES && batch.fill(fd) !== -EAGAIN; i++);
   applyOptions(fd, options, tried);
+  bindToDevice(fd, options.device, tried);
 }
 
 function attachFilter(fd: number, lines: readonly FilterLine[], tried: string): void {

@@ -1,6 +1,5 @@
 /** UDP sockets with the options that measuring needs. A socket is a file descriptor of the process: any thread may use it by its number. */
 
-import { constants } from 'node:os';
 import {
   addressBytes,
   type Family,
@@ -11,15 +10,14 @@ import {
   zoneIndex,
 } from './address.js';
 import * as c from './constants.js';
+import { bindToDevice, interfaceIndex, tryBindToDevice } from './device.js';
 import { formatEndpoint } from './endpoint.js';
-import { check, errno, libc, systemError } from './libc.js';
-import { NativeMemory } from './memory.js';
-
-/** Which kernel stamps a socket delivers. */
-export type Stamps = 'none' | 'receive' | 'full';
+import { type DeliveryOptions, deliveryOptions } from './features.js';
+import { check, ENODEV, errno, libc, systemError } from './libc.js';
+import { OPTION_LENGTH, OPTION_VALUE, optionMemory, setOption, tryGetOption, trySetOption } from './options.js';
 
 /** What sockets of every kind have to offer. */
-export interface SocketOptions {
+export interface SocketOptions extends DeliveryOptions {
   readonly family: Family;
   /** Local address, IP literal. */
   readonly address: string;
@@ -30,16 +28,10 @@ export interface SocketOptions {
   readonly zone?: string | undefined;
   /** TTL or hop limit of what is sent. Default: the system's. */
   readonly ttl?: number;
-  /** Deliver TOS (traffic class) and TTL (hop limit) of what is received (default false). */
-  readonly tosAndTtl?: boolean;
-  /** Deliver the local address that a packet was sent to (default false). */
-  readonly packetInfo?: boolean;
   /** Deliver the receive queue's drop counter with packets: SO_RXQ_OVFL (default false). */
   readonly dropCounter?: boolean;
-  /** Deliver ICMP errors in the error queue: IP_RECVERR (default false). */
-  readonly icmpErrors?: boolean;
-  /** Kernel time stamps (default none). */
-  readonly stamps?: Stamps;
+  /** The interface or VRF that packets leave and arrive by: SO_BINDTODEVICE. Default: as routes say. */
+  readonly device?: string | undefined;
 }
 
 export interface UdpSocketOptions extends SocketOptions {
@@ -49,37 +41,12 @@ export interface UdpSocketOptions extends SocketOptions {
   readonly reusePort?: boolean;
 }
 
-const STAMP_FLAGS: Readonly<Record<Stamps, number>> = {
-  none: 0,
-  receive: c.SOF_TIMESTAMPING_RX_SOFTWARE | c.SOF_TIMESTAMPING_SOFTWARE,
-  // Without OPT_TSONLY and OPT_ID: a send stamp brings back the packet, which names its probe by itself. The
-  // counter of OPT_ID runs away from the sender's count when a packet filter refuses a packet (EPERM); this can't.
-  full: c.SOF_TIMESTAMPING_RX_SOFTWARE | c.SOF_TIMESTAMPING_TX_SOFTWARE | c.SOF_TIMESTAMPING_SOFTWARE,
-};
-
-const optionMemory = new NativeMemory(256);
-const OPTION_VALUE = 0;
-const OPTION_LENGTH = 64;
-const ADDRESS = 128;
-/** Longest name of an interface, with the NUL behind it. */
-const IF_NAME_BYTES = 16;
-
-export function trySetOption(fd: number, level: number, option: number, value: number): boolean {
-  optionMemory.i32[OPTION_VALUE >> 2] = value;
-  return libc.setsockopt(fd, level, option, optionMemory.address + OPTION_VALUE, 4) === 0;
-}
-
-/** Reads an option of up to 64 bytes into the scratch memory; false when the kernel refuses. */
-function tryGetOption(fd: number, level: number, option: number, bytes: number): boolean {
-  optionMemory.u32[OPTION_LENGTH >> 2] = bytes;
-  return (
-    libc.getsockopt(fd, level, option, optionMemory.address + OPTION_VALUE, optionMemory.address + OPTION_LENGTH) === 0
-  );
-}
-
 function describe(options: UdpSocketOptions): string {
   return `open a UDP socket on ${formatEndpoint(options)}`;
 }
+
+/** Where socket addresses lie in the scratch memory. */
+const ADDRESS = 128;
 
 export class UdpSocket {
   readonly fd: number;
@@ -104,6 +71,7 @@ export class UdpSocket {
     if (options.family === 6) setOption(fd, c.IPPROTO_IPV6, c.IPV6_V6ONLY, 1, 'IPV6_V6ONLY', tried);
     if (options.reusePort) setOption(fd, c.SOL_SOCKET, c.SO_REUSEPORT, 1, 'SO_REUSEPORT', tried);
     applyOptions(fd, options, tried);
+    bindToDevice(fd, options.device, tried);
     if (options.zone !== undefined) checkInterface(options.zone, tried);
     const local = options.zone === undefined ? options.address : `${options.address}%${options.zone}`;
     const bound = bindTo(fd, options.family, local, options.port, tried);
@@ -147,11 +115,6 @@ export class UdpSocket {
   }
 }
 
-/** Sets an option that everything depends on. Throws what `systemError` makes of a refusal. */
-export function setOption(fd: number, level: number, option: number, value: number, name: string, tried: string): void {
-  if (!trySetOption(fd, level, option, value)) throw systemError(`setsockopt(${name})`, errno(), tried);
-}
-
 /** What the kernel granted, in its own accounting (about twice the payload). */
 export function receiveBufferOf(fd: number): number {
   tryGetOption(fd, c.SOL_SOCKET, c.SO_RCVBUF, 4);
@@ -175,49 +138,24 @@ export function applyOptions(fd: number, options: SocketOptions, tried: string):
   const set = (level: number, option: number, value: number, name: string): void =>
     setOption(fd, level, option, value, name, tried);
   const v4 = options.family === 4;
-  if (
-    options.receiveBufferBytes !== undefined &&
-    !trySetOption(fd, c.SOL_SOCKET, c.SO_RCVBUFFORCE, options.receiveBufferBytes)
-  )
-    set(c.SOL_SOCKET, c.SO_RCVBUF, options.receiveBufferBytes, 'SO_RCVBUF');
-  if (
-    options.sendBufferBytes !== undefined &&
-    !trySetOption(fd, c.SOL_SOCKET, c.SO_SNDBUFFORCE, options.sendBufferBytes)
-  )
-    set(c.SOL_SOCKET, c.SO_SNDBUF, options.sendBufferBytes, 'SO_SNDBUF');
-  if (options.tosAndTtl) {
-    if (v4) {
-      set(c.IPPROTO_IP, c.IP_RECVTOS, 1, 'IP_RECVTOS');
-      set(c.IPPROTO_IP, c.IP_RECVTTL, 1, 'IP_RECVTTL');
-    } else {
-      set(c.IPPROTO_IPV6, c.IPV6_RECVTCLASS, 1, 'IPV6_RECVTCLASS');
-      set(c.IPPROTO_IPV6, c.IPV6_RECVHOPLIMIT, 1, 'IPV6_RECVHOPLIMIT');
-    }
-  }
+  // A refusal leaves the system's size; `receiveBufferOf` tells it.
+  const resize = (bytes: number | undefined, force: number, ask: number): void => {
+    if (bytes !== undefined && !trySetOption(fd, c.SOL_SOCKET, force, bytes))
+      trySetOption(fd, c.SOL_SOCKET, ask, bytes);
+  };
+  resize(options.receiveBufferBytes, c.SO_RCVBUFFORCE, c.SO_RCVBUF);
+  resize(options.sendBufferBytes, c.SO_SNDBUFFORCE, c.SO_SNDBUF);
   if (options.ttl !== undefined) {
     if (v4) set(c.IPPROTO_IP, c.IP_TTL, options.ttl, 'IP_TTL');
     else set(c.IPPROTO_IPV6, c.IPV6_UNICAST_HOPS, options.ttl, 'IPV6_UNICAST_HOPS');
   }
-  if (options.packetInfo) {
-    if (v4) set(c.IPPROTO_IP, c.IP_PKTINFO, 1, 'IP_PKTINFO');
-    else set(c.IPPROTO_IPV6, c.IPV6_RECVPKTINFO, 1, 'IPV6_RECVPKTINFO');
-  }
   if (options.dropCounter) set(c.SOL_SOCKET, c.SO_RXQ_OVFL, 1, 'SO_RXQ_OVFL');
-  if (options.icmpErrors) {
-    if (v4) set(c.IPPROTO_IP, c.IP_RECVERR, 1, 'IP_RECVERR');
-    else set(c.IPPROTO_IPV6, c.IPV6_RECVERR, 1, 'IPV6_RECVERR');
-  }
-  const stamps = STAMP_FLAGS[options.stamps ?? 'none'];
-  if (stamps !== 0) set(c.SOL_SOCKET, c.SO_TIMESTAMPING, stamps, 'SO_TIMESTAMPING');
+  for (const [name, level, option, value] of deliveryOptions(options)) set(level, option, value, name);
 }
 
 /** Throws when there is no interface of this name. */
 function checkInterface(name: string, tried: string): void {
-  const text = Buffer.from(`${name}\0`);
-  if (text.length > IF_NAME_BYTES) throw systemError('if_nametoindex', constants.errno.ENODEV, tried);
-  optionMemory.bytes.set(text, OPTION_VALUE);
-  if (libc.if_nametoindex(optionMemory.address + OPTION_VALUE) === 0)
-    throw systemError('if_nametoindex', errno(), tried);
+  if (interfaceIndex(name) === 0) throw systemError('if_nametoindex', ENODEV, tried);
 }
 
 function localName(fd: number, tried: string): { address: string; port: number } {
@@ -254,11 +192,12 @@ export function setFlowLabels(fd: number, on: boolean): boolean {
 }
 
 /** The MTU of the interface that leads to `target`, or what is known of the path when that is less; 0 when there is no route. */
-export function pathMtu(family: Family, target: Uint8Array, scope: number): number {
+export function pathMtu(family: Family, target: Uint8Array, scope: number, device?: string): number {
   const fd = libc.socket(family === 4 ? c.AF_INET : c.AF_INET6, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0);
   if (fd < 0) return 0;
   try {
     setFragmentation(fd, family, 'never');
+    tryBindToDevice(fd, device);
     const length = writeSockaddr(optionMemory, ADDRESS, family, target, 9, scope);
     if (libc.connect(fd, optionMemory.address + ADDRESS, length) < 0) return 0;
     const known =
@@ -270,10 +209,11 @@ export function pathMtu(family: Family, target: Uint8Array, scope: number): numb
 }
 
 /** Why the kernel has no way to an IPv4 target, as an errno; 0: it has one. */
-export function routeErrno4(target: Uint8Array): number {
+export function routeErrno4(target: Uint8Array, device?: string): number {
   const fd = libc.socket(c.AF_INET, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0);
   if (fd < 0) return errno();
   try {
+    if (!tryBindToDevice(fd, device)) return errno();
     const length = writeSockaddr(optionMemory, ADDRESS, 4, target, 9);
     return libc.connect(fd, optionMemory.address + ADDRESS, length) < 0 ? errno() : 0;
   } finally {
@@ -281,7 +221,7 @@ export function routeErrno4(target: Uint8Array): number {
   }
 }
 
-/** How many datagrams the receive queue of a socket has dropped since it was opened (SO_MEMINFO); modulo 2^32. */
+/** How many datagrams the receive queue of a socket has dropped since it was opened (SO_MEMINFO); modulo 2^32. 0 where the kernel does not tell. */
 export function receiveQueueDrops(fd: number): number {
   return tryGetOption(fd, c.SOL_SOCKET, c.SO_MEMINFO, c.SK_MEMINFO_VARS * 4)
     ? optionMemory.u32[(OPTION_VALUE >> 2) + c.SK_MEMINFO_DROPS]
@@ -300,12 +240,15 @@ export function sendBufferFull(fd: number): boolean {
  * Tells which local address the system would choose towards each of many targets, by connecting a UDP socket, which sends nothing.
  */
 export class SourceAddressFinder {
-  private readonly sockets = new Map<Family, number>();
+  /** By family and interface. */
+  private readonly sockets = new Map<string, number>();
 
-  /** The local address; undefined when there is no route. */
-  find(family: Family, target: string): string | undefined {
-    const fd = this.socket(family);
+  /** The local address, of what leaves by `device` or as routes say; undefined when there is no route. */
+  find(family: Family, target: string, device?: string): string | undefined {
+    const fd = this.socket(family, device);
     if (fd < 0) return undefined;
+    // Again each time: an interface that was made again has another index.
+    if (!tryBindToDevice(fd, device)) return undefined;
     const length = writeSockaddr(optionMemory, ADDRESS, family, addressBytes(target), 9, zoneIndex(target));
     if (libc.connect(fd, optionMemory.address + ADDRESS, length) < 0) return undefined;
     const { address } = localName(fd, 'find the source address towards a target');
@@ -315,11 +258,12 @@ export class SourceAddressFinder {
     return address;
   }
 
-  private socket(family: Family): number {
-    const known = this.sockets.get(family);
+  private socket(family: Family, device = ''): number {
+    const key = `${family} ${device}`;
+    const known = this.sockets.get(key);
     if (known !== undefined) return known;
     const fd = libc.socket(family === 4 ? c.AF_INET : c.AF_INET6, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0);
-    this.sockets.set(family, fd);
+    this.sockets.set(key, fd);
     return fd;
   }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type CheckOptions, check } from '../../src/cli/check.js';
+import type { PortSettings } from '../../src/net/portRange.js';
 
 describe('llama check', () => {
   let folder: string;
@@ -15,19 +16,23 @@ describe('llama check', () => {
     delete process.env.LLAMA_CLOUD_KEY;
   });
 
-  async function run(text: string, options: CheckOptions = {}) {
+  /** Of a host that keeps no ports for itself. */
+  const noRange: PortSettings = { range: '1 0\n', reserved: '\n' };
+
+  async function run(text: string, options: CheckOptions = {}, settings = noRange) {
     const file = join(folder, 'c.yaml');
     writeFileSync(file, text);
     let out = '';
     let err = '';
-    const code = await check(file, options, {
-      out: (more) => {
+    const output = {
+      out: (more: string) => {
         out += more;
       },
-      err: (more) => {
+      err: (more: string) => {
         err += more;
       },
-    });
+    };
+    const code = await check(file, options, output, () => settings);
     return { code, out, err, file };
   }
 
@@ -56,6 +61,7 @@ collector.maxProbesPerSecond  200000          default
 collector.historyMemory       32MiB           default
 source.address                0.0.0.0         default
 source.address6               ::              default
+source.interface              null            default
 source.ports                  4               environment variable LLAMA_SOURCE_PORTS
 source.basePort               40000           ${file}:3
 api.listen                    127.0.0.1:6000  command line --listen
@@ -95,6 +101,20 @@ memory for probes  5.3KiB of 256MiB
 
 Note: every user and program of this host may change groups without a token, and so may clients of a proxy on it; api.tokenFile or api.writes: token ends that.
 `);
+  });
+
+  it('warns of source ports that the kernel may give to any program, also those of groups with their own interface', async () => {
+    const ephemeral: PortSettings = { range: '32768\t60999\n', reserved: '40004-40007\n' };
+    const source = (basePort: number, group = '{}'): string =>
+      `source: { ports: 4, basePort: ${basePort} }\ngroups: { west: { targets: [10.0.0.1], ${group.slice(1)} }`;
+    const own = '{ sourceInterface: eth1 }';
+    expect((await run(source(40_000), {}, ephemeral)).out).to.match(
+      /\nWarning: found the source ports 40000 to 40003 .*, as it does with 40000 to 40003 .*; reserve them with net\.ipv4\.ip_local_reserved_ports=40000-40003, or choose others\.\n/,
+    );
+    expect((await run(source(20_000), {}, ephemeral)).out).not.to.include('Warning');
+    expect((await run(source(40_004), {}, ephemeral)).out).not.to.include('Warning');
+    expect((await run(source(0), {}, ephemeral)).out).not.to.include('Warning');
+    expect((await run(source(40_004, own), {}, ephemeral)).out).to.match(/ports 40004 to 40011 .* 40008 to 40011 /);
   });
 
   it('says that changes need no token only where that is so', async () => {

@@ -8,6 +8,8 @@ import { seededRandom } from '../support/random.js';
 import { waitFor } from '../support/wait.js';
 import { Live, type LiveOptions, liveConfig, openDescriptors, silent, startReflector } from './live.js';
 
+const STAMP = { protocol: 'stamp' } as const;
+
 describe('A collector', () => {
   let reflector: Reflector;
   let port: number;
@@ -119,7 +121,7 @@ describe('A collector', () => {
     const random = seededRandom(20_260_101);
     const live = await start({ ports: 2, workers: 2 });
     const { collector } = live;
-    const ports = [collector.sourcePorts(4, 'stamp'), collector.sourcePorts(6, 'stamp')];
+    const ports = [collector.sourcePorts(4, STAMP), collector.sourcePorts(6, STAMP)];
     await live.put('steady', { period: '10ms', timeout: '500ms', targets: at('127.0.0.1') });
     const kills = new Map<number, () => Promise<void>>([
       [12, () => collector.killThread('prober', 0)],
@@ -167,7 +169,7 @@ describe('A collector', () => {
       ['prober-1', 'running', 1],
       ['aggregator-0', 'running', 1],
     ]);
-    expect([collector.sourcePorts(4, 'stamp'), collector.sourcePorts(6, 'stamp')]).to.deep.equal(ports);
+    expect([collector.sourcePorts(4, STAMP), collector.sourcePorts(6, STAMP)]).to.deep.equal(ports);
     // Both threads probe again, on the same paths.
     const after = live.intervals.length;
     await waitFor('both source ports', () => {
@@ -274,7 +276,7 @@ describe('A collector', () => {
       expect(live.sums().lost).to.equal(0);
       const families = new Set(live.intervals.flatMap(({ infos }) => infos.map(({ target }) => target.family)));
       expect([...families].sort()).to.deep.equal([4, 6]);
-      expect(live.collector.sourcePorts(6, 'stamp').length).to.equal(2);
+      expect(live.collector.sourcePorts(6, STAMP).length).to.equal(2);
     } finally {
       await six.reflector.close();
     }

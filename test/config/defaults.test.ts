@@ -100,6 +100,7 @@ describe('the options', () => {
       LLAMA_COLLECTOR_HISTORY_MEMORY: '1MiB',
       LLAMA_SOURCE_ADDRESS: '127.0.0.1',
       LLAMA_SOURCE_ADDRESS6: '::1',
+      LLAMA_SOURCE_INTERFACE: 'eth0',
       LLAMA_SOURCE_PORTS: '4',
       LLAMA_SOURCE_BASE_PORT: '5000',
       LLAMA_API_LISTEN: '[::]:6000',
@@ -129,7 +130,7 @@ describe('the options', () => {
         maxProbesPerSecond: 1000,
         historyMemoryBytes: 2 ** 20,
       },
-      source: { address: '127.0.0.1', address6: '::1', ports: 4, basePort: 5000 },
+      source: { address: '127.0.0.1', address6: '::1', interface: 'eth0', ports: 4, basePort: 5000 },
       api: {
         host: '::',
         port: 6000,

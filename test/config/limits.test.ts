@@ -17,7 +17,10 @@ function refusal(
   maxProbesPerSecond = 100_000_000,
 ): LlamaError | undefined {
   try {
-    checkPlan({ collector: { probeMemoryBytes, maxProbesPerSecond }, source: { ports } }, groups);
+    checkPlan(
+      { collector: { probeMemoryBytes, maxProbesPerSecond }, source: { ports, basePort: 0, interface: null } },
+      groups,
+    );
     return undefined;
   } catch (error) {
     if (error instanceof LlamaError) return error;

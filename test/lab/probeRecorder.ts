@@ -57,13 +57,16 @@ const senderPort = new Uint16Array(rows);
 const ssid = new Uint16Array(rows);
 let count = 0;
 
-const sources = new SourcePorts({ address: '0.0.0.0', address6: '::', ports: SOURCE_PORTS, basePort: 0 }, 'full', 1);
+const sources = new SourcePorts({
+  source: { address: '0.0.0.0', address6: '::', interface: null, ports: SOURCE_PORTS, basePort: 0 },
+  timestamps: 'full',
+  threads: 1,
+});
 const ports = sources.ports(4);
 const threads = new ProberThreads({
   sources,
   threads: 1,
   timeBase: new SystemClock().timeBase,
-  timestamps: 'full',
   window: 0,
   count: 0,
   logger: pino({ level: 'warn' }, pino.destination(2)),

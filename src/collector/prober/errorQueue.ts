@@ -99,7 +99,7 @@ export class ErrorQueue {
   /** The slot of the probe that `name` says, which a socket of this kind sent; or -1. */
   private slotOfName(socket: ProberSocket): number {
     if (socket.transport !== TRANSPORT['tcp-syn']) return this.lookup.slotOf(socket, this.name);
-    const source = this.state.sources.ofTcpPort(socket.family, this.name.port);
+    const source = socket.queue.tcpPorts.get(this.name.port);
     return source === undefined ? -1 : this.lookup.slotOfSyn(source, this.name);
   }
 

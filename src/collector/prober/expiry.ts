@@ -10,7 +10,7 @@ import { NS_PER_MS } from '../../stats/units.js';
 import { LossDirections } from './lossDirections.js';
 import type { ProbeRun } from './run.js';
 import { F64, SlotState, U8, U32 } from './slots.js';
-import type { ReceiveQueue } from './sources.js';
+import { placeOf, type ReceiveQueue } from './sources.js';
 import { COUNTER, type ProberState } from './state.js';
 
 /** Drop counters are read at least this often, so that a rise is known to have happened within so short a stretch. */
@@ -46,7 +46,7 @@ export class Expiry {
         if (slots.state[slot * U8] === SlotState.waiting) {
           // The thread may have been held up between noting the time and sending: the timeout runs from when the probe had left for sure.
           if (leftNs > limitNs) return this.notBefore(run, slots.sentNs[slot * F64], nowNs);
-          this.giveUp(slot, nowNs);
+          this.giveUp(run, slot, nowNs);
         }
         // Dropped by this host: the reflector may have numbered it.
         if (slots.state[slot * U8] === SlotState.dropped) this.directions.uncertain(slots.path[slot * U32]);
@@ -91,13 +91,12 @@ export class Expiry {
     }
   }
 
-  private giveUp(slot: number, nowNs: number): void {
-    const { slots, streams, formats, sources } = this.state;
+  private giveUp(run: ProbeRun, slot: number, nowNs: number): void {
+    const { slots, streams } = this.state;
     const path = slots.path[slot * U32];
     const stream = Math.floor(path / streams.ports);
     const localIndex = path - stream * streams.ports;
-    const { transport } = formats.list[streams.format[stream]];
-    const queue = sources.of(transport, localIndex, streams.family[stream])?.queue;
+    const queue = run.sockets[placeOf(localIndex, streams.family[stream])]?.queue;
     if (queue !== undefined) this.refreshDrops(queue, nowNs);
     this.decide(slot, stream, localIndex, queue !== undefined && slots.sentNs[slot * F64] <= queue.lastDropNs);
   }

@@ -18,7 +18,7 @@ import { Expiry } from './expiry.js';
 import { Receiver } from './receiver.js';
 import { ProbeRun } from './run.js';
 import { Sender } from './sender.js';
-import { type ProberSocket, ProberSources } from './sources.js';
+import { type ProberSocket, ProberSources, placeOf } from './sources.js';
 import { COUNTER, ProberState } from './state.js';
 
 /**
@@ -71,6 +71,8 @@ export class Prober {
   private readonly state: ProberState;
   /** The sockets whose family has targets, and the poll set of these. */
   private used: readonly ProberSocket[] = [];
+  /** Sets and families that have or had targets, by `usedKey`. */
+  private readonly inUse = new Set<number>();
   private poll: PollSet;
   private readonly wakeFd: number;
   private readonly sender: Sender;
@@ -109,13 +111,13 @@ export class Prober {
     this.messages = messages;
     this.window = start.window;
     this.random = random;
-    const sources = new ProberSources(start.sockets, readDrops);
+    const sources = new ProberSources(start.sourceIndexes, start.sockets, readDrops);
     this.state = new ProberState(clock, this.ring, this.control, start.sourcePorts, sources);
     this.wakeFd = start.wakeFd;
     this.poll = new PollSet(start.wakeFd, []);
     this.sender = new Sender(this.state);
     this.expiry = new Expiry(this.state, readDrops);
-    this.receiver = new Receiver(this.state, start.timestamps === 'full', this.expiry.directions);
+    this.receiver = new Receiver(this.state, start.stamps === 'full', this.expiry.directions);
     this.changes = new Changes(this.state, this.expiry);
     this.carriedOut = this.control.applied;
     this.neverDecided = this.undecided();
@@ -232,14 +234,14 @@ export class Prober {
           run.advance(skipped);
         }
       }
-      const { transport } = run.format;
       for (let sent = 0; sent < PROBES_A_TURN && run.dueNs <= nowNs; sent++) {
         if (this.windowClosed()) break;
         const { port, stream } = run;
         if (sent % FETCH_AHEAD === 0)
           this.sender.fetch(run, Math.min(FETCH_AHEAD, 1 + (nowNs - run.dueNs) / run.spacingNs));
-        const socket = this.state.sources.of(transport, port, this.state.streams.family[stream]);
-        if (socket === undefined || !this.sender.add(run, socket, stream)) counters[COUNTER.scheduleSlips]++;
+        const socket = run.sockets[placeOf(port, this.state.streams.family[stream])];
+        if (socket === undefined) this.sender.refuseWithoutSocket(stream, port);
+        else if (!this.sender.add(run, socket, stream)) counters[COUNTER.scheduleSlips]++;
         const probeLateNs = nowNs - run.dueNs;
         counters[COUNTER.latenessNsSum] += probeLateNs;
         if (probeLateNs > counters[COUNTER.latenessNsMax]) counters[COUNTER.latenessNsMax] = probeLateNs;
@@ -293,6 +295,7 @@ export class Prober {
         return this.takeRun(message);
       case 'sockets':
         for (const socket of message.sockets) this.state.sources.add(socket);
+        this.pollUsed();
         return true;
       case 'locals':
         for (const [i, stream] of message.ids.entries())
@@ -326,26 +329,26 @@ export class Prober {
       message.count,
       message.neverFragment,
     );
+    run.sockets = this.state.sources.set(message.set);
     this.runs.push(run);
     this.receiver.useFormats([...new Set(this.runs.map((known) => known.format))]);
     return run;
   }
 
-  private reorder(run: ProbeRun, { order, parts, added, sourcePorts }: RunMessage): RetirementTimes {
+  private reorder(run: ProbeRun, { order, parts, added, sourcePorts, set }: RunMessage): RetirementTimes {
     const { transport } = run.format;
-    this.useSockets(transport, added.families);
+    for (const family of added.families) this.inUse.add(usedKey({ set, family }));
+    this.pollUsed();
     const nowNs = this.clock.nowNs();
     run.reorder(order, this.state.sources.ports(transport, sourcePorts), nowNs, this.random, parts);
     const decidedNs = nowNs + run.timeoutNs + GRACE_NS;
     return { decidedNs, atNs: decidedNs + LATE_NS };
   }
 
-  /** Polls the sockets of a transport and these address families from now on, beside those that are polled already: each costs about 60 ns a turn. */
-  private useSockets(transport: number, families: Uint8Array): void {
-    const used = this.state.sources.readers(
-      (socket) => this.used.includes(socket) || (socket.transport === transport && families.includes(socket.family)),
-    );
-    if (used.length === this.used.length) return;
+  /** Polls the sockets of the sets and families that ever had targets, and only these: each costs about 60 ns a turn. */
+  private pollUsed(): void {
+    const used = this.state.sources.readers((socket) => this.inUse.has(usedKey(socket)));
+    if (used.length === this.used.length && used.every((socket, i) => socket === this.used[i])) return;
     this.used = used;
     this.poll = new PollSet(
       this.wakeFd,
@@ -353,6 +356,8 @@ export class Prober {
     );
   }
 }
+
+const usedKey = ({ set, family }: { readonly set: number; readonly family: number }): number => set * 10 + family;
 
 function systemClockKept(): () => boolean {
   const sync = new ClockSync();

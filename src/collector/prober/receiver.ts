@@ -149,7 +149,7 @@ export class Receiver {
 
   /** Finds the probe that a TCP segment or an echo reply answers, and decides it. */
   private takeRawReply(socket: ProberSocket, i: number): void {
-    const { streams, counters, formats, sources } = this.state;
+    const { streams, counters, formats } = this.state;
     const { data, reply, answer, lookup } = this;
     const start = data.payloadAt(i);
     const header = socket.skipsIpHeader ? (data.memory.bytes[start] & 0xf) * 4 : 0;
@@ -165,7 +165,7 @@ export class Receiver {
     lookup.farEndOf(data, i, socket.family);
     let source: ProberSocket | undefined = socket;
     if (tcp) {
-      source = sources.ofTcpPort(socket.family, answer.destinationPort);
+      source = socket.queue.tcpPorts.get(answer.destinationPort);
       lookup.farEndPort(answer.sourcePort);
       reply.ssid = answer.ssid;
       reply.senderSequence = answer.sequence;

@@ -15,6 +15,7 @@ import { column } from '../../stats/growable.js';
 import type { ProbeFormat } from './formats/format.js';
 import { holdNs, WaitingLosses } from './lossDirections.js';
 import { SEND_BATCH } from './sender.js';
+import type { SocketSet } from './sources.js';
 
 const FIRST_CAPACITY = 64;
 /** Probes of a group start after at most this much, however long its period. */
@@ -25,6 +26,8 @@ export class ProbeRun {
   readonly periodNs: number;
   readonly timeoutNs: number;
   readonly format: ProbeFormat;
+  /** Its probes leave by these; none: nothing can be sent. */
+  sockets: SocketSet = [];
   /** Its sockets are told never to fragment: because a group wants that, or because its packets are too small for it anyway. */
   readonly neverFragment: boolean;
   private partStreams = 0;

@@ -102,6 +102,15 @@ export class Sender {
     return true;
   }
 
+  /** The family of a stream has no socket: the address or interface to send from is not there yet. */
+  refuseWithoutSocket(stream: number, localIndex: number): void {
+    const { streams, counters, clock } = this.state;
+    counters[COUNTER.sendErrors]++;
+    const sequence = streams.nextSequence[stream * streams.ports + localIndex];
+    const { sendError } = Outcome;
+    this.state.record(stream, localIndex, sendError, 0, 0, 0, clock.nowNs(), 0, EADDRNOTAVAIL, sequence);
+  }
+
   /** Hot: stamps and sends what is gathered. */
   flush(): void {
     const { run, batch, probes } = this;
@@ -198,7 +207,8 @@ export class Sender {
     slots.state[slot * U8] = SlotState.tooBig;
     counters[COUNTER.tooBig]++;
     const words = streams.address.subarray(stream[i] * 4, stream[i] * 4 + 4);
-    const mtu = pathMtu(socket.family, new Uint8Array(words.buffer, words.byteOffset, 16), streams.local[stream[i]]);
+    const address = new Uint8Array(words.buffer, words.byteOffset, 16);
+    const mtu = pathMtu(socket.family, address, streams.local[stream[i]], socket.device);
     this.state.record(
       stream[i],
       socket.localIndex,
@@ -219,7 +229,7 @@ export class Sender {
     const { stream, socket } = this.probes;
     if (socket.transport !== TRANSPORT['tcp-syn'] || streams.local[stream[i]] !== UNKNOWN_SOURCE) return EINVAL;
     const word = streams.address.subarray(stream[i] * 4, stream[i] * 4 + 1);
-    return routeErrno4(new Uint8Array(word.buffer, word.byteOffset, 4)) || EADDRNOTAVAIL;
+    return routeErrno4(new Uint8Array(word.buffer, word.byteOffset, 4), socket.device) || EADDRNOTAVAIL;
   }
 
   private refuse(i: number, sentNs: number, errno: number): void {

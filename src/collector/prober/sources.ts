@@ -1,11 +1,10 @@
-/** The sockets of one prober thread, by source port. Those below UDP come when a group first needs them. */
+/** The sockets of one prober thread, by set and source port. More may come while it runs. */
 
 import type { SourceSocket, Transport } from '../messages.js';
 
 /** Transports as the hot path compares them. */
 export const TRANSPORT = { udp: 0, 'tcp-syn': 1, icmp: 2 } as const satisfies Record<Transport, number>;
 export type TransportNumber = (typeof TRANSPORT)[Transport];
-const TRANSPORTS = 3;
 
 /** Of each queue of a socket: what one system call reads. */
 export const RECEIVE_BATCH = 64;
@@ -21,11 +20,15 @@ export interface ReceiveQueue {
   drops: number;
   dropsReadNs: number;
   lastDropNs: number;
+  /** Of tcp-syn: who sends from a port. */
+  readonly tcpPorts: Map<number, ProberSocket>;
 }
 
 /** A source port's socket, as the thread uses it. */
 export interface ProberSocket {
   readonly fd: number;
+  readonly set: number;
+  readonly device: string | undefined;
   readonly family: 4 | 6;
   readonly transport: TransportNumber;
   /** UDP or TCP port; of icmp the identifier. */
@@ -43,34 +46,40 @@ export interface ProberSocket {
   flowLabels: boolean;
 }
 
+/** The sockets of a set, by `placeOf`; undefined where there is none, or none yet. */
+export type SocketSet = readonly (ProberSocket | undefined)[];
+
+/** Hot: place in a set of the socket of a source port of this thread. */
+export const placeOf = (localIndex: number, family: number): number => localIndex * 2 + (family === 6 ? 1 : 0);
+
 export class ProberSources {
   readonly sockets: ProberSocket[] = [];
   readonly queues: ReceiveQueue[] = [];
   /** Source index by local index. */
-  readonly sourceIndexes: number[] = [];
-  private readonly bySource: (ProberSocket | undefined)[] = [];
-  private readonly tcp = { 4: new Map<number, ProberSocket>(), 6: new Map<number, ProberSocket>() };
+  readonly sourceIndexes: readonly number[];
+  private readonly sets = new Map<number, (ProberSocket | undefined)[]>();
   private readonly readDrops: (fd: number) => number;
 
-  constructor(sockets: readonly SourceSocket[], readDrops: (fd: number) => number) {
+  constructor(sourceIndexes: readonly number[], sockets: readonly SourceSocket[], readDrops: (fd: number) => number) {
+    this.sourceIndexes = sourceIndexes;
     this.readDrops = readDrops;
     for (const socket of sockets) this.add(socket);
   }
 
   add(source: SourceSocket): void {
-    const { fd, family, sourceIndex, port, skipsIpHeader } = source;
-    const known = this.sourceIndexes.indexOf(sourceIndex);
-    const localIndex = known >= 0 ? known : this.sourceIndexes.push(sourceIndex) - 1;
-    const transport = TRANSPORT[source.transport];
+    const { fd, set, device, family, sourceIndex, port, skipsIpHeader } = source;
+    const localIndex = this.sourceIndexes.indexOf(sourceIndex);
     let queue = this.queues.find((one) => one.fd === fd);
     if (queue === undefined) {
-      queue = { fd, drops: this.readDrops(fd), dropsReadNs: 0, lastDropNs: -1 };
+      queue = { fd, drops: this.readDrops(fd), dropsReadNs: 0, lastDropNs: -1, tcpPorts: new Map() };
       this.queues.push(queue);
     }
     const socket: ProberSocket = {
       fd,
+      set,
+      device,
       family,
-      transport,
+      transport: TRANSPORT[source.transport],
       port,
       skipsIpHeader,
       localIndex,
@@ -80,33 +89,31 @@ export class ProberSources {
       flowLabels: family === 6,
     };
     this.sockets.push(socket);
-    this.bySource[place(transport, localIndex, family)] = socket;
-    if (transport === TRANSPORT['tcp-syn']) this.tcp[family].set(port, socket);
+    this.places(set)[placeOf(localIndex, family)] = socket;
+    queue.tcpPorts.set(port, socket);
   }
 
-  /** Hot. */
-  of(transport: number, localIndex: number, family: number): ProberSocket | undefined {
-    return this.bySource[place(transport, localIndex, family)];
-  }
-
-  /** The one that SYNs of this port leave by. */
-  ofTcpPort(family: 4 | 6, port: number): ProberSocket | undefined {
-    return this.tcp[family].get(port);
+  /** The sockets of a set, with those that come later. */
+  set(number: number): SocketSet {
+    return this.places(number);
   }
 
   /** How many source ports probes of a transport leave from here, of the collector's first `count`: these are the thread's own first ones. */
   ports(transport: number, count: number): number {
-    return transport === TRANSPORT.icmp
-      ? Number(this.sockets.some((socket) => socket.transport === transport))
-      : this.sourceIndexes.filter((index) => index < count).length;
+    return this.sourceIndexes.filter((index) => index < (transport === TRANSPORT.icmp ? 1 : count)).length;
   }
 
-  /** One socket for each receive queue that answers of these transports and families come to. */
+  /** One socket for each receive queue among those that are wanted. */
   readers(wanted: (socket: ProberSocket) => boolean): ProberSocket[] {
     const seen = new Set<number>();
     return this.sockets.filter((socket) => wanted(socket) && !seen.has(socket.fd) && seen.add(socket.fd));
   }
-}
 
-const place = (transport: number, localIndex: number, family: number): number =>
-  (localIndex * TRANSPORTS + transport) * 2 + (family === 6 ? 1 : 0);
+  private places(number: number): (ProberSocket | undefined)[] {
+    const known = this.sets.get(number);
+    if (known !== undefined) return known;
+    const places = Array.from<ProberSocket | undefined>({ length: this.sourceIndexes.length * 2 });
+    this.sets.set(number, places);
+    return places;
+  }
+}

@@ -188,6 +188,8 @@ export class ProberBench {
     const { timestamps = 'full', window = 0, family = 4, clock = this.clock, ...tools } = this.options;
     const sockets = this.sockets.map(({ fd, port }, sourceIndex) => ({
       fd,
+      set: 0,
+      device: undefined,
       family,
       sourceIndex,
       port,
@@ -197,8 +199,9 @@ export class ProberBench {
     const start = {
       thread: 0,
       timeBase: this.clock.timeBase,
-      timestamps,
+      stamps: timestamps,
       sourcePorts: sockets.length,
+      sourceIndexes: sockets.map(({ sourceIndex }) => sourceIndex),
       sockets,
       wakeFd: this.wakeFd,
       control: this.control.memory,
@@ -226,6 +229,7 @@ export class ProberBench {
       neverFragment: false,
       parts: 1,
       format,
+      set: 0,
       order: Uint32Array.from(order),
       added: table(added),
       removed: Uint32Array.from(removed),

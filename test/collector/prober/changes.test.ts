@@ -28,6 +28,8 @@ class ChangesBench {
     const control = new ControlBlock(PROBER_COUNTERS);
     const sockets = Array.from({ length: PORTS }, (_, i) => ({
       fd: -1,
+      set: 0,
+      device: undefined,
       family: 4 as const,
       sourceIndex: i,
       port: 40_000 + i,
@@ -35,7 +37,9 @@ class ChangesBench {
       skipsIpHeader: false,
     }));
     const ring = new RingProducer(createRing(1024));
-    this.state = new ProberState(new ManualClock(), ring, control, PORTS, new ProberSources(sockets, () => 0));
+    const indexes = sockets.map(({ sourceIndex }) => sourceIndex);
+    const sources = new ProberSources(indexes, sockets, () => 0);
+    this.state = new ProberState(new ManualClock(), ring, control, PORTS, sources);
     this.changes = new Changes(this.state, new Expiry(this.state, () => 0));
   }
 
@@ -52,6 +56,7 @@ class ChangesBench {
       timeoutNs: 1e9,
       payloadBytes: 44,
       format: PLAIN_STAMP,
+      set: 0,
       neverFragment: false,
       parts: 1,
       order: Uint32Array.from(added),

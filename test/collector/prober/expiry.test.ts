@@ -22,7 +22,19 @@ class ExpiryBench {
   readonly udp = UdpSocket.open({ family: 4, address: '127.0.0.1', port: 0, sendBufferBytes: 1 << 22 });
   drops = 0;
   readonly sources = new ProberSources(
-    [{ fd: this.udp.fd, family: 4, sourceIndex: 0, port: this.udp.port, transport: 'udp', skipsIpHeader: false }],
+    [0],
+    [
+      {
+        set: 0,
+        device: undefined,
+        fd: this.udp.fd,
+        family: 4,
+        sourceIndex: 0,
+        port: this.udp.port,
+        transport: 'udp',
+        skipsIpHeader: false,
+      },
+    ],
     () => 0,
   );
   readonly socket = this.sources.sockets[0];
@@ -37,6 +49,7 @@ class ExpiryBench {
     const { formats, streams: known } = this.state;
     const format = formats.numberOf(PLAIN_STAMP, 44);
     const run = new ProbeRun(id, periodMs * 1e6, timeoutMs * 1e6, formats.list[format], 0);
+    run.sockets = this.sources.set(0);
     const port = this.script.socket.port;
     known.add(table(streams.map((stream) => ({ id: stream, port }))), run.slotsPerPath, format, run.timeoutNs);
     run.reorder(Uint32Array.from(streams), 1, this.clock.nowNs(), () => 0);

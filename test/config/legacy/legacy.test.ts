@@ -39,7 +39,13 @@ describe("a configuration of Dropbox's LLAMA", () => {
     const { config, form } = read(FULL);
     expect(form).to.equal('full');
     expect(config.collector.intervalMs).to.equal(30_000);
-    expect(config.source).to.deep.equal({ address: '10.0.0.9', address6: '::', ports: 4, basePort: 0 });
+    expect(config.source).to.deep.equal({
+      address: '10.0.0.9',
+      address6: '::',
+      interface: null,
+      ports: 4,
+      basePort: 0,
+    });
     expect(config.api).to.include({ host: '0.0.0.0', port: 5000 });
     expect(
       config.groups.map(({ name, periodNs, timeoutNs, classes, sourcePorts }) => ({

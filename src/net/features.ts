@@ -1,0 +1,116 @@
+/**
+ * What the kernel tells with packets beyond their bytes, feature by feature: which socket option asks for it, and what results lack where it is
+ * refused (gVisor, kernels of long ago, seccomp filters). Measuring goes on without a feature only where results then say less, never
+ * something else.
+ */
+
+import type { Family } from './address.js';
+import * as c from './constants.js';
+import { errno, errnoName, libc } from './libc.js';
+import { tryGetOption, trySetOption } from './options.js';
+
+export type SocketFeature =
+  | 'sendStamps'
+  | 'receiveStamps'
+  | 'icmpErrors'
+  | 'tos'
+  | 'ttl'
+  | 'packetInfo'
+  | 'dontFragment'
+  | 'queueDrops';
+
+/** Which kernel stamps a socket delivers. */
+export type Stamps = 'none' | 'receive' | 'full';
+
+/** What a socket is to deliver with packets. */
+export interface DeliveryOptions {
+  readonly family: Family;
+  /** Deliver TOS (traffic class) and TTL (hop limit) of what is received (default false). */
+  readonly tosAndTtl?: boolean;
+  /** Deliver the local address that a packet was sent to (default false). */
+  readonly packetInfo?: boolean;
+  /** Deliver ICMP errors in the error queue: IP_RECVERR (default false). */
+  readonly icmpErrors?: boolean;
+  /** Kernel time stamps (default none). */
+  readonly stamps?: Stamps;
+  /** Features that this kernel refuses (`refusedFeatures`): not asked for. Default: all must be had. */
+  readonly without?: { has(feature: SocketFeature): boolean };
+}
+
+/** Features that the kernel refuses, each with the option and the errno. */
+export type Refusals = ReadonlyMap<SocketFeature, string>;
+
+type Option = readonly [name: string, level: number, option: number, value: number];
+
+const RECEIVE_STAMPS = c.SOF_TIMESTAMPING_RX_SOFTWARE | c.SOF_TIMESTAMPING_SOFTWARE;
+/**
+ * Without OPT_TSONLY and OPT_ID: a send stamp brings back the packet, which names its probe by itself. The counter of OPT_ID runs away from the
+ * sender's count when a packet filter refuses a packet (EPERM); this can't.
+ */
+const ALL_STAMPS = RECEIVE_STAMPS | c.SOF_TIMESTAMPING_TX_SOFTWARE;
+
+type OptionOf = Readonly<Record<Family, Option>>;
+
+const stamps = (flags: number): OptionOf => {
+  const option: Option = ['SO_TIMESTAMPING', c.SOL_SOCKET, c.SO_TIMESTAMPING, flags];
+  return { 4: option, 6: option };
+};
+
+const OPTIONS = {
+  tos: {
+    4: ['IP_RECVTOS', c.IPPROTO_IP, c.IP_RECVTOS, 1],
+    6: ['IPV6_RECVTCLASS', c.IPPROTO_IPV6, c.IPV6_RECVTCLASS, 1],
+  },
+  ttl: {
+    4: ['IP_RECVTTL', c.IPPROTO_IP, c.IP_RECVTTL, 1],
+    6: ['IPV6_RECVHOPLIMIT', c.IPPROTO_IPV6, c.IPV6_RECVHOPLIMIT, 1],
+  },
+  packetInfo: {
+    4: ['IP_PKTINFO', c.IPPROTO_IP, c.IP_PKTINFO, 1],
+    6: ['IPV6_RECVPKTINFO', c.IPPROTO_IPV6, c.IPV6_RECVPKTINFO, 1],
+  },
+  icmpErrors: {
+    4: ['IP_RECVERR', c.IPPROTO_IP, c.IP_RECVERR, 1],
+    6: ['IPV6_RECVERR', c.IPPROTO_IPV6, c.IPV6_RECVERR, 1],
+  },
+  dontFragment: {
+    4: ['IP_MTU_DISCOVER', c.IPPROTO_IP, c.IP_MTU_DISCOVER, c.PMTUDISC_PROBE],
+    6: ['IPV6_MTU_DISCOVER', c.IPPROTO_IPV6, c.IPV6_MTU_DISCOVER, c.PMTUDISC_PROBE],
+  },
+  sendStamps: stamps(ALL_STAMPS),
+  receiveStamps: stamps(RECEIVE_STAMPS),
+} as const satisfies Partial<Record<SocketFeature, OptionOf>>;
+
+/** The options of what a socket is to deliver, without those that the kernel is known to refuse. */
+export function deliveryOptions(options: DeliveryOptions): Option[] {
+  const { family, tosAndTtl = false, packetInfo = false, icmpErrors = false, without } = options;
+  const wanted: [boolean, keyof typeof OPTIONS][] = [
+    [tosAndTtl, 'tos'],
+    [tosAndTtl, 'ttl'],
+    [packetInfo, 'packetInfo'],
+    [icmpErrors, 'icmpErrors'],
+  ];
+  if (options.stamps === 'full' && without?.has('sendStamps') !== true) wanted.push([true, 'sendStamps']);
+  else wanted.push([options.stamps === 'full' || options.stamps === 'receive', 'receiveStamps']);
+  return wanted
+    .filter(([wants, feature]) => wants && without?.has(feature) !== true)
+    .map(([, feature]) => OPTIONS[feature][family]);
+}
+
+/** Tries every feature on a socket that is closed again. Empty where the family itself is refused: opening a socket tells. */
+export function refusedFeatures(family: Family): Refusals {
+  const refusals = new Map<SocketFeature, string>();
+  const domain = family === 4 ? c.AF_INET : c.AF_INET6;
+  const fd = libc.socket(domain, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0);
+  if (fd < 0) return refusals;
+  const note = (feature: SocketFeature, name: string, granted: boolean): void => {
+    if (!granted) refusals.set(feature, `${name}: ${errnoName(errno())}`);
+  };
+  for (const [feature, options] of Object.entries(OPTIONS)) {
+    const [name, level, option, value] = options[family];
+    note(feature as SocketFeature, name, trySetOption(fd, level, option, value));
+  }
+  note('queueDrops', 'SO_MEMINFO', tryGetOption(fd, c.SOL_SOCKET, c.SO_MEMINFO, c.SK_MEMINFO_VARS * 4));
+  libc.close(fd);
+  return refusals;
+}
