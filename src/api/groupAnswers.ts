@@ -36,11 +36,21 @@ export function sendGroup(reply: FastifyReply, known: KnownGroup, service: Colle
 
 export function summary(held: HeldGroup, service: CollectorService): GroupSummary {
   const { group } = held;
-  const { protocol, port, period, timeout, payloadBytes, dontFragment, sourcePorts, sourceInterface, skipSelf } =
-    groupToJson({
-      ...group,
-      targets: [],
-    });
+  const {
+    protocol,
+    port,
+    period,
+    timeout,
+    payloadBytes,
+    dontFragment,
+    anySource,
+    sourcePorts,
+    sourceInterface,
+    skipSelf,
+  } = groupToJson({
+    ...group,
+    targets: [],
+  });
   const { targets, paths, probesPerSecond } = groupFigures(group, service.config.source.ports);
   return {
     ...originOf(group.name, held.origin, service),
@@ -51,6 +61,7 @@ export function summary(held: HeldGroup, service: CollectorService): GroupSummar
     classes: group.classes.map(({ name }) => name),
     ...(payloadBytes === undefined ? {} : { payloadBytes }),
     ...(dontFragment === undefined ? {} : { dontFragment }),
+    ...(anySource === undefined ? {} : { anySource }),
     ...(sourcePorts === undefined ? {} : { sourcePorts }),
     ...(sourceInterface === undefined ? {} : { sourceInterface }),
     ...(skipSelf === undefined ? {} : { skipSelf }),

@@ -200,6 +200,7 @@ export const GroupSummary = Type.Object({
   classes: Type.Array(Type.String()),
   payloadBytes: Type.Optional(Type.Integer({ description: 'absent of tcp-syn, which has none' })),
   dontFragment: Type.Optional(Type.Boolean({ description: 'probes are never fragmented' })),
+  anySource: Type.Optional(Type.Boolean({ description: 'replies count from any address and port' })),
   sourcePorts: Type.Optional(Type.Integer({ description: 'where they are not all of the collector' })),
   sourceInterface: Type.Optional(Type.String({ description: 'where it is not that of the collector' })),
   skipSelf: Type.Optional(Type.Boolean({ description: "this host's own addresses are left out" })),

@@ -134,6 +134,7 @@ function describeGroup(group: Group, ports: number, place = ''): string[] {
       ['  timeout', formatDuration(group.timeoutNs)],
       ...(group.protocol === 'tcp-syn' ? [] : [['  payload', `${group.payloadBytes} bytes`] as const]),
       ...(group.dontFragment === true ? [['  fragments', 'none: too large is tooBig'] as const] : []),
+      ...(group.anySource === true ? [['  replies', 'from any address'] as const] : []),
       ...(group.keyFile === undefined
         ? []
         : [['  keys', `${group.keys?.length ?? 0}, from ${group.keyFile}`] as const]),

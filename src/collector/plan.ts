@@ -37,6 +37,7 @@ const sameTiming = (a: Group, b: Group): boolean =>
   a.dontFragment === b.dontFragment &&
   a.ecn === b.ecn &&
   a.sourceInterface === b.sourceInterface &&
+  a.anySource === b.anySource &&
   String(a.tlvs ?? []) === String(b.tlvs ?? []) &&
   sameKeys(a, b);
 

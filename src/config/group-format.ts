@@ -29,7 +29,7 @@ export const PROTOCOLS: Readonly<Record<Protocol, ProtocolDefaults>> = {
 };
 const PROTOCOL_NAMES = Object.keys(PROTOCOLS) as Protocol[];
 
-export type GroupFormat = Pick<Group, 'protocol' | 'payloadBytes' | 'keyFile' | 'keys' | 'tlvs' | 'ecn'>;
+export type GroupFormat = Pick<Group, 'protocol' | 'payloadBytes' | 'keyFile' | 'keys' | 'tlvs' | 'ecn' | 'anySource'>;
 
 type Input = Readonly<Record<string, unknown>>;
 
@@ -54,6 +54,13 @@ export function readFormat(input: Input, protocol: Protocol, report: Report, rul
   const keys = keyFile !== undefined && onlyStamp('keyFile') ? readKeys(keyFile, report, rules) : undefined;
   if (tlvs.length > 0) onlyStamp('tlvs');
   const ecn = readEcn(input.ecn, report);
+  const anySource = input.anySource === true;
+  if (anySource && protocol !== 'stamp' && protocol !== 'llama')
+    report(
+      ['anySource'],
+      `found anySource with protocol ${protocol}, expected it with protocol stamp or llama only: ${protocol === 'llama-legacy' ? 'the only secret in its replies is a time in milliseconds' : 'its replies are known by their source'}; take it out`,
+      'key',
+    );
   return {
     protocol,
     payloadBytes: readPayloadBytes(input.payloadBytes, protocol, tlvs, keyFile !== undefined, report),
@@ -61,6 +68,7 @@ export function readFormat(input: Input, protocol: Protocol, report: Report, rul
     ...(keys === undefined ? {} : { keys }),
     ...(tlvs.length === 0 ? {} : { tlvs }),
     ...(ecn === undefined ? {} : { ecn }),
+    ...(anySource ? { anySource } : {}),
   };
 }
 

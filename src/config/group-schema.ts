@@ -127,6 +127,13 @@ export const GroupSchema = Type.Object(
           'none or ect0: the ECN codepoint of the probes; with ect0 congested queues may mark them, and marks are counted',
       }),
     ),
+    anySource: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'true or false: whether replies count from any address and port, when session, number and time match; each one from elsewhere is in otherSource; stamp and llama only. Reflectors on a wildcard address of a host with several addresses may need it',
+      }),
+    ),
     sourcePorts: Type.Optional(
       Type.Integer({
         minimum: 1,

@@ -48,6 +48,7 @@ export interface GroupJson extends SourceJson {
   readonly tlvs?: readonly ProbeTlv[];
   readonly ecn?: Ecn;
   readonly dontFragment?: true;
+  readonly anySource?: true;
   readonly skipSelf?: true;
   /** As listed; absent when they come from a source. */
   readonly targets?: readonly {
@@ -158,6 +159,7 @@ export function groupToJson(group: Group): GroupJson {
     ...(group.keyFile === undefined ? {} : { keyFile: group.keyFile }),
     ...(group.tlvs === undefined ? {} : { tlvs: group.tlvs }),
     ...(group.ecn === undefined ? {} : { ecn: group.ecn }),
+    ...(group.anySource === true ? { anySource: true } : {}),
     ...(group.sourcePorts === undefined ? {} : { sourcePorts: group.sourcePorts }),
     ...(group.sourceInterface === undefined ? {} : { sourceInterface: group.sourceInterface }),
     ...(group.skipSelf === true ? { skipSelf: true } : {}),

@@ -65,6 +65,8 @@ export interface Group {
   readonly sourcePorts?: number;
   /** The interface or VRF that its probes leave by; absent: that of `source`. */
   readonly sourceInterface?: string;
+  /** Replies count from any address and port, when all that the format returns matches. */
+  readonly anySource?: true;
   /** Authenticated STAMP: where the keys come from, and the keys; the first one signs. */
   readonly keyFile?: string;
   readonly keys?: readonly Uint8Array[];

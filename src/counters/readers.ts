@@ -79,10 +79,11 @@ const PROBER = table({
     },
     alerts: BUSY,
   },
+  otherSource: { shown: 'totals and metrics; the replies count because anySource asks for it' },
   invalidSource: {
     warning: {
       text: "replies came from another address than the target's",
-      advice: 'their probes are in lost; bind the reflector to the address of the target',
+      advice: 'their probes are in lost; bind the reflector to the address of the target, or set anySource',
     },
     alerts: INVALID,
   },

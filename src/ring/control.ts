@@ -117,6 +117,8 @@ export const PROBER_COUNTERS = [
   'ringOverflows',
   'ringOverflowsOther',
   /** Replies that match no probe, by reason. */
+  /** Replies that count by `anySource`, though they came from another address or port than the target's. */
+  'otherSource',
   'invalidSource',
   'invalidSequence',
   'invalidTimestamp',

@@ -110,6 +110,77 @@ describe('A collector, by packet format', () => {
     expect(live.collector.status().totals.invalidSequence).to.be.within(sent - 3, sent);
   });
 
+  describe('replies from another address than the target', () => {
+    /** Answers what comes to 127.0.0.1 from 127.0.0.9; resolves with the port that it listens on. */
+    async function elsewhere(reply: (bytes: Buffer) => Buffer): Promise<number> {
+      const other = createSocket('udp4');
+      sockets.push(other);
+      other.bind(0, '127.0.0.9');
+      await once(other, 'listening');
+      const socket = createSocket('udp4');
+      sockets.push(socket);
+      socket.on('message', (bytes, { address, port }) => other.send(reply(bytes), port, address));
+      socket.bind(0, '127.0.0.1');
+      await once(socket, 'listening');
+      return socket.address().port;
+    }
+    const stamp = (bytes: Buffer): Buffer => {
+      const reply = Buffer.alloc(44);
+      bytes.copy(reply, 14, 14, 16);
+      bytes.copy(reply, 24, 0, 14);
+      for (const at of [4, 16]) reply.writeUInt32BE(Math.floor(Date.now() / 1000), at);
+      reply.writeUInt16BE(0x4001, 12);
+      return reply;
+    };
+    const FORMATS = { llama: (bytes: Buffer) => bytes, stamp };
+    const group = { period: '20ms', timeout: '200ms', targets: ['127.0.0.1'] };
+
+    for (const [protocol, reply] of Object.entries(FORMATS)) {
+      it(`${protocol}: count with anySource, each of them in otherSource`, async () => {
+        const live = await start();
+        await live.put('west', { ...group, protocol, port: await elsewhere(reply), timeout: '1s', anySource: true });
+        await expectNoLoss(live);
+        const { received, otherSource } = live.collector.status().totals;
+        expect(otherSource).to.equal(received);
+      });
+
+      it(`${protocol}: do not count without it`, async () => {
+        const live = await start();
+        await live.put('west', { ...group, protocol, port: await elsewhere(reply) });
+        await waitFor('losses', () => live.sums().lost >= 20);
+        const { received, otherSource, invalidSource } = live.collector.status().totals;
+        expect([received, otherSource]).to.deep.equal([0, 0]);
+        expect(invalidSource).to.be.at.least(20);
+      });
+
+      it(`${protocol}: do not count with anySource when the time in them is another one`, async () => {
+        const wrong = (bytes: Buffer): Buffer => {
+          const answer = Buffer.from(reply(bytes));
+          // The lowest bits of the sender's time.
+          answer[protocol === 'stamp' ? 35 : 16] ^= 1;
+          return answer;
+        };
+        const live = await start();
+        await live.put('west', { ...group, protocol, port: await elsewhere(wrong), anySource: true });
+        await waitFor('losses', () => live.sums().lost >= 20);
+        const { totals } = live.collector.status();
+        expect(totals).to.include({ received: 0, otherSource: 0 });
+        // The time of LLAMA's format has a part in what names the probe.
+        const { invalidTimestamp, invalidSession, invalidSequence, invalidFormat } = totals;
+        expect(invalidTimestamp + invalidSession + invalidSequence + invalidFormat).to.be.at.least(20);
+      });
+    }
+
+    it('stay what they were for the other groups of a collector, and take effect when a group gets the option', async () => {
+      const live = await start();
+      const port = await elsewhere(stamp);
+      await live.put('west', { ...group, port });
+      await waitFor('losses', () => live.sums('west').lost >= 20);
+      await live.put('west', { ...group, port, anySource: true });
+      await waitFor('replies', () => live.sums('west').received >= 20);
+    });
+  });
+
   it('a closed port is unreachable in every format', async () => {
     const port = await echo();
     sockets.pop()?.close();

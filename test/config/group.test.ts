@@ -153,6 +153,21 @@ describe('parseGroup', () => {
     for (const group of [syn, icmp]) expect(parseGroup(groupToJson(group), 'g')).to.deep.equal(group);
   });
 
+  it('reads anySource of stamp and llama, writes it again, and refuses it where nothing else names a reply', () => {
+    const read = (input: object) => parseGroup({ targets: ['10.0.0.1'], ...input }, 'g');
+    expect(read({})).not.to.have.property('anySource');
+    expect(read({ anySource: false })).not.to.have.property('anySource');
+    for (const protocol of ['stamp', 'llama']) {
+      const group = read({ protocol, anySource: true });
+      expect(group.anySource).to.equal(true);
+      expect(parseGroup(groupToJson(group), 'g')).to.deep.equal(group);
+    }
+    for (const protocol of ['llama-legacy', 'tcp-syn', 'icmp'])
+      expect(problemsOf({ targets: ['10.0.0.1'], protocol, anySource: true })[0]?.message, protocol).to.match(
+        /^found anySource with protocol .*, expected it with protocol stamp or llama only: .*; take it out$/,
+      );
+  });
+
   it('refuses what tcp-syn and icmp do not have, and SYNs that would meet', () => {
     const message = (input: object): string | undefined => problemsOf({ targets: ['10.0.0.1'], ...input })[0]?.message;
     expect(message({ protocol: 'tcp-syn', payloadBytes: 100 })).to.match(/^found 100, expected none/);
@@ -175,6 +190,7 @@ describe('parseGroup', () => {
     timeout: ['999us', '61s', 'soon', 1000],
     classes: [[], 'ef', {}, null],
     dontFragment: [1, 'yes'],
+    anySource: [1, 'yes'],
     payloadBytes: [43, 9001, 44.5, '44', null],
     targets: [[], '10.0.0.1', {}, null, undefined],
   }))

@@ -57,6 +57,10 @@ export const WORKER_METRICS: Readonly<Record<keyof Totals, WorkerMetric>> = {
   },
   ringOverflows: { ...RING_OVERFLOWS, labels: { kind: 'final' } },
   ringOverflowsOther: { ...RING_OVERFLOWS, labels: { kind: 'other' } },
+  otherSource: {
+    name: 'llama_other_source_replies_total',
+    help: "Replies that count by anySource, though they came from another address or port than the target's, by worker.",
+  },
   invalidSource: { ...INVALID, labels: { reason: 'source' } },
   invalidSequence: { ...INVALID, labels: { reason: 'sequence' } },
   invalidTimestamp: { ...INVALID, labels: { reason: 'timestamp' } },

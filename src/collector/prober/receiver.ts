@@ -122,11 +122,12 @@ export class Receiver {
       counters[this.isStale() ? COUNTER.invalidStale : COUNTER.invalidSession]++;
       return;
     }
-    if (!lookup.isFarEnd(stream)) {
+    const format = formats.list[streams.format[stream]];
+    const otherSource = !lookup.isFarEnd(stream);
+    if (otherSource && !format.anySource) {
       counters[COUNTER.invalidSource]++;
       return;
     }
-    const format = formats.list[streams.format[stream]];
     if (format.kind !== reply.kind) {
       counters[COUNTER.invalidFormat]++;
       return;
@@ -144,6 +145,7 @@ export class Receiver {
       counters[this.isStale() ? COUNTER.invalidStale : COUNTER.invalidTimestamp]++;
       return;
     }
+    if (otherSource) counters[COUNTER.otherSource]++;
     this.decide(socket, stream, slot, i);
   }
 

@@ -30,6 +30,8 @@ export function groupOf({ cps, timeoutMs, dscps, targets }: LegacyGroup): Record
     period: periodOf(cps),
     timeout: formatDuration(msToNs(timeoutMs)),
     classes: dscps.map(className),
+    // LLAMA's collector never looked at where a reply came from.
+    anySource: true,
     targets,
   };
 }

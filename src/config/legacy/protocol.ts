@@ -4,4 +4,4 @@ import type { Protocol } from '../types.js';
 
 export const LEGACY_PROTOCOL: Protocol = 'llama';
 export const LEGACY_PROTOCOL_NOTE =
-  'probes are LLAMA\'s own (protocol llama): its reflectors answer them as they are, and so does "llama reflector" in their place; where that answers, protocol stamp also tells which way probes are lost and the delay each way';
+  'probes are LLAMA\'s own (protocol llama): its reflectors answer them as they are, and so does "llama reflector" in their place; where that answers, protocol stamp also tells which way probes are lost and the delay each way. Replies count from any address (anySource), as with LLAMA';

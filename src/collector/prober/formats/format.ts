@@ -26,6 +26,8 @@ export interface FormatSpec {
   readonly tlvs: readonly ProbeTlv[];
   /** Authenticated STAMP: the first key signs, any of them verifies. */
   readonly keys: readonly Uint8Array[];
+  /** Replies count from any address and port. Of formats whose replies return a secret: not of `llama-legacy`, nor below UDP. */
+  readonly anySource?: boolean;
 }
 
 export const PLAIN_STAMP: FormatSpec = { kind: FormatKind.stamp, tlvs: [], keys: [] };
@@ -69,6 +71,8 @@ export interface ProbeFormat {
   readonly payloadBytes: number;
   /** The T1 of two probes of a batch differ by this much, ns: where a probe has no other name they are told apart by it. */
   readonly t1StepNs: number;
+  /** Whether replies count from any address and port. */
+  readonly anySource: boolean;
   /** Whether `check` has anything to look at. */
   readonly checks: boolean;
   /** Writes what is the same in all probes, into every message of a new batch, whose payloads are zeros. */
@@ -82,12 +86,18 @@ export interface ProbeFormat {
 }
 
 /** How the probes of a group are written. */
-export function formatOf({ protocol, keys = [], tlvs = [] }: Pick<Group, 'protocol' | 'keys' | 'tlvs'>): FormatSpec {
+export function formatOf({
+  protocol,
+  keys = [],
+  tlvs = [],
+  anySource,
+}: Pick<Group, 'protocol' | 'keys' | 'tlvs' | 'anySource'>): FormatSpec {
+  const elsewhere = anySource === true ? { anySource } : {};
   switch (protocol) {
     case 'stamp':
-      return { kind: keys.length > 0 ? FormatKind.stampAuth : FormatKind.stamp, tlvs, keys };
+      return { kind: keys.length > 0 ? FormatKind.stampAuth : FormatKind.stamp, tlvs, keys, ...elsewhere };
     case 'llama':
-      return { kind: FormatKind.llama, tlvs: [], keys: [] };
+      return { kind: FormatKind.llama, tlvs: [], keys: [], ...elsewhere };
     case 'llama-legacy':
       return { kind: FormatKind.llamaLegacy, tlvs: [], keys: [] };
     case 'tcp-syn':
@@ -100,6 +110,6 @@ export function formatOf({ protocol, keys = [], tlvs = [] }: Pick<Group, 'protoc
 }
 
 /** Equal for groups whose probes are written alike. */
-export function formatKey({ kind, tlvs, keys }: FormatSpec, payloadBytes: number): string {
-  return `${kind} ${payloadBytes} ${tlvs.join(',')} ${keys.map((key) => Buffer.from(key).toString('hex')).join(',')}`;
+export function formatKey({ kind, tlvs, keys, anySource = false }: FormatSpec, payloadBytes: number): string {
+  return `${kind} ${payloadBytes} ${tlvs.join(',')} ${keys.map((key) => Buffer.from(key).toString('hex')).join(',')} ${anySource}`;
 }

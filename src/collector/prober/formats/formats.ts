@@ -42,7 +42,7 @@ function createFormat(spec: FormatSpec, payloadBytes: number, mask: number): Pro
     case FormatKind.stampAuth:
       return new StampAuthFormat(spec, payloadBytes);
     case FormatKind.llama:
-      return new LlamaFormat();
+      return new LlamaFormat(spec);
     case FormatKind.llamaLegacy:
       return new LlamaLegacyFormat();
     case FormatKind.tcpSyn:

@@ -14,6 +14,7 @@ export class IcmpFormat implements ProbeFormat {
   /** With the ICMP header. */
   readonly payloadBytes: number;
   readonly t1StepNs = 1;
+  readonly anySource = false;
   readonly checks = false;
   private readonly echo = new Echo();
 

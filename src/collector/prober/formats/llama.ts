@@ -4,7 +4,7 @@ import type { SendBatch } from '../../../net/batch.js';
 import { LLAMA_BYTES, LlamaReply, readLlamaReply, writeLlamaFrame, writeLlamaRequest } from '../../../wire/llama.js';
 import { U32 } from '../slots.js';
 import { TRANSPORT } from '../sources.js';
-import { FormatKind, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
+import { FormatKind, type FormatSpec, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
 
 export class LlamaFormat implements ProbeFormat {
   readonly kind = FormatKind.llama;
@@ -12,6 +12,11 @@ export class LlamaFormat implements ProbeFormat {
   readonly payloadBytes = LLAMA_BYTES;
   readonly t1StepNs = 1;
   readonly checks = false;
+  readonly anySource: boolean;
+
+  constructor({ anySource = false }: FormatSpec) {
+    this.anySource = anySource;
+  }
 
   writeFrame(batch: SendBatch): void {
     for (let i = 0; i < batch.size; i++) writeLlamaFrame(batch.memory.view, batch.payloadAt(i));

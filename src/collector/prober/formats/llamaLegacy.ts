@@ -20,6 +20,7 @@ export class LlamaLegacyFormat implements ProbeFormat {
   readonly payloadBytes = LLAMA_LEGACY_BYTES;
   /** A double resolves ms since 1970 to 244 ns. */
   readonly t1StepNs = 500;
+  readonly anySource = false;
   readonly checks = false;
 
   writeFrame(batch: SendBatch): void {

@@ -15,10 +15,12 @@ export class StampFormat implements ProbeFormat {
   readonly transport = TRANSPORT.udp;
   readonly payloadBytes: number;
   readonly t1StepNs = 1;
+  readonly anySource: boolean;
   readonly checks: boolean;
   private readonly tlvs: ProbeTlvs;
 
-  constructor({ tlvs }: FormatSpec, payloadBytes: number) {
+  constructor({ tlvs, anySource = false }: FormatSpec, payloadBytes: number) {
+    this.anySource = anySource;
     this.payloadBytes = payloadBytes;
     this.tlvs = new ProbeTlvs(tlvs, STAMP_BYTES, payloadBytes, null);
     this.checks = this.tlvs.any;

@@ -23,11 +23,13 @@ export class StampAuthFormat implements ProbeFormat {
   readonly transport = TRANSPORT.udp;
   readonly payloadBytes: number;
   readonly t1StepNs = 1;
+  readonly anySource: boolean;
   readonly checks = true;
   private readonly signer: PacketSigner;
   private readonly tlvs: ProbeTlvs;
 
-  constructor({ tlvs, keys }: FormatSpec, payloadBytes: number) {
+  constructor({ tlvs, keys, anySource = false }: FormatSpec, payloadBytes: number) {
+    this.anySource = anySource;
     this.payloadBytes = payloadBytes;
     this.signer = new PacketSigner(keys);
     this.tlvs = new ProbeTlvs(tlvs, STAMP_AUTH_BYTES, payloadBytes, this.signer);

@@ -14,6 +14,7 @@ export class TcpSynFormat implements ProbeFormat {
   readonly transport = TRANSPORT['tcp-syn'];
   readonly payloadBytes = TCP_BYTES;
   readonly t1StepNs = 0;
+  readonly anySource = false;
   readonly checks = false;
   /** Covers the names: who can't see our SYNs can't answer them. */
   readonly mask: number;
