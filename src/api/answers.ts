@@ -15,6 +15,7 @@ const endMs = Type.Integer({ description: 'end of the interval, epoch millisecon
 /** Where an interval is, and what its times are worth. */
 export const PLACE = {
   cursor: count('orders intervals by when they were closed'),
+  follows: count('cursor of the interval that it goes on from without a pause; 0 for the first of a process'),
   clockEpoch: count(
     'grows when the wall clock was set back over time already reported: endMs and clockEpoch name an interval',
   ),
@@ -167,6 +168,7 @@ export const PathSchema = Type.Object({
 export const PathsSchema = Type.Object(
   {
     cursor: Nullable(PLACE.cursor),
+    follows: Nullable(PLACE.follows),
     clockEpoch: Nullable(PLACE.clockEpoch),
     clockAheadMs: Nullable(PLACE.clockAheadMs),
     start: Nullable(time('start')),

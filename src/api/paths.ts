@@ -65,7 +65,15 @@ export function pathsRoute(app: FastifyInstance, service: CollectorService): voi
   });
 }
 
-const NO_INTERVAL = { cursor: null, clockEpoch: null, clockAheadMs: null, start: null, end: null, endMs: null };
+const NO_INTERVAL = {
+  cursor: null,
+  follows: null,
+  clockEpoch: null,
+  clockAheadMs: null,
+  start: null,
+  end: null,
+  endMs: null,
+};
 
 /** By cursor, by time, or the last one of this process. */
 function asked(

@@ -72,8 +72,8 @@ async function* pageBody(
 
 /** Where an interval of a collector is, and what its times are worth: fields and a comma. */
 export function placeJson(interval: StoredInterval, clock: Pick<SteadyClock, 'aheadMs'>): string {
-  const { cursor, clockEpoch } = interval;
-  return `"cursor":${cursor},"clockEpoch":${clockEpoch},"clockAheadMs":${aheadOf(interval, clock)},`;
+  const { cursor, clockEpoch, follows } = interval;
+  return `"cursor":${cursor},"follows":${follows},"clockEpoch":${clockEpoch},"clockAheadMs":${aheadOf(interval, clock)},`;
 }
 
 /** An interval whose rows are JSON already. */

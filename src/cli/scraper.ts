@@ -11,12 +11,14 @@ import type { LoadedScraperConfig } from '../config/scraper/config.js';
 import type { ScraperConfig } from '../config/scraper/types.js';
 import { LlamaError } from '../errors.js';
 import { giveBackLargeBlocks } from '../net/allocator.js';
+import { heldClockWarnings } from '../scraper/clockWarnings.js';
 import { collectAfter } from '../scraper/collecting.js';
 import { ScraperMemory } from '../scraper/memory.js';
 import { ScraperReloader } from '../scraper/reload.js';
 import { Scraper } from '../scraper/scraper.js';
 import type { ScraperReloadReport } from '../scraper/service.js';
 import { openSinks } from '../scraper/sinks.js';
+import { SteadyClock } from '../stats/steadyClock.js';
 import { openAccess } from './access.js';
 import { requireFiles } from './host.js';
 import { listen } from './listen.js';
@@ -83,12 +85,17 @@ async function serve(
   giveBackLargeBlocks();
   const letGo = collectAfter();
   const { matrixHours, matrixMemoryBytes } = config.scraper;
+  const clock = new SteadyClock();
   const memory =
     matrixHours === 0
       ? undefined
-      : new ScraperMemory({ hours: matrixHours, memoryBytes: matrixMemoryBytes, logger, letGo });
+      : new ScraperMemory({
+          ...{ hours: matrixHours, memoryBytes: matrixMemoryBytes, logger, letGo },
+          ...{ now: () => clock.nowMs(), clockAheadMs: () => clock.aheadMs() },
+        });
   const scraper = new Scraper(config, {
-    ...{ logger, sinks, histograms: () => memory !== undefined, passed: letGo },
+    ...{ logger, sinks, clock, histograms: () => memory !== undefined, passed: letGo },
+    warnings: () => (memory === undefined ? [] : heldClockWarnings(memory.recent, clock)),
   });
   if (memory !== undefined) scraper.onInterval((interval) => memory.take(interval));
   const reloader = new ScraperReloader(scraper, started, load);

@@ -25,6 +25,8 @@ export interface FinishedInterval {
 export interface StoredInterval extends FinishedInterval {
   /** Greater than that of every interval closed before it. It is `endMs`, but after the wall clock was set back: then it counts on from the last one. */
   readonly cursor: number;
+  /** Cursor of the interval that this one goes on from without a pause; 0 for the first of a process. */
+  readonly follows: number;
   /** Grows by one when `endMs` is not after that of the interval closed before: the wall clock was set back. */
   readonly clockEpoch: number;
 }
@@ -111,7 +113,8 @@ export class ResultsStore {
       endMs,
       clockEpoch: endMs > last.endMs ? last.clockEpoch : last.clockEpoch + 1,
     };
-    const interval = { ...finished, cursor: this.last.cursor, clockEpoch: this.last.clockEpoch };
+    const { cursor, clockEpoch } = this.last;
+    const interval = { ...finished, cursor, clockEpoch, follows: this.measured ? last.cursor : 0 };
     this.measured = true;
     this.held.push(interval);
     while (this.held.length > this.retention) this.droppedCursor = this.held.shift()?.cursor ?? this.droppedCursor;

@@ -52,16 +52,22 @@ export class TakenIntervals {
 export class TakenByCollector {
   private readonly byName = new Map<string, { readonly ends: TakenIntervals; aheadMs: number }>();
 
-  /** Notes an interval; false when it was taken before. */
-  take(interval: Pick<HistoryInterval, 'collector' | 'clockEpoch' | 'endMs' | 'intervalMs' | 'aheadMs'>): boolean {
+  /** Notes an interval; false when it was taken before. With `oldestMs`, forgets as `forgetUpTo`. */
+  take(
+    interval: Pick<HistoryInterval, 'collector' | 'clockEpoch' | 'endMs' | 'intervalMs' | 'aheadMs'>,
+    oldestMs?: number,
+  ): boolean {
     const { collector, clockEpoch = 0, endMs, intervalMs, aheadMs = 0 } = interval;
     const name = `${clockEpoch} ${collector}`;
     let taken = this.byName.get(name);
     if (taken === undefined) {
+      // A good time to forget collectors that are gone.
+      if (oldestMs !== undefined) this.forgetUpTo(oldestMs);
       taken = { ends: new TakenIntervals(), aheadMs };
       this.byName.set(name, taken);
     }
     taken.aheadMs = aheadMs;
+    if (oldestMs !== undefined) taken.ends.forgetUpTo(oldestMs + aheadMs);
     return taken.ends.take(endMs, intervalMs);
   }
 

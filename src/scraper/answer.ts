@@ -16,10 +16,12 @@ export interface Page {
   /** The collector's own name. */
   readonly collector: string;
   readonly intervalMs: number;
-  /** Oldest first; each ends after the cursor that was asked with. */
+  /** Its wall clock when it answered, epoch ms; undefined when it does not tell. */
+  readonly nowMs?: number;
+  /** The cursor that was asked with is unknown to it: what it holds is all new. */
+  readonly unknown: boolean;
+  /** Oldest first; each comes after the cursor that was asked with. */
   readonly intervals: readonly CollectedInterval[];
-  /** `endMs` of the oldest interval that it holds; 0 when it holds none. */
-  readonly oldest: number;
   /** That of the newest, where the collector tells: Dropbox's holds one only. */
   readonly newest?: number;
   /** It says itself that intervals after the cursor are gone. */
@@ -31,26 +33,33 @@ const MOST_INTERVALS = 1000;
 
 /** The rows stay in `bytes`, for as long as `lease` says. Throws Error that says what was found, where, and what was expected. */
 export function readResults(bytes: Buffer, after: number, lease?: Lease): Page {
-  const { collector, intervalMs, oldest, gap, intervals } = readAnswer(bytes, lease);
+  const { collector, intervalMs, nowMs, next = after, gap, intervals } = readAnswer(bytes, lease);
   if (typeof collector !== 'string' || collector === '') throw wrong('/collector', collector, 'a name');
   if (!isCount(intervalMs) || intervalMs === 0) throw wrong('/intervalMs', intervalMs, 'milliseconds');
-  if (!isCount(oldest)) throw wrong('/oldest', oldest, 'epoch milliseconds');
+  if (!isCount(next)) throw wrong('/next', next, 'a cursor');
+  if (nowMs !== undefined && !isCount(nowMs)) throw wrong('/nowMs', nowMs, 'epoch milliseconds');
   if (typeof gap !== 'boolean') throw wrong('/gap', gap, 'true or false');
   if (!Array.isArray(intervals)) throw wrong('/intervals', intervals, 'a list');
-  let lastEndMs = after;
+  const unknown = next < after;
+  let last = unknown ? 0 : after;
   const read = intervals.map((interval: unknown, index): CollectedInterval => {
     const place = `/intervals/${index}`;
     if (!isRecord(interval)) throw wrong(place, interval, 'an interval');
-    const { start, endMs, results } = interval;
-    if (!isCount(endMs) || endMs <= lastEndMs)
-      throw wrong(`${place}/endMs`, endMs, `epoch milliseconds after ${lastEndMs}, for intervals come in order`);
-    lastEndMs = endMs;
+    const { start, endMs, results, cursor = endMs, follows = 0, clockEpoch = 0, clockAheadMs = 0 } = interval;
+    if (!isCount(endMs)) throw wrong(`${place}/endMs`, endMs, 'epoch milliseconds');
+    if (!isCount(cursor) || cursor <= last)
+      throw wrong(`${place}/cursor`, cursor, `a number above ${last}, for intervals come in order`);
+    if (!isCount(follows)) throw wrong(`${place}/follows`, follows, 'a cursor');
+    if (!isCount(clockEpoch)) throw wrong(`${place}/clockEpoch`, clockEpoch, 'a count');
+    if (!Number.isSafeInteger(clockAheadMs)) throw wrong(`${place}/clockAheadMs`, clockAheadMs, 'milliseconds');
+    last = cursor;
     const startMs = typeof start === 'string' ? Date.parse(start) : Number.NaN;
     if (!(startMs < endMs)) throw wrong(`${place}/start`, start, `a time before ${new Date(endMs).toISOString()}`);
     if (!(results instanceof RowBytes)) throw wrong(`${place}/results`, results, 'a list');
-    return { collector, intervalMs, startMs, endMs, rows: results };
+    const where = { cursor, follows, clockEpoch, clockAheadMs: clockAheadMs as number };
+    return { collector, intervalMs, startMs, endMs, ...where, rows: results };
   });
-  return { collector, intervalMs, intervals: read, oldest, gap };
+  return { collector, intervalMs, ...(nowMs === undefined ? {} : { nowMs }), unknown, intervals: read, gap };
 }
 
 /** The answer as JSON.parse would give it, but for the lists of results, which are checked and left as bytes. */

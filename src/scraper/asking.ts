@@ -20,7 +20,7 @@ export interface Question {
 
 export interface Reply {
   readonly page: Page;
-  /** The collector's clock now, to half a second; undefined when it does not tell. */
+  /** The collector's clock when it answered, of some kinds to half a second only; undefined when it does not tell. */
   readonly nowMs: number | undefined;
   /** Of the answer. */
   readonly bytes: number;
@@ -66,7 +66,7 @@ export class Asker {
       this.legacy === undefined
         ? readResults(content, after, place)
         : this.legacy.read(content.toString(), after, nowMs ?? this.wallMs());
-    return { page, nowMs, bytes: content.length };
+    return { page, nowMs: page.nowMs ?? nowMs, bytes: content.length };
   }
 
   /** The answer to a GET of a path of the collector's API. Rejects with an error whose message is for the operator. */

@@ -60,7 +60,8 @@ export class InfluxDataReader {
   }
 
   private page(intervals: readonly CollectedInterval[], newest = this.lastEndMs): Page {
-    return { collector: this.collector, intervalMs: this.intervalMs, intervals, oldest: newest, newest, gap: false };
+    const { collector, intervalMs } = this;
+    return { collector, intervalMs, unknown: false, intervals, newest, gap: false };
   }
 }
 

@@ -23,8 +23,8 @@ export class MatrixFeed {
    * that is asked for.
    */
   interval(interval: CollectedInterval, seen: (row: ResultRow) => void): HistoryInterval {
-    const { collector, intervalMs, startMs, endMs } = interval;
-    return { collector, intervalMs, startMs, endMs, rows: this.rowsOf(interval, seen) };
+    const { collector, clockEpoch = 0, intervalMs, startMs, endMs, aheadMs = 0 } = interval;
+    return { collector, clockEpoch, intervalMs, startMs, endMs, aheadMs, rows: this.rowsOf(interval, seen) };
   }
 
   private *rowsOf(interval: CollectedInterval, seen: (row: ResultRow) => void): Generator<HistoryRow> {

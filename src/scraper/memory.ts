@@ -6,7 +6,7 @@
 
 import type { Logger } from 'pino';
 import { MatrixHistory } from '../matrix/history.js';
-import { TakenIntervals } from '../matrix/taken.js';
+import { TakenByCollector } from '../matrix/taken.js';
 import { MatrixFeed } from './matrixFeed.js';
 import { RecentResults } from './recent.js';
 import type { CollectedInterval } from './types.js';
@@ -26,8 +26,10 @@ export interface MemoryOptions {
   readonly hours: number;
   readonly memoryBytes: number;
   readonly logger: Logger;
-  /** Epoch ms. */
+  /** Epoch ms, without steps: `SteadyClock.nowMs`. */
   readonly now?: () => number;
+  /** `SteadyClock.aheadMs` of the same clock. */
+  readonly clockAheadMs?: () => number;
   /** Told of the bytes that the history let go. */
   readonly letGo?: (bytes: number) => void;
 }
@@ -40,17 +42,23 @@ export class ScraperMemory {
   private readonly feed: MatrixFeed;
   private readonly logger: Logger;
   private readonly now: () => number;
-  private readonly taken = new Map<string, TakenIntervals>();
+  private readonly taken = new TakenByCollector();
   private readonly toldMs = new Map<string, number>();
   private waitingRows = 0;
   /** Oldest first. */
   private readonly waiting = new Set<{ readonly sinceMs: number }>();
 
-  constructor({ hours, memoryBytes, logger, now = Date.now, letGo = () => {} }: MemoryOptions) {
+  constructor({ hours, memoryBytes, logger, now = Date.now, clockAheadMs = () => 0, letGo = () => {} }: MemoryOptions) {
     const horizonMs = hours * 3_600_000;
     this.logger = logger;
     this.now = now;
-    this.history = new MatrixHistory({ horizonMs, memoryBytes: memoryBytes * (1 - RECENT_SHARE), now, letGo });
+    this.history = new MatrixHistory({
+      horizonMs,
+      memoryBytes: memoryBytes * (1 - RECENT_SHARE),
+      now,
+      clockAheadMs,
+      letGo,
+    });
     this.recent = new RecentResults(memoryBytes * RECENT_SHARE, now());
     this.feed = new MatrixFeed((problem, row, { collector }) => this.unreadable(problem, collector, row.target));
   }
@@ -101,20 +109,8 @@ export class ScraperMemory {
     while (this.waiting.size > 0) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  private isNew({ collector, endMs, intervalMs }: CollectedInterval): boolean {
-    const oldestMs = this.now() - this.history.horizonMs;
-    let taken = this.taken.get(collector);
-    if (taken === undefined) {
-      // A good time to forget collectors that are gone.
-      for (const [name, of] of this.taken) {
-        of.forgetUpTo(oldestMs);
-        if (of.empty) this.taken.delete(name);
-      }
-      taken = new TakenIntervals();
-      this.taken.set(collector, taken);
-    }
-    taken.forgetUpTo(oldestMs);
-    return taken.take(endMs, intervalMs);
+  private isNew(interval: CollectedInterval): boolean {
+    return this.taken.take(interval, this.now() - this.history.horizonMs);
   }
 
   /** Whether it is time to log something about `what` again. */

@@ -1,7 +1,7 @@
 /**
  * Follows one collector: asks it when an interval is ready, hands over what it says, and moves on only when that is safe. It has its own
  * schedule, errors and memory, so that no collector is the worse for another one. It must never skip an interval without a word, nor
- * stand still because a cursor has become meaningless.
+ * stand still because a cursor has become meaningless, nor let a step of a clock, the collector's or this host's, move or hide a result.
  */
 
 import type { Logger } from 'pino';
@@ -10,6 +10,7 @@ import { messageOf, type Timing } from '../discovery/source.js';
 import type { HttpAnswer, HttpClient } from '../net/httpClient.js';
 import type { Page } from './answer.js';
 import { Asker, RefusedError, type Reply } from './asking.js';
+import { CollectorClock, CollectorEpochs } from './collectorClock.js';
 import type { Gate } from './gate.js';
 import { CollectorHealth, MOST_STATUS_BYTES } from './health.js';
 import { CollectorRecord } from './record.js';
@@ -19,13 +20,13 @@ import type { CollectorState } from './service.js';
 import type { CollectedInterval, Delivery } from './types.js';
 
 /**
- * How far collectors were fetched, kept over restarts: the end of the last interval that is safe with every writer. By URL that of the
+ * How far collectors were fetched, kept over restarts: the cursor of the last interval that is safe with every writer. By URL that of the
  * collector which answered there last, and by URL and name that of each which ever did.
  */
 export interface Positions {
   get(key: string): number | undefined;
-  /** An earlier end than before changes nothing. */
-  advance(key: string, endMs: number): void;
+  /** A cursor below that of before changes nothing. */
+  advance(key: string, cursor: number): void;
   forget(key: string): void;
 }
 
@@ -34,7 +35,10 @@ export interface PollerTools {
   readonly gate: Gate;
   readonly delivery: Delivery;
   readonly positions: Positions;
+  /** Its clock is without steps: `SteadyClock.nowMs`. */
   readonly timing: Timing;
+  /** `SteadyClock.aheadMs` of the same clock; 0 when not given. */
+  readonly clockAheadMs?: () => number;
   readonly logger: Logger;
   /** Whether somebody wants histograms now. */
   readonly histograms: () => boolean;
@@ -51,8 +55,6 @@ const FIRST_LIMIT = 4;
 /** What a first answer is taken to be. */
 const FIRST_BYTES = 2 ** 20;
 const MOST_INTERVALS = 100;
-/** Without news for so many intervals it is asked whether it still holds the last one. */
-const STALE_INTERVALS = 3;
 /** Dropbox's LLAMA sums up at the end of an interval, by a timer that may be a little late: too early means the interval before. */
 const LEGACY_SETTLE_MS = 2_000;
 
@@ -73,10 +75,9 @@ export class Poller {
   private limit = FIRST_LIMIT;
   /** Of the last answer with intervals: the next one is as large, or about. */
   private usualBytes = FIRST_BYTES;
-  private lastOldest = 0;
-  private lastNewsMs: number;
-  /** The cursor may be one of an earlier life of the collector. */
-  private doubtful = false;
+  /** Of the collector whose name is `record.name`. */
+  private clock = new CollectorClock();
+  private readonly epochs = new CollectorEpochs();
   private wake: (() => void) | undefined;
 
   /** Starts at once. */
@@ -92,13 +93,13 @@ export class Poller {
       (signal) => tools.gate.run(() => this.asker.get('/v1/status', signal, { mostBytes: MOST_STATUS_BYTES }), signal),
       tools.timing,
     );
-    this.lastNewsMs = tools.timing.nowMs();
-    this.record.cursor = tools.positions.get(address.url) ?? 0;
+    this.record.startAt(tools.positions.get(address.url) ?? 0);
     this.ended = this.run();
   }
 
   state(): CollectorState {
-    return this.record.state(this.tools.timing.nowMs(), this.health.troubles);
+    const { timing, clockAheadMs = () => 0 } = this.tools;
+    return this.record.state(timing.nowMs(), clockAheadMs(), this.health.troubles);
   }
 
   /** Asks the collector for something else, on behalf of a reader. Rejects with an error whose message is for people. */
@@ -171,13 +172,17 @@ export class Poller {
     const place = await tools.room.enter(this.usualBytes, signal);
     try {
       record.polls += 1;
+      let askedMs = 0;
       const reply = await tools.gate.run(() => {
         place.asked();
+        askedMs = tools.timing.nowMs();
         return this.asker.ask({ after, limit, histograms }, signal, place);
       }, signal);
       signal.throwIfAborted();
-      record.lastSuccessMs = tools.timing.nowMs();
-      record.aheadMs = reply.nowMs === undefined ? null : reply.nowMs - record.lastSuccessMs;
+      const answeredMs = tools.timing.nowMs();
+      record.lastSuccessMs = answeredMs;
+      record.aheadMs = reply.nowMs === undefined ? null : reply.nowMs - answeredMs;
+      if (reply.nowMs !== undefined) this.clock.see(reply.nowMs, askedMs, answeredMs);
       return { ...reply, place };
     } catch (error) {
       place.leave();
@@ -190,25 +195,34 @@ export class Poller {
     if (page.collector !== record.name && !this.meet(page.collector)) return schedule.afterNothing();
     if (page.intervalMs !== record.intervalMs) schedule.intervalMs = page.intervalMs;
     record.intervalMs = page.intervalMs;
-    const began =
-      this.address.kind === 'collector' && (page.oldest === 0 ? record.cursor > 0 : page.oldest < this.lastOldest);
-    this.lastOldest = page.oldest;
+    if (page.unknown) this.startOver();
     const newest = page.intervals.at(-1);
-    if (newest === undefined) return this.nothingNew(page, began);
+    if (newest === undefined) return this.nothingNew(page);
     const startedMs = tools.timing.nowMs();
-    this.tellGaps(page);
-    await this.handOver(page.intervals, place);
-    this.doubtful = false;
-    this.lastNewsMs = tools.timing.nowMs();
+    const intervals = page.intervals.map((interval) => this.placed(interval));
+    this.tellGaps(intervals, page.gap && !page.unknown);
+    await this.handOver(intervals, place);
     const full = page.intervals.length >= this.limit;
     this.limit = Math.max(
       1,
       Math.min(MOST_INTERVALS, Math.floor((PAGE_BYTES * page.intervals.length) / Math.max(1, bytes))),
     );
-    const passedMs = this.lastNewsMs - startedMs;
-    const waitMs = schedule.afterIntervals(newest.endMs, nowMs === undefined ? undefined : nowMs + passedMs);
+    const passedMs = tools.timing.nowMs() - startedMs;
+    // By the clock of now: a step since must not look like an interval that is late.
+    const endMs = newest.endMs - (newest.clockAheadMs ?? 0);
+    const waitMs = schedule.afterIntervals(endMs, nowMs === undefined ? undefined : nowMs + passedMs);
     record.settleMs = schedule.settleMs;
     return full && this.address.kind === 'collector' ? 0 : waitMs;
+  }
+
+  /** With what its name and times are worth here. */
+  private placed(interval: CollectedInterval): CollectedInterval {
+    const { clockEpoch = 0, clockAheadMs = 0 } = interval;
+    return {
+      ...interval,
+      clockEpoch: this.epochs.of(interval.collector, clockEpoch),
+      aheadMs: clockAheadMs + this.clock.offsetMs,
+    };
   }
 
   /** All are handed over at once, so that writers can take them together; the position follows one by one, in order. */
@@ -225,12 +239,12 @@ export class Poller {
       await safe;
       this.record.intervals += 1;
       this.record.rows += interval.rows.length;
-      this.moveTo(interval.endMs);
+      this.moveTo(interval);
     }
   }
 
-  private moveTo(cursor: number): void {
-    this.record.cursor = cursor;
+  private moveTo({ endMs, cursor = endMs, aheadMs = 0 }: CollectedInterval): void {
+    this.record.moved(cursor, endMs, aheadMs);
     this.tools.positions.advance(this.address.url, cursor);
     this.tools.positions.advance(this.ownKey, cursor);
   }
@@ -248,8 +262,7 @@ export class Poller {
     const before = record.name;
     const asked = record.cursor;
     record.name = name;
-    record.cursor = tools.positions.get(this.ownKey) ?? 0;
-    this.lastOldest = 0;
+    record.startAt(tools.positions.get(this.ownKey) ?? 0);
     this.health.forget();
     tools.named(address.url, name);
     const usable = asked === record.cursor;
@@ -264,58 +277,46 @@ export class Poller {
     return usable;
   }
 
-  private tellGaps({ intervals, gap }: Page): void {
+  private tellGaps(intervals: readonly CollectedInterval[], gap: boolean): void {
     const { record, logger, tools } = this;
-    let lastEndMs = record.cursor;
-    for (const [index, { startMs, endMs, intervalMs }] of intervals.entries()) {
+    let last: Pick<CollectorRecord, 'cursor' | 'endMs' | 'endAheadMs'> = record;
+    for (const [index, interval] of intervals.entries()) {
+      const { startMs, endMs, intervalMs, aheadMs = 0, cursor = endMs, follows = 0 } = interval;
       const notHeld = index === 0 && gap;
-      const apart = lastEndMs > 0 && startMs - lastEndMs >= intervalMs / 2;
-      if (notHeld || apart) {
+      // Between two that follow each other time may be missing on the clock, but nothing was left out. Else both by one clock.
+      const apartMs = follows === last.cursor ? 0 : startMs - aheadMs - (last.endMs - last.endAheadMs);
+      if (notHeld || (last.endMs > 0 && apartMs >= intervalMs / 2)) {
         const reason = notHeld ? 'notHeld' : 'notMeasured';
-        const { from, to } = record.gap(lastEndMs, startMs, reason, tools.timing.nowMs());
+        const fromMs = Math.min(last.endMs, startMs);
+        const { from, to } = record.gap(fromMs, startMs, reason, tools.timing.nowMs());
         const text = notHeld
           ? 'intervals are lost: the collector let them go before they were fetched; raise its collector.retention'
           : 'there are no intervals of this time: the collector did not measure, or was started again';
         logger.warn({ name: record.name, from, to }, text);
       }
-      lastEndMs = endMs;
+      last = { cursor, endMs, endAheadMs: aheadMs };
     }
   }
 
-  /** An empty answer: the usual thing when it is asked too early, and the only sign of a cursor that lies ahead of all that will come. */
-  private async nothingNew(page: Page, began: boolean): Promise<number> {
-    const { record, schedule, logger, tools } = this;
-    const { cursor } = record;
-    if (began && !this.doubtful) logger.info({ name: record.name }, 'the collector was started again');
-    if (began) this.doubtful = true;
-    const staleMs = STALE_INTERVALS * schedule.intervalMs;
-    if (tools.timing.nowMs() - this.lastNewsMs > staleMs) this.doubtful = true;
-    if (cursor === 0) return schedule.afterNothing();
-    if (page.newest !== undefined)
-      return page.newest > 0 && page.newest < cursor ? this.startOver() : schedule.afterNothing();
-    if (!this.doubtful || page.oldest === 0) return schedule.afterNothing();
-    const { page: held, place } = await this.ask(cursor - 1, 1, false);
-    place.leave();
-    if (held.collector !== record.name) return schedule.afterNothing();
-    const [last] = held.intervals;
-    if (last === undefined) return this.startOver();
-    this.doubtful = false;
-    this.lastNewsMs = tools.timing.nowMs();
-    return last.endMs > cursor ? 0 : schedule.afterNothing();
+  /** An empty answer: the usual thing when it is asked too early. One of Dropbox's holds one interval only: an end before the cursor says that its clock went back. */
+  private nothingNew({ newest = 0 }: Page): number {
+    const { cursor } = this.record;
+    if (cursor === 0 || newest === 0 || newest >= cursor) return this.schedule.afterNothing();
+    this.startOver();
+    return 0;
   }
 
-  /** All that it holds ends before the cursor: its clock went back. What is fetched twice by this is the same points once more. */
-  private startOver(): number {
+  /** It knows nothing of the cursor: what it holds was measured later than all that was fetched, under a clock that was set back, by a new process. */
+  private startOver(): void {
     const { record, logger, tools, address } = this;
     record.resets += 1;
     logger.warn(
-      { name: record.name, cursor: new Date(record.cursor).toISOString() },
-      'all that the collector holds is older than what was fetched: its clock went back; fetching what it holds',
+      { name: record.name, cursor: record.cursor },
+      'the collector was started again, without memory of what was fetched, and its clock was set back; fetching what it holds',
     );
-    this.doubtful = false;
-    record.cursor = 0;
+    if (record.name !== null) this.epochs.startOver(record.name);
+    record.startAt(0);
     tools.positions.forget(address.url);
     tools.positions.forget(this.ownKey);
-    return 0;
   }
 }

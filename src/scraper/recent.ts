@@ -21,6 +21,8 @@ export class RecentResults {
   /** Cursor of the newest interval that is no longer held; at first, that of all that came before this process. */
   private dropped: number;
   private readonly listeners = new Set<() => void>();
+  /** By collector: how far its clock is ahead of the steady clock of this process, ms, as of its last interval. */
+  private readonly offsets = new Map<string, number>();
   private readonly tools = new RecentRowsTools();
 
   constructor(mostBytes: number, nowMs: number) {
@@ -40,8 +42,14 @@ export class RecentResults {
     this.take(writing);
   }
 
+  /** How far the times of an interval are ahead of the clock of its collector as it is now, ms: that was stepped by as much since. 0: not at all. */
+  clockAheadMs({ collector, report }: Pick<RecentInterval, 'collector' | 'report'>): number {
+    return report.aheadMs - (this.offsets.get(collector) ?? report.aheadMs);
+  }
+
   /** For whoever reads the rows anyway: those of this interval are written as they are added, in order, and can be asked for when all were taken. */
   begin(interval: CollectedInterval): RecentRows {
+    this.offsets.set(interval.collector, (interval.aheadMs ?? 0) - (interval.clockAheadMs ?? 0));
     return new RecentRows(interval, this.tools);
   }
 
@@ -59,6 +67,11 @@ export class RecentResults {
     }
     if (out > 0) this.held = this.held.slice(out);
     for (const listener of this.listeners) listener();
+  }
+
+  /** All that is held, oldest first. */
+  all(): readonly RecentInterval[] {
+    return this.held;
   }
 
   get bytes(): number {

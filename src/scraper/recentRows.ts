@@ -20,6 +20,9 @@ export interface RecentInterval {
   readonly report: {
     readonly startMs: number;
     readonly endMs: number;
+    readonly clockEpoch: number;
+    /** How far its times are ahead of the steady clock of this process, ms. */
+    readonly aheadMs: number;
     readonly rows: Uint8Array;
     readonly rowOffsets: Uint32Array;
     readonly histograms: Uint8Array;
@@ -105,13 +108,12 @@ export class RecentRows {
 
   finish(): Omit<RecentInterval, 'cursor'> {
     const { infos } = this;
-    const { collector, intervalMs, startMs, endMs } = this.interval;
+    const { collector, intervalMs, startMs, endMs, clockEpoch = 0, aheadMs = 0 } = this.interval;
     const columns = this.opened();
     const { rows, rowOffsets, histograms, histogramOffsets } = columns;
     const bytes = INTERVAL_OVERHEAD_BYTES + rows.length + histograms.length + infos.length * ROW_OVERHEAD_BYTES;
     const report = {
-      startMs,
-      endMs,
+      ...{ startMs, endMs, clockEpoch, aheadMs },
       rows: rows.take(),
       rowOffsets: rowOffsets.take(),
       histograms: histograms.take(),

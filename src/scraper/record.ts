@@ -10,10 +10,14 @@ const BEHIND_INTERVALS = 2;
 export class CollectorRecord {
   name: string | null = null;
   intervalMs: number | null = null;
-  /** End of the last interval that is safe; 0 before the first. */
+  /** Of the last interval that is safe; 0 before the first. */
   cursor = 0;
+  /** End of that interval, epoch ms, by the collector's clock of then; 0 before the first. */
+  endMs = 0;
+  /** How far that is ahead of the steady clock of this process, ms; 0 while the clocks agree. */
+  endAheadMs = 0;
   lastSuccessMs: number | null = null;
-  /** The collector's clock less this host's. */
+  /** The collector's clock less the steady clock of this process. */
   aheadMs: number | null = null;
   /** From the end of an interval until it is ready. */
   settleMs = 0;
@@ -33,6 +37,18 @@ export class CollectorRecord {
     this.address = address;
   }
 
+  /** Begins behind a cursor of an earlier process, which looks like an end unless the collector's clock was set back before. */
+  startAt(cursor: number): void {
+    this.moved(cursor, cursor, 0);
+  }
+
+  /** An interval is safe. */
+  moved(cursor: number, endMs: number, endAheadMs: number): void {
+    this.cursor = cursor;
+    this.endMs = endMs;
+    this.endAheadMs = endAheadMs;
+  }
+
   /** The result is the gap as it is shown. */
   gap(fromMs: number, toMs: number, reason: Gap['reason'], nowMs: number): Gap {
     const gap = { from: isoTime(fromMs), to: isoTime(toMs), reason, at: isoTime(nowMs) };
@@ -42,14 +58,18 @@ export class CollectorRecord {
     return gap;
   }
 
-  /** Finished intervals that are not fetched yet, by the collector's clock. */
+  /** Finished intervals that are not fetched yet. */
   lag(nowMs: number): number | null {
     if (this.intervalMs === null || this.cursor === 0) return null;
-    const theirsMs = nowMs + (this.aheadMs ?? 0);
-    return Math.max(0, Math.floor((theirsMs - this.settleMs - this.cursor) / this.intervalMs));
+    // Clocks that agree may still be a second apart, which is a lot for short intervals.
+    const apartMs = this.endAheadMs === 0 ? (this.aheadMs ?? 0) : 0;
+    const ageMs = nowMs + apartMs - (this.endMs - this.endAheadMs);
+    return Math.max(0, Math.floor((ageMs - this.settleMs) / this.intervalMs));
   }
 
-  state(nowMs: number, troubles: readonly string[] | null): CollectorState {
+  /** `nowMs` is the steady clock, `clockAheadMs` the wall clock less it: times are shown by that. */
+  state(nowMs: number, clockAheadMs: number, troubles: readonly string[] | null): CollectorState {
+    const shown = (ms: number): string => isoTime(ms + clockAheadMs);
     const lagIntervals = this.lag(nowMs);
     const behind = lagIntervals !== null && lagIntervals > BEHIND_INTERVALS;
     const up = behind ? 'behind' : 'up';
@@ -59,10 +79,10 @@ export class CollectorRecord {
       kind: this.address.kind,
       state: this.lastError !== null ? 'down' : this.lastSuccessMs === null ? 'starting' : up,
       intervalMs: this.intervalMs,
-      lastSuccess: this.lastSuccessMs === null ? null : isoTime(this.lastSuccessMs),
-      lastEnd: this.cursor === 0 ? null : isoTime(this.cursor),
+      lastSuccess: this.lastSuccessMs === null ? null : shown(this.lastSuccessMs),
+      lastEnd: this.cursor === 0 ? null : shown(this.endMs - this.endAheadMs),
       lagIntervals,
-      clockAheadMs: this.aheadMs,
+      clockAheadMs: this.aheadMs === null ? null : this.aheadMs - clockAheadMs,
       intervals: this.intervals,
       rows: this.rows,
       polls: this.polls,
@@ -73,7 +93,7 @@ export class CollectorRecord {
       lostIntervals: this.lostIntervals,
       lastGaps: this.lastGaps,
       troubles,
-      nextAt: this.nextAtMs === null ? null : isoTime(this.nextAtMs),
+      nextAt: this.nextAtMs === null ? null : shown(this.nextAtMs),
     };
   }
 }

@@ -8,7 +8,9 @@ import type { CollectorList, ScraperConfig } from '../config/scraper/types.js';
 import type { SourceTools } from '../discovery/create.js';
 import { SYSTEM_TIMING, type Timing } from '../discovery/source.js';
 import { HttpClient } from '../net/httpClient.js';
+import { SteadyClock } from '../stats/steadyClock.js';
 import { VERSION } from '../version.js';
+import { clocksApart } from './clockWarnings.js';
 import { Fleet, type FleetChange } from './fleet.js';
 import { Gate } from './gate.js';
 import type { Positions } from './poller.js';
@@ -32,7 +34,12 @@ export interface Sinks {
 export interface ScraperTools {
   readonly logger: Logger;
   readonly sinks: Sinks;
+  /** Runs everything; the system's when not given. */
+  readonly clock?: SteadyClock;
+  /** Timers and chance; its clock is `clock` when not given. */
   readonly timing?: Timing;
+  /** What else is to be warned of; nothing when not given. */
+  readonly warnings?: () => readonly string[];
   readonly source?: SourceTools;
   /** Whether somebody wants histograms with the intervals; nobody does when not given. */
   readonly histograms?: () => boolean;
@@ -52,6 +59,9 @@ export class Scraper implements ScraperService {
   private readonly timing: Timing;
   private readonly http: HttpClient;
   private readonly fleet: Fleet;
+  private readonly clock: SteadyClock;
+  private readonly moreWarnings: () => readonly string[];
+  /** By `timing`. */
   private readonly startedMs: number;
   private readonly listeners = new Set<Listener>();
   /** Name of the collector at each URL. */
@@ -64,7 +74,10 @@ export class Scraper implements ScraperService {
     this.config = config;
     this.logger = tools.logger;
     this.sinks = tools.sinks;
-    this.timing = tools.timing ?? SYSTEM_TIMING;
+    const clock = tools.clock ?? new SteadyClock();
+    this.clock = clock;
+    this.moreWarnings = tools.warnings ?? (() => []);
+    this.timing = tools.timing ?? { ...SYSTEM_TIMING, nowMs: () => clock.nowMs() };
     this.startedMs = this.timing.nowMs();
     this.http = new HttpClient({ connectMs: connectTimeoutMs, headerMs: headerTimeoutMs, totalMs: timeoutMs });
     this.fleet = new Fleet({
@@ -75,6 +88,7 @@ export class Scraper implements ScraperService {
         delivery: tools.sinks.delivery,
         positions: tools.sinks.positions,
         timing: this.timing,
+        clockAheadMs: () => clock.aheadMs(),
         logger: tools.logger,
         histograms: tools.histograms ?? (() => false),
         room: new Room(ANSWER_BYTES, this.timing, tools.passed),
@@ -118,7 +132,7 @@ export class Scraper implements ScraperService {
     const nowMs = this.timing.nowMs();
     return {
       version: VERSION,
-      startedAt: isoTime(this.startedMs),
+      startedAt: isoTime(this.startedMs + this.clock.aheadMs()),
       uptimeMs: nowMs - this.startedMs,
       state: this.ending === undefined ? 'running' : 'stopping',
       collectors,
@@ -126,6 +140,8 @@ export class Scraper implements ScraperService {
       writers: this.sinks.status(),
       warnings: [
         ...sharedNames(collectors),
+        ...clocksApart(collectors),
+        ...this.moreWarnings(),
         ...(source === null || source.error === null ? [] : [`the collectors are not up to date: ${source.error}`]),
         ...(this.config.writers.length === 0 ? ['there are no writers: results are kept in memory only'] : []),
       ],

@@ -27,11 +27,11 @@ export interface CollectorState {
   readonly intervalMs: number | null;
   /** ISO 8601: when it last gave a good answer; null before the first. */
   readonly lastSuccess: string | null;
-  /** ISO 8601: end of the last interval that is safe with every writer; null when there is none. */
+  /** ISO 8601, by this host's clock: end of the last interval that is safe with every writer; null when there is none. */
   readonly lastEnd: string | null;
-  /** Finished intervals that are not fetched yet, by the collector's clock; null before its first answer. */
+  /** Finished intervals that are not fetched yet; null before its first answer. */
   readonly lagIntervals: number | null;
-  /** By how much its clock is ahead of this host's, ms, to half a second; null when it does not tell. */
+  /** By how much its clock is ahead of this host's, ms; of Dropbox's LLAMA to half a second; null when it does not tell. */
   readonly clockAheadMs: number | null;
   readonly intervals: number;
   readonly rows: number;

@@ -83,7 +83,7 @@ export interface Rows extends Iterable<ResultRow> {
 
 export const oneByOne = (rows: Rows): Iterable<ResultRow> => rows.oneByOne?.() ?? rows;
 
-/** A finished interval of one collector. `collector` and `endMs` together name it: the same interval fetched again is the same. */
+/** A finished interval of one collector. `collector`, `clockEpoch` and `endMs` together name it: the same interval fetched again is the same. */
 export interface CollectedInterval {
   /** The collector's own name. */
   readonly collector: string;
@@ -91,6 +91,16 @@ export interface CollectedInterval {
   /** Epoch milliseconds. */
   readonly startMs: number;
   readonly endMs: number;
+  /** Its place at the collector; `endMs` where it does not tell. */
+  readonly cursor?: number;
+  /** Cursor of the interval that it goes on from without a pause; 0: it is the first of a process, or it does not tell. */
+  readonly follows?: number;
+  /** Grows when the collector's clock was set back over time already reported; 0 when not given. */
+  readonly clockEpoch?: number;
+  /** How far its times are ahead of the collector's clock of the moment it was fetched, ms: that was stepped by as much since. 0 when not given. */
+  readonly clockAheadMs?: number;
+  /** How far its times are ahead of the steady clock of this process, ms (`SteadyClock`); 0 when not given. */
+  readonly aheadMs?: number;
   readonly rows: Rows;
 }
 

@@ -48,7 +48,7 @@ describe('GET /v1/results', () => {
       oldest: T,
       gap: false,
       intervals: [T, T + STEP].map((endMs) => ({
-        ...{ cursor: endMs, clockEpoch: 0, clockAheadMs: 0 },
+        ...{ cursor: endMs, follows: endMs === T ? 0 : T, clockEpoch: 0, clockAheadMs: 0 },
         start: new Date(endMs - 10_000).toISOString(),
         end: new Date(endMs).toISOString(),
         endMs,

@@ -5,6 +5,8 @@ import { kept, row } from '../support/scraped.js';
 
 const T = 1_763_700_000_000;
 
+const place = (cursor: number) => ({ cursor, follows: 0, clockEpoch: 0, clockAheadMs: 0 });
+
 const interval = (endMs: number, results: unknown = [row('10.2.0.2')]) => ({
   start: new Date(endMs - 1000).toISOString(),
   end: new Date(endMs).toISOString(),
@@ -33,11 +35,34 @@ function problem(value: unknown, after = T): string {
 describe('the answer of a collector', () => {
   it('is taken as it is when it is right', () => {
     const page = read(answer());
-    expect(page).to.deep.include({ collector: 'a', intervalMs: 1000, oldest: T + 1000, gap: false });
+    expect(page).to.deep.include({ collector: 'a', intervalMs: 1000, unknown: false, gap: false });
     expect(page.intervals.map(kept)).to.deep.equal([
-      { collector: 'a', intervalMs: 1000, startMs: T, endMs: T + 1000, rows: [row('10.2.0.2')] },
-      { collector: 'a', intervalMs: 1000, startMs: T + 1000, endMs: T + 2000, rows: [row('10.2.0.2')] },
+      { collector: 'a', intervalMs: 1000, startMs: T, endMs: T + 1000, ...place(T + 1000), rows: [row('10.2.0.2')] },
+      {
+        collector: 'a',
+        intervalMs: 1000,
+        startMs: T + 1000,
+        endMs: T + 2000,
+        ...place(T + 2000),
+        rows: [row('10.2.0.2')],
+      },
     ]);
+  });
+
+  it('has intervals in the order of their cursors, whose ends may go back and be the same', () => {
+    const intervals = [3, 1, 1].map((s, i) => ({ ...interval(T + s * 1000), cursor: T + 3000 + i, clockEpoch: i }));
+    const page = read(answer({ intervals, next: T + 3002 }));
+    expect(page.intervals.map(({ endMs, clockEpoch }) => [endMs - T, clockEpoch])).to.deep.equal([
+      [3000, 0],
+      [1000, 1],
+      [1000, 2],
+    ]);
+  });
+
+  it('says that the cursor is unknown by a next one that is below it', () => {
+    const page = read(answer({ gap: true }), T + 9000);
+    expect(page.unknown).to.equal(true);
+    expect(page.intervals).to.have.length(2);
   });
 
   it('is refused when it has far more intervals than anybody asks for', () => {
@@ -61,19 +86,19 @@ describe('the answer of a collector', () => {
     { title: 'null', value: 'null', says: 'found nothing at the top' },
     { title: 'no name', value: answer({ collector: '' }), says: 'found text at /collector, expected a name' },
     { title: 'no interval', value: answer({ intervalMs: 0 }), says: 'found a number at /intervalMs' },
-    { title: 'no oldest', value: answer({ oldest: null }), says: 'found nothing at /oldest' },
+    { title: 'no cursor', value: answer({ next: null }), says: 'found nothing at /next' },
     { title: 'no gap', value: answer({ gap: 0 }), says: 'found a number at /gap' },
     { title: 'no intervals', value: answer({ intervals: {} }), says: 'found a map at /intervals, expected a list' },
     { title: 'no map', value: answer({ intervals: [1] }), says: 'found a number at /intervals/0' },
     {
       title: 'intervals that were asked for already',
       value: answer({ intervals: [interval(T)] }),
-      says: `found a number at /intervals/0/endMs, expected epoch milliseconds after ${T}`,
+      says: `found a number at /intervals/0/cursor, expected a number above ${T}`,
     },
     {
       title: 'intervals out of order',
       value: answer({ intervals: [interval(T + 2000), interval(T + 1000)] }),
-      says: 'at /intervals/1/endMs',
+      says: 'at /intervals/1/cursor',
     },
     {
       title: 'an interval without a length',

@@ -269,7 +269,8 @@ describe('a poller', () => {
     const poller = poll();
     await delivered(3);
     collector.restart();
-    await waitFor('it is noticed', () => said(/was started again/));
+    const asked = collector.asked.length;
+    await waitFor('it is asked again', () => collector.asked.length > asked);
     for (const endMs of seconds(10, 12)) collector.finish(endMs);
     await delivered(6);
     expect(poller.state()).to.include({ gaps: 1, lostIntervals: 6, resets: 0 });
@@ -285,7 +286,7 @@ describe('a poller', () => {
     await delivered(6);
     expect(delivery.ends().slice(3)).to.deep.equal(seconds(1, 3));
     expect(poller.state().resets).to.equal(1);
-    expect(said(/its clock went back/)).to.equal(true);
+    expect(said(/its clock was set back/)).to.equal(true);
     collector.finish(T + 4000);
     await delivered(7);
     expect(positions.get(collector.url)).to.equal(T + 4000);
@@ -295,14 +296,56 @@ describe('a poller', () => {
     for (const endMs of seconds(1, 3)) collector.finish(endMs);
     const poller = poll();
     await delivered(3);
-    await waitFor(
-      'it is asked for the last one',
-      () => collector.asked.some(({ after }) => after === T + 2999),
-      10_000,
-    );
-    await waitFor('it goes on', () => collector.asked.at(-1)?.after === T + 3000);
+    const asked = collector.asked.length;
+    await waitFor('it is asked again', () => collector.asked.length > asked + 3, 10_000);
+    expect(collector.asked.at(-1)?.after).to.equal(T + 3000);
     expect(delivery.delivered).to.have.length(3);
     expect(poller.state().resets).to.equal(0);
+  });
+
+  for (const [name, stepMs] of [
+    ['backwards by ten minutes', -600_000],
+    ['backwards by years', -6e11],
+    ['forwards by two hours', 7_200_000],
+    ['forwards by years', 6e11],
+  ] as const)
+    it(`gets every interval once over a step of the collector's clock ${name}, and calls it no gap`, async () => {
+      for (const endMs of seconds(1, 3)) collector.finish(endMs);
+      const poller = poll();
+      await delivered(3);
+      collector.finish(T + 4000);
+      collector.stepClock(stepMs);
+      for (const endMs of seconds(5, 6)) collector.finish(endMs + stepMs);
+      await delivered(6);
+      for (const endMs of seconds(7, 8)) collector.finish(endMs + stepMs);
+      await delivered(8);
+      const ends = [...seconds(1, 4), ...seconds(5, 8).map((ms) => ms + stepMs)];
+      expect(delivery.ends()).to.deep.equal(ends);
+      expect(poller.state()).to.include({ gaps: 0, lostIntervals: 0, resets: 0, intervals: 8 });
+      const epoch = stepMs < 0 ? 1 : 0;
+      expect(delivery.delivered.map(({ clockEpoch }) => clockEpoch)).to.deep.equal([
+        0,
+        0,
+        0,
+        0,
+        ...Array(4).fill(epoch),
+      ]);
+      // By this process's clock none of them was moved.
+      const [last, before] = [delivery.delivered[7], delivery.delivered[2]];
+      expect(last.endMs - (last.aheadMs ?? 0) - before.endMs + (before.aheadMs ?? 0)).to.be.within(3_000, 7_000);
+      expect(positions.get(collector.url)).to.equal(stepMs < 0 ? T + 4004 : T + 8000 + stepMs);
+    });
+
+  it('tells the intervals of a collector without memory from those that it had fetched, when their ends are the same', async () => {
+    for (const endMs of seconds(1, 3)) collector.finish(endMs);
+    const poller = poll();
+    await delivered(3);
+    collector.restart();
+    for (const endMs of seconds(1, 2)) collector.finish(endMs);
+    await delivered(5);
+    expect(delivery.ends()).to.deep.equal([...seconds(1, 3), ...seconds(1, 2)]);
+    expect(delivery.delivered.map(({ clockEpoch }) => clockEpoch)).to.deep.equal([0, 0, 0, 1, 1]);
+    expect(poller.state()).to.include({ resets: 1 });
   });
 
   it('tells when another collector answers, and keeps a cursor for each', async () => {

@@ -68,8 +68,17 @@ export class CollectorServer {
   statusAsked = 0;
   /** Requests that are not answered yet. */
   open = 0;
-  private held: { readonly endMs: number; readonly rows: readonly ResultRow[] }[] = [];
-  private droppedEndMs = 0;
+  private held: {
+    readonly endMs: number;
+    readonly cursor: number;
+    readonly follows: number;
+    readonly clockEpoch: number;
+    readonly aheadMs: number;
+    readonly rows: readonly ResultRow[];
+  }[] = [];
+  private droppedCursor = 0;
+  private last = { cursor: 0, endMs: 0, clockEpoch: 0 };
+  private measured = false;
   private readonly timing: Timing;
   private readonly server: Server;
   private timer: (() => void) | undefined;
@@ -111,8 +120,13 @@ export class CollectorServer {
 
   /** Ends an interval at `endMs`. */
   finish(endMs: number, rows: readonly ResultRow[] = [row('10.2.0.2')]): void {
-    this.held.push({ endMs, rows });
-    while (this.held.length > this.retention) this.droppedEndMs = this.held.shift()?.endMs ?? 0;
+    const { last } = this;
+    const clockEpoch = endMs > last.endMs ? last.clockEpoch : last.clockEpoch + 1;
+    this.last = { cursor: Math.max(endMs, last.cursor + 1), endMs, clockEpoch };
+    const follows = this.measured ? last.cursor : 0;
+    this.measured = true;
+    this.held.push({ ...this.last, follows, aheadMs: this.aheadMs ?? 0, rows });
+    while (this.held.length > this.retention) this.droppedCursor = this.held.shift()?.cursor ?? 0;
   }
 
   /** Finishes intervals by its own clock from now on, each ready `readyMs` after its end. */
@@ -128,10 +142,17 @@ export class CollectorServer {
     next();
   }
 
-  /** As a new process: it holds nothing. */
+  /** As a new process: it holds nothing, and knows nothing. */
   restart(): void {
     this.held = [];
-    this.droppedEndMs = 0;
+    this.droppedCursor = 0;
+    this.last = { cursor: 0, endMs: 0, clockEpoch: 0 };
+    this.measured = false;
+  }
+
+  /** Steps its clock; what it holds was measured before. */
+  stepClock(ms: number): void {
+    this.aheadMs = (this.aheadMs ?? 0) + ms;
   }
 
   async close(): Promise<void> {
@@ -187,14 +208,18 @@ export class CollectorServer {
 
   private text(url: URL, after: number): string {
     const limit = Number(url.searchParams.get('limit') ?? 10_000);
-    const page = this.held.filter(({ endMs }) => endMs > after).slice(0, limit);
+    const unknown = this.last.cursor > 0 && after > this.last.cursor;
+    const from = unknown ? 0 : after;
+    const page = this.held.filter(({ cursor }) => cursor > from).slice(0, limit);
     return JSON.stringify({
       collector: this.name,
       intervalMs: this.intervalMs,
-      next: page.at(-1)?.endMs ?? after,
-      oldest: this.held[0]?.endMs ?? 0,
-      gap: after > 0 && after < this.droppedEndMs,
-      intervals: page.map(({ endMs, rows }) => ({
+      ...(this.aheadMs === null ? {} : { nowMs: Math.round(this.clockMs) }),
+      next: page.at(-1)?.cursor ?? from,
+      oldest: this.held[0]?.cursor ?? 0,
+      gap: unknown || (after > 0 && after < this.droppedCursor),
+      intervals: page.map(({ endMs, cursor, follows, clockEpoch, aheadMs, rows }) => ({
+        ...{ cursor, follows, clockEpoch, clockAheadMs: aheadMs - (this.aheadMs ?? 0) },
         start: new Date(endMs - this.intervalMs).toISOString(),
         end: new Date(endMs).toISOString(),
         endMs,

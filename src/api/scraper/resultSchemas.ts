@@ -1,7 +1,7 @@
 /** The shapes of requests and answers with the results of all collectors, where they differ from those of one. */
 
 import { type Static, Type } from 'typebox';
-import { count, Nullable, PathSchema, ResultRowSchema, time } from '../answers.js';
+import { count, Nullable, PathSchema, PLACE, ResultRowSchema, time } from '../answers.js';
 import { FILTERS, PathsQuery, ResultsQuery, StreamQuery } from '../schemas.js';
 
 const collector = Type.Optional(Type.String({ description: 'name of a collector: only its intervals' }));
@@ -65,6 +65,8 @@ export const AllResultsSchema = Type.Object(
         collector: Type.String({ description: 'name of the collector' }),
         intervalMs: Type.Number(),
         cursor: Type.Integer({ description: 'of this interval: ask with it for what came later' }),
+        clockEpoch: PLACE.clockEpoch,
+        clockAheadMs: PLACE.clockAheadMs,
         start: time('start'),
         end: time('end'),
         endMs: Type.Integer({ description: 'end of the interval, epoch milliseconds' }),

@@ -38,7 +38,7 @@ export function allResultsRoute(app: FastifyInstance, recent: RecentResults, pag
     };
     return reply
       .type('application/json; charset=utf-8')
-      .send(bodyOf(pageBody(head, page, rowFilter(request.query), histograms === '1')));
+      .send(bodyOf(pageBody(head, page, rowFilter(request.query), histograms === '1', recent)));
   });
 }
 
@@ -67,19 +67,24 @@ async function* pageBody(
   intervals: readonly RecentInterval[],
   filter: RowFilter | undefined,
   withHistograms: boolean,
+  recent: RecentResults,
 ): AsyncGenerator<Buffer> {
   const breather = new Breather();
   yield Buffer.from(`${JSON.stringify(head).slice(0, -1)},"intervals":[`);
   for (const [index, interval] of intervals.entries()) {
     if (index > 0) yield Buffer.from(',');
-    yield* intervalBody(interval, filter, withHistograms, breather, headOf(interval));
+    yield* intervalBody(interval, filter, withHistograms, breather, headOf(interval, recent));
     await breather.breathe();
   }
   yield Buffer.from(']}');
 }
 
-const headOf = ({ collector, intervalMs, cursor }: RecentInterval): string =>
-  `${JSON.stringify({ collector, intervalMs, cursor }).slice(1, -1)},`;
+function headOf(interval: RecentInterval, recent: RecentResults): string {
+  const { collector, intervalMs, cursor, report } = interval;
+  const { clockEpoch } = report;
+  const clockAheadMs = recent.clockAheadMs(interval);
+  return `${JSON.stringify({ collector, intervalMs, cursor, clockEpoch, clockAheadMs }).slice(1, -1)},`;
+}
 
 type StreamRequest = FastifyRequest<{ Querystring: AllStreamQuery; Headers: StreamHeaders }>;
 
@@ -144,7 +149,7 @@ function followed(recent: RecentResults, query: AllStreamQuery): Followed<Recent
         filter,
         query.histograms === '1',
         breather,
-        headOf(interval),
+        headOf(interval, recent),
         query.results !== '0',
       );
       yield Buffer.from('}');
