@@ -23,6 +23,7 @@ import { VERSION } from '../version.js';
 import { hmacEngineName } from '../wire/hmacEngines.js';
 import { AggregatorThread } from './aggregatorThread.js';
 import { clockWarnings } from './clockWarnings.js';
+import { exampleText } from './exampleTexts.js';
 import type { FileReload } from './fileReload.js';
 import { Groups } from './groups.js';
 import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
@@ -99,7 +100,9 @@ export class Collector implements CollectorService {
   private readonly keptTargets: KeptTargets | undefined;
   private readonly kept: KeptOverRestarts | undefined;
   private readonly synPorts = new SynPorts();
-  private readonly recent = new RecentWarnings<keyof Totals>(COUNTER_READERS.prober);
+  private readonly recent = new RecentWarnings<keyof Totals>(COUNTER_READERS.prober, {
+    example: (name) => this.example(name),
+  });
   private readonly recentHistory = new RecentWarnings<keyof HistoryRefusals>(COUNTER_READERS.history);
   private runs = 0;
   /** By `clock`. */
@@ -378,6 +381,12 @@ export class Collector implements CollectorService {
     for (const worker of workers.slice(1)) addTotals(totals, worker.totals);
     totals.threadLosses += this.aggregator.status().threadLosses;
     return totals;
+  }
+
+  private example(name: keyof Totals): string | undefined {
+    const example = name === 'threadLosses' ? undefined : this.probers.example(name);
+    if (example === undefined) return undefined;
+    return exampleText(name, example, example.stream === undefined ? undefined : this.streams.get(example.stream));
   }
 
   private workers(): ProberStatus[] {

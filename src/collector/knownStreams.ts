@@ -65,6 +65,11 @@ export class KnownStreams {
     return [...this.infos.values()].filter(({ id }) => !this.forgotten.has(id));
   }
 
+  /** undefined: the number was never given out. */
+  get(id: number): StreamInfo | undefined {
+    return this.infos.get(id);
+  }
+
   /** Beside their numbers. */
   of(ids: Iterable<number>): StreamInfo[] {
     const infos: StreamInfo[] = [];

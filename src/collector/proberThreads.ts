@@ -10,6 +10,7 @@ import { MAX_SOURCE_PORTS } from '../config/schema.js';
 import type { TimeBase } from '../net/clock.js';
 import { closeDescriptor, openWake, wake } from '../net/poll.js';
 import { ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../ring/control.js';
+import { type Example, newest } from '../ring/examples.js';
 import { createRing, RingProducer } from '../ring/ring.js';
 import { msToNs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadTask } from '../threads/supervised.js';
@@ -134,6 +135,11 @@ export class ProberThreads {
         totals: { ...thread.control.snapshot(), threadLosses: lossesOf(i) },
       };
     });
+  }
+
+  /** The last occurrence of what a counter counts, on any thread. */
+  example(name: ProberCounter): Example | undefined {
+    return newest(this.threads.map(({ control }) => control.examples.read(control.index(name))));
   }
 
   private pathsOn(indexes: readonly number[]): number {

@@ -9,10 +9,13 @@
  * | 72 | i32 | heartbeat: changes at every turn of the loop | thread |
  * | 76 | i32 | thread id, as `node:worker_threads` numbers them | thread |
  * | 128 | f64 each | counters, in the order of the table given at construction | thread |
+ * | behind them | `EXAMPLE_BYTES` each | the last occurrence of what each counter counts (`examples.ts`) | thread |
  *
  * A counter has one writer. An aligned 8-byte store is one instruction on x64 and arm64, so a reader sees an old or a
  * new value and never half of one; where the order between a counter and the ring matters, the text at the counter says so.
  */
+
+import { EXAMPLE_BYTES, Examples } from './examples.js';
 
 const DOORBELL = 0;
 const STATE = 16;
@@ -28,14 +31,20 @@ export class ControlBlock<Name extends string> {
   readonly memory: SharedArrayBuffer;
   /** Counters by index; hot code keeps the index of a name from `index`. */
   readonly counters: Float64Array;
+  /** By the same indexes. */
+  readonly examples: Examples;
   private readonly header: Int32Array;
   private readonly names: readonly Name[];
 
-  constructor(names: readonly Name[], memory = new SharedArrayBuffer(COUNTERS_OFFSET + names.length * 8)) {
+  constructor(
+    names: readonly Name[],
+    memory = new SharedArrayBuffer(COUNTERS_OFFSET + names.length * (8 + EXAMPLE_BYTES)),
+  ) {
     this.names = names;
     this.memory = memory;
     this.header = new Int32Array(memory, 0, COUNTERS_OFFSET / 4);
     this.counters = new Float64Array(memory, COUNTERS_OFFSET, names.length);
+    this.examples = new Examples(memory, COUNTERS_OFFSET + names.length * 8, names.length);
   }
 
   index(name: Name): number {

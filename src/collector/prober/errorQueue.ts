@@ -109,7 +109,10 @@ export class ErrorQueue {
     const slot = this.quotedSlot(socket, i);
     if (slot < 0 || slots.state[slot * U8] !== SlotState.waiting) {
       // A raw socket hears of the errors of this host's own traffic, too.
-      if (socket.transport === TRANSPORT.udp) counters[COUNTER.icmpUnmatched]++;
+      if (socket.transport === TRANSPORT.udp) {
+        counters[COUNTER.icmpUnmatched]++;
+        this.noteUnmatched(socket, i);
+      }
       return;
     }
     const tooBig = this.batch.errorErrno[i] === EMSGSIZE;
@@ -132,11 +135,15 @@ export class ErrorQueue {
       detail,
       slots.sequence[slot * U32],
     );
-    if (!tooBig) this.takeOrigin(i);
+    if (tooBig) this.noteTooBig(socket, i, stream);
+    else {
+      this.readOrigin(i);
+      this.state.origin();
+    }
   }
 
-  /** The router or host that sent ICMP error `i`, for the record that was just written. */
-  private takeOrigin(i: number): void {
+  /** The router or host that sent ICMP error `i`: `originWords`; zeros when it is unknown. */
+  private readOrigin(i: number): void {
     const { u16, u32 } = this.batch.memory;
     const { originWords } = this.state;
     const at = this.batch.errorOriginAt[i];
@@ -147,7 +154,21 @@ export class ErrorQueue {
       for (let word = 0; word < ORIGIN_WORDS; word++)
         originWords[word] = u32[((at + SOCKADDR_IN6_ADDRESS) >> 2) + word];
     }
-    this.state.origin();
+  }
+
+  private noteTooBig(socket: ProberSocket, i: number, stream: number): void {
+    const { examples } = this.state;
+    const { words, port } = this.lookup;
+    const { lengths, errorInfo } = this.batch;
+    examples.note(COUNTER.tooBig, socket.family, words, 0, port, lengths[i], 0, errorInfo[i], stream);
+  }
+
+  private noteUnmatched(socket: ProberSocket, i: number): void {
+    const { examples, originWords } = this.state;
+    const { errorType, errorCode, lengths } = this.batch;
+    const code = errorType[i] * 256 + errorCode[i];
+    this.readOrigin(i);
+    examples.note(COUNTER.icmpUnmatched, socket.family, originWords, 0, 0, lengths[i], code, 0, -1);
   }
 
   /** The slot of the probe that ICMP error `i` quotes, or -1. */

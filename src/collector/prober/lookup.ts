@@ -14,8 +14,8 @@ const UDP_HEADER_BYTES = 8;
 export class ProbeLookup {
   private readonly state: ProberState;
   /** The far end: address as memory words, port as in memory. */
-  private readonly words = new Uint32Array(4);
-  private port = 0;
+  readonly words = new Uint32Array(4);
+  port = 0;
 
   constructor(state: ProberState) {
     this.state = state;

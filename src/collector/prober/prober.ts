@@ -150,6 +150,7 @@ export class Prober {
     const stopping = this.stopAtNs !== Number.POSITIVE_INFINITY;
     if (!stopping) {
       this.sentAtNs = this.clock.nowNs();
+      this.state.examples.nowNs = this.sentAtNs;
       this.sendDue(this.sentAtNs);
     }
     const lookNs = this.clock.nowNs();

@@ -109,49 +109,49 @@ export class Receiver {
 
   /** Hot: finds the probe of reply `i` and decides it. */
   private takeReply(socket: ProberSocket, i: number): void {
-    const { streams, slots, counters, formats } = this.state;
+    const { streams, slots, formats } = this.state;
     const { reply, data, lookup } = this;
     const at = data.payloadAt(i);
+    lookup.farEndOf(data, i, socket.family);
     if (!readReply(data.memory.view, at, data.lengths[i], formats.inUse, reply)) {
-      counters[COUNTER.invalidFormat]++;
+      this.count(COUNTER.invalidFormat, socket, i, -1);
       return;
     }
-    lookup.farEndOf(data, i, socket.family);
     const stream = reply.ssid === 0 ? lookup.streamOf(socket, reply, false) : reply.ssid - 1;
     if (stream < 0 || stream >= streams.family.length || streams.family[stream] !== socket.family) {
-      counters[this.isStale() ? COUNTER.invalidStale : COUNTER.invalidSession]++;
+      this.count(this.isStale() ? COUNTER.invalidStale : COUNTER.invalidSession, socket, i, -1);
       return;
     }
     const format = formats.list[streams.format[stream]];
     const otherSource = !lookup.isFarEnd(stream);
     if (otherSource && !format.anySource) {
-      counters[COUNTER.invalidSource]++;
+      this.count(COUNTER.invalidSource, socket, i, stream);
       return;
     }
     if (format.kind !== reply.kind) {
-      counters[COUNTER.invalidFormat]++;
+      this.count(COUNTER.invalidFormat, socket, i, stream);
       return;
     }
     if (format.checks && !format.check(data.memory.view, at, data.lengths[i], reply)) {
-      counters[COUNTER.invalidHmac]++;
+      this.count(COUNTER.invalidHmac, socket, i, stream);
       return;
     }
     const slot = streams.slot(stream, socket.localIndex, reply.senderSequence);
     if (slots.state[slot * U8] === SlotState.free || slots.sequence[slot * U32] !== reply.senderSequence) {
-      this.takeUnknown(socket, stream);
+      this.takeUnknown(socket, socket, stream, i);
       return;
     }
     if (slots.t1S[slot * U32] !== reply.t1S || slots.t1Ns[slot * U32] !== reply.t1Ns) {
-      counters[this.isStale() ? COUNTER.invalidStale : COUNTER.invalidTimestamp]++;
+      this.count(this.isStale() ? COUNTER.invalidStale : COUNTER.invalidTimestamp, socket, i, stream);
       return;
     }
-    if (otherSource) counters[COUNTER.otherSource]++;
+    if (otherSource) this.count(COUNTER.otherSource, socket, i, stream);
     this.decide(socket, stream, slot, i);
   }
 
   /** Finds the probe that a TCP segment or an echo reply answers, and decides it. */
   private takeRawReply(socket: ProberSocket, i: number): void {
-    const { streams, counters, formats } = this.state;
+    const { streams, formats } = this.state;
     const { data, reply, answer, lookup } = this;
     const start = data.payloadAt(i);
     const header = socket.skipsIpHeader ? (data.memory.bytes[start] & 0xf) * 4 : 0;
@@ -160,11 +160,11 @@ export class Receiver {
     const isReply = tcp
       ? readTcpAnswer(data.memory.view, start + header, length, formats.mask, answer)
       : readEchoReply(data.memory.view, start + header, length, socket.family, this.echo);
+    lookup.farEndOf(data, i, socket.family);
     if (!isReply) {
-      counters[COUNTER.invalidFormat]++;
+      this.count(COUNTER.invalidFormat, socket, i, -1);
       return;
     }
-    lookup.farEndOf(data, i, socket.family);
     let source: ProberSocket | undefined = socket;
     if (tcp) {
       source = socket.queue.tcpPorts.get(answer.destinationPort);
@@ -182,17 +182,17 @@ export class Receiver {
       streams.family[stream] !== socket.family ||
       formats.list[streams.format[stream]].transport !== socket.transport
     ) {
-      counters[COUNTER.invalidSession]++;
+      this.count(COUNTER.invalidSession, socket, i, -1);
       return;
     }
     if (!lookup.isFarEnd(stream)) {
-      counters[COUNTER.invalidSource]++;
+      this.count(COUNTER.invalidSource, socket, i, stream);
       return;
     }
     const slot = tcp ? lookup.slotOfSyn(source, reply) : lookup.slotOf(source, reply);
     if (slot < 0) {
-      if (tcp) counters[COUNTER.invalidSequence]++;
-      else this.takeUnknown(source, stream);
+      if (tcp) this.count(COUNTER.invalidSequence, socket, i, stream);
+      else this.takeUnknown(source, socket, stream, i);
       return;
     }
     reply.timed = false;
@@ -269,7 +269,7 @@ export class Receiver {
     counters[COUNTER.received]++;
     flags |= this.directionFlags(stream, i);
     if (this.fullStamps && comparable && kernelNs === 0) counters[COUNTER.sendStampsMissing]++;
-    if ((flags & RecordFlag.noRtt) !== 0) counters[COUNTER.voidedRtts]++;
+    if ((flags & RecordFlag.noRtt) !== 0) this.count(COUNTER.voidedRtts, socket, i, stream);
     const path = slots.path[slot * U32];
     // Numbers are compared modulo 2^32.
     const ahead = (reply.senderSequence - streams.nextExpected[path]) | 0;
@@ -311,16 +311,24 @@ export class Receiver {
     return flags;
   }
 
-  /** Right stream and source, but its slot holds another probe: too late to be known, or a number that was never sent. */
-  private takeUnknown(socket: ProberSocket, stream: number): void {
+  /** From the target of the stream, but its slot holds another probe: too late to be known, or a number that was never sent. */
+  private takeUnknown(source: ProberSocket, socket: ProberSocket, stream: number, i: number): void {
     const { streams, counters } = this.state;
-    const next = streams.nextSequence[stream * streams.ports + socket.localIndex];
-    if (this.isStale()) counters[COUNTER.invalidStale]++;
+    const next = streams.nextSequence[stream * streams.ports + source.localIndex];
+    if (this.isStale()) this.count(COUNTER.invalidStale, socket, i, stream);
     else if (((this.reply.senderSequence - next) | 0) < 0 && this.ageNs() > streams.timeoutNs[stream]) {
       counters[COUNTER.late]++;
       const sentNs = this.t1WallNs() - this.state.steps.offsetNs;
-      this.state.record(stream, socket.localIndex, Outcome.late, 0, 0, 0, sentNs, 0, 0, this.reply.senderSequence);
-    } else counters[COUNTER.invalidSequence]++;
+      this.state.record(stream, source.localIndex, Outcome.late, 0, 0, 0, sentNs, 0, 0, this.reply.senderSequence);
+    } else this.count(COUNTER.invalidSequence, socket, i, stream);
+  }
+
+  /** Counts reply `i`, and keeps it as the example of that counter; the far end must be set. `stream`: -1 when it belongs to none. */
+  private count(counter: number, socket: ProberSocket, i: number, stream: number): void {
+    const { counters, examples } = this.state;
+    const { words, port } = this.lookup;
+    counters[counter]++;
+    examples.note(counter, socket.family, words, 0, port, this.data.lengths[i], 0, 0, stream);
   }
 
   /** How long ago the T1 of the reply is, ns; negative in the future. */

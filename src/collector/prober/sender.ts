@@ -209,6 +209,7 @@ export class Sender {
     const words = streams.address.subarray(stream[i] * 4, stream[i] * 4 + 4);
     const address = new Uint8Array(words.buffer, words.byteOffset, 16);
     const mtu = pathMtu(socket.family, address, streams.local[stream[i]], socket.device);
+    this.note(COUNTER.tooBig, stream[i], EMSGSIZE, mtu);
     this.state.record(
       stream[i],
       socket.localIndex,
@@ -232,6 +233,14 @@ export class Sender {
     return routeErrno4(new Uint8Array(word.buffer, word.byteOffset, 4), socket.device) || EADDRNOTAVAIL;
   }
 
+  /** Keeps a probe that did not leave as the example of a counter. */
+  private note(counter: number, stream: number, errno: number, mtu: number): void {
+    const { streams, examples } = this.state;
+    const bytes = this.run?.format.payloadBytes ?? 0;
+    const { family, address, port } = streams;
+    examples.note(counter, family[stream], address, stream * 4, port[stream], bytes, errno, mtu, stream);
+  }
+
   private refuse(i: number, sentNs: number, errno: number): void {
     const { slots, streams, counters } = this.state;
     const { stream, socket } = this.probes;
@@ -243,6 +252,7 @@ export class Sender {
     if (streams.nextSequence[path] === (sequence + 1) >>> 0) streams.nextSequence[path] = sequence;
     counters[COUNTER.sent]--;
     counters[COUNTER.sendErrors]++;
+    this.note(COUNTER.sendErrors, stream[i], errno, 0);
     this.state.record(stream[i], socket.localIndex, Outcome.sendError, 0, 0, 0, sentNs, 0, errno, sequence);
   }
 }

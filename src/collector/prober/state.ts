@@ -2,6 +2,7 @@
 
 import type { Clock } from '../../net/clock.js';
 import { type ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../../ring/control.js';
+import type { Examples } from '../../ring/examples.js';
 import { LAST_FINAL_OUTCOME, ORIGIN_WORDS, type RingProducer } from '../../ring/ring.js';
 import { ClockSteps } from '../../stats/clockSteps.js';
 import { Formats } from './formats/formats.js';
@@ -20,6 +21,8 @@ export class ProberState {
   readonly streams: Streams;
   readonly sources: ProberSources;
   readonly counters: Float64Array;
+  /** The last occurrence of what each counter counts. */
+  readonly examples: Examples;
   /** T1 of the first probe of this life cannot be before this wall-clock second. */
   readonly bornWallNs: number;
   /** Scratch for `origin`. */
@@ -44,6 +47,7 @@ export class ProberState {
     this.clock = clock;
     this.ring = ring;
     this.counters = control.counters;
+    this.examples = control.examples;
     this.sourcePorts = sourcePorts;
     this.sources = sources;
     const offsetNs = clock.wallOffsetNs();
