@@ -24,7 +24,7 @@ import { RowDirections } from '../src/stats/directionRow.js';
 import { OutcomeNumbers, RttNumbers, rowJson } from '../src/stats/row.js';
 import { llamaEnds } from './support/command.js';
 import { metricFamilies } from './support/exposition.js';
-import { FakeCollector } from './support/fake-collector.js';
+import { FakeCollector, REFUSED_AND_UNREACHABLE } from './support/fake-collector.js';
 import { FakeScraper } from './support/fakeScraper.js';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -241,6 +241,8 @@ describe('README.md', () => {
       keepFailures: 0,
     });
     const app = buildApi(collector);
+    await app.ready();
+    collector.finish(Date.now(), REFUSED_AND_UNREACHABLE);
     const { body } = await app.inject('/metrics');
     await app.close();
     const expected = metricFamilies(body).map(({ name, type, labels, help }) => [

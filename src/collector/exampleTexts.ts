@@ -17,7 +17,7 @@ export function exampleText(counter: keyof Totals, example: Example, info: Strea
     case 'sendErrors':
       return errnoText(errnoName(example.code), address);
     case 'tooBig':
-      return `${example.bytes} bytes to ${peer}${example.mtu === 0 ? '' : ` (mtu ${example.mtu})`}`;
+      return `to ${peer}${example.mtu === 0 ? '' : ` (mtu ${example.mtu})`}`;
     case 'icmpUnmatched':
       return `${icmpReason(example.version, example.code >> 8, example.code & 0xff)} (type ${example.code >> 8}, code ${example.code & 0xff}) from ${peer}`;
     default: {

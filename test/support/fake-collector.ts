@@ -235,9 +235,21 @@ export interface IntervalOptions {
   readonly paths?: readonly PathSpec[];
   /** Numbers of rows, by the id of their stream; others are empty. */
   readonly numbers?: ReadonlyMap<number, RowSpec>;
+  /** `IntervalReport.pathReasons`. */
+  readonly reasons?: readonly number[];
   /** Makes rows longer by this. */
   readonly padding?: number;
 }
+
+/** An interval in which 20 probes of the first path found no route, and 5 of the second a closed port. */
+export const REFUSED_AND_UNREACHABLE: IntervalOptions = {
+  paths: [
+    { path: 0, sent: 0, lost: 0 },
+    { path: 1, sent: 5, lost: 0 },
+  ],
+  // Index in `paths`, count, errno or ICMP error (IP version 4, type 3, code 3), origin.
+  reasons: [0, 20, 101, 0, 0, 0, 0, 1, 5, 0x8004_0303, 0x0200_090a, 0, 0, 0],
+};
 
 export function rowOf(info: StreamInfo, padding = 0): Record<string, unknown> {
   return {
@@ -250,7 +262,7 @@ export function rowOf(info: StreamInfo, padding = 0): Record<string, unknown> {
 }
 
 export function makeReport(endMs: number, infos: readonly StreamInfo[], options: IntervalOptions = {}): IntervalReport {
-  const { silent = [], paths = [], padding = 0, numbers = new Map<number, RowSpec>() } = options;
+  const { silent = [], paths = [], reasons = [], padding = 0, numbers = new Map<number, RowSpec>() } = options;
   const rows = infos.map(({ id }) => numbers.get(id) ?? {});
   const texts = infos.map((info) => Buffer.from(JSON.stringify(rowOf(info, padding))));
   const histograms = infos.map((info) => Buffer.from(silent.includes(info.id) ? '' : `HISTF${info.id}`));
@@ -279,7 +291,7 @@ export function makeReport(endMs: number, infos: readonly StreamInfo[], options:
     pathRttNs: Float32Array.from(paths.flatMap(({ rttNs = [0, 0, 0] }) => [...rttNs])),
     pathDelayNs: new Float32Array(paths.length * 6).fill(Number.NaN),
     pathTraits: new Uint8Array(paths.length * PATH_TRAITS.length).fill(255),
-    pathReasons: new Uint32Array(0),
+    pathReasons: Uint32Array.from(reasons),
     sent: 0,
     received: 0,
     lost: 0,

@@ -36,6 +36,11 @@ const NOT_IN_FORCE: Named = {
   help: 'Groups set by REST that are kept and not in force; /v1/groups has the reasons.',
 };
 
+export const HISTORY_REFUSED: Named = {
+  name: 'llama_history_refused_total',
+  help: 'Intervals, and rows for want of memory, that the matrix does not show, by reason.',
+};
+
 export class ProcessMetrics {
   readonly registry = new Registry();
   private readonly service: CollectorService;
@@ -56,6 +61,7 @@ export class ProcessMetrics {
     this.addWorkers();
     this.addThreads();
     this.addAggregator();
+    this.addHistory();
     this.addGauges();
     this.addStreams(streams);
     this.refreshers.push(addSourceMetrics(this.registry, service));
@@ -133,6 +139,14 @@ export class ProcessMetrics {
     for (const [counter, named] of Object.entries(AGGREGATOR_METRICS))
       this.addCounter(named, ({ aggregator }) => aggregator[counter as AggregatorCount]);
     this.addCounter({ name: 'llama_intervals_total', help: 'Intervals finished.' }, () => this.intervals);
+  }
+
+  private addHistory(): void {
+    const counter = new Counter({ ...HISTORY_REFUSED, labelNames: ['reason'], registers: [this.registry] });
+    this.refreshers.push(() => {
+      counter.reset();
+      for (const [reason, count] of Object.entries(this.service.history.refused)) counter.inc({ reason }, count);
+    });
   }
 
   private addGauges(): void {

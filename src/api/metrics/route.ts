@@ -11,7 +11,8 @@ import { Breather, bodyOf } from '../bodies.js';
 import type { EventStreams } from '../eventStreams.js';
 import { NoQuery } from '../schemas.js';
 import { ProcessMetrics } from './processMetrics.js';
-import { GROUP_NAMES, seriesText, silentText, TARGET_NAMES, targetInfoText } from './seriesText.js';
+import { ReasonTotals } from './reasonTotals.js';
+import { GROUP_NAMES, seriesText, statesText, TARGET_NAMES, targetInfoText } from './seriesText.js';
 import { BY_GROUP, BY_TARGET, SeriesTotals } from './totals.js';
 
 export function metricsRoute(app: FastifyInstance, service: CollectorService, streams: EventStreams): void {
@@ -19,11 +20,13 @@ export function metricsRoute(app: FastifyInstance, service: CollectorService, st
   const own = new ProcessMetrics(service, streams);
   const targets = new SeriesTotals(BY_TARGET, limit);
   const groups = new SeriesTotals(BY_GROUP);
+  const reasons = new ReasonTotals(service.config.source.ports);
   let told = '';
   const follow = (): void => {
     const plan = service.groups();
     targets.follow(plan);
     groups.follow(plan);
+    reasons.follow(plan);
     const omitted = targets.omitted.map(({ name }) => name);
     if (omitted.length > 0 && omitted.join(' ') !== told) warn(app.log, omitted, targets, limit);
     told = omitted.join(' ');
@@ -32,6 +35,7 @@ export function metricsRoute(app: FastifyInstance, service: CollectorService, st
     follow();
     targets.add(interval);
     groups.add(interval);
+    reasons.add(interval);
     own.intervalEnded();
   });
   app.addHook('onClose', async () => {
@@ -45,11 +49,12 @@ export function metricsRoute(app: FastifyInstance, service: CollectorService, st
     const ofTargets = targets.snapshot();
     const { kept, omitted, omittedSeries } = targets;
     const ownText = await own.text({ limit, omittedSeries, omittedTargets: targetsOf(omitted) });
+    const ofReasons = reasons.text();
     async function* body(): AsyncGenerator<Buffer> {
-      yield Buffer.from(ownText);
+      yield Buffer.from(ownText + ofReasons);
       const breather = new Breather();
       yield* seriesText(ofGroups, GROUP_NAMES, breather);
-      yield* silentText(ofGroups, breather);
+      yield* statesText(ofGroups, breather);
       yield* seriesText(ofTargets, TARGET_NAMES, breather);
       if (kept.length > 0) yield* targetInfoText(kept, breather);
     }

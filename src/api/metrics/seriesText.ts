@@ -58,10 +58,19 @@ export const TARGET_INFO: Named = {
   help: 'Always 1; the tags of a target are its labels, each with tag_ before its name.',
 };
 
-const SILENT: Named = {
-  name: 'llama_group_targets_silent',
-  help: 'Targets that answered no probe of the last finished interval, by group and class.',
-};
+/** Of groups: how many targets are in a state in the last finished interval. They show a single target also where targets have no series of their own. */
+const STATES: readonly (Named & { readonly value: (series: Series) => number })[] = [
+  {
+    name: 'llama_group_targets_silent',
+    help: 'Targets that answered no probe of the last finished interval, by group and class.',
+    value: ({ silent }) => silent,
+  },
+  {
+    name: 'llama_group_targets_unmeasured',
+    help: 'Targets to which this host sent no probe of the last finished interval, because the kernel refused all, by group and class.',
+    value: ({ unmeasured }) => unmeasured,
+  },
+];
 
 const head = ({ name, help }: Named, type: string): string => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
 
@@ -90,15 +99,17 @@ export async function* seriesText(
   yield chunk.take();
 }
 
-/** `llama_group_targets_silent`: shows a single target that is down also where targets have no series of their own. */
-export async function* silentText(series: readonly Series[], breather: Breather): AsyncGenerator<Buffer> {
+/** `llama_group_targets_…` of `STATES`; nothing when there are no series. */
+export async function* statesText(series: readonly Series[], breather: Breather): AsyncGenerator<Buffer> {
   if (series.length === 0) return;
   const chunk = new Chunk();
-  chunk.addText(head(SILENT, 'gauge'));
-  for (const { labels, silent } of series) {
-    chunk.addText(`${SILENT.name}{${labels}} ${silent}\n`);
-    if (breather.due) await breather.breathe();
-    if (chunk.full) yield chunk.take();
+  for (const state of STATES) {
+    chunk.addText(head(state, 'gauge'));
+    for (const one of series) {
+      chunk.addText(`${state.name}{${one.labels}} ${state.value(one)}\n`);
+      if (breather.due) await breather.breathe();
+      if (chunk.full) yield chunk.take();
+    }
   }
   yield chunk.take();
 }

@@ -21,6 +21,8 @@ export interface Series {
   readonly values: Float64Array;
   /** How many rows of the last interval had probes and no reply to any. */
   silent: number;
+  /** How many rows of the last interval had refused probes only: nothing is known of the network to their targets. */
+  unmeasured: number;
 }
 
 /** Which series there are: one for each key. */
@@ -127,29 +129,29 @@ export class SeriesTotals {
     this.selection = select(groups, this.kind, this.most);
     for (const group of this.kept)
       this.kind.each(group, (key, labels) => {
-        this.byKey.set(key, before.get(key) ?? { labels, values: new Float64Array(LINE), silent: 0 });
+        this.byKey.set(key, before.get(key) ?? { labels, values: new Float64Array(LINE), silent: 0, unmeasured: 0 });
       });
   }
 
   /** Adds a finished interval; rows of no series are left out. */
   add({ report, infos }: StoredInterval): void {
-    for (const series of this.byKey.values()) series.silent = 0;
+    for (const series of this.byKey.values()) {
+      series.silent = 0;
+      series.unmeasured = 0;
+    }
     if (this.byKey.size === 0) return;
     for (let row = 0; row < infos.length; row++) {
       const series = this.seriesOf(infos[row]);
       if (series.values === undefined) continue;
       addRow(series.values, report, row);
       if (isSilent(report, row)) series.silent += 1;
+      if (isUnmeasured(report, row)) series.unmeasured += 1;
     }
   }
 
   /** The series as they are now, which later intervals do not change. */
   snapshot(): Series[] {
-    return Array.from(this.byKey.values(), ({ labels, values, silent }) => ({
-      labels,
-      values: values.slice(),
-      silent,
-    }));
+    return Array.from(this.byKey.values(), (series) => ({ ...series, values: series.values.slice() }));
   }
 
   private seriesOf(info: StreamInfo): Series | { readonly values: undefined } {
@@ -164,9 +166,17 @@ export class SeriesTotals {
 
 const SENT = PATH_COLUMNS.indexOf('sent');
 const RECEIVED = PATH_COLUMNS.indexOf('received');
+const LOCAL_DROPS = PATH_COLUMNS.indexOf('localDrops');
+const SEND_ERRORS = PATH_COLUMNS.indexOf('sendErrors');
 
+/** Probes that this host dropped say nothing of a target. */
 function isSilent({ rowCounters }: IntervalReport, row: number): boolean {
-  return rowCounters[row * RTT_SUM + SENT] > 0 && rowCounters[row * RTT_SUM + RECEIVED] === 0;
+  const at = row * RTT_SUM;
+  return rowCounters[at + SENT] > rowCounters[at + LOCAL_DROPS] && rowCounters[at + RECEIVED] === 0;
+}
+
+function isUnmeasured({ rowCounters }: IntervalReport, row: number): boolean {
+  return rowCounters[row * RTT_SUM + SENT] === 0 && rowCounters[row * RTT_SUM + SEND_ERRORS] > 0;
 }
 
 function addRow(values: Float64Array, report: IntervalReport, row: number): void {

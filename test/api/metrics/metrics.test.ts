@@ -10,7 +10,7 @@ import type { StreamInfo } from '../../../src/collector/results.js';
 import { parseGroup } from '../../../src/config/group.js';
 import { PROBER_COUNTERS } from '../../../src/ring/control.js';
 import { type Exposition, readExposition } from '../../support/exposition.js';
-import { FakeCollector, type RowSpec } from '../../support/fake-collector.js';
+import { FakeCollector, REFUSED_AND_UNREACHABLE, type RowSpec } from '../../support/fake-collector.js';
 import { needs } from '../../support/needs.js';
 import { randomInteger, seededRandom } from '../../support/random.js';
 
@@ -347,6 +347,48 @@ groups:
     }
     finish({}, {}, []);
     expect((await scrape()).values.get(silent), 'an interval without rows').to.equal(0);
+  });
+
+  it('counts targets to which nothing could be sent, by group and class', async () => {
+    const unmeasured = 'llama_group_targets_unmeasured{group="west",class="ef"}';
+    expect((await scrape()).values.get(unmeasured)).to.equal(0);
+    const info = infoOf('west', '10.2.0.2', 'ef');
+    for (const [row, wanted] of [
+      [{ sent: 0, sendErrors: 5 }, 1],
+      [{ sent: 1, lost: 1, sendErrors: 4 }, 0],
+      [{ sent: 0 }, 0],
+    ] as const) {
+      finishWith(T, info, row);
+      const { values, types } = await scrape();
+      expect(values.get(unmeasured), JSON.stringify(row)).to.equal(wanted);
+      expect(types.get('llama_group_targets_unmeasured')).to.equal('gauge');
+    }
+  });
+
+  it('does not call a target silent whose replies this host dropped', async () => {
+    finishWith(T, infoOf('west', '10.2.0.2', 'ef'), { sent: 5, localDrops: 5 });
+    expect((await scrape()).values.get('llama_group_targets_silent{group="west",class="ef"}')).to.equal(0);
+  });
+
+  it('sums up why probes were not sent or unreachable, by group, until the group goes', async () => {
+    collector.finish(T, REFUSED_AND_UNREACHABLE);
+    collector.finish(T + STEP, REFUSED_AND_UNREACHABLE);
+    const { values, types } = await scrape();
+    const errnos = 'llama_group_send_errors_by_errno_total';
+    const icmp = 'llama_group_unreachable_by_icmp_total';
+    expect(values.get(`${errnos}{group="west",errno="ENETUNREACH"}`)).to.equal(40);
+    expect(values.get(`${icmp}{group="west",reason="port unreachable"}`)).to.equal(10);
+    expect([types.get(errnos), types.get(icmp)]).to.deep.equal(['counter', 'counter']);
+    await collector.deleteGroup('west');
+    expect(await scrapeText()).not.to.include('errno=');
+  });
+
+  it('counts what the matrix does not show, by reason', async () => {
+    collector.history.refused.ahead = 3;
+    const { values, types } = await scrape();
+    expect(values.get('llama_history_refused_total{reason="ahead"}')).to.equal(3);
+    expect(values.get('llama_history_refused_total{reason="tooOld"}')).to.equal(0);
+    expect(types.get('llama_history_refused_total')).to.equal('counter');
   });
 
   it('never lets a counter fall', async () => {
