@@ -15,7 +15,7 @@ export type Mode =
   | { readonly kind: 'wrongT1' }
   /** Returns a sequence number that was never sent. */
   | { readonly kind: 'wrongSequence' }
-  /** Answers from another port. */
+  /** Answers from another port, and address where one is given. */
   | { readonly kind: 'wrongSource' }
   /** Answers, then answers `copies` times more. */
   | { readonly kind: 'duplicate'; readonly copies: number }
@@ -125,15 +125,15 @@ export class Responder {
     socket.on('message', (request, from) => this.receive(request, from));
   }
 
-  /** Port 0 takes a free one. */
-  static async start(mode: Mode, address = '127.0.0.1', port = 0): Promise<Responder> {
-    const open = async (bindPort: number): Promise<Socket> => {
+  /** Port 0 takes a free one. `other`: the address that the mode `wrongSource` answers from. */
+  static async start(mode: Mode, address = '127.0.0.1', port = 0, other = address): Promise<Responder> {
+    const open = async (bindPort: number, bindAddress = address): Promise<Socket> => {
       const socket = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', recvBufferSize: 4 << 20 });
-      socket.bind(bindPort, address);
+      socket.bind(bindPort, bindAddress);
       await once(socket, 'listening');
       return socket;
     };
-    return new Responder(mode, await open(port), await open(0));
+    return new Responder(mode, await open(port), await open(0, other));
   }
 
   get port(): number {
