@@ -147,7 +147,7 @@ const PROBER = table({
     warning: {
       text: 'is how late probes left on average',
       advice: 'this host is too busy, and probes leave in bursts',
-      above: { share: LATE_ON_AVERAGE_NS, of: ['sent'] },
+      above: { share: LATE_ON_AVERAGE_NS, of: ['sent', 'sendErrors'] },
       figure: (ns, probes) => `${(nsToMs(ns) / probes).toFixed(1)} ms`,
     },
     alerts: BUSY,

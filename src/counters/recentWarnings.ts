@@ -83,11 +83,14 @@ function growth<Name extends string>(
 
 function isShown<Name extends string>(
   name: Name,
-  { above }: CounterWarning<Name>,
+  { above, figure }: CounterWarning<Name>,
   counts: Counts<Name>,
   before: Counts<Name> | undefined,
 ): boolean {
   const grown = growth(counts, before, [name]);
   if (above === undefined) return grown > 0;
-  return grown > Math.max(above.few ?? 0, above.share * growth(counts, before, above.of));
+  const of = growth(counts, before, above.of);
+  // A figure is per one of these.
+  if (figure !== undefined && of === 0) return false;
+  return grown > Math.max(above.few ?? 0, above.share * of);
 }

@@ -72,5 +72,6 @@ describe('RecentWarnings', () => {
     expect(recent().warnings({ ...NONE, sent: 10, lateNs: 1_000 })).to.deep.equal([
       `lateNs: 100 ns is how late they were, since ${at(0)}`,
     ]);
+    expect(recent().warnings({ ...NONE, lateNs: 1_000 }), 'per none').to.deep.equal([]);
   });
 });
