@@ -64,7 +64,7 @@ describe('table of counters and their readers', () => {
         // The counter may be part of what its share is of.
         const { share = 0, few = 0 } = warning.above ?? {};
         const own = warning.above?.of.includes(name) ? share / (1 - share) : share;
-        const most = Math.max(few, Math.floor(own * 1_000_000));
+        const most = Math.max(few, Math.floor(own * 1_000_000 * others.length));
         const said = (value: number): string[] =>
           new RecentWarnings(readers)
             .warnings({ ...base, [name]: value })
