@@ -59,7 +59,7 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
     .command('reflector')
     .description('answer probes: STAMP, TWAMP-Light, and those of LLAMA in Go and in Python')
     .option('--listen <addr:port>', 'where to listen; repeat for more (default 0.0.0.0:8100 and [::]:8100)', collect)
-    .option('--threads <n>', 'threads that share the port (default: the number of CPUs, at most 4)')
+    .option('--threads <n>', 'threads that share the port (default: the CPUs that affinity and quota allow, at most 4)')
     .option('--max-pps <n>', 'most replies a second, over all threads (default: no limit)')
     .option('--allow <cidr>', 'answer only this network; repeat for more (default: all)', collect)
     .option('--short-requests', 'answer requests of 14 to 40 bytes, of TWAMP-Light test tools; only with --allow')

@@ -1,9 +1,9 @@
 /** `llama reflector`: from the options as typed to a running reflector, and its clean end on a signal. */
 
-import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
 import { readKeyFile } from '../config/keyFile.js';
 import { LlamaError } from '../errors.js';
+import { usableCores } from '../net/cpuQuota.js';
 import { formatEndpoint, parseListen } from '../net/endpoint.js';
 import { JUNK_REASONS } from '../reflector/messages.js';
 import { DEFAULT_SESSIONS, Reflector, type ReflectorSettings, type ReflectorTotals } from '../reflector/reflector.js';
@@ -18,7 +18,7 @@ import { HangUps, nothingToLose, signalled, unlessSignalled } from './signals.js
 export interface ReflectorOptions {
   /** `--listen ADDR:PORT`…; default `0.0.0.0:8100` and `[::]:8100`. */
   readonly listen?: readonly string[];
-  /** `--threads N`, 1 to 256; default the number of CPUs, at most 4. */
+  /** `--threads N`, 1 to 256; default the number of CPUs that affinity and CPU quota allow, at most 4. */
   readonly threads?: string;
   /** `--max-pps N`: most replies a second, over all threads; default no limit. */
   readonly maxPps?: string;
@@ -85,7 +85,7 @@ export function reflectorSettings(options: ReflectorOptions): ReflectorSettings 
     listen: listen.length === 0 ? null : listen.map((text) => parseListen(text)),
     threads:
       threads === undefined
-        ? Math.min(DEFAULT_MAX_THREADS, availableParallelism())
+        ? Math.min(DEFAULT_MAX_THREADS, usableCores())
         : parseCount('--threads', threads, MAX_THREADS),
     maxPps: maxPps === undefined ? null : parseCount('--max-pps', maxPps, MAX_PPS_LIMIT),
     allow,

@@ -16,6 +16,7 @@ import { ownAddresses } from '../discovery/self.js';
 import { LlamaError } from '../errors.js';
 import { type HistoryRefusals, MatrixHistory } from '../matrix/history.js';
 import { type InjectedStep, timeBaseNow } from '../net/clock.js';
+import { ThrottleWatch } from '../net/cpuQuota.js';
 import { SourceAddressFinder } from '../net/socket.js';
 import { SteadyClock } from '../stats/steadyClock.js';
 import { nsToMs, sToMs } from '../stats/units.js';
@@ -103,6 +104,7 @@ export class Collector implements CollectorService {
   private readonly recent = new RecentWarnings<keyof Totals>(COUNTER_READERS.prober, {
     example: (name) => this.example(name),
   });
+  private readonly throttling = new ThrottleWatch('probes are sent late or not at all');
   private readonly recentHistory = new RecentWarnings<keyof HistoryRefusals>(COUNTER_READERS.history);
   private runs = 0;
   /** By `clock`. */
@@ -366,6 +368,7 @@ export class Collector implements CollectorService {
       aggregator: this.aggregator.status(),
       warnings: [
         ...this.sources.warnings(groups),
+        ...this.throttling.warnings(),
         ...this.recent.warnings(totals),
         ...this.recentHistory.warnings(this.history.refused),
         ...clockWarnings(this.results.all(), this.clock),
@@ -501,6 +504,7 @@ export class Collector implements CollectorService {
         this.logger.error({ err: error, endMs: report.endMs }, 'an interval is missing in the history'),
       );
     this.recent.intervalEnded(this.totals(this.workers()));
+    this.throttling.look();
     this.recentHistory.intervalEnded({ ...this.history.refused });
     // By its label an interval may begin later than it did, over a step of the clock.
     const free = this.streams.release(latest === undefined ? 0 : steadyEndMs(latest));

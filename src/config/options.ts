@@ -1,6 +1,7 @@
 /** Process options: defaults < file < environment < command line, weighed by convict, checked one by one so that no problem hides another. */
 
-import { availableParallelism, hostname } from 'node:os';
+import { hostname } from 'node:os';
+import { usableCores } from '../net/cpuQuota.js';
 import type { Report } from './problems.js';
 import { PROCESS_OPTIONS, type ProcessOption } from './schema.js';
 import type { Config } from './types.js';
@@ -72,7 +73,7 @@ export function readOptions(
     collector: {
       name: value('collector.name', collector.name) ?? hostname(),
       intervalMs: value('collector.interval', collector.interval),
-      workers: workers === 'auto' ? Math.max(1, Math.min(ports, availableParallelism() - 1)) : workers,
+      workers: workers === 'auto' ? Math.max(1, Math.min(ports, usableCores() - 1)) : workers,
       retention: value('collector.retention', collector.retention),
       timestamps: value('collector.timestamps', collector.timestamps),
       probeMemoryBytes: value('collector.probeMemory', collector.probeMemory),

@@ -116,7 +116,7 @@ export const PROCESS_OPTIONS = {
       parse: intervalMs,
     }),
     workers: option<number | 'auto'>({
-      doc: 'Prober threads; auto: one less than the processor cores, at least 1 and at most source.ports.',
+      doc: 'Prober threads; auto: one less than the processor cores that affinity and CPU quota allow, at least 1 and at most source.ports.',
       unit: 'threads, 1 to 256',
       default: 'auto',
       env: 'LLAMA_COLLECTOR_WORKERS',

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { SystemClock } from '../net/clock.js';
 import { ClockSync } from '../net/clockSync.js';
+import { ThrottleWatch } from '../net/cpuQuota.js';
 import { type Endpoint, formatEndpoint } from '../net/endpoint.js';
 import { closeDescriptor, openWake, wake } from '../net/poll.js';
 import { ControlBlock } from '../ring/control.js';
@@ -90,6 +91,7 @@ export class Reflector {
   private readonly threads: readonly Thread[];
   private readonly keys: SharedKeys | null;
   private readonly sync = new ClockSync();
+  private readonly throttling = new ThrottleWatch('replies are late, or probes are dropped');
   private readonly supervised: SupervisedThreads<ReflectorStart>;
   private readonly startedAtMs = Date.now();
   private state: ReflectorStatus['state'] = 'starting';
@@ -149,7 +151,7 @@ export class Reflector {
       state: this.state,
       listen: this.endpoints.map(formatEndpoint),
       listeners,
-      warnings: [...listenerWarnings(listeners), ...this.lasting],
+      warnings: [...listenerWarnings(listeners), ...this.throttling.warnings(), ...this.lasting],
       stateful: this.settings.stateful !== null,
       authenticated: this.keys !== null,
       clockSynchronised: this.sync.synchronised,

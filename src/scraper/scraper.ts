@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { CollectorList, ScraperConfig } from '../config/scraper/types.js';
 import type { SourceTools } from '../discovery/create.js';
 import { SYSTEM_TIMING, type Timing } from '../discovery/source.js';
+import { ThrottleWatch } from '../net/cpuQuota.js';
 import { HttpClient } from '../net/httpClient.js';
 import { SteadyClock } from '../stats/steadyClock.js';
 import { VERSION } from '../version.js';
@@ -63,6 +64,7 @@ export class Scraper implements ScraperService {
   private readonly moreWarnings: () => readonly string[];
   /** By `timing`. */
   private readonly startedMs: number;
+  private readonly throttling = new ThrottleWatch('collectors are read and databases written late');
   private readonly listeners = new Set<Listener>();
   /** Name of the collector at each URL. */
   private readonly names = new Map<string, string>();
@@ -139,6 +141,7 @@ export class Scraper implements ScraperService {
       source,
       writers: this.sinks.status(),
       warnings: [
+        ...this.throttling.warnings(),
         ...sharedNames(collectors),
         ...clocksApart(collectors),
         ...this.moreWarnings(),

@@ -8,12 +8,14 @@ import type { Transferable } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { Piscina } from 'piscina';
 import { LlamaError } from '../errors.js';
+import { cpuQuota } from '../net/cpuQuota.js';
 import { type ControlBlock, ThreadState } from '../ring/control.js';
 import { THREAD_EXEC_ARGV } from './execArgv.js';
 
 /** Between the death of a thread and its next life: long enough that a thread that can't live does not take a whole core. */
 const RESTART_PAUSE_MS = 100;
-const START_TIMEOUT_MS = 10_000;
+/** A start that takes longer is said, and again after each of these. A host may be busy, or a CPU quota small: it is waited for. */
+const SLOW_START_MS = 5_000;
 const POLL_MS = 2;
 /** In a control block until its thread has noted its own id. */
 const NO_THREAD = -1;
@@ -81,16 +83,29 @@ export class SupervisedThreads<Task> {
     this.ended = Promise.all(this.lives.map((_, thread) => this.supervise(thread)));
   }
 
-  /** Resolves when every thread runs. Rejects with `LLAMA_THREAD`. */
+  /** Resolves when every thread runs, however long that takes. Rejects with `LLAMA_THREAD` when one ended before it ran. */
   async started(): Promise<void> {
-    const deadline = Date.now() + START_TIMEOUT_MS;
+    const { controls, logger, name } = this.options;
+    const beganMs = performance.now();
+    let saidMs = beganMs;
     for (;;) {
       // First: one that ran and died before the others ran would never be started again.
       const dead = this.lives.find((life) => life.state === 'stopped');
-      const reason = dead?.lastError ?? (Date.now() > deadline ? `no answer within ${START_TIMEOUT_MS} ms` : undefined);
-      if (reason !== undefined)
-        throw new LlamaError('LLAMA_THREAD', `a ${this.options.name} thread could not be started: ${reason}`);
-      if (this.options.controls.every((control) => control.state === ThreadState.running)) break;
+      if (dead !== undefined) {
+        const reason = dead.lastError ?? 'it was told to end';
+        throw new LlamaError('LLAMA_THREAD', `a ${name} thread could not be started: ${reason}`);
+      }
+      const missing = controls.filter((control) => control.state !== ThreadState.running).length;
+      if (missing === 0) break;
+      const nowMs = performance.now();
+      if (nowMs - saidMs >= SLOW_START_MS) {
+        saidMs = nowMs;
+        const waitedMs = Math.round(nowMs - beganMs);
+        logger.warn(
+          { waitedMs, quotaCores: cpuQuota() ?? null },
+          `still starting: waiting for ${missing} of ${controls.length} ${name} threads; this host is busy, or the CPU quota of this process is small`,
+        );
+      }
       await delay(POLL_MS);
     }
     this.phase = 'running';

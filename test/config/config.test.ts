@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, hostname, tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { loadConfig, parseConfig } from '../../src/config/config.js';
 import type { ConfigOverrides, Environment } from '../../src/config/options.js';
 import { LlamaError } from '../../src/errors.js';
+import { usableCores } from '../../src/net/cpuQuota.js';
 
 function failureOf(action: () => unknown): LlamaError {
   try {
@@ -40,7 +41,7 @@ describe('parseConfig', () => {
       collector: {
         name: hostname(),
         intervalMs: 10_000,
-        workers: Math.max(1, Math.min(16, availableParallelism() - 1)),
+        workers: Math.max(1, Math.min(16, usableCores() - 1)),
         retention: 60,
         timestamps: 'full',
         probeMemoryBytes: 256 * 2 ** 20,
