@@ -44,7 +44,10 @@ export const transportOf = (protocol: Protocol): Transport =>
 export interface ProberStart {
   readonly thread: number;
   readonly timeBase: TimeBase;
+  /** The time stamps that its sockets deliver. */
   readonly stamps: Stamps;
+  /** Families whose sockets do not deliver the marking of what is received. */
+  readonly withoutTos: readonly number[];
   /** All source ports of the collector: the multiplier in a path's number. */
   readonly sourcePorts: number;
   /** Indexes of the source ports of this thread. */

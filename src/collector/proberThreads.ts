@@ -172,6 +172,7 @@ export class ProberThreads {
       thread: index,
       timeBase,
       stamps: sources.stamps,
+      withoutTos: sources.without('tos'),
       sourcePorts: sources.count,
       sourceIndexes: sources.indexesOf(index),
       sockets,

@@ -6,7 +6,7 @@
 import { basePortOf, sourceInterfaceOf } from '../config/limits.js';
 import type { Group, SourceSettings, TimestampMode } from '../config/types.js';
 import { LlamaError } from '../errors.js';
-import { type Refusals, refusedFeatures, type Stamps } from '../net/features.js';
+import { type Refusals, refusedFeatures, type SocketFeature, type Stamps } from '../net/features.js';
 import type { SystemCallError } from '../net/libc.js';
 import { UNFRAGMENTED_BYTES } from '../net/socket.js';
 import { type SourceSocket, transportOf } from './messages.js';
@@ -77,6 +77,11 @@ export class SourcePorts {
     return set;
   }
 
+  /** Families of which the kernel refuses a feature. */
+  without(feature: SocketFeature): Family[] {
+    return FAMILIES.filter((family) => this.refused.get(family)?.has(feature));
+  }
+
   /** How many source ports there are. */
   get count(): number {
     return this.options.source.ports;
@@ -113,10 +118,9 @@ export class SourcePorts {
     if (dontFragment !== true || payloadBytes <= UNFRAGMENTED_BYTES) return undefined;
     const family = targets.find((target) => this.refused.get(target.family)?.has('dontFragment'))?.family;
     if (family === undefined) return undefined;
-    return new LlamaError(
-      'LLAMA_SYSTEM_CALL',
-      `found dontFragment with a payload of ${payloadBytes} bytes, expected a kernel that can forbid fragmentation (${this.refused.get(family)?.get('dontFragment')}); take dontFragment out`,
-    );
+    const refusal = this.refused.get(family)?.get('dontFragment');
+    const message = `found dontFragment with a payload of ${payloadBytes} bytes, expected a kernel that lets sockets forbid fragmentation (${refusal}); take dontFragment out`;
+    return new LlamaError('LLAMA_GROUP_INVALID', message, { problems: [{ path: '/dontFragment', message }] });
   }
 
   /** Port by index of the source port; of icmp the identifier, at index 0. Empty when the set of the group is not open. */

@@ -63,7 +63,7 @@ export function privilegeProblem(groups: readonly Group[], lacking: WhyNot = why
     if (error !== undefined)
       return new LlamaError(error.code, `group ${group.name}: ${error.message}`, {
         cause: error,
-        problems: [{ path: '/protocol', message: error.message }],
+        problems: error.problems.length > 0 ? error.problems : [{ path: '/protocol', message: error.message }],
       });
   }
   return undefined;

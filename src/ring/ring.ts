@@ -97,6 +97,8 @@ export const RecordFlag = {
   remarked: 32,
   /** The probe or its reply arrived with a mark of congestion (ECN's CE). */
   ceMarked: 64,
+  /** The kernel does not say how the reply was marked: the record's TOS means nothing. */
+  tosUnknown: 128,
 } as const;
 
 /** Bytes of a ring that holds `capacity` records (a power of two). */

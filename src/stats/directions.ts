@@ -24,7 +24,7 @@
  * sum of their RTTs, those of them without two clocks that are kept. It must never allocate per record.
  */
 
-import { RecordFlag } from '../ring/ring.js';
+import { RecordFlag, UNKNOWN_BYTE } from '../ring/ring.js';
 import type { PathTraits } from './pathTraits.js';
 
 const LINE_WORDS = 16;
@@ -130,8 +130,8 @@ export class DirectionCounts {
     const word = path * LINE_WORDS;
     if ((flags & RecordFlag.remarked) !== 0) words[word + REMARKED]++;
     if ((flags & RecordFlag.ceMarked) !== 0) words[word + CE_MARKS]++;
-    if (traits.note(path, record.tos >> 2, record.ttl, record.forwardDscp, record.forwardTtl))
-      words[word + HOP_CHANGES]++;
+    const dscp = (flags & RecordFlag.tosUnknown) === 0 ? record.tos >> 2 : UNKNOWN_BYTE;
+    if (traits.note(path, dscp, record.ttl, record.forwardDscp, record.forwardTtl)) words[word + HOP_CHANGES]++;
     if ((flags & (RecordFlag.noRtt | RecordFlag.timed)) !== RecordFlag.timed) return;
 
     const { forwardNs } = record;

@@ -75,6 +75,7 @@ export class Prober {
   private readonly inUse = new Set<number>();
   private poll: PollSet;
   private readonly wakeFd: number;
+  private readonly kernelStamps: boolean;
   private readonly sender: Sender;
   private readonly receiver: Receiver;
   private readonly expiry: Expiry;
@@ -114,10 +115,11 @@ export class Prober {
     const sources = new ProberSources(start.sourceIndexes, start.sockets, readDrops);
     this.state = new ProberState(clock, this.ring, this.control, start.sourcePorts, sources);
     this.wakeFd = start.wakeFd;
+    this.kernelStamps = start.stamps !== 'none';
     this.poll = new PollSet(start.wakeFd, []);
     this.sender = new Sender(this.state);
     this.expiry = new Expiry(this.state, readDrops);
-    this.receiver = new Receiver(this.state, start.stamps === 'full', this.expiry.directions);
+    this.receiver = new Receiver(this.state, start, this.expiry.directions);
     this.changes = new Changes(this.state, this.expiry);
     this.carriedOut = this.control.applied;
     this.neverDecided = this.undecided();
@@ -202,7 +204,10 @@ export class Prober {
     // Behind by more than is gathered at a time: no rest.
     if (nowNs - dueNs > gatheringNs) return;
     const sleepNs = Math.max(dueNs, this.sentAtNs + gatheringNs) - nowNs;
-    if (sleepNs > 0) this.poll.sleep(sleepNs);
+    if (sleepNs <= 0) return;
+    if (this.kernelStamps) this.poll.sleep(sleepNs);
+    // A reply has the time at which it is read: none may wait.
+    else this.poll.wait(sleepNs);
   }
 
   private windowClosed(): boolean {

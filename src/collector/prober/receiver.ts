@@ -7,6 +7,7 @@ import { NS_PER_S } from '../../stats/units.js';
 import { Echo, readEchoReply } from '../../wire/icmpEcho.js';
 import { ERROR_ESTIMATE_S, STAMP_BYTES, STAMP_SENDER_SEQUENCE, STAMP_SSID } from '../../wire/stamp.js';
 import { readTcpAnswer, TcpAnswer } from '../../wire/tcpSyn.js';
+import type { ProberStart } from '../messages.js';
 import { ErrorQueue } from './errorQueue.js';
 import { FormatKind, type ProbeFormat, Reply } from './formats/format.js';
 import { takeEcho } from './formats/icmp.js';
@@ -35,6 +36,10 @@ function replyBytes(format: ProbeFormat): number {
 export class Receiver {
   private readonly state: ProberState;
   private readonly fullStamps: boolean;
+  /** Replies have the time at which they are read. */
+  private readonly userStamps: boolean;
+  /** 1 for a family whose sockets do not deliver the marking of replies. */
+  private readonly tosUnknown = new Uint8Array(7);
   private readonly directions: LossDirections;
   private readonly lookup: ProbeLookup;
   private data: ReceiveBatch;
@@ -46,10 +51,16 @@ export class Receiver {
   /** Of no use but to keep `fetch` from being optimised away. */
   fetched = 0;
 
-  constructor(state: ProberState, fullStamps: boolean, directions: LossDirections) {
+  constructor(
+    state: ProberState,
+    { stamps, withoutTos }: Pick<ProberStart, 'stamps' | 'withoutTos'>,
+    directions: LossDirections,
+  ) {
     this.directions = directions;
     this.state = state;
-    this.fullStamps = fullStamps;
+    this.fullStamps = stamps === 'full';
+    this.userStamps = stamps === 'none';
+    for (const family of withoutTos) this.tosUnknown[family] = 1;
     this.lookup = new ProbeLookup(state);
     this.data = new ReceiveBatch(RECEIVE_BATCH, STAMP_BYTES);
     this.errors = new ErrorQueue(state);
@@ -84,12 +95,24 @@ export class Receiver {
       // After the replies, so that the send stamp of each of their probes is in the error queue by now.
       if (this.fullStamps) this.errors.read(socket);
       this.state.checkClock();
+      if (this.userStamps) this.stampNow(count);
       if (socket.transport === TRANSPORT.udp) {
         this.fetch(socket, count);
         for (let i = 0; i < count; i++) this.takeReply(socket, i);
       } else for (let i = 0; i < count; i++) this.takeRawReply(socket, i);
     }
     return false;
+  }
+
+  /** In place of the kernel's stamps: what is read now came now. */
+  private stampNow(count: number): void {
+    const { clock, steps } = this.state;
+    const wallNs = clock.nowNs() + steps.offsetNs;
+    const seconds = Math.floor(wallNs / NS_PER_S);
+    for (let i = 0; i < count; i++) {
+      this.data.stampS[i] = clock.timeBase.epochS + seconds;
+      this.data.stampNs[i] = wallNs - seconds * NS_PER_S;
+    }
   }
 
   /** Hot: has the cache lines of the probes that STAMP replies name fetched, side by side. Changes nothing, and believes nothing. */
@@ -241,7 +264,10 @@ export class Receiver {
     const rttNs = receivedNs - startNs - residenceNs;
     if (!comparable || residenceNs < 0 || residenceNs > LONGEST_RESIDENCE_NS || rttNs < 0) flags |= RecordFlag.noRtt;
     // Not comparable, but not given up either: it may be in time and read late, so the network is not blamed.
-    const late = comparable && receivedNs - startNs > streams.timeoutNs[stream];
+    const overdue = comparable && receivedNs - startNs > streams.timeoutNs[stream];
+    const late = overdue && !this.userStamps;
+    // By this process's own clock it was read too late; when it came is not known.
+    if (overdue && this.userStamps) flags |= RecordFlag.noRtt;
     slots.number[slot * U32] = reply.number;
     if (waited !== SlotState.waiting || late) {
       if (waited === SlotState.waiting) {
@@ -267,7 +293,7 @@ export class Receiver {
     }
     slots.state[slot * U8] = SlotState.received;
     counters[COUNTER.received]++;
-    flags |= this.directionFlags(stream, i);
+    flags |= this.directionFlags(socket.family, stream, i);
     if (this.fullStamps && comparable && kernelNs === 0) counters[COUNTER.sendStampsMissing]++;
     if ((flags & RecordFlag.noRtt) !== 0) this.count(COUNTER.voidedRtts, socket, i, stream);
     const path = slots.path[slot * U32];
@@ -297,13 +323,18 @@ export class Receiver {
   }
 
   /** Hot: what reply `i` tells of each direction. */
-  private directionFlags(stream: number, i: number): number {
+  private directionFlags(family: number, stream: number, i: number): number {
     const { reply } = this;
     const tos = this.data.tos[i];
     const dscp = this.state.streams.tos[stream] >> 2;
     let flags = 0;
-    if (tos >> 2 !== dscp || (reply.dscp >= 0 && reply.dscp !== dscp)) flags |= RecordFlag.remarked;
-    if ((tos & 3) === CE || reply.ecn === CE) flags |= RecordFlag.ceMarked;
+    if (this.tosUnknown[family] === 1) flags |= RecordFlag.tosUnknown;
+    else {
+      if (tos >> 2 !== dscp) flags |= RecordFlag.remarked;
+      if ((tos & 3) === CE) flags |= RecordFlag.ceMarked;
+    }
+    if (reply.dscp >= 0 && reply.dscp !== dscp) flags |= RecordFlag.remarked;
+    if (reply.ecn === CE) flags |= RecordFlag.ceMarked;
     if (reply.timed) {
       flags |= RecordFlag.timed;
       if (this.state.clockKept && (reply.errorEstimate & ERROR_ESTIMATE_S) !== 0) flags |= RecordFlag.clocksKept;

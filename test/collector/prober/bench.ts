@@ -200,6 +200,7 @@ export class ProberBench {
       thread: 0,
       timeBase: this.clock.timeBase,
       stamps: timestamps,
+      withoutTos: [],
       sourcePorts: sockets.length,
       sourceIndexes: sockets.map(({ sourceIndex }) => sourceIndex),
       sockets,
