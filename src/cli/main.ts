@@ -62,6 +62,7 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
     .option('--threads <n>', 'threads that share the port (default: the CPUs that affinity and quota allow, at most 4)')
     .option('--max-pps <n>', 'most replies a second, over all threads (default: no limit)')
     .option('--allow <cidr>', 'answer only this network; repeat for more (default: all)', collect)
+    .option('--reply-interface <which>', 'interface of replies: routed (default), or incoming, that of the request')
     .option('--short-requests', 'answer requests of 14 to 40 bytes, of TWAMP-Light test tools; only with --allow')
     .option('--max-short-pps <n>', 'most of these a second for each network of --allow (default 100)')
     .option('--status <addr:port>', 'serve counters as JSON and for Prometheus (default: not served)')

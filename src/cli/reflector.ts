@@ -7,6 +7,7 @@ import { usableCores } from '../net/cpuQuota.js';
 import { formatEndpoint, parseListen } from '../net/endpoint.js';
 import { JUNK_REASONS } from '../reflector/messages.js';
 import { DEFAULT_SESSIONS, Reflector, type ReflectorSettings, type ReflectorTotals } from '../reflector/reflector.js';
+import type { ReplyInterface } from '../reflector/replyInterface.js';
 import { serveStatus } from '../reflector/status.js';
 import { MAX_PPS_LIMIT } from '../reflector/tokens.js';
 import { NS_PER_MS, NS_PER_S, nsToMs } from '../stats/units.js';
@@ -28,6 +29,8 @@ export interface ReflectorOptions {
   readonly shortRequests?: boolean;
   /** `--max-short-pps N`: most of these a second for each network of `--allow`; default 100. */
   readonly maxShortPps?: string;
+  /** `--reply-interface routed|incoming`: interface that replies leave by; default routed, by the routing table. */
+  readonly replyInterface?: string;
   /** `--status ADDR:PORT`: counters over HTTP; default not served. */
   readonly status?: string;
   /** `--key-file F`: HMAC keys; only authenticated STAMP is answered then. Default: no authentication. */
@@ -68,6 +71,13 @@ function shortRequestLimit({
   return maxShortPps === undefined ? DEFAULT_MAX_SHORT_PPS : parseCount('--max-short-pps', maxShortPps, MAX_PPS_LIMIT);
 }
 
+function parseReplyInterface(text: string): ReplyInterface {
+  if (text === 'routed' || text === 'incoming') return text;
+  throw argumentError(
+    `--reply-interface ${JSON.stringify(text)}: expected incoming (that of the request) or routed (by the routing table)`,
+  );
+}
+
 /** The settings that the options mean. Throws `LLAMA_ARGUMENT_INVALID` that names the option and what was expected. */
 export function reflectorSettings(options: ReflectorOptions): ReflectorSettings {
   const { listen = [], threads, maxPps, allow = [], maxSessions, sessionTimeout, stateless = false } = options;
@@ -90,6 +100,7 @@ export function reflectorSettings(options: ReflectorOptions): ReflectorSettings 
     maxPps: maxPps === undefined ? null : parseCount('--max-pps', maxPps, MAX_PPS_LIMIT),
     allow,
     maxShortPps: shortRequestLimit(options),
+    replyInterface: parseReplyInterface(options.replyInterface ?? 'routed'),
     stateful: stateless ? null : sessions,
   };
 }

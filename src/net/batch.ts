@@ -98,6 +98,8 @@ export class ReceiveBatch extends MessageBatch {
   readonly truncated: Uint8Array;
   /** Byte offset in `memory` of the local address (4 or 16 bytes) that the datagram was sent to; 0 when not delivered. */
   readonly localAddressAt: Uint32Array;
+  /** Index of the interface that the datagram came in by; 0 when not delivered. */
+  readonly interfaceIndex: Uint32Array;
   /** `sock_extended_err` of what is read from the error queue: errno, origin, ICMP type and code, and the last one below. */
   readonly errorErrno: Uint32Array;
   readonly errorOrigin: Uint8Array;
@@ -121,6 +123,7 @@ export class ReceiveBatch extends MessageBatch {
     this.drops = new Uint32Array(size);
     this.truncated = new Uint8Array(size);
     this.localAddressAt = new Uint32Array(size);
+    this.interfaceIndex = new Uint32Array(size);
     this.errorErrno = new Uint32Array(size);
     this.errorOrigin = new Uint8Array(size);
     this.errorType = new Uint8Array(size);
@@ -166,6 +169,7 @@ export class ReceiveBatch extends MessageBatch {
     this.ttl[i] = 0;
     this.drops[i] = 0;
     this.localAddressAt[i] = 0;
+    this.interfaceIndex[i] = 0;
     this.errorOrigin[i] = 0;
     let at = this.controlAt + i * this.controlStride;
     const end = at + u32[header + (CONTROL_LENGTH >> 2)];
@@ -185,13 +189,19 @@ export class ReceiveBatch extends MessageBatch {
       } else if (level === c.IPPROTO_IP) {
         if (type === c.IP_TOS) this.tos[i] = bytes[data];
         else if (type === c.IP_TTL) this.ttl[i] = bytes[data];
-        else if (type === c.IP_PKTINFO) this.localAddressAt[i] = data + 8;
-        else if (type === c.IP_RECVERR) this.parseError(i, data);
+        else if (type === c.IP_PKTINFO) {
+          // in_pktinfo: interface, address that a route would choose, address in the header.
+          this.localAddressAt[i] = data + 8;
+          this.interfaceIndex[i] = u32[data >> 2];
+        } else if (type === c.IP_RECVERR) this.parseError(i, data);
       } else if (level === c.IPPROTO_IPV6) {
         if (type === c.IPV6_TCLASS) this.tos[i] = bytes[data];
         else if (type === c.IPV6_HOPLIMIT) this.ttl[i] = bytes[data];
-        else if (type === c.IPV6_PKTINFO) this.localAddressAt[i] = data;
-        else if (type === c.IPV6_RECVERR) this.parseError(i, data);
+        else if (type === c.IPV6_PKTINFO) {
+          // in6_pktinfo: address, interface.
+          this.localAddressAt[i] = data;
+          this.interfaceIndex[i] = u32[(data + 16) >> 2];
+        } else if (type === c.IPV6_RECVERR) this.parseError(i, data);
       }
       at += align8(length);
     }
@@ -261,6 +271,13 @@ export class SendBatch extends MessageBatch {
     } else {
       for (let word = 0; word < 4; word++) u32[data + word] = memory.u32[(at >> 2) + word];
     }
+  }
+
+  /** Sends message `i` by an interface; 0: the one that the routing table chooses. */
+  setInterface(i: number, index: number): void {
+    if (!this.withSource) return;
+    const data = (this.controlAt + i * this.controlStride + TOS_MESSAGE_BYTES + 16) >> 2;
+    this.memory.u32[this.family === 4 ? data : data + 4] = index;
   }
 
   /** Sends message `i` from an IPv4 address, as a word in memory order. */

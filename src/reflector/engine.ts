@@ -21,6 +21,7 @@ import {
   type ReflectorStart,
 } from './messages.js';
 import { ReplySender } from './replies.js';
+import { ReplyInterfaces } from './replyInterface.js';
 import { SessionTable } from './sessions.js';
 import { TokenBucket } from './tokens.js';
 
@@ -92,7 +93,8 @@ export class ReflectorEngine {
       start.wakeFd,
       start.sockets.map(({ fd }) => fd),
     );
-    this.replies = new ReplySender(this.batch, this.clock, (ns) => this.poll.sleep(ns));
+    const interfaces = new ReplyInterfaces(start.replyInterface, start.vrfs);
+    this.replies = new ReplySender(this.batch, this.clock, (ns) => this.poll.sleep(ns), interfaces);
     this.tokens = start.limit === null ? null : new TokenBucket(start.limit.tokens, start.limit.maxPps);
     const { maxSessions, timeoutMs } = start.sessions;
     this.sessions = new SessionTable(maxSessions, timeoutMs, Math.min(ORDER_MS, timeoutMs / 4), BATCH);

@@ -1,6 +1,7 @@
 /** What the main thread and the reflector threads share: what a thread is started with, and its counters. It must never hold behaviour. */
 
 import type { TimeBase } from '../net/clock.js';
+import type { ReplyInterface } from './replyInterface.js';
 
 /** The packet formats that are answered. */
 export const Format = { stamp: 0, stampAuth: 1, llama: 2, llamaLegacy: 3 } as const;
@@ -103,6 +104,9 @@ export interface ReflectorStart {
   readonly limit: { readonly maxPps: number; readonly tokens: SharedArrayBuffer } | null;
   /** Null: short requests are not answered. Only with `allow`. */
   readonly short: ShortRequestSettings | null;
+  readonly replyInterface: ReplyInterface;
+  /** Memory of `VrfMembers`. */
+  readonly vrfs: SharedArrayBuffer;
   /** Number the replies of each session; false: copy the sender's number, and count for senders that ask for it (direct measurement) only. */
   readonly stateful: boolean;
   /** `maxSessions` is this thread's share. */

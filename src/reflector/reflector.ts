@@ -27,6 +27,7 @@ import {
   type SessionLimits,
   type ShortRequestSettings,
 } from './messages.js';
+import { type ReplyInterface, VrfMembers, vrfMembers } from './replyInterface.js';
 import { createTokens } from './tokens.js';
 
 /** Sessions that a reflector holds where nothing else is said. */
@@ -42,6 +43,8 @@ export interface ReflectorSettings {
   readonly allow: readonly string[];
   /** Answer requests of 14 to 40 bytes, this many a second for each network of `allow`; null or absent: none. Only with `allow`, without keys. */
   readonly maxShortPps?: number | null;
+  /** Interface that replies leave by; `routed` where absent. Link-local addresses and VRFs: always that of the request. */
+  readonly replyInterface?: ReplyInterface;
   /** Number the replies of each session; null: copy the sender's number. The sessions are dealt out evenly over the threads. */
   readonly stateful: SessionLimits | null;
   /** HMAC keys: only packets that are signed with one of them are answered. Undefined: no authentication. */
@@ -82,6 +85,7 @@ interface Thread {
 
 const WORKER_FILE = fileURLToPath(new URL('../../workers/reflector.js', import.meta.url));
 const STOP_TIMEOUT_MS = 1000;
+const VRF_PERIOD_MS = 10_000;
 
 export class Reflector {
   private readonly settings: ReflectorSettings;
@@ -92,6 +96,8 @@ export class Reflector {
   private readonly keys: SharedKeys | null;
   private readonly sync = new ClockSync();
   private readonly throttling = new ThrottleWatch('replies are late, or probes are dropped');
+  private readonly vrfs = new VrfMembers();
+  private readonly vrfTimer: NodeJS.Timeout;
   private readonly supervised: SupervisedThreads<ReflectorStart>;
   private readonly startedAtMs = Date.now();
   private state: ReflectorStatus['state'] = 'starting';
@@ -103,6 +109,8 @@ export class Reflector {
     this.lasting = warnings;
     this.keys = settings.keys === undefined ? null : new SharedKeys();
     if (settings.keys !== undefined) this.keys?.write(settings.keys);
+    this.vrfs.write(vrfMembers());
+    this.vrfTimer = setInterval(() => this.vrfs.write(vrfMembers()), VRF_PERIOD_MS);
     this.threads = this.makeThreads();
     this.supervised = new SupervisedThreads({
       name: 'reflector',
@@ -198,6 +206,8 @@ export class Reflector {
         allow: allow.length === 0 ? null : allow,
         limit: maxPps === null || tokens === null ? null : { maxPps, tokens },
         short,
+        replyInterface: this.settings.replyInterface ?? 'routed',
+        vrfs: this.vrfs.memory,
         stateful: stateful !== null,
         sessions: { timeoutMs: limits.timeoutMs, maxSessions: Math.ceil(limits.maxSessions / count) },
         keys: this.keys?.memory ?? null,
@@ -226,6 +236,7 @@ export class Reflector {
   private async shutDown(): Promise<void> {
     this.state = 'stopping';
     this.watch.close();
+    clearInterval(this.vrfTimer);
     for (const { control } of this.threads) control.ring();
     this.wakeThreads();
     // The threads are gone after this: only then may the sockets go.

@@ -12,6 +12,7 @@ import type { PacketSigner } from '../wire/hmac.js';
 import { stampT3 } from '../wire/stamp.js';
 import { signStampAuth, stampAuthT3 } from '../wire/stampAuth.js';
 import { FORMATS, Format } from './messages.js';
+import { ReplyInterfaces, VrfMembers } from './replyInterface.js';
 
 /**
  * Replies per system call. T3 is one reading of the clock for all of them, so the last one leaves later than its T3 says, and that
@@ -49,6 +50,7 @@ export class ReplySender {
   private readonly received: ReceiveBatch;
   private readonly clock: SystemClock;
   private readonly pause: (ns: number) => void;
+  private readonly interfaces: ReplyInterfaces;
   private readonly batches: readonly SendBatch[];
   private readonly noSource = new NativeMemory(16);
   /** Offsets of the replies of this chunk in the memory of `received`. */
@@ -66,8 +68,14 @@ export class ReplySender {
   private readonly unfragmented = new Set<number>();
 
   /** `pause` sleeps; it is called when the kernel's send buffer is full. */
-  constructor(received: ReceiveBatch, clock: SystemClock, pause: (ns: number) => void) {
+  constructor(
+    received: ReceiveBatch,
+    clock: SystemClock,
+    pause: (ns: number) => void,
+    interfaces = new ReplyInterfaces('routed', new VrfMembers().memory),
+  ) {
     this.received = received;
+    this.interfaces = interfaces;
     this.clock = clock;
     this.pause = pause;
     // The payload room is never used: answers lie in the memory of `received`.
@@ -87,6 +95,7 @@ export class ReplySender {
     out.answer(i, received, j, length);
     out.setTos(i, tos);
     const local = received.localAddressAt[j];
+    out.setInterface(i, this.interfaces.of(received, family, j));
     if (local === 0) out.setSource(i, this.noSource, 0);
     else out.setSource(i, received.memory, local);
   }

@@ -126,6 +126,7 @@ describe('llama reflector', () => {
       maxPps: null,
       allow: [],
       maxShortPps: null,
+      replyInterface: 'routed',
       stateful: DEFAULT_SESSIONS,
     });
     expect(threads).to.be.within(1, 4);
@@ -139,6 +140,7 @@ describe('llama reflector', () => {
       allow: ['10.0.0.0/8'],
       maxSessions: '100',
       sessionTimeout: '5m',
+      replyInterface: 'incoming',
     });
     expect(settings).to.deep.equal({
       listen: [
@@ -149,6 +151,7 @@ describe('llama reflector', () => {
       maxPps: 5000,
       allow: ['10.0.0.0/8'],
       maxShortPps: null,
+      replyInterface: 'incoming',
       stateful: { maxSessions: 100, timeoutMs: 300_000 },
     });
     expect(reflectorSettings({ stateless: true }).stateful).to.equal(null);
@@ -172,6 +175,7 @@ describe('llama reflector', () => {
     [{ maxPps: '20000001' }, '--max-pps'],
     [{ maxSessions: 'many' }, '--max-sessions'],
     [{ shortRequests: true, allow: ['::/0'], maxShortPps: '0' }, '--max-short-pps'],
+    [{ replyInterface: 'eth0' }, '--reply-interface'],
     [{ sessionTimeout: '300' }, '--session-timeout'],
     [{ stateless: true, sessionTimeout: '0s' }, '--session-timeout'],
   ];
