@@ -14,27 +14,15 @@ export function exitCode(rows: readonly Outcomes[]): 0 | 2 | 3 {
 
 /** A line for each reason why probes of a row got no answer, but for silence. */
 export function reasonLines(row: ResultRow): string[] {
-  const {
-    protocol,
-    target,
-    port,
-    sent,
-    lost,
-    sendErrors,
-    sendErrorsBy,
-    unreachable,
-    unreachableBy,
-    tooBig,
-    mtu,
-    localDrops,
-  } = row;
-  const named = (sendErrorsBy ?? []).reduce((sum, { count }) => sum + count, 0);
+  const { target, sent, lost, sendErrors, unreachable, tooBig, localDrops } = row;
+  const notSent = row.sendErrorsBy ?? [];
+  const named = notSent.reduce((sum, { count }) => sum + count, 0);
   return [
-    ...(sendErrorsBy ?? []).map(({ count, errno }) => `${count} not sent: ${errnoText(errno, target)}`),
+    ...notSent.map(({ count, errno }) => `${count} not sent: ${errnoText(errno, target)}`),
     ...(sendErrors > named ? [`${sendErrors - named} not sent`] : []),
-    ...(unreachable > 0 ? [`unreachable: ${unreachableList(unreachableBy ?? []).join(', ')}`] : []),
-    ...(tooBig > 0 ? [`${tooBig} × ${tooBigText(mtu)}`] : []),
-    ...(protocol === 'tcp-syn' && port === 0 && sent > 0 && lost === sent ? [silentPort0(target)] : []),
+    ...(unreachable > 0 ? [`unreachable: ${unreachableList(row.unreachableBy ?? [], row).join(', ')}`] : []),
+    ...(tooBig > 0 ? [`${tooBig} × ${tooBigText(row.mtu)}`] : []),
+    ...(row.protocol === 'tcp-syn' && row.port === 0 && sent > 0 && lost === sent ? [silentPort0(target)] : []),
     ...(localDrops > 0 ? [`${localDrops} × dropped by this host: its receive queue was full`] : []),
   ];
 }

@@ -26,9 +26,14 @@ export interface UnreachableReason {
   readonly from: string | null;
 }
 
-/** What a result row or path row says of its probes, as far as an explanation needs it. */
-export interface Explained {
+/** Between which addresses probes go. */
+export interface Ends {
+  readonly source?: string;
   readonly target: string;
+}
+
+/** What a result row or path row says of its probes, as far as an explanation needs it. */
+export interface Explained extends Ends {
   readonly sent: number;
   readonly received: number;
   readonly lost: number;
@@ -112,14 +117,18 @@ export function icmpReason(version: number, type: number, code: number): string 
   return words ?? `${version === 6 ? 'ICMPv6' : 'ICMP'} type ${type} code ${code}`;
 }
 
-/** `port unreachable, from 10.9.0.2`. */
-const unreachableReasonText = ({ reason, from }: UnreachableReason): string =>
-  from === null ? reason : `${reason}, from ${from}`;
+/** ` from 10.9.0.2`, ` from this host (10.9.0.1)`: its kernel reports a next hop that does not answer ARP or neighbour discovery. */
+function fromText(from: string | null, ends: Ends | undefined): string {
+  if (from === null) return '';
+  return from === ends?.source && from !== ends.target ? ` from this host (${from})` : ` from ${from}`;
+}
 
-/** `unreachable (port unreachable, from 10.9.0.2)`, of the most frequent error. */
-export function unreachableText(by: readonly UnreachableReason[] | null | undefined): string {
+/** `unreachable (port unreachable, from 10.9.0.2)`, of the most frequent error; with `ends` it tells errors of this host. */
+export function unreachableText(by: readonly UnreachableReason[] | null | undefined, ends?: Ends): string {
   const first = by?.[0];
-  return first === undefined ? 'unreachable' : `unreachable (${unreachableReasonText(first)})`;
+  if (first === undefined) return 'unreachable';
+  const from = fromText(first.from, ends);
+  return `unreachable (${first.reason}${from === '' ? '' : `,${from}`})`;
 }
 
 /** `not sent: no route to 10.9.0.2 (ENETUNREACH)`, of the most frequent errno. */
@@ -143,7 +152,7 @@ export function noAnswerText(row: Explained): string | null {
   const sendErrors = row.sendErrors ?? 0;
   const outcomes: readonly (readonly [number, string])[] = [
     [lost, 'no answer'],
-    [unreachable, unreachableText(row.unreachableBy)],
+    [unreachable, unreachableText(row.unreachableBy, row)],
     [row.tooBig ?? 0, tooBigText(row.mtu)],
     [localDrops, 'dropped by this host: its receive queue was full'],
     // A probe that was not sent says nothing of the network: the outcomes of those that were sent come first.
@@ -154,8 +163,8 @@ export function noAnswerText(row: Explained): string | null {
 }
 
 /** `20 × port unreachable from 10.9.0.2` for each error, most frequent first. */
-export function unreachableList(by: readonly UnreachableReason[]): string[] {
-  return by.map(({ count, reason, from }) => `${count} × ${reason}${from === null ? '' : ` from ${from}`}`);
+export function unreachableList(by: readonly UnreachableReason[], ends?: Ends): string[] {
+  return by.map(({ count, reason, from }) => `${count} × ${reason}${fromText(from, ends)}`);
 }
 
 /** `20 × no route to 10.9.0.2 (ENETUNREACH)` for each errno, most frequent first. */

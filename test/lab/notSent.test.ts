@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { TestCollector } from '../support/collector.js';
 import type { GroupSpec, PathsAnswer, ResultRow } from '../support/contract.js';
 import { needs } from '../support/needs.js';
-import { runLlama } from '../support/process.js';
+import { runLlama, type Spawner } from '../support/process.js';
 import { TwoHosts } from './twoHosts.js';
 
 const GOOD = '10.9.0.2';
@@ -210,6 +210,23 @@ describe('lab: probes that are not sent', function () {
     expect(lossOf(TOO_BIG), 'nothing came back').to.include({ loss: 100 });
     const latency = JSON.parse((await collector.get('/latency')).body) as { tags: { dst_host: string } }[];
     expect(latency.map(({ tags }) => tags.dst_host).sort()).to.deep.equal([TOO_BIG, GOOD].sort());
+  });
+
+  it('a neighbour that does not exist is unreachable, as this host itself says', async () => {
+    const probe = ['probe', '10.9.0.77', '--count', '8', '--period', '1ms', '--timeout', '10s'];
+    const { code, stdout } = await runLlama(probe, hosts.at('a'));
+    expect(code).to.equal(3);
+    expect(stdout).to.include('cs0: unreachable: 8 × host unreachable from this host (10.9.0.1)\n');
+  });
+
+  it('llama demo on a host whose loopback is down shows no loss, and says why', async () => {
+    await hosts.spaces.add(['c']);
+    const at: Spawner = (command, args, options) => hosts.spaces.spawn('c', command, args, options);
+    const { code, stdout } = await runLlama(['demo', '--seconds', '6'], at);
+    expect(code).to.equal(0);
+    expect(stdout).to.match(/^127\.0\.1\.1 +- +- +- +!+ +- +- +- +!+$/m);
+    expect(stdout).to.include('127.0.1.1 cs0: not sent: no route to 127.0.1.1 (ENETUNREACH)\n');
+    expect(stdout).to.match(/ended: 0 probes sent, 0 received, 0 lost, \d+ not sent\n$/);
   });
 
   it('a route that comes back is measured again, and the errno is gone', async () => {

@@ -2,6 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { pino } from 'pino';
+import { Compile } from 'typebox/schema';
+import { AllResultsSchema } from '../../src/api/scraper/resultSchemas.js';
 import { HttpClient } from '../../src/net/httpClient.js';
 import { Gate } from '../../src/scraper/gate.js';
 import { InfluxDataReader } from '../../src/scraper/legacy.js';
@@ -23,6 +25,7 @@ function point(target: string, sent: number, lost: number, rttMs: number, time =
 }
 
 const body = (...points: string[]): string => `[${points.join(',')}]`;
+const UNSENT = point('10.2.0.4', 1, 0, 0).replace('"sent":1.', '"sent":0.');
 const BOTH = body(point('10.2.0.2', 480, 0, 0.51), point('10.2.0.3', 480, 480, 0));
 
 describe("the answer of Dropbox's LLAMA in Go", () => {
@@ -34,6 +37,18 @@ describe("the answer of Dropbox's LLAMA in Go", () => {
     expect(page).to.deep.include({ collector: 'old-host', intervalMs: 30_000, gap: false });
     expect(page.intervals).to.have.length(1);
     expect(page.intervals[0]).to.deep.include({ collector: 'old-host', startMs: endMs - 30_000, endMs });
+  });
+
+  it('has rows as the documented answer of a scraper, also of a target that nothing was sent to', () => {
+    const { results } = AllResultsSchema.properties.intervals.items.properties;
+    const validator = Compile(results);
+    const rows = [...reader().read(body(point('10.2.0.2', 480, 0, 0.51), UNSENT), 0, T + 12_000).intervals[0].rows];
+    const [valid, errors] = validator.Errors(rows.map((row) => ({ collector: 'old-host', ...row })));
+    expect(valid, JSON.stringify(errors)).to.equal(true);
+    expect(rows.map(({ sent, lossPct }) => [sent, lossPct])).to.deep.equal([
+      [480, 0],
+      [0, null],
+    ]);
   });
 
   it('has rows with what it tells; what it does not tell is null', () => {

@@ -30,6 +30,18 @@ describe('reasons', () => {
     expect(unreachableList([PORT])).to.deep.equal(['20 × port unreachable from 10.9.0.2']);
   });
 
+  it('tell an error of this host, whose next hop is silent, from one of a router or the target', () => {
+    const ends = { source: '10.9.0.1', target };
+    const own = { ...PORT, code: 1, reason: 'host unreachable', from: '10.9.0.1' };
+    expect(unreachableText([own], ends)).to.equal('unreachable (host unreachable, from this host (10.9.0.1))');
+    expect(unreachableList([own, PORT], ends)).to.deep.equal([
+      '20 × host unreachable from this host (10.9.0.1)',
+      '20 × port unreachable from 10.9.0.2',
+    ]);
+    const loopback = { source: target, target };
+    expect(unreachableList([PORT], loopback)).to.deep.equal(['20 × port unreachable from 10.9.0.2']);
+  });
+
   it('tell the same type and code of ICMP and ICMPv6 apart', () => {
     expect([icmpReason(4, 3, 1), icmpReason(6, 3, 1)]).to.deep.equal([
       'host unreachable',

@@ -52,6 +52,11 @@ export type AllPathsQuery = Static<typeof AllPathsQuery>;
 /** Of a collector of another kind, which does not tell everything. */
 const told = Type.Object({ collector: Type.String(), ...ResultRowSchema.properties });
 const notTold = ['dscp', 'late', 'duplicates', 'reordered', 'sendErrors'] as const;
+const absent = [
+  ...['tooBig', 'mtu', 'sendErrorsBy', 'unreachableBy', 'lostForward', 'lostReverse', 'lostUnknown'],
+  ...['forwardUs', 'reverseUs', 'dscpForward', 'dscpReverse', 'remarked', 'ceMarks'],
+  ...['hopsForward', 'hopsReverse', 'hopChanges'],
+] as const satisfies readonly (keyof typeof told.properties)[];
 
 export const AllResultsSchema = Type.Object(
   {
@@ -74,6 +79,7 @@ export const AllResultsSchema = Type.Object(
           Type.Object({
             ...told.properties,
             ...Object.fromEntries(notTold.map((name) => [name, Nullable(told.properties[name])])),
+            ...Object.fromEntries(absent.map((name) => [name, Type.Optional(told.properties[name])])),
             rttUs: Nullable(
               Type.Object(
                 Object.fromEntries(
