@@ -231,6 +231,12 @@ const SCRAPER_WRITER = table({
     warning: { text: 'intervals were dropped from a full spool', advice: 'their database will never get them' },
     alerts: ['LlamaScraperResultsLost'],
   },
+  overwritten: {
+    warning: {
+      text: 'intervals were replaced in a database by later ones of the same end',
+      advice: 'the clock of a collector was set back; the one measured last is kept',
+    },
+  },
   damagedRecords: {
     warning: { text: 'records of a spool were damaged', advice: 'their database will never get them' },
     alerts: ['LlamaScraperResultsLost'],

@@ -20,10 +20,7 @@ export class TakenIntervals {
 
   /** Notes an interval; false when it was taken before. */
   take(endMs: number, intervalMs: number): boolean {
-    for (let i = this.runs.length - 1; i >= 0; i--) {
-      const { first, last, step } = this.runs[i];
-      if (endMs >= first && endMs <= last && (endMs - first) % step === 0) return false;
-    }
+    if (this.has(endMs)) return false;
     const after = this.runs.find((run) => run.step === intervalMs && run.last + intervalMs === endMs);
     const before = this.runs.find((run) => run.step === intervalMs && run.first - intervalMs === endMs);
     if (after !== undefined && before !== undefined) {
@@ -34,6 +31,15 @@ export class TakenIntervals {
     else this.runs.push({ first: endMs, last: endMs, step: intervalMs });
     if (this.runs.length > MOST_RUNS) this.runs.splice(0, this.runs.length - MOST_RUNS);
     return true;
+  }
+
+  /** Whether an interval that ended then was taken. */
+  has(endMs: number): boolean {
+    for (let i = this.runs.length - 1; i >= 0; i--) {
+      const { first, last, step } = this.runs[i];
+      if (endMs >= first && endMs <= last && (endMs - first) % step === 0) return true;
+    }
+    return false;
   }
 
   /** Forgets ends up to this; such an interval must be refused by its age. */

@@ -17,13 +17,28 @@ export class WriteCounters {
   lastSuccessMs: number | null = null;
   lastError: string | null = null;
   writeLagMs: number | null = null;
-  /** When the first of the failures was that last until now; infinity while there is none. */
+  /** Start of the current outage by `performance.now()`; Infinity while the writer is up. */
   downSinceMs = Number.POSITIVE_INFINITY;
-  private toldMs = 0;
+  private toldMs = Number.NEGATIVE_INFINITY;
+  /** Intervals in whose place the sink holds another one that ends at the same time. */
+  overwritten = 0;
+  private toldOverwrittenMs = Number.NEGATIVE_INFINITY;
   private readonly logger: Logger;
 
   constructor(logger: Logger) {
     this.logger = logger;
+  }
+
+  /** An interval takes the place of an earlier one. */
+  overwrites({ collector, endMs, clockEpoch }: CollectedInterval): void {
+    this.overwritten++;
+    const now = performance.now();
+    if (now - this.toldOverwrittenMs < REPEAT_MS) return;
+    this.toldOverwrittenMs = now;
+    this.logger.warn(
+      { collector, end: new Date(endMs).toISOString(), clockEpoch, overwritten: this.overwritten },
+      'two intervals of a collector end at the same time, for its clock was set back; the database keeps the one that was measured last',
+    );
   }
 
   get up(): boolean {
@@ -33,7 +48,10 @@ export class WriteCounters {
   succeeded(written: Written, intervals: readonly CollectedInterval[], inSpool: number): void {
     const now = Date.now();
     if (!this.up) {
-      this.logger.info({ afterMs: now - this.downSinceMs, spoolIntervals: inSpool }, 'the writer is back');
+      this.logger.info(
+        { afterMs: Math.round(performance.now() - this.downSinceMs), spoolIntervals: inSpool },
+        'the writer is back',
+      );
       this.downSinceMs = Number.POSITIVE_INFINITY;
       this.lastError = null;
     }
@@ -42,7 +60,7 @@ export class WriteCounters {
     this.intervals += intervals.length;
     this.batches++;
     this.lastSuccessMs = now;
-    this.writeLagMs = now - Math.max(...intervals.map(({ endMs }) => endMs));
+    this.writeLagMs = now - Math.max(...intervals.map(({ endMs, aheadMs = 0 }) => endMs - aheadMs));
     if (written.rejected === 0) return;
     const { rejected, reasons } = written;
     this.logger.warn({ rejected, reasons }, 'points were refused for what they are; all others were written');
@@ -51,7 +69,7 @@ export class WriteCounters {
   }
 
   failed(error: unknown, retryInMs: number): void {
-    const now = Date.now();
+    const now = performance.now();
     const reason = error instanceof Error ? error.message : String(error);
     const first = this.up;
     if (first) this.downSinceMs = now;
@@ -60,7 +78,7 @@ export class WriteCounters {
       this.toldMs = now;
       const stack = error instanceof WriteLater || !(error instanceof Error) ? undefined : error.stack;
       this.logger.warn(
-        { error: reason, retryInMs: Math.round(retryInMs), sinceMs: now - this.downSinceMs, stack },
+        { error: reason, retryInMs: Math.round(retryInMs), sinceMs: Math.round(now - this.downSinceMs), stack },
         'the writer does not take points; they are kept and written later',
       );
     }

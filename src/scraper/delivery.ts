@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { LlamaError } from '../errors.js';
 import { makeDirectory } from '../files/makeDirectory.js';
 import { type QueueOptions, WriterQueue } from './queue.js';
+import { SameEnds } from './sameEnds.js';
 import { Spool } from './spool.js';
 import type { CollectedInterval, Delivery, Writer } from './types.js';
 import {
@@ -39,9 +40,11 @@ interface Lane {
 
 export class WriterDelivery implements Delivery {
   private readonly lanes: readonly Lane[];
+  private readonly ends: SameEnds;
 
-  private constructor(lanes: readonly Lane[]) {
+  private constructor(lanes: readonly Lane[], ends: SameEnds) {
     this.lanes = lanes;
+    this.ends = ends;
   }
 
   /**
@@ -55,9 +58,11 @@ export class WriterDelivery implements Delivery {
     tuning: Partial<QueueOptions> = {},
   ): Promise<WriterDelivery> {
     const lanes: Lane[] = [];
-    const delivery = new WriterDelivery(lanes);
+    const ends = new SameEnds();
+    const delivery = new WriterDelivery(lanes, ends);
     try {
-      for (const config of configs) lanes.push(await openLane(config, options, logger, tuning, lanes));
+      for (const config of configs)
+        lanes.push(await openLane(config, options, logger, { ...superseding(config, ends), ...tuning }, lanes));
       await tellUnused(options.stateDir, lanes, logger);
     } catch (error) {
       await delivery.close(0);
@@ -67,6 +72,8 @@ export class WriterDelivery implements Delivery {
   }
 
   async deliver(interval: CollectedInterval): Promise<void> {
+    if (this.ends.note(interval))
+      for (const { kind, queue } of this.lanes) if (kind !== 'file') queue.counters.overwrites(interval);
     await Promise.all(this.lanes.map(({ queue }) => queue.push(interval)));
   }
 
@@ -84,6 +91,7 @@ export class WriterDelivery implements Delivery {
         retries: counters.retries,
         rejected: counters.rejected,
         rejectedReasons: counters.rejectedReasons,
+        overwritten: counters.overwritten,
         lostIntervals: spool.report.lostIntervals,
         damagedRecords: spool.report.damagedRecords,
         ...queue.queued,
@@ -101,6 +109,11 @@ export class WriterDelivery implements Delivery {
   async close(graceMs: number = GRACE_MS): Promise<void> {
     await Promise.all(this.lanes.map(({ queue }) => queue.close(graceMs)));
   }
+}
+
+/** Files keep every line. */
+function superseding({ kind }: WriterConfig, ends: SameEnds): Partial<QueueOptions> {
+  return kind === 'file' ? {} : { superseded: (interval) => ends.superseded(interval) };
 }
 
 async function openLane(

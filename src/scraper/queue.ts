@@ -2,6 +2,8 @@
  * One writer's intervals on their way: in memory while the writer answers, in its spool while it does not. Each writer has a queue of its own,
  * so a slow or dead one holds up no other.
  *
+ * Waits are measured by `performance.now()`: a step of the wall clock neither ends nor prolongs one.
+ *
  * An interval is safe when the writer acknowledged it, or when it is in the spool. One that the disk refuses stays in memory until the one or
  * the other comes true; whoever handed it over waits, fetches no more, and the collector holds the rest.
  */
@@ -30,6 +32,8 @@ export interface QueueOptions extends BackoffOptions {
   readonly spoolAfterMs: number;
   /** Rows that go to the writer at once; a larger interval goes alone. */
   readonly batchRows: number;
+  /** Whether another interval takes the place of this one in the sink; then it is not written. Not given: none does. */
+  readonly superseded?: (interval: CollectedInterval) => boolean;
   /** How long a disk that refused an interval is left alone, ms. */
   readonly spoolRetryMs: number;
 }
@@ -107,7 +111,7 @@ export class WriterQueue {
     return new Promise((safe, ended) => {
       const item: Item = {
         interval,
-        sinceMs: Date.now(),
+        sinceMs: performance.now(),
         release: interval.rows.hold?.(),
         safe,
         ended,
@@ -186,15 +190,20 @@ export class WriterQueue {
   }
 
   private async writeBatch(batch: Batch): Promise<void> {
-    const intervals = ('items' in batch ? batch.items : batch.taken).map(({ interval }) => interval);
+    const { superseded = () => false } = this.options;
+    const intervals = ('items' in batch ? batch.items : batch.taken)
+      .map(({ interval }) => interval)
+      .filter((interval) => !superseded(interval));
     if ('items' in batch) for (const item of batch.items) item.writing = true;
     const held = intervals.map(({ rows }) => rows.hold?.());
     let waitMs = 0;
-    this.writingSinceMs = Date.now();
+    this.writingSinceMs = performance.now();
     try {
-      const written = await this.writer.write(intervals, this.ending.signal);
-      this.backoff.succeeded();
-      this.counters.succeeded(written, intervals, this.spool.intervals);
+      if (intervals.length > 0) {
+        const written = await this.writer.write(intervals, this.ending.signal);
+        this.backoff.succeeded();
+        this.counters.succeeded(written, intervals, this.spool.intervals);
+      }
       if ('items' in batch) this.itemsWritten(batch.items);
       else await this.spool.settle(batch.taken.map(({ entry }) => entry));
     } catch (error) {
@@ -232,7 +241,7 @@ export class WriterQueue {
 
   /** Spools what has waited for long, and everything while the writer is away or the memory is full. */
   private spoolOverdue(): void {
-    const now = Date.now();
+    const now = performance.now();
     if (now < this.diskRetryMs) return;
     const { spoolAfterMs, queueMaxRows, fullAfterMs, crowdedAfterMs } = this.options;
     this.crowdedSinceMs = this.rows <= queueMaxRows ? undefined : (this.crowdedSinceMs ?? now);
@@ -253,7 +262,7 @@ export class WriterQueue {
   }
 
   private spoolItem(item: Item): void {
-    if (Date.now() >= this.diskRetryMs) item.spooling ??= this.append(item);
+    if (performance.now() >= this.diskRetryMs) item.spooling ??= this.append(item);
   }
 
   /** What the disk refuses stays in memory. */
@@ -264,7 +273,7 @@ export class WriterQueue {
       entry = await this.spool.append(item.interval);
     } catch (error) {
       item.spooling = undefined;
-      this.diskRetryMs = Date.now() + this.options.spoolRetryMs;
+      this.diskRetryMs = performance.now() + this.options.spoolRetryMs;
       this.tellDisk(error);
       // The writer may take what the disk does not.
       this.poke();

@@ -11,7 +11,7 @@
  * | 24 | 8 | end, epoch ms |
  * | 32 | 8 | length of the interval, ms |
  * | 40 | 2 | length of the collector's name |
- * | 42 | 2 | zero |
+ * | 42 | 2 | epoch of the collector's clock, modulo 65536 |
  * | 44 | | the collector's name, UTF-8 |
  * | | | payload: JSON lines, each an array of up to 1,000 rows without `hdr`, deflated (RFC 1951) |
  *
@@ -33,6 +33,8 @@ const START_MS = 16;
 const END_MS = 24;
 const INTERVAL_MS = 32;
 const NAME_LENGTH = 40;
+const CLOCK_EPOCH = 42;
+const MOST_EPOCHS = 0x1_0000;
 export const HEADER_BYTES = 44;
 const MAX_NAME = 0xffff;
 const ROWS_PER_LINE = 1000;
@@ -61,6 +63,7 @@ export async function encodeRecord(interval: CollectedInterval): Promise<Buffer>
   record.writeDoubleLE(interval.endMs, END_MS);
   record.writeDoubleLE(interval.intervalMs, INTERVAL_MS);
   record.writeUInt16LE(name.length, NAME_LENGTH);
+  record.writeUInt16LE((interval.clockEpoch ?? 0) % MOST_EPOCHS, CLOCK_EPOCH);
   name.copy(record, HEADER_BYTES);
   payload.copy(record, HEADER_BYTES + name.length);
   record.writeUInt32LE(crc32(record.subarray(CHECKED)), CRC);
@@ -116,7 +119,9 @@ export async function decodeRecord(record: Buffer): Promise<CollectedInterval> {
     for (const row of JSON.parse(line) as ResultRow[]) rows.push(row);
     await setImmediate();
   }
-  return { collector, intervalMs: record.readDoubleLE(INTERVAL_MS), startMs, endMs, rows };
+  const clockEpoch = record.readUInt16LE(CLOCK_EPOCH);
+  const epoch = clockEpoch === 0 ? {} : { clockEpoch };
+  return { collector, intervalMs: record.readDoubleLE(INTERVAL_MS), startMs, endMs, ...epoch, rows };
 }
 
 /** Others get their turn after each line: a large interval must not hold up the process. */

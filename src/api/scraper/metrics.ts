@@ -102,6 +102,11 @@ const OF_WRITER: readonly Metric<WriterStatus>[] = [
     value: ({ rejected }) => rejected,
   },
   {
+    name: 'llama_scraper_writer_overwritten_intervals_total',
+    help: 'Intervals in whose place the database holds another one of the same end: the clock of the collector was set back.',
+    value: ({ overwritten }) => overwritten,
+  },
+  {
     name: 'llama_scraper_writer_lost_intervals_total',
     help: 'Intervals dropped because the spool was full.',
     value: ({ lostIntervals }) => lostIntervals,

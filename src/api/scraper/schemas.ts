@@ -62,6 +62,7 @@ const WriterSchema = Type.Object({
   retries: count('writes that were tried again'),
   rejected: count('points that were refused for what they are'),
   rejectedReasons: texts('the last ten reasons'),
+  overwritten: count('intervals in whose place the database holds another one that ends at the same time'),
   lostIntervals: count('dropped because the spool was full'),
   damagedRecords: count('records of the spool that were left out'),
   queued: count('intervals that wait in memory'),

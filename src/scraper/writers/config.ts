@@ -109,6 +109,8 @@ export interface WriterStatus {
   readonly rejected: number;
   /** The last reasons, newest last, at most ten. */
   readonly rejectedReasons: readonly string[];
+  /** Intervals in whose place the database holds another one of the same end, measured after the collector's clock was set back. */
+  readonly overwritten: number;
   /** Intervals dropped, and named in the log, because the spool was full. */
   readonly lostIntervals: number;
   /** Records of the spool that were damaged, and left out. */

@@ -1,0 +1,36 @@
+/**
+ * Which intervals of a collector end at the same time, because its clock was set back in between. A database keeps one point for a time and a
+ * set of tags: of such intervals it keeps the one that was closed last, whatever the order in which they are written. All others are counted.
+ *
+ * It knows of what went through this process.
+ */
+
+import { TakenIntervals } from '../matrix/taken.js';
+import type { CollectedInterval } from './types.js';
+
+/** Of a collector; the oldest are forgotten. */
+const MOST_EPOCHS = 16;
+
+type Named = Pick<CollectedInterval, 'collector' | 'clockEpoch' | 'endMs' | 'intervalMs'>;
+
+export class SameEnds {
+  private readonly byCollector = new Map<string, Map<number, TakenIntervals>>();
+
+  /** Notes an interval on its way to databases; true when it takes the place of an earlier one there. */
+  note({ collector, clockEpoch = 0, endMs, intervalMs }: Named): boolean {
+    const epochs = this.byCollector.get(collector) ?? new Map<number, TakenIntervals>();
+    this.byCollector.set(collector, epochs);
+    const ends = epochs.get(clockEpoch) ?? new TakenIntervals();
+    epochs.set(clockEpoch, ends);
+    if (epochs.size > MOST_EPOCHS) epochs.delete(Math.min(...epochs.keys()));
+    if (!ends.take(endMs, intervalMs)) return false;
+    return [...epochs].some(([epoch, earlier]) => epoch < clockEpoch && earlier.has(endMs));
+  }
+
+  /** Whether an interval that was closed later has its end: then it must not be written any more. */
+  superseded({ collector, clockEpoch = 0, endMs }: Named): boolean {
+    const epochs = this.byCollector.get(collector);
+    if (epochs === undefined || epochs.size < 2) return false;
+    return [...epochs].some(([epoch, later]) => epoch > clockEpoch && later.has(endMs));
+  }
+}
