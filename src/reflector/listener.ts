@@ -11,6 +11,7 @@ import { LlamaError } from '../errors.js';
 import type { Endpoint } from '../net/endpoint.js';
 import { interfaceIndex, whyNotLocal } from '../net/localAddress.js';
 import { receiveQueueDrops, UdpSocket, type UdpSocketOptions } from '../net/socket.js';
+import { withoutFeatures } from './refusals.js';
 
 /**
  * The kernel doubles it and takes about 768 bytes for a small packet: 80,000 requests, 0.3 s of full load. A request that waits
@@ -148,6 +149,7 @@ function socketOptions(endpoint: Endpoint, port: number): UdpSocketOptions {
     // RFC 8762 section 4.3: so that the sender can tell how many routers a reply has passed.
     ttl: 255,
     stamps: 'receive',
+    without: withoutFeatures(endpoint),
   };
 }
 

@@ -5,6 +5,7 @@ import { LlamaError } from '../errors.js';
 import { type Endpoint, formatEndpoint } from '../net/endpoint.js';
 import { whyNotLocal } from '../net/localAddress.js';
 import { checkFree, Listener } from './listener.js';
+import { refusalWarnings } from './refusals.js';
 
 /** LLAMA's port, and the STAMP port here too: 862 would need privileges. */
 export const DEFAULT_LISTEN: readonly Endpoint[] = [
@@ -51,6 +52,7 @@ export function openListeners(wanted: readonly Endpoint[] | null, threads: numbe
     warnings.push(
       `receive buffers are ${granted} bytes: bursts of probes may be dropped here (counted as receiveQueueDrops); give CAP_NET_ADMIN, or raise net.core.rmem_max`,
     );
+  warnings.push(...refusalWarnings(new Set(endpoints.map(({ family }) => family))));
   for (const warning of warnings) logger.warn(warning);
   return { listeners, warnings };
 }
