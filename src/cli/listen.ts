@@ -5,18 +5,25 @@ import type { ApiSection } from '../api/access.js';
 import type { ApiSettings } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { formatEndpoint } from '../net/endpoint.js';
+import { listenHttp } from '../net/listenHttp.js';
 
 /**
- * Resolves with the URL, with the port that the system chose where it was to.
+ * Resolves with the URL, with the port that the system chose where it was to. `warn` is told what it lacks on this host.
  * @throws LlamaError `LLAMA_ADDRESS_IN_USE`, or `LLAMA_SYSTEM_CALL`
  */
 export async function listen(
   app: FastifyInstance,
   { host, port }: Pick<ApiSettings, 'host' | 'port'>,
+  warn: (text: string) => void,
   section: ApiSection = 'api',
 ): Promise<string> {
   try {
-    return await app.listen({ host, port });
+    const { url, withoutIpv6 } = await listenHttp(app, host, port, true);
+    if (withoutIpv6 !== undefined)
+      warn(
+        `the API listens on 0.0.0.0:${new URL(url).port}, IPv4 only, in the place of [::]: ${withoutIpv6}; this host or this process has no IPv6`,
+      );
+    return url;
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const where = formatEndpoint({ address: host, port });

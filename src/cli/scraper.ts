@@ -112,7 +112,7 @@ async function serve(
     routes: (to) => resultRoutes(to, scraper, { memory, access: access.options }),
   });
   try {
-    const url = await listen(app, config.api, 'scraper');
+    const url = await listen(app, config.api, (text) => scraper.warn(text), 'scraper');
     scraper.start();
     return { scraper, app, url, reload };
   } catch (error) {

@@ -48,7 +48,7 @@ export async function serveCollector(
       ...access.options,
       ...(reloadConfig && { reload }),
     });
-    const url = await listen(app, config.api);
+    const url = await listen(app, config.api, (text) => collector.warn(text));
     try {
       await collector.measure();
     } catch (error) {

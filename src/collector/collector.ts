@@ -12,7 +12,7 @@ import type { Config, Group, Target } from '../config/types.js';
 import { COUNTER_READERS } from '../counters/readers.js';
 import { RecentWarnings } from '../counters/recentWarnings.js';
 import type { DiscoveryStatus, DiscoveryTools } from '../discovery/discovery.js';
-import { ownAddresses } from '../discovery/self.js';
+import { ownAddresses, unknownAddresses } from '../discovery/self.js';
 import { LlamaError } from '../errors.js';
 import { type HistoryRefusals, MatrixHistory } from '../matrix/history.js';
 import { type InjectedStep, timeBaseNow } from '../net/clock.js';
@@ -104,6 +104,7 @@ export class Collector implements CollectorService {
   private readonly recent = new RecentWarnings<keyof Totals>(COUNTER_READERS.prober, {
     example: (name) => this.example(name),
   });
+  private readonly lasting: string[] = [];
   private readonly throttling = new ThrottleWatch('probes are sent late or not at all');
   private readonly recentHistory = new RecentWarnings<keyof HistoryRefusals>(COUNTER_READERS.history);
   private runs = 0;
@@ -375,8 +376,20 @@ export class Collector implements CollectorService {
         ...notInForce(this.waitingGroups()),
         ...this.held.discovery.failures(),
         ...this.synPorts.warnings,
+        ...this.selfWarnings(groups),
+        ...this.lasting,
       ],
     };
+  }
+
+  /** Adds a warning that holds until the end, such as what the API lacks on this host. */
+  warn(text: string): void {
+    this.lasting.push(text);
+  }
+
+  private selfWarnings(groups: readonly Group[]): string[] {
+    const unknown = groups.some(({ skipSelf }) => skipSelf === true) ? unknownAddresses() : undefined;
+    return unknown === undefined ? [] : [unknown];
   }
 
   private totals(workers: readonly ProberStatus[]): Totals {

@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { LlamaError } from '../errors.js';
 import { type Endpoint, formatEndpoint } from '../net/endpoint.js';
+import { listenHttp } from '../net/listenHttp.js';
 import { interfaceIndex, type LocalAddress, whyNotLocal } from '../net/localAddress.js';
 import { listenerWarnings } from './listenerWatch.js';
 import { reflectorMetrics } from './metrics.js';
@@ -75,7 +76,7 @@ export async function serveStatus(
   let watch: NodeJS.Timeout | undefined;
   app.addHook('onClose', async () => clearInterval(watch));
   try {
-    await app.listen({ host, port: endpoint.port });
+    await listenHttp(app, host, endpoint.port);
   } catch (error) {
     await app.close();
     const { code = 'unknown error' } = error as NodeJS.ErrnoException;

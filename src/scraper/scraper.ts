@@ -64,6 +64,7 @@ export class Scraper implements ScraperService {
   private readonly moreWarnings: () => readonly string[];
   /** By `timing`. */
   private readonly startedMs: number;
+  private readonly lasting: string[] = [];
   private readonly throttling = new ThrottleWatch('collectors are read and databases written late');
   private readonly listeners = new Set<Listener>();
   /** Name of the collector at each URL. */
@@ -98,6 +99,11 @@ export class Scraper implements ScraperService {
         named: (url, name) => this.named(url, name),
       },
     });
+  }
+
+  /** Adds a warning that holds until the end, such as what the API lacks on this host. */
+  warn(text: string): void {
+    this.lasting.push(text);
   }
 
   start(): void {
@@ -142,6 +148,7 @@ export class Scraper implements ScraperService {
       writers: this.sinks.status(),
       warnings: [
         ...this.throttling.warnings(),
+        ...this.lasting,
         ...sharedNames(collectors),
         ...clocksApart(collectors),
         ...this.moreWarnings(),

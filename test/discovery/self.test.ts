@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
-import { isOwn, ownAddresses } from '../../src/discovery/self.js';
+import { isOwn, ownAddresses, unknownAddresses } from '../../src/discovery/self.js';
 
 describe('own addresses', () => {
   it('are those of all interfaces and those that probes are sent from, in canonical form', () => {
@@ -19,5 +22,27 @@ describe('own addresses', () => {
       expect(isOwn(own, address), address).to.equal(true);
     for (const address of ['12.7.0.1', '128.0.0.1', '10.127.0.1', '::2', '2001:db8::1'])
       expect(isOwn(own, address), address).to.equal(false);
+  });
+
+  it('are those of the tables in /proc where Node may not ask for them, and it is said when these are not there', () => {
+    const refused = (): never => {
+      throw new Error('uv_interface_addresses returned Unknown system error 97');
+    };
+    const source = { address: '0.0.0.0', address6: '::' };
+    const folder = mkdtempSync(join(tmpdir(), 'llama-self-'));
+    try {
+      expect([...ownAddresses(source, refused, folder)]).to.have.members(['0.0.0.0', '::']);
+      expect(unknownAddresses(refused, folder)).to.match(/skipSelf leaves out loopback.*AF_NETLINK/);
+      expect(unknownAddresses(() => ({}), folder)).to.equal(undefined);
+      writeFileSync(
+        join(folder, 'fib_trie'),
+        'Main:\n  |-- 10.9.0.0\n     /24 link UNICAST\n  |-- 10.9.0.7\n     /32 host LOCAL\n  |-- 10.9.0.255\n     /32 link BROADCAST\n',
+      );
+      writeFileSync(join(folder, 'if_inet6'), '20010db8000000000000000000000009 04 40 00 82     eth0\n');
+      expect([...ownAddresses(source, refused, folder)]).to.have.members(['0.0.0.0', '::', '10.9.0.7', '2001:db8::9']);
+      expect(unknownAddresses(refused, folder)).to.equal(undefined);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
