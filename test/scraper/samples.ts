@@ -34,6 +34,17 @@ export function sampleRow(changes: Partial<ResultRow> = {}): ResultRow {
   };
 }
 
+/** A row of which this host refused every probe. */
+export function unsentRow(changes: Partial<ResultRow> = {}): ResultRow {
+  const none = { sent: 0, received: 0, lost: 0, unreachable: 0, late: 0, duplicates: 0, reordered: 0, localDrops: 0 };
+  return sampleRow({
+    ...none,
+    ...{ lossPct: null, rttUs: null, residenceUs: null, jitterUs: null, hdr: null, sendErrors: 20 },
+    sendErrorsBy: [{ count: 20, errno: 'ENETUNREACH' }],
+    ...changes,
+  });
+}
+
 /** The `index`-th interval of a collector; its rows differ in target, and in what they have received by collector and interval. */
 export function sampleInterval(collector: string, index: number, rows = 3): CollectedInterval {
   const endMs = BASE_MS + (index + 1) * INTERVAL_MS;

@@ -6,7 +6,7 @@ import type { Writer } from '../../../src/scraper/types.js';
 import type { FileConfig } from '../../../src/scraper/writers/config.js';
 import { openFileWriter } from '../../../src/scraper/writers/file.js';
 import { seededRandom } from '../../support/random.js';
-import { BASE_MS, parseLine, readableLog, sampleInterval } from '../samples.js';
+import { BASE_MS, parseLine, readableLog, sampleInterval, unsentRow } from '../samples.js';
 
 const never = new AbortController().signal;
 
@@ -51,6 +51,13 @@ describe('writer to files', () => {
     const text = await textOf('llama-2026-11-21T100000.000Z.lp.open');
     expect(text.endsWith(`${interval.endMs}000000\n`)).to.equal(true);
     expect(await lines()).to.have.length(2);
+  });
+
+  it('has no loss in the line of a row of which nothing was sent', async () => {
+    await open();
+    await writer?.write([{ ...sampleInterval('a', 3, 0), rows: [unsentRow()] }], never);
+    const [line = ''] = await lines();
+    expect(parseLine(line).fields).to.include({ sent: 0, send_errors: 20 }).and.not.have.any.keys('loss', 'rtt');
   });
 
   it('begins a new file by size and by age, and takes .open off the name of the last', async () => {

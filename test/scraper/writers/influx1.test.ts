@@ -6,7 +6,7 @@ import { InfluxWriter } from '../../../src/scraper/writers/influx.js';
 import { WriteLater } from '../../../src/scraper/writers/later.js';
 import { needs } from '../../support/needs.js';
 import { type DatabaseServer, influxQuery, startInfluxd } from '../../support/servers.js';
-import { BASE_MS, sampleInterval, sampleRow } from '../samples.js';
+import { BASE_MS, sampleInterval, sampleRow, unsentRow } from '../samples.js';
 
 const never = new AbortController().signal;
 
@@ -80,6 +80,21 @@ describe('writer to InfluxDB 1', function () {
     expect([value('rtt'), value('rtt_p999'), value('loss'), value('sent')]).to.deep.equal([0.0802, 0.131, 1.25, 160]);
     const fields = await query('SHOW FIELD KEYS FROM raw_stats', 'llama');
     expect(new Set(fields[0]?.values.map(([, type]) => type))).to.deep.equal(new Set(['float']));
+  });
+
+  it('writes no loss of a row of which nothing was sent', async () => {
+    const interval = { ...sampleInterval('a', 0, 0), rows: [unsentRow(), sampleRow({ port: 8101 })] };
+    for (const layout of ['llama', 'llama-legacy']) {
+      await open({ layout }).write([interval], never);
+      await writer?.close();
+    }
+    const [raw] = await query('SELECT loss, send_errors, sent, dst_port FROM raw_stats', 'llama');
+    expect(raw?.values.map((row) => row.slice(1))).to.have.deep.members([
+      [null, 20, 0, '8100'],
+      [1.25, 5, 160, '8101'],
+    ]);
+    const [legacy] = await query('SELECT value, dst_port FROM loss', 'llama');
+    expect(legacy?.values.map((row) => row.slice(1))).to.deep.equal([[1.25, '8101']]);
   });
 
   it('writes the same interval again without a second point', async () => {

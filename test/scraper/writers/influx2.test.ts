@@ -12,7 +12,7 @@ import { InfluxWriter } from '../../../src/scraper/writers/influx.js';
 import { WriteLater } from '../../../src/scraper/writers/later.js';
 import { needs } from '../../support/needs.js';
 import { type DatabaseServer, startVictoriaMetrics, victoriaExport } from '../../support/servers.js';
-import { sampleInterval, sampleRow } from '../samples.js';
+import { sampleInterval, sampleRow, unsentRow } from '../samples.js';
 
 const never = new AbortController().signal;
 
@@ -52,6 +52,16 @@ describe("writer to InfluxDB 2's API", () => {
       expect(rtt?.values).to.deep.equal([0.0802]);
       expect(rtt?.timestamps).to.deep.equal([interval.endMs]);
       expect(await victoriaExport(server, '{__name__=~"raw_stats_.+"}')).to.have.length(20);
+    });
+
+    it('writes no loss of a row of which nothing was sent', async () => {
+      const writer = influx2(server.url);
+      const interval = { ...sampleInterval('unsent', 0, 0), rows: [unsentRow()] };
+      expect((await writer.write([interval], never)).points).to.equal(1);
+      await writer.close();
+      const [errors] = await victoriaExport(server, '{__name__="raw_stats_send_errors",collector="unsent"}');
+      expect(errors?.values).to.deep.equal([20]);
+      expect(await victoriaExport(server, '{__name__="raw_stats_loss",collector="unsent"}')).to.deep.equal([]);
     });
   });
 
