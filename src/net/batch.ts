@@ -87,6 +87,8 @@ export type ReceiveQueue = 'data' | 'errors';
 export class ReceiveBatch extends MessageBatch {
   /** UDP payload bytes (cut to the payload room given at construction). */
   readonly lengths: Uint32Array;
+  /** The same before it was cut. */
+  readonly fullLengths: Uint32Array;
   /** The kernel's stamp, CLOCK_REALTIME: of receiving, or of sending where read from the error queue. */
   readonly stampS: Uint32Array;
   readonly stampNs: Uint32Array;
@@ -114,8 +116,9 @@ export class ReceiveBatch extends MessageBatch {
 
   constructor(size: number, payloadBytes: number, queue: ReceiveQueue = 'data') {
     super(size, payloadBytes, queue === 'data' ? 192 : 320);
-    this.flags = c.MSG_DONTWAIT | (queue === 'errors' ? c.MSG_ERRQUEUE : 0);
+    this.flags = c.MSG_DONTWAIT | (queue === 'errors' ? c.MSG_ERRQUEUE : c.MSG_TRUNC);
     this.lengths = new Uint32Array(size);
+    this.fullLengths = new Uint32Array(size);
     this.stampS = new Uint32Array(size);
     this.stampNs = new Uint32Array(size);
     this.tos = new Uint8Array(size);
@@ -161,7 +164,9 @@ export class ReceiveBatch extends MessageBatch {
   private parse(i: number): void {
     const { u32, bytes } = this.memory;
     const header = (i * HEADER_BYTES) >> 2;
-    this.lengths[i] = u32[header + (MESSAGE_LENGTH >> 2)];
+    const length = u32[header + (MESSAGE_LENGTH >> 2)];
+    this.fullLengths[i] = length;
+    this.lengths[i] = Math.min(length, this.payloadStride);
     this.truncated[i] = (u32[header + (FLAGS >> 2)] & c.MSG_TRUNC) === 0 ? 0 : 1;
     this.stampS[i] = 0;
     this.stampNs[i] = 0;

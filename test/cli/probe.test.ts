@@ -1,3 +1,5 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { expect } from 'chai';
 import { endCommands, llama, llamaEnds, startReflector } from '../support/command.js';
 import { UdpPeer } from '../support/udp-peer.js';
@@ -91,6 +93,22 @@ describe('llama probe', () => {
     expect(silent.received).to.have.length(5);
     await silent.close();
   });
+
+  for (const [title, answer, says] of [
+    ['too short to be replies', (bytes: Buffer) => bytes.subarray(0, 20), '20 bytes'],
+    ['of another protocol', () => Buffer.alloc(700, 'no reply'), '700 bytes'],
+  ] as const)
+    it(`says what came back when packets are ${title}: how long, and from where`, async () => {
+      const socket = createSocket('udp4');
+      socket.on('message', (bytes, { port: to, address }) => socket.send(answer(bytes), to, address));
+      socket.bind(0, '127.0.0.1');
+      await once(socket, 'listening');
+      const target = `127.0.0.1:${socket.address().port}`;
+      const { code, err } = await llamaEnds(['probe', target, '--count', '10', '--timeout', '200ms']);
+      socket.close();
+      expect(code).to.equal(3);
+      expect(err).to.include(`packets came that cannot be read as a reply, for example ${says} from ${target}`);
+    });
 
   it('prints what there is when it is interrupted', async () => {
     const silent = await UdpPeer.open();
