@@ -4,14 +4,17 @@ import type { FastifyInstance } from 'fastify';
 import { parseAddress } from '../config/address.js';
 import { LlamaError } from '../errors.js';
 import type { MatrixHistory } from '../matrix/history.js';
+import { STALE_INTERVALS, withoutGaps } from '../matrix/matrix.js';
 import type { Slot } from '../matrix/slot.js';
 import { matching, type Point, pointOf, slotsWithin } from '../matrix/timeSeries.js';
-import { roundedUs } from '../stats/row.js';
+import { HdrTextEncoder } from '../stats/hdrText.js';
+import { HistogramSum } from '../stats/histogramSum.js';
+import { PERCENTILES_PER_MILLE, roundedUs } from '../stats/row.js';
 import { Breather, bodyOf, Chunk } from './bodies.js';
 import { HistoryQuery, HistorySchema } from './matrixSchemas.js';
 
 const DEFAULT_LIMIT = 20;
-const COUNTS = ['sent', 'received', 'lost', 'unreachable'] as const;
+const COUNTS = ['sent', 'received', 'lost', 'unreachable', 'tooBig', 'sendErrors', 'localDrops'] as const;
 const TIMES = [
   ['p50', 'p50Ns'],
   ['p90', 'p90Ns'],
@@ -28,7 +31,7 @@ export function historyRoute(app: FastifyInstance, history: MatrixHistory): void
     response: { 200: HistorySchema },
   };
   app.get<{ Querystring: HistoryQuery }>('/v1/history', { schema }, async (request, reply) => {
-    const { from = 0, to = Number.MAX_SAFE_INTEGER, limit = DEFAULT_LIMIT, ...names } = request.query;
+    const { from = 0, to = Number.MAX_SAFE_INTEGER, limit = DEFAULT_LIMIT, histograms, ...names } = request.query;
     if (from >= to) {
       const message = `found the time from ${from} to ${to}, expected from to be before to, both in epoch milliseconds`;
       throw new LlamaError('LLAMA_REQUEST_INVALID', message, { problems: [{ path: '/query/from', message }] });
@@ -42,7 +45,8 @@ export function historyRoute(app: FastifyInstance, history: MatrixHistory): void
     const aheadMs = history.clockAheadMs();
     const slots = slotsWithin(history, from - aheadMs, to - aheadMs);
     const found = await matching(history, filter, limit);
-    return reply.type('application/json; charset=utf-8').send(bodyOf(historyBody(history, slots, found, aheadMs)));
+    const asked = { aheadMs, withHistograms: histograms === '1' };
+    return reply.type('application/json; charset=utf-8').send(bodyOf(historyBody(history, slots, found, asked)));
   });
 }
 
@@ -53,7 +57,7 @@ async function* historyBody(
   history: MatrixHistory,
   slots: readonly Slot[],
   { series, total }: { readonly series: readonly number[]; readonly total: number },
-  aheadMs: number,
+  { aheadMs, withHistograms }: { readonly aheadMs: number; readonly withHistograms: boolean },
 ): AsyncGenerator<Buffer> {
   const breather = new Breather();
   const chunk = new Chunk();
@@ -65,7 +69,8 @@ async function* historyBody(
     if (breather.dueNow) await breather.breathe();
     // It may be gone, when the reader took its time.
     if (!history.series.isUsed(one)) continue;
-    chunk.addText(`${first ? '' : ','}${JSON.stringify(seriesJson(history, slots, one))}`);
+    const merged = withHistograms ? { merged: mergedOf(slots, one, aheadMs) } : {};
+    chunk.addText(`${first ? '' : ','}${JSON.stringify({ ...seriesJson(history, slots, one), ...merged })}`);
     first = false;
     if (chunk.full) yield chunk.take();
   }
@@ -73,7 +78,12 @@ async function* historyBody(
   yield chunk.take();
 }
 
-function seriesJson({ series: table }: MatrixHistory, slots: readonly Slot[], series: number): Record<string, unknown> {
+function seriesJson(
+  { series: table, now }: MatrixHistory,
+  slots: readonly Slot[],
+  series: number,
+): Record<string, unknown> {
+  const ageMs = Math.max(0, now() - table.endMs(series));
   const points = slots.map((slot) => pointOf(slot, series));
   const column = <Value>(value: (point: Point) => Value): (Value | null)[] =>
     points.map((point) => (point === undefined ? null : value(point)));
@@ -86,9 +96,36 @@ function seriesJson({ series: table }: MatrixHistory, slots: readonly Slot[], se
     class: table.class(series),
     tags: table.tags(series),
     intervalMs: table.intervalMs(series),
+    ageMs,
+    stale: ageMs > STALE_INTERVALS * table.intervalMs(series),
+    reason: table.reason(series),
     ...Object.fromEntries(COUNTS.map((name) => [name, column((point) => point[name])])),
     // NaN becomes null.
     ...Object.fromEntries(TIMES.map(([name, field]) => [name, column((point) => roundedUs(point[field]))])),
     upperBound: points.map((point) => point?.upperBound === true),
+  };
+}
+
+/** Used for one series after the other, without a pause in between. */
+const encoder = new HdrTextEncoder();
+const sum = new HistogramSum();
+const percentilesNs = new Float64Array(PERCENTILES_PER_MILLE.length);
+
+/** All round trips of a series in the slots whose histograms are held; null without any. */
+function mergedOf(slots: readonly Slot[], series: number, aheadMs: number): object | null {
+  const kept = withoutGaps(slots).filter((slot) => slot.has(series));
+  sum.clear();
+  for (const slot of kept) slot.histograms?.addTo(series, sum);
+  if (sum.total === 0) return null;
+  sum.percentiles(PERCENTILES_PER_MILLE, percentilesNs);
+  // A percentile is the upper end of its bucket: never above the exact maximum.
+  const maxNs = kept.reduce((most, slot) => Math.max(most, pointOf(slot, series)?.maxNs || 0), 0);
+  const [p50, p90, p99, p999] = percentilesNs.map((ns) => roundedUs(maxNs > 0 ? Math.min(ns, maxNs) : ns));
+  return {
+    startMs: Math.min(...kept.map(({ startMs }) => startMs)) + aheadMs,
+    endMs: Math.max(...kept.map(({ endMs }) => endMs)) + aheadMs,
+    samples: sum.total,
+    rttUs: { p50, p90, p99, p999, max: roundedUs(maxNs) },
+    hdr: encoder.encode(sum),
   };
 }

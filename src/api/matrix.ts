@@ -8,15 +8,26 @@ import { LlamaError } from '../errors.js';
 import { BUILT_IN, MOST_DIMENSIONS, parseDimensions } from '../matrix/dimensions.js';
 import type { MatrixHistory } from '../matrix/history.js';
 import { type Matrix, type MatrixRequest, type MatrixWindow, makeMatrix } from '../matrix/matrix.js';
+import { answeringOf, type OutcomeCounts, whyText } from '../stats/outcome.js';
 import { formatDuration, msToNs, nsToMs, parseDurationNs } from '../stats/units.js';
 import { Breather, bodyOf, Chunk } from './bodies.js';
 import { MatrixQuery, MatrixSchema } from './matrixSchemas.js';
 
 /** What a cell says of what is behind its value, in this order. */
-const SUMS = ['sent', 'received', 'lost', 'unreachable', 'samples', 'series'] as const;
+const SUMS = [
+  'sent',
+  'received',
+  'lost',
+  'unreachable',
+  'tooBig',
+  'sendErrors',
+  'localDrops',
+  'samples',
+  'series',
+] as const;
 /** Fields that are there whatever is asked for: what a cell is. */
 const ALWAYS = ['row', 'column', 'value'] as const;
-const FIELDS: readonly string[] = [...ALWAYS, ...SUMS, 'ageMs', 'stale'];
+const FIELDS: readonly string[] = [...ALWAYS, ...SUMS, 'ageMs', 'stale', 'state', 'reason'];
 
 export function matrixRoute(app: FastifyInstance, history: MatrixHistory): void {
   const schema = {
@@ -42,6 +53,7 @@ export function matrixRoute(app: FastifyInstance, history: MatrixHistory): void 
     const matrix = await makeMatrix(history, asked);
     const head = {
       window: { ...onWallClock(matrix.window, aheadMs), askedMs: asked.windowMs },
+      newest: matrix.newest,
       metric,
       unit: metric === 'loss' ? '%' : 'us',
       rowTags: asked.rows,
@@ -150,15 +162,37 @@ const ageMs = (atMs: number, newestMs: number): number => Math.max(0, atMs - new
 /** JSON has no NaN: what was not measured is null. */
 const number = (value: number): string => (Number.isNaN(value) ? 'null' : String(value));
 
-async function* cellsOf({ cells, atMs }: Matrix, breather: Breather): AsyncGenerator<string> {
-  const { row, column, value, sums, stale } = cells;
+function countsOf({ cells: { sums } }: Matrix, cell: number): OutcomeCounts {
+  return {
+    sent: sums.sent[cell],
+    received: sums.received[cell],
+    lost: sums.lost[cell],
+    unreachable: sums.unreachable[cell],
+    tooBig: sums.tooBig[cell],
+    sendErrors: sums.sendErrors[cell],
+    localDrops: sums.localDrops[cell],
+  };
+}
+
+const stateText = (matrix: Matrix, cell: number): string => `"${answeringOf(countsOf(matrix, cell))}"`;
+
+/** Always there for a cell without an answer. */
+function reasonText(matrix: Matrix, cell: number): string {
+  const reason = matrix.cells.reason(cell);
+  if (reason === null && matrix.cells.sums.received[cell] > 0) return 'null';
+  return JSON.stringify(whyText(countsOf(matrix, cell), reason));
+}
+
+async function* cellsOf(matrix: Matrix, breather: Breather): AsyncGenerator<string> {
+  const { atMs } = matrix;
+  const { row, column, value, sums, stale } = matrix.cells;
   yield ',"cells":[';
   let texts = '';
   for (let cell = 0; cell < value.length; cell++) {
     const counts = SUMS.map((name) => `,"${name}":${sums[name][cell]}`).join('');
     texts +=
       `${cell === 0 ? '' : ','}{"row":${row[cell]},"column":${column[cell]},"value":${number(value[cell])}${counts},` +
-      `"ageMs":${ageMs(atMs, sums.newestMs[cell])},"stale":${stale[cell] === 1}}`;
+      `"ageMs":${ageMs(atMs, sums.newestMs[cell])},"stale":${stale[cell] === 1},"state":${stateText(matrix, cell)},"reason":${reasonText(matrix, cell)}}`;
     if (!breather.due) continue;
     yield texts;
     texts = '';
@@ -173,11 +207,12 @@ const columnsOf =
     columnsText(matrix, breather, wanted);
 
 async function* columnsText(
-  { cells, atMs }: Matrix,
+  matrix: Matrix,
   breather: Breather,
   wanted: ReadonlySet<string> | undefined,
 ): AsyncGenerator<string> {
-  const { row, column, value, sums, stale } = cells;
+  const { atMs } = matrix;
+  const { row, column, value, sums, stale } = matrix.cells;
   const all: readonly (readonly [string, (cell: number) => string])[] = [
     ['row', (cell) => String(row[cell])],
     ['column', (cell) => String(column[cell])],
@@ -185,6 +220,8 @@ async function* columnsText(
     ...SUMS.map((name) => [name, (cell: number) => String(sums[name][cell])] as const),
     ['ageMs', (cell) => String(ageMs(atMs, sums.newestMs[cell]))],
     ['stale', (cell) => String(stale[cell] === 1)],
+    ['state', (cell) => stateText(matrix, cell)],
+    ['reason', (cell) => reasonText(matrix, cell)],
   ];
   const fields = all.filter(([name]) => wanted === undefined || wanted.has(name));
   yield ',"cells":{';

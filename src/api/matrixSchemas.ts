@@ -2,6 +2,7 @@
 
 import { type Static, Type } from 'typebox';
 import { METRICS } from '../matrix/matrix.js';
+import { ANSWERING } from '../stats/outcome.js';
 
 /** The last moment that a date can be of. */
 const MOST_EPOCH_MS = 8.64e15;
@@ -66,10 +67,21 @@ const CELL = {
   received: count('of them answered'),
   lost: count('of them lost'),
   unreachable: count('of them answered by an ICMP error'),
+  tooBig: count('of them larger than a link of the path lets through'),
+  sendErrors: count('probes that the kernel refused to send; not in sent'),
+  localDrops: count('probes of sent whose reply this host may have dropped'),
   samples: count('round trips that a time is computed from'),
   series: count('how many (collector, group, source, target, port, class) are behind it'),
   ageMs: Type.Number({ description: 'how long ago its newest interval ended; with to: how long before that' }),
   stale: Type.Boolean({ description: 'that is longer than 2.5 intervals of its collector' }),
+  state: Type.Enum(ANSWERING, {
+    description:
+      'answers: something was received in the window; silent: probes were sent and nothing was; unmeasured: this host sent none, or dropped every reply itself',
+  }),
+  reason: Nullable(
+    Type.String(),
+    'why there is no answer, or, where others are answered, why some probes of the newest interval are not; null when all are, or no more is known than their number',
+  ),
 };
 const keys = (description: string) => Type.Array(Type.Array(Type.String()), { description });
 
@@ -85,6 +97,16 @@ export const MatrixSchema = Type.Object(
         askedMs: Type.Number(),
       },
       { description: 'epoch milliseconds; zeros when there are no data' },
+    ),
+    newest: Type.Object(
+      {
+        ageMs: Nullable(
+          Type.Number(),
+          'how long ago the newest interval of any cell ended; with to: how long before that',
+        ),
+        staleAfterMs: Nullable(Type.Number(), 'the age from which on that is stale: 2.5 intervals of its collector'),
+      },
+      { description: 'null when there are no data' },
     ),
     metric: Type.String(),
     unit: Type.String({ description: '% or us' }),
@@ -127,6 +149,12 @@ export const HistoryQuery = Type.Object(
         description: 'epoch milliseconds; by default up to the newest',
       }),
     ),
+    histograms: Type.Optional(
+      Type.Enum(['0', '1'], {
+        default: '0',
+        description: '1: with the merged percentiles and the histogram of each series over the whole answer',
+      }),
+    ),
     limit: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 1000, default: 20, description: 'most series in the answer, 1 to 1000' }),
     ),
@@ -134,6 +162,25 @@ export const HistoryQuery = Type.Object(
   { additionalProperties: false },
 );
 export type HistoryQuery = Static<typeof HistoryQuery>;
+
+const MERGED = Type.Object(
+  {
+    startMs: Type.Integer({
+      description: 'epoch milliseconds; after the start of the answer where older histograms are gone',
+    }),
+    endMs: Type.Integer(),
+    samples: count('round trips'),
+    rttUs: Type.Object({
+      p50: Type.Number(),
+      p90: Type.Number(),
+      p99: Type.Number(),
+      p999: Type.Number(),
+      max: Type.Number(),
+    }),
+    hdr: Type.String({ description: 'HdrHistogram V2, compressed, base64, in nanoseconds' }),
+  },
+  { description: 'all round trips of the series between startMs and endMs as one histogram' },
+);
 
 const counts = (description: string) => Type.Array(Nullable(Type.Integer()), { description });
 const times = (description: string) => Type.Array(Nullable(Type.Number()), { description: `${description}, µs` });
@@ -155,10 +202,20 @@ export const HistorySchema = Type.Object(
         class: Type.String(),
         tags: Type.Record(Type.String(), Type.String()),
         intervalMs: Type.Number(),
+        ageMs: Type.Number({ description: 'how long ago its newest interval ended, whatever from and to are' }),
+        stale: Type.Boolean({ description: 'that is longer than 2.5 intervals' }),
+        reason: Nullable(
+          Type.String(),
+          'why probes of its newest interval have no answer; null when nothing is known but the counts',
+        ),
+        merged: Type.Optional(Nullable(MERGED, 'with histograms=1; null when no histogram is held')),
         sent: counts('by slot, beside startMs; null: the series has no data in the slot'),
         received: counts('probes answered'),
         lost: counts('probes not answered'),
         unreachable: counts('probes answered by an ICMP error'),
+        tooBig: counts('probes larger than a link of the path lets through'),
+        sendErrors: counts('probes that the kernel refused to send; not in sent'),
+        localDrops: counts('probes whose reply this host may have dropped'),
         p50: times('median'),
         p90: times('90th percentile'),
         p99: times('99th percentile'),

@@ -14,6 +14,9 @@ export class CellSums {
   readonly received: Float64Array;
   readonly lost: Float64Array;
   readonly unreachable: Float64Array;
+  readonly tooBig: Float64Array;
+  readonly sendErrors: Float64Array;
+  readonly localDrops: Float64Array;
   /** Round trips that the times are of. */
   readonly samples: Float64Array;
   /** Extremes; NaN as soon as one part does not know its own. */
@@ -29,6 +32,8 @@ export class CellSums {
   readonly newestMs: Float64Array;
   /** When the cell becomes stale, epoch ms. */
   readonly staleMs: Float64Array;
+  /** A series with a reason for missing answers, plus one; that of the newest interval; 0: none has one. */
+  readonly reasonOf: Uint32Array;
 
   constructor(length: number) {
     this.length = length;
@@ -36,6 +41,9 @@ export class CellSums {
     this.received = new Float64Array(length);
     this.lost = new Float64Array(length);
     this.unreachable = new Float64Array(length);
+    this.tooBig = new Float64Array(length);
+    this.sendErrors = new Float64Array(length);
+    this.localDrops = new Float64Array(length);
     this.samples = new Float64Array(length);
     this.minNs = new Float64Array(length).fill(Number.POSITIVE_INFINITY);
     this.maxNs = new Float64Array(length).fill(Number.NEGATIVE_INFINITY);
@@ -45,6 +53,7 @@ export class CellSums {
     this.series = new Uint32Array(length);
     this.newestMs = new Float64Array(length);
     this.staleMs = new Float64Array(length);
+    this.reasonOf = new Uint32Array(length);
   }
 
   /** `cellOf`: by series, its cell plus one; 0: in none. */
@@ -75,6 +84,8 @@ export class CellSums {
       const newest = slots?.findLast((slot) => slot.has(series));
       const endMs = Math.min(table.endMs(series), newest?.endMs ?? Number.POSITIVE_INFINITY);
       this.series[cell] += 1;
+      if (slots === undefined && table.hasReason(series) && (this.reasonOf[cell] === 0 || endMs > this.newestMs[cell]))
+        this.reasonOf[cell] = series + 1;
       this.newestMs[cell] = Math.max(this.newestMs[cell], endMs);
       this.staleMs[cell] = Math.max(this.staleMs[cell], endMs + staleIntervals * table.intervalMs(series));
     }
@@ -99,6 +110,9 @@ export class CellSums {
       this.received[cell] += received[series];
       this.lost[cell] += lost[series];
       this.unreachable[cell] += unreachable[series];
+      this.tooBig[cell] += slot.tooBig.get(series);
+      this.sendErrors[cell] += slot.sendErrors.get(series);
+      this.localDrops[cell] += slot.localDrops.get(series);
       const count = samples[series];
       if (count === 0) continue;
       this.samples[cell] += count;

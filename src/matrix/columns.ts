@@ -10,21 +10,38 @@ const MAX_U32 = 2 ** 32 - 1;
 
 /** Counts: two bytes each until one does not fit, then four, then eight. Sums are exact up to 2^53. */
 export class CountColumn {
-  /** Read it freely; it is another array after `set` or `resize`. */
+  /** Read it freely; it is another array after `set` or `resize`. A rare column is empty until a count is above 0. */
   values: CountArray;
   private most = MAX_U16;
+  private length: number;
+  /** Every count is 0, and takes no memory. */
+  private absent: boolean;
 
-  constructor(length: number) {
-    this.values = new Uint16Array(length);
+  /** `rare`: takes no memory until a count is above 0. */
+  constructor(length: number, rare = false) {
+    this.length = length;
+    this.absent = rare;
+    this.values = new Uint16Array(rare ? 0 : length);
+  }
+
+  get(at: number): number {
+    return this.absent ? 0 : this.values[at];
   }
 
   set(at: number, value: number): void {
+    if (this.absent) {
+      if (value === 0) return;
+      this.absent = false;
+      this.values = new Uint16Array(this.length);
+    }
     while (value > this.most) this.widen();
     this.values[at] = value;
   }
 
   resize(length: number): void {
     const { values } = this;
+    this.length = length;
+    if (this.absent) return;
     const larger = values instanceof Uint16Array ? new Uint16Array(length) : wideArray(this.most, length);
     larger.set(values);
     this.values = larger;

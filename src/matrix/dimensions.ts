@@ -17,6 +17,12 @@ export function parseDimensions(text: string): string[] | undefined {
   return names.length > MOST_DIMENSIONS || names.includes('') ? undefined : names;
 }
 
+/** Sources of two collectors may have one address: the collector is part of what a source is. */
+export const withCollector = (tags: readonly string[], others: readonly string[]): readonly string[] =>
+  tags.includes('source') && ![...tags, ...others].includes('collector')
+    ? tags.flatMap((tag) => (tag === 'source' ? ['collector', tag] : [tag]))
+    : tags;
+
 /** Numbers the keys of series by some dimensions: a key is one text for each of them. */
 export class Keys {
   private readonly table: SeriesTable;

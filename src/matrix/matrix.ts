@@ -18,8 +18,8 @@ const PER_MILLE: Readonly<Record<string, number>> = { p50: 500, p90: 900, p99: 9
 export const METRICS = ['loss', 'p50', 'p90', 'p99', 'p999', 'mean', 'max', 'min', 'jitter'] as const;
 export type Metric = (typeof METRICS)[number];
 
-/** A cell whose newest data are older than so many intervals is stale. */
-const STALE_INTERVALS = 2.5;
+/** Data older than so many intervals are stale. */
+export const STALE_INTERVALS = 2.5;
 
 export interface MatrixRequest {
   readonly rows: readonly string[];
@@ -39,6 +39,13 @@ export interface MatrixWindow {
   readonly coveredMs: number;
 }
 
+/** The newest data of all cells: nulls without any. */
+export interface MatrixNewest {
+  readonly ageMs: number | null;
+  /** The age from which on they are stale. */
+  readonly staleAfterMs: number | null;
+}
+
 /** Columns of cells, beside each other. */
 export interface MatrixCells {
   readonly row: Uint32Array;
@@ -47,6 +54,8 @@ export interface MatrixCells {
   readonly value: Float64Array;
   readonly sums: CellSums;
   readonly stale: Uint8Array;
+  /** Why probes of the newest interval of one of its series have no answer; null: nothing is known but the counts. */
+  readonly reason: (cell: number) => string | null;
 }
 
 export interface Matrix {
@@ -56,6 +65,7 @@ export interface Matrix {
   readonly rows: readonly (readonly string[])[];
   readonly columns: readonly (readonly string[])[];
   readonly cells: MatrixCells;
+  readonly newest: MatrixNewest;
 }
 
 export async function makeMatrix(history: MatrixHistory, request: MatrixRequest): Promise<Matrix> {
@@ -88,7 +98,9 @@ export async function makeMatrix(history: MatrixHistory, request: MatrixRequest)
       value,
       sums,
       stale: sums.staleAt(atMs),
+      reason: (cell) => (sums.reasonOf[cell] === 0 ? null : history.series.reason(sums.reasonOf[cell] - 1)),
     },
+    newest: newestOf(sums, atMs),
   };
 }
 
@@ -106,9 +118,12 @@ function windowSlots(
     .slotsAfter(endMs - windowMs)
     // What is a little ahead of this clock is of now all the same.
     .filter((slot) => toMs === undefined || slot.fromMs < toMs);
-  const gone = withHistograms ? slots.findLastIndex(({ histograms }) => histograms === null) : -1;
-  return slots.slice(gone + 1);
+  return withHistograms ? withoutGaps(slots) : slots;
 }
+
+/** The newest slots that all have their histograms. */
+export const withoutGaps = (slots: readonly Slot[]): readonly Slot[] =>
+  slots.slice(slots.findLastIndex(({ histograms }) => histograms === null) + 1);
 
 function covered(slots: readonly Slot[]): MatrixWindow {
   if (slots.length === 0) return { startMs: 0, endMs: 0, coveredMs: 0 };
@@ -148,6 +163,13 @@ async function placeCells(
     cellOf[series] = cells.numberOf(r, c) + 1;
   }
   return { cellOf, sums: new CellSums(cells.length), row: cells.row, column: cells.column, rows, columns };
+}
+
+function newestOf({ newestMs, staleMs }: CellSums, atMs: number): MatrixNewest {
+  let newest = -1;
+  for (let cell = 0; cell < newestMs.length; cell++) if (newest < 0 || newestMs[cell] > newestMs[newest]) newest = cell;
+  if (newest < 0) return { ageMs: null, staleAfterMs: null };
+  return { ageMs: Math.max(0, atMs - newestMs[newest]), staleAfterMs: staleMs[newest] - newestMs[newest] };
 }
 
 /** One cell after the other: one sum of histograms serves all. Sets the samples of each cell to those in its histograms. */

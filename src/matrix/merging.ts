@@ -13,6 +13,9 @@ export class Merging implements Numbers {
   received = 0;
   lost = 0;
   unreachable = 0;
+  tooBig = 0;
+  sendErrors = 0;
+  localDrops = 0;
   samples = 0;
   minNs = 0;
   meanNs = 0;
@@ -37,6 +40,9 @@ export class Merging implements Numbers {
     this.received = 0;
     this.lost = 0;
     this.unreachable = 0;
+    this.tooBig = 0;
+    this.sendErrors = 0;
+    this.localDrops = 0;
     this.samples = 0;
     this.minNs = Number.POSITIVE_INFINITY;
     this.meanNs = 0;
@@ -59,6 +65,9 @@ export class Merging implements Numbers {
     this.received += slot.received.values[series];
     this.lost += slot.lost.values[series];
     this.unreachable += slot.unreachable.values[series];
+    this.tooBig += slot.tooBig.get(series);
+    this.sendErrors += slot.sendErrors.get(series);
+    this.localDrops += slot.localDrops.get(series);
     const samples = slot.samples.values[series];
     this.addTimes(
       samples,
@@ -80,6 +89,9 @@ export class Merging implements Numbers {
     this.received += row.received;
     this.lost += row.lost;
     this.unreachable += row.unreachable;
+    this.tooBig += row.tooBig;
+    this.sendErrors += row.sendErrors;
+    this.localDrops += row.localDrops;
     this.addTimes(row.samples, row.minNs, row.meanNs, row.maxNs, row.jitterNs, row.p50Ns, row.p90Ns, row.p99Ns);
     if (row.histogram !== null) this.sum.addSparse(row.histogram, 0);
     else if (row.samples > 0) this.complete = false;

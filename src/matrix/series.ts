@@ -11,8 +11,11 @@ import type { SeriesName } from './types.js';
 const INITIAL_CAPACITY = 256;
 /** Collector, group, source, target, class, tags. */
 const TEXTS = 6;
-/** Names, port, interval, end, hash, two places. */
-export const SERIES_BYTES = TEXTS * 4 + 2 + 4 + 8 + 4 + 2 * 4;
+/** Names, port, interval, end, hash, reason, two places. */
+export const SERIES_BYTES = TEXTS * 4 + 2 + 4 + 8 + 4 + 4 + 2 * 4;
+/** Longest text of a reason, and most different ones: beyond them addresses are left out, so that few remain. */
+const MOST_REASON_LENGTH = 200;
+const MOST_REASONS = 10_000;
 
 const COLLECTOR = 0;
 const GROUP = 1;
@@ -30,6 +33,7 @@ export class SeriesTable {
   size = 0;
   private readonly texts = new Interner<string>();
   private readonly tagSets = new Interner<Tags>();
+  private readonly reasonTexts = new Interner<string>();
   private readonly free: number[] = [];
   private names = new Uint32Array(INITIAL_CAPACITY * TEXTS);
   private ports = new Uint16Array(INITIAL_CAPACITY);
@@ -37,6 +41,8 @@ export class SeriesTable {
   /** End of the newest interval, epoch ms; 0: the number is free. */
   private ends = new Float64Array(INITIAL_CAPACITY);
   private hashes = new Int32Array(INITIAL_CAPACITY);
+  /** Number of a text plus one; 0: none. */
+  private reasons = new Uint32Array(INITIAL_CAPACITY);
   /** Open addressing; a number plus one, 0: nobody. Twice the capacity. */
   private places = new Uint32Array(INITIAL_CAPACITY * 2);
   private readonly wanted = new Uint32Array(TEXTS);
@@ -76,11 +82,12 @@ export class SeriesTable {
     return series;
   }
 
-  /** Notes an interval of the series; the tags of the newest count. */
-  seen(series: number, name: SeriesName, endMs: number, intervalMs: number): void {
+  /** Notes an interval of the series; tags and reason of the newest count. */
+  seen(series: number, name: SeriesName, endMs: number, intervalMs: number, reason: string | null): void {
     if (endMs < this.ends[series]) return;
     this.ends[series] = endMs;
     this.intervals[series] = intervalMs;
+    this.setReason(series, reason);
     const at = series * TEXTS + TAGS;
     const before = this.names[at];
     if (sameTags(this.tagSets.value(before), name.tags)) return;
@@ -96,6 +103,7 @@ export class SeriesTable {
       const at = series * TEXTS;
       for (let i = COLLECTOR; i < TAGS; i++) this.texts.release(this.names[at + i]);
       this.tagSets.release(this.names[at + TAGS]);
+      this.setReason(series, null);
       this.ends[series] = 0;
       this.free.push(series);
       forgotten += 1;
@@ -131,14 +139,40 @@ export class SeriesTable {
     return this.tagSets.value(this.names[series * TEXTS + TAGS]);
   }
 
+  hasReason(series: number): boolean {
+    return this.reasons[series] !== 0;
+  }
+
+  /** Why probes of its newest interval have no answer; null when nothing is known but the counts. */
+  reason(series: number): string | null {
+    return this.reasons[series] === 0 ? null : this.reasonTexts.value(this.reasons[series] - 1);
+  }
+
   /** Of the typed arrays. */
   get bytes(): number {
-    const { names, ports, intervals, ends, hashes, places } = this;
-    return [names, ports, intervals, ends, hashes, places].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const { names, ports, intervals, ends, hashes, reasons, places } = this;
+    return [names, ports, intervals, ends, hashes, reasons, places].reduce(
+      (sum, { byteLength }) => sum + byteLength,
+      0,
+    );
   }
 
   private text(series: number, which: number): string {
     return this.texts.value(this.names[series * TEXTS + which]);
+  }
+
+  private setReason(series: number, reason: string | null): void {
+    const before = this.reasons[series];
+    // Acquired before the old one is released: the text is the same again and again.
+    if (reason === null) this.reasons[series] = 0;
+    else {
+      const { reasonTexts } = this;
+      const whole = reason.slice(0, MOST_REASON_LENGTH);
+      const isKnown = reasonTexts.numberOf(whole) !== undefined || reasonTexts.size < MOST_REASONS;
+      const text = isKnown ? whole : withoutAddresses(whole);
+      this.reasons[series] = reasonTexts.acquire(text, text) + 1;
+    }
+    if (before !== 0) this.reasonTexts.release(before - 1);
   }
 
   private isWanted(series: number, port: number): boolean {
@@ -170,6 +204,7 @@ export class SeriesTable {
     this.intervals = wider(this.intervals, new Uint32Array(capacity));
     this.ends = wider(this.ends, new Float64Array(capacity));
     this.hashes = wider(this.hashes, new Int32Array(capacity));
+    this.reasons = wider(this.reasons, new Uint32Array(capacity));
     this.places = new Uint32Array(capacity * 2);
     this.rebuild();
   }
@@ -183,6 +218,9 @@ function sameTags(some: Tags, others: Tags): boolean {
   for (const name in some) if (names[at++] !== name || others[name] !== some[name]) return false;
   return at === names.length;
 }
+
+const withoutAddresses = (reason: string): string =>
+  reason.replace(/ to [0-9a-fA-F.:%\w]+/, '').replace(/,? from [^)]+/, '');
 
 /** FNV-1a over the numbers of the texts, with a last stir: the low bits choose the place. */
 function hashOf(names: Uint32Array, port: number): number {

@@ -1,7 +1,7 @@
 /**
  * What was measured in one slot of time, by series: outcomes, times, percentiles, and the histograms for as long as there is memory.
  *
- * Bytes a series, whether it has data in the slot or not (`SLOT_BYTES`, when no count is above 65,535; up to 30 more when some are):
+ * Bytes a series, whether it has data in the slot or not (`SLOT_BYTES`, when no count is above 65,535; up to 54 more when some are, and rare outcomes occur):
  *
  * | bytes | column |
  * | ---: | --- |
@@ -9,6 +9,7 @@
  * | 4 x 4 | min, mean, max, jitter |
  * | 3 x 2 | p50, p90, p99 |
  * | 1 | flags |
+ * | 3 x 2, once one is above 0 | tooBig, sendErrors, localDrops |
  *
  * and with histograms `ADDRESS_BYTES` and the histogram itself. It must never say a percentile that is not the one of all samples without
  * saying so (`Flag.upperBound`).
@@ -42,6 +43,9 @@ export class Slot {
   readonly lost: CountColumn;
   readonly unreachable: CountColumn;
   readonly samples: CountColumn;
+  readonly tooBig: CountColumn;
+  readonly sendErrors: CountColumn;
+  readonly localDrops: CountColumn;
   min: Uint32Array;
   mean: Uint32Array;
   max: Uint32Array;
@@ -61,6 +65,9 @@ export class Slot {
     this.lost = new CountColumn(capacity);
     this.unreachable = new CountColumn(capacity);
     this.samples = new CountColumn(capacity);
+    this.tooBig = new CountColumn(capacity, true);
+    this.sendErrors = new CountColumn(capacity, true);
+    this.localDrops = new CountColumn(capacity, true);
     this.min = new Uint32Array(capacity);
     this.mean = new Uint32Array(capacity);
     this.max = new Uint32Array(capacity);
@@ -105,6 +112,9 @@ export class Slot {
     this.lost.set(series, numbers.lost);
     this.unreachable.set(series, numbers.unreachable);
     this.samples.set(series, numbers.samples);
+    this.tooBig.set(series, numbers.tooBig);
+    this.sendErrors.set(series, numbers.sendErrors);
+    this.localDrops.set(series, numbers.localDrops);
     this.min[series] = packTime(numbers.minNs);
     this.mean[series] = packTime(numbers.meanNs);
     this.max[series] = packTime(numbers.maxNs);
@@ -136,7 +146,8 @@ export class Slot {
   }
 
   private counts(): readonly CountColumn[] {
-    return [this.sent, this.received, this.lost, this.unreachable, this.samples];
+    const { sent, received, lost, unreachable, samples, tooBig, sendErrors, localDrops } = this;
+    return [sent, received, lost, unreachable, samples, tooBig, sendErrors, localDrops];
   }
 }
 

@@ -19,6 +19,9 @@ export interface Point {
   readonly received: number;
   readonly lost: number;
   readonly unreachable: number;
+  readonly tooBig: number;
+  readonly sendErrors: number;
+  readonly localDrops: number;
   readonly p50Ns: number;
   readonly p90Ns: number;
   readonly p99Ns: number;
@@ -69,6 +72,9 @@ export function pointOf(slot: Slot, series: number): Point | undefined {
     received: slot.received.values[series],
     lost: slot.lost.values[series],
     unreachable: slot.unreachable.values[series],
+    tooBig: slot.tooBig.get(series),
+    sendErrors: slot.sendErrors.get(series),
+    localDrops: slot.localDrops.get(series),
     p50Ns: atMost(slot.p50[series]),
     p90Ns: atMost(slot.p90[series]),
     p99Ns: atMost(slot.p99[series]),

@@ -16,6 +16,12 @@ export interface Numbers {
   readonly received: number;
   readonly lost: number;
   readonly unreachable: number;
+  /** Probes larger than a link of the path lets through. */
+  readonly tooBig: number;
+  /** Probes that the kernel refused to send; not in `sent`. */
+  readonly sendErrors: number;
+  /** Replies that this host dropped. */
+  readonly localDrops: number;
   /** Round trips that the times are of. */
   readonly samples: number;
   readonly minNs: number;
@@ -28,6 +34,8 @@ export interface Numbers {
 }
 
 export interface HistoryRow extends SeriesName, Numbers {
+  /** Why probes of the interval have no answer, in words for a person; null when all have one, or nothing is known but the counts. */
+  readonly reason: string | null;
   /** All samples, in the sparse form of `src/stats/histogramSum.ts`; null when there are none, or when they are not known. */
   readonly histogram: Uint8Array | null;
 }

@@ -3,6 +3,7 @@
 import type { HistoryInterval, HistoryRow } from '../matrix/types.js';
 import { HdrTextReader } from '../stats/hdrRead.js';
 import { MAX_SPARSE_BYTES, writeEntry } from '../stats/histogramSum.js';
+import { reasonOf } from '../stats/outcome.js';
 import { usToNs } from '../stats/units.js';
 import { type CollectedInterval, oneByOne, type ResultRow } from './types.js';
 
@@ -44,6 +45,10 @@ export class MatrixFeed {
         received,
         lost,
         unreachable,
+        tooBig: row.tooBig ?? 0,
+        sendErrors: row.sendErrors ?? 0,
+        localDrops: row.localDrops ?? 0,
+        reason: received === sent && received > 0 && !row.sendErrors ? null : reasonOf(row),
         samples: histogram === null ? (rttUs === null ? 0 : received) : this.reader.total,
         minNs: ns(rttUs?.min),
         meanNs: ns(rttUs?.mean),

@@ -27,7 +27,7 @@
  */
 
 import { deflateSync } from 'node:zlib';
-import { type RttHistogram, SIGNIFICANT_DIGITS } from './histogram.js';
+import { SIGNIFICANT_DIGITS } from './histogram.js';
 import { writeEntry } from './histogramSum.js';
 
 export const COOKIE = 0x1c849313;
@@ -46,6 +46,13 @@ export const CHECKSUM_BYTES = 4;
 /** Small windows: to set up and clear zlib's usual 256 KB would cost more than to compress some hundred bytes. */
 const DEFLATE_OPTIONS = { level: 6, memLevel: 4, windowBits: 12, chunkSize: 4096 } as const;
 
+/** What is encoded: an `RttHistogram` or a `HistogramSum`. Indexes are those of `histogram.ts`. */
+export interface EncodedHistogram {
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  readonly hdr: { readonly highestTrackableValue: number; getCountAtIndex(index: number): number };
+}
+
 export class HdrTextEncoder {
   private plain = Buffer.alloc(4096);
   private envelope = Buffer.alloc(4096);
@@ -57,7 +64,7 @@ export class HdrTextEncoder {
     return this.sparseBytes.subarray(0, this.sparseLength);
   }
 
-  encode(histogram: RttHistogram): string {
+  encode(histogram: EncodedHistogram): string {
     const length = this.writePlain(histogram);
     const total = ENVELOPE_BYTES + (length > MAX_STORED_BYTES ? this.compress(length) : this.store(length));
     const { envelope } = this;
@@ -87,7 +94,7 @@ export class HdrTextEncoder {
     return compressed.length;
   }
 
-  private writePlain(histogram: RttHistogram): number {
+  private writePlain(histogram: EncodedHistogram): number {
     const { hdr, firstIndex, lastIndex } = histogram;
     const most = COUNTS_OFFSET + (lastIndex - firstIndex + 2) * MAX_COUNT_BYTES;
     if (this.plain.length < most) this.plain = Buffer.alloc(most * 2);

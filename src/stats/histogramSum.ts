@@ -16,7 +16,7 @@
  * So a sample on its own takes one or two bytes.
  */
 
-import { highestNsAt, INDEXES } from './histogram.js';
+import { highestNsAt, INDEXES, MAX_SAMPLE_NS } from './histogram.js';
 
 const PAGE_BITS = 6;
 const PAGE = 1 << PAGE_BITS;
@@ -31,6 +31,28 @@ export class HistogramSum {
   private readonly counts = new Float64Array(PAGES * PAGE);
   /** Sums over pages of indexes: what has none is not looked at. */
   private readonly pages = new Float64Array(PAGES);
+
+  /** For `HdrTextEncoder`. */
+  readonly hdr = {
+    highestTrackableValue: MAX_SAMPLE_NS,
+    getCountAtIndex: (index: number): number => this.counts[index],
+  };
+
+  /** Index of the least value; 0 when empty. */
+  get firstIndex(): number {
+    return Math.max(
+      0,
+      this.counts.findIndex((count) => count > 0),
+    );
+  }
+
+  /** Index of the greatest value; 0 when empty. */
+  get lastIndex(): number {
+    return Math.max(
+      0,
+      this.counts.findLastIndex((count) => count > 0),
+    );
+  }
 
   add(index: number, count: number): void {
     this.counts[index] += count;

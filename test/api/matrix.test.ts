@@ -62,6 +62,7 @@ groups:
     const { cells, ...rest } = answer.json();
     expect(rest).to.deep.equal({
       window: { startMs: T - 20_000, endMs: T, coveredMs: 20_000, askedMs: 60_000 },
+      newest: { ageMs: 3000, staleAfterMs: 25_000 },
       metric: 'loss',
       unit: '%',
       rowTags: ['dst_rack'],
@@ -72,7 +73,8 @@ groups:
     });
     const of = (row: number, column: number) =>
       cells.find((cell: { row: number; column: number }) => cell.row === row && cell.column === column);
-    const same = { unreachable: 0, series: 1, ageMs: 3000, stale: false };
+    const rare = { unreachable: 0, tooBig: 0, sendErrors: 0, localDrops: 0 };
+    const same = { ...rare, series: 1, ageMs: 3000, stale: false };
     expect(of(1, 1)).to.deep.equal({
       row: 1,
       column: 1,
@@ -81,6 +83,7 @@ groups:
       received: 2,
       lost: 2,
       samples: 2,
+      ...{ state: 'answers', reason: null },
       ...same,
     });
     expect(of(2, 0)).to.deep.equal({
@@ -91,10 +94,11 @@ groups:
       received: 0,
       lost: 4,
       samples: 0,
+      ...{ state: 'silent', reason: 'no answer' },
       ...same,
     });
     // A row was there, though nothing was sent: no loss was measured, and none is claimed.
-    expect(of(2, 1)).to.include({ value: null, sent: 0 });
+    expect(of(2, 1)).to.include({ value: null, sent: 0, state: 'unmeasured', reason: 'not measured' });
   });
 
   it('has percentiles of all samples, and null where there are none', async () => {
@@ -200,8 +204,9 @@ groups:
       series: [
         {
           ...{ collector: 'host-a', group: 'west', source: '10.9.0.1', target: '10.2.0.2', port: 8100, class: 'cs0' },
-          ...{ tags: { dst_rack: 'r1' }, intervalMs: 10_000 },
+          ...{ tags: { dst_rack: 'r1' }, intervalMs: 10_000, ageMs: 3_000, stale: false, reason: null },
           ...{ sent: [2, 2], received: [2, 2], lost: [0, 0], unreachable: [0, 0] },
+          ...{ tooBig: [0, 0], sendErrors: [0, 0], localDrops: [0, 0] },
           ...{ p50: [50.015, 50.015], p90: [60.001, 60], p99: [60.001, 60], max: [60.001, 60] },
           upperBound: [false, false],
         },

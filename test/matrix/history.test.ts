@@ -79,7 +79,7 @@ describe('a history', () => {
       sent: 300,
       received: 200,
       lost: 100,
-      unreachable: 0,
+      ...{ unreachable: 0, tooBig: 0, sendErrors: 0, localDrops: 0 },
       p50Ns: percentile(all, 500),
       p90Ns: percentile(all, 900),
       p99Ns: percentile(all, 990),

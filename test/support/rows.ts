@@ -19,6 +19,10 @@ export interface RowSpec extends Partial<SeriesName> {
   readonly rttsNs?: readonly number[];
   readonly lost?: number;
   readonly unreachable?: number;
+  readonly tooBig?: number;
+  readonly sendErrors?: number;
+  readonly localDrops?: number;
+  readonly reason?: string | null;
   readonly jitterNs?: number;
   /** The collector sends no histograms. */
   readonly withoutHistogram?: boolean;
@@ -26,6 +30,7 @@ export interface RowSpec extends Partial<SeriesName> {
 
 export function historyRow(spec: RowSpec): HistoryRow {
   const { rttsNs = [], lost = 0, unreachable = 0, jitterNs = Number.NaN, withoutHistogram = false } = spec;
+  const { tooBig = 0, sendErrors = 0, localDrops = 0, reason = null } = spec;
   const samples = rttsNs.length;
   const [p50Ns, p90Ns, p99Ns] = new Float64Array(3).fill(Number.NaN);
   const percentiles = new Float64Array([p50Ns, p90Ns, p99Ns]);
@@ -38,10 +43,14 @@ export function historyRow(spec: RowSpec): HistoryRow {
     port: spec.port ?? 8100,
     class: spec.class ?? 'cs0',
     tags: spec.tags ?? {},
-    sent: samples + lost + unreachable,
+    sent: samples + lost + unreachable + tooBig + localDrops,
     received: samples,
     lost,
     unreachable,
+    tooBig,
+    sendErrors,
+    localDrops,
+    reason,
     samples,
     minNs: samples === 0 ? Number.NaN : Math.min(...rttsNs),
     meanNs: samples === 0 ? Number.NaN : rttsNs.reduce((all, ns) => all + ns, 0) / samples,

@@ -1,0 +1,42 @@
+/**
+ * Whether a pair answers, from its counts, and why not, in words. Pure; page, terminal, collector and scraper share it.
+ *
+ * It must never call a pair well of which nothing was received.
+ */
+
+import { type Explained, noAnswerText, notSentText, tooBigText, unreachableText } from './reasons.js';
+
+export interface OutcomeCounts {
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
+  readonly unreachable: number;
+  readonly tooBig: number;
+  readonly sendErrors: number;
+  readonly localDrops: number;
+}
+
+/**
+ * `silent`: probes were sent, the network or the target let none come back. `unmeasured`: this host sent none, or dropped each reply itself,
+ * so nothing is known of the network.
+ */
+export const ANSWERING = ['answers', 'silent', 'unmeasured'] as const;
+export type Answering = (typeof ANSWERING)[number];
+
+export function answeringOf({ sent, received, lost, unreachable, tooBig }: OutcomeCounts): Answering {
+  if (received > 0) return 'answers';
+  return sent > 0 && lost + unreachable + tooBig > 0 ? 'silent' : 'unmeasured';
+}
+
+/** Why nothing was received; `reason` is that of the newest interval, where there is one. */
+export function whyText(counts: OutcomeCounts, reason: string | null): string {
+  return reason ?? noAnswerText({ ...counts, target: '' }) ?? 'not measured';
+}
+
+/** Why probes of a row have no answer; null when all have one, or were lost without any further sign. */
+export function reasonOf(row: Explained): string | null {
+  if (row.received === 0) return noAnswerText(row);
+  if ((row.sendErrors ?? 0) > 0) return notSentText(row.sendErrorsBy, row.target);
+  if (row.unreachable > 0) return unreachableText(row.unreachableBy);
+  return (row.tooBig ?? 0) > 0 ? tooBigText(row.mtu) : null;
+}
