@@ -4,7 +4,8 @@ import { LIST_HEAD, pairLines, pathLines } from './lists.js';
 import { arrange, LEGEND, MATRIX_HEAD, matrixLines } from './matrixView.js';
 import { clean, cutEnd, type Paint, widthOf } from './text.js';
 import type { Connection, Picture, Section, View } from './types.js';
-import { agoText, isStale, lossText } from './values.js';
+import { agoText, isStale } from './values.js';
+import { networkOf } from './verdict.js';
 
 export interface FrameInput {
   readonly picture: Picture;
@@ -140,7 +141,9 @@ function headLines(input: FrameInput): string[] {
     const next = retryMs > 0 ? `next try in ${Math.ceil(retryMs / 1_000)}s` : 'trying now';
     lines.push(paint('alert', line(`STALE: no connection for ${agoText(awayMs)}, ${next}: ${clean(reason)}`)));
   }
-  lines.push(line(`network: ${networkText(input)}`));
+  const network = networkOf(picture, sinceMs);
+  lines.push(paint(network.style, line(`network: ${network.text}`)));
+  for (const example of network.examples) lines.push(paint(network.style, line(`         ! ${clean(example)}`)));
   const well = tool.troubles.length === 0;
   lines.push(paint(well ? 'plain' : 'warn', line(`tool:    ${well ? 'well' : 'NOT WELL'}  ${tool.facts.join('  ')}`)));
   for (const trouble of tool.troubles.slice(0, MOST_TROUBLES))
@@ -148,19 +151,6 @@ function headLines(input: FrameInput): string[] {
   const more = tool.troubles.length - MOST_TROUBLES;
   if (more > 0) lines.push(paint('warn', line(`         ! and ${more} more, see ${clean(picture.url)}/v1/status`)));
   return [...lines, ''];
-}
-
-/** What was measured, in one line: what is stale is not counted as well or unwell, for nobody knows. */
-function networkText({ picture, sinceMs }: FrameInput): string {
-  const { pairs, tool } = picture;
-  const current = pairs.filter(({ stale, ageMs }) => !isStale(stale, ageMs, sinceMs, tool.intervalMs));
-  const losing = current.filter(({ lossPct }) => lossPct > 0);
-  const worst = losing.reduce((most, { lossPct }) => Math.max(most, lossPct), 0);
-  const stale = pairs.length - current.length;
-  return [
-    `${losing.length} of ${current.length} pairs with loss${losing.length === 0 ? '' : `, worst ${lossText(worst)} %`}`,
-    ...(stale === 0 ? [] : [`${stale} stale`]),
-  ].join('  ');
 }
 
 function footLines({ view, width, connection, paint }: FrameInput): string[] {
@@ -193,6 +183,8 @@ const HELP: readonly string[] = [
   `  ${LEGEND}`,
   `  Loss: + above 0, ! from 1 %. Times against the median of all shown: + from twice`,
   '  and 100us more, ! from five times and 1ms more.',
+  '  "no answer": nothing was received in the window. "not measured": this host sent nothing.',
+  '  "slow": median 1.5 times that of the hour before, and 100us more.',
   '  "stale": its newest interval ended more than 2.5 intervals ago; nobody knows what is now.',
   '  "tool" is about the measuring hosts: slips are probes that they did not send in time,',
   '  overflows and local drops what they lost themselves. None of it is loss in the network.',

@@ -1,5 +1,6 @@
 /** The worst pairs and the worst paths as lines of text. */
 
+import { type Answering, reasonOf } from '../../stats/outcome.js';
 import { within } from './matrixView.js';
 import { clean, cut, cutEnd, type Paint, padEnd, padStart, type Style, widthOf } from './text.js';
 import type { Pair, PathAnswer, Picture, Section, View } from './types.js';
@@ -14,6 +15,8 @@ const NARROWEST_NAME = 7;
 interface Row {
   readonly names: readonly string[];
   readonly numbers: readonly string[];
+  /** Behind all columns, as far as there is space. */
+  readonly note?: string;
   readonly style: Style;
 }
 
@@ -46,7 +49,7 @@ export function worstPaths(paths: readonly PathAnswer[], order: Order): readonly
 /** A picture is drawn every second, and a large one takes long to sort. */
 const done = new WeakMap<readonly object[], { readonly key: string; readonly result: readonly object[] }>();
 
-function sorted<Item extends { readonly lossPct: number | null }>(
+function sorted<Item extends { readonly lossPct: number | null; readonly state?: Answering }>(
   items: readonly Item[],
   { sort, filter }: Order,
   names: (item: Item) => string,
@@ -62,7 +65,9 @@ function sorted<Item extends { readonly lossPct: number | null }>(
     const [from, to] = text.split('>');
     return from.includes(parts[0].trim()) && to.includes(parts[1].trim());
   };
-  const loss = (a: Item, b: Item): number => lossRank(b.lossPct) - lossRank(a.lossPct);
+  const rank = ({ lossPct, state }: Item): number => lossRank(lossPct, state);
+  // Of two that are infinite the difference is not a number.
+  const loss = (a: Item, b: Item): number => rank(b) - rank(a) || 0;
   const time = (a: Item, b: Item): number => (timeOf(b) ?? -1) - (timeOf(a) ?? -1);
   const [first, second] = sort === 'time' ? [time, loss] : [loss, time];
   const result = (filter === '' ? [...items] : items.filter(matches)).sort((a, b) => first(a, b) || second(a, b));
@@ -89,7 +94,8 @@ export function pairLines(picture: Picture, view: View, place: ListPlace, paint:
     numbers: ['loss %', 'lost', 'sent', timeMetric, 'age'],
   };
   const row = (pair: Pair): Row => {
-    const style = worse(lossStyle(pair.lossPct), pair.timeUs === null ? 'plain' : timeStyle(pair.timeUs, mid));
+    const answers = pair.state === 'answers' ? lossStyle(pair.lossPct) : 'bad';
+    const style = worse(answers, pair.timeUs === null ? 'plain' : timeStyle(pair.timeUs, mid));
     const stale = isStale(pair.stale, pair.ageMs, place.sinceMs, tool.intervalMs);
     const age = `${Math.floor((pair.ageMs + place.sinceMs) / 1_000)}s`;
     return {
@@ -101,6 +107,7 @@ export function pairLines(picture: Picture, view: View, place: ListPlace, paint:
         pair.timeUs === null ? '-' : timeText(pair.timeUs),
         `${age}${stale ? '~' : markOf(style)}`,
       ],
+      note: pair.reason ?? '',
       style: stale ? 'dim' : style,
     };
   };
@@ -118,7 +125,8 @@ export function pathLines(picture: Picture, view: View, place: ListPlace, paint:
     numbers: ['port', 'loss %', 'lost', 'sent', 'mean', 'max '],
   };
   const row = (path: PathAnswer): Row => {
-    const style = worse(lossStyle(path.lossPct), path.rttUs === null ? 'plain' : timeStyle(path.rttUs.mean, mid));
+    const answers = path.received > 0 ? lossStyle(path.lossPct) : 'bad';
+    const style = worse(answers, path.rttUs === null ? 'plain' : timeStyle(path.rttUs.mean, mid));
     return {
       names: [...(many ? [path.collector ?? ''] : []), path.source, path.target, path.class],
       numbers: [
@@ -129,6 +137,7 @@ export function pathLines(picture: Picture, view: View, place: ListPlace, paint:
         path.rttUs === null ? '-' : timeText(path.rttUs.mean),
         `${path.rttUs === null ? '-' : timeText(path.rttUs.max)}${markOf(style)}`,
       ],
+      note: reasonOf(path) ?? '',
       style,
     };
   };
@@ -164,8 +173,8 @@ function listLines<Item>(
     top,
     lines: [
       paint('title', cut(text, place.width)),
-      paint('dim', cutEnd(lineOf({ ...head, style: 'dim' }, layout), place.width)),
-      ...rows.map((row) => paint(row.style, cutEnd(lineOf(row, layout), place.width))),
+      paint('dim', cutEnd(lineOf({ ...head, style: 'dim' }, layout, place.width), place.width)),
+      ...rows.map((row) => paint(row.style, cutEnd(lineOf(row, layout, place.width), place.width))),
     ],
   };
 }
@@ -192,10 +201,15 @@ function layoutOf(rows: readonly Row[], width: number): Layout {
   return { names, numbers };
 }
 
-function lineOf({ names, numbers }: Row, layout: Layout): string {
+/** Less of a note says nothing. */
+const LEAST_NOTE = 12;
+
+function lineOf({ names, numbers, note = '' }: Row, layout: Layout, width: number): string {
   const texts = [
     ...names.map((name, i) => padEnd(clean(name), layout.names[i])),
     ...numbers.map((number, i) => padStart(number, layout.numbers[i])),
   ];
-  return texts.join(' '.repeat(GAP)).trimEnd();
+  const text = texts.join(' '.repeat(GAP));
+  const isSpace = note !== '' && widthOf(text) + GAP + LEAST_NOTE <= width;
+  return (isSpace ? text + ' '.repeat(GAP) + clean(note) : text).trimEnd();
 }

@@ -1,5 +1,9 @@
 /** One look at a service: its status, the matrix, the pairs and the paths, as one picture. The same for a collector and a scraper. */
 
+import { LlamaError } from '../../errors.js';
+import { withCollector } from '../../matrix/dimensions.js';
+import type { Metric } from '../../matrix/matrix.js';
+import { NORMAL_WINDOW, type Slowness, slownessOf, type Times, type TimesMatrix } from '../../matrix/slowness.js';
 import type { ServiceClient } from './client.js';
 import { type CollectorAnswer, collectorState, isScraper, isStatus, type StatusAnswer, scraperState } from './tool.js';
 import type { Asked, MatrixAnswer, Pair, PathsAnswer, Picture } from './types.js';
@@ -10,11 +14,25 @@ const STATUS = 'v1/status';
 const MOST_PATHS = 1_000;
 /** After every interval: a request for results that gives none, only what stands before them. */
 const AFTER_ALL = String(Number.MAX_SAFE_INTEGER);
+/** What a pair is. */
+const PAIR_ROWS = 'collector,source';
+const PAIR_COLUMNS = 'target,class';
+const NORMAL_FOR_MS = 60_000;
+const MOST_SLOW = 10;
+const NO_MATRIX = { rows: [], columns: [], cells: { row: [], column: [], value: [] } };
+const NO_TIMES: Times = { p50: NO_MATRIX, mean: NO_MATRIX };
+
+function apart(rows: string, columns: string): readonly [string, string] {
+  const [ofRows, ofColumns] = [rows.split(','), columns.split(',')];
+  return [withCollector(ofRows, ofColumns).join(), withCollector(ofColumns, ofRows).join()];
+}
 
 export class Looker {
   private readonly client: ServiceClient;
   /** Of the collector, which does not change while it runs; asked again after it was away. */
   private intervalMs: number | null | undefined;
+  /** Times of the hour before the window; they change slowly. */
+  private normal: { readonly class: string | undefined; readonly endMs: number; readonly times: Times } | undefined;
   /** Counters of the picture before. */
   private totals: CollectorAnswer['totals'] | undefined;
 
@@ -26,6 +44,7 @@ export class Looker {
   forget(): void {
     this.intervalMs = undefined;
     this.totals = undefined;
+    this.normal = undefined;
   }
 
   /** @throws LlamaError, as `ServiceClient.get` */
@@ -34,15 +53,18 @@ export class Looker {
     const status = await this.client.get<StatusAnswer>(STATUS, {}, signal);
     if (!isStatus(status)) throw this.client.notLlama(STATUS, 'another JSON');
     const timeMetric = isLoss(asked.metric) ? 'p99' : asked.metric;
-    const { window, metric, rows, columns } = asked;
+    const { window, metric } = asked;
+    // Sources of two collectors may have one address.
+    const [rows, columns] = isScraper(status) ? apart(asked.rows, asked.columns) : [asked.rows, asked.columns];
     const matrix = (query: Readonly<Record<string, string | undefined>>): Promise<MatrixAnswer> =>
       this.client.get<MatrixAnswer>('v1/matrix', { window, format: 'columns', ...query }, signal);
     const [cells, pairCells, paths] = await Promise.all([
       matrix({ rows, columns, metric, class: asked.class }),
-      matrix({ rows: 'collector,source', columns: 'target,class', metric: timeMetric }),
+      matrix({ rows: PAIR_ROWS, columns: PAIR_COLUMNS, metric: timeMetric }),
       this.client.get<PathsAnswer>('v1/paths', { limit: String(MOST_PATHS), class: asked.class }, signal),
     ]);
     const { pairs, classes } = pairsOf(pairCells, asked.class);
+    const slowness = await this.slowness(asked, cells.window.startMs, signal);
     const ages = cells.cells.ageMs;
     return {
       url: this.client.shown,
@@ -53,9 +75,38 @@ export class Looker {
       timeMetric,
       ageMs: ages.length === 0 ? null : ages.reduce((least, age) => Math.min(least, age)),
       pairs,
+      slowness,
       classes,
       paths,
     };
+  }
+
+  /** Medians and means of all pairs, over a window that ends at `toMs` or now. */
+  private async times(window: string, ofClass: string | undefined, toMs: number | undefined, signal: AbortSignal) {
+    const query = { rows: PAIR_ROWS, columns: PAIR_COLUMNS, format: 'columns', fields: 'samples,stale', window };
+    const to = toMs === undefined ? undefined : String(toMs);
+    const of = (metric: Metric): Promise<TimesMatrix> =>
+      this.client.get<TimesMatrix>('v1/matrix', { ...query, metric, class: ofClass, to }, signal);
+    const [p50, mean] = await Promise.all([of('p50'), of('mean')]);
+    return { p50, mean };
+  }
+
+  private async slowness(asked: Asked, startMs: number, signal: AbortSignal): Promise<Slowness> {
+    if (startMs === 0) return slownessOf(NO_TIMES, undefined, 0);
+    const now = await this.times(asked.window, asked.class, undefined, signal);
+    const { normal } = this;
+    const isKnown =
+      normal !== undefined && normal.class === asked.class && Math.abs(startMs - normal.endMs) < NORMAL_FOR_MS;
+    if (!isKnown)
+      try {
+        const times = await this.times(NORMAL_WINDOW, asked.class, startMs, signal);
+        this.normal = { class: asked.class, endMs: startMs, times };
+      } catch (error) {
+        // Nothing is held of the time before the window.
+        if (!(error instanceof LlamaError) || error.code !== 'LLAMA_REQUEST_INVALID') throw error;
+        this.normal = undefined;
+      }
+    return slownessOf(now, this.normal?.times, MOST_SLOW);
   }
 
   private async toolState(
@@ -96,9 +147,10 @@ function pairsOf(
     const [target, ofClass] = columns[cells.column[i]];
     if (ofClass !== '' && ofClass !== '(none)') classes.add(ofClass);
     if (className !== undefined && ofClass !== className) continue;
-    const { sent, lost, unreachable, ageMs, stale, value } = cells;
+    const { sent, lost, unreachable, ageMs, stale, value, state, reason } = cells;
     pairs.push({
       ...{ collector, source, target, class: ofClass, sent: sent[i], lost: lost[i], unreachable: unreachable[i] },
+      ...{ state: state[i], reason: reason[i] },
       ...{ lossPct: lossPct(sent[i], lost[i], unreachable[i]), timeUs: value[i], ageMs: ageMs[i], stale: stale[i] },
     });
   }

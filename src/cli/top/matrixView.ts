@@ -2,7 +2,18 @@
 
 import { clean, cut, type Paint, padEnd, padStart, type Style, widthOf } from './text.js';
 import type { MatrixAnswer, Picture, View } from './types.js';
-import { isLoss, isStale, lossPct, lossStyle, lossText, markOf, median, timeStyle, timeText } from './values.js';
+import {
+  isLoss,
+  isStale,
+  lossPct,
+  lossRank,
+  lossStyle,
+  lossText,
+  markOf,
+  median,
+  timeStyle,
+  timeText,
+} from './values.js';
 
 /** Heading and column names. */
 export const MATRIX_HEAD = 2;
@@ -13,11 +24,12 @@ const LABEL_SHARE = 0.35;
 const WIDEST_LABEL = 40;
 const GAP = 1;
 
-/** Not measured in the window; sent, and nothing came back that has a time; older than it should be. */
+/** No such pair in the window; this host sent nothing; sent, and nothing was received; older than it should be. */
 const NOTHING = '·';
+const UNMEASURED = '?';
 const NO_ANSWER = '-';
 const STALE = '~';
-export const LEGEND = `${NOTHING} not measured  ${NO_ANSWER} no reply  ${STALE} stale  + ! bad`;
+export const LEGEND = `${NOTHING} no data  ${UNMEASURED} not measured  ${NO_ANSWER} no answer  ${STALE} stale  + ! bad`;
 
 export const keyText = (key: readonly string[]): string => clean(key.join('/'));
 
@@ -44,19 +56,19 @@ function arrangeAnew(matrix: MatrixAnswer, sort: View['sort'], filter: string): 
   const width = matrix.columns.length;
   const cells = new Map<number, number>();
   const worst = { rows: new Float64Array(matrix.rows.length), columns: new Float64Array(width) };
-  const { row, column, sent, lost, unreachable, value } = matrix.cells;
+  const { row, column, sent, lost, unreachable, value, state } = matrix.cells;
   const byTime = sort === 'time' && !isLoss(matrix.metric);
   for (let i = 0; i < row.length; i++) {
     cells.set(row[i] * width + column[i], i);
-    const badness = byTime ? (value[i] ?? 0) : lossPct(sent[i], lost[i], unreachable[i]);
+    const badness = byTime ? (value[i] ?? 0) : lossRank(lossPct(sent[i], lost[i], unreachable[i]), state[i]);
     worst.rows[row[i]] = Math.max(worst.rows[row[i]], badness);
     worst.columns[column[i]] = Math.max(worst.columns[column[i]], badness);
   }
   const { rows, columns } = chosen(matrix, filter);
   // The worst cells come to the top left. The sort is stable: what is equally bad stays by name.
   if (sort !== 'name') {
-    rows.sort((a, b) => worst.rows[b] - worst.rows[a]);
-    columns.sort((a, b) => worst.columns[b] - worst.columns[a]);
+    rows.sort((a, b) => worst.rows[b] - worst.rows[a] || 0);
+    columns.sort((a, b) => worst.columns[b] - worst.columns[a] || 0);
   }
   return { rows, columns, cellAt: (r, c) => cells.get(r * width + c) };
 }
@@ -145,15 +157,18 @@ function cellOf(
   mid: number,
   sinceMs: number,
 ): { readonly text: string; readonly style: Style; readonly mark: string } {
-  const { value, sent, received, lost, unreachable, ageMs, stale } = matrix.cells;
+  const { value, state, ageMs, stale } = matrix.cells;
   const loss = isLoss(matrix.metric);
-  const of = value[cell];
-  const text = of === null ? NO_ANSWER : loss ? lossText(of) : timeText(of);
-  // No reply is bad only if probes were sent and the network is to blame: with all voided there is just nothing to say.
-  const noReply: Style = received[cell] === 0 && lost[cell] + unreachable[cell] > 0 ? 'bad' : 'dim';
-  const style = of === null ? noReply : loss ? lossStyle(of) : timeStyle(of, mid);
+  // Without an answer a loss of 0 is not one: what was too big is not called lost.
+  const of = state[cell] === 'answers' || value[cell] !== 0 ? value[cell] : null;
+  const without = state[cell] === 'unmeasured' ? UNMEASURED : NO_ANSWER;
+  const text = of === null ? without : loss ? lossText(of) : timeText(of);
   if (isStale(stale[cell], ageMs[cell], sinceMs, tool.intervalMs)) return { text, style: 'dim', mark: STALE };
-  return sent[cell] === 0 && of === null ? EMPTY : { text, style, mark: markOf(style) };
+  if (state[cell] === 'silent') return { text, style: 'bad', mark: markOf('bad') };
+  if (state[cell] === 'unmeasured') return { text: UNMEASURED, style: 'warn', mark: markOf('warn') };
+  // Answers came, and none has a time: there is just nothing to say.
+  const style = of === null ? 'dim' : loss ? lossStyle(of) : timeStyle(of, mid);
+  return { text, style, mark: markOf(style) };
 }
 
 interface Extent {

@@ -1,6 +1,8 @@
 /** What `llama top` shows: the answers of the API that it reads, and the state of the view over them. */
 
 import type { Metric } from '../../matrix/matrix.js';
+import type { Slowness } from '../../matrix/slowness.js';
+import type { Answering } from '../../stats/outcome.js';
 import type { SendErrorReason, UnreachableReason } from '../../stats/reasons.js';
 
 /** `GET /v1/matrix?format=columns`: arrays beside each other, an element for each cell. */
@@ -25,6 +27,9 @@ export interface CellColumns {
   readonly lost: readonly number[];
   readonly unreachable: readonly number[];
   readonly samples: readonly number[];
+  readonly state: readonly Answering[];
+  /** Always there for a cell without an answer. */
+  readonly reason: readonly (string | null)[];
   readonly ageMs: readonly number[];
   readonly stale: readonly boolean[];
 }
@@ -43,7 +48,8 @@ export interface PathAnswer {
   readonly localDrops: number;
   /** null: nothing was sent. */
   readonly lossPct: number | null;
-  readonly received?: number;
+  readonly received: number;
+  readonly mtu?: number | null;
   readonly tooBig?: number;
   readonly sendErrors?: number;
   readonly sendErrorsBy?: readonly SendErrorReason[] | null;
@@ -67,7 +73,11 @@ export interface Pair {
   readonly sent: number;
   readonly lost: number;
   readonly unreachable: number;
-  readonly lossPct: number;
+  /** null: nothing was sent. */
+  readonly lossPct: number | null;
+  readonly state: Answering;
+  /** Always there for a pair without an answer. */
+  readonly reason: string | null;
   /** µs, by the metric `timeMetric`; null when nothing came back. */
   readonly timeUs: number | null;
   readonly ageMs: number;
@@ -99,6 +109,8 @@ export interface Picture {
   /** How long before the picture the newest interval in it ended; null without data. */
   readonly ageMs: number | null;
   readonly pairs: readonly Pair[];
+  /** Against each pair's own normal. */
+  readonly slowness: Slowness;
   readonly classes: readonly string[];
   readonly paths: PathsAnswer;
 }

@@ -1,6 +1,7 @@
 /** Values as text, and how bad they are. A small loss is never rounded to none, nor a large one to all. */
 
 import type { Metric } from '../../matrix/matrix.js';
+import type { Answering } from '../../stats/outcome.js';
 import { formatPct, formatUs } from '../rows.js';
 import type { Style } from './text.js';
 
@@ -12,12 +13,16 @@ const STALE_INTERVALS = 2.5;
 
 export const isLoss = (metric: Metric): boolean => metric === 'loss';
 
-export function lossPct(sent: number, lost: number, unreachable: number): number {
-  return sent === 0 ? 0 : (100 * (lost + unreachable)) / sent;
+/** null: nothing was sent. */
+export function lossPct(sent: number, lost: number, unreachable: number): number | null {
+  return sent === 0 ? null : (100 * (lost + unreachable)) / sent;
 }
 
-/** By how bad it is; nothing sent is worse than all lost. */
-export const lossRank = (pct: number | null): number => pct ?? Number.POSITIVE_INFINITY;
+/** By how bad it is; nothing sent is worse than all lost, and no answer is as bad as all lost, whatever is called so. */
+export function lossRank(pct: number | null, state: Answering = 'answers'): number {
+  if (pct === null) return Number.POSITIVE_INFINITY;
+  return state === 'answers' ? pct : 100;
+}
 
 /** In percent, without the sign; `-`: nothing was sent. */
 export function lossText(pct: number | null): string {

@@ -100,7 +100,48 @@ describe('the picture of llama top', () => {
     expect(texts[0]).to.match(/STALE$/);
     expect(line(texts, 'interval')).to.include('data 32s old, STALE');
     expect(line(texts, '10.1.0.1')).to.match(/0~ +0\.100~ +2\.50~ +100~$/);
-    expect(line(texts, 'network')).to.equal('network: 0 of 0 pairs with loss  15 stale');
+    expect(line(texts, 'network')).to.equal('network: unknown; 15 stale');
+  });
+
+  it('calls no pair well of which nothing was received, and says why', () => {
+    const picture = small();
+    const [first, second, third, ...others] = picture.pairs;
+    const failed = { received: 0, lost: 0, lossPct: 0, timeUs: null };
+    const tooBig = { ...first, ...failed, state: 'silent', reason: 'too big for the path (mtu 1400)' } as const;
+    const reason = 'not sent: no route to 10.9.0.2 (ENETUNREACH)';
+    const unsent = { ...second, ...failed, sent: 0, lossPct: null, state: 'unmeasured', reason } as const;
+    const whole = { ...third, lost: 0, lossPct: 0 };
+    const well = others.filter(({ lossPct, stale }) => lossPct === 0 && !stale);
+    const texts = draw({ picture: { ...picture, pairs: [tooBig, unsent, whole, ...well] }, width: 200, height: 40 });
+    const all = 3 + well.length;
+    expect(line(texts, 'network')).to.equal(
+      `network: ${all} pairs: no answer from 1, not measured: 1, no loss on ${all - 2}; latency normal`,
+    );
+    const text = texts.join('\n');
+    for (const why of [tooBig.reason, reason])
+      expect(text.split(why).length - 1, `${why}: as an example, and in its row`).to.equal(2);
+  });
+
+  it('marks cells without an answer, also when no loss is counted, and those that are not measured', () => {
+    const matrix = matrixOf(
+      ['a'],
+      ['tooBig', 'unsent', 'well'],
+      [
+        { row: 0, column: 0, value: 0, lost: 1000 },
+        { row: 0, column: 1, value: null, sent: 0 },
+        { row: 0, column: 2, value: 0 },
+      ],
+    );
+    const texts = draw({ picture: pictureOf(matrix), view: view({ sort: 'name' }) });
+    expect(line(texts, 'a  ').split(/\s+/)).to.deep.equal(['a', '-!', '?+', '0']);
+  });
+
+  it('says how many pairs are slower than their own normal', () => {
+    const worst = [{ row: ['host-a', '10.1.0.1'], column: ['10.2.0.1', 'ef'], nowUs: 90_000, normalUs: 90 }];
+    const text = draw({ picture: { ...small(), slowness: { compared: 14, slow: 3, worst } }, width: 160 }).join('\n');
+    expect(text).to.include('slow: 3 of 14').and.include('10.1.0.1 to 10.2.0.1: median 90.0ms, normal 90.0us');
+    const unknown = draw({ picture: { ...small(), slowness: { compared: 0, slow: 0, worst: [] } }, width: 160 });
+    expect(line(unknown, 'network')).to.not.match(/latency|slow/);
   });
 
   it('says that the numbers are of what was asked before, while an answer is awaited', () => {
@@ -120,14 +161,17 @@ describe('the picture of llama top', () => {
   it('filters rows, or columns where no row matches, or both with ">"', () => {
     const rows = (filter: string): string[] =>
       draw({ view: view({ filter }), height: 60 })
+        .filter((text) => !text.startsWith('         ! '))
         .slice(6)
         .map((text) => text.split(' ')[0])
         .slice(1);
     expect(rows('0.3').slice(0, 2)).to.deep.equal(['10.1.0.3', '']);
-    const both = draw({ view: view({ filter: '1.0.1>2.0.2' }), height: 60 });
+    const bare = (filter: string) =>
+      draw({ view: view({ filter }), height: 60 }).filter((text) => !text.startsWith('         ! '));
+    const both = bare('1.0.1>2.0.2');
     expect(both[6]).to.match(/^source \\ target +10\.2\.0\.2$/);
     expect(both[7]).to.match(/^10\.1\.0\.1 +0\.100\+$/);
-    const columns = draw({ view: view({ filter: '2001:' }), height: 60 });
+    const columns = bare('2001:');
     expect(columns[6]).to.match(/^source \\ target +2001:db…34:5678$/);
     expect(draw({ view: view({ filter: 'nobody' }) }).join('\n')).to.include('nothing matches the filter');
   });

@@ -1,6 +1,7 @@
 /** Pictures for the tests of how they are drawn. */
 
 import type { MatrixAnswer, Pair, PathAnswer, Picture, View } from '../../../src/cli/top/types.js';
+import type { Answering } from '../../../src/stats/outcome.js';
 
 export const VIEW: View = {
   asked: { rows: 'source', columns: 'target', window: '1m', class: undefined, metric: 'loss' },
@@ -53,6 +54,8 @@ export function matrixOf(
       samples: sent,
       ageMs: cells.map(({ stale }) => (stale === true ? 60_000 : 2_000)),
       stale: cells.map(({ stale }) => stale === true),
+      state: sent.map((count, i): Answering => (count === 0 ? 'unmeasured' : count === lost[i] ? 'silent' : 'answers')),
+      reason: sent.map((count, i) => (count === 0 ? 'not sent' : count === lost[i] ? 'no answer' : null)),
     },
   };
 }
@@ -69,17 +72,27 @@ export function pictureOf(matrix: MatrixAnswer, changes: Partial<Picture> = {}):
         class: 'ef',
         unreachable: 0,
       },
-      ...{ sent: sent[i], lost: lost[i], lossPct: (100 * lost[i]) / sent[i], ageMs: ageMs[i], stale: stale[i] },
+      ...{
+        sent: sent[i],
+        lost: lost[i],
+        lossPct: (100 * lost[i]) / sent[i],
+        state: cells.state[i],
+        reason: cells.reason[i],
+        ageMs: ageMs[i],
+        stale: stale[i],
+      },
       timeUs: received[i] === 0 ? null : 80.5 + i,
     };
   });
   const paths = pairs.map((pair, i): PathAnswer => {
     const { source, target, sent, lost, lossPct } = pair;
+    const received = sent - lost;
     const rttUs = pair.timeUs === null ? null : { min: 60, mean: pair.timeUs, max: 400 + i };
     return {
       source,
       target,
       sent,
+      received,
       lost,
       lossPct,
       rttUs,
@@ -101,6 +114,7 @@ export function pictureOf(matrix: MatrixAnswer, changes: Partial<Picture> = {}):
     timeMetric: 'p99',
     ageMs: 2_000,
     pairs,
+    slowness: { compared: pairs.length, slow: 0, worst: [] },
     classes: ['cs0', 'ef'],
     paths: { total: paths.length, paths },
     ...changes,
