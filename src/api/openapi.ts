@@ -55,6 +55,10 @@ export function documentApi(app: FastifyInstance, about: ApiDescription, tokens:
   });
   app.register(swaggerUi, {
     routePrefix: '/docs',
+    // Files and requests are relative to the page: a proxy may serve all of this below a prefix.
+    indexPrefix: '.',
+    transformSpecification: (document) => ({ ...document, servers: [{ url: '..' }] }),
+    transformSpecificationClone: false,
     uiConfig: { validatorUrl: null, persistAuthorization: false, docExpansion: 'list' },
     theme: { title: 'LLAMA: the API' },
   });
