@@ -1,13 +1,25 @@
 import { expect } from 'chai';
+import { withCollector } from '../../src/matrix/dimensions.js';
+import type { Answering } from '../../src/stats/outcome.js';
 import { type PackedAnswer, packAnswer } from '../../src/ui/lib/packed.js';
 import { parseBounds, timeLevel } from '../../src/ui/lib/palette.js';
-import { GONE, type GridOptions, makeGrid, NONE, STALE, WELL, worstCells } from '../../src/ui/matrix/grid.js';
+import {
+  classOfCode,
+  GONE,
+  type GridOptions,
+  makeGrid,
+  NONE,
+  STALE,
+  UNMEASURED,
+  WELL,
+  worstCells,
+} from '../../src/ui/matrix/grid.js';
 import { extraNames, parseTerms, withTerm } from '../../src/ui/matrix/terms.js';
 
 interface Cell {
   readonly at: readonly [string, string, string?];
   readonly value: number | null;
-  readonly sent?: number;
+  readonly state?: Answering;
   readonly stale?: boolean;
 }
 
@@ -17,6 +29,7 @@ function answer(cells: readonly Cell[]): PackedAnswer {
   const columns = [...new Set(cells.map(({ at }) => `${at[1]} ${at[2] ?? 'cs0'}`))];
   const column = <Value>(value: (cell: Cell) => Value): Value[] => cells.map(value);
   return packAnswer({
+    newest: { ageMs: 0, staleAfterMs: 25_000 },
     window: { startMs: 0, endMs: 1, coveredMs: 1, askedMs: 1 },
     metric: 'loss',
     unit: '%',
@@ -28,7 +41,7 @@ function answer(cells: readonly Cell[]): PackedAnswer {
       row: column(({ at }) => rows.indexOf(at[0])),
       column: column(({ at }) => columns.indexOf(`${at[1]} ${at[2] ?? 'cs0'}`)),
       value: column(({ value }) => value),
-      sent: column(({ sent = 10 }) => sent),
+      state: column(({ state = 'answers' }) => state),
       stale: column(({ stale = false }) => stale),
     },
   });
@@ -52,7 +65,7 @@ describe('the grid of a matrix', () => {
     const values = [0, 0.01, 0.2, 0.21, 1, 1.5, 5, 5.1, 100];
     const cells = values.map((value, i): Cell => ({ at: ['a', `t${i}`], value }));
     expect(codes(answer(cells), undefined, LOSS)).to.deep.equal(
-      [0, 1, 1, 2, 2, 3, 3, 4, 4].map((level) => (level === 0 ? WELL : STALE + level)),
+      [0, 1, 1, 2, 2, 3, 3, 4, 4].map((level) => (level === 0 ? WELL : UNMEASURED + level)),
     );
   });
 
@@ -60,7 +73,7 @@ describe('the grid of a matrix', () => {
     const now = answer([
       { at: ['a', 't1'], value: 0 },
       { at: ['a', 't2'], value: 0, stale: true },
-      { at: ['b', 't3'], value: null, sent: 0 },
+      { at: ['b', 't3'], value: null, state: 'unmeasured' },
     ]);
     const before = answer([
       { at: ['c', 't1'], value: 0 },
@@ -68,7 +81,34 @@ describe('the grid of a matrix', () => {
     ]);
     const grid = makeGrid(now, before, LOSS);
     expect(grid.rows).to.deep.equal([['a'], ['b'], ['c']]);
-    expect([...grid.code]).to.deep.equal([WELL, STALE, NONE, NONE, NONE, GONE, GONE, NONE, NONE]);
+    expect([...grid.code]).to.deep.equal([WELL, STALE, NONE, NONE, NONE, UNMEASURED, GONE, NONE, NONE]);
+  });
+
+  it('gives the colour of health to no cell without an answer, whatever its loss', () => {
+    const now = answer([
+      // Too big for the path: sent, not received, and not called lost.
+      { at: ['a', 't1'], value: 0, state: 'silent' },
+      { at: ['a', 't2'], value: 100, state: 'silent' },
+      { at: ['a', 't3'], value: null, state: 'unmeasured' },
+      // This host dropped every reply.
+      { at: ['a', 't4'], value: 0, state: 'unmeasured' },
+      { at: ['a', 't5'], value: 0 },
+    ]);
+    const grid = makeGrid(now, undefined, LOSS);
+    expect([...grid.code]).to.deep.equal([UNMEASURED + 4, UNMEASURED + 4, UNMEASURED, UNMEASURED, WELL]);
+    expect([...grid.value].map((value) => Number.isNaN(value))).to.deep.equal([true, false, true, true, false]);
+    expect(worstCells(grid, 5)).to.deep.equal([0, 1, 2, 3]);
+    expect([...grid.code].map(classOfCode).slice(0, 4)).to.not.include('level0');
+    // The state was not asked for: nothing is known to be well.
+    const { state: _, ...rest } = now.cells;
+    expect(codes({ ...now, cells: rest }, undefined, LOSS)).to.not.include(WELL);
+  });
+
+  it('tells sources of two collectors apart', () => {
+    expect(withCollector(['source'], ['target'])).to.deep.equal(['collector', 'source']);
+    expect(withCollector(['rack', 'source'], ['target'])).to.deep.equal(['rack', 'collector', 'source']);
+    expect(withCollector(['source'], ['collector'])).to.deep.equal(['source']);
+    expect(withCollector(['dst_rack'], ['target'])).to.deep.equal(['dst_rack']);
   });
 
   it('shows nothing as of now when the service is away', () => {
@@ -88,7 +128,7 @@ describe('the grid of a matrix', () => {
       { at: ['a', 't2', 'ef'], value: 0 },
     ]);
     const grid = makeGrid(now, undefined, LOSS);
-    expect([...grid.code]).to.deep.equal([STALE + 4, STALE]);
+    expect([...grid.code]).to.deep.equal([UNMEASURED + 4, STALE]);
     expect(grid.value[0]).to.equal(7);
     expect(grid.cell[0]).to.equal(1);
   });
@@ -103,9 +143,9 @@ describe('the grid of a matrix', () => {
       { at: ['a', 't1'], value: 300 },
       { at: ['a', 't2'], value: 10_000 },
       { at: ['a', 't3'], value: 99_999 },
-      { at: ['a', 't4'], value: null },
+      { at: ['a', 't4'], value: null, state: 'silent' },
     ]);
-    expect(codes(now, before, TIMES)).to.deep.equal([STALE + 3, WELL, WELL, STALE + 4]);
+    expect(codes(now, before, TIMES)).to.deep.equal([UNMEASURED + 3, WELL, WELL, UNMEASURED + 4]);
   });
 
   it('does not call some microseconds more than normal a trouble', () => {

@@ -181,7 +181,7 @@ describe('The page in Chromium', function () {
     await page.goto(`${collector.url}/?view=matrix`);
     await waitFor('the matrix is drawn', async () => (await watched.cells()).columns === 3, SOON_MS, 50);
     await collector.process.stop();
-    await page.getByText('Nothing here is of now.').waitFor();
+    await page.getByText('Showing old data.').waitFor();
     const { codes } = await waitFor('no cell is well or worse', async () => {
       const found = await watched.cells();
       return found.codes[WELL] === 0 && worse(found.codes) === 0 && found;

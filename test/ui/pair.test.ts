@@ -49,6 +49,7 @@ describe('since when a pair is bad', () => {
   const onset = (lost: readonly (number | null)[]) =>
     onsetOf(startMs, {
       sent: lost.map((one) => (one === null ? null : 10)),
+      received: lost.map((one) => (one === null ? null : 10 - 2 * one)),
       lost,
       unreachable: lost,
     } as unknown as HistorySeries);

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { Answering } from '../../src/stats/outcome.js';
 import { heldAt } from '../../src/ui/lib/heldAt.js';
 import { packAnswer } from '../../src/ui/lib/packed.js';
 import { durationMs, fieldText, lengthOf, matrixStretch, stepped } from '../../src/ui/lib/time.js';
@@ -16,7 +17,11 @@ interface Cell {
   readonly unreachable: number;
   readonly ageMs: number;
   readonly stale: boolean;
+  readonly state: Answering;
+  readonly reason: string | null;
 }
+
+const STATES: readonly Answering[] = ['silent', 'unmeasured'];
 
 describe('the summary that the overview shows', () => {
   it('is what the plain sums, and the sorted list, of all cells give', () => {
@@ -33,20 +38,27 @@ describe('the summary that the overview shows', () => {
           const failed = metric === 'loss' ? (value ?? 0) : randomInteger(random, 0, 2);
           const unreachable = failed > 0 ? randomInteger(random, 0, failed + 1) : 0;
           const counts = { sent: 100, lost: failed - unreachable, unreachable };
-          cells.push({ row, column, value, ...counts, ageMs: randomInteger(random, 0, 9), stale: random() < 0.2 });
+          const state = STATES[randomInteger(random, 0, 9)] ?? 'answers';
+          const said = { state, reason: state === 'answers' ? null : 'no answer' };
+          const age = { ageMs: randomInteger(random, 0, 9), stale: random() < 0.2 };
+          cells.push({ row, column, value, ...counts, ...age, ...said });
         }
       const pick = <Name extends keyof Cell>(name: Name): Cell[Name][] => cells.map((cell) => cell[name]);
       const window = { startMs: 1, endMs: 2, coveredMs: 1, askedMs: 1 };
       const answer = {
-        ...{ window, metric, unit: '', rowTags: [], columnTags: [], rows, columns },
+        ...{ window, newest: { ageMs: 0, staleAfterMs: 25_000 } },
+        ...{ metric, unit: '', rowTags: [], columnTags: [], rows, columns },
         cells: {
           ...{ row: pick('row'), column: pick('column'), value: pick('value'), sent: pick('sent') },
           ...{ lost: pick('lost'), unreachable: pick('unreachable'), ageMs: pick('ageMs'), stale: pick('stale') },
+          ...{ state: pick('state'), reason: pick('reason') },
         },
       };
       const found = summaryOf(packAnswer(answer), 5);
       const failed = (cell: Cell): number => cell.lost + cell.unreachable;
-      const losing = cells.filter((cell) => failed(cell) > 0 && !cell.stale);
+      const current = cells.filter(({ stale }) => !stale);
+      const of = (state: Answering) => current.filter((cell) => cell.state === state);
+      const losing = of('answers').filter((cell) => failed(cell) > 0);
       expect(found).to.deep.include({
         window,
         rows: cells.length,
@@ -54,18 +66,27 @@ describe('the summary that the overview shows', () => {
         sent: cells.length * 100,
         failed: cells.reduce((sum, cell) => sum + failed(cell), 0),
         losing: losing.length,
+        silent: of('silent').length,
+        unmeasured: of('unmeasured').length,
         classes: new Set(cells.map(({ column }) => column % 2)).size,
       });
-      expect(found.losingClasses).to.have.members([...new Set(losing.map(({ column }) => columns[column][2]))]);
-      const shown = metric === 'loss' ? losing : cells.filter(({ stale }) => !stale);
+      expect(found.losingClasses).to.have.members([
+        ...new Set([...losing, ...of('silent')].map(({ column }) => columns[column][2])),
+      ]);
+      // Of loss: those without an answer, those that are not measured, then the greatest loss.
+      const byLoss = ({ state, value }: Cell): number | null =>
+        ({ silent: 102, unmeasured: 101, answers: value })[state];
+      const rank = (cell: Cell): number | null => (metric === 'loss' ? byLoss(cell) : cell.value);
+      const shown = metric === 'loss' ? current.filter((one) => one.state !== 'answers' || failed(one) > 0) : current;
       const worst = shown
-        .filter(({ value }) => value !== null)
-        .sort((a, b) => (b.value ?? 0) - (a.value ?? 0))
+        .filter((cell) => rank(cell) !== null)
+        .sort((a, b) => (rank(b) ?? 0) - (rank(a) ?? 0))
         .slice(0, 5);
       expect(found.worst).to.deep.equal(
-        worst.map(({ row, column, value }) => ({
+        worst.map(({ row, column, value, state, reason }) => ({
           ...{ collector: rows[row][0], source: rows[row][1] },
-          ...{ group: 'west', target: columns[column][1], class: columns[column][2], value },
+          ...{ group: 'west', target: columns[column][1], class: columns[column][2], value: value ?? Number.NaN },
+          ...{ state, reason },
         })),
       );
       for (const { collector, ageMs } of found.collectors)

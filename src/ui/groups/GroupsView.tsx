@@ -12,6 +12,9 @@ import { DryRunTable } from './DryRunTable.js';
 import { bodyOf, EMPTY, formOf, type GroupForm } from './form.js';
 import { GroupFields } from './GroupFields.js';
 
+/** The list is of the moment when it came; it is asked for at least every five seconds. */
+const LIST_NEWEST = { ageMs: 0, staleAfterMs: 15_000 };
+
 type Group = Readonly<Record<string, unknown>>;
 
 /** What is being changed. `etag` null: a new group. */
@@ -52,7 +55,9 @@ export function GroupsView() {
   const [changes, setChanges] = useState(0);
   const [edit, setEdit] = useState<Edit>();
   const [told, setTold] = useState('');
-  const list = useLoaded(`groups ${changes}`, (signal) => get<GroupListAnswer>('/v1/groups', {}, signal));
+  const list = useLoaded(`groups ${changes}`, (signal) => get<GroupListAnswer>('/v1/groups', {}, signal), {
+    newest: () => LIST_NEWEST,
+  });
 
   const failed = (error: unknown): ApiError =>
     error instanceof ApiError ? error : new ApiError(0, 'PAGE', error instanceof Error ? error.message : String(error));

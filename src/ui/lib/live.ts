@@ -1,129 +1,189 @@
 /**
- * Knows when a new interval is there, by `/v1/stream`, and whether the service still answers. It reads the stream by fetch and not by EventSource,
- * which can't show a token. What an event holds is not used: each view asks for what it shows.
+ * How current this tab is: whether the service answers, when an interval is finished, and how old the data are that the tab shows. One stream
+ * serves all tabs (`worker/sharedStream.ts`); a hidden tab takes part in none. "Live" is said of the age of the data only: a stream that is
+ * open proves nothing about what is on the screen.
  */
 
 import { useEffect, useState } from 'preact/hooks';
+import { type FromStream, SAYS_AGAIN_MS, type ToStream } from '../worker/streamMessages.js';
 import { headers, urlOf } from './api.js';
-import { ApiError } from './http.js';
+import { NOT_YET, StreamReader, type StreamState } from './streamReader.js';
+import type { Newest } from './types.js';
 
-export type Connection = 'connecting' | 'live' | 'away';
-export interface Live {
-  readonly connection: Connection;
-  /** Counts up with every interval, and when the connection is back. */
-  readonly tick: number;
-  /** End of the newest interval that was heard of, epoch ms; 0: none yet. */
-  readonly endMs: number;
-  /** Since when the service is away, epoch ms. */
-  readonly awaySinceMs: number;
-  /** Why, where the service says so. */
-  readonly reason: string;
+export interface Live extends StreamState {
+  /** This tab shows data. */
+  readonly hasData: boolean;
+  /** The data that this tab shows are stale, or the service does not answer: nothing that is shown is of now. */
+  readonly old: boolean;
 }
 
-const FIRST_RETRY_MS = 500;
-const LONGEST_RETRY_MS = 10_000;
-/** The service sends at least a comment every 15 s. */
-const SILENCE_MS = 40_000;
+/** When the age that is shown is looked at again. */
+const AGE_EVERY_MS = 1_000;
 
-let live: Live = { connection: 'connecting', tick: 0, endMs: 0, awaySinceMs: 0, reason: '' };
+let stream = NOT_YET;
+/** The state of the stream that listeners know. */
+let heardOf = NOT_YET;
+/** Of the answer that is shown, and when it came, by `performance.now()`. */
+let shown: { readonly ageMs: number; readonly staleAfterMs: number; readonly atMs: number } | undefined;
+let live: Live = { ...NOT_YET, hasData: false, old: false };
 const listeners = new Set<(live: Live) => void>();
 /** `performance.now()` of the last tick. */
 let tickedAt = 0;
-let begun = false;
-let restart = (): void => undefined;
+let ticks = 0;
 
-function set(change: Partial<Live>): void {
-  if (change.tick !== undefined) tickedAt = performance.now();
-  live = { ...live, ...change };
+/** Of the newest data that this tab shows, ms; undefined: it has none yet. */
+function ageMs(): number | undefined {
+  return shown === undefined ? undefined : shown.ageMs + performance.now() - shown.atMs;
+}
+
+function update(): void {
+  const stale = (ageMs() ?? 0) > (shown?.staleAfterMs ?? 0);
+  const old = stale || stream.connection === 'away';
+  const hasData = shown !== undefined;
+  if (old === live.old && hasData === live.hasData && stream === heardOf) return;
+  heardOf = stream;
+  live = { ...stream, hasData, old };
   for (const listener of listeners) listener(live);
 }
 
-/** Pure: the ids of the whole events in `text`, and what is left of it. */
-export function eventIds(text: string): { readonly ids: readonly number[]; readonly rest: string } {
-  const end = text.lastIndexOf('\n\n');
-  if (end < 0) return { ids: [], rest: text };
-  const ids = [...text.slice(0, end).matchAll(/^id: ?(\d+)$/gm)].map((match) => Number(match[1]));
-  return { ids, rest: text.slice(end + 2) };
+function heard(state: StreamState): void {
+  if (state.tick !== stream.tick) {
+    ticks += 1;
+    tickedAt = performance.now();
+  }
+  stream = state;
+  update();
 }
 
-async function read(signal: AbortSignal, heard: () => void): Promise<void> {
-  const response = await fetch(urlOf('/v1/stream', { results: '0' }), { headers: headers(), signal });
-  if (!response.ok || response.body === null) {
-    const problem = (await response.json().catch(() => ({}))) as { detail?: string; code?: string };
-    throw new ApiError(response.status, problem.code ?? '', problem.detail ?? `status ${response.status}`);
-  }
-  set({ connection: 'live', tick: live.tick + 1, awaySinceMs: 0, reason: '' });
-  const decoder = new TextDecoder();
-  let text = '';
-  for (const reader = response.body.getReader(); ; ) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    heard();
-    const { ids, rest } = eventIds(text + decoder.decode(value, { stream: true }));
-    text = rest;
-    const last = ids.at(-1);
-    if (last !== undefined) set({ tick: live.tick + 1, endMs: last });
-  }
+/** How old the data are that an answer has, as it comes. */
+export function showing(newest: Newest): void {
+  const { ageMs: age, staleAfterMs } = newest;
+  shown = age === null || staleAfterMs === null ? undefined : { ageMs: age, staleAfterMs, atMs: performance.now() };
+  update();
 }
 
-async function run(): Promise<void> {
-  let failures = 0;
-  for (;;) {
-    const abort = new AbortController();
-    let watch = setTimeout(() => abort.abort(), SILENCE_MS);
-    let wake = (): void => undefined;
-    restart = () => {
-      abort.abort();
-      wake();
+const joining = (): Extract<ToStream, { kind: 'join' }> => ({
+  kind: 'join',
+  url: urlOf('/v1/stream', { results: '0' }),
+  headers: headers(),
+});
+
+interface Source {
+  readonly join: () => void;
+  readonly leave: () => void;
+}
+
+/** undefined: this browser has no shared workers. */
+function sharedSource(failed: () => void): Source | undefined {
+  if (typeof SharedWorker === 'undefined') return undefined;
+  const worker = new SharedWorker(new URL('../worker/sharedStream.ts', import.meta.url), { type: 'module' });
+  const send = (message: ToStream): void => worker.port.postMessage(message);
+  worker.port.addEventListener('message', ({ data }: MessageEvent<FromStream>) => heard(data));
+  worker.addEventListener('error', failed);
+  worker.port.start();
+  let again: ReturnType<typeof setInterval> | undefined;
+  const leave = (): void => {
+    clearInterval(again);
+    send({ kind: 'leave' });
+  };
+  const join = (): void => {
+    clearInterval(again);
+    send(joining());
+    again = setInterval(() => send(joining()), SAYS_AGAIN_MS);
+  };
+  return { join, leave };
+}
+
+/** A stream of this tab's own, while it is looked at. */
+function ownSource(): Source {
+  let reader: StreamReader | undefined;
+  const leave = (): void => reader?.stop();
+  const join = (): void => {
+    leave();
+    const { url, headers: sent } = joining();
+    reader = new StreamReader(url, sent, heard);
+  };
+  return { join, leave };
+}
+
+let source: Source | undefined;
+
+function begin(): void {
+  const own = (): void => {
+    source = ownSource();
+    if (!document.hidden) source.join();
+  };
+  source = sharedSource(own) ?? ownSource();
+  if (!document.hidden) source.join();
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) source?.leave();
+    else source?.join();
+  });
+  addEventListener('pagehide', () => source?.leave());
+  addEventListener('pageshow', ({ persisted }) => {
+    if (persisted) source?.join();
+  });
+  setInterval(update, AGE_EVERY_MS);
+}
+
+/** Resolves when the tab is looked at; at once when it is. */
+export function whenVisible(signal: AbortSignal): Promise<void> {
+  if (!document.hidden) return Promise.resolve();
+  return new Promise((resolve) => {
+    const seen = (): void => {
+      if (document.hidden && !signal.aborted) return;
+      document.removeEventListener('visibilitychange', seen);
+      resolve();
     };
-    try {
-      await read(abort.signal, () => {
-        failures = 0;
-        clearTimeout(watch);
-        watch = setTimeout(() => abort.abort(), SILENCE_MS);
-      });
-    } catch (error) {
-      if (error instanceof ApiError) set({ reason: error.message });
-    }
-    clearTimeout(watch);
-    if (live.connection !== 'away') set({ connection: 'away', awaySinceMs: Date.now() });
-    const ms = Math.min(FIRST_RETRY_MS * 2 ** failures++, LONGEST_RETRY_MS);
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-      setTimeout(resolve, ms * (0.5 + Math.random() / 2));
-    });
-  }
+    document.addEventListener('visibilitychange', seen);
+    signal.addEventListener('abort', seen);
+  });
 }
 
 /** Resolves when there was a tick after `since`, a `performance.now()`; at once when there was one already. */
 export function nextTick(since: number): Promise<void> {
   if (tickedAt > since) return Promise.resolve();
   return new Promise((resolve) => {
-    const listener = ({ tick }: Live): void => {
-      if (tick === before) return;
+    const before = ticks;
+    const listener = (): void => {
+      if (ticks === before) return;
       listeners.delete(listener);
       resolve();
     };
-    const before = live.tick;
     listeners.add(listener);
   });
 }
 
 /** Tries at once: there is another token. */
-export const reconnect = (): void => restart();
+export function reconnect(): void {
+  source?.leave();
+  source?.join();
+}
 
 export function useLive(): Live {
   const [state, setState] = useState(live);
   useEffect(() => {
     listeners.add(setState);
     setState(live);
-    if (!begun) {
-      begun = true;
-      void run();
-    }
+    if (source === undefined) begin();
     return () => {
       listeners.delete(setState);
     };
   }, []);
   return state;
+}
+
+/** As it grows, once a second. */
+export function useAgeMs(): number | undefined {
+  const [age, setAge] = useState(ageMs());
+  useEffect(() => {
+    const listener = (): void => setAge(ageMs());
+    const timer = setInterval(listener, AGE_EVERY_MS);
+    listeners.add(listener);
+    return () => {
+      clearInterval(timer);
+      listeners.delete(listener);
+    };
+  }, []);
+  return age;
 }

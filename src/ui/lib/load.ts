@@ -1,8 +1,9 @@
-/** Answers that are asked for again with every interval, as long as somebody looks. */
+/** Answers that are asked for again with every interval, while the tab is looked at. */
 
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError } from './http.js';
-import { nextTick } from './live.js';
+import { nextTick, showing, whenVisible } from './live.js';
+import type { Newest } from './types.js';
 
 export interface Loaded<Body> {
   /** The newest answer; it stays while a newer one is asked for, or cannot be had. */
@@ -22,11 +23,13 @@ const LONGEST_PAUSE_MS = 5_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-export interface LoadOptions {
+export interface LoadOptions<Body> {
   /** For answers that change slowly. */
   readonly leastMs?: number;
   /** For answers that do not change: of the past. */
   readonly once?: boolean;
+  /** The view's main answer: how old its data are. */
+  readonly newest?: (body: Body) => Newest;
 }
 
 /**
@@ -36,18 +39,21 @@ export interface LoadOptions {
 export function useLoaded<Body>(
   key: string,
   ask: (signal: AbortSignal) => Promise<Body>,
-  { leastMs = LEAST_PAUSE_MS, once = false }: LoadOptions = {},
+  { leastMs = LEAST_PAUSE_MS, once = false, newest }: LoadOptions<Body> = {},
 ): Loaded<Body> {
   const [state, setState] = useState<Loaded<Body> & { readonly key: string }>({ key, ...NOTHING });
   useEffect(() => {
     const abort = new AbortController();
     const keepAsking = async (): Promise<void> => {
       while (!abort.signal.aborted) {
+        await whenVisible(abort.signal);
+        if (abort.signal.aborted) return;
         const began = performance.now();
         try {
           const body = await ask(abort.signal);
           if (abort.signal.aborted) return;
           setState({ key, body, error: undefined, loading: false, atMs: Date.now() });
+          if (newest !== undefined && !once) showing(newest(body));
           if (once) return;
         } catch (error) {
           if (abort.signal.aborted) return;

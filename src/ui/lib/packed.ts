@@ -1,5 +1,6 @@
 /** An answer of `/v1/matrix` in typed arrays: a third of the memory, and one thread can hand it to another. Pure. */
 
+import { ANSWERING, type Answering } from '../../stats/outcome.js';
 import type { MatrixAnswer, MatrixColumns } from './types.js';
 
 /** Entry `i` of each is of the same cell. Counts are there when they were asked for. */
@@ -12,18 +13,22 @@ export interface PackedColumns {
   readonly lost?: Float64Array;
   readonly unreachable?: Float64Array;
   readonly ageMs?: Float64Array;
+  readonly samples?: Float64Array;
   /** 1: stale. */
   readonly stale?: Uint8Array;
+  /** Indexes in `ANSWERING`. */
+  readonly state?: Uint8Array;
+  readonly reason?: readonly (string | null)[];
 }
 
 export interface PackedAnswer extends Omit<MatrixAnswer, 'cells'> {
   readonly cells: PackedColumns;
 }
 
-const NUMBERS = ['sent', 'lost', 'unreachable', 'ageMs'] as const;
+const NUMBERS = ['sent', 'lost', 'unreachable', 'ageMs', 'samples'] as const;
 
 export function packAnswer({ cells, ...rest }: MatrixAnswer): PackedAnswer {
-  const { row, column, stale } = cells;
+  const { row, column, stale, state, reason } = cells;
   const numbers = (name: (typeof NUMBERS)[number]): Partial<PackedColumns> => {
     const list: MatrixColumns[typeof name] | undefined = cells[name];
     return list === undefined ? {} : { [name]: new Float64Array(list) };
@@ -35,6 +40,8 @@ export function packAnswer({ cells, ...rest }: MatrixAnswer): PackedAnswer {
       column: new Uint32Array(column),
       value: packValues(cells.value),
       ...(stale === undefined ? {} : { stale: packFlags(stale) }),
+      ...(state === undefined ? {} : { state: packStates(state) }),
+      ...(reason === undefined ? {} : { reason }),
       ...Object.assign({}, ...NUMBERS.map(numbers)),
     },
   };
@@ -52,3 +59,13 @@ function packFlags(flags: readonly boolean[]): Uint8Array {
   for (let i = 0; i < packed.length; i++) packed[i] = flags[i] === true ? 1 : 0;
   return packed;
 }
+
+function packStates(states: readonly Answering[]): Uint8Array {
+  const packed = new Uint8Array(states.length);
+  for (let i = 0; i < packed.length; i++) packed[i] = ANSWERING.indexOf(states[i] ?? 'unmeasured');
+  return packed;
+}
+
+/** Of a cell whose state was not asked for: that of one without a value. */
+export const stateOf = ({ state }: PackedColumns, i: number): Answering =>
+  ANSWERING[state?.[i] ?? ANSWERING.length - 1] ?? 'unmeasured';

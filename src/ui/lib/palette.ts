@@ -51,6 +51,8 @@ export interface Palette {
   readonly gone: string;
   readonly stale: string;
   readonly staleLine: string;
+  /** Not measured: this host sent nothing, or kept no reply. */
+  readonly unmeasured: string;
   readonly text: string;
   readonly muted: string;
   readonly select: string;
@@ -66,6 +68,7 @@ export const LIGHT: Palette = {
   gone: '#f1f1ee',
   stale: '#e2e2df',
   staleLine: '#a9a9a4',
+  unmeasured: '#d6cbe6',
   text: '#1c2733',
   muted: '#52606d',
   select: '#0b0b0b',
@@ -80,6 +83,7 @@ export const DARK: Palette = {
   gone: '#1e242b',
   stale: '#2b3036',
   staleLine: '#5d656e',
+  unmeasured: '#4a3d63',
   text: '#dfe6ec',
   muted: '#94a2b0',
   select: '#ffffff',

@@ -3,7 +3,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import { DEFAULT_LOSS_BOUNDS, DEFAULT_TIME_BOUNDS } from './palette.js';
 
-export type View = 'overview' | 'matrix' | 'pair' | 'groups';
+export const VIEWS = ['overview', 'matrix', 'pair', 'groups'] as const;
+export type View = (typeof VIEWS)[number];
 
 /** Every parameter of the address, with its default; a default is not written. */
 export const DEFAULTS = {
@@ -32,11 +33,14 @@ export const DEFAULTS = {
 export type Parameter = keyof typeof DEFAULTS;
 export type ViewState = Readonly<Record<Parameter, string>>;
 
-/** Pure: the state that an address says. */
-export function readState(search: string): ViewState {
+/** Pure: the state that an address says. A view that there is not is the first page; an end in the future, or that is no time, is now. */
+export function readState(search: string, nowMs = Date.now()): ViewState {
   const found = new URLSearchParams(search);
   const state: Record<string, string> = {};
   for (const [name, fallback] of Object.entries(DEFAULTS)) state[name] = found.get(name) ?? fallback;
+  if (!VIEWS.some((view) => view === state.view)) state.view = DEFAULTS.view;
+  const toMs = Number(state.to);
+  if (state.to !== '' && !(toMs > 0 && toMs <= nowMs)) Object.assign(state, { from: '', to: '' });
   return state as ViewState;
 }
 

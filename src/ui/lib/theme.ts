@@ -36,6 +36,7 @@ export function useTheme(): void {
     style.setProperty('--stale', palette.stale);
     style.setProperty('--stale-line', palette.staleLine);
     style.setProperty('--gone', palette.gone);
+    style.setProperty('--unmeasured', palette.unmeasured);
   }, [dark]);
 }
 

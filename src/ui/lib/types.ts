@@ -1,6 +1,14 @@
 /** Shapes of the answers that the page reads; the API's own document is at /openapi.json. */
 
+import type { Answering } from '../../stats/outcome.js';
 import type { SendErrorReason, UnreachableReason } from '../../stats/reasons.js';
+
+/** The newest data of an answer; nulls without any. */
+export interface Newest {
+  readonly ageMs: number | null;
+  /** The age from which on they are stale. */
+  readonly staleAfterMs: number | null;
+}
 
 export interface MatrixAnswer {
   readonly window: {
@@ -9,6 +17,7 @@ export interface MatrixAnswer {
     readonly coveredMs: number;
     readonly askedMs: number;
   };
+  readonly newest: Newest;
   readonly metric: string;
   readonly unit: string;
   readonly rowTags: readonly string[];
@@ -28,6 +37,19 @@ export interface MatrixColumns {
   readonly unreachable?: readonly number[];
   readonly ageMs?: readonly number[];
   readonly stale?: readonly boolean[];
+  readonly samples?: readonly number[];
+  readonly state?: readonly Answering[];
+  /** Always there for a cell without an answer. */
+  readonly reason?: readonly (string | null)[];
+}
+
+/** All round trips of a series as one histogram. */
+export interface Merged {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly samples: number;
+  readonly rttUs: Readonly<Record<'p50' | 'p90' | 'p99' | 'p999' | 'max', number>>;
+  readonly hdr: string;
 }
 
 export interface HistorySeries {
@@ -39,10 +61,18 @@ export interface HistorySeries {
   readonly class: string;
   readonly tags: Readonly<Record<string, string>>;
   readonly intervalMs: number;
+  readonly ageMs: number;
+  readonly stale: boolean;
+  readonly reason: string | null;
+  /** Asked for with `histograms`; null: no histogram is held. */
+  readonly merged?: Merged | null;
   readonly sent: readonly (number | null)[];
   readonly received: readonly (number | null)[];
   readonly lost: readonly (number | null)[];
   readonly unreachable: readonly (number | null)[];
+  readonly tooBig: readonly (number | null)[];
+  readonly sendErrors: readonly (number | null)[];
+  readonly localDrops: readonly (number | null)[];
   readonly p50: readonly (number | null)[];
   readonly p90: readonly (number | null)[];
   readonly p99: readonly (number | null)[];
@@ -69,12 +99,13 @@ export interface PathRow {
   readonly lost: number;
   readonly unreachable: number;
   readonly localDrops: number;
-  /** null: nothing was sent. */
-  readonly lossPct: number | null;
-  readonly sendErrors?: number;
-  readonly tooBig?: number;
+  readonly tooBig?: number | null;
+  readonly mtu?: number | null;
+  readonly sendErrors?: number | null;
   readonly sendErrorsBy?: readonly SendErrorReason[] | null;
   readonly unreachableBy?: readonly UnreachableReason[] | null;
+  /** null: nothing was sent. */
+  readonly lossPct: number | null;
   readonly rttUs: { readonly min: number; readonly mean: number; readonly max: number } | null;
   readonly lostForward?: number;
   readonly lostReverse?: number;
@@ -106,11 +137,9 @@ export interface ResultRow extends Omit<PathRow, 'sourcePort' | 'rttUs'> {
   readonly late: number;
   readonly duplicates: number;
   readonly reordered: number;
-  readonly sendErrors: number;
   readonly rttUs: Readonly<Record<string, number>> | null;
   readonly residenceUs: number | null;
   readonly jitterUs: number | null;
-  readonly hdr?: string | null;
 }
 export interface ResultsAnswer {
   readonly next: number;

@@ -2,7 +2,7 @@
 
 import { formatCount } from '../lib/format.js';
 import { LEAST_EXCESS_US } from '../lib/palette.js';
-import { GONE, type Grid, STALE, WELL } from './grid.js';
+import { GONE, type Grid, STALE, UNMEASURED, WELL } from './grid.js';
 
 export function Legend({ grid, bounds, isLoss }: { grid: Grid; bounds: readonly number[]; isLoss: boolean }) {
   const unit = isLoss ? ' %' : ' × normal';
@@ -15,10 +15,17 @@ export function Legend({ grid, bounds, isLoss }: { grid: Grid; bounds: readonly 
       {[0, 1, 2, 3, 4].map((level) => (
         <li key={level}>
           <span class={`swatch level${level}`} />
-          {range(level)} <small>{formatCount(grid.counts[level === 0 ? WELL : STALE + level] ?? 0)}</small>
+          {range(level)} <small>{formatCount(grid.counts[level === 0 ? WELL : UNMEASURED + level] ?? 0)}</small>
         </li>
       ))}
       {!isLoss && <li class="quiet">and at least {LEAST_EXCESS_US} µs above it</li>}
+      <li>
+        <span class="swatch level4" /> ✕ no answer
+      </li>
+      <li>
+        <span class="swatch unmeasured" /> ? not measured: nothing was sent{' '}
+        <small>{formatCount(grid.counts[UNMEASURED] ?? 0)}</small>
+      </li>
       <li>
         <span class="swatch stale" /> stale <small>{formatCount(grid.counts[STALE] ?? 0)}</small>
       </li>

@@ -14,7 +14,7 @@ import { Notice } from '../shell/Notice.js';
 import { forgetMatrices, makeKeptGrid } from '../worker/client.js';
 import type { Kept } from '../worker/messages.js';
 import { labelOf } from './draw.js';
-import { GONE, type Grid, type GridOptions, isWorse, levelOfCode, STALE, worstCells } from './grid.js';
+import { classOfCode, GONE, type Grid, type GridOptions, isWorse, STALE, worstCells } from './grid.js';
 import { Legend } from './Legend.js';
 import { openCell } from './open.js';
 import { askNormal, askNow, askOf } from './query.js';
@@ -36,14 +36,16 @@ interface Pointed extends Place {
   readonly y: number;
 }
 
-export function MatrixView() {
+/** `scrapes`: there are several collectors; undefined: not known yet. */
+export function MatrixView({ scrapes }: { scrapes: boolean | undefined }) {
   const view = useView();
   const known = useKnown();
   const palette = usePalette();
-  const { connection } = useLive();
+  const { old } = useLive();
   const ask = useMemo(
-    () => askOf(view),
+    () => askOf(view, scrapes === true),
     [
+      scrapes,
       ...[view.rows, view.columns, view.metric, view.class, view.group],
       ...[view.window, view.from, view.to, view.rowFilter, view.columnFilter],
     ],
@@ -51,8 +53,10 @@ export function MatrixView() {
   const key = JSON.stringify(ask.query);
   const once = isPast(view);
   // How many series there are decides how much is asked of each.
-  const now = useLoaded(`${known.ready} ${key}`, (signal) => (known.ready ? askNow(ask, known.total, signal) : never), {
+  const isReady = known.ready && scrapes !== undefined;
+  const now = useLoaded(`${isReady} ${key}`, (signal) => (isReady ? askNow(ask, known.total, signal) : never), {
     once,
+    newest: (kept) => kept.newest,
   });
   const hasNow = now.body !== undefined;
   const normal = useLoaded(`${hasNow} ${key}`, (signal) => (hasNow ? askNormal(ask, signal) : never), {
@@ -65,7 +69,7 @@ export function MatrixView() {
   // What is over stays as it was when the service is away.
   const options = {
     ...{ rowTags, columnTags, rowTerms, columnTerms, isLoss, bounds },
-    ...{ worstFirst: view.sort === 'worst', away: connection === 'away' && !once },
+    ...{ worstFirst: view.sort === 'worst', away: old && !once },
   };
   const grid = useGrid(key, now.body, normal.body, options);
   const unit = isLoss ? '%' : 'us';
@@ -235,8 +239,12 @@ function Worst({ grid, unit, onOpen }: { grid: Grid; unit: string; onOpen: (plac
           return (
             <li key={at}>
               <button type="button" class="row-link" onClick={() => onOpen(place)}>
-                <span class={`dot level${levelOfCode(grid.code[at] ?? 0)}`} />
-                <b>{Number.isNaN(value) ? 'no reply' : formatValue(value, unit)}</b>
+                <span class={`dot ${classOfCode(grid.code[at] ?? 0)}`} />
+                <b>
+                  {Number.isNaN(value)
+                    ? (grid.cells.reason?.[grid.cell[at] ?? -1] ?? 'no answer')
+                    : formatValue(value, unit)}
+                </b>
                 <span class="where">
                   {labelOf(grid.rows[place.row] ?? [])} → {labelOf(grid.columns[place.column] ?? [])}
                 </span>

@@ -2,7 +2,7 @@
 
 import { formatAge, formatCount, formatUs, formatValue } from '../lib/format.js';
 import { labelOf } from './draw.js';
-import { GONE, type Grid, NONE, STALE } from './grid.js';
+import { GONE, type Grid, NONE, STALE, UNMEASURED } from './grid.js';
 
 /** Lines about a cell; the first is its value. */
 export function tipLines(grid: Grid, unit: string, past: boolean, row: number, column: number): string[] {
@@ -12,11 +12,13 @@ export function tipLines(grid: Grid, unit: string, past: boolean, row: number, c
   const normal = grid.normal[at] ?? Number.NaN;
   if (code === NONE) return ['no such pair'];
   if (code === GONE) return ['no data in the window'];
-  const lines = [Number.isNaN(value) ? 'no reply' : formatValue(value, unit)];
-  if (code === STALE) lines.push('stale: nothing newer came');
-  if (unit !== '%' && !Number.isNaN(normal)) lines.push(`normal ${formatUs(normal)}`);
   const { cells } = grid;
   const i = grid.cell[at] ?? -1;
+  const reason = cells.reason?.[i] ?? null;
+  const lines = [Number.isNaN(value) ? (reason ?? withoutValue(code)) : formatValue(value, unit)];
+  if (reason !== null && !Number.isNaN(value)) lines.push(reason);
+  if (code === STALE) lines.push('stale: nothing newer came');
+  if (unit !== '%' && !Number.isNaN(normal)) lines.push(`normal ${formatUs(normal)}`);
   if (i < 0) return lines;
   const sent = cells.sent?.[i];
   const [lost, unreachable, age] = [cells.lost?.[i], cells.unreachable?.[i], cells.ageMs?.[i]];
@@ -25,6 +27,9 @@ export function tipLines(grid: Grid, unit: string, past: boolean, row: number, c
   if (age !== undefined) lines.push(`newest ${formatAge(age)} ${past ? 'before the end' : 'ago'}`);
   return lines;
 }
+
+/** Where reasons were not asked for, because there are too many cells. */
+const withoutValue = (code: number): string => (code === UNMEASURED ? 'not measured' : 'no answer');
 
 const placeOf = (grid: Grid, row: number, column: number): string =>
   `${labelOf(grid.rows[row] ?? [])} → ${labelOf(grid.columns[column] ?? [])}`;

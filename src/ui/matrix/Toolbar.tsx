@@ -68,19 +68,21 @@ function Text(props: { label: string; value: string; hint: string; onChange: (te
 
 function Thresholds({ view }: { view: ViewState }) {
   const name = view.metric === 'loss' ? 'loss' : 'times';
-  const [wrong, setWrong] = useState(false);
+  const [wrong, setWrong] = useState<string>();
+  const asked = parseBounds(view[name]) === undefined ? view[name] : undefined;
+  const found = wrong ?? asked;
   return (
     <Field label={view.metric === 'loss' ? 'thresholds, %' : 'thresholds, × normal'}>
       <input
         key={name}
         class="bounds"
         defaultValue={view[name].replaceAll(',', ', ')}
-        aria-invalid={wrong}
-        title="four rising numbers"
+        aria-invalid={found !== undefined}
+        aria-describedby="bounds-wrong"
         onChange={(event) => {
           const text = event.currentTarget.value;
           const bounds = text.trim() === '' ? undefined : parseBounds(text);
-          setWrong(bounds === undefined && text.trim() !== '');
+          setWrong(bounds === undefined && text.trim() !== '' ? text : undefined);
           if (bounds !== undefined) go({ [name]: bounds.join() });
           else if (text.trim() === '') {
             go({ [name]: DEFAULTS[name] });
@@ -88,6 +90,10 @@ function Thresholds({ view }: { view: ViewState }) {
           }
         }}
       />
+      <small id="bounds-wrong" class="wrong" role="alert">
+        {found !== undefined &&
+          `Found ${JSON.stringify(found)}, expected four rising numbers, such as ${DEFAULTS[name].replaceAll(',', ', ')}. ${asked === undefined ? 'The colours did not change.' : 'The default is in use.'}`}
+      </small>
     </Field>
   );
 }

@@ -2,7 +2,7 @@
 
 import { shortValue } from '../lib/format.js';
 import type { Palette } from '../lib/palette.js';
-import { GONE, type Grid, levelOfCode, NONE, STALE } from './grid.js';
+import { GONE, type Grid, levelOfCode, NONE, STALE, UNMEASURED } from './grid.js';
 import { coloursOf, type Raster } from './raster.js';
 import type { Viewport } from './viewport.js';
 
@@ -80,12 +80,14 @@ function drawCells(context: CanvasRenderingContext2D, view: Viewport, { grid, pa
       context.beginPath();
       context.roundRect(x, y, w, h, radius);
       context.fill();
-      if (code === STALE || code === GONE) hatch(context, palette, x, y, w, h);
+      const isGrey = code === STALE || code === GONE;
+      if (isGrey) hatch(context, palette, x, y, w, h);
       if (!withText) continue;
       const value = grid.value[at] ?? Number.NaN;
-      context.fillStyle =
-        code === STALE || code === GONE ? palette.muted : (palette.ink[levelOfCode(code)] ?? palette.text);
-      const text = Number.isNaN(value) ? (code === GONE || code === STALE ? '–' : '✕') : shortValue(value, unit);
+      const ink = code === UNMEASURED ? palette.text : palette.ink[levelOfCode(code)];
+      context.fillStyle = isGrey ? palette.muted : (ink ?? palette.text);
+      const without = isGrey ? '–' : code === UNMEASURED ? '?' : '✕';
+      const text = Number.isNaN(value) ? without : shortValue(value, unit);
       context.fillText(text, x + w / 2, y + h / 2 + 0.5, w);
     }
 }

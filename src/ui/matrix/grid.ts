@@ -5,7 +5,8 @@
  * It must never make a cell look well that has no data, or old ones.
  */
 
-import type { PackedAnswer, PackedColumns } from '../lib/packed.js';
+import type { Answering } from '../../stats/outcome.js';
+import { type PackedAnswer, type PackedColumns, stateOf } from '../lib/packed.js';
 import { levelOf, timeLevel } from '../lib/palette.js';
 import { matches, type Term } from './terms.js';
 
@@ -15,10 +16,22 @@ export const WELL = 1;
 /** A pair that there was, without data in the window. */
 export const GONE = 2;
 export const STALE = 3;
-/** Level n (1 to 4) is `STALE + n`. */
-export const CODES = 8;
+/** Nothing was sent, or this host kept no reply: that is no statement on the network, and not well. */
+export const UNMEASURED = 4;
+/** Level n (1 to 4) is `UNMEASURED + n`. */
+export const CODES = 9;
 export const isWorse = (code: number): boolean => code > STALE;
-export const levelOfCode = (code: number): number => (code === WELL ? 0 : code - STALE);
+/** Of `WELL` and worse ones. */
+export const levelOfCode = (code: number): number => (code === WELL ? 0 : code - UNMEASURED);
+/** Class of a swatch or dot. */
+export const classOfCode = (code: number): string =>
+  code === UNMEASURED
+    ? 'unmeasured'
+    : code === STALE
+      ? 'stale'
+      : code <= NONE || code === GONE
+        ? 'gone'
+        : `level${levelOfCode(code)}`;
 
 export interface GridOptions {
   readonly rowTags: readonly string[];
@@ -45,7 +58,7 @@ export interface Grid {
   /** Index of the cell in `cells`; -1: there is none. */
   readonly cell: Int32Array;
   /** What else is known of the cells. */
-  readonly cells: Pick<PackedColumns, 'sent' | 'lost' | 'unreachable' | 'ageMs'>;
+  readonly cells: Pick<PackedColumns, 'sent' | 'lost' | 'unreachable' | 'ageMs' | 'reason'>;
   /** How many cells have each code. */
   readonly counts: readonly number[];
 }
@@ -117,8 +130,8 @@ export function makeGrid(now: PackedAnswer, before: PackedAnswer | undefined, op
   const counts = new Array<number>(CODES).fill(0);
   for (const one of code) counts[one] = (counts[one] ?? 0) + 1;
   // Where so many cells are asked for that there is no loss in numbers, nothing is told of a cell but its value.
-  const { sent, lost, unreachable, ageMs } = now.cells;
-  const cells = sent && lost && unreachable && ageMs ? { sent, lost, unreachable, ageMs } : {};
+  const { sent, lost, unreachable, ageMs, reason } = now.cells;
+  const cells = sent && lost && unreachable && ageMs && reason ? { sent, lost, unreachable, ageMs, reason } : {};
   const grid = { rows: rowAxis.keys, columns: columnAxis.keys, code, value, normal, cell, cells, counts };
   return options.worstFirst ? worstFirst(grid) : grid;
 }
@@ -161,15 +174,17 @@ function takeNow(
   to: Cells,
   options: GridOptions,
 ): void {
-  const { row, column, value, sent, stale } = now.cells;
+  const { row, column, value, stale } = now.cells;
   const seen = new Uint8Array(to.code.length);
   for (let i = 0; i < value.length; i++) {
     const r = rows?.[row[i] ?? -1] ?? -1;
     const c = columns?.[column[i] ?? -1] ?? -1;
     if (r < 0 || c < 0) continue;
     const at = r * width + c;
-    const found = value[i] ?? Number.NaN;
-    const code = codeOf(found, to.normal[at] ?? Number.NaN, sent?.[i] ?? 0, stale?.[i] === 1, options);
+    const state = stateOf(now.cells, i);
+    // Without any answer a loss of 0 is not one: what was too big is not counted as lost.
+    const found = state === 'answers' || value[i] !== 0 ? (value[i] ?? Number.NaN) : Number.NaN;
+    const code = codeOf(found, to.normal[at] ?? Number.NaN, state, stale?.[i] === 1, options);
     const greater = code > (to.code[at] ?? 0) || (code === to.code[at] && found > (to.value[at] ?? Number.NaN));
     if (seen[at] === 1 && !greater) continue;
     seen[at] = 1;
@@ -182,15 +197,17 @@ function takeNow(
 function codeOf(
   value: number,
   normal: number,
-  sent: number,
+  state: Answering,
   stale: boolean,
   { bounds, isLoss, away }: GridOptions,
 ): number {
   if (stale || away) return STALE;
-  // Probes were sent and nothing came back: there is no time, and that is the worst of all.
-  if (Number.isNaN(value)) return sent === 0 || isLoss ? GONE : STALE + 4;
+  if (state === 'unmeasured') return UNMEASURED;
+  // Probes were sent and nothing came back: that is the worst of all.
+  if (state === 'silent') return UNMEASURED + 4;
+  if (Number.isNaN(value)) return GONE;
   const level = isLoss ? levelOf(value, bounds) : Number.isNaN(normal) ? 0 : timeLevel(value, normal, bounds);
-  return level === 0 ? WELL : STALE + level;
+  return level === 0 ? WELL : UNMEASURED + level;
 }
 
 /** Rows and columns by their worst cell, then by how much there is of it. */

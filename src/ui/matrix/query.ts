@@ -1,5 +1,7 @@
 /** What a matrix view asks the service for. Pure but for `ask`. */
 
+import { withCollector } from '../../matrix/dimensions.js';
+import { NORMAL_WINDOW } from '../../matrix/slowness.js';
 import type { ViewState } from '../lib/store.js';
 import { durationMs, matrixStretch } from '../lib/time.js';
 import { keepMatrix } from '../worker/client.js';
@@ -10,8 +12,6 @@ import { extraNames, parseTerms, type Term } from './terms.js';
 export const WINDOWS: Readonly<Record<string, number>> = Object.fromEntries(
   ['30s', '1m', '5m', '15m', '1h'].map((text) => [text, durationMs(text)]),
 );
-/** What is normal for a pair is of so long. */
-const NORMAL_WINDOW = '1h';
 /** Above so many series only what colours need. */
 const MANY_SERIES = 100_000;
 
@@ -26,23 +26,25 @@ export interface MatrixAsk {
 
 const names = (text: string): string[] => text.split(',').filter((name) => name !== '');
 
-/** Names that are asked for and not shown stand last, and are folded into the worst of them. */
+/** Names that are asked for and not shown stand last, and are folded into the worst of them. `scrapes`: there are several collectors. */
 export function askOf(
   view: Pick<
     ViewState,
     'rows' | 'columns' | 'metric' | 'class' | 'group' | 'window' | 'from' | 'to' | 'rowFilter' | 'columnFilter'
   >,
+  scrapes: boolean,
 ): MatrixAsk {
-  const rowTags = names(view.rows);
-  const columnTags = names(view.columns);
+  const [rows, columns] = [names(view.rows), names(view.columns)];
+  const rowTags = scrapes ? withCollector(rows, columns) : rows;
+  const columnTags = scrapes ? withCollector(columns, rows) : columns;
   const rowTerms = parseTerms(view.rowFilter);
   const columnTerms = parseTerms(view.columnFilter);
-  const rows = [...rowTags, ...extraNames(rowTerms, rowTags)];
-  const columns = [...columnTags, ...extraNames(columnTerms, columnTags)];
-  if (view.class === '' && ![...rows, ...columns].includes('class')) columns.push('class');
+  const rowNames = [...rowTags, ...extraNames(rowTerms, rowTags)];
+  const columnNames = [...columnTags, ...extraNames(columnTerms, columnTags)];
+  if (view.class === '' && ![...rowNames, ...columnNames].includes('class')) columnNames.push('class');
   const query = {
-    rows: rows.join(','),
-    columns: columns.join(','),
+    rows: rowNames.join(','),
+    columns: columnNames.join(','),
     metric: view.metric,
     class: view.class,
     group: view.group,
@@ -52,10 +54,8 @@ export function askOf(
   return { rowTags, columnTags, rowTerms, columnTerms, query, isLoss: view.metric === 'loss' };
 }
 
-export function askNow({ query, isLoss }: MatrixAsk, series: number, signal: AbortSignal): Promise<Kept> {
-  // A time that is not known is the worst when probes were sent, and none otherwise.
-  const needed = isLoss ? 'stale' : 'sent,stale';
-  const fields = series > MANY_SERIES ? needed : 'sent,lost,unreachable,ageMs,stale';
+export function askNow({ query }: MatrixAsk, series: number, signal: AbortSignal): Promise<Kept> {
+  const fields = series > MANY_SERIES ? 'stale,state' : 'sent,lost,unreachable,ageMs,stale,state,reason';
   return keepMatrix('now', { ...query, fields }, signal);
 }
 

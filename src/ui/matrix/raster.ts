@@ -4,7 +4,7 @@
  */
 
 import type { Palette } from '../lib/palette.js';
-import { GONE, type Grid, NONE, STALE, WELL } from './grid.js';
+import { GONE, type Grid, NONE, STALE, UNMEASURED, WELL } from './grid.js';
 
 export interface Raster {
   /** By power of two. */
@@ -18,11 +18,13 @@ function rgba(colour: string): number {
 }
 
 export function coloursOf(palette: Palette): readonly string[] {
-  const colours = [palette.none, palette.levels[0] ?? '', palette.gone, palette.stale, ...palette.levels.slice(1)];
+  const { none, levels, gone, stale, unmeasured } = palette;
+  const colours = [none, levels[0] ?? '', gone, stale, unmeasured, ...levels.slice(1)];
   if (
     colours[NONE] !== palette.none ||
     colours[GONE] !== palette.gone ||
     colours[STALE] !== palette.stale ||
+    colours[UNMEASURED] !== palette.unmeasured ||
     WELL !== 1
   )
     throw new Error('the codes of cells and their colours are not in the same order');

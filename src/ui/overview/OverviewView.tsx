@@ -12,10 +12,10 @@ import { WINDOWS } from '../matrix/query.js';
 import { DataOf } from '../shell/DataOf.js';
 import { Notice } from '../shell/Notice.js';
 import { TimeRange } from '../shell/TimeRange.js';
-import { askOverview, askPaths, askTroubles, type OwnTrouble, ownTroubles, type Trouble } from './data.js';
+import { askLatency, askOverview, askPaths, askTroubles, type OwnTrouble, ownTroubles, type Trouble } from './data.js';
 import { Freshness } from './Freshness.js';
 import type { Summary, SummaryRow } from './summary.js';
-import { keyOf, Pairs, Paths, Slowest } from './tables.js';
+import { keyOf, Pairs, Paths, Slower, Slowest } from './tables.js';
 import { Verdict } from './Verdict.js';
 
 const MOST_PATHS = '12';
@@ -23,17 +23,28 @@ const SLOW_EVERY_MS = 5_000;
 
 export function OverviewView({ status }: { status: Loaded<Status> }) {
   const view = useView();
-  const { connection } = useLive();
+  const { old } = useLive();
   const bounds = parseBounds(view.loss) ?? DEFAULT_LOSS_BOUNDS;
   const scrapes = status.body !== undefined && isScraper(status.body);
   const toMs = endOf(view);
   const past = toMs !== undefined;
   const stretch = `${view.window} ${view.from} ${view.to}`;
-  const loss = useLoaded(`loss ${stretch}`, (signal) => askOverview('loss', view, signal), { once: past });
+  const loss = useLoaded(`loss ${stretch}`, (signal) => askOverview('loss', view, signal), {
+    once: past,
+    newest: (summary) => summary.newest,
+  });
   const slow = useLoaded(`p99 ${stretch}`, (signal) => askOverview('p99', view, signal), {
     leastMs: SLOW_EVERY_MS,
     once: past,
   });
+  const startMs = useRef(0);
+  startMs.current = loss.body?.window.startMs ?? 0;
+  const isMeasured = startMs.current > 0;
+  const latency = useLoaded(
+    `latency ${stretch} ${isMeasured}`,
+    (signal) => (isMeasured ? askLatency(view, startMs.current, signal) : Promise.resolve(NOT_COMPARED)),
+    { leastMs: SLOW_EVERY_MS, once: past },
+  );
   const bad = loss.body?.worst ?? NO_ROWS;
   const newest = useRef(bad);
   newest.current = bad;
@@ -47,7 +58,8 @@ export function OverviewView({ status }: { status: Loaded<Status> }) {
     once: past,
   });
   const own = useOwn(status);
-  const losing = loss.body?.losing ?? 0;
+  const troubled = (loss.body?.losing ?? 0) + (loss.body?.silent ?? 0) + (loss.body?.unmeasured ?? 0);
+  const slower = latency.body?.worst ?? [];
   return (
     <section class="overview" aria-label="Overview">
       <Notice error={loss.error ?? status.error} />
@@ -60,7 +72,8 @@ export function OverviewView({ status }: { status: Loaded<Status> }) {
         summary={loss.body}
         troubles={shown}
         own={own}
-        away={connection === 'away' && !past}
+        latency={latency.body}
+        away={old && !past}
         toMs={toMs}
       />
       <div class="panels">
@@ -68,26 +81,34 @@ export function OverviewView({ status }: { status: Loaded<Status> }) {
           <section class="panel" aria-label="Worst pairs">
             <h2>
               Worst pairs{' '}
-              {losing > shown.length && (
+              {troubled > shown.length && (
                 <small class="quiet">
-                  {shown.length} of {formatCount(losing)}
+                  {shown.length} of {formatCount(troubled)}
                 </small>
               )}
             </h2>
-            {loss.body !== undefined && losing === 0 && <p class="quiet">No pair {past ? 'lost' : 'loses'} probes.</p>}
-            {losing > 0 && <Pairs troubles={shown} bounds={bounds} toMs={toMs} />}
+            {loss.body !== undefined && troubled === 0 && <p class="quiet">No loss on any pair.</p>}
+            {troubled > 0 && <Pairs troubles={shown} bounds={bounds} toMs={toMs} scrapes={scrapes} />}
           </section>
+          {slower.length > 0 && (
+            <section class="panel" aria-label="Slower than normal">
+              <h2>
+                Slower than normal <small class="quiet">the median against that of the hour before</small>
+              </h2>
+              <Slower pairs={slower} scrapes={scrapes} />
+            </section>
+          )}
           <section class="panel" aria-label="Worst paths">
             <h2>
               Worst paths <small class="quiet">of the {past ? 'interval at the end' : 'last interval'}</small>
             </h2>
-            <Paths paths={paths.body} bounds={bounds} past={past} />
+            <Paths paths={paths.body} bounds={bounds} past={past} scrapes={scrapes} />
           </section>
           <section class="panel" aria-label="Slowest pairs">
             <h2>
               Slowest pairs <small class="quiet">by p99</small>
             </h2>
-            <Slowest rows={slow.body?.worst ?? NO_ROWS} />
+            <Slowest rows={slow.body?.worst ?? NO_ROWS} scrapes={scrapes} />
           </section>
         </div>
         <div>
@@ -104,6 +125,7 @@ export function OverviewView({ status }: { status: Loaded<Status> }) {
 }
 
 const NO_ROWS: readonly SummaryRow[] = [];
+const NOT_COMPARED = { compared: 0, slow: 0, worst: [] } as const;
 
 /** What is known of a row stays while it is asked for again, so that the table does not flicker. */
 function useShown(bad: readonly SummaryRow[], { body }: Loaded<readonly Trouble[]>, to: string): readonly Trouble[] {

@@ -1,14 +1,17 @@
-/** The answer in two sentences: what the network does, and what the tool does. */
+/** The answer in two sentences: how the network is, and how the tool is. */
 
-import { formatAge, formatCount, formatLoss } from '../lib/format.js';
+import type { Slowness } from '../../matrix/slowness.js';
+import { formatAge, formatCount, formatLoss, formatUs } from '../lib/format.js';
 import { clockText } from '../lib/time.js';
 import type { OwnTrouble, Trouble } from './data.js';
 import type { Onset } from './onset.js';
-import type { Summary } from './summary.js';
+import type { Summary, SummaryRow } from './summary.js';
 
 interface VerdictProps {
   /** undefined: not known yet. */
   readonly summary: Summary | undefined;
+  /** Against what is normal; undefined: not known yet. */
+  readonly latency: Slowness | undefined;
   readonly troubles: readonly Trouble[];
   readonly own: readonly OwnTrouble[];
   readonly away: boolean;
@@ -28,16 +31,19 @@ export function Verdict(props: VerdictProps) {
   const network = networkText(props);
   const tool = toolText(props);
   const ownNow = toMs === undefined && own.some((one) => one.now);
-  const stale = summary?.stale ?? 0;
-  const state = away || summary === undefined ? 'unknown' : summary.losing > 0 ? 'bad' : 'good';
+  const { stale = 0, unmeasured = 0 } = summary ?? {};
   const ofTool =
-    ownNow || stale > 0 || away ? 'warn' : summary === undefined || toMs !== undefined ? 'unknown' : 'good';
+    ownNow || stale > 0 || unmeasured > 0 || away
+      ? 'warn'
+      : summary === undefined || toMs !== undefined
+        ? 'unknown'
+        : 'good';
   return (
     <div class="verdict">
-      <div class={`answer ${state}`}>
+      <div class={`answer ${away ? 'unknown' : networkState(props)}`}>
         <h1>Network</h1>
-        <p class="head">{away ? 'Unknown: nothing new comes.' : network.head}</p>
-        <p>{away ? 'What is shown below is of the time before.' : network.text}</p>
+        <p class="head">{away ? 'Unknown: no new data.' : network.head}</p>
+        <p>{away ? 'The tables below show old data.' : network.text}</p>
       </div>
       <div class={`answer ${ofTool}`}>
         <h1>Tool</h1>
@@ -48,6 +54,15 @@ export function Verdict(props: VerdictProps) {
   );
 }
 
+/** Well only where something was received, of data that are not stale. */
+function networkState({ summary, latency }: VerdictProps): 'unknown' | 'bad' | 'warn' | 'good' {
+  if (summary === undefined) return 'unknown';
+  const { rows, stale, losing, silent, unmeasured } = summary;
+  if (losing + silent > 0) return 'bad';
+  if (rows - stale - unmeasured === 0) return 'unknown';
+  return unmeasured > 0 || (latency?.slow ?? 0) > 0 ? 'warn' : 'good';
+}
+
 interface Said {
   readonly head: string;
   readonly text: string;
@@ -55,56 +70,95 @@ interface Said {
 
 function toolText({ summary, own, away, scrapes, toMs }: VerdictProps): Said {
   const now = own.filter((one) => one.now);
-  const stale = summary?.stale ?? 0;
-  const staleHead = `${formatCount(stale)} of ${formatCount(summary?.rows ?? 0)} rows ${toMs === undefined ? 'are' : 'were'} stale.`;
-  const staleText = 'Their collector sends nothing new: they say nothing about the network.';
-  if (away) return { head: 'It does not answer.', text: stale > 0 ? staleText : '' };
+  const { stale = 0, unmeasured = 0, rows = 0, firstUnmeasured } = summary ?? {};
+  const staleHead = `${formatCount(stale)} of ${formatCount(rows)} rows ${toMs === undefined ? 'are' : 'were'} stale.`;
+  const staleText = 'Their collector sends no new data. Nothing is known of the network there.';
+  if (away) return { head: 'No answer, or no new data.', text: stale > 0 ? staleText : '' };
   if (toMs !== undefined) {
-    const kept = 'The counters of then are not kept; those below are of now.';
-    return stale > 0 ? { head: staleHead, text: kept } : { head: 'All that measured before still did.', text: kept };
+    const kept = 'The counters of that time are not kept. The ones below are of now.';
+    return stale > 0 ? { head: staleHead, text: kept } : { head: 'All collectors sent data.', text: kept };
   }
+  if (unmeasured > 0 && firstUnmeasured !== undefined)
+    return { head: 'It does not measure all.', text: unmeasuredText(firstUnmeasured) };
   if (now.length > 0)
-    return {
-      head: `${now.length === 1 ? 'One trouble' : `${now.length} troubles`} of its own.`,
-      text: now[0]?.text ?? '',
-    };
+    return { head: now.length === 1 ? 'One trouble.' : `${now.length} troubles.`, text: now[0]?.text ?? '' };
   if (stale > 0) return { head: staleHead, text: staleText };
   if (summary === undefined) return { head: '…', text: '' };
   return {
-    head: 'It is well.',
-    text: scrapes
-      ? 'Every collector answers, and none tells of a trouble of its own.'
-      : 'What is shown is the network and not the tool.',
+    head: 'LLAMA is healthy.',
+    text: scrapes ? 'All collectors answer and report no trouble.' : 'The figures are about the network.',
   };
 }
 
-function networkText({ summary, troubles, toMs }: VerdictProps): Said {
+const unmeasuredText = ({ source, target, reason }: SummaryRow): string =>
+  `${source} to ${target}: ${reason ?? 'not measured'}.`;
+
+function networkText(props: VerdictProps): Said {
+  const { summary, toMs } = props;
   if (summary === undefined) return { head: '…', text: '' };
-  const past = toMs !== undefined;
-  if (summary.rows === 0)
-    return past
-      ? { head: 'Nothing was measured then.', text: 'Look at another stretch of time.' }
-      : { head: 'Nothing is measured yet.', text: 'The first interval is not finished, or there are no groups.' };
-  const [first] = troubles;
-  if (summary.losing === 0 || first === undefined)
+  const { rows, stale, losing, silent, unmeasured } = summary;
+  if (rows === 0)
+    return toMs !== undefined
+      ? { head: 'No data of that time.', text: 'Choose another time.' }
+      : { head: 'No data yet.', text: 'The first interval is not finished, or there are no groups.' };
+  const all = rows - stale;
+  if (all === 0) return { head: 'Unknown: all data are stale.', text: 'No collector sends new data.' };
+  const of = `of ${formatCount(all)} pairs and classes`;
+  const latency = latencyText(props);
+  if (losing + silent > 0)
     return {
-      head: 'No loss.',
-      text: `All ${formatCount(summary.rows - summary.stale)} pairs and classes ${summary.stale > 0 ? 'that are not stale ' : ''}answer${past ? 'ed' : ''}.`,
+      head: [
+        ...(silent > 0 ? [`No answer from ${formatCount(silent)} ${of}.`] : []),
+        ...(losing > 0 ? [`Loss on ${formatCount(losing)} ${of}.`] : []),
+      ].join(' '),
+      text: [worstText(props), latency.text].join(' '),
     };
+  if (unmeasured === all)
+    return {
+      head: 'Not measured.',
+      text: summary.firstUnmeasured === undefined ? '' : unmeasuredText(summary.firstUnmeasured),
+    };
+  const answering = all - unmeasured;
+  const head =
+    unmeasured > 0 ? `${formatCount(unmeasured)} ${of} are not measured. No loss on the others.` : 'No loss.';
+  const which = `${unmeasured + stale > 0 ? `${formatCount(answering)} measured` : `All ${formatCount(answering)}`} pairs and classes`;
+  return {
+    head: latency.head === '' ? head : `${latency.head} ${head}`,
+    text: `${which} ${toMs === undefined ? 'answer' : 'answered'}. ${latency.text}`,
+  };
+}
+
+/** Against each pair's own normal: the hour before. */
+function latencyText({ latency, toMs }: VerdictProps): Said {
+  if (latency === undefined) return { head: '', text: '' };
+  const { compared, slow, worst } = latency;
+  if (compared === 0) return { head: '', text: 'No normal latency is known yet.' };
+  const [first] = worst;
+  if (slow === 0 || first === undefined)
+    return { head: '', text: `Latency ${toMs === undefined ? 'is' : 'was'} normal.` };
+  const [source, target] = [first.row[1], first.column[1]];
+  return {
+    head: `Slow: ${formatCount(slow)} of ${formatCount(compared)} pairs and classes.`,
+    text: `Slowest: median ${formatUs(first.nowUs)}, normal ${formatUs(first.normalUs)}, from ${source} to ${target}.`,
+  };
+}
+
+function worstText({ summary, troubles, toMs }: VerdictProps): string {
+  const [first] = troubles;
+  if (summary === undefined || first === undefined) return '';
   const { losingClasses, classes } = summary;
+  const { row } = first;
   const since = troubles
     .flatMap(({ onset }) => (onset === undefined ? [] : [onset]))
     .sort((a, b) => (a.sinceMs ?? 0) - (b.sinceMs ?? 0))[0];
+  const said = row.state === 'answers' ? `loss ${formatLoss(row.value)}` : (row.reason ?? 'no answer');
   const parts = [
-    `worst ${formatLoss(first.row.value)} from ${first.row.source} to ${first.row.target}`,
+    `Worst: ${said}, from ${row.source} to ${row.target}`,
     losingClasses.length === classes && classes > 1 ? 'every class' : `class ${losingClasses.slice(0, 4).join(', ')}`,
     ...(since === undefined ? [] : [`since ${sinceText(since, toMs)}`]),
     ...pathText(first),
   ];
-  return {
-    head: `${formatCount(summary.losing)} of ${formatCount(summary.rows)} pairs and classes ${past ? 'lost' : 'lose'} probes.`,
-    text: `${parts.join(' · ')}.`,
-  };
+  return `${parts.join(' · ')}.`;
 }
 
 function pathText({ badPorts, ports }: Trouble): string[] {

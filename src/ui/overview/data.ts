@@ -1,11 +1,12 @@
 /** What the overview is made of: the worst pairs, since when they are bad, and which of their paths. */
 
+import { NORMAL_WINDOW, type Slowness } from '../../matrix/slowness.js';
 import { get, type Query } from '../lib/api.js';
 import type { ViewState } from '../lib/store.js';
 import { askPathsThen } from '../lib/thenPaths.js';
 import { matrixStretch } from '../lib/time.js';
 import { type HistoryAnswer, isScraper, type PathsAnswer, type Status } from '../lib/types.js';
-import { askSummary } from '../worker/client.js';
+import { askSlowness, askSummary } from '../worker/client.js';
 import { type Onset, onsetOf } from './onset.js';
 import { COLUMN_TAGS, FIELDS, ROW_TAGS, type Summary, type SummaryRow } from './summary.js';
 
@@ -19,6 +20,17 @@ export function askOverview(
 ): Promise<Summary> {
   const query = { rows: ROW_TAGS.join(), columns: COLUMN_TAGS.join(), metric, ...matrixStretch(view) };
   return askSummary({ ...query, format: 'columns', fields: FIELDS }, MOST_TROUBLES, signal);
+}
+
+/** Which pairs are slower in a stretch of time than in the hour before it, which ends at `startMs`. */
+export function askLatency(
+  view: Pick<ViewState, 'window' | 'from' | 'to'>,
+  startMs: number,
+  signal: AbortSignal,
+): Promise<Slowness> {
+  const query = { rows: ROW_TAGS.join(), columns: COLUMN_TAGS.join(), format: 'columns', fields: 'samples,stale' };
+  const before = { ...query, window: NORMAL_WINDOW, to: String(startMs) };
+  return askSlowness({ ...query, ...matrixStretch(view) }, before, startMs, MOST_TROUBLES, signal);
 }
 
 /** Of the last interval, or of the one that `toMs` falls in. */
@@ -57,7 +69,7 @@ export function askTroubles(
         row,
         onset: found === undefined || history === undefined ? undefined : onsetOf(history.startMs, found),
         badPorts: mine
-          .filter(({ lossPct }) => lossPct === null || lossPct > 0)
+          .filter((path) => (path.lossPct ?? 0) > 0 || (path.received === 0 && path.sent > 0))
           .flatMap(({ sourcePort }) => (sourcePort === null ? [] : [sourcePort])),
         ports: mine.length,
       };

@@ -8,18 +8,18 @@ export interface Onset {
   readonly knownMs: number;
 }
 
-/** Slots without loss that end a spell: two clean ones between losses are still the same trouble. */
+/** Slots with all answers that end a spell: two clean ones between losses are still the same trouble. */
 const CLEAN_SLOTS = 3;
 
-/** Pure: since when the newest spell of loss lasts. */
-export function onsetOf(startMs: readonly number[], { sent, lost, unreachable }: HistorySeries): Onset {
+/** Pure: since when the newest spell of loss, or of no answer at all, lasts. */
+export function onsetOf(startMs: readonly number[], { sent, received, lost, unreachable }: HistorySeries): Onset {
   let clean = 0;
   let since: number | undefined;
   let earliest = startMs.at(-1) ?? 0;
   for (let i = startMs.length - 1; i >= 0; i--) {
     if (sent[i] === null || sent[i] === undefined) continue;
     earliest = startMs[i] ?? earliest;
-    if ((lost[i] ?? 0) + (unreachable[i] ?? 0) > 0) {
+    if ((lost[i] ?? 0) + (unreachable[i] ?? 0) > 0 || received[i] === 0) {
       since = startMs[i];
       clean = 0;
     } else if (++clean >= CLEAN_SLOTS && since !== undefined) return { sinceMs: since, knownMs: earliest };

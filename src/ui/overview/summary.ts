@@ -1,11 +1,13 @@
-/** What the overview says of a matrix of all pairs and classes, however many there are: sums, and the worst few. Pure. */
+/** Sums over a matrix of all pairs and classes, however many there are, and the worst few of them. Pure. */
 
-import type { PackedAnswer } from '../lib/packed.js';
+import type { Answering } from '../../stats/outcome.js';
+import { type PackedAnswer, stateOf } from '../lib/packed.js';
+import type { Newest } from '../lib/types.js';
 
 /** What `SummaryRow` is made of: asked for as rows and columns of the matrix. */
 export const ROW_TAGS = ['collector', 'source'];
 export const COLUMN_TAGS = ['group', 'target', 'class'];
-export const FIELDS = 'sent,lost,unreachable,ageMs,stale';
+export const FIELDS = 'sent,lost,unreachable,ageMs,stale,state,reason';
 
 /** A pair in one class. */
 export interface SummaryRow {
@@ -16,6 +18,9 @@ export interface SummaryRow {
   readonly class: string;
   /** NaN: not measured. */
   readonly value: number;
+  readonly state: Answering;
+  /** Always there for a row without an answer. */
+  readonly reason: string | null;
 }
 
 export interface Freshness {
@@ -28,27 +33,43 @@ export interface Freshness {
 export interface Summary {
   /** What the data are of, epoch ms. */
   readonly window: { readonly startMs: number; readonly endMs: number };
+  readonly newest: Newest;
   readonly rows: number;
   readonly stale: number;
   readonly sent: number;
   readonly failed: number;
-  /** Rows that lose probes and are not stale, and the classes of those. */
+  /** Rows that answer, lose probes and are not stale. */
   readonly losing: number;
+  /** Rows that are not stale and of which nothing was received, by whose trouble that is: the network's, or this host's. */
+  readonly silent: number;
+  readonly unmeasured: number;
+  /** The first of the unmeasured ones. */
+  readonly firstUnmeasured: SummaryRow | undefined;
+  /** Classes of losing and silent rows. */
   readonly losingClasses: readonly string[];
   readonly classes: number;
-  /** Greatest values first: of loss those that lose. */
+  /** Greatest values first; of loss: rows without an answer, those that are not measured, those that lose. */
   readonly worst: readonly SummaryRow[];
   readonly collectors: readonly Freshness[];
 }
 
-export function summaryOf({ window, metric, rows, columns, cells }: PackedAnswer, most: number): Summary {
-  const { row, column, value, sent, lost, unreachable, ageMs, stale } = cells;
+export function summaryOf({ window, newest, metric, rows, columns, cells }: PackedAnswer, most: number): Summary {
+  const { row, column, value, sent, lost, unreachable, ageMs, stale, reason } = cells;
   const classOf = (i: number): string => columns[column[i] ?? 0]?.[2] ?? '';
-  const sums = { stale: 0, sent: 0, failed: 0, losing: 0 };
+  const sums = { stale: 0, sent: 0, failed: 0, losing: 0, silent: 0, unmeasured: 0 };
+  let firstUnmeasured: number | undefined;
   const classes = new Set<string>();
   const losingClasses = new Set<string>();
   const freshest = new Map<string, Freshness>();
-  const worst = new Worst(value, most);
+  const rank = (i: number): number =>
+    metric === 'loss' ? (RANKS[stateOf(cells, i)] ?? value[i] ?? Number.NaN) : (value[i] ?? Number.NaN);
+  const worst = new Worst(rank, most);
+  const rowOf = (i: number): SummaryRow => {
+    const [collector = '', source = ''] = rows[row[i] ?? 0] ?? [];
+    const [group = '', target = '', name = ''] = columns[column[i] ?? 0] ?? [];
+    const said = { value: value[i] ?? Number.NaN, state: stateOf(cells, i), reason: reason?.[i] ?? null };
+    return { collector, source, group, target, class: name, ...said };
+  };
   for (let i = 0; i < value.length; i++) {
     const failed = (lost?.[i] ?? 0) + (unreachable?.[i] ?? 0);
     const isStale = stale?.[i] === 1;
@@ -56,11 +77,15 @@ export function summaryOf({ window, metric, rows, columns, cells }: PackedAnswer
     sums.failed += failed;
     if (isStale) sums.stale += 1;
     classes.add(classOf(i));
-    if (failed > 0 && !isStale) {
-      sums.losing += 1;
-      losingClasses.add(classOf(i));
+    const state = stateOf(cells, i);
+    if (!isStale) {
+      if (state === 'silent') sums.silent += 1;
+      else if (state === 'unmeasured') sums.unmeasured += 1;
+      else if (failed > 0) sums.losing += 1;
+      if (state === 'silent' || (state === 'answers' && failed > 0)) losingClasses.add(classOf(i));
+      if (state === 'unmeasured') firstUnmeasured ??= i;
+      if (metric !== 'loss' || state !== 'answers' || failed > 0) worst.offer(i);
     }
-    if (!isStale && (metric !== 'loss' || failed > 0)) worst.offer(i);
     const collector = rows[row[i] ?? 0]?.[0] ?? '';
     const age = ageMs?.[i] ?? 0;
     if (age < (freshest.get(collector)?.ageMs ?? Number.POSITIVE_INFINITY))
@@ -69,36 +94,37 @@ export function summaryOf({ window, metric, rows, columns, cells }: PackedAnswer
   return {
     ...sums,
     window,
+    newest,
+    firstUnmeasured: firstUnmeasured === undefined ? undefined : rowOf(firstUnmeasured),
     rows: value.length,
     classes: classes.size,
     losingClasses: [...losingClasses],
-    worst: worst.cells.map((i) => {
-      const [collector = '', source = ''] = rows[row[i] ?? 0] ?? [];
-      const [group = '', target = '', name = ''] = columns[column[i] ?? 0] ?? [];
-      return { collector, source, group, target, class: name, value: value[i] ?? Number.NaN };
-    }),
+    worst: worst.cells.map(rowOf),
     collectors: [...freshest.values()],
   };
 }
 
+/** Above every loss. */
+const RANKS: Readonly<Partial<Record<Answering, number>>> = { silent: 102, unmeasured: 101 };
+
 /** The greatest few of many values, greatest first, of equal ones the first. */
 class Worst {
   readonly cells: number[] = [];
-  private readonly value: Float64Array;
+  private readonly value: (i: number) => number;
   private readonly most: number;
 
-  constructor(value: Float64Array, most: number) {
+  constructor(value: (i: number) => number, most: number) {
     this.value = value;
     this.most = most;
   }
 
   offer(i: number): void {
     const { cells, value, most } = this;
-    const found = value[i] ?? Number.NaN;
+    const found = value(i);
     if (Number.isNaN(found)) return;
-    if (cells.length === most && found <= (value[cells[most - 1] ?? 0] ?? 0)) return;
+    if (cells.length === most && found <= value(cells[most - 1] ?? 0)) return;
     let at = cells.length;
-    while (at > 0 && (value[cells[at - 1] ?? 0] ?? 0) < found) at--;
+    while (at > 0 && value(cells[at - 1] ?? 0) < found) at--;
     cells.splice(at, 0, i);
     if (cells.length > most) cells.pop();
   }

@@ -1,5 +1,7 @@
 /** The tables of the overview: worst pairs, worst paths, slowest pairs. */
 
+import type { SlowPair } from '../../matrix/slowness.js';
+import { reasonOf } from '../../stats/outcome.js';
 import { formatCount, formatLoss, formatUs } from '../lib/format.js';
 import { levelOf } from '../lib/palette.js';
 import { go } from '../lib/store.js';
@@ -12,7 +14,9 @@ import { sinceText } from './Verdict.js';
 export const keyOf = (row: SummaryRow): string =>
   [row.collector, row.group, row.source, row.target, row.class].join(' ');
 /** From where to where; a click shows that pair. */
-function PairLink({ of: { collector, group, source, target } }: { of: Omit<SummaryRow, 'class' | 'value'> }) {
+type PairName = Pick<SummaryRow, 'collector' | 'group' | 'source' | 'target'>;
+
+function PairLink({ of: { collector, group, source, target } }: { of: PairName }) {
   const open = () => go({ view: 'pair', collector, group, source, target, class: '' });
   return (
     <button type="button" class="link" onClick={open}>
@@ -26,13 +30,26 @@ function LossPill({ value, bounds }: { value: number | null; bounds: readonly nu
   return <span class={`pill level${levelOf(value, bounds)}`}>{formatLoss(value)}</span>;
 }
 
+/** The loss of a pair that answers; in words why another does not. */
+function StatePill({ row, bounds }: { row: SummaryRow; bounds: readonly number[] }) {
+  if (row.state === 'answers') return <LossPill value={row.value} bounds={bounds} />;
+  return <span class={`pill ${row.state === 'silent' ? 'level4' : 'unmeasured'}`}>{row.reason ?? 'no answer'}</span>;
+}
+
 interface PairsProps {
   readonly troubles: readonly Trouble[];
   readonly bounds: readonly number[];
   readonly toMs: number | undefined;
+  /** Of several collectors: each row names its own. */
+  readonly scrapes: boolean;
 }
 
-export function Pairs({ troubles, bounds, toMs }: PairsProps) {
+/** Two collectors may have the same source address. */
+function Collector({ name, shown }: { name: string | null | undefined; shown: boolean }) {
+  return shown && name ? <small class="quiet"> {name}</small> : null;
+}
+
+export function Pairs({ troubles, bounds, toMs, scrapes }: PairsProps) {
   return (
     <div class="scroll">
       <table>
@@ -43,14 +60,16 @@ export function Pairs({ troubles, bounds, toMs }: PairsProps) {
           {troubles.map(({ row, onset, badPorts, ports }) => (
             <tr key={keyOf(row)}>
               <td>
-                <LossPill value={row.value} bounds={bounds} />
+                <StatePill row={row} bounds={bounds} />
+                {row.state === 'answers' && row.reason !== null && <small class="quiet"> {row.reason}</small>}
               </td>
               <td>
                 <PairLink of={row} />
+                <Collector name={row.collector} shown={scrapes} />
               </td>
               <td>{row.class}</td>
               <td>{onset === undefined ? '…' : sinceText(onset, toMs)}</td>
-              <td>{ports === undefined ? '…' : portsText(badPorts, ports)}</td>
+              <td>{row.state === 'unmeasured' ? '–' : ports === undefined ? '…' : portsText(badPorts, ports)}</td>
             </tr>
           ))}
         </tbody>
@@ -71,37 +90,43 @@ interface PathsProps {
   readonly paths: PathsAnswer | undefined;
   readonly bounds: readonly number[];
   readonly past: boolean;
+  readonly scrapes: boolean;
 }
 
-export function Paths({ paths, bounds, past }: PathsProps) {
-  const losing = (paths?.paths ?? []).filter(({ lossPct }) => lossPct === null || lossPct > 0);
+export function Paths({ paths, bounds, past, scrapes }: PathsProps) {
+  const bad = (paths?.paths ?? []).filter(({ lossPct, received }) => (lossPct ?? 0) > 0 || received === 0);
   if (paths === undefined) return <p class="quiet">…</p>;
   if (past && paths.total === 0)
-    return <p class="quiet">Those of then are not held any more: collectors keep the paths of their last intervals.</p>;
-  if (losing.length === 0) return <p class="quiet">None of {formatCount(paths.total)} paths lost a probe.</p>;
+    return <p class="quiet">No paths are kept of that time: collectors keep those of their last intervals.</p>;
+  if (bad.length === 0) return <p class="quiet">No loss on {formatCount(paths.total)} paths.</p>;
   return (
     <div class="scroll">
       <table>
         <thead>
-          <HeadRow names={['loss', 'from → to', 'source port', 'class', 'lost of', 'mean']} />
+          <HeadRow names={['loss', 'from → to', 'source port', 'class', 'lost of', 'mean, or why there is none']} />
         </thead>
         <tbody>
-          {losing.map((path) => (
+          {bad.map((path) => (
             <tr
               key={`${path.collector} ${path.group} ${path.source} ${path.sourcePort} ${path.target} ${path.port} ${path.class}`}
             >
               <td>
-                <LossPill value={path.lossPct} bounds={bounds} />
+                {path.lossPct === null ? (
+                  <span class="pill unmeasured">not measured</span>
+                ) : (
+                  <LossPill value={path.lossPct} bounds={bounds} />
+                )}
               </td>
               <td>
                 <PairLink of={{ ...path, collector: path.collector ?? '' }} />
+                <Collector name={path.collector} shown={scrapes} />
               </td>
               <td>{path.sourcePort ?? '–'}</td>
               <td>{path.class}</td>
               <td>
                 {path.lost + path.unreachable} of {path.sent}
               </td>
-              <td>{path.rttUs === null ? 'no reply' : formatUs(path.rttUs.mean)}</td>
+              <td>{path.rttUs === null ? (reasonOf({ ...path }) ?? 'no answer') : formatUs(path.rttUs.mean)}</td>
             </tr>
           ))}
         </tbody>
@@ -111,7 +136,7 @@ export function Paths({ paths, bounds, past }: PathsProps) {
 }
 
 const MOST_SLOW = 6;
-export function Slowest({ rows }: { rows: readonly SummaryRow[] }) {
+export function Slowest({ rows, scrapes }: { rows: readonly SummaryRow[]; scrapes: boolean }) {
   return (
     <table>
       <tbody>
@@ -120,11 +145,40 @@ export function Slowest({ rows }: { rows: readonly SummaryRow[] }) {
             <td>{formatUs(row.value)}</td>
             <td>
               <PairLink of={row} />
+              <Collector name={row.collector} shown={scrapes} />
             </td>
             <td>{row.class}</td>
           </tr>
         ))}
       </tbody>
     </table>
+  );
+}
+
+/** Pairs that are slower than their own normal. */
+export function Slower({ pairs, scrapes }: { pairs: readonly SlowPair[]; scrapes: boolean }) {
+  return (
+    <div class="scroll">
+      <table>
+        <thead>
+          <HeadRow names={['median', 'normal', 'from → to', 'class']} />
+        </thead>
+        <tbody>
+          {pairs.map(
+            ({ row: [collector = '', source = ''], column: [group = '', target = '', name = ''], ...times }) => (
+              <tr key={[collector, group, source, target, name].join(' ')}>
+                <td>{formatUs(times.nowUs)}</td>
+                <td>{formatUs(times.normalUs)}</td>
+                <td>
+                  <PairLink of={{ collector, group, source, target }} />
+                  <Collector name={collector} shown={scrapes} />
+                </td>
+                <td>{name}</td>
+              </tr>
+            ),
+          )}
+        </tbody>
+      </table>
+    </div>
   );
 }

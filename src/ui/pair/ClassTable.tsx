@@ -1,19 +1,18 @@
-/** Classes side by side, over the range that is shown; what went wrong besides loss is of the last minutes. */
+/** Classes side by side, over the range that is shown: percentiles of all replies as one histogram. Other counters are of the last minutes. */
 
+import { answeringOf, whyText } from '../../stats/outcome.js';
 import { formatCount, formatLoss, formatUs } from '../lib/format.js';
 import { levelOf } from '../lib/palette.js';
-import type { HistoryAnswer, ResultRow } from '../lib/types.js';
+import { clockText } from '../lib/time.js';
+import type { HistorySeries, ResultRow } from '../lib/types.js';
 import { onsetOf } from '../overview/onset.js';
 import { sinceText } from '../overview/Verdict.js';
 import { HeadRow } from '../shell/HeadRow.js';
+import type { PairHistory } from './data.js';
+import { nameOf } from './names.js';
 
 const sum = (values: readonly (number | null)[]): number =>
   values.reduce<number>((all, value) => all + (value ?? 0), 0);
-const numbers = (values: readonly (number | null)[]): number[] => values.filter((value) => value !== null);
-const middle = (values: readonly (number | null)[]): number | undefined => {
-  const sorted = numbers(values).sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
-};
 const us = (value: number | undefined): string => (value === undefined ? '–' : formatUs(value));
 
 /** Whether the direction of any loss is known: zeros would say that there was none. */
@@ -36,7 +35,7 @@ export function ClassTable({
   bounds,
   toMs,
 }: {
-  history: HistoryAnswer;
+  history: PairHistory;
   rows: readonly ResultRow[];
   bounds: readonly number[];
   toMs: number | undefined;
@@ -57,6 +56,7 @@ export function ClassTable({
               'lost',
               'sent',
               'p50',
+              'p90',
               'p99',
               'max',
               ...extra.map(([name]) => name),
@@ -68,28 +68,26 @@ export function ClassTable({
           {series.map((one) => {
             const sent = sum(one.sent);
             const failed = sum(one.lost) + sum(one.unreachable);
-            const loss = sent === 0 ? undefined : (failed / sent) * 100;
             const mine = rows.filter(
-              (row) => row.class === one.class && row.group === one.group && row.port === one.port,
+              (row) =>
+                row.class === one.class &&
+                row.group === one.group &&
+                row.port === one.port &&
+                (row.collector === undefined || row.collector === one.collector),
             );
             return (
               <tr key={`${one.collector} ${one.group} ${one.port} ${one.class}`}>
-                <th scope="row">{one.class}</th>
+                <th scope="row">{nameOf(one, series)}</th>
                 <td>
-                  <span class={`pill ${loss === undefined ? 'gone' : `level${levelOf(loss, bounds)}`}`}>
-                    {loss === undefined ? '–' : formatLoss(loss)}
-                  </span>
+                  <State of={one} bounds={bounds} past={toMs !== undefined} />
                 </td>
-                <td>{failed === 0 ? '–' : sinceText(onsetOf(startMs, one), toMs)}</td>
+                <td>{failed === 0 && sum(one.received) > 0 ? '–' : sinceText(onsetOf(startMs, one), toMs)}</td>
                 <td>{formatCount(failed)}</td>
                 <td>{formatCount(sent)}</td>
-                <td>{us(middle(one.p50))}</td>
-                <td>{us(middle(one.p99))}</td>
-                <td>
-                  {us(
-                    numbers(one.max).reduce<number | undefined>((most, value) => Math.max(most ?? 0, value), undefined),
-                  )}
-                </td>
+                <td>{us(one.merged?.rttUs.p50)}</td>
+                <td>{us(one.merged?.rttUs.p90)}</td>
+                <td>{us(one.merged?.rttUs.p99)}</td>
+                <td>{us(one.merged?.rttUs.max)}</td>
                 {extra.map(([name, pick]) => (
                   <td key={name}>{formatCount(mine.reduce((all, row) => all + (pick(row) ?? 0), 0))}</td>
                 ))}
@@ -100,11 +98,47 @@ export function ClassTable({
         </tbody>
       </table>
       <small class="quiet">
-        p50 and p99 are the medians of the intervals; {extra.map(([name]) => name).join(', ')} are of the last five
-        minutes.
+        {mergedText(history)} {extra.map(([name]) => name).join(', ')} are of the last five minutes.
       </small>
     </div>
   );
+}
+
+/** The loss of a series that answers; in words why another does not. */
+function State({ of, bounds, past }: { of: HistorySeries; bounds: readonly number[]; past: boolean }) {
+  const counts = {
+    sent: sum(of.sent),
+    received: sum(of.received),
+    lost: sum(of.lost),
+    unreachable: sum(of.unreachable),
+    tooBig: sum(of.tooBig),
+    sendErrors: sum(of.sendErrors),
+    localDrops: sum(of.localDrops),
+  };
+  const answering = answeringOf(counts);
+  if (of.stale && !past) return <span class="pill stale">stale</span>;
+  const why = whyText(counts, past ? null : of.reason);
+  if (answering === 'unmeasured') return <span class="pill unmeasured">{why}</span>;
+  if (answering === 'silent') return <span class="pill level4">{why}</span>;
+  const loss = ((counts.lost + counts.unreachable) / counts.sent) * 100;
+  const now = of.reason === null || past ? '' : of.reason;
+  return (
+    <>
+      <span class={`pill level${levelOf(loss, bounds)}`}>{formatLoss(loss)}</span>
+      {now !== '' && <small class="quiet"> {now}</small>}
+    </>
+  );
+}
+
+/** Of which time the percentiles are: memory may be short of older histograms. */
+function mergedText({ startMs, series }: PairHistory): string {
+  const starts = series.flatMap(({ merged }) => (merged ? [merged.startMs] : []));
+  const from = Math.min(...starts);
+  if (starts.length === 0) return 'No histograms are kept of this time.';
+  const isWhole = from <= (startMs[0] ?? 0);
+  return isWhole
+    ? 'Percentiles are of all replies.'
+    : `Percentiles are of all replies since ${clockText(from)}: older histograms are not kept.`;
 }
 
 /** Which class the network made of it, on the way there and back. */

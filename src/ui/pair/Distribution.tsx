@@ -1,32 +1,35 @@
-/** How round-trip times are distributed, on a logarithmic scale, a row of bars for each class. */
+/** How round-trip times are distributed, on a logarithmic scale, a row of bars for each series. Its percentiles are those of the table. */
 
 import { formatCount, formatUs } from '../lib/format.js';
-import { type Counts, logBins, percentileOf } from './hdr.js';
+import type { PairSeries } from './data.js';
+import { logBins } from './hdr.js';
+import { nameOf } from './names.js';
 
 const BINS = 72;
 const WIDTH = 720;
 const HEIGHT = 54;
 const NS_PER_US = 1000;
 
-export function Distribution({ byClass, past }: { byClass: ReadonlyMap<string, Counts>; past: boolean }) {
-  const all = [...byClass.values()].flatMap((counts) => [...counts.keys()]);
-  if (all.length === 0)
-    return (
-      <p class="quiet">{past ? 'The histograms of then are not held any more.' : 'No replies in the last minutes.'}</p>
-    );
+export function Distribution({ series, past }: { series: readonly PairSeries[]; past: boolean }) {
+  const all = series.flatMap(({ counts }) => [...(counts?.keys() ?? [])]);
+  if (all.length === 0) return <p class="quiet">{past ? 'No histograms are kept of that time.' : 'No replies.'}</p>;
   let [low, high] = [Number.POSITIVE_INFINITY, 0];
   for (const value of all) [low, high] = [Math.min(low, value), Math.max(high, value)];
   low *= 0.9;
   high *= 1.1;
   return (
     <div class="distribution">
-      {[...byClass].map(([name, counts]) => {
+      {series.map((one) => {
+        const { merged, counts = new Map<number, number>() } = one;
+        const name = nameOf(one, series);
         const bins = logBins(counts, low, high, BINS);
         const most = Math.max(...bins.map(({ count }) => count), 1);
         const total = bins.reduce((sum, { count }) => sum + count, 0);
-        const p = (share: number): string => formatUs(percentileOf(counts, share) / NS_PER_US);
+        const p = merged?.rttUs;
         const summary =
-          total === 0 ? 'no replies' : `p50 ${p(0.5)} · p90 ${p(0.9)} · p99 ${p(0.99)} · p99.9 ${p(0.999)}`;
+          p === undefined
+            ? 'no replies'
+            : `p50 ${formatUs(p.p50)} · p90 ${formatUs(p.p90)} · p99 ${formatUs(p.p99)} · p99.9 ${formatUs(p.p999)}`;
         return (
           <figure key={name}>
             <figcaption>

@@ -9,7 +9,7 @@ import { useKnown } from '../lib/series.js';
 import { go, hrefOf, useView, type ViewState } from '../lib/store.js';
 import { usePalette } from '../lib/theme.js';
 import { clockText, endOf, lengthOf } from '../lib/time.js';
-import { type HistoryAnswer, type HistorySeries, isScraper, type Status } from '../lib/types.js';
+import { type HistoryAnswer, type HistorySeries, isScraper, type ResultRow, type Status } from '../lib/types.js';
 import { DataOf } from '../shell/DataOf.js';
 import { Choice, same } from '../shell/fields.js';
 import { Notice } from '../shell/Notice.js';
@@ -17,10 +17,12 @@ import { TimeRange } from '../shell/TimeRange.js';
 import { Chart, type Line } from './Chart.js';
 import { ClassTable } from './ClassTable.js';
 import { Distribution } from './Distribution.js';
-import { askHistory, askPaths, askPathsBefore, askRecent, historyQuery, RANGES, type Recent, rawUrls } from './data.js';
+import { askHistory, askPaths, askPathsBefore, askRecent, historyQuery, newestOf, RANGES, rawUrls } from './data.js';
 import { lastIntervals, type PathInterval } from './lastIntervals.js';
+import { nameOf } from './names.js';
 import { PathStrip } from './PathStrip.js';
 import { sumPaths } from './paths.js';
+import { Reasons } from './Reasons.js';
 import { ToolHealth } from './ToolHealth.js';
 
 const RECENT_EVERY_MS = 10_000;
@@ -40,7 +42,7 @@ export function PairView({ status }: { status: Status | undefined }) {
   const history = useLoaded(
     `${pairKey} ${rangeMs}`,
     (signal) => askHistory(historyQuery(view, view, (toMs ?? Date.now()) - rangeMs), signal),
-    { once: past },
+    { once: past, newest: newestOf },
   );
   const intervalMs = history.body?.series[0]?.intervalMs;
   // The last intervals first, then each as it comes.
@@ -107,7 +109,7 @@ export function PairView({ status }: { status: Status | undefined }) {
         <p class="empty">Nothing is known of this pair in this stretch of time.</p>
       )}
       {history.body !== undefined && (
-        <ClassTable history={history.body} rows={recent.body?.rows ?? []} bounds={lossBounds} toMs={toMs} />
+        <ClassTable history={history.body} rows={recent.body ?? NO_ROWS} bounds={lossBounds} toMs={toMs} />
       )}
       <section class="panel" aria-label="Source ports">
         <h2>
@@ -125,15 +127,16 @@ export function PairView({ status }: { status: Status | undefined }) {
       {history.body !== undefined && <Charts history={history.body} palette={palette} rangeMs={rangeMs} toMs={toMs} />}
       <section class="panel" aria-label="Distribution">
         <h2>
-          Round-trip times <small class="quiet">of the last five minutes{until}</small>
+          Round-trip times <small class="quiet">over the same time as the table</small>
         </h2>
-        {recent.body === undefined ? (
+        {history.body === undefined ? (
           <p class="quiet">Loading …</p>
         ) : (
-          <Distribution byClass={recent.body.histograms} past={past} />
+          <Distribution series={history.body.series} past={past} />
         )}
       </section>
-      <ToolHealth status={status} rows={recentRows(recent)} past={past} collectors={collectorsOf(history.body)} />
+      <Reasons rows={recent.body ?? NO_ROWS} past={past} />
+      <ToolHealth status={status} rows={recent.body ?? NO_ROWS} past={past} collectors={collectorsOf(history.body)} />
     </section>
   );
 }
@@ -148,7 +151,7 @@ const collectorsOf = (history: HistoryAnswer | undefined): readonly string[] => 
   ...new Set(history?.series.map(({ collector }) => collector)),
 ];
 
-const recentRows = (recent: Loaded<Recent>) => recent.body?.rows ?? [];
+const NO_ROWS: readonly ResultRow[] = [];
 
 function back(event: MouseEvent): void {
   event.preventDefault();
@@ -157,7 +160,7 @@ function back(event: MouseEvent): void {
 
 function noPathsText(past: boolean): string {
   return past
-    ? 'Those of then are not held any more: collectors keep the paths of their last intervals.'
+    ? 'No paths are kept of that time: collectors keep those of their last intervals.'
     : 'No paths in the last interval.';
 }
 
@@ -178,18 +181,14 @@ interface ChartsProps {
   readonly toMs: number | undefined;
 }
 
-const seriesName = (one: HistorySeries, several: boolean): string =>
-  several ? `${one.class} (${[one.collector, one.group, one.port].join(' ')})` : one.class;
-
 function Charts({ history, palette, rangeMs, toMs }: ChartsProps) {
   const times = useMemo(() => history.endMs.map((ms) => ms / 1000), [history]);
   const { startMs, endMs } = shownOf(history, rangeMs, toMs);
   const range: readonly [number, number] = [startMs / 1000, endMs / 1000];
-  const names = history.series.map((one) => one.class);
   return (
     <div class="charts">
       {history.series.map((one, i) => {
-        const name = seriesName(one, names.indexOf(one.class) !== names.lastIndexOf(one.class));
+        const name = nameOf(one, history.series);
         return (
           <section class="panel" key={name} aria-label={`Class ${name}`}>
             <h2>{name}</h2>

@@ -1,4 +1,4 @@
-/** A cell for each source port, which is for each path through the fabric: loss above, latency below. */
+/** A cell for each source port, hence for each path through the fabric: loss above, latency below. */
 
 import { formatLoss, formatUs } from '../lib/format.js';
 import { isRemarked, lossLevel, type PathSum, timeLevels } from './paths.js';
@@ -10,7 +10,15 @@ interface StripProps {
   readonly timeBounds: readonly number[];
 }
 
-const levelClass = (level: number): string => (level < 0 ? 'gone' : `level${level}`);
+const lossClass = (level: number): string => (level < 0 ? 'unmeasured' : `level${level}`);
+const timeClass = (level: number): string => (level < 0 ? 'gone' : `level${level}`);
+
+function pathText({ sourcePort, sent, received, lossPct, reason, meanUs, maxUs }: PathSum): string {
+  const why = reason === null ? '' : `, ${reason}`;
+  if (received === 0) return `source port ${sourcePort}: ${reason ?? 'not measured'}`;
+  const times = Number.isNaN(meanUs) ? 'no round trip' : `mean ${formatUs(meanUs)}, max ${formatUs(maxUs)}`;
+  return `source port ${sourcePort}: loss ${formatLoss(lossPct)} of ${sent}, ${times}${why}`;
+}
 
 export function PathStrip({ name, paths, lossBounds, timeBounds }: StripProps) {
   const times = timeLevels(paths, timeBounds);
@@ -18,31 +26,26 @@ export function PathStrip({ name, paths, lossBounds, timeBounds }: StripProps) {
   return (
     <figure class="strip">
       <figcaption>
-        <b>{name}</b>{' '}
-        {bad.length === 0
-          ? `no loss on any of ${paths.length} source ports`
-          : `${bad.length} of ${paths.length} source ports lose: ${ports(bad)}${direction(bad)}`}
+        <b>{name}</b> {stripText(paths, bad)}
         {remarkedText(paths)}
       </figcaption>
       <ul class="strip-cells" aria-label={`Source ports of ${name}`}>
         {paths.map((path, i) => {
           const loss = lossLevel(path, lossBounds);
-          const says = `source port ${path.sourcePort}: ${formatLoss(path.lossPct)} of ${path.sent} lost, ${
-            Number.isNaN(path.meanUs) ? 'no reply' : `mean ${formatUs(path.meanUs)}, max ${formatUs(path.maxUs)}`
-          }`;
+          const says = pathText(path);
           return (
             <li
-              key={`${path.collector} ${path.sourcePort}`}
+              key={path.sourcePort}
               class={loss > 0 ? 'path bad' : 'path'}
               title={says}
               data-port={path.sourcePort}
               data-level={loss}
               aria-label={says}
             >
-              <span class={levelClass(loss)} aria-hidden="true">
-                {loss > 0 ? Math.max(1, Math.round(path.lossPct)) : ''}
+              <span class={lossClass(loss)} aria-hidden="true">
+                {cellText(path, loss)}
               </span>
-              <span class={levelClass(times[i] ?? -1)} aria-hidden="true" />
+              <span class={timeClass(times[i] ?? -1)} aria-hidden="true" />
               <small aria-hidden="true">{path.sourcePort}</small>
             </li>
           );
@@ -52,10 +55,40 @@ export function PathStrip({ name, paths, lossBounds, timeBounds }: StripProps) {
   );
 }
 
+function cellText({ received, lossPct }: PathSum, level: number): string {
+  if (level < 0) return '?';
+  if (level === 0) return '';
+  return received === 0 && lossPct === 0 ? '✕' : String(Math.max(1, Math.round(lossPct)));
+}
+
+/** What the strip shows, in words. */
+function stripText(paths: readonly PathSum[], bad: readonly PathSum[]): string {
+  const unmeasured = paths.filter(({ sent }) => sent === 0);
+  const measured = paths.length - unmeasured.length;
+  const firstReason = (of: readonly PathSum[]): string => {
+    const reason = of.find((path) => path.reason !== null)?.reason;
+    return reason === undefined || reason === null ? '' : `, ${reason}`;
+  };
+  return [
+    ...(unmeasured.length === 0
+      ? []
+      : [`${unmeasured.length} of ${paths.length} source ports not measured${firstReason(unmeasured)}`]),
+    ...(measured === 0
+      ? []
+      : bad.length === 0
+        ? [`no loss on any of ${measured} source ports`]
+        : [`${bad.length} of ${measured} source ports lose: ${ports(bad)}${firstReason(bad)}${direction(bad)}`]),
+  ].join('; ');
+}
+
 const MOST_PORTS = 8;
 function ports(bad: readonly PathSum[]): string {
   const sorted = [...bad].sort((a, b) => b.lossPct - a.lossPct);
-  const listed = sorted.slice(0, MOST_PORTS).map(({ sourcePort, lossPct }) => `${sourcePort} (${formatLoss(lossPct)})`);
+  const listed = sorted
+    .slice(0, MOST_PORTS)
+    .map(({ sourcePort, received, lossPct }) =>
+      received === 0 ? `${sourcePort} (no answer)` : `${sourcePort} (${formatLoss(lossPct)})`,
+    );
   return listed.join(', ') + (sorted.length > MOST_PORTS ? ' …' : '');
 }
 

@@ -4,17 +4,27 @@ import { get, urlOf } from '../lib/api.js';
 import type { ViewState } from '../lib/store.js';
 import { askPathsThen } from '../lib/thenPaths.js';
 import { durationMs } from '../lib/time.js';
-import type { HistoryAnswer, PathRow, PathsAnswer, ResultRow, ResultsAnswer } from '../lib/types.js';
+import type {
+  HistoryAnswer,
+  HistorySeries,
+  Newest,
+  PathRow,
+  PathsAnswer,
+  ResultRow,
+  ResultsAnswer,
+} from '../lib/types.js';
 import { addHdr, type Counts } from './hdr.js';
 import { MOST_SUMMED, type PathInterval } from './lastIntervals.js';
 
 const MOST_SERIES = '64';
 const MOST_PATHS = '5000';
-/** How far back the distribution and the counters reach. */
+/** How far back the counters reach that the history does not have. */
 export const RECENT_MS = 300_000;
 /** Of a scraper, whose cursor counts intervals of all collectors. */
 const RECENT_INTERVALS = 2_000;
 const MOST_PAGES = 20;
+/** Data older than so many intervals are stale. */
+const STALE_INTERVALS = 2.5;
 /** Cursors that are times are greater than any that count. */
 const LEAST_TIME_MS = 1e11;
 
@@ -28,10 +38,37 @@ export const historyQuery = (
   { source, target, group, collector, class: name }: Pair,
   { to }: Pick<ViewState, 'to'>,
   startMs: number,
-) => ({ source, target, group, collector, class: name, limit: MOST_SERIES, from: String(startMs), to });
+) => ({
+  ...{ source, target, group, collector, class: name, limit: MOST_SERIES, from: String(startMs), to },
+  histograms: '1',
+});
 
-export const askHistory = (query: ReturnType<typeof historyQuery>, signal: AbortSignal): Promise<HistoryAnswer> =>
-  get<HistoryAnswer>('/v1/history', query, signal);
+/** A series with its merged histogram, read: counts of times in ns; undefined: none is held. */
+export interface PairSeries extends HistorySeries {
+  readonly counts: Counts | undefined;
+}
+export interface PairHistory extends HistoryAnswer {
+  readonly series: readonly PairSeries[];
+}
+
+export async function askHistory(query: ReturnType<typeof historyQuery>, signal: AbortSignal): Promise<PairHistory> {
+  const answer = await get<HistoryAnswer>('/v1/history', query, signal);
+  const series = answer.series.map(async (one) => {
+    if (!one.merged) return { ...one, counts: undefined };
+    const counts: Counts = new Map();
+    await addHdr(one.merged.hdr, counts);
+    return { ...one, counts };
+  });
+  return { ...answer, series: await Promise.all(series) };
+}
+
+/** The freshest series; those of a pair have the same interval, as a rule. */
+export function newestOf({ series }: HistoryAnswer): Newest {
+  const [first, ...others] = series;
+  if (first === undefined) return { ageMs: null, staleAfterMs: null };
+  const freshest = others.reduce((best, one) => (one.ageMs < best.ageMs ? one : best), first);
+  return { ageMs: freshest.ageMs, staleAfterMs: freshest.intervalMs * STALE_INTERVALS };
+}
 
 const ofPair =
   ({ source, group, collector, class: name }: Pair) =>
@@ -77,27 +114,17 @@ export async function askPathsBefore(
   return answers.flatMap((answer) => intervalsOf(pair, answer));
 }
 
-export interface Recent {
-  /** By class: counts of times in ns. */
-  readonly histograms: ReadonlyMap<string, Counts>;
-  readonly rows: readonly ResultRow[];
-}
-
-/** The intervals of the last minutes, or of those before an end in the past; `cursor` is the newest that was heard of. */
+/** Rows of the intervals of the last minutes, or of those before an end in the past; `cursor` is the newest that was heard of. */
 export async function askRecent(
   pair: Pair,
   cursor: number,
   toMs: number | undefined,
   signal: AbortSignal,
-): Promise<Recent> {
+): Promise<readonly ResultRow[]> {
   let after = Math.max(0, cursorBefore(cursor, toMs));
   const rows: ResultRow[] = [];
   for (let page = 0; page < MOST_PAGES; page++) {
-    const answer = await get<ResultsAnswer>(
-      '/v1/results',
-      { ...filters(pair), after: String(after), histograms: '1' },
-      signal,
-    );
+    const answer = await get<ResultsAnswer>('/v1/results', { ...filters(pair), after: String(after) }, signal);
     if (answer.intervals.length === 0) break;
     const within = answer.intervals.filter(
       ({ endMs }) => toMs === undefined || (endMs > toMs - RECENT_MS && endMs <= toMs),
@@ -110,13 +137,7 @@ export async function askRecent(
       );
     after = answer.next;
   }
-  const histograms = new Map<string, Counts>();
-  for (const { class: name, hdr } of rows) {
-    const counts = histograms.get(name) ?? new Map<number, number>();
-    histograms.set(name, counts);
-    if (typeof hdr === 'string') await addHdr(hdr, counts);
-  }
-  return { histograms, rows };
+  return rows;
 }
 
 /** Where to begin. A scraper's cursor does not tell times: of the past all that is held is looked through. */

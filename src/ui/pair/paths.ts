@@ -1,15 +1,22 @@
 /** Paths of a pair summed over the intervals that were seen, and which of them stand out. Pure. */
 
-import { levelOf, timeLevel } from '../lib/palette.js';
+import { reasonOf } from '../../stats/outcome.js';
+import { LEVELS, levelOf, timeLevel } from '../lib/palette.js';
 import type { PathRow } from '../lib/types.js';
+import { nameOf } from './names.js';
 
 export interface PathSum {
   readonly collector: string | null | undefined;
+  readonly group: string;
+  readonly port: number;
   readonly class: string;
   readonly sourcePort: number;
   readonly sent: number;
+  readonly received: number;
   readonly failed: number;
   readonly lossPct: number;
+  /** Why probes of the newest interval have no answer; null: all have, or were just lost. */
+  readonly reason: string | null;
   /** Mean RTT over the intervals that had one; NaN without any. */
   readonly meanUs: number;
   readonly maxUs: number;
@@ -33,22 +40,26 @@ export function isRemarked({ marking }: PathSum): boolean {
   return [marking.forward, marking.reverse].some((dscp) => dscp !== null && dscp !== marking.sent);
 }
 
-/** Of several intervals, by class, source ports in order. */
+/** Of several intervals: by collector, group, port and class, under the name of that series; source ports in order. */
 export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMap<string, readonly PathSum[]> {
   const sums = new Map<
     string,
-    { -readonly [K in keyof PathSum]: PathSum[K] } & { weighted: number; received: number; means: number[] }
+    { -readonly [K in keyof PathSum]: PathSum[K] } & { weighted: number; timed: number; means: number[] }
   >();
   for (const row of intervals.flat()) {
     const sourcePort = row.sourcePort ?? 0;
-    const key = `${row.collector} ${row.group} ${row.class} ${sourcePort}`;
+    const key = `${row.collector} ${row.group} ${row.port} ${row.class} ${sourcePort}`;
     const sum = sums.get(key) ?? {
       collector: row.collector,
+      group: row.group,
+      port: row.port,
       class: row.class,
       sourcePort,
       sent: 0,
+      received: 0,
       failed: 0,
       lossPct: 0,
+      reason: null,
       meanUs: Number.NaN,
       maxUs: 0,
       typicalUs: Number.NaN,
@@ -56,14 +67,16 @@ export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMa
       reverse: undefined,
       marking: undefined,
       weighted: 0,
-      received: 0,
+      timed: 0,
       means: [],
     };
     sum.sent += row.sent;
+    sum.received += row.received;
     sum.failed += row.lost + row.unreachable;
+    sum.reason = reasonOf(row);
     if (row.rttUs !== null) {
       sum.weighted += row.rttUs.mean * row.received;
-      sum.received += row.received;
+      sum.timed += row.received;
       sum.means.push(row.rttUs.mean);
       sum.maxUs = Math.max(sum.maxUs, row.rttUs.max);
     }
@@ -73,18 +86,25 @@ export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMa
     if (dscpForward !== undefined || dscpReverse !== undefined)
       sum.marking = { sent: row.dscp, forward: dscpForward ?? null, reverse: dscpReverse ?? null };
     sum.lossPct = sum.sent === 0 ? 0 : (sum.failed / sum.sent) * 100;
-    sum.meanUs = sum.received === 0 ? Number.NaN : sum.weighted / sum.received;
+    sum.meanUs = sum.timed === 0 ? Number.NaN : sum.weighted / sum.timed;
     sums.set(key, sum);
   }
-  const byClass = new Map<string, PathSum[]>();
-  for (const sum of sums.values()) sum.typicalUs = medianOf(sum.means);
-  for (const sum of sums.values()) byClass.set(sum.class, [...(byClass.get(sum.class) ?? []), sum]);
-  for (const list of byClass.values()) list.sort((a, b) => a.sourcePort - b.sourcePort);
-  return new Map([...byClass].sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true })));
+  const bySeries = new Map<string, PathSum[]>();
+  const all = [...sums.values()];
+  for (const sum of all) {
+    sum.typicalUs = medianOf(sum.means);
+    const name = nameOf(sum, all);
+    bySeries.set(name, [...(bySeries.get(name) ?? []), sum]);
+  }
+  for (const list of bySeries.values()) list.sort((a, b) => a.sourcePort - b.sourcePort);
+  return new Map([...bySeries].sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true })));
 }
 
-export const lossLevel = ({ sent, lossPct }: PathSum, bounds: readonly number[]): number =>
-  sent === 0 ? -1 : levelOf(lossPct, bounds);
+/** -1: nothing was sent, which is not measured. */
+export function lossLevel({ sent, received, lossPct }: PathSum, bounds: readonly number[]): number {
+  if (sent === 0) return -1;
+  return received === 0 ? LEVELS - 1 : levelOf(lossPct, bounds);
+}
 
 /** NaN of none. */
 function medianOf(values: readonly number[]): number {

@@ -5,7 +5,7 @@ import { GroupsView } from '../groups/GroupsView.js';
 import icon from '../icon.svg';
 import { get, setToken, token } from '../lib/api.js';
 import { formatAge } from '../lib/format.js';
-import { reconnect, useLive } from '../lib/live.js';
+import { reconnect, useAgeMs, useLive } from '../lib/live.js';
 import { useLoaded } from '../lib/load.js';
 import { go, hrefOf, useView, type View, type ViewState } from '../lib/store.js';
 import { useTheme } from '../lib/theme.js';
@@ -48,14 +48,16 @@ export function App() {
               {text}
             </a>
           ))}
-          <a href="./docs">API</a>
+          <a href="./docs/">API</a>
         </nav>
         <LiveMark past={past} />
         <Settings theme={view.theme} needed={status.error?.status === 401} />
       </header>
       {past ? <Past view={view} /> : <Away />}
       <main>
-        {view.view === 'matrix' && <MatrixView />}
+        {view.view === 'matrix' && (
+          <MatrixView scrapes={status.body === undefined && status.error === undefined ? undefined : scrapes} />
+        )}
         {view.view === 'pair' && <PairView status={status.body} />}
         {view.view === 'groups' && <GroupsView />}
         {view.view === 'overview' && <OverviewView status={status} />}
@@ -78,29 +80,32 @@ function nameOf(status: Status | undefined): string {
 }
 
 function LiveMark({ past }: { past: boolean }) {
-  const { connection } = useLive();
+  const { connection, hasData, old } = useLive();
+  const ageMs = useAgeMs();
   if (past)
     return (
       <span class="live past" role="status">
         past
       </span>
     );
-  const text = { live: 'live', connecting: 'connecting', away: 'no connection' }[connection];
+  const name = connection === 'away' ? 'away' : old ? 'old' : hasData ? 'live' : 'connecting';
+  const text = { away: 'no connection', old: 'old data', connecting: 'no data yet', live: 'live' }[name];
   return (
-    <span class={`live ${connection}`} role="status">
-      {text}
+    <span class={`live ${name}`}>
+      <span role="status">{text}</span>
+      {ageMs !== undefined && <small>{formatAge(ageMs)} old</small>}
     </span>
   );
 }
 
-/** What was must not pass for what is either. */
+/** Data of the past must not pass for those of now either. */
 function Past({ view }: { view: ViewState }) {
   const endMs = Number(view.to);
   const lengthMs = lengthOf(view, durationMs(view.view === 'pair' ? view.range : view.window));
   return (
     <div class="past" role="status">
       <span>
-        <b>The past.</b> What is shown is of {clockText(endMs - lengthMs)} to {clockText(endMs)}, and stays as it is.
+        <b>The past.</b> Data of {clockText(endMs - lengthMs)} to {clockText(endMs)}. They do not change.
       </span>
       <button type="button" class="no-print" onClick={() => go({ from: '', to: '' })}>
         Back to now
@@ -109,14 +114,20 @@ function Past({ view }: { view: ViewState }) {
   );
 }
 
-/** What was last seen must not pass for what is. */
+/** Old data must not pass for those of now. */
 function Away() {
-  const { connection, awaySinceMs, reason } = useLive();
-  if (connection !== 'away') return null;
+  const { connection, old, awaySinceMs } = useLive();
+  const ageMs = useAgeMs();
+  if (!old) return null;
+  const age = ageMs === undefined ? '' : ` Data are ${formatAge(ageMs)} old.`;
+  const head =
+    connection === 'away'
+      ? `No answer from the service since ${new Date(awaySinceMs).toLocaleTimeString()}.`
+      : 'No new data from the service.';
   return (
     <div class="away" role="alert">
-      <b>Nothing here is of now.</b> The service does not answer since {new Date(awaySinceMs).toLocaleTimeString()} (
-      {formatAge(Date.now() - awaySinceMs)}){reason === '' ? '' : `: ${reason}`}. Trying again by itself.
+      <b>{head} Showing old data.</b>
+      <span aria-hidden="true">{age}</span> The page tries again by itself.
     </div>
   );
 }

@@ -35,7 +35,8 @@ export function TimeRange({ view, name, lengths }: TimeRangeProps) {
             value={fieldText(view.to)}
             onChange={(event) => {
               const ms = new Date(event.currentTarget.value).getTime();
-              go(Number.isNaN(ms) ? { from: '', to: '' } : { from: '', to: String(ms) });
+              // An end in the future is now.
+              go(Number.isNaN(ms) || ms >= Date.now() ? { from: '', to: '' } : { from: '', to: String(ms) });
             }}
           />
           <button type="button" aria-label="Later" disabled={!isPast(view)} onClick={() => step(1)}>

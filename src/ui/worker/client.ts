@@ -1,5 +1,6 @@
 /** The page's end of its worker: one, started with the page, so that it is there when the first answer is asked for. */
 
+import type { Slowness } from '../../matrix/slowness.js';
 import { headers, type Query, urlOf } from '../lib/api.js';
 import { ApiError } from '../lib/http.js';
 import type { Grid, GridOptions } from '../matrix/grid.js';
@@ -67,6 +68,21 @@ export const makeKeptGrid = (withNormal: boolean, options: GridOptions, signal: 
 
 /** Lets the memory go. */
 export const forgetMatrices = (): void => void post({ kind: 'forget' });
+
+const timesGets = (query: Query) => ({
+  p50: matrixGet({ ...query, metric: 'p50' }),
+  mean: matrixGet({ ...query, metric: 'mean' }),
+});
+
+/** Which pairs are slower in `now` than in `before`, which ends at `beforeMs`. */
+export const askSlowness = (
+  now: Query,
+  before: Query,
+  beforeMs: number,
+  most: number,
+  signal: AbortSignal,
+): Promise<Slowness> =>
+  post({ kind: 'latency', now: timesGets(now), before: timesGets(before), beforeMs, most }, signal);
 
 export const askSummary = (query: Query, most: number, signal: AbortSignal): Promise<Summary> =>
   post({ kind: 'summary', get: matrixGet(query), most }, signal);

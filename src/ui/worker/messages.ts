@@ -3,8 +3,9 @@
  * pointer meanwhile; what comes back is small, or typed arrays that are handed over.
  */
 
+import type { Slowness } from '../../matrix/slowness.js';
 import type { Problem } from '../lib/http.js';
-import type { MatrixAnswer } from '../lib/types.js';
+import type { MatrixAnswer, Newest } from '../lib/types.js';
 import type { Grid, GridOptions } from '../matrix/grid.js';
 import type { Summary } from '../overview/summary.js';
 
@@ -14,6 +15,7 @@ export type Slot = 'now' | 'normal';
 /** What the page knows of an answer that the worker keeps. */
 export interface Kept {
   readonly window: MatrixAnswer['window'];
+  readonly newest: Newest;
   readonly cells: number;
 }
 
@@ -22,11 +24,24 @@ interface Get {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** Medians and means of the same pairs. */
+interface TimesGets {
+  readonly p50: Get;
+  readonly mean: Get;
+}
+
 export type Job =
   | { readonly kind: 'keep'; readonly slot: Slot; readonly get: Get }
   /** Of what is kept. */
   | { readonly kind: 'grid'; readonly withNormal: boolean; readonly options: GridOptions }
   | { readonly kind: 'summary'; readonly get: Get; readonly most: number }
+  | {
+      readonly kind: 'latency';
+      readonly now: TimesGets;
+      readonly before: TimesGets;
+      readonly beforeMs: number;
+      readonly most: number;
+    }
   | { readonly kind: 'forget' };
 
 /** What comes of each kind of job. */
@@ -34,6 +49,7 @@ export interface Results {
   readonly keep: Kept;
   readonly grid: Grid;
   readonly summary: Summary;
+  readonly latency: Slowness;
   readonly forget: undefined;
 }
 

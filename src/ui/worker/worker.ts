@@ -1,5 +1,6 @@
 /** The page's worker: fetches matrices, keeps them, and makes of them what is drawn. See `messages.ts`. */
 
+import { slownessOf, type Times } from '../../matrix/slowness.js';
 import { ApiError, ask } from '../lib/http.js';
 import { type PackedAnswer, packAnswer } from '../lib/packed.js';
 import type { MatrixAnswer } from '../lib/types.js';
@@ -19,12 +20,35 @@ async function fetched(
   return packAnswer(body);
 }
 
+type TimesGets = Extract<Job, { kind: 'latency' }>['now'];
+
+async function timesOf({ p50, mean }: TimesGets, signal: AbortSignal): Promise<Times> {
+  const [median, average] = await Promise.all([fetched(p50, signal), fetched(mean, signal)]);
+  return { p50: median, mean: average };
+}
+
+/** What is normal changes slowly. */
+const NORMAL_FOR_MS = 60_000;
+let normal: { readonly endMs: number; readonly times: Times | undefined } | undefined;
+
+async function normalOf(gets: TimesGets, endMs: number, signal: AbortSignal): Promise<Times | undefined> {
+  if (normal !== undefined && Math.abs(endMs - normal.endMs) < NORMAL_FOR_MS) return normal.times;
+  const times = await timesOf(gets, signal).catch((error: unknown) => {
+    // Nothing is held of the time before the window.
+    if (error instanceof ApiError && error.status === 400) return undefined;
+    throw error;
+  });
+  // A service that has just started soon has more.
+  if (times !== undefined) normal = { endMs, times };
+  return times;
+}
+
 async function done(job: Job, signal: AbortSignal): Promise<Results[Job['kind']]> {
   switch (job.kind) {
     case 'keep': {
       const answer = await fetched(job.get, signal);
       kept.set(job.slot, answer);
-      return { window: answer.window, cells: answer.cells.value.length };
+      return { window: answer.window, newest: answer.newest, cells: answer.cells.value.length };
     }
     case 'grid': {
       const now = kept.get('now');
@@ -33,6 +57,10 @@ async function done(job: Job, signal: AbortSignal): Promise<Results[Job['kind']]
     }
     case 'summary':
       return summaryOf(await fetched(job.get, signal), job.most);
+    case 'latency': {
+      const [now, before] = await Promise.all([timesOf(job.now, signal), normalOf(job.before, job.beforeMs, signal)]);
+      return slownessOf(now, before, job.most);
+    }
     case 'forget':
       kept.clear();
       return undefined;

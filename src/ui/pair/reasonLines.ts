@@ -1,0 +1,39 @@
+/** Why probes of a pair have no answer, in lines of text. Pure. */
+
+import { type SendErrorReason, sendErrorList, type UnreachableReason, unreachableList } from '../../stats/reasons.js';
+import { formatCount } from '../lib/format.js';
+import type { ResultRow } from '../lib/types.js';
+import { nameOf } from './names.js';
+
+/** Lists of several intervals as one, most frequent first. */
+function summedReasons<Reason extends { readonly count: number }>(reasons: readonly Reason[]): Reason[] {
+  const sums = new Map<string, Reason>();
+  for (const one of reasons) {
+    const { count, ...what } = one;
+    const key = JSON.stringify(what);
+    sums.set(key, { ...one, count: count + (sums.get(key)?.count ?? 0) });
+  }
+  return [...sums.values()].sort((a, b) => b.count - a.count);
+}
+
+/** A line for each kind of failure of each series. */
+export function reasonLines(rows: readonly ResultRow[]): string[] {
+  const names = new Map<string, ResultRow[]>();
+  for (const row of rows) {
+    const name = nameOf(row, rows);
+    names.set(name, [...(names.get(name) ?? []), row]);
+  }
+  return [...names].flatMap(([name, own]) => {
+    const target = own[0]?.target ?? '';
+    const sendErrors = own.flatMap((row): readonly SendErrorReason[] => row.sendErrorsBy ?? []);
+    const unreachable = own.flatMap((row): readonly UnreachableReason[] => row.unreachableBy ?? []);
+    const tooBig = own.reduce((all, row) => all + (row.tooBig ?? 0), 0);
+    const mtus = own.flatMap(({ mtu }) => (typeof mtu === 'number' ? [mtu] : []));
+    const mtu = mtus.length === 0 ? '' : ` (mtu ${Math.min(...mtus)})`;
+    return [
+      ...sendErrorList(summedReasons(sendErrors), target).map((text) => `${name}: not sent: ${text}`),
+      ...unreachableList(summedReasons(unreachable)).map((text) => `${name}: unreachable: ${text}`),
+      ...(tooBig === 0 ? [] : [`${name}: too big for the path${mtu}: ${formatCount(tooBig)} probes`]),
+    ];
+  });
+}
