@@ -218,7 +218,7 @@ describe('llama top', function () {
         [['--url', other], 'expected the API of a LLAMA collector or scraper'],
         [['--url', url, '--metric', 'p42'], '--metric "p42": expected one of loss, p50'],
         [['--url', url, '--class', 'gold'], '--class "gold": expected a class by name'],
-        [['--url', url, '--window', 'long'], 'expected a duration such as 30s'],
+        [['--url', url, '--window', 'long'], 'expected a duration with a unit'],
         [['--url', url, '--token-file', join(directory, 'none')], 'found no file that can be read'],
       ] as const) {
         const { code, out, err } = await llamaEnds(['top', '--once', ...args]);
