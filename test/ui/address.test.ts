@@ -106,7 +106,7 @@ describe('The address of the page', function () {
     await page.getByRole('button', { name: 'Show what it would do' }).click();
     const notice = page.locator('.notice');
     await notice.waitFor();
-    const text = (await notice.innerText()).replaceAll(/\s+/g, ' ');
+    const text = ((await notice.textContent()) ?? '').replaceAll(/\s+/g, ' ');
     const said = text.split('"soon"').length - 1;
     expect(said, text).to.equal(1);
   });
