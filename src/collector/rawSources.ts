@@ -16,8 +16,16 @@ export interface RawSourceOptions {
   /** Prober threads: source ports are dealt out to them in turn. */
   readonly threads: number;
   /** Told of everything that is opened. */
-  readonly keep: <T extends { close(): void }>(one: T) => T;
+  readonly keep: Keep;
 }
+
+/** What was opened: a socket, or a port that is reserved. */
+export interface Opened {
+  readonly fd: number;
+  close(): void;
+}
+
+export type Keep = <T extends Opened>(one: T) => T;
 
 /** ICMP has no ports: all probes leave by one socket, of the thread that has the first source port. @throws LlamaError as `RawSocket.openIcmp`. */
 export function openIcmpSource({ set, socket, keep }: RawSourceOptions): SourceSocket {
@@ -55,11 +63,7 @@ export function openTcpSources({ set, socket, wanted, threads, keep }: RawSource
 }
 
 /** The wanted port; any other when another program has that. */
-function reserve(
-  { family, address, device }: RawSocketOptions,
-  wanted: number,
-  keep: RawSourceOptions['keep'],
-): number {
+function reserve({ family, address, device }: RawSocketOptions, wanted: number, keep: Keep): number {
   try {
     return keep(new TcpPort(family, address, wanted, device)).port;
   } catch (error) {

@@ -5,10 +5,11 @@
  * A family whose address or interface is not there yet, or whose ports another program holds, is missing until `retry` has it.
  */
 
+import { interfaceIndex, tryBindToDevice } from '../net/device.js';
 import { EADDRINUSE, EADDRNOTAVAIL, ENODEV, SystemCallError } from '../net/libc.js';
 import { type SocketOptions, setFlowLabels, UdpSocket } from '../net/socket.js';
 import type { SourceSocket, Transport } from './messages.js';
-import { openIcmpSource, openTcpSources, type RawSourceOptions } from './rawSources.js';
+import { type Keep, type Opened, openIcmpSource, openTcpSources } from './rawSources.js';
 
 export type Family = 4 | 6;
 export const FAMILIES: readonly Family[] = [4, 6];
@@ -37,10 +38,14 @@ export class SourceSet {
   readonly missing = new Map<Family, SystemCallError>();
   /** What the kernel granted least, in its own accounting (about twice the payload); infinite without UDP sockets. */
   receiveBufferBytes = Number.POSITIVE_INFINITY;
+  /** The interface was made again, and the sockets are still bound to the one that was deleted. */
+  unbound = false;
   private readonly opened = new Map<
     Family,
-    { readonly sockets: readonly SourceSocket[]; readonly close: () => void }
+    { readonly sockets: readonly SourceSocket[]; readonly kept: readonly Opened[] }
   >();
+  /** Index of the interface that the sockets are bound to. */
+  private index = 0;
 
   constructor(options: SourceSetOptions) {
     this.options = options;
@@ -53,24 +58,37 @@ export class SourceSet {
   /** Opens a family, or remembers why it is missing. Returns whether it is open. @throws LlamaError `LLAMA_NO_FILES` or `LLAMA_PRIVILEGE`. */
   open(family: Family): boolean {
     if (this.opened.has(family)) return true;
-    const kept: { close(): void }[] = [];
-    const close = (): void => {
-      for (const one of kept) one.close();
-    };
-    const keep = <T extends { close(): void }>(one: T): T => {
+    const { device } = this.options;
+    const kept: Opened[] = [];
+    const keep = <T extends Opened>(one: T): T => {
       kept.push(one);
       return one;
     };
     try {
-      this.opened.set(family, { sockets: this.openSockets(family, keep), close });
+      if (device !== undefined && this.opened.size === 0) this.index = interfaceIndex(device);
+      this.opened.set(family, { sockets: this.openSockets(family, keep), kept });
       this.missing.delete(family);
       return true;
     } catch (error) {
-      close();
+      for (const one of kept) one.close();
       if (!(error instanceof SystemCallError) || error.code === 'LLAMA_NO_FILES') throw error;
       this.missing.set(family, this.explained(error, family));
       return false;
     }
+  }
+
+  /**
+   * Binds the sockets to the interface again when it was deleted and made again: it has another index then, and they would neither send nor receive.
+   * The kernel refuses that on a bound socket without CAP_NET_RAW: `unbound` then.
+   */
+  follow(): void {
+    const { device } = this.options;
+    if (device === undefined || this.opened.size === 0) return;
+    const index = interfaceIndex(device);
+    if (index === 0 || index === this.index) return;
+    const all = [...this.opened.values()].flatMap(({ kept }) => kept);
+    this.unbound = !all.every(({ fd }) => tryBindToDevice(fd, device));
+    if (!this.unbound) this.index = index;
   }
 
   /** Tries again what may have healed; true when there are more sockets than before. */
@@ -87,11 +105,11 @@ export class SourceSet {
   }
 
   close(): void {
-    for (const { close } of this.opened.values()) close();
+    for (const { kept } of this.opened.values()) for (const one of kept) one.close();
     this.opened.clear();
   }
 
-  private openSockets(family: Family, keep: RawSourceOptions['keep']): SourceSocket[] {
+  private openSockets(family: Family, keep: Keep): SourceSocket[] {
     const { number, transport, threads } = this.options;
     const socket = this.options.socket(family);
     const raw = { set: number, socket, wanted: this.wanted(family), threads, keep };
@@ -114,12 +132,7 @@ export class SourceSet {
     return Array.from({ length: ports }, (_, index) => (basePort === 0 ? (others[index] ?? 0) : basePort + index));
   }
 
-  private openUdp(
-    socket: SocketOptions,
-    sourceIndex: number,
-    wanted: number,
-    keep: RawSourceOptions['keep'],
-  ): SourceSocket {
+  private openUdp(socket: SocketOptions, sourceIndex: number, wanted: number, keep: Keep): SourceSocket {
     const { number, device, basePort } = this.options;
     const { family } = socket;
     let udp: UdpSocket;

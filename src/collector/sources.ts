@@ -102,8 +102,9 @@ export class SourcePorts {
     return sourceInterfaceOf(user, this.options.source);
   }
 
-  /** Tries again what is missing; true when there are more sockets than before. */
+  /** Follows interfaces that were made again, and tries again what is missing; true when there are more sockets than before. */
   retry(): boolean {
+    for (const set of this.sets.values()) set.follow();
     return [...this.sets.values()].filter((set) => set.retry()).length > 0;
   }
 
@@ -144,7 +145,12 @@ export class SourcePorts {
 
   /** What results lack, and which probes can't be sent; `inForce`: the groups that are probed. */
   warnings(inForce: readonly Group[]): string[] {
-    return [...lacksOf(this.options.timestamps, this.refused), ...this.smallBuffers(), ...this.missing(inForce)];
+    return [
+      ...lacksOf(this.options.timestamps, this.refused),
+      ...this.smallBuffers(),
+      ...this.missing(inForce),
+      ...this.unbound(),
+    ];
   }
 
   close(): void {
@@ -186,6 +192,15 @@ export class SourcePorts {
       : [
           `receive buffers are ${granted} bytes: bursts of replies may be dropped here (counted as localDrops); give CAP_NET_ADMIN or raise net.core.rmem_max to ${RECEIVE_BUFFER_BYTES}`,
         ];
+  }
+
+  private unbound(): string[] {
+    return [...this.sets.values()]
+      .filter(({ unbound }) => unbound)
+      .map(
+        ({ options: { device, transport } }) =>
+          `the interface ${device} was deleted and made again, and this process may not bind its ${transport} sockets to it again: nothing is sent by it; give CAP_NET_RAW, or restart the collector`,
+      );
   }
 
   private missing(inForce: readonly Group[]): string[] {

@@ -94,7 +94,7 @@ export class RawSocket {
  */
 export class TcpPort {
   readonly port: number;
-  private readonly fd: number;
+  readonly fd: number;
 
   /** Port 0: chosen by the system. @throws LlamaError `LLAMA_ADDRESS_IN_USE`, `LLAMA_NO_FILES` or `LLAMA_SYSTEM_CALL`. */
   constructor(family: Family, address: string, port: number, device?: string) {

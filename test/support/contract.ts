@@ -119,6 +119,7 @@ export interface GroupSpec {
   readonly timeout: string;
   readonly tlvs?: readonly string[];
   readonly classes?: readonly string[];
+  readonly sourceInterface?: string;
   readonly payloadBytes?: number;
   readonly dontFragment?: boolean;
   readonly targets?: readonly { readonly address: string; readonly tags?: Readonly<Record<string, string>> }[];
