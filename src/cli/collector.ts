@@ -45,13 +45,13 @@ export async function runCollector(options: CollectorCommandOptions, hangUps = n
   // A reload that fails must not end a collector that measures; the log has the reason.
   hangUps.listen(() => void reload().catch(() => undefined));
   const name = await signal;
-  const endAtMs = Date.now() + END_AFTER_MS;
+  const endAtMs = performance.now() + END_AFTER_MS;
   logger.info({ signal: name }, 'ending: no more probes; the last interval is served until the end');
   hangUps.listen(undefined);
   const again = signalled();
   await collector.stop();
   nothingToLose();
-  await Promise.race([again, delay(Math.max(0, endAtMs - Date.now()))]);
+  await Promise.race([again, delay(Math.max(0, endAtMs - performance.now()))]);
   await app.close();
   await collector.close();
   logger.info({ totals: collector.status().totals }, 'ended');

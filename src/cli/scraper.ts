@@ -70,6 +70,9 @@ export async function runScraper(options: ScraperCommandOptions, hangUps = new H
   return 0;
 }
 
+/** Among the positions: the cursor of this scraper's own results, which is no URL. */
+const RECENT_END = 'results';
+
 /** Nothing is asked before the API answers, and nothing stays open when something can't be had. */
 async function serve(
   started: LoadedScraperConfig,
@@ -92,12 +95,18 @@ async function serve(
       : new ScraperMemory({
           ...{ hours: matrixHours, memoryBytes: matrixMemoryBytes, logger, letGo },
           ...{ now: () => clock.nowMs(), clockAheadMs: () => clock.aheadMs() },
+          earlierEnd: sinks.positions.get(RECENT_END) ?? 0,
         });
   const scraper = new Scraper(config, {
     ...{ logger, sinks, clock, histograms: () => memory !== undefined, passed: letGo },
     warnings: () => (memory === undefined ? [] : heldClockWarnings(memory.recent, clock)),
   });
-  if (memory !== undefined) scraper.onInterval((interval) => memory.take(interval));
+  if (memory !== undefined) {
+    scraper.onInterval(async (interval) => {
+      await memory.take(interval);
+      sinks.positions.advance(RECENT_END, memory.recent.end);
+    });
+  }
   const reloader = new ScraperReloader(scraper, started, load);
   const reload = (): Promise<ScraperReloadReport> =>
     logged(

@@ -226,9 +226,9 @@ export class ProberThreads {
 
   /** Resolves when every thread has carried the change out, or after a while without. */
   private async applied(revision: number): Promise<void> {
-    const deadline = Date.now() + APPLY_TIMEOUT_MS;
+    const deadline = performance.now() + APPLY_TIMEOUT_MS;
     while (this.threads.some((thread) => thread.control.applied < revision)) {
-      if (Date.now() > deadline) {
+      if (performance.now() > deadline) {
         this.options.logger.warn({ revision }, 'a prober thread has not yet carried out a change of the plan');
         return;
       }

@@ -100,6 +100,7 @@ export class Reflector {
   private readonly vrfTimer: NodeJS.Timeout;
   private readonly supervised: SupervisedThreads<ReflectorStart>;
   private readonly startedAtMs = Date.now();
+  private readonly started = performance.now();
   private state: ReflectorStatus['state'] = 'starting';
   private closed: Promise<void> | undefined;
 
@@ -155,7 +156,7 @@ export class Reflector {
     return {
       version: VERSION,
       startedAt: new Date(this.startedAtMs).toISOString(),
-      uptimeMs: Date.now() - this.startedAtMs,
+      uptimeMs: Math.round(performance.now() - this.started),
       state: this.state,
       listen: this.endpoints.map(formatEndpoint),
       listeners,

@@ -30,6 +30,8 @@ export interface MemoryOptions {
   readonly now?: () => number;
   /** `SteadyClock.aheadMs` of the same clock. */
   readonly clockAheadMs?: () => number;
+  /** `recent.end` of an earlier process; 0 when not given: none is known. */
+  readonly earlierEnd?: number;
   /** Told of the bytes that the history let go. */
   readonly letGo?: (bytes: number) => void;
 }
@@ -48,7 +50,15 @@ export class ScraperMemory {
   /** Oldest first. */
   private readonly waiting = new Set<{ readonly sinceMs: number }>();
 
-  constructor({ hours, memoryBytes, logger, now = Date.now, clockAheadMs = () => 0, letGo = () => {} }: MemoryOptions) {
+  constructor({
+    hours,
+    memoryBytes,
+    logger,
+    now = Date.now,
+    clockAheadMs = () => 0,
+    earlierEnd = 0,
+    letGo = () => {},
+  }: MemoryOptions) {
     const horizonMs = hours * 3_600_000;
     this.logger = logger;
     this.now = now;
@@ -59,7 +69,7 @@ export class ScraperMemory {
       clockAheadMs,
       letGo,
     });
-    this.recent = new RecentResults(memoryBytes * RECENT_SHARE, now());
+    this.recent = new RecentResults(memoryBytes * RECENT_SHARE, now(), earlierEnd);
     this.feed = new MatrixFeed((problem, row, { collector }) => this.unreadable(problem, collector, row.target));
   }
 

@@ -3,7 +3,8 @@
  *
  * The cursor over them is a number of arrival, not a time: intervals of many collectors that end together come one after the other, some of
  * them minutes late, and a reader whose cursor was a time would miss those. Numbers go up by one with every interval, from the start of the
- * process in epoch milliseconds x 100: so a cursor of an earlier life of the scraper is less than all of this one.
+ * process in epoch milliseconds x 100, or behind the last that is known of an earlier process: so a cursor of that is less than all of this one, also
+ * when the clock was set back in between.
  * It must never give a number to two intervals, nor skip an interval without saying so (`gap`).
  */
 
@@ -12,6 +13,8 @@ import { type RecentInterval, RecentRows, RecentRowsTools } from './recentRows.j
 import { type CollectedInterval, oneByOne } from './types.js';
 
 const NUMBERS_A_MS = 100;
+/** An earlier process may have given out so many more than it could write down. */
+const UNKNOWN_NUMBERS = 1_000_000;
 
 export class RecentResults {
   private readonly mostBytes: number;
@@ -25,9 +28,10 @@ export class RecentResults {
   private readonly offsets = new Map<string, number>();
   private readonly tools = new RecentRowsTools();
 
-  constructor(mostBytes: number, nowMs: number) {
+  /** `earlierEnd`: the last number that is known of an earlier process; 0: none is. */
+  constructor(mostBytes: number, nowMs: number, earlierEnd = 0) {
     this.mostBytes = mostBytes;
-    this.last = nowMs * NUMBERS_A_MS;
+    this.last = Math.max(nowMs * NUMBERS_A_MS, earlierEnd === 0 ? 0 : earlierEnd + UNKNOWN_NUMBERS);
     this.dropped = this.last;
   }
 

@@ -142,7 +142,8 @@ describe('a scraper over steps of all clocks, its own included', function () {
     expect(cells.map(({ name }) => name).sort()).to.deep.equal(['a', 'b', 'c']);
     for (const { name, value, stale, ageMs } of cells) {
       expect(stale, name).to.equal(false);
-      expect(value, name).to.be.greaterThan(50);
+      // A slot of ten seconds may hold some intervals from before as well.
+      expect(value, name).to.be.greaterThan(20);
       expect(ageMs, name).to.be.lessThan(4 * INTERVAL_MS);
     }
     expect(memory.history.refused).to.include({ ahead: 0, tooOld: 0, duplicates: 0 });

@@ -227,5 +227,12 @@ describe("a poller of Dropbox's LLAMA in Go", () => {
     aheadMs = -3_600_000;
     await waitFor('more', () => delivery.delivered.length >= 4, 10_000);
     expect(poller.state().resets).to.equal(1);
+    // It has no epochs of its own; the times that come again are told apart all the same.
+    const names = delivery.delivered.map(({ clockEpoch, endMs }) => `${clockEpoch} ${endMs}`);
+    expect(new Set(names).size).to.equal(names.length);
+    expect(delivery.delivered.at(-1)?.clockEpoch).to.equal(1);
+    // What is fetched now is of now, whatever its clock says.
+    const [last] = delivery.delivered.slice(-1);
+    expect(last.aheadMs).to.be.within(-3_603_000, -3_597_000);
   });
 });

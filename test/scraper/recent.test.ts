@@ -40,6 +40,17 @@ describe('recent results', () => {
     expect(read).to.deep.equal(order.map(([collector, step]) => `${collector} ${T + step * 10_000}`));
   });
 
+  it('lose none to a reader who comes from an earlier process whose clock was ahead', async () => {
+    const first = new RecentResults(2 ** 20, T + 600_000);
+    for (const step of [1, 2]) await first.add(interval('a', T + step * 10_000));
+    const cursor = first.end;
+    const second = new RecentResults(2 ** 20, T, first.end - 1);
+    for (const step of [3, 4]) await second.add(interval('a', T + step * 10_000));
+    const { intervals, gap } = second.after(cursor);
+    expect(gap).to.equal(true);
+    expect(intervals.map(({ report }) => report.endMs - T)).to.deep.equal([30_000, 40_000]);
+  });
+
   it('give out a cursor only when the interval that bears it can be asked for', async () => {
     const recent = new RecentResults(2 ** 20, T);
     const first = recent.end;

@@ -1,0 +1,156 @@
+/** Intervals, cursor and epoch over random steps of the wall clock and restarts, against a naive list of what was closed. */
+
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { KEPT_PLACE, KeptPlace } from '../../src/collector/keptPlace.js';
+import { aheadOf, ResultsStore } from '../../src/collector/results.js';
+import { IntervalGrid } from '../../src/stats/intervals.js';
+import { nsToMs, sToNs } from '../../src/stats/units.js';
+import { makeReport } from '../support/fake-collector.js';
+import { randomInteger, seededRandom } from '../support/random.js';
+import { waitFor } from '../support/wait.js';
+import { silent } from './live.js';
+
+const EPOCH_S = 1_763_700_003;
+const LENGTH_MS = 10_000;
+const RETENTION = 20;
+
+/** A process: its time line starts at a wall clock, which is stepped while it runs. */
+class Life {
+  readonly store = new ResultsStore(RETENTION);
+  stepNs = 0;
+  private readonly grid: IntervalGrid<never>;
+
+  constructor(startS: number) {
+    this.grid = new IntervalGrid<never>(LENGTH_MS, startS);
+    this.grid.start(0, 0);
+  }
+
+  get clock() {
+    return { aheadMs: () => nsToMs(this.stepNs) };
+  }
+
+  /** Closes the oldest interval; true line time of its end, ms since the start. */
+  close(): number {
+    const closed = this.grid.closeOldest(this.stepNs);
+    if (closed === undefined) throw new Error('no interval is open');
+    const { startMs, endMs, endNs, clockStepNs } = closed;
+    const report = { ...makeReport(endMs, []), startMs, clockStepMs: Math.round(nsToMs(clockStepNs)) };
+    this.store.add({ report, infos: [] });
+    return nsToMs(endNs);
+  }
+}
+
+interface Reader {
+  cursor: number;
+  next: number;
+}
+
+describe('results over steps of the wall clock', () => {
+  it('reach every reader once and in the order in which they were closed, and say how wrong their times are', () => {
+    const random = seededRandom(29).next;
+    let twice = 0;
+    for (let run = 0; run < 60; run++) {
+      const life = new Life(EPOCH_S + randomInteger(random, 0, 1e6));
+      /** What was closed, in order: the naive reference. */
+      const closed: { readonly endMs: number; readonly epoch: number; readonly lineMs: number }[] = [];
+      const readers: Reader[] = Array.from({ length: 5 }, () => ({ cursor: 0, next: 0 }));
+      for (let i = 0; i < 150; i++) {
+        if (random() < 0.15) life.stepNs += Math.round(sToNs((random() - 0.5) * 10 ** randomInteger(random, 0, 8)));
+        const lineMs = life.close();
+        const newest = life.store.latest;
+        if (newest === undefined) throw new Error('nothing was stored');
+        closed.push({ endMs: newest.report.endMs, epoch: newest.clockEpoch, lineMs });
+        for (const reader of readers) {
+          if (random() < 0.7) continue;
+          const { intervals, next, gap } = life.store.after(reader.cursor, randomInteger(random, 1, RETENTION));
+          const oldest = Math.max(0, closed.length - RETENTION);
+          expect(gap).to.equal(reader.cursor > 0 && reader.next < oldest);
+          reader.next = Math.max(reader.next, oldest);
+          for (const { report, clockEpoch } of intervals) {
+            expect({ endMs: report.endMs, epoch: clockEpoch }).to.include({
+              endMs: closed[reader.next].endMs,
+              epoch: closed[reader.next].epoch,
+            });
+            reader.next += 1;
+          }
+          const first = life.store.firstAfter(reader.cursor);
+          expect(first.interval?.cursor).to.equal(intervals[0]?.cursor);
+          reader.cursor = next;
+        }
+        // The end on the time line, and what the wall clock is now, say how wrong each label is.
+        for (const [k, held] of life.store.all().entries()) {
+          const { endMs, lineMs: endLineMs } = closed[closed.length - life.store.all().length + k];
+          const first = closed[0];
+          const rightMs = first.endMs - first.lineMs + endLineMs + nsToMs(life.stepNs);
+          const wrongMs = endMs - rightMs;
+          expect(Math.abs(aheadOf(held, life.clock) - wrongMs)).to.be.lessThan(11);
+        }
+      }
+      expect(new Set(closed.map(({ endMs, epoch }) => `${epoch} ${endMs}`)).size).to.equal(closed.length);
+      twice += closed.length - new Set(closed.map(({ endMs }) => endMs)).size;
+      // Without a set-back it is what it always was.
+      if (closed.every(({ epoch }) => epoch === 0))
+        expect(life.store.all().map(({ cursor }) => cursor)).to.deep.equal(
+          life.store.all().map(({ report }) => report.endMs),
+        );
+    }
+    expect(twice).to.be.greaterThan(100);
+  });
+
+  it('go on behind the last cursor after a clean end and after a kill, whatever the clock says then', async () => {
+    const random = seededRandom(31).next;
+    const folder = mkdtempSync(join(tmpdir(), 'llama-place-'));
+    try {
+      let last = 0;
+      const names = new Set<string>();
+      for (let life = 0; life < 40; life++) {
+        const kept = new KeptPlace(folder, silent);
+        const place = await kept.load();
+        const process = new Life(EPOCH_S + randomInteger(random, -1e7, 1e7));
+        if (place !== undefined) process.store.goOnAfter(place);
+        for (let i = 0; i < 5; i++) {
+          if (random() < 0.3) process.stepNs -= sToNs(randomInteger(random, 20, 4_000));
+          process.close();
+          const { cursor, clockEpoch, endMs } = process.store.newest;
+          expect(cursor).to.be.greaterThan(last);
+          last = cursor;
+          expect(names.has(`${clockEpoch} ${endMs}`)).to.equal(false);
+          names.add(`${clockEpoch} ${endMs}`);
+          kept.moved(process.store.newest);
+        }
+        const ahead = process.store.newest.cursor > process.store.newest.endMs;
+        // A kill finds on the disk what was set aside before; only while the cursor is ahead of the clock is it needed.
+        if (ahead && random() < 0.5)
+          await waitFor(
+            'the cursor is on the disk',
+            async () => ((await new KeptPlace(folder, silent).load())?.cursor ?? 0) >= last,
+          );
+        else await kept.save(process.store.newest);
+      }
+      expect(readdirSync(folder)).to.deep.equal([KEPT_PLACE]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('begin anew where the kept cursor is damaged', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'llama-place-'));
+    try {
+      for (const text of [
+        '',
+        '{',
+        '[]',
+        '{"version":2,"cursor":1,"endMs":1,"clockEpoch":0}',
+        '{"version":1,"cursor":-1}',
+      ]) {
+        writeFileSync(join(folder, KEPT_PLACE), text);
+        expect(await new KeptPlace(folder, silent).load(), text).to.equal(undefined);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
