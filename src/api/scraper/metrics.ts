@@ -40,7 +40,7 @@ const OF_COLLECTOR: readonly Metric<CollectorState>[] = [
   },
   {
     name: 'llama_scraper_collector_lag_intervals',
-    help: 'Finished intervals of the collector that are not fetched yet, by its own clock.',
+    help: 'Finished intervals of the collector that are not fetched yet.',
     value: ({ lagIntervals }) => told(lagIntervals),
   },
   {
