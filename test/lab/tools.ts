@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import type { Mode } from '../support/responder.js';
 import type { HostName, Network } from './network.js';
 import type { ProbeColumns } from './witness.js';
 
@@ -13,12 +14,14 @@ const SENDER = fileURLToPath(new URL('./sender.js', import.meta.url));
 export interface RespondOptions {
   readonly port: number;
   readonly addresses: readonly string[];
-  readonly delayMs?: number;
+  /** Default: normal. */
+  readonly mode?: Mode;
 }
 
 /** Starts a plain STAMP responder; resolves when it listens. The network's end is its end. */
 export async function respond(network: Network, host: HostName, options: RespondOptions): Promise<void> {
-  const args = [RESPOND, options.port, options.delayMs ?? 0, ...options.addresses].map(String);
+  const { port, mode = { kind: 'normal' }, addresses } = options;
+  const args = [RESPOND, String(port), JSON.stringify(mode), ...addresses];
   const child = network.spawn(host, process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   if (child.stdout !== null) await once(child.stdout, 'data');
 }

@@ -32,6 +32,8 @@ export type Mode =
   | { readonly kind: 'truncated'; readonly bytes: number }
   /** TWAMP-Light: zeros where the SSID stands. */
   | { readonly kind: 'noSsid' }
+  /** Numbers its replies, from 0: those of an address and port in one, whatever their SSID and class (TWAMP-Light). */
+  | { readonly kind: 'sharedNumbers' }
   /** Answers with a few bytes that are no packet at all. */
   | { readonly kind: 'junk' };
 
@@ -211,6 +213,10 @@ export class Responder {
         reply.writeUInt16BE(0, SSID);
         this.send(reply, from, true);
         break;
+      case 'sharedNumbers':
+        reply.writeUInt32BE(this.sharedFlow(from).requests++, SEQUENCE);
+        this.send(reply, from);
+        break;
       case 'junk':
         this.send(Buffer.from('junk'), from, true);
         break;
@@ -245,7 +251,14 @@ export class Responder {
   }
 
   private flow(reply: Buffer, from: RemoteInfo): Flow {
-    const key = `${from.address} ${from.port} ${reply.readUInt16BE(SSID)}`;
+    return this.flowOf(`${from.address} ${from.port} ${reply.readUInt16BE(SSID)}`);
+  }
+
+  private sharedFlow(from: RemoteInfo): Flow {
+    return this.flowOf(`${from.address} ${from.port}`);
+  }
+
+  private flowOf(key: string): Flow {
     let flow = this.flows.get(key);
     if (flow === undefined) {
       flow = { requests: 0, held: null };

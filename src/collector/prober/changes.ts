@@ -127,6 +127,7 @@ export class Changes {
     const { directions } = this.expiry;
     const number = formats.numberOf(format, payloadBytes);
     streams.add(added, slotsPerPath({ timeoutNs, periodNs }), number, timeoutNs, row, row + 1);
+    streams.set[stream] = message.set;
     directions.reserve();
     directions.forget(stream);
     this.left--;

@@ -57,7 +57,7 @@ export class Expiry {
     return this.notBefore(run, nowNs, nowNs);
   }
 
-  /** The watermark waits for losses of which may still be told which way they were lost. */
+  /** The watermark waits for losses whose direction is still undetermined. */
   private notBefore(run: ProbeRun, decidedNs: number, nowNs: number): number {
     return Math.min(decidedNs, this.directions.waitingSince(run, nowNs));
   }

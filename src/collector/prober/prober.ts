@@ -98,7 +98,6 @@ export class Prober {
   /** When the last turn began to send. */
   private sentAtNs = 0;
   private errorsReadNs = 0;
-  private watermarkNs = 0;
   private watermarkSentNs = 0;
   private stopAtNs = Number.POSITIVE_INFINITY;
 
@@ -170,7 +169,7 @@ export class Prober {
     this.empty = empty;
     const nowNs = this.clock.nowNs();
     const waiting = this.expireAll(nowNs);
-    if (this.changes.hasRetired && this.changes.forget(nowNs, this.watermarkNs))
+    if (this.changes.hasRetired && this.changes.forget(nowNs, this.state.watermarkNs))
       this.runs = this.runs.filter((run) => run.order.length > 0 || run.waiting > 0);
     if (stopping && (!waiting || nowNs >= this.stopAtNs)) {
       this.publishWatermark(nowNs);
@@ -266,7 +265,7 @@ export class Prober {
       decidedNs = Math.min(decidedNs, this.expiry.expire(run, this.emptyNs, nowNs));
       waiting ||= run.waiting > 0;
     }
-    this.watermarkNs = decidedNs;
+    this.state.watermarkNs = decidedNs;
     return waiting;
   }
 
@@ -277,7 +276,7 @@ export class Prober {
       this.state.clockKept = this.clockKept();
     }
     // A full ring drops it: the next one comes.
-    this.ring.push(0, Outcome.watermark, 0, 0, 0, this.watermarkNs, 0, 0, 0);
+    this.ring.push(0, Outcome.watermark, 0, 0, 0, this.state.watermarkNs, 0, 0, 0);
     this.ring.publish();
   }
 

@@ -239,6 +239,8 @@ export class Receiver {
     const waited = slots.state[slot * U8];
     if (waited === SlotState.received || waited === SlotState.late) {
       counters[COUNTER.duplicates]++;
+      // Another number than that of the first reply: the probe was doubled on its way out.
+      if (reply.number !== slots.number[slot * U32]) this.directions.doubled(slots.path[slot * U32]);
       this.state.record(
         stream,
         socket.localIndex,

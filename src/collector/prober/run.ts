@@ -13,7 +13,7 @@ import { GRACE_NS, slotsPerPath } from '../../config/limits.js';
 import { UNFRAGMENTED_BYTES } from '../../net/socket.js';
 import { column } from '../../stats/growable.js';
 import type { ProbeFormat } from './formats/format.js';
-import { holdNs, WaitingLosses } from './lossDirections.js';
+import { holdNs, marginOf, WaitingLosses } from './lossDirections.js';
 import { SEND_BATCH } from './sender.js';
 import type { SocketSet } from './sources.js';
 
@@ -49,9 +49,11 @@ export class ProbeRun {
   private cycleStartNs = 0;
   /** Entries of probes that may still wait. */
   waiting = 0;
-  /** Those of its lost probes of which may still be told which way they were lost. */
+  /** Lost probes whose direction is still undetermined. */
   readonly losses = new WaitingLosses();
   readonly holdNs: number;
+  /** Of `LossSplit`. */
+  readonly margin: number;
   /** Probes that wait are read from the first, and new ones written to the last; when there is no more room, a larger one follows the last. */
   private first = new Fifo(FIRST_CAPACITY);
   private last = this.first;
@@ -71,6 +73,7 @@ export class ProbeRun {
     this.neverFragment = neverFragment || format.payloadBytes <= UNFRAGMENTED_BYTES;
     this.slotsPerPath = slotsPerPath({ timeoutNs, periodNs });
     this.holdNs = holdNs(periodNs, timeoutNs);
+    this.margin = marginOf(periodNs, timeoutNs);
     this.remaining = count > 0 ? count : Number.POSITIVE_INFINITY;
   }
 

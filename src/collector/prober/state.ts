@@ -29,6 +29,8 @@ export class ProberState {
   readonly originWords = new Uint32Array(ORIGIN_WORDS);
   /** Scratch for `detail`. */
   readonly forwardNs = new Float64Array(1);
+  /** Before this time (ns) all probes of the thread are decided, as of the last turn. */
+  watermarkNs = 0;
   /** Whether a time service keeps this host's clock. */
   clockKept = false;
   /** Whether the last record found room. */

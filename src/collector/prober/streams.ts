@@ -32,6 +32,8 @@ export class Streams {
   /** Number of its probes' format (`Formats`). */
   format = column(Uint16Array, FIRST_CAPACITY, MAX_STREAMS);
   timeoutNs = column(Float64Array, FIRST_CAPACITY, MAX_STREAMS);
+  /** Number of the set of source ports that its probes leave by. */
+  set = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
   /** 0 while the stream is probed, else the number of the change that took it out. */
   retiredBy = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
   /** Next stream of the same bucket (another class of the target, or another target), plus 1; 0: none. For replies without a session identifier. */
@@ -117,6 +119,14 @@ export class Streams {
     return this.nextInBucket[stream] - 1;
   }
 
+  /** Whether two streams are probed from the same source ports, and have the same target: address and port. */
+  sameFlows(one: number, other: number): boolean {
+    const { address, family, port, set } = this;
+    if (family[one] !== family[other] || port[one] !== port[other] || set[one] !== set[other]) return false;
+    for (let word = 0; word < 4; word++) if (address[one * 4 + word] !== address[other * 4 + word]) return false;
+    return true;
+  }
+
   private link(stream: number): void {
     const bucket = this.bucket(stream);
     this.nextInBucket[stream] = this.buckets[bucket];
@@ -151,6 +161,7 @@ export class Streams {
     this.slotMask = grown(this.slotMask, capacity);
     this.format = grown(this.format, capacity);
     this.timeoutNs = grown(this.timeoutNs, capacity);
+    this.set = grown(this.set, capacity);
     this.retiredBy = grown(this.retiredBy, capacity);
     this.nextInBucket = grown(this.nextInBucket, capacity);
     this.nextSequence = grown(this.nextSequence, capacity * this.ports);

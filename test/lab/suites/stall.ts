@@ -26,7 +26,7 @@ export function stallSuite({ stalls }: { readonly stalls: number }): void {
         source: { ports: 16 },
         groups: { fast: { ...common, port: REFLECTOR_PORT, targets: [{ address: fast }] } },
       });
-      await respond(lab.network, 'B', { port: SLOW_PORT, addresses: slow, delayMs: 100 });
+      await respond(lab.network, 'B', { port: SLOW_PORT, addresses: slow, mode: { kind: 'late', ms: 100 } });
       const targets = slow.map((address) => ({ address }));
       await lab.collector.putGroup('slow', { ...common, port: SLOW_PORT, targets });
     });
