@@ -1,5 +1,7 @@
 /** Every error of the API as an RFC 9457 problem document. Nothing of the inside (stacks, paths, values of other requests) gets out. */
 
+import { randomUUID } from 'node:crypto';
+import { maxHeaderSize } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { found, nearest } from '../config/problems.js';
@@ -35,8 +37,13 @@ export function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex
   const code: ErrorCode = 'LLAMA_REQUEST_INVALID';
   const { status, title } = ERROR_TABLE[code];
   const type = `urn:llama:error:${code}`;
-  const detail = `found a request that cannot be read (${error.code ?? 'unknown'}), expected HTTP/1.1`;
-  const body = JSON.stringify({ type, title, status, detail, code });
+  const detail =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? `found a URL and headers of more than ${maxHeaderSize} bytes, expected fewer; shorten the query`
+      : `found a request that cannot be read (${error.code ?? 'unknown'}), expected HTTP/1.1`;
+  const instance = `urn:llama:request:${randomUUID()}`;
+  const document: ProblemDocument = { type, title, status, detail, code, instance };
+  const body = JSON.stringify(document);
   socket.end(
     `HTTP/1.1 ${status} Bad Request\r\ncontent-type: ${PROBLEM_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );

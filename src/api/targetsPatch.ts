@@ -88,6 +88,8 @@ function* readingPatch(input: unknown, pace: Pace): Generator<void, TargetsPatch
   }
   for (const written of listOf(input.remove)) {
     if (pace.due) yield;
+    // Anything else was reported with its shape.
+    if (typeof written !== 'string' && !isRecord(written)) continue;
     const { address: text, port } = asTarget(written);
     remove.push({ text, address: typeof text === 'string' ? (parseAddress(text)?.address ?? text) : '', port });
   }

@@ -236,6 +236,7 @@ const BAD_REQUESTS: readonly BadRequest[] = [
   patch('a patch with a slip', { ad: targets }, at('/ad'), /found "ad"/, /did you mean "add"/),
   patch('a host name to add', { add: ['host.example'] }, at('/add/0'), /"host\.example"/, /look it up/),
   patch('a target to add twice', { add: ['10.0.0.1', '10.0.0.1'] }, at('/add/1'), /first at \/add\/0/, /remove one/),
+  patch('nothing to remove', { remove: [null] }, at('/remove/0'), /found nothing/, /expected an address/),
   patch('a stranger to remove', { remove: ['10.9.9.9'] }, at('/remove/0'), /"10\.9\.9\.9"/, /read the group again/),
   patch(
     'a target in both lists',
@@ -383,6 +384,7 @@ const BAD_REQUESTS: readonly BadRequest[] = [
 
 /** Bytes that are not even a request; they are answered on the bare socket, which is closed then. */
 const BROKEN: Readonly<Record<string, string>> = {
+  'a long query': `GET /v1/paths?group=${'x'.repeat(20_000)} HTTP/1.1\r\nhost: a\r\n\r\n`,
   'another protocol': 'SSH-2.0-OpenSSH_9.2\r\n\r\n',
   'a TLS greeting': '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n',
   'an unknown method': 'BREW /v1/status HTTP/1.1\r\nhost: a\r\n\r\n',
@@ -510,7 +512,12 @@ groups: { west: ${group}, east: ${group} }
         .and.include('application/problem+json');
       const problem = JSON.parse(body ?? '');
       expect(problem).to.include({ code: 'LLAMA_REQUEST_INVALID', status: 400 });
-      expect(problem.detail).to.match(/^found a request that cannot be read \(HPE_\w+\), expected HTTP\/1\.1$/);
+      expect(problem.instance).to.match(/^urn:llama:request:[\w-]+$/);
+      expect(problem.detail).to.match(
+        /long|measure/.test(title)
+          ? /^found a URL and headers of more than 16384 bytes, expected fewer; shorten the query$/
+          : /^found a request that cannot be read \(HPE_\w+\), expected HTTP\/1\.1$/,
+      );
     });
 
   it('a client that goes away in the middle of its request is forgotten', async () => {

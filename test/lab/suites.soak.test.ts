@@ -2,6 +2,7 @@
 
 import { ecmpSuite } from './suites/ecmp.js';
 import { lossSuite } from './suites/loss.js';
+import { openApiSuite } from './suites/openapi.js';
 import { reloadSuite } from './suites/reload.js';
 import { rttSuite } from './suites/rtt.js';
 import { stallSuite } from './suites/stall.js';
@@ -11,3 +12,4 @@ lossSuite({ lossyIntervals: 60, turns: 16 });
 reloadSuite({ seconds: 300 });
 stallSuite({ stalls: 30 });
 rttSuite({ seconds: 60 });
+openApiSuite({ examples: 300, seconds: 900, seed: 2 });

@@ -1,6 +1,8 @@
 /** What a test may need of the machine. A test that can't run says why on the console; in CI that is a failure. */
 
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 const CHECKS = {
   root: { met: () => process.getuid?.() === 0, say: 'needs root (network namespaces, forced buffers)' },
@@ -17,6 +19,10 @@ const CHECKS = {
     say: 'needs prometheus and promtool: apt-get install prometheus',
   },
   chromium: { met: () => succeeds('chromium', '--version'), say: 'needs chromium: apt-get install chromium' },
+  schemathesis: {
+    met: () => succeeds(schemathesis(), '--version'),
+    say: 'needs schemathesis: python3 -m venv .venv && .venv/bin/pip install -r test/support/requirements.txt',
+  },
   influxd: { met: () => succeeds('influxd', 'version'), say: 'needs influxd: apt-get install influxdb' },
   victoriaMetrics: {
     met: () => succeeds('victoria-metrics', '-version'),
@@ -24,6 +30,12 @@ const CHECKS = {
   },
 } as const;
 export type Need = keyof typeof CHECKS;
+
+/** The program that .ci/run installs, else one on the path. */
+export function schemathesis(): string {
+  const installed = fileURLToPath(new URL('../../../.venv/bin/schemathesis', import.meta.url));
+  return existsSync(installed) ? installed : 'schemathesis';
+}
 
 function succeeds(command: string, ...args: string[]): boolean {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
