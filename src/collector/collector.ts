@@ -376,6 +376,7 @@ export class Collector implements CollectorService {
         ...notInForce(this.waitingGroups()),
         ...this.held.discovery.failures(),
         ...this.synPorts.warnings,
+        ...(this.stateDirectory?.warnings ?? []),
         ...this.selfWarnings(groups),
         ...this.lasting,
       ],
@@ -441,6 +442,7 @@ export class Collector implements CollectorService {
   /** Routes and interfaces may have changed. */
   private async lookAtLocals(): Promise<void> {
     if (this.state !== 'running') return;
+    if (await this.stateDirectory?.follow()) this.keptTargets?.writeAgain();
     if (this.sources.retry()) {
       this.logger.info('source ports that were missing are open now');
       await this.probers.tellSockets();

@@ -125,6 +125,14 @@ export class KeptTargets implements TargetKeeper {
     );
   }
 
+  /** Writes everything again: the directory was made again. */
+  writeAgain(): void {
+    for (const [name, kept] of this.kept) {
+      kept.written = undefined;
+      this.plan(name, kept, SETTLE_MS);
+    }
+  }
+
   status(name: string): { readonly failures: number; readonly error: string | null } {
     const { failures, error } = this.kept.get(name) ?? { failures: 0, error: null };
     return { failures, error };

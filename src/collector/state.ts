@@ -5,11 +5,12 @@
  * never a part. Whoever calls `save` tells nobody of the change before it resolves.
  */
 
-import { type FileHandle, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { LlamaError } from '../errors.js';
-import { diskReason, ownDirectory } from '../files/ownDirectory.js';
+import { DirectoryLock } from '../files/directoryLock.js';
+import { diskReason } from '../files/ownDirectory.js';
 import { removeFile, replaceFile, TEMPORARY } from '../files/syncedFile.js';
 import { type ReadState, readState, type StateEntry, writeState } from './stateFormat.js';
 
@@ -23,10 +24,12 @@ export type SavedState =
 export class StateDirectory {
   readonly path: string;
   private readonly logger: Logger;
-  private readonly lock: FileHandle;
+  private readonly lock: DirectoryLock;
+  /** Why what is kept is not on the disk; undefined while it is. */
+  private lost: string | undefined;
   private readonly saved = new Map<string, StateEntry>();
 
-  private constructor(path: string, logger: Logger, lock: FileHandle) {
+  private constructor(path: string, logger: Logger, lock: DirectoryLock) {
     this.path = path;
     this.logger = logger;
     this.lock = lock;
@@ -37,7 +40,7 @@ export class StateDirectory {
    * @throws LlamaError `LLAMA_STATE_UNWRITABLE`, or `LLAMA_STATE_IN_USE` with the process that has it.
    */
   static async open(path: string, logger: Logger): Promise<StateDirectory> {
-    return new StateDirectory(path, logger, await ownDirectory(path, LOCK, 'by stateDir or --state-dir'));
+    return new StateDirectory(path, logger, await DirectoryLock.open(path, LOCK, 'by stateDir or --state-dir'));
   }
 
   /**
@@ -110,6 +113,36 @@ export class StateDirectory {
     }
     if (entry === undefined) this.saved.delete(name);
     else this.saved.set(name, entry);
+  }
+
+  /**
+   * Makes the directory again where it was removed, and writes all that is kept; true then. Never rejects: until it succeeds `warnings` says why not,
+   * and the next call tries again. Not while a `save` is under way.
+   */
+  async follow(): Promise<boolean> {
+    try {
+      const renewed = await this.lock.renew();
+      if (!renewed && this.lost === undefined) return false;
+      for (const [name, entry] of this.saved) await this.write(name, entry);
+      this.logger.error(
+        { dir: this.path },
+        'the state directory was removed; it was made again, with all that is kept',
+      );
+      this.lost = undefined;
+      return true;
+    } catch (error) {
+      const reason = error instanceof LlamaError ? error.message : `${this.path}: ${diskReason(error)}`;
+      if (this.lost !== reason)
+        this.logger.error({ error: reason }, 'the state directory was removed and cannot be made again');
+      this.lost = reason;
+      return false;
+    }
+  }
+
+  get warnings(): string[] {
+    return this.lost === undefined
+      ? []
+      : [`groups set by REST are not kept, and gone after a restart: the state directory was removed; ${this.lost}`];
   }
 
   /** Gives the lock back. */

@@ -4,11 +4,14 @@
  */
 
 import { readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Logger } from 'pino';
+import { makeDirectory } from '../files/makeDirectory.js';
 import { diskReason } from '../files/ownDirectory.js';
 import { replaceFile } from '../files/syncedFile.js';
 
 const SAVE_AFTER_MS = 1000;
+const PRIVATE = 0o700;
 const VERSION = 1;
 
 export class Cursors {
@@ -75,6 +78,8 @@ export class Cursors {
     this.changed = false;
     const cursors = Object.fromEntries([...this.ends].sort(([a], [b]) => (a < b ? -1 : 1)));
     try {
+      // The directory may have been removed since the last time.
+      await makeDirectory(dirname(this.path), PRIVATE);
       await replaceFile(this.path, `${JSON.stringify({ version: VERSION, cursors }, null, 2)}\n`);
       if (this.failing) this.logger.info({ file: this.path }, 'the cursors are saved again');
       this.failing = false;

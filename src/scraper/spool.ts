@@ -6,9 +6,10 @@
  * not as it was appended: a damaged record is left out, and counted. After a crash an interval may be given again that was settled before.
  */
 
-import { type FileHandle, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { diskReason, ownDirectory } from '../files/ownDirectory.js';
+import { DirectoryLock } from '../files/directoryLock.js';
+import { diskReason } from '../files/ownDirectory.js';
 import { syncDirectory } from '../files/syncedFile.js';
 import { decodeRecord, encodeRecord, nameOf, type RecordName } from './spoolRecord.js';
 import { SpoolReport } from './spoolReport.js';
@@ -31,7 +32,7 @@ export class Spool {
   private readonly dir: string;
   private readonly maxBytes: number;
   private readonly logger: Logger;
-  private readonly lock: FileHandle;
+  private readonly lock: DirectoryLock;
   /** Oldest first; the last one may be open for writing. */
   private segments: Segment[] = [];
   private writing: Segment | undefined;
@@ -40,7 +41,7 @@ export class Spool {
   /** All that reads or changes segments happens one after the other. */
   private tail: Promise<unknown> = Promise.resolve();
 
-  private constructor(dir: string, maxBytes: number, logger: Logger, lock: FileHandle) {
+  private constructor(dir: string, maxBytes: number, logger: Logger, lock: DirectoryLock) {
     this.dir = dir;
     this.maxBytes = maxBytes;
     this.logger = logger;
@@ -53,7 +54,7 @@ export class Spool {
    * @throws LlamaError `LLAMA_STATE_UNWRITABLE`, or `LLAMA_STATE_IN_USE` when another process has it.
    */
   static async open(dir: string, maxBytes: number, logger: Logger): Promise<Spool> {
-    const spool = new Spool(dir, maxBytes, logger, await ownDirectory(dir, LOCK, 'by stateDir'));
+    const spool = new Spool(dir, maxBytes, logger, await DirectoryLock.open(dir, LOCK, 'by stateDir'));
     await spool.load();
     return spool;
   }
@@ -171,6 +172,7 @@ export class Spool {
     const run = new Run();
     let next = 0;
     try {
+      await this.followDirectory();
       for (; next < group.length; next++) {
         const appending = group[next];
         const { record } = appending;
@@ -194,6 +196,14 @@ export class Spool {
       run.fail(error);
       for (const { failed } of group.slice(next)) failed(error);
     }
+  }
+
+  /** Goes on in a new directory where the old one was removed. What waited in that one is found lost when it is taken. */
+  private async followDirectory(): Promise<void> {
+    if (!(await this.lock.renew())) return;
+    this.logger.error({ dir: this.dir }, 'the directory of the spool was removed; it was made again');
+    await this.writing?.seal();
+    this.writing = undefined;
   }
 
   /** Ends the segment that is full, and drops the oldest ones until `bytes` more are within the bound. */

@@ -15,6 +15,7 @@ import { parseGroup } from '../../src/config/group.js';
 import type { Group } from '../../src/config/types.js';
 import { LlamaError } from '../../src/errors.js';
 import { needs } from '../support/needs.js';
+import { waitFor } from '../support/wait.js';
 
 async function refusal(work: Promise<unknown>): Promise<LlamaError> {
   try {
@@ -94,6 +95,27 @@ describe('the state directory', () => {
     const second = await start({ west: ['127.0.0.1'], gone: ['127.0.0.2'] });
     expect(inForce(second)).to.deep.equal(before);
     expect(second.heldGroup('live')?.etag).to.equal(etag);
+  });
+
+  it('is made again, with all that is kept, when it was removed under a running collector', async () => {
+    const first = await start({ gone: ['127.0.0.2'] });
+    await put(first, 'live', '127.0.0.3');
+    await remove(first, 'gone');
+    const before = readdirSync(dir).filter((name) => name.endsWith('.group.json'));
+    expect(before).to.have.length(2);
+    rmSync(dir, { recursive: true });
+    writeFileSync(dir, 'in the way');
+    await waitFor('a warning', () => first.status().warnings.some((text) => /are not kept.*it is a file/.test(text)));
+    rmSync(dir);
+    await waitFor('the warning ends', () => !first.status().warnings.some((text) => /are not kept/.test(text)));
+    expect(readdirSync(dir)).to.include.members(before);
+    const stranger = await refusal(
+      Collector.start(parseConfig(`{ stateDir: ${dir}, source: { ports: 1 } }`, 'c.yaml', {}), { logger }),
+    );
+    expect(stranger.code).to.equal('LLAMA_STATE_IN_USE');
+    await end(first);
+    const second = await start({ gone: ['127.0.0.2'] });
+    expect(inForce(second)).to.deep.equal({ live: 'api: 127.0.0.3' });
   });
 
   it('a live group wins over the one of the file, also over a new one; removed, neither is probed', async () => {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -70,10 +70,11 @@ describe('cursors of collectors', () => {
   it('say that they cannot be saved, once, and are saved when the disk takes them again', async () => {
     const cursors = await Cursors.open(path, log.logger, 10);
     await rm(dir, { recursive: true });
+    await writeFile(dir, 'in the way');
     cursors.advance(A, 7);
     await waitFor('two saves failed', () => cursors.errors >= 2);
     expect(log.logged.filter(({ msg }) => msg.startsWith('the cursors cannot be saved'))).to.have.length(1);
-    await mkdir(dir);
+    await rm(dir);
     await waitFor('they are saved', () => log.logged.some(({ msg }) => msg === 'the cursors are saved again'));
     expect((await Cursors.open(path, log.logger)).get(A)).to.equal(7);
   });

@@ -246,6 +246,18 @@ describe('spool', () => {
     expect(await drain(spool as Spool)).to.have.length(1);
   });
 
+  it('goes on in a new directory, which it has for itself, when the old one was removed; what was in that one is counted', async () => {
+    await open();
+    await append(spool as Spool, sampleInterval('a', 1));
+    await rm(dir, { recursive: true });
+    await append(spool as Spool, sampleInterval('a', 2));
+    expect((await drain(spool as Spool)).map(keyOf)).to.deep.equal([keyOf(sampleInterval('a', 2))]);
+    expect(spool?.report.damagedRecords).to.equal(1);
+    const error = await Spool.open(dir, MIB, log.logger).catch((error: unknown) => error);
+    expect(error).to.have.property('code', 'LLAMA_STATE_IN_USE');
+    expect(log.logged.map(({ msg }) => msg)).to.include('the directory of the spool was removed; it was made again');
+  });
+
   it('has records that are whole, bytes for bytes, for any interval', async () => {
     for (const interval of [
       sampleInterval('', 0, 0),

@@ -9,7 +9,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { diskReason, ownDirectory } from '../../files/ownDirectory.js';
+import { DirectoryLock } from '../../files/directoryLock.js';
+import { diskReason } from '../../files/ownDirectory.js';
 import { stillThere, syncDirectory } from '../../files/syncedFile.js';
 import { linesOf } from '../points.js';
 import type { CollectedInterval, Writer, Written } from '../types.js';
@@ -57,7 +58,7 @@ export async function openFileWriter(
   logger: Logger,
   now: () => number = Date.now,
 ): Promise<Writer> {
-  const lock = await ownDirectory(config.dir, LOCK, 'by dir', DIR_MODE);
+  const lock = await DirectoryLock.open(config.dir, LOCK, 'by dir', DIR_MODE);
   return new FileWriter(config, name, logger, now, lock);
 }
 
@@ -70,7 +71,7 @@ class FileWriter implements Writer {
   private readonly keep: number;
   private readonly logger: Logger;
   private readonly now: () => number;
-  private readonly lock: FileHandle;
+  private readonly lock: DirectoryLock;
   /** Undefined before the first write, after a rotation, and after an error that leaves it open what the file holds. */
   private file: OpenFile | undefined;
   private resumed = false;
@@ -80,7 +81,7 @@ class FileWriter implements Writer {
   private closed: ClosedFile[] = [];
   private before = new Map<string, number>();
 
-  constructor(config: FileConfig, name: string, logger: Logger, now: () => number, lock: FileHandle) {
+  constructor(config: FileConfig, name: string, logger: Logger, now: () => number, lock: DirectoryLock) {
     this.name = name;
     this.dir = config.dir;
     this.layout = config.layout ?? WRITER_DEFAULTS.layout;
@@ -95,6 +96,10 @@ class FileWriter implements Writer {
   async write(intervals: readonly CollectedInterval[]): Promise<Written> {
     let points = 0;
     try {
+      if (await this.lock.renew()) {
+        this.logger.error({ dir: this.dir }, 'the directory of the files was removed; it was made again');
+        await this.forget();
+      }
       if (!this.resumed) await this.resume();
       for (const interval of intervals) {
         const lines = await linesOf([interval], this.layout, 'ns');

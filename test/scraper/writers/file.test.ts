@@ -1,4 +1,4 @@
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -159,15 +159,27 @@ describe('writer to files', () => {
     expect(error).to.have.property('code', 'LLAMA_STATE_IN_USE');
   });
 
-  it('writes what it could not, when the directory that was taken away is back', async () => {
+  it('goes on in a new directory, which it has for itself, when the old one was removed', async () => {
+    await open();
+    await writer?.write([sampleInterval('a', 1, 2)], never);
+    await rm(dir, { recursive: true });
+    expect((await writer?.write([sampleInterval('a', 2, 2)], never))?.points).to.equal(2);
+    expect(await lines()).to.have.length(2);
+    const error = await openFileWriter({ kind: 'file', dir }, 'second', log.logger).catch((error: unknown) => error);
+    expect(error).to.have.property('code', 'LLAMA_STATE_IN_USE');
+    expect(log.logged.map(({ msg }) => msg)).to.include('the directory of the files was removed; it was made again');
+  });
+
+  it('writes what it could not, when the path of its directory is free again', async () => {
     await open();
     await rm(dir, { recursive: true });
+    await writeFile(dir, 'in the way');
     const error = await writer?.write([sampleInterval('a', 1, 2)], never).catch((error: unknown) => error);
     expect(error).to.have.property('name', 'WriteLater');
     expect(error)
       .to.have.property('message')
-      .that.matches(/the directory is gone/);
-    await mkdir(dir);
+      .that.matches(/it is a file; name a directory/);
+    await rm(dir);
     expect((await writer?.write([sampleInterval('a', 1, 2)], never))?.points).to.equal(2);
     expect(await lines()).to.have.length(2);
   });
