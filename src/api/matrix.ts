@@ -24,6 +24,8 @@ const SUMS = [
   'localDrops',
   'samples',
   'series',
+  'silentSeries',
+  'unmeasuredSeries',
 ] as const;
 /** Fields that are there whatever is asked for: what a cell is. */
 const ALWAYS = ['row', 'column', 'value'] as const;

@@ -72,6 +72,8 @@ const CELL = {
   localDrops: count('probes of sent whose reply this host may have dropped'),
   samples: count('round trips that a time is computed from'),
   series: count('how many (collector, group, source, target, port, class) are behind it'),
+  silentSeries: count('of them without an answer, though probes were sent'),
+  unmeasuredSeries: count('of them of which this host sent nothing, or dropped every reply'),
   ageMs: Type.Number({ description: 'how long ago its newest interval ended; with to: how long before that' }),
   stale: Type.Boolean({ description: 'that is longer than 2.5 intervals of its collector' }),
   state: Type.Enum(ANSWERING, {

@@ -8,6 +8,9 @@ import type { Slot } from './slot.js';
 /** Series between two looks at the clock. */
 const STRIDE = 1024;
 
+/** What was seen of a series in a window: a reply; a probe that the network or the target did not answer. */
+const Seen = { received: 1, failed: 2 } as const;
+
 export class CellSums {
   readonly length: number;
   readonly sent: Float64Array;
@@ -28,6 +31,9 @@ export class CellSums {
   readonly jitterSamples: Float64Array;
   /** How many series have data in the window. */
   readonly series: Uint32Array;
+  /** Of them: nothing was received, though probes were sent; and without any probe that was sent. */
+  readonly silentSeries: Uint32Array;
+  readonly unmeasuredSeries: Uint32Array;
   /** End of the newest interval of any of its series, epoch ms. */
   readonly newestMs: Float64Array;
   /** When the cell becomes stale, epoch ms. */
@@ -51,18 +57,20 @@ export class CellSums {
     this.jitterNs = new Float64Array(length);
     this.jitterSamples = new Float64Array(length);
     this.series = new Uint32Array(length);
+    this.silentSeries = new Uint32Array(length);
+    this.unmeasuredSeries = new Uint32Array(length);
     this.newestMs = new Float64Array(length);
     this.staleMs = new Float64Array(length);
     this.reasonOf = new Uint32Array(length);
   }
 
-  /** `cellOf`: by series, its cell plus one; 0: in none. */
-  async addSlot(slot: Slot, cellOf: Uint32Array, breather: Breather): Promise<void> {
+  /** `cellOf`: by series, its cell plus one; 0: in none. `seen`: by series, gets the `Seen` of it. */
+  async addSlot(slot: Slot, cellOf: Uint32Array, seen: Uint8Array, breather: Breather): Promise<void> {
     for (let from = 0; from < cellOf.length; from += STRIDE) {
       if (breather.dueNow) await breather.breathe();
       // After a pause the slot may have longer columns.
       const to = Math.min(from + STRIDE, cellOf.length, slot.capacity);
-      this.addSome(slot, cellOf, from, to);
+      this.addSome(slot, cellOf, seen, from, to);
     }
   }
 
@@ -97,7 +105,16 @@ export class CellSums {
     return stale;
   }
 
-  private addSome(slot: Slot, cellOf: Uint32Array, from: number, to: number): void {
+  /** After all slots: how many series of each cell have no answer, and why that may be. */
+  addStates(cellOf: Uint32Array, seen: Uint8Array): void {
+    for (let series = 0; series < cellOf.length; series++) {
+      if (cellOf[series] === 0 || (seen[series] & Seen.received) !== 0) continue;
+      const states = (seen[series] & Seen.failed) !== 0 ? this.silentSeries : this.unmeasuredSeries;
+      states[cellOf[series] - 1] += 1;
+    }
+  }
+
+  private addSome(slot: Slot, cellOf: Uint32Array, seen: Uint8Array, from: number, to: number): void {
     const sent = slot.sent.values;
     const received = slot.received.values;
     const lost = slot.lost.values;
@@ -113,6 +130,8 @@ export class CellSums {
       this.tooBig[cell] += slot.tooBig.get(series);
       this.sendErrors[cell] += slot.sendErrors.get(series);
       this.localDrops[cell] += slot.localDrops.get(series);
+      if (received[series] > 0) seen[series] |= Seen.received;
+      else if (lost[series] + unreachable[series] + slot.tooBig.get(series) > 0) seen[series] |= Seen.failed;
       const count = samples[series];
       if (count === 0) continue;
       this.samples[cell] += count;

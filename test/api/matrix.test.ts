@@ -83,7 +83,7 @@ groups:
       received: 2,
       lost: 2,
       samples: 2,
-      ...{ state: 'answers', reason: null },
+      ...{ silentSeries: 0, unmeasuredSeries: 0, state: 'answers', reason: null },
       ...same,
     });
     expect(of(2, 0)).to.deep.equal({
@@ -94,7 +94,7 @@ groups:
       received: 0,
       lost: 4,
       samples: 0,
-      ...{ state: 'silent', reason: 'no answer' },
+      ...{ silentSeries: 1, unmeasuredSeries: 0, state: 'silent', reason: 'no answer' },
       ...same,
     });
     // A row was there, though nothing was sent: no loss was measured, and none is claimed.

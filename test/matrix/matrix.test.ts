@@ -295,6 +295,34 @@ describe('the matrix', () => {
     }
   });
 
+  it('counts the series of a cell that have no answer, though others of it answer', async () => {
+    const history = new MatrixHistory({ horizonMs: 60 * MINUTE, memoryBytes: 2 ** 20, now: () => START });
+    const rows = [
+      historyRow({ target: 'a', rttsNs: [1000, 2000] }),
+      historyRow({ target: 'b', tooBig: 7, reason: 'too big for the path (mtu 1400)' }),
+      historyRow({ target: 'c', sendErrors: 20 }),
+      historyRow({ target: 'd', localDrops: 3 }),
+    ];
+    await history.add(historyInterval('host', START - 10_000, rows));
+    const request = { rows: ['collector'], columns: ['group'], windowMs: MINUTE, metric: 'loss' } as const;
+    const { cells } = await makeMatrix(history, request);
+    const { sums } = cells;
+    expect([sums.series[0], sums.silentSeries[0], sums.unmeasuredSeries[0]]).to.deep.equal([4, 1, 2]);
+    expect([sums.tooBig[0], sums.sendErrors[0], sums.localDrops[0]]).to.deep.equal([7, 20, 3]);
+    expect(cells.reason(0)).to.equal('too big for the path (mtu 1400)');
+    // All answer in a later interval: the reason is gone, the counts of the window stay.
+    await history.add(
+      historyInterval(
+        'host',
+        START,
+        rows.map(({ target }) => historyRow({ target, rttsNs: [1000] })),
+      ),
+    );
+    const after = (await makeMatrix(history, request)).cells;
+    expect([after.sums.silentSeries[0], after.sums.unmeasuredSeries[0], after.reason(0)]).to.deep.equal([0, 0, null]);
+    expect(after.sums.tooBig[0]).to.equal(7);
+  });
+
   it('reads names of dimensions', () => {
     expect(parseDimensions('source')).to.deep.equal(['source']);
     expect(parseDimensions('src_region, src_rack')).to.deep.equal(['src_region', 'src_rack']);

@@ -104,6 +104,20 @@ describe('the grid of a matrix', () => {
     expect(codes({ ...now, cells: rest }, undefined, LOSS)).to.not.include(WELL);
   });
 
+  it('is not fooled by a cell whose other series answer', () => {
+    const now = answer([
+      { at: ['a', 't1'], value: 0 },
+      { at: ['a', 't2'], value: 0 },
+      { at: ['a', 't3'], value: 0 },
+    ]);
+    const series = new Float64Array([100, 4, 2]);
+    const hidden = { silentSeries: new Float64Array([1, 0, 0]), unmeasuredSeries: new Float64Array([0, 1, 0]) };
+    const cells = { ...now.cells, series, ...hidden };
+    expect(codes({ ...now, cells }, undefined, LOSS)).to.deep.equal([UNMEASURED + 2, UNMEASURED, WELL]);
+    expect(codes({ ...now, cells }, undefined, TIMES)).to.deep.equal([UNMEASURED + 4, UNMEASURED, WELL]);
+    expect(codes({ ...now, cells }, undefined, { ...LOSS, away: true })).to.deep.equal([STALE, STALE, STALE]);
+  });
+
   it('tells sources of two collectors apart', () => {
     expect(withCollector(['source'], ['target'])).to.deep.equal(['collector', 'source']);
     expect(withCollector(['rack', 'source'], ['target'])).to.deep.equal(['rack', 'collector', 'source']);

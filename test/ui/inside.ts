@@ -9,6 +9,12 @@ import { CHROMIUM, launch } from '../support/browser.js';
 
 export async function launchInside(network: Network, host: HostName): Promise<Browser> {
   const namespace = network.namespaceNames.find((name) => name.endsWith(`-${host}`));
+  if (namespace === undefined) throw new Error(`no namespace of ${host}`);
+  return launchIn(namespace);
+}
+
+/** In a network namespace, by its full name. */
+export async function launchIn(namespace: string): Promise<Browser> {
   const directory = await mkdtemp(join(tmpdir(), 'llama-inside-'));
   try {
     // A program that becomes Chromium in the namespace, with the same arguments and descriptors.

@@ -36,7 +36,7 @@ type Order = Pick<View, 'sort' | 'filter'>;
 
 /** Worst first: loss and then time, or the other way round. */
 export function worstPairs(pairs: readonly Pair[], order: Order): readonly Pair[] {
-  const names = (pair: Pair): string => `${pair.source}>${pair.target} ${pair.collector} ${pair.class}`;
+  const names = (pair: Pair): string => `${pair.source}>${pair.target} ${pair.collector} ${pair.group} ${pair.class}`;
   return sorted(pairs, order, names, ({ timeUs }) => timeUs);
 }
 
@@ -84,13 +84,23 @@ function middleTime<Item extends object>(items: readonly Item[], timeOf: (item: 
   return median(all);
 }
 
+const severalGroups = new WeakMap<readonly Pair[], boolean>();
+
+/** One group needs no name. */
+function hasGroups(pairs: readonly Pair[]): boolean {
+  const known = severalGroups.get(pairs) ?? pairs.some(({ group }) => group !== pairs[0].group);
+  severalGroups.set(pairs, known);
+  return known;
+}
+
 export function pairLines(picture: Picture, view: View, place: ListPlace, paint: Paint): ListShown {
   const { timeMetric, tool } = picture;
   const many = tool.kind === 'scraper';
+  const groups = hasGroups(picture.pairs);
   const pairs = worstPairs(picture.pairs, view);
   const mid = middleTime(picture.pairs, ({ timeUs }) => timeUs);
   const head = {
-    names: [...(many ? ['collector'] : []), 'source', 'target', 'class'],
+    names: [...(many ? ['collector'] : []), ...(groups ? ['group'] : []), 'source', 'target', 'class'],
     numbers: ['loss %', 'lost', 'sent', timeMetric, 'age'],
   };
   const row = (pair: Pair): Row => {
@@ -99,7 +109,7 @@ export function pairLines(picture: Picture, view: View, place: ListPlace, paint:
     const stale = isStale(pair.stale, pair.ageMs, place.sinceMs, tool.intervalMs);
     const age = `${Math.floor((pair.ageMs + place.sinceMs) / 1_000)}s`;
     return {
-      names: [...(many ? [pair.collector] : []), pair.source, pair.target, pair.class],
+      names: [...(many ? [pair.collector] : []), ...(groups ? [pair.group] : []), pair.source, pair.target, pair.class],
       numbers: [
         lossText(pair.lossPct),
         String(pair.lost + pair.unreachable),

@@ -16,7 +16,7 @@ const MOST_PATHS = 1_000;
 const AFTER_ALL = String(Number.MAX_SAFE_INTEGER);
 /** What a pair is. */
 const PAIR_ROWS = 'collector,source';
-const PAIR_COLUMNS = 'target,class';
+const PAIR_COLUMNS = 'group,target,class';
 const NORMAL_FOR_MS = 60_000;
 const MOST_SLOW = 10;
 const NO_MATRIX = { rows: [], columns: [], cells: { row: [], column: [], value: [] } };
@@ -144,12 +144,21 @@ function pairsOf(
   const classes = new Set<string>();
   for (let i = 0; i < cells.row.length; i++) {
     const [collector, source] = rows[cells.row[i]];
-    const [target, ofClass] = columns[cells.column[i]];
+    const [group, target, ofClass] = columns[cells.column[i]];
     if (ofClass !== '' && ofClass !== '(none)') classes.add(ofClass);
     if (className !== undefined && ofClass !== className) continue;
     const { sent, lost, unreachable, ageMs, stale, value, state, reason } = cells;
     pairs.push({
-      ...{ collector, source, target, class: ofClass, sent: sent[i], lost: lost[i], unreachable: unreachable[i] },
+      ...{
+        collector,
+        group,
+        source,
+        target,
+        class: ofClass,
+        sent: sent[i],
+        lost: lost[i],
+        unreachable: unreachable[i],
+      },
       ...{ state: state[i], reason: reason[i] },
       ...{ lossPct: lossPct(sent[i], lost[i], unreachable[i]), timeUs: value[i], ageMs: ageMs[i], stale: stale[i] },
     });

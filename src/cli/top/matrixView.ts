@@ -157,7 +157,7 @@ function cellOf(
   mid: number,
   sinceMs: number,
 ): { readonly text: string; readonly style: Style; readonly mark: string } {
-  const { value, state, ageMs, stale } = matrix.cells;
+  const { value, state, ageMs, stale, silentSeries, unmeasuredSeries } = matrix.cells;
   const loss = isLoss(matrix.metric);
   // Without an answer a loss of 0 is not one: what was too big is not called lost.
   const of = state[cell] === 'answers' || value[cell] !== 0 ? value[cell] : null;
@@ -168,7 +168,10 @@ function cellOf(
   if (state[cell] === 'unmeasured') return { text: UNMEASURED, style: 'warn', mark: markOf('warn') };
   // Answers came, and none has a time: there is just nothing to say.
   const style = of === null ? 'dim' : loss ? lossStyle(of) : timeStyle(of, mid);
-  return { text, style, mark: markOf(style) };
+  // Other series of the cell may have no answer, which is in no loss when they were too big or not sent.
+  const hidden: Style = silentSeries[cell] > 0 ? 'bad' : unmeasuredSeries[cell] > 0 ? 'warn' : 'plain';
+  const shown = hidden === 'bad' || (hidden === 'warn' && style !== 'bad') ? hidden : style;
+  return { text, style: shown, mark: markOf(shown) };
 }
 
 interface Extent {

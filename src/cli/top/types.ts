@@ -27,6 +27,8 @@ export interface CellColumns {
   readonly lost: readonly number[];
   readonly unreachable: readonly number[];
   readonly samples: readonly number[];
+  readonly silentSeries: readonly number[];
+  readonly unmeasuredSeries: readonly number[];
   readonly state: readonly Answering[];
   /** Always there for a cell without an answer. */
   readonly reason: readonly (string | null)[];
@@ -67,6 +69,7 @@ export interface PathsAnswer {
 /** Of source, target and class, over the window. */
 export interface Pair {
   readonly collector: string;
+  readonly group: string;
   readonly source: string;
   readonly target: string;
   readonly class: string;

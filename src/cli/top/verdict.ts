@@ -28,7 +28,7 @@ export function networkOf({ pairs, slowness, tool }: Picture, sinceMs: number): 
     ...(silent.length === 0 ? [] : [`no answer from ${silent.length}`]),
     ...(losing.length === 0 ? [] : [`loss on ${losing.length} (worst ${lossText(worst)} %)`]),
     ...(unmeasured.length === 0 ? [] : [`not measured: ${unmeasured.length}`]),
-    ...(answering.length === 0 ? [] : [`no loss on ${answering.length - losing.length}`]),
+    ...(answering.length === losing.length ? [] : [`no loss on ${answering.length - losing.length}`]),
   ];
   const isLatencyKnown = answering.length > 0 && slowness.compared > 0;
   const isSlow = isLatencyKnown && slowness.slow > 0;
@@ -57,4 +57,4 @@ export function networkOf({ pairs, slowness, tool }: Picture, sinceMs: number): 
 const styleOf = (isBad: boolean, isWarned: boolean): Style => (isBad ? 'bad' : isWarned ? 'warn' : 'plain');
 
 const slowText = ({ nowUs, normalUs, row, column }: SlowPair): string =>
-  `${row[1]} to ${column[0]}: median ${timeText(nowUs)}, normal ${timeText(normalUs)}`;
+  `${row[1]} to ${column[1]}: median ${timeText(nowUs)}, normal ${timeText(normalUs)}`;

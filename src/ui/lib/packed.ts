@@ -14,6 +14,10 @@ export interface PackedColumns {
   readonly unreachable?: Float64Array;
   readonly ageMs?: Float64Array;
   readonly samples?: Float64Array;
+  /** Series of a cell, and those of them without an answer. */
+  readonly series?: Float64Array;
+  readonly silentSeries?: Float64Array;
+  readonly unmeasuredSeries?: Float64Array;
   /** 1: stale. */
   readonly stale?: Uint8Array;
   /** Indexes in `ANSWERING`. */
@@ -25,7 +29,10 @@ export interface PackedAnswer extends Omit<MatrixAnswer, 'cells'> {
   readonly cells: PackedColumns;
 }
 
-const NUMBERS = ['sent', 'lost', 'unreachable', 'ageMs', 'samples'] as const;
+const NUMBERS = [
+  ...(['sent', 'lost', 'unreachable', 'ageMs', 'samples'] as const),
+  ...(['series', 'silentSeries', 'unmeasuredSeries'] as const),
+] as const;
 
 export function packAnswer({ cells, ...rest }: MatrixAnswer): PackedAnswer {
   const { row, column, stale, state, reason } = cells;

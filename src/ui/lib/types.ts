@@ -38,6 +38,9 @@ export interface MatrixColumns {
   readonly ageMs?: readonly number[];
   readonly stale?: readonly boolean[];
   readonly samples?: readonly number[];
+  readonly series?: readonly number[];
+  readonly silentSeries?: readonly number[];
+  readonly unmeasuredSeries?: readonly number[];
   readonly state?: readonly Answering[];
   /** Always there for a cell without an answer. */
   readonly reason?: readonly (string | null)[];

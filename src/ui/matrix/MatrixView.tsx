@@ -19,7 +19,7 @@ import { Legend } from './Legend.js';
 import { openCell } from './open.js';
 import { askNormal, askNow, askOf } from './query.js';
 import { type Place, Surface } from './surface.js';
-import { Tip, tipText } from './Tip.js';
+import { Tip, tipText, withoutValue } from './Tip.js';
 import { Toolbar } from './Toolbar.js';
 
 const NORMAL_EVERY_MS = 60_000;
@@ -236,17 +236,15 @@ function Worst({ grid, unit, onOpen }: { grid: Grid; unit: string; onOpen: (plac
         {worst.map((at) => {
           const place = { row: Math.floor(at / width), column: at % width };
           const value = grid.value[at] ?? Number.NaN;
+          const reason = grid.cells.reason?.[grid.cell[at] ?? -1] ?? null;
           return (
             <li key={at}>
               <button type="button" class="row-link" onClick={() => onOpen(place)}>
                 <span class={`dot ${classOfCode(grid.code[at] ?? 0)}`} />
-                <b>
-                  {Number.isNaN(value)
-                    ? (grid.cells.reason?.[grid.cell[at] ?? -1] ?? 'no answer')
-                    : formatValue(value, unit)}
-                </b>
+                <b>{Number.isNaN(value) ? withoutValue(grid.code[at] ?? 0) : formatValue(value, unit)}</b>
                 <span class="where">
                   {labelOf(grid.rows[place.row] ?? [])} → {labelOf(grid.columns[place.column] ?? [])}
+                  {reason !== null && <small>{reason}</small>}
                 </span>
               </button>
             </li>

@@ -23,13 +23,21 @@ export function tipLines(grid: Grid, unit: string, past: boolean, row: number, c
   const sent = cells.sent?.[i];
   const [lost, unreachable, age] = [cells.lost?.[i], cells.unreachable?.[i], cells.ageMs?.[i]];
   if (sent !== undefined && lost !== undefined) lines.push(`${formatCount(lost)} of ${formatCount(sent)} lost`);
+  const [series = 0, silent = 0, unmeasured = 0] = [
+    cells.series?.[i],
+    cells.silentSeries?.[i],
+    cells.unmeasuredSeries?.[i],
+  ];
+  if (series > 1 && silent > 0) lines.push(`no answer from ${formatCount(silent)} of ${formatCount(series)} series`);
+  if (series > 1 && unmeasured > 0)
+    lines.push(`${formatCount(unmeasured)} of ${formatCount(series)} series not measured`);
   if (unreachable !== undefined && unreachable > 0) lines.push(`${formatCount(unreachable)} unreachable`);
   if (age !== undefined) lines.push(`newest ${formatAge(age)} ${past ? 'before the end' : 'ago'}`);
   return lines;
 }
 
-/** Where reasons were not asked for, because there are too many cells. */
-const withoutValue = (code: number): string => (code === UNMEASURED ? 'not measured' : 'no answer');
+/** In short, or where reasons were not asked for, because there are too many cells. */
+export const withoutValue = (code: number): string => (code === UNMEASURED ? 'not measured' : 'no answer');
 
 const placeOf = (grid: Grid, row: number, column: number): string =>
   `${labelOf(grid.rows[row] ?? [])} → ${labelOf(grid.columns[column] ?? [])}`;

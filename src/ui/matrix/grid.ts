@@ -58,10 +58,16 @@ export interface Grid {
   /** Index of the cell in `cells`; -1: there is none. */
   readonly cell: Int32Array;
   /** What else is known of the cells. */
-  readonly cells: Pick<PackedColumns, 'sent' | 'lost' | 'unreachable' | 'ageMs' | 'reason'>;
+  readonly cells: Pick<PackedColumns, (typeof TOLD)[number]>;
   /** How many cells have each code. */
   readonly counts: readonly number[];
 }
+
+/** What a tip says of a cell. */
+const TOLD = [
+  ...(['sent', 'lost', 'unreachable', 'ageMs', 'reason'] as const),
+  ...(['series', 'silentSeries', 'unmeasuredSeries'] as const),
+] as const;
 
 const collator = new Intl.Collator('en', { numeric: true });
 const SEPARATOR = '\u0000';
@@ -130,8 +136,8 @@ export function makeGrid(now: PackedAnswer, before: PackedAnswer | undefined, op
   const counts = new Array<number>(CODES).fill(0);
   for (const one of code) counts[one] = (counts[one] ?? 0) + 1;
   // Where so many cells are asked for that there is no loss in numbers, nothing is told of a cell but its value.
-  const { sent, lost, unreachable, ageMs, reason } = now.cells;
-  const cells = sent && lost && unreachable && ageMs && reason ? { sent, lost, unreachable, ageMs, reason } : {};
+  const isTold = TOLD.every((name) => now.cells[name] !== undefined);
+  const cells = isTold ? (Object.fromEntries(TOLD.map((name) => [name, now.cells[name]])) as Grid['cells']) : {};
   const grid = { rows: rowAxis.keys, columns: columnAxis.keys, code, value, normal, cell, cells, counts };
   return options.worstFirst ? worstFirst(grid) : grid;
 }
@@ -184,7 +190,10 @@ function takeNow(
     const state = stateOf(now.cells, i);
     // Without any answer a loss of 0 is not one: what was too big is not counted as lost.
     const found = state === 'answers' || value[i] !== 0 ? (value[i] ?? Number.NaN) : Number.NaN;
-    const code = codeOf(found, to.normal[at] ?? Number.NaN, state, stale?.[i] === 1, options);
+    const code = Math.max(
+      codeOf(found, to.normal[at] ?? Number.NaN, state, stale?.[i] === 1, options),
+      hiddenCode(now.cells, i, stale?.[i] === 1, options),
+    );
     const greater = code > (to.code[at] ?? 0) || (code === to.code[at] && found > (to.value[at] ?? Number.NaN));
     if (seen[at] === 1 && !greater) continue;
     seen[at] = 1;
@@ -208,6 +217,20 @@ function codeOf(
   if (Number.isNaN(value)) return GONE;
   const level = isLoss ? levelOf(value, bounds) : Number.isNaN(normal) ? 0 : timeLevel(value, normal, bounds);
   return level === 0 ? WELL : UNMEASURED + level;
+}
+
+/** A cell that answers may hide series that do not: what is too big or not sent is in no loss. Of times any of them counts as the worst. */
+function hiddenCode(
+  { series, silentSeries, unmeasuredSeries }: PackedColumns,
+  i: number,
+  stale: boolean,
+  { bounds, isLoss, away }: GridOptions,
+): number {
+  if (stale || away) return NONE;
+  const silent = silentSeries?.[i] ?? 0;
+  if (silent > 0)
+    return UNMEASURED + (isLoss ? Math.max(1, levelOf((silent / (series?.[i] ?? silent)) * 100, bounds)) : 4);
+  return (unmeasuredSeries?.[i] ?? 0) > 0 ? UNMEASURED : NONE;
 }
 
 /** Rows and columns by their worst cell, then by how much there is of it. */

@@ -14,6 +14,7 @@ export const WINDOWS: Readonly<Record<string, number>> = Object.fromEntries(
 );
 /** Above so many series only what colours need. */
 const MANY_SERIES = 100_000;
+const SERIES = 'series,silentSeries,unmeasuredSeries';
 
 export interface MatrixAsk {
   readonly rowTags: readonly string[];
@@ -55,7 +56,8 @@ export function askOf(
 }
 
 export function askNow({ query }: MatrixAsk, series: number, signal: AbortSignal): Promise<Kept> {
-  const fields = series > MANY_SERIES ? 'stale,state' : 'sent,lost,unreachable,ageMs,stale,state,reason';
+  const fields =
+    series > MANY_SERIES ? `stale,state,${SERIES}` : `sent,lost,unreachable,ageMs,stale,state,reason,${SERIES}`;
   return keepMatrix('now', { ...query, fields }, signal);
 }
 

@@ -113,6 +113,8 @@ export function Paths({ paths, bounds, past, scrapes }: PathsProps) {
               <td>
                 {path.lossPct === null ? (
                   <span class="pill unmeasured">not measured</span>
+                ) : path.received === 0 && path.lossPct === 0 ? (
+                  <span class="pill level4">no answer</span>
                 ) : (
                   <LossPill value={path.lossPct} bounds={bounds} />
                 )}

@@ -134,6 +134,7 @@ function State({ of, bounds, past }: { of: HistorySeries; bounds: readonly numbe
 function mergedText({ startMs, series }: PairHistory): string {
   const starts = series.flatMap(({ merged }) => (merged ? [merged.startMs] : []));
   const from = Math.min(...starts);
+  if (series.every(({ received }) => sum(received) === 0)) return '';
   if (starts.length === 0) return 'No histograms are kept of this time.';
   const isWhole = from <= (startMs[0] ?? 0);
   return isWhole

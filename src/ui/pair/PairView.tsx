@@ -223,10 +223,12 @@ function shownOf({ startMs, endMs }: HistoryAnswer, rangeMs: number, toMs: numbe
   return { startMs: Math.max(lastMs - rangeMs, startMs[0] ?? 0), endMs: lastMs };
 }
 
-function lossLines({ sent, lost, unreachable }: HistorySeries, palette: Palette): Line[] {
+function lossLines({ sent, received, lost, unreachable }: HistorySeries, palette: Palette): Line[] {
   const values = sent.map((count, i) => {
     if (count === null || count === undefined || count === 0) return null;
-    return (((lost[i] ?? 0) + (unreachable[i] ?? 0)) / count) * 100;
+    const failed = (lost[i] ?? 0) + (unreachable[i] ?? 0);
+    // Too big, or dropped by this host: not called lost, and no loss of 0 either.
+    return failed === 0 && received[i] === 0 ? null : (failed / count) * 100;
   });
   return [{ label: 'loss', colour: palette.lines.loss, values, fill: `${palette.lines.loss}33` }];
 }

@@ -137,7 +137,7 @@ describe('the picture of llama top', () => {
   });
 
   it('says how many pairs are slower than their own normal', () => {
-    const worst = [{ row: ['host-a', '10.1.0.1'], column: ['10.2.0.1', 'ef'], nowUs: 90_000, normalUs: 90 }];
+    const worst = [{ row: ['host-a', '10.1.0.1'], column: ['west', '10.2.0.1', 'ef'], nowUs: 90_000, normalUs: 90 }];
     const text = draw({ picture: { ...small(), slowness: { compared: 14, slow: 3, worst } }, width: 160 }).join('\n');
     expect(text).to.include('slow: 3 of 14').and.include('10.1.0.1 to 10.2.0.1: median 90.0ms, normal 90.0us');
     const unknown = draw({ picture: { ...small(), slowness: { compared: 0, slow: 0, worst: [] } }, width: 160 });

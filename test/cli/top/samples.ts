@@ -54,6 +54,8 @@ export function matrixOf(
       samples: sent,
       ageMs: cells.map(({ stale }) => (stale === true ? 60_000 : 2_000)),
       stale: cells.map(({ stale }) => stale === true),
+      silentSeries: cells.map(() => 0),
+      unmeasuredSeries: cells.map(() => 0),
       state: sent.map((count, i): Answering => (count === 0 ? 'unmeasured' : count === lost[i] ? 'silent' : 'answers')),
       reason: sent.map((count, i) => (count === 0 ? 'not sent' : count === lost[i] ? 'no answer' : null)),
     },
@@ -67,6 +69,7 @@ export function pictureOf(matrix: MatrixAnswer, changes: Partial<Picture> = {}):
     return {
       ...{
         collector: 'host-a',
+        group: 'west',
         source: rows[row][0],
         target: columns[cells.column[i]][0],
         class: 'ef',
