@@ -23,6 +23,10 @@ export interface PathsOfCollector {
   readonly start: string | null;
   readonly end: string | null;
   readonly endMs: number | null;
+  /** Place of the interval at its collector. */
+  readonly cursor: number | null;
+  /** How far its times are ahead of this host's clock, ms. */
+  readonly clockAheadMs: number | null;
   readonly gap: boolean;
   /** Paths that match. */
   readonly total: number;
@@ -75,33 +79,47 @@ interface Answer {
 
 /** Never rejects. */
 async function ask(collector: ReachableCollector, query: URLSearchParams, timeoutMs: number): Promise<Answer> {
-  const { name, url, kind } = collector;
+  const { name, url, kind, clockAheadMs } = collector;
   const of: PathsOfCollector = {
-    ...{ collector: name, url, start: null, end: null, endMs: null },
+    ...{ collector: name, url, start: null, end: null, endMs: null, cursor: null, clockAheadMs: null },
     ...{ gap: false, total: 0, error: null },
   };
   if (kind === 'llama') return { of: { ...of, error: "Dropbox's LLAMA does not tell paths" }, paths: [] };
   const late = AbortSignal.timeout(timeoutMs);
   try {
-    const { body, bytes } = await collector.get(`/v1/paths?${query}`, late);
+    const { body, bytes } = await collector.get(`/v1/paths?${onItsClock(query, clockAheadMs)}`, late);
     if (bytes > MOST_BYTES) throw new Error(`found an answer of ${bytes} bytes, expected at most ${MOST_BYTES}`);
-    return read(body, of);
+    return read(body, of, clockAheadMs);
   } catch (error) {
     const why = late.aborted ? `no answer within ${timeoutMs} ms` : messageOf(error);
     return { of: { ...of, error: why }, paths: [] };
   }
 }
 
+/** A moment is asked for by this host's clock, and looked up by the collector's. */
+function onItsClock(query: URLSearchParams, clockAheadMs: number): URLSearchParams {
+  const at = query.get('at');
+  if (at === null || clockAheadMs === 0) return query;
+  const own = new URLSearchParams(query);
+  own.set('at', String(Math.max(0, Number(at) + clockAheadMs)));
+  return own;
+}
+
 /** @throws Error that says what was found, and what was expected */
-function read(body: string, of: PathsOfCollector): Answer {
+function read(body: string, of: PathsOfCollector, clockAheadMs: number): Answer {
   const answer = parseJson(body);
   if (!isRecord(answer)) throw wrong('', answer, 'the object of GET /v1/paths');
-  const { start, end, endMs, gap, total, paths } = answer;
+  const { start, end, endMs, cursor, gap, total, paths } = answer;
+  const ownAheadMs = Number.isSafeInteger(answer.clockAheadMs) ? (answer.clockAheadMs as number) : 0;
   if (!Array.isArray(paths)) throw wrong('/paths', paths, 'a list');
   if (!isCount(total)) throw wrong('/total', total, 'a count');
   const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
   return {
-    of: { ...of, start: text(start), end: text(end), endMs: isCount(endMs) ? endMs : null, gap: gap === true, total },
+    of: {
+      ...{ ...of, start: text(start), end: text(end), endMs: isCount(endMs) ? endMs : null },
+      ...{ cursor: isCount(cursor) ? cursor : null, clockAheadMs: isCount(endMs) ? ownAheadMs + clockAheadMs : null },
+      ...{ gap: gap === true, total },
+    },
     paths: paths.map((path: unknown, index): CollectorPath => {
       const place = `/paths/${index}`;
       if (!isRecord(path)) throw wrong(place, path, 'a path');

@@ -82,14 +82,15 @@ export class Fleet {
   sourceState(): CollectorSourceState | null {
     if (this.list?.kind !== 'followed' || this.follower === undefined) return null;
     const { updatedAtMs, error, warnings, nextAtMs } = this.follower;
+    const aheadMs = this.options.poller.clockAheadMs?.() ?? 0;
     return {
       source: this.list.from.kind,
       collectors: this.members.size,
-      updatedAt: updatedAtMs === null ? null : isoTime(updatedAtMs),
+      updatedAt: updatedAtMs === null ? null : isoTime(updatedAtMs + aheadMs),
       ageMs: updatedAtMs === null ? null : Math.max(0, this.timing.nowMs() - updatedAtMs),
       error,
       warnings,
-      nextAt: nextAtMs === null ? null : isoTime(nextAtMs),
+      nextAt: nextAtMs === null ? null : isoTime(nextAtMs + aheadMs),
     };
   }
 

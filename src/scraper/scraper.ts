@@ -12,6 +12,7 @@ import { HttpClient } from '../net/httpClient.js';
 import { SteadyClock } from '../stats/steadyClock.js';
 import { VERSION } from '../version.js';
 import { clocksApart } from './clockWarnings.js';
+import { CLOCKS_AGREE_MS } from './collectorClock.js';
 import { Fleet, type FleetChange } from './fleet.js';
 import { Gate } from './gate.js';
 import type { Positions } from './poller.js';
@@ -127,6 +128,7 @@ export class Scraper implements ScraperService {
       url: poller.address.url,
       kind: poller.address.kind,
       name: poller.state().name,
+      clockAheadMs: agreed(poller.state().clockAheadMs),
       get: async (path, signal) => {
         const { content } = await poller.get(path, signal);
         return { body: content.toString(), bytes: content.length };
@@ -191,6 +193,10 @@ export class Scraper implements ScraperService {
     if (urls.length > 1) this.logger.warn({ name, urls }, SHARED);
   }
 }
+
+/** What is within the noise of asking is no difference. */
+const agreed = (aheadMs: number | null): number =>
+  aheadMs === null || Math.abs(aheadMs) <= CLOCKS_AGREE_MS ? 0 : Math.round(aheadMs);
 
 const SHARED =
   'several collectors have the same name, so their results overwrite each other; give each its own (collector.name), or list one address only';

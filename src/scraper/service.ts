@@ -91,6 +91,8 @@ export interface ReachableCollector {
   readonly kind: CollectorKind;
   /** Its own name; null before its first answer. */
   readonly name: string | null;
+  /** By how much its clock is ahead of this host's, ms; 0 while they agree to two seconds. */
+  readonly clockAheadMs: number;
   /** A GET of a path of its API, with the query; status 200, or it rejects with an error whose message is for people. */
   get(path: string, signal: AbortSignal): Promise<{ readonly body: string; readonly bytes: number }>;
 }

@@ -16,7 +16,7 @@ const worstFirst = (a: Record<string, unknown>, b: Record<string, unknown>): num
   Number(b.lost) - Number(a.lost) || (b.rttUs as { mean: number }).mean - (a.rttUs as { mean: number }).mean;
 
 function collector(name: string, get: ReachableCollector['get']): ReachableCollector {
-  return { name, url: `http://${name}`, kind: 'collector', get };
+  return { name, url: `http://${name}`, kind: 'collector', clockAheadMs: 0, get };
 }
 
 const answer = (body: unknown) => {
@@ -28,6 +28,22 @@ const ask = (collectors: readonly ReachableCollector[], limit = 100, timeoutMs =
   allPaths(collectors, new URLSearchParams({ limit: String(limit), class: 'ef' }), limit, new Breather(), timeoutMs);
 
 describe('paths of all collectors', () => {
+  it('are asked for by the clock of each collector, and say how far theirs is ahead', async () => {
+    const asked: string[] = [];
+    const get: ReachableCollector['get'] = async (path) => {
+      asked.push(new URLSearchParams(path.split('?')[1]).get('at') ?? '');
+      return answer({ start: 's', end: 'e', endMs: 5, cursor: 9, clockAheadMs: 10, gap: false, total: 0, paths: [] });
+    };
+    const query = new URLSearchParams({ limit: '10', at: '1000' });
+    const ones = [collector('a', get), { ...collector('b', get), clockAheadMs: 500 }];
+    const { collectors } = await allPaths(ones, query, 10, new Breather(), 200);
+    expect(asked).to.deep.equal(['1000', '1500']);
+    expect(collectors.map(({ cursor, clockAheadMs }) => [cursor, clockAheadMs])).to.deep.equal([
+      [9, 10],
+      [9, 510],
+    ]);
+  });
+
   it('are the worst of all of them together, asked of a bounded number at a time', async () => {
     const every: Record<string, unknown>[] = [];
     let open = 0;

@@ -155,11 +155,20 @@ describe('the paths of a moment in the past', () => {
     expect(held.total).to.equal(1);
   });
 
+  it('are held where the interval began before the moment, by the clock of now', () => {
+    const answer = {
+      ...{ start: new Date(7_200_000).toISOString(), end: null, clockAheadMs: 7_200_000, total: 1 },
+      paths: [path('a')],
+    };
+    expect(heldAt(answer, 20_000).total).to.equal(1);
+    expect(heldAt({ ...answer, clockAheadMs: 0 }, 20_000).total).to.equal(0);
+  });
+
   it('are summed once for each interval of each collector, the last ones', () => {
-    const interval = (collector: string, endMs: number) => ({ collector, endMs, paths: [] });
+    const interval = (collector: string, place: number) => ({ collector, place, paths: [] });
     const many = Array.from({ length: 15 }, (_, i) => interval('a', 15 - i));
     const last = lastIntervals([...many, interval('b', 3), interval('a', 15), interval('b', 3)]);
-    expect(last.map(({ collector, endMs }) => `${collector}${endMs}`)).to.deep.equal([
+    expect(last.map(({ collector, place }) => `${collector}${place}`)).to.deep.equal([
       ...Array.from({ length: 10 }, (_, i) => `a${i + 6}`),
       'b3',
     ]);

@@ -107,6 +107,8 @@ export const AllPathsSchema = Type.Object(
         start: Nullable(time('start of the interval')),
         end: Nullable(time('end')),
         endMs: Nullable(Type.Integer()),
+        cursor: Nullable(count('place of the interval at its collector')),
+        clockAheadMs: Nullable(Type.Integer({ description: "how far its times are ahead of this host's clock, ms" })),
         gap: Type.Boolean({ description: 'with after: paths of intervals in between are no longer held' }),
         total: count('paths that match'),
         error: Nullable(Type.String({ description: 'why it is left out; null when it is not' })),

@@ -121,11 +121,17 @@ export interface PathsAnswer {
   readonly start?: string | null;
   readonly end: string | null;
   readonly endMs?: number | null;
+  /** Place of the interval at its collector; two may end at the same time after a step of its clock. */
+  readonly cursor?: number | null;
+  /** How far its times are ahead of the clock of the service, ms. */
+  readonly clockAheadMs?: number | null;
   /** Of a scraper. */
   readonly collectors?: readonly {
     readonly collector: string | null;
     readonly start: string | null;
     readonly endMs: number | null;
+    readonly cursor?: number | null;
+    readonly clockAheadMs?: number | null;
     readonly total: number;
     readonly error: string | null;
   }[];
@@ -149,6 +155,7 @@ export interface ResultsAnswer {
   readonly intervals: readonly {
     readonly collector?: string;
     readonly endMs: number;
+    readonly clockAheadMs?: number;
     readonly results: readonly ResultRow[];
   }[];
 }

@@ -74,7 +74,7 @@ export function PairView({ status }: { status: Status | undefined }) {
   const lossBounds = parseBounds(view.loss) ?? DEFAULT_LOSS_BOUNDS;
   const timeBounds = parseBounds(view.times) ?? DEFAULT_TIME_BOUNDS;
   const byClass = useMemo(() => sumPaths(summed.map((one) => one.paths)), [summed]);
-  const intervals = new Set(summed.map((one) => one.endMs)).size;
+  const intervals = new Set(summed.map((one) => one.place)).size;
   const until = past ? ` until ${clockText(toMs)}` : '';
   return (
     <section class="pair" aria-label="Pair">

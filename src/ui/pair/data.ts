@@ -80,13 +80,13 @@ const ofPair =
 
 const filters = ({ target, group, class: name }: Pair) => ({ target, group, class: name });
 
-function intervalsOf(pair: Pair, { endMs, collectors, paths }: PathsAnswer): PathInterval[] {
+function intervalsOf(pair: Pair, { endMs, cursor, collectors, paths }: PathsAnswer): PathInterval[] {
   const mine = paths.filter(ofPair(pair));
-  const ends = collectors ?? [{ collector: undefined, endMs: endMs ?? null }];
+  const ends = collectors ?? [{ collector: undefined, endMs: endMs ?? null, cursor }];
   return ends
     .map((one) => ({ ...one, paths: mine.filter(({ collector }) => collector === one.collector) }))
-    .flatMap(({ collector, endMs: ms, paths: own }) =>
-      ms === null || own.length === 0 ? [] : [{ collector, endMs: ms, paths: own }],
+    .flatMap(({ collector, endMs: ms, cursor: at, paths: own }) =>
+      ms === null || own.length === 0 ? [] : [{ collector, place: at ?? ms, paths: own }],
     );
 }
 
@@ -122,22 +122,24 @@ export async function askRecent(
   signal: AbortSignal,
 ): Promise<readonly ResultRow[]> {
   let after = Math.max(0, cursorBefore(cursor, toMs));
-  const rows: ResultRow[] = [];
+  const intervals: ResultsAnswer['intervals'][number][] = [];
   for (let page = 0; page < MOST_PAGES; page++) {
     const answer = await get<ResultsAnswer>('/v1/results', { ...filters(pair), after: String(after) }, signal);
     if (answer.intervals.length === 0) break;
-    const within = answer.intervals.filter(
-      ({ endMs }) => toMs === undefined || (endMs > toMs - RECENT_MS && endMs <= toMs),
-    );
-    for (const interval of within)
-      rows.push(
-        ...interval.results
-          .map((row) => (interval.collector === undefined ? row : { ...row, collector: interval.collector }))
-          .filter(ofPair(pair)),
-      );
+    intervals.push(...answer.intervals);
     after = answer.next;
   }
-  return rows;
+  // By the clock of now: after a step of the clock the cursor does not tell times.
+  const endOf = ({ endMs, clockAheadMs = 0 }: (typeof intervals)[number]): number => endMs - clockAheadMs;
+  // Of each collector, for their clocks may differ.
+  const lasts = new Map<string | undefined, number>();
+  for (const one of intervals) lasts.set(one.collector, Math.max(lasts.get(one.collector) ?? 0, endOf(one)));
+  const lastMs = ({ collector }: (typeof intervals)[number]): number => toMs ?? lasts.get(collector) ?? 0;
+  return intervals
+    .filter((one) => endOf(one) > lastMs(one) - RECENT_MS && endOf(one) <= lastMs(one))
+    .flatMap(({ collector, results }) =>
+      results.map((row) => (collector === undefined ? row : { ...row, collector })).filter(ofPair(pair)),
+    );
 }
 
 /** Where to begin. A scraper's cursor does not tell times: of the past all that is held is looked through. */
