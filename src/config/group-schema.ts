@@ -103,7 +103,7 @@ export const GroupSchema = Type.Object(
       Type.Union([Type.String({ minLength: 1 }), Type.Null()], {
         default: null,
         description:
-          'a file of HMAC keys, or null: probes are STAMP in authenticated mode, signed with the first key; replies signed with any of them count',
+          'a file of HMAC keys, or null: probes are STAMP in authenticated mode, signed with the first key; replies signed with any of them count; by REST only in api.allowedDirectories',
       }),
     ),
     tlvs: Type.Optional(

@@ -24,7 +24,8 @@ export const FromFileSchema = Type.Object(
   {
     path: Type.String({
       minLength: 1,
-      description: 'a path of a file: JSON or YAML as Prometheus reads it (file_sd); relative to the working directory',
+      description:
+        'a path of a file: JSON or YAML as Prometheus reads it (file_sd); relative to the working directory; by REST only in api.allowedDirectories',
     }),
     refresh: Type.Optional(
       Type.String({ default: '30s', description: `${REFRESH}: how often it is read when no change was noticed` }),
@@ -41,7 +42,7 @@ export const FromHttpSchema = Type.Object(
   {
     url: Type.String({
       description:
-        'a URL with http:// or https:// and without a password: it answers with JSON as Prometheus reads it (http_sd)',
+        'a URL with http:// or https:// and without a password: it answers with JSON as Prometheus reads it (http_sd); by REST only below api.allowedUrls',
     }),
     refresh: Type.Optional(Type.String({ default: '60s', description: `${REFRESH}: how often it is asked` })),
     timeout: Type.Optional(
@@ -53,7 +54,8 @@ export const FromHttpSchema = Type.Object(
     tokenFile: Type.Optional(
       Type.String({
         minLength: 1,
-        description: 'a path of a file: the bearer token in it is sent, read anew every time',
+        description:
+          'a path of a file: the bearer token in it is sent, read anew every time; by REST only in api.allowedDirectories',
       }),
     ),
     allowEmpty,

@@ -1,10 +1,11 @@
 import { closeSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { expect } from 'chai';
 import { allowsUrl, openAllowed, urlPrefix, whyOutside } from '../../src/config/allowed.js';
 import { parseGroup } from '../../src/config/group.js';
 import { LlamaError } from '../../src/errors.js';
+import { seededRandom } from '../support/random.js';
 
 describe('the URLs that REST may name', () => {
   const prefixes = ['https://inventory.example/a/targets', 'http://[2001:db8::1]:8080/'];
@@ -42,6 +43,45 @@ describe('the URLs that REST may name', () => {
       'http://[2001:db8::1]/x',
     ])
       expect(allows(url), url).to.equal(false);
+  });
+
+  it('lead nowhere else, however a server reads the path', () => {
+    const random = seededRandom(24);
+    const parts = [
+      'a',
+      'targets',
+      '..',
+      '.',
+      '%2e%2e',
+      '%2E.',
+      '..;x',
+      ';',
+      '%2f',
+      '%5c',
+      '\\',
+      '%252e%252e',
+      '%25',
+      '',
+      'b',
+    ];
+    const readings: ((path: string) => string)[] = [
+      (path) => path,
+      decodeURIComponent,
+      // A server that decodes twice fails on a single percent sign.
+      (path) => decodeURIComponent(decodeURIComponent(path).replaceAll(/%(?![0-9a-f]{2})/gi, '%25')),
+      (path) => decodeURIComponent(path).replaceAll('\\', '/'),
+      (path) => decodeURIComponent(path).replaceAll(/;[^/]*/g, ''),
+    ];
+    let allowed = 0;
+    for (let i = 0; i < 50_000; i++) {
+      const tail = Array.from({ length: random.below(6) }, () => parts[random.below(parts.length)]).join('/');
+      const url = new URL(`https://inventory.example/a/targets/${tail}`);
+      if (!allowsUrl(url, prefixes)) continue;
+      allowed += 1;
+      for (const read of readings)
+        expect(posix.normalize(read(url.pathname)), url.href).to.match(/^\/a\/targets(?:\/|$)/);
+    }
+    expect(allowed).to.be.above(1_000);
   });
 
   it('are none without a prefix', () => {

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { type DnsSettings, DnsSource } from '../../src/discovery/dns.js';
 import { NameServer } from './nameServer.js';
@@ -48,6 +50,18 @@ describe('targets from the DNS', () => {
       expect((await rejection(source({ type }).ask(NEVER))).message).to.match(
         /^mesh\.example (A|SRV): the answer of 127\.0\.0\.1:\d+ is too long for UDP \(truncated\), and it gives none by TCP; let TCP port 53 through$/,
       );
+  });
+
+  it('say the same where TCP is not refused but blocked', async () => {
+    // Takes connections, and never says anything, as a firewall that drops.
+    const blocked = createServer().listen(server.port, '127.0.0.1');
+    await once(blocked, 'listening');
+    try {
+      server.records.set('A mesh.example', 'truncated');
+      expect((await rejection(source({ type: 'A' }).ask(NEVER))).message).to.match(/too long for UDP \(truncated\)/);
+    } finally {
+      blocked.close();
+    }
   });
 
   for (const [ttlS, expectedMs] of [

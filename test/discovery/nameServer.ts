@@ -49,9 +49,13 @@ export class NameServer {
   /** A resolver that asks this server. */
   resolver = (): promises.Resolver => {
     const resolver = new promises.Resolver({ timeout: this.timeoutMs, tries: 1 });
-    resolver.setServers([`127.0.0.1:${(this.socket.address() as AddressInfo).port}`]);
+    resolver.setServers([`127.0.0.1:${this.port}`]);
     return resolver;
   };
+
+  get port(): number {
+    return (this.socket.address() as AddressInfo).port;
+  }
 
   async close(): Promise<void> {
     this.socket.close();
