@@ -258,6 +258,9 @@ const SCRAPER = table({
 
 const DROPS = ['LlamaReflectorDrops'] as const;
 
+/** A packet now and then is a scanner's. */
+const STRAY = { share: NOISE, of: ['received'] } as const;
+
 /** Counters of a reflector. A packet that is dropped is a lost probe to its sender. */
 const REFLECTOR = table({
   received: BASE,
@@ -266,18 +269,21 @@ const REFLECTOR = table({
   reflectedStampAuth: BASE,
   reflectedLlama: BASE,
   reflectedLlamaLegacy: BASE,
-  noSource: { warning: { text: 'packets were dropped: their source port is 0' }, alerts: DROPS },
+  noSource: { warning: { text: 'packets were dropped: their source port is 0', above: STRAY }, alerts: DROPS },
   notAllowed: {
-    warning: { text: 'packets were dropped: their source is in no network of --allow' },
+    warning: { text: 'packets were dropped: their source is in no network of --allow', above: STRAY },
     alerts: DROPS,
   },
-  tooLong: { warning: { text: 'packets were dropped: they are longer than 9280 bytes' }, alerts: DROPS },
+  tooLong: { warning: { text: 'packets were dropped: they are longer than 9280 bytes', above: STRAY }, alerts: DROPS },
   tooShort: {
-    warning: { text: 'packets were dropped: they are too short for a probe of a known format' },
+    warning: { text: 'packets were dropped: they are too short for a probe of a known format', above: STRAY },
     alerts: DROPS,
   },
   shortFromOwnPort: {
-    warning: { text: 'short requests were dropped: they come from a port that this reflector listens on' },
+    warning: {
+      text: 'short requests were dropped: they come from a port that this reflector listens on',
+      above: STRAY,
+    },
     alerts: DROPS,
   },
   shortOverRate: {
@@ -285,27 +291,31 @@ const REFLECTOR = table({
     alerts: DROPS,
   },
   unauthenticated: {
-    warning: { text: 'packets were dropped: they are not signed, and --key-file asks for it' },
+    warning: { text: 'packets were dropped: they are not signed, and --key-file asks for it', above: STRAY },
     alerts: DROPS,
   },
   badHmac: {
     warning: {
       text: 'packets were dropped: their HMAC is of no key of --key-file',
       advice: 'compare the key files of collector and reflector',
+      above: STRAY,
     },
     alerts: DROPS,
   },
   noKey: {
-    warning: { text: 'packets were dropped: they are signed, and there is no --key-file' },
+    warning: { text: 'packets were dropped: they are signed, and there is no --key-file', above: STRAY },
     alerts: DROPS,
   },
   shortRequests: BASE,
   looksLikeReply: {
-    warning: { text: 'packets were dropped: they answer a reply, and reflecting them could start a loop' },
+    warning: {
+      text: 'packets were dropped: they answer a reply, and reflecting them could start a loop',
+      above: STRAY,
+    },
     alerts: DROPS,
   },
   repeated: {
-    warning: { text: 'packets were dropped: the same packet came several times, it runs in a loop' },
+    warning: { text: 'packets were dropped: the same packet came several times, it runs in a loop', above: STRAY },
     alerts: DROPS,
   },
   overRate: {

@@ -3,6 +3,7 @@
  * It must never allocate, block (but in `ppoll`) or throw because of what a packet holds, nor answer with more bytes than it was asked with.
  */
 
+import { SOCKADDR_PORT, sockaddrAddressOffset } from '../net/address.js';
 import { ReceiveBatch } from '../net/batch.js';
 import { SystemClock } from '../net/clock.js';
 import { PollSet } from '../net/poll.js';
@@ -147,15 +148,21 @@ export class ReflectorEngine {
   private reflect(socket: number, count: number): void {
     const { counters, picks, replies, examiner, answerer } = this;
     const { family, fd } = this.sockets[socket];
-    const nowMs = nsToMs(this.clock.nowNs());
+    const nowNs = this.clock.nowNs();
+    const nowMs = nsToMs(nowNs);
+    this.control.examples.nowNs = nowNs;
     let picked = 0;
     for (let j = 0; j < count; j++) {
       const junk = examiner.examine(family, j, nowMs);
       if (junk < 0) picks[picked++] = j;
-      else counters[junk]++;
+      else {
+        counters[junk]++;
+        this.note(junk, family, j, 0);
+      }
     }
     const granted = this.tokens === null ? picked : this.tokens.take(picked, nowMs);
     counters[OVER_RATE] += picked - granted;
+    if (granted < picked) this.note(OVER_RATE, family, picks[granted], 0);
     for (let i = granted; i < picked; i++) answerer.skip(socket, picks[i], examiner.formats[picks[i]]);
     // Raised before the replies go out and corrected after: whoever has a reply finds it counted.
     counters[REFLECTED] += granted;
@@ -170,7 +177,19 @@ export class ReflectorEngine {
       if (replies.full) replies.flush(family, fd);
     }
     replies.flush(family, fd);
-    if (replies.errors > 0) this.correct();
+    if (replies.errors > 0) {
+      this.note(SEND_ERRORS, family, replies.errorOf, replies.errorErrno);
+      this.correct();
+    }
+  }
+
+  /** Keeps datagram `j` as the example of a counter. */
+  private note(counter: number, family: 4 | 6, j: number, errno: number): void {
+    const { u16, u32 } = this.batch.memory;
+    const name = this.batch.nameAt(j);
+    const address = (name + sockaddrAddressOffset(family)) >> 2;
+    const port = u16[(name + SOCKADDR_PORT) >> 1];
+    this.control.examples.note(counter, family, u32, address, port, this.batch.lengths[j], errno, 0, -1);
   }
 
   /** Takes replies that were not sent out of what was reflected. */

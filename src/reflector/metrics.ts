@@ -87,6 +87,14 @@ export function reflectorMetrics(status: () => ReflectorStatus): Registry {
     },
   });
   new Gauge({
+    name: `${PREFIX}warnings`,
+    help: 'Warnings in /v1/status.',
+    registers,
+    collect() {
+      this.set(status().warnings.length);
+    },
+  });
+  new Gauge({
     name: `${PREFIX}sessions`,
     help: 'Sessions held now.',
     registers,

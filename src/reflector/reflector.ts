@@ -5,12 +5,16 @@
 
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
+import { packetText, refusalText } from '../counters/exampleText.js';
+import { COUNTER_READERS } from '../counters/readers.js';
+import { RecentWarnings } from '../counters/recentWarnings.js';
 import { SystemClock } from '../net/clock.js';
 import { ClockSync } from '../net/clockSync.js';
 import { ThrottleWatch } from '../net/cpuQuota.js';
 import { type Endpoint, formatEndpoint } from '../net/endpoint.js';
 import { closeDescriptor, openWake, wake } from '../net/poll.js';
 import { ControlBlock } from '../ring/control.js';
+import { newest } from '../ring/examples.js';
 import { nsToMs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadStatus } from '../threads/supervised.js';
 import { VERSION } from '../version.js';
@@ -86,6 +90,8 @@ interface Thread {
 const WORKER_FILE = fileURLToPath(new URL('../../workers/reflector.js', import.meta.url));
 const STOP_TIMEOUT_MS = 1000;
 const VRF_PERIOD_MS = 10_000;
+/** A reflector has no intervals of results: warnings compare its counters over two of these. */
+const WARNING_INTERVAL_MS = 10_000;
 
 export class Reflector {
   private readonly settings: ReflectorSettings;
@@ -99,6 +105,10 @@ export class Reflector {
   private readonly vrfs = new VrfMembers();
   private readonly vrfTimer: NodeJS.Timeout;
   private readonly supervised: SupervisedThreads<ReflectorStart>;
+  private readonly recent = new RecentWarnings<keyof ReflectorTotals>(COUNTER_READERS.reflector, {
+    example: (name) => this.example(name),
+  });
+  private readonly comparing: NodeJS.Timeout;
   private readonly startedAtMs = Date.now();
   private readonly started = performance.now();
   private state: ReflectorStatus['state'] = 'starting';
@@ -120,6 +130,8 @@ export class Reflector {
       logger,
       begin: (thread) => ({ task: this.threads[thread].start, transfer: [] }),
     });
+    this.comparing = setInterval(() => this.recent.intervalEnded(this.sum(this.workers())), WARNING_INTERVAL_MS);
+    this.comparing.unref();
     this.watch = new ListenerWatch(listeners, logger, () => this.wakeThreads());
   }
 
@@ -149,10 +161,8 @@ export class Reflector {
   status(): ReflectorStatus {
     this.sync.read();
     const listeners = this.watch.status();
-    const workers = this.threads.map((_, thread) => this.threadStatus(thread));
-    const totals = { ...workers[0].totals };
-    for (const worker of workers.slice(1))
-      for (const name of Object.keys(totals) as (keyof ReflectorTotals)[]) totals[name] += worker.totals[name];
+    const workers = this.workers();
+    const totals = this.sum(workers);
     return {
       version: VERSION,
       startedAt: new Date(this.startedAtMs).toISOString(),
@@ -160,7 +170,12 @@ export class Reflector {
       state: this.state,
       listen: this.endpoints.map(formatEndpoint),
       listeners,
-      warnings: [...listenerWarnings(listeners), ...this.throttling.warnings(), ...this.lasting],
+      warnings: [
+        ...listenerWarnings(listeners),
+        ...this.throttling.warnings(),
+        ...this.lasting,
+        ...this.recent.warnings(totals),
+      ],
       stateful: this.settings.stateful !== null,
       authenticated: this.keys !== null,
       clockSynchronised: this.sync.synchronised,
@@ -224,6 +239,24 @@ export class Reflector {
     return { ownPorts, maxPps, tokens: allow.map(() => createTokens(maxPps, nowMs)) };
   }
 
+  private workers(): ReflectorThreadStatus[] {
+    return this.threads.map((_, thread) => this.threadStatus(thread));
+  }
+
+  private sum(workers: readonly ReflectorThreadStatus[]): ReflectorTotals {
+    const totals = { ...workers[0].totals };
+    for (const worker of workers.slice(1))
+      for (const name of Object.keys(totals) as (keyof ReflectorTotals)[]) totals[name] += worker.totals[name];
+    return totals;
+  }
+
+  private example(name: keyof ReflectorTotals): string | undefined {
+    if (name === 'receiveQueueDrops') return undefined;
+    const example = newest(this.threads.map(({ control }) => control.examples.read(control.index(name))));
+    if (example === undefined) return undefined;
+    return name === 'sendErrors' ? refusalText(example) : packetText(example);
+  }
+
   private threadStatus(thread: number): ReflectorThreadStatus {
     const drops = this.listeners.reduce((sum, listener) => sum + listener.drops(thread), 0);
     const totals = { ...this.threads[thread].control.snapshot(), receiveQueueDrops: drops };
@@ -238,6 +271,7 @@ export class Reflector {
     this.state = 'stopping';
     this.watch.close();
     clearInterval(this.vrfTimer);
+    clearInterval(this.comparing);
     for (const { control } of this.threads) control.ring();
     this.wakeThreads();
     // The threads are gone after this: only then may the sockets go.

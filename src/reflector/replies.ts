@@ -45,6 +45,9 @@ export class ReplySender {
   sent = 0;
   errors = 0;
   readonly errorsByFormat = new Float64Array(FORMATS.length);
+  /** Of the last reply that was not sent: which datagram it answers, and why. */
+  errorOf = 0;
+  errorErrno = 0;
   /** Signs replies of authenticated mode. */
   signer: PacketSigner | null = null;
   private readonly received: ReceiveBatch;
@@ -53,7 +56,8 @@ export class ReplySender {
   private readonly interfaces: ReplyInterfaces;
   private readonly batches: readonly SendBatch[];
   private readonly noSource = new NativeMemory(16);
-  /** Offsets of the replies of this chunk in the memory of `received`. */
+  /** Of the replies of this chunk: the datagram that each answers, and its offset in the memory of `received`. */
+  private readonly datagrams = new Uint32Array(LONG_CHUNK);
   private readonly offsets = new Uint32Array(LONG_CHUNK);
   private readonly formats = new Uint8Array(LONG_CHUNK);
   private readonly keys = new Uint8Array(LONG_CHUNK);
@@ -87,6 +91,7 @@ export class ReplySender {
     const { received } = this;
     const out = this.batches[family === 4 ? 0 : 1];
     const i = this.count++;
+    this.datagrams[i] = j;
     this.offsets[i] = received.payloadAt(j);
     this.formats[i] = format;
     this.keys[i] = key;
@@ -128,7 +133,7 @@ export class ReplySender {
         retried = false;
       } else if (result === -EAGAIN || result === -ENOBUFS) {
         if (pauses++ === PAUSES) {
-          while (from < count) this.failed(from++);
+          while (from < count) this.failed(from++, -result);
           return;
         }
         this.pause(PAUSE_NS);
@@ -137,7 +142,7 @@ export class ReplySender {
         // It may be a pending error of an earlier packet, which the kernel reports once.
         retried = true;
       } else {
-        this.failed(from++);
+        this.failed(from++, -result);
         retried = false;
       }
     }
@@ -150,8 +155,10 @@ export class ReplySender {
     else this.unfragmented.add(fd);
   }
 
-  private failed(i: number): void {
+  private failed(i: number, errno: number): void {
     this.errors++;
+    this.errorOf = this.datagrams[i];
+    this.errorErrno = errno;
     this.errorsByFormat[this.formats[i]]++;
   }
 
