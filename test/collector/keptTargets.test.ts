@@ -240,6 +240,7 @@ describe('targets of sources in the state directory', () => {
       const text = JSON.stringify({
         collector: { name: 'test', workers: 1, interval: '100ms', ...more },
         source: { ports: 1 },
+        api: { listen: '127.0.0.1:0', allowedDirectories: [folder] },
         stateDir: dir,
         groups,
       });
