@@ -53,7 +53,7 @@ export class AggregatorThread {
   /** Only for reading what was released of each ring. */
   private readonly rings: readonly RingConsumer[];
   /** Deaths of probers that are not settled: told again to a new life. */
-  private readonly unsettled = new Map<string, { thread: number; life: number; settle: () => void }>();
+  private readonly unsettled = new Map<string, { thread: number; life: number; settle: (probes: number) => void }>();
   private flushed: (() => void) | undefined;
 
   constructor(options: AggregatorThreadOptions) {
@@ -86,17 +86,21 @@ export class AggregatorThread {
    * Resolves when the aggregator has read all that the dead thread left and said what is missing. When the aggregator is dead too, that is its
    * next life: until then the prober must not go on, for its new probes would count as lost with the old ones.
    */
-  proberDied(thread: number, life: number): Promise<void> {
-    const settled = new Promise<void>((settle) => {
+  async proberDied(thread: number, life: number): Promise<void> {
+    await this.bury(thread, life);
+  }
+
+  private bury(thread: number, life: number): Promise<number> {
+    const settled = new Promise<number>((settle) => {
       this.unsettled.set(`${thread} ${life}`, { thread, life, settle });
     });
     this.tell({ type: 'proberDied', thread, life });
     return settled;
   }
 
-  /** At a clean end: as `proberDied`, or half a second. */
-  async proberStopped(thread: number): Promise<void> {
-    await atMost(this.proberDied(thread, STOPPED), ANSWER_TIMEOUT_MS);
+  /** At a clean end: reads all that the thread left, within half a second. Resolves with the number of its probes that have no outcome. */
+  async proberStopped(thread: number): Promise<number> {
+    return (await atMost(this.bury(thread, STOPPED), ANSWER_TIMEOUT_MS)) ?? 0;
   }
 
   /** Probes that died with lives of a prober thread. */
@@ -168,14 +172,15 @@ export class AggregatorThread {
         this.options.report(message.report);
         break;
       case 'threadLosses': {
-        this.losses[message.thread] += message.probes;
-        if (message.probes > 0)
+        const died = message.life !== STOPPED;
+        if (died) this.losses[message.thread] += message.probes;
+        if (died && message.probes > 0)
           this.options.logger.warn(
             { thread: message.thread, probes: message.probes },
             'probes were lost with a prober thread',
           );
         const key = `${message.thread} ${message.life}`;
-        this.unsettled.get(key)?.settle();
+        this.unsettled.get(key)?.settle(message.probes);
         this.unsettled.delete(key);
         break;
       }
@@ -200,9 +205,12 @@ export class AggregatorThread {
   }
 }
 
-/** Resolves with `work`, or after `ms`. */
-async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
+/** Resolves with what `work` gives, or after `ms` with undefined. */
+async function atMost<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
   const timeout = new AbortController();
-  await Promise.race([work, delay(ms, undefined, { signal: timeout.signal }).catch(() => undefined)]);
-  timeout.abort();
+  try {
+    return await Promise.race([work, delay(ms, undefined, { signal: timeout.signal }).catch(() => undefined)]);
+  } finally {
+    timeout.abort();
+  }
 }

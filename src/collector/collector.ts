@@ -318,7 +318,8 @@ export class Collector implements CollectorService {
       const timeouts = this.groups().map((group) => nsToMs(group.timeoutNs + GRACE_NS) + STOP_MARGIN_MS);
       const graceMs = Math.min(STOP_GRACE_MS, Math.max(0, ...timeouts));
       await this.probers.stop(graceMs);
-      for (let thread = 0; thread < this.probers.count; thread++) await this.aggregator.proberStopped(thread);
+      for (let thread = 0; thread < this.probers.count; thread++)
+        this.probers.leave(thread, await this.aggregator.proberStopped(thread));
       await this.aggregator.flush();
       const { kept, results } = this;
       await Promise.all([kept?.results.save(results.toKeep(this.clock.aheadMs())), kept?.place.save(results.newest)]);

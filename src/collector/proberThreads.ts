@@ -110,6 +110,12 @@ export class ProberThreads {
     await this.supervised.stop(graceMs + 100);
   }
 
+  /** Counts what a stop left undecided on a thread that has ended. */
+  leave(thread: number, undecided: number): void {
+    const { control } = this.threads[thread];
+    control.counters[control.index('undecided')] += undecided;
+  }
+
   async close(graceMs: number): Promise<void> {
     await this.stop(graceMs);
     for (const thread of this.threads) {

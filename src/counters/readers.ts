@@ -41,6 +41,9 @@ const PROBER = table({
     warning: { text: 'probes were larger than a link of their path lets through', advice: 'lower payloadBytes' },
     alerts: LOSS,
   },
+  undecided: {
+    harmless: 'counted only when the collector ends; the rows leave these probes out, and no verdict is made of them',
+  },
   late: { shown: 'late of the rows; the probe is in lost already' },
   duplicates: { shown: 'duplicates of the rows; the first reply counts' },
   reordered: { shown: 'reordered of the rows; the probe is in received' },

@@ -112,6 +112,8 @@ export const PROBER_COUNTERS = [
   'localDrops',
   /** Probes larger than a link of their path lets through, as this host's kernel or a router said. */
   'tooBig',
+  /** Probes that a stop left without an outcome, for it did not wait for their timeout. Written by the main thread when the thread has ended. */
+  'undecided',
   'late',
   'duplicates',
   'reordered',

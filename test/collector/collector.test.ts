@@ -5,6 +5,7 @@ import { LlamaError } from '../../src/errors.js';
 import { UdpSocket } from '../../src/net/socket.js';
 import type { Reflector } from '../../src/reflector/reflector.js';
 import { seededRandom } from '../support/random.js';
+import { expectBoundedLosses } from '../support/threadLosses.js';
 import { waitFor } from '../support/wait.js';
 import { Live, type LiveOptions, liveConfig, openDescriptors, silent, startReflector } from './live.js';
 
@@ -31,7 +32,10 @@ describe('A collector', () => {
     const reported = live.sums();
     expect(reported.sent, 'reported').to.equal(live.intervals.reduce((sum, { report }) => sum + report.sent, 0));
     const without = { threadLosses: totals.threadLosses, overflows: totals.ringOverflows, orphans: aggregator.orphans };
-    expect(reported.sent + totals.threadLosses + totals.ringOverflows, JSON.stringify(without)).to.equal(totals.sent);
+    expect(
+      reported.sent + totals.threadLosses + totals.ringOverflows + totals.undecided,
+      JSON.stringify(without),
+    ).to.equal(totals.sent);
   }
 
   function expectAligned(live: Live): void {
@@ -205,6 +209,25 @@ describe('A collector', () => {
     expect(collector.status().totals.threadLosses).to.be.greaterThan(0);
   });
 
+  it('probers that die cost what was in flight and one batch of records each, not more', async () => {
+    const live = await start({ workers: 2 });
+    const { collector } = live;
+    await live.put('west', { period: '2ms', timeout: '300ms', targets: at('127.0.0.1', '127.0.0.2') });
+    const kills = 10;
+    for (let round = 1; round <= kills; round++) {
+      await live.moreIntervals(1);
+      await collector.killThread('prober', round % 2);
+      await waitFor('it to be back', () => {
+        const { workers } = collector.status();
+        const restarts = workers.reduce((sum, worker) => sum + worker.restarts, 0);
+        return restarts === round && workers.every((worker) => worker.state === 'running');
+      });
+    }
+    await live.moreIntervals(3);
+    await expectAccounted(live);
+    expectBoundedLosses(collector.status().totals, kills);
+  });
+
   it('the last group deleted while its prober is dead does not keep anybody waiting', async () => {
     const live = await start();
     await live.put('west', { period: '10ms', timeout: '100ms', targets: at('127.0.0.1') });
@@ -212,6 +235,26 @@ describe('A collector', () => {
     const startMs = performance.now();
     await live.collector.deleteGroup('west');
     expect(performance.now() - startMs).to.be.lessThan(1500);
+  });
+
+  it('a stop leaves probes whose timeout it does not wait for out of the rows, and counts them as undecided', async () => {
+    const live = await start({ intervalMs: 60_000 });
+    const mute = UdpSocket.open({ family: 4, address: '127.0.0.1', port: 0 });
+    await live.put('fast', { period: '5ms', timeout: '300ms', targets: at('127.0.0.1') });
+    await live.put('slow', { period: '20ms', timeout: '10s', targets: [{ address: '127.0.0.1', port: mute.port }] });
+    const waiting = 30;
+    await waitFor('probes', () => {
+      const { sent, received } = live.collector.status().totals;
+      return sent - received > waiting;
+    });
+    await live.collector.stop();
+    const { totals } = live.collector.status();
+    expect(totals).to.include({ threadLosses: 0, lost: 0, localDrops: 0 });
+    expect(totals.undecided).to.be.above(waiting);
+    expect(totals.received + totals.undecided).to.equal(totals.sent);
+    expect(live.sums('slow').sent).to.equal(0);
+    expect(live.sums().sent).to.equal(totals.received);
+    mute.close();
   });
 
   it('a clean stop decides what is under way, closes the current interval early, and starts no thread again', async () => {

@@ -2,4 +2,4 @@
 
 import { reloadSuite } from './suites/reload.js';
 
-reloadSuite({ seconds: 5 });
+reloadSuite({ kills: 4, seconds: 5 });

@@ -9,7 +9,7 @@ import { stallSuite } from './suites/stall.js';
 
 ecmpSuite({ seconds: 300 });
 lossSuite({ lossyIntervals: 60, turns: 16 });
-reloadSuite({ seconds: 300 });
+reloadSuite({ seconds: 300, kills: 60 });
 stallSuite({ stalls: 30 });
 rttSuite({ seconds: 60 });
 openApiSuite({ examples: 300, seconds: 900, seed: 2 });

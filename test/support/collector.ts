@@ -34,14 +34,14 @@ export class TestCollector {
   }
 
   /** Starts it on this host or, with `at`, on a host of the lab; intervals of a second. Resolves when it measures. */
-  static async start(config: ConfigSpec, at: Spawner = spawn): Promise<TestCollector> {
+  static async start(config: ConfigSpec, at: Spawner = spawn, program?: string): Promise<TestCollector> {
     const directory = await mkdtemp(join(tmpdir(), 'llama-collector-'));
     const file = join(directory, 'config.yaml');
     const collector = { name: 'test', interval: '1s', retention: 600, ...config.collector };
     // JSON is YAML.
     await writeFile(file, JSON.stringify({ ...config, collector }));
     const listen = `127.0.0.1:${await freePort()}`;
-    const process = startLlama(['collector', '--config', file, '--listen', listen], at);
+    const process = startLlama(['collector', '--config', file, '--listen', listen], at, program);
     const http = new HttpClient(at);
     const base = `http://${listen}`;
     try {

@@ -106,7 +106,11 @@ export interface PathsAnswer {
 export interface StatusAnswer {
   readonly state: string;
   readonly totals: Readonly<Record<string, number>>;
-  readonly workers: readonly { readonly restarts: number; readonly sourcePorts: readonly number[] }[];
+  readonly workers: readonly {
+    readonly state: string;
+    readonly restarts: number;
+    readonly sourcePorts: readonly number[];
+  }[];
   readonly aggregator: { readonly restarts: number; readonly reported: number; readonly orphans: number };
   readonly warnings: readonly string[];
 }

@@ -88,9 +88,9 @@ export class Running {
   }
 }
 
-/** Starts the CLI. `at` says where; the default is this host. */
-export function startLlama(args: readonly string[], at: Spawner = spawn): Running {
-  return new Running(at(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }));
+/** Starts the CLI, or another program that takes its arguments. `at` says where; the default is this host. */
+export function startLlama(args: readonly string[], at: Spawner = spawn, program = CLI): Running {
+  return new Running(at(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }));
 }
 
 /** Runs the CLI to its end. */

@@ -42,6 +42,10 @@ export const WORKER_METRICS: Readonly<Record<keyof Totals, WorkerMetric>> = {
     name: 'llama_too_big_total',
     help: 'Probes larger than a link of their path lets through, by worker.',
   },
+  undecided: {
+    name: 'llama_undecided_total',
+    help: 'Probes that a stop left without an outcome, by worker.',
+  },
   late: { name: 'llama_late_replies_total', help: 'Replies after the timeout, by worker.' },
   duplicates: { name: 'llama_duplicate_replies_total', help: 'Further replies to a probe that has one, by worker.' },
   reordered: { name: 'llama_reordered_replies_total', help: 'Replies that were overtaken on their path, by worker.' },

@@ -48,6 +48,8 @@ const FETCH_AHEAD = 32;
 /** How long a late reply to a removed stream is still known. */
 const LATE_NS = 1_000 * NS_PER_MS;
 
+const NO_RUNS: readonly ProbeRun[] = [];
+
 /** The messages that wait for the thread; undefined when none does. */
 export type MessageSource = () => ToProber | undefined;
 
@@ -194,7 +196,8 @@ export class Prober {
     const workToDo = this.message !== undefined || this.changes.behind;
     let dueNs = workToDo ? nowNs : nowNs + (stopping ? NS_PER_MS : LONGEST_TURN_NS);
     let gatheringNs = LONGEST_GATHERING_NS;
-    for (const run of this.runs) {
+    // What was due when the stop came is never sent.
+    for (const run of stopping ? NO_RUNS : this.runs) {
       dueNs = Math.min(dueNs, run.dueNs);
       gatheringNs = Math.min(gatheringNs, PROBES_A_SLEEP * run.spacingNs);
     }

@@ -264,6 +264,17 @@ describe('A prober, one turn at a time', () => {
     expect(b.waiting).to.equal(0);
   });
 
+  it('sleeps while it stops, whatever was due', () => {
+    const b = bench();
+    probe(b, script(), { periodMs: 5, timeoutMs: 60_000 });
+    b.stop(300);
+    const [turns, startNs] = [b.count('turns'), b.clock.nowNs()];
+    b.prober.run();
+    expect(b.clock.nowNs() - startNs).to.be.at.least(300e6);
+    // One a millisecond.
+    expect(b.count('turns') - turns).to.be.within(1, 400);
+  });
+
   it('ends at the grace time when probes still wait', () => {
     const b = bench();
     probe(b, script(), { periodMs: 100_000, timeoutMs: 60_000 });

@@ -45,12 +45,13 @@ export class Lab {
     this.dropsBefore = dropsBefore;
   }
 
-  static async start(config: ConfigSpec, reflectorOptions: readonly string[] = []): Promise<Lab> {
+  /** `program`: in place of the CLI. */
+  static async start(config: ConfigSpec, reflectorOptions: readonly string[] = [], program?: string): Promise<Lab> {
     const dropsBefore = await backlogDrops();
     const network = await Network.create();
     try {
       const reflector = await startReflector(network, reflectorOptions);
-      const collector = await TestCollector.start(config, network.at('A'));
+      const collector = await TestCollector.start(config, network.at('A'), program);
       return new Lab(network, collector, reflector, reflectorOptions, dropsBefore);
     } catch (error) {
       await network.destroy();
