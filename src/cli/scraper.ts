@@ -99,6 +99,7 @@ async function serve(
         });
   const scraper = new Scraper(config, {
     ...{ logger, sinks, clock, histograms: () => memory !== undefined, passed: letGo },
+    memoryCounters: memory === undefined ? undefined : () => memory.counters(),
     warnings: () => (memory === undefined ? [] : heldClockWarnings(memory.recent, clock)),
   });
   if (memory !== undefined) {

@@ -182,25 +182,25 @@ const HISTORY = table({
       text: 'intervals came twice',
       advice: 'the matrix counts the first only; give each collector its own name',
     },
-    alerts: ['LlamaHistoryRefuses'],
+    alerts: ['LlamaHistoryRefuses', 'LlamaScraperMatrixLacks'],
   },
   tooOld: {
     warning: { text: 'intervals are older than the matrix reaches', advice: 'it does not show them; check the clocks' },
-    alerts: ['LlamaHistoryRefuses'],
+    alerts: ['LlamaHistoryRefuses', 'LlamaScraperMatrixLacks'],
   },
   ahead: {
     warning: {
       text: 'intervals end in the future',
       advice: 'the matrix does not show them; check the clocks of the collectors and of this host',
     },
-    alerts: ['LlamaHistoryRefuses'],
+    alerts: ['LlamaHistoryRefuses', 'LlamaScraperMatrixLacks'],
   },
   seriesWithoutRoom: {
     warning: {
       text: 'rows found no memory in the matrix',
       advice: 'it shows fewer pairs than there are; raise its memory',
     },
-    alerts: ['LlamaHistoryRefuses'],
+    alerts: ['LlamaHistoryRefuses', 'LlamaScraperMatrixLacks'],
   },
 });
 
@@ -251,6 +251,10 @@ const SCRAPER_WRITER = table({
 });
 
 const SCRAPER = table({
+  leftOut: {
+    warning: { text: 'intervals are missing in the matrix, too many waited', advice: 'this host is too busy' },
+    alerts: ['LlamaScraperMatrixLacks'],
+  },
   unreadableHistograms: {
     warning: {
       text: 'histograms of collectors could not be read',

@@ -9,6 +9,7 @@ import { MatrixHistory } from '../matrix/history.js';
 import { TakenByCollector } from '../matrix/taken.js';
 import { MatrixFeed } from './matrixFeed.js';
 import { RecentResults } from './recent.js';
+import type { MemoryCounter } from './troubles.js';
 import type { CollectedInterval } from './types.js';
 
 /** Share of the memory for the intervals that came last; the rest is the history's. */
@@ -76,6 +77,12 @@ export class ScraperMemory {
   /** Histograms that could not be read. */
   get unreadableHistograms(): number {
     return this.feed.unreadable;
+  }
+
+  /** What the matrix does not show, and why. */
+  counters(): Readonly<Record<MemoryCounter, number>> {
+    const { leftOut, unreadableHistograms } = this;
+    return { ...this.history.refused, leftOut, unreadableHistograms };
   }
 
   /** Takes an interval in, in turns of the event loop; one that was fetched before is passed over. Resolves when that is done; never rejects. */

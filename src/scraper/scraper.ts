@@ -19,6 +19,7 @@ import type { Positions } from './poller.js';
 import { isoTime } from './record.js';
 import { Room } from './room.js';
 import type { CollectorState, ReachableCollector, ScraperService, ScraperStatus } from './service.js';
+import { COMPARE_EVERY_MS, type MemoryCounter, Troubles } from './troubles.js';
 import type { CollectedInterval, Delivery } from './types.js';
 import type { WriterStatus } from './writers/config.js';
 
@@ -47,6 +48,8 @@ export interface ScraperTools {
   readonly histograms?: () => boolean;
   /** Told of the bytes of each answer that nobody needs any more. */
   readonly passed?: (bytes: number) => void;
+  /** Counters of what is kept in memory; absent where nothing is. */
+  readonly memoryCounters?: (() => Readonly<Record<MemoryCounter, number>>) | undefined;
 }
 
 /** Answers on their way; with histograms a row takes 1.3 KB, so these are 6,500 rows. */
@@ -67,6 +70,8 @@ export class Scraper implements ScraperService {
   private readonly startedMs: number;
   private readonly lasting: string[] = [];
   private readonly throttling = new ThrottleWatch('collectors are read and databases written late');
+  private readonly troubles: Troubles;
+  private comparing: NodeJS.Timeout | undefined;
   private readonly listeners = new Set<Listener>();
   /** Name of the collector at each URL. */
   private readonly names = new Map<string, string>();
@@ -83,6 +88,7 @@ export class Scraper implements ScraperService {
     this.moreWarnings = tools.warnings ?? (() => []);
     this.timing = tools.timing ?? { ...SYSTEM_TIMING, nowMs: () => clock.nowMs() };
     this.startedMs = this.timing.nowMs();
+    this.troubles = new Troubles(tools.memoryCounters);
     this.http = new HttpClient({ connectMs: connectTimeoutMs, headerMs: headerTimeoutMs, totalMs: timeoutMs });
     this.fleet = new Fleet({
       source: tools.source ?? {},
@@ -108,6 +114,11 @@ export class Scraper implements ScraperService {
   }
 
   start(): void {
+    this.comparing = setInterval(
+      () => this.troubles.compare({ collectors: this.fleet.states(), writers: this.sinks.status() }),
+      COMPARE_EVERY_MS,
+    );
+    this.comparing.unref();
     this.fleet.follow(this.config.collectors);
   }
 
@@ -140,6 +151,7 @@ export class Scraper implements ScraperService {
     const collectors = this.fleet.states();
     const source = this.fleet.sourceState();
     const nowMs = this.timing.nowMs();
+    const writers = this.sinks.status();
     return {
       version: VERSION,
       startedAt: isoTime(this.startedMs + this.clock.aheadMs()),
@@ -147,10 +159,12 @@ export class Scraper implements ScraperService {
       state: this.ending === undefined ? 'running' : 'stopping',
       collectors,
       source,
-      writers: this.sinks.status(),
+      writers,
+      matrix: this.troubles.memory?.() ?? null,
       warnings: [
         ...this.throttling.warnings(),
         ...this.lasting,
+        ...this.troubles.warnings({ collectors, writers }),
         ...sharedNames(collectors),
         ...clocksApart(collectors),
         ...this.moreWarnings(),
@@ -167,6 +181,7 @@ export class Scraper implements ScraperService {
   }
 
   private async end(): Promise<void> {
+    clearInterval(this.comparing);
     // From here on nothing new is handed over, not even of an answer that is here already.
     const polled = this.fleet.close();
     await this.sinks.close();

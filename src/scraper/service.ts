@@ -1,6 +1,7 @@
 /** What the API may ask of a scraper: the seam between `src/api` and `src/scraper`. */
 
 import type { CollectorKind, ScraperConfig } from '../config/scraper/types.js';
+import type { MemoryCounter } from './troubles.js';
 import type { CollectedInterval } from './types.js';
 import type { WriterStatus } from './writers/config.js';
 
@@ -71,6 +72,8 @@ export interface ScraperStatus {
   readonly collectors: readonly CollectorState[];
   readonly source: CollectorSourceState | null;
   readonly writers: readonly WriterStatus[];
+  /** What the matrix and `/v1/results` do not show, by reason; null where nothing is kept in memory. */
+  readonly matrix: Readonly<Record<MemoryCounter, number>> | null;
   /** What needs a person; empty when all is well. */
   readonly warnings: readonly string[];
 }

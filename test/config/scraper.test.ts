@@ -33,7 +33,7 @@ writers:
     expect(configOf(text)).to.deep.equal({
       scraper: {
         ...{ matrixHours: 6, matrixMemoryBytes: 2 ** 28, concurrency: 16, spoolBytes: 2 ** 30 },
-        ...{ connectTimeoutMs: 5000, headerTimeoutMs: 10_000, timeoutMs: 30_000 },
+        ...{ connectTimeoutMs: 5000, headerTimeoutMs: 10_000, timeoutMs: 30_000, readyCollectors: 0, readyWriters: 0 },
       },
       api: {
         ...{

@@ -33,7 +33,7 @@ const COUNTERS: Readonly<Record<keyof typeof COUNTER_READERS, readonly string[]>
   prober: [...PROBER_COUNTERS, 'threadLosses'],
   aggregator: [...AGGREGATOR_COUNTERS, 'threadLosses'],
   history: Object.keys(new MatrixHistory({ horizonMs: 1, memoryBytes: 1 }).refused),
-  scraper: ['unreadableHistograms'],
+  scraper: ['leftOut', 'unreadableHistograms'],
   scraperCollector: countersIn(collectors[0]),
   scraperWriter: countersIn(writers[0]),
   reflector: [...REFLECTOR_COUNTERS, 'receiveQueueDrops'],

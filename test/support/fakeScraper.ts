@@ -7,7 +7,7 @@ import type { CollectedInterval } from '../../src/scraper/types.js';
 const AT = '2025-11-21T04:40:00.000Z';
 
 export class FakeScraper implements ScraperService {
-  readonly config = parseScraperConfig('collectors: ["http://a"]\nwriters: []', 's.yaml', {}).config;
+  config = parseScraperConfig('collectors: ["http://a"]\nwriters: []', 's.yaml', {}).config;
   readonly listeners = new Set<(interval: CollectedInterval) => void>();
   /** In place of what is said else. */
   changes: Partial<ScraperStatus> = {};
@@ -79,6 +79,7 @@ export class FakeScraper implements ScraperService {
           writeLagMs: 1250,
         },
       ],
+      matrix: { duplicates: 0, tooOld: 0, ahead: 2, seriesWithoutRoom: 0, leftOut: 0, unreadableHistograms: 0 },
       warnings: ['a warning'],
       ...this.changes,
     };

@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import type { ScraperReloadReport, ScraperService } from '../../scraper/service.js';
+import { isUp } from '../../scraper/troubles.js';
 import { type BaseOptions, baseApp } from '../base.js';
 import { type HealthChecks, healthRoutes } from '../health.js';
 import type { ApiDescription } from '../openapi.js';
@@ -78,10 +79,30 @@ function scraperHealth(service: ScraperService): HealthChecks {
           ),
       ];
     },
-    ready: 'Has any collector answered?',
+    ready: 'Do enough collectors answer, and enough writers write?',
     missing: () => {
-      const { collectors } = service.status();
-      return collectors.some(({ lastSuccess }) => lastSuccess !== null) ? [] : ['no collector has answered yet'];
+      const { readyCollectors, readyWriters } = service.config.scraper;
+      const { collectors, writers } = service.status();
+      return [
+        ...(collectors.some(({ lastSuccess }) => lastSuccess !== null) ? [] : ['no collector has answered yet']),
+        ...tooFew('collectors are up', collectors.filter(isUp).length, collectors.length, {
+          percent: readyCollectors,
+          option: 'scraper.readyCollectors',
+        }),
+        ...tooFew('writers write', writers.filter(({ up }) => up).length, writers.length, {
+          percent: readyWriters,
+          option: 'scraper.readyWriters',
+        }),
+      ];
     },
   };
+}
+
+interface Least {
+  readonly percent: number;
+  readonly option: string;
+}
+
+function tooFew(what: string, good: number, of: number, { percent, option }: Least): string[] {
+  return good * 100 >= percent * of ? [] : [`${good} of ${of} ${what}, expected at least ${percent} % (${option})`];
 }

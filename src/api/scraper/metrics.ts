@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { Type } from 'typebox';
 import type { CollectorState, ScraperService, ScraperStatus } from '../../scraper/service.js';
+import { isUp } from '../../scraper/troubles.js';
 import type { WriterStatus } from '../../scraper/writers/config.js';
 import { msToS, nsToS, usToS } from '../../stats/units.js';
 import { NoQuery } from '../schemas.js';
@@ -26,7 +27,7 @@ const OF_COLLECTOR: readonly Metric<CollectorState>[] = [
   {
     name: 'llama_scraper_collector_up',
     help: '1 when the collector answered the last question, else 0.',
-    value: ({ state }) => Number(state === 'up' || state === 'behind'),
+    value: (collector) => Number(isUp(collector)),
   },
   {
     name: 'llama_scraper_collector_last_success_timestamp_seconds',
@@ -148,6 +149,14 @@ const OF_WRITER: readonly Metric<WriterStatus>[] = [
   },
 ];
 
+const OF_MATRIX: readonly Metric<number>[] = [
+  {
+    name: 'llama_scraper_matrix_refused_total',
+    help: 'Intervals, rows and histograms that the matrix does not show, by reason.',
+    value: (count) => count,
+  },
+];
+
 const OF_PROCESS: readonly Metric<ScraperStatus>[] = [
   {
     name: 'llama_scraper_collectors',
@@ -194,6 +203,9 @@ export function scraperMetricsRoute(app: FastifyInstance, service: ScraperServic
     ),
     each(registry, OF_WRITER, ['writer', 'kind'], ({ writers }) =>
       writers.map((of) => ({ labels: { writer: of.name, kind: of.kind }, of })),
+    ),
+    each(registry, OF_MATRIX, ['reason'], ({ matrix }) =>
+      Object.entries(matrix ?? {}).map(([reason, of]) => ({ labels: { reason }, of })),
     ),
     eventLoopLag(app, registry),
     buildInfo(registry),

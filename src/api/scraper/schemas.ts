@@ -84,6 +84,10 @@ export const ScraperStatusSchema = Type.Object(
     collectors: Type.Array(CollectorSchema),
     source: orNull(SourceSchema, 'how the source of the collectors does; null when they are listed'),
     writers: Type.Array(WriterSchema),
+    matrix: orNull(
+      Type.Record(Type.String(), Type.Integer({ minimum: 0 })),
+      'intervals, rows and histograms that the matrix does not show, by reason; null when scraper.matrixHours is 0',
+    ),
     warnings: texts('what needs a person; empty when all is well'),
   },
   { description: 'collectors, writers and the scraper' },

@@ -102,6 +102,8 @@ export function readScraperValue(
       headerTimeoutMs: read('headerTimeout'),
       timeoutMs: read('timeout'),
       spoolBytes: read('spoolSize'),
+      readyCollectors: read('readyCollectors'),
+      readyWriters: read('readyWriters'),
     },
     api: {
       ...read('listen'),

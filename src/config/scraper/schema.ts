@@ -34,6 +34,16 @@ const memory = (doc: string, standard: string, env: string): ProcessOption<numbe
     parse: (written) => integer(parseBytes(digitsAsNumber(written)), MIN_BYTES, MAX_BYTES),
   });
 
+const percent = (doc: string, env: string): ProcessOption<number> =>
+  option({
+    doc,
+    unit: 'percent, 0 to 100',
+    default: 0,
+    env,
+    expected: 'an integer from 0 to 100',
+    parse: (written) => integer(written, 0, 100),
+  });
+
 /** The environment knows text only. */
 const digitsAsNumber = (written: unknown): unknown =>
   typeof written === 'string' && /^\d{1,13}$/.test(written) ? Number(written) : written;
@@ -82,6 +92,14 @@ export const SCRAPER_OPTIONS = {
       'Most bytes on disk, for each writer, of results that wait while its database is away; above it the oldest are lost, and the log names them.',
       '1GiB',
       'LLAMA_SCRAPER_SPOOL_SIZE',
+    ),
+    readyCollectors: percent(
+      'Least share of the collectors that must have answered the last question for GET /readyz to say yes; 0: one answer of any of them, ever.',
+      'LLAMA_SCRAPER_READY_COLLECTORS',
+    ),
+    readyWriters: percent(
+      'Least share of the writers whose last write must have succeeded for GET /readyz to say yes; 0: none.',
+      'LLAMA_SCRAPER_READY_WRITERS',
     ),
   },
   stateDir: option<string | null>({

@@ -45,6 +45,9 @@ export interface ScraperSettings {
   readonly timeoutMs: number;
   /** Most bytes on disk for each writer. */
   readonly spoolBytes: number;
+  /** Least percentage of collectors that are up, and of writers that write, for `/readyz` to say yes. */
+  readonly readyCollectors: number;
+  readonly readyWriters: number;
 }
 
 export type ScraperApiSettings = Pick<

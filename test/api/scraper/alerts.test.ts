@@ -115,6 +115,24 @@ const CASES: readonly Case[] = [
     series: { llama_scraper_source_failing: '1x30' },
     fires: true,
   },
+  {
+    alert: 'LlamaScraperMatrixLacks',
+    title: 'intervals in the future',
+    series: { 'llama_scraper_matrix_refused_total{instance="s:5050",reason="ahead"}': '0x15 3x15' },
+    fires: true,
+  },
+  {
+    alert: 'LlamaScraperMatrixLacks',
+    title: 'refusals of long ago',
+    series: { 'llama_scraper_matrix_refused_total{instance="s:5050",reason="ahead"}': '3x30' },
+    fires: false,
+  },
+  {
+    alert: 'LlamaScraperWarnings',
+    title: 'a warning that stays',
+    series: { 'llama_scraper_warnings{instance="s:5050"}': '1x30' },
+    fires: true,
+  },
 ];
 
 describe('config/prometheus/scraper-alerts.yaml', () => {

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { FastifyInstance } from 'fastify';
 import { Compile } from 'typebox/schema';
 import { buildScraperApi } from '../../../src/api/scraper/app.js';
+import { parseScraperConfig } from '../../../src/config/scraper/config.js';
 import { readExposition } from '../../support/exposition.js';
 import { FakeScraper } from '../../support/fakeScraper.js';
 
@@ -88,6 +89,27 @@ describe('the HTTP interface of a scraper', () => {
     expect((await app.inject('/readyz')).statusCode).to.equal(200);
     scraper.changes = { collectors: scraper.status().collectors.slice(1) };
     expect((await app.inject('/readyz')).statusCode).to.equal(503);
+  });
+
+  it('is ready only while enough collectors answer and enough writers write, where that is asked for', async () => {
+    const reasons = async (options: string): Promise<readonly string[]> => {
+      scraper.config = parseScraperConfig(
+        `scraper: { ${options} }\ncollectors: ["http://a"]\nwriters: []`,
+        's.yaml',
+        {},
+      ).config;
+      return (await app.inject('/readyz')).json().reasons ?? [];
+    };
+    const [writer] = scraper.status().writers;
+    scraper.changes = { writers: [{ ...writer, up: false, lastError: 'away' }, writer] };
+    expect(await reasons('readyCollectors: 50, readyWriters: 50')).to.deep.equal([]);
+    expect(await reasons('readyCollectors: 51')).to.deep.equal([
+      '1 of 2 collectors are up, expected at least 51 % (scraper.readyCollectors)',
+    ]);
+    expect(await reasons('readyWriters: 100')).to.deep.equal([
+      '1 of 2 writers write, expected at least 100 % (scraper.readyWriters)',
+    ]);
+    expect((await app.inject('/healthz')).statusCode).to.equal(200);
   });
 
   it('has metrics of every collector and writer; what is not known has no series, and what is gone neither', async () => {

@@ -1,0 +1,101 @@
+/** What of a scraper needs a person, in words: collectors that are down or far behind, writers that fail, counters that grew lately. */
+
+import type { CounterReaders } from '../counters/reader.js';
+import { COUNTER_READERS } from '../counters/readers.js';
+import { RecentWarnings } from '../counters/recentWarnings.js';
+import type { HistoryRefusals } from '../matrix/history.js';
+import type { CollectorState } from './service.js';
+import type { WriterStatus } from './writers/config.js';
+
+/** A scraper has no intervals of its own: counters are compared over two of these. */
+export const COMPARE_EVERY_MS = 60_000;
+/** Intervals that a collector may have ready, after an outage or a full answer, without a word. */
+const FEW_BEHIND = 10;
+
+type CollectorCounter = keyof typeof COUNTER_READERS.scraperCollector;
+type WriterCounter = keyof typeof COUNTER_READERS.scraperWriter;
+/** Of what is kept in memory for the matrix and `/v1/results`. */
+export type MemoryCounter = keyof HistoryRefusals | keyof typeof COUNTER_READERS.scraper;
+
+interface Parts {
+  readonly collectors: readonly CollectorState[];
+  readonly writers: readonly WriterStatus[];
+}
+
+export class Troubles {
+  private readonly ofCollectors = new RecentWarnings<CollectorCounter>(COUNTER_READERS.scraperCollector);
+  private readonly ofWriters = new RecentWarnings<WriterCounter>(COUNTER_READERS.scraperWriter);
+  private readonly ofMemory = new RecentWarnings<MemoryCounter>({
+    ...COUNTER_READERS.history,
+    ...COUNTER_READERS.scraper,
+  });
+  readonly memory: (() => Readonly<Record<MemoryCounter, number>>) | undefined;
+
+  /** `memory`: its counters; undefined where nothing is kept in memory. */
+  constructor(memory?: () => Readonly<Record<MemoryCounter, number>>) {
+    this.memory = memory;
+  }
+
+  /** Call every `COMPARE_EVERY_MS`. */
+  compare({ collectors, writers }: Parts): void {
+    this.ofCollectors.intervalEnded(sum(COUNTER_READERS.scraperCollector, collectors));
+    this.ofWriters.intervalEnded(sum(COUNTER_READERS.scraperWriter, writers));
+    if (this.memory !== undefined) this.ofMemory.intervalEnded(this.memory());
+  }
+
+  warnings({ collectors, writers }: Parts): string[] {
+    return [
+      ...collectorsDown(collectors),
+      ...collectorsBehind(collectors),
+      ...writersFailing(writers),
+      ...this.ofCollectors.warnings(sum(COUNTER_READERS.scraperCollector, collectors)),
+      ...this.ofWriters.warnings(sum(COUNTER_READERS.scraperWriter, writers)),
+      ...(this.memory === undefined ? [] : this.ofMemory.warnings(this.memory())),
+    ];
+  }
+}
+
+/** Whether the collector answered the last question. */
+export const isUp = ({ state }: CollectorState): boolean => state === 'up' || state === 'behind';
+
+function collectorsDown(collectors: readonly CollectorState[]): string[] {
+  const down = collectors.filter(({ state }) => state === 'down');
+  if (down.length === 0) return [];
+  const [{ url, lastError, lastSuccess }] = down;
+  const since = lastSuccess === null ? 'no answer yet' : `last answer ${lastSuccess}`;
+  return [
+    `${down.length} of ${collectors.length} collectors are down, for example ${url} (${since}): ${lastError ?? 'unknown'}`,
+  ];
+}
+
+function collectorsBehind(collectors: readonly CollectorState[]): string[] {
+  const behind = collectors.filter((one) => isUp(one) && (one.lagIntervals ?? 0) > FEW_BEHIND);
+  if (behind.length === 0) return [];
+  const [{ url, lagIntervals }] = behind;
+  return [
+    `${behind.length} of ${collectors.length} collectors have more than ${FEW_BEHIND} intervals that are not fetched, for example ${url}: ${lagIntervals}`,
+  ];
+}
+
+function writersFailing(writers: readonly WriterStatus[]): string[] {
+  const failing = writers.filter(({ up }) => !up);
+  if (failing.length === 0) return [];
+  const [{ name, lastError, lastSuccessMs }] = failing;
+  const since = lastSuccessMs === null ? 'no write yet' : `last write ${new Date(lastSuccessMs).toISOString()}`;
+  return [
+    `${failing.length} of ${writers.length} writers fail, for example ${name} (${since}): ${lastError ?? 'unknown'}; results wait in the spool`,
+  ];
+}
+
+function sum<Name extends string>(
+  readers: CounterReaders<Name>,
+  list: readonly Readonly<Record<Name, number>>[],
+): Record<Name, number> {
+  const sums = {} as Record<Name, number>;
+  for (const name of Object.keys(readers) as Name[]) {
+    let total = 0;
+    for (const one of list) total += one[name];
+    sums[name] = total;
+  }
+  return sums;
+}
