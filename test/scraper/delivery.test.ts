@@ -16,7 +16,7 @@ import {
   victoriaExport,
 } from '../support/servers.js';
 import { waitFor } from '../support/wait.js';
-import { readableLog, sampleInterval } from './samples.js';
+import { readableLog, sampleInterval, sampleRow } from './samples.js';
 
 const COLLECTORS = 3;
 const ROWS = 20;
@@ -72,6 +72,41 @@ describe('delivery', function () {
       const distinct = series.map(({ timestamps }) => new Set(timestamps).size);
       return distinct.reduce((sum, count) => sum + count, 0);
     };
+
+    it('leaves the interval that was measured last in InfluxDB, of two that end at the same time, and counts the other', async () => {
+      const files = join(dir, 'files');
+      const both = await open(
+        { kind: 'influx1', url: influx.url, database: 'llama', timeoutMs: 1000 },
+        { kind: 'file', dir: files },
+      );
+      const of = (index: number, clockEpoch: number) => ({
+        ...sampleInterval('stepped', index, 0),
+        clockEpoch,
+        rows: [sampleRow({ sent: 160 + clockEpoch, target: '10.9.9.9' })],
+      });
+      await influxQuery(influx, 'CREATE DATABASE llama');
+      // One is acknowledged before the clock is set back, one waits in the spool for a database that is away.
+      await both.deliver(of(1, 0));
+      await waitFor('it is written', () => statusOf('influx1').intervals === 1);
+      await influx.stop();
+      await both.deliver(of(2, 0));
+      await waitFor('it is in the spool', () => statusOf('influx1').spoolIntervals === 1);
+      await Promise.all([both.deliver(of(1, 1)), both.deliver(of(2, 1)), both.deliver(of(2, 0))]);
+      await influx.start();
+      await waitFor(
+        'all is written',
+        () => statusOf('influx1').queued + statusOf('influx1').spoolIntervals === 0,
+        20_000,
+      );
+      const text = "SELECT sent FROM raw_stats WHERE collector = 'stepped'";
+      const [series] = await influxQuery(influx, text, { db: 'llama' });
+      expect(series.values.map(([, sent]) => sent)).to.deep.equal([161, 161]);
+      expect([statusOf('influx1').overwritten, statusOf('file').overwritten]).to.deep.equal([2, 0]);
+      expect(log.logged.filter(({ msg }) => /end at the same time/.test(msg))).to.have.length(1);
+      const lines = await linesIn(files);
+      expect(lines.filter((line) => line.includes('collector=stepped')).length).to.be.at.least(4);
+      await influxQuery(influx, "DROP SERIES FROM raw_stats WHERE collector = 'stepped'", { db: 'llama' });
+    });
 
     it('loses nothing and writes nothing twice while each of them is killed, stopped and started again', async () => {
       const files = join(dir, 'files');

@@ -80,6 +80,8 @@ class FileWriter implements Writer {
   /** The same of the last closed files, oldest first, and of all of them together. */
   private closed: ClosedFile[] = [];
   private before = new Map<string, number>();
+  /** Epochs of the collector's clock in which each of these intervals was written by this process: another epoch is another interval of the same end. */
+  private readonly epochs = new Map<string, Set<number>>();
 
   constructor(config: FileConfig, name: string, logger: Logger, now: () => number, lock: DirectoryLock) {
     this.name = name;
@@ -95,6 +97,7 @@ class FileWriter implements Writer {
 
   async write(intervals: readonly CollectedInterval[]): Promise<Written> {
     let points = 0;
+    const noted: (readonly [string, number])[] = [];
     try {
       if (await this.lock.renew()) {
         this.logger.error({ dir: this.dir }, 'the directory of the files was removed; it was made again');
@@ -104,7 +107,7 @@ class FileWriter implements Writer {
       for (const interval of intervals) {
         const lines = await linesOf([interval], this.layout, 'ns');
         points += lines.length;
-        await this.append(lines);
+        await this.append(lines, interval.clockEpoch ?? 0, noted);
       }
       if (this.file !== undefined) {
         await this.file.handle.datasync();
@@ -112,6 +115,7 @@ class FileWriter implements Writer {
         this.file.syncedBytes = this.file.bytes;
       }
     } catch (error) {
+      for (const [key, epoch] of noted) this.epochs.get(key)?.delete(epoch);
       await this.forget();
       throw new WriteLater(`${this.dir}: ${diskReason(error)}`, { cause: error });
     }
@@ -124,11 +128,13 @@ class FileWriter implements Writer {
     await this.lock.close();
   }
 
-  private async append(lines: readonly string[]): Promise<void> {
+  private async append(lines: readonly string[], epoch: number, noted: (readonly [string, number])[]): Promise<void> {
     const first = lines[0];
     if (first === undefined) return;
     const key = keyOf(first);
-    const held = (this.counts.get(key) ?? 0) + (this.before.get(key) ?? 0);
+    const isAnother = this.isAnother(key, epoch);
+    if (isAnother !== false) noted.push([key, epoch]);
+    const held = isAnother === true ? 0 : (this.counts.get(key) ?? 0) + (this.before.get(key) ?? 0);
     if (held >= lines.length) return;
     const missing = held === 0 ? lines : await this.missing(key, lines);
     const bytes = Buffer.from(`${missing.join('\n')}\n`);
@@ -136,6 +142,15 @@ class FileWriter implements Writer {
     await file.handle.appendFile(bytes);
     file.bytes += bytes.length;
     this.counts.set(key, (this.counts.get(key) ?? 0) + missing.length);
+  }
+
+  /** Notes the epoch of an interval. True: one of the same end was written in another epoch. Undefined: this is the first of its end that is known. */
+  private isAnother(key: string, epoch: number): boolean | undefined {
+    const known = this.epochs.get(key);
+    if (known?.has(epoch)) return false;
+    if (known === undefined || known.size === 0) this.epochs.set(key, new Set([epoch]));
+    else known.add(epoch);
+    return known !== undefined && known.size > 1 ? true : undefined;
   }
 
   private async missing(key: string, lines: readonly string[]): Promise<string[]> {
@@ -170,6 +185,7 @@ class FileWriter implements Writer {
     this.file = undefined;
     this.know({ name: await closeName(this.dir, file.name), bytes: file.bytes, counts: this.counts });
     this.counts = new Map();
+    for (const key of this.epochs.keys()) if (!this.before.has(key)) this.epochs.delete(key);
     await removeOldest(this.dir, (await listFiles(this.dir)).closed, this.keep);
   }
 
