@@ -452,13 +452,12 @@ export class Collector implements CollectorService {
       const change = await this.locals.look(plan);
       if (change === undefined) continue;
       this.plans.set(name, change.plan);
-      this.streams.set(change.changed);
-      await this.tellAggregator(change.changed);
-      if (change.moved.length > 0) await this.probers.tellLocals(change);
-      this.logger.info(
-        { group: name, streams: change.changed.length },
-        'probes leave from other addresses than before',
-      );
+      const { changed, moved } = change;
+      this.streams.set(changed);
+      if (changed.length > 0) await this.tellAggregator(changed);
+      if (moved.length > 0) await this.probers.tellLocals(change);
+      if (changed.length > 0)
+        this.logger.info({ group: name, streams: changed.length }, 'probes leave from other addresses than before');
     }
   }
 

@@ -17,7 +17,7 @@ export interface LocalChange {
   readonly plan: GroupPlan;
   /** Streams with another source, or another value of `StreamTable.locals`. */
   readonly changed: readonly StreamInfo[];
-  /** Streams that the probers must be told of, and their new value of `StreamTable.locals`. */
+  /** Streams that the probers must be told of, also when they may know it already, and their new value of `StreamTable.locals`. */
   readonly moved: readonly StreamInfo[];
   readonly locals: readonly number[];
 }
@@ -49,14 +49,14 @@ export class LocalAddresses {
       const source = sources.get(address) ?? info.source;
       const now = source === info.source ? info : { ...info, source };
       streams.push(now);
-      const mover = this.hasMoved(info, now);
-      if (mover) {
+      const move = this.moveOf(info, now);
+      if (move !== 'none') {
         moved.push(now);
         locals.push(localOf(now));
       }
-      if (mover || now !== info) changed.push(now);
+      if (move === 'moved' || now !== info) changed.push(now);
     }
-    return changed.length === 0 ? undefined : { plan: { ...plan, streams }, changed, moved, locals };
+    return changed.length + moved.length === 0 ? undefined : { plan: { ...plan, streams }, changed, moved, locals };
   }
 
   /** The numbers mean other streams from now on. */
@@ -64,15 +64,22 @@ export class LocalAddresses {
     for (const { id } of infos) this.known.delete(id);
   }
 
-  private hasMoved(before: StreamInfo, now: StreamInfo): boolean {
-    if (!isTold(now)) return false;
+  /**
+   * `unknown` at the first look at a link-local target: its interface may have been made again since its streams began, and which index the probers were
+   * told then is nowhere to be read.
+   */
+  private moveOf(before: StreamInfo, now: StreamInfo): 'none' | 'moved' | 'unknown' {
+    if (!isTold(now)) return 'none';
     const local = localOf(now);
-    const told = this.known.get(now.id) ?? localOf(before);
+    const told = this.known.get(now.id) ?? (isLinkLocal(now) ? undefined : localOf(before));
     this.known.set(now.id, local);
-    return local !== told;
+    if (told === undefined) return 'unknown';
+    return local === told ? 'none' : 'moved';
   }
 }
 
+const isLinkLocal = ({ target }: StreamInfo): boolean => target.address.includes('%');
+
 /** Whether the prober knows the address or interface of a stream. */
-const isTold = ({ group, target }: StreamInfo): boolean =>
-  (group.protocol === 'tcp-syn' && target.family === 4) || target.address.includes('%');
+const isTold = (info: StreamInfo): boolean =>
+  (info.group.protocol === 'tcp-syn' && info.target.family === 4) || isLinkLocal(info);

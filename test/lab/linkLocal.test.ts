@@ -2,6 +2,7 @@
 
 import { expect } from 'chai';
 import type { ReflectorStatus } from '../../src/reflector/reflector.js';
+import { TestCollector } from '../support/collector.js';
 import { needs } from '../support/needs.js';
 import { type Running, startLlama } from '../support/process.js';
 import { waitFor } from '../support/wait.js';
@@ -173,6 +174,36 @@ describe('lab: link-local addresses', function () {
       await link();
       await waitFor('healthz again', async () => (await healthz()) === 'ok');
     } finally {
+      await reflector.stop();
+    }
+  });
+
+  it('link-local targets are probed again, by every protocol, when their interface was made again on both hosts', async () => {
+    const reflector = startLlama(['reflector', '--listen', `[::]:${PORT}`], (command, args, options) =>
+      spaces.spawn('b', command, args, options),
+    );
+    const common = { period: '100ms', timeout: '90ms', targets: [{ address: 'fe80::b%eth0' }] };
+    const protocols = { stamp: { port: PORT }, icmp: {}, 'tcp-syn': { port: 81 } };
+    const groups = Object.fromEntries(
+      Object.entries(protocols).map(([protocol, port]) => [protocol, { ...common, protocol, ...port }]),
+    );
+    let collector: TestCollector | undefined;
+    try {
+      await reflector.until('it answers', () => reflector.stderr.includes('answering probes'), START_MS);
+      collector = await TestCollector.start({ source: { ports: 2 }, groups }, (command, args, options) =>
+        spaces.spawn('a', command, args, options),
+      );
+      const { intervals } = collector.recorder;
+      const lastRows = () => intervals.at(-1)?.results ?? [];
+      const answered = (): boolean =>
+        lastRows().filter(({ received }) => received > 5).length === Object.keys(groups).length;
+      await waitFor('every target answers', answered, 20_000);
+      await spaces.exec('a', 'ip', ['link', 'delete', 'eth0']);
+      await waitFor('no target answers', () => lastRows().every(({ received }) => received === 0), 20_000);
+      await link();
+      await waitFor('every target answers again', answered, 20_000);
+    } finally {
+      await collector?.stop();
       await reflector.stop();
     }
   });
