@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import type { LightMyRequestResponse } from 'fastify';
 import { buildApi } from '../../src/api/app.js';
+import { HdrTextReader } from '../../src/stats/hdrRead.js';
+import { indexOfNs } from '../../src/stats/histogram.js';
 import { FakeCollector, type RowSpec } from '../support/fake-collector.js';
 import { waitFor } from '../support/wait.js';
 
@@ -212,6 +214,21 @@ groups:
         },
       ],
     });
+  });
+
+  it('merges the histograms of a series over the whole answer, for percentiles that agree with a distribution', async () => {
+    const [one] = (await get('/v1/history?group=west&class=ef&target=10.2.0.2&histograms=1')).json().series;
+    expect(one.merged).to.deep.include({ startMs: T - 20_000, endMs: T, samples: 2 });
+    expect(one.merged.rttUs).to.deep.equal({ p50: 1000, p90: 1000, p99: 1000, p999: 1000, max: 1000 });
+    const reader = new HdrTextReader();
+    expect(reader.read(one.merged.hdr)).to.equal(null);
+    expect([reader.total, reader.length, reader.indexes[0]]).to.deep.equal([2, 1, indexOfNs(1_000_000)]);
+    const all = (await get('/v1/history?group=east&histograms=1')).json().series[0];
+    expect(all.merged.samples).to.equal(200);
+    expect(all.merged.rttUs.p50).to.be.closeTo(50, 0.1);
+    const silent = (await get('/v1/history?target=2001:db8::2&class=cs0&histograms=1')).json().series[0];
+    expect(silent.merged).to.equal(null);
+    expect((await get('/v1/history?group=east')).json().series[0]).to.not.have.property('merged');
   });
 
   it('tells as many series as asked for, and how many there are, within the time asked for', async () => {

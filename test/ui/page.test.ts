@@ -124,6 +124,16 @@ describe('The page in Chromium', function () {
     await page.getByRole('heading', { name: TARGETS[1] }).waitFor();
     await page.locator('.distribution rect').first().waitFor({ state: 'attached' });
     expect(page.url()).to.equal(before);
+    // Table and distribution are of the same histogram.
+    const shown: { readonly table: string[][]; readonly figures: string[] } = await page.evaluate(`({
+      table: [...document.querySelectorAll('.numbers tbody tr')].map((row) => [...row.cells].map((cell) => cell.innerText)),
+      figures: [...document.querySelectorAll('.distribution figcaption')].map((one) => one.innerText),
+    })`);
+    for (const [i, cells] of shown.table.entries()) {
+      const [p50, p90, p99] = cells.slice(5, 8);
+      expect(shown.figures[i]).to.include(`p50 ${p50} · p90 ${p90} · p99 ${p99} ·`);
+    }
+    expect(shown.table).to.have.length(2);
     await page.goto(`${collector.url}/?view=matrix&columns=dst_rack%2Ctarget&metric=p99&sort=worst&columnFilter=r1`);
     await waitFor(
       'only what the filter lets through is shown',

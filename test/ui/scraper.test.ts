@@ -8,6 +8,7 @@ import type { Browser } from 'playwright-core';
 import { isWorse, STALE, WELL } from '../../src/ui/matrix/grid.js';
 import { launch, needsPage, WatchedPage } from '../support/browser.js';
 import { TestCollector } from '../support/collector.js';
+import { llamaEnds } from '../support/command.js';
 import { freePort } from '../support/http.js';
 import { type Running, startLlama } from '../support/process.js';
 import { Responder } from '../support/responder.js';
@@ -79,6 +80,21 @@ describe('The page of a scraper', function () {
     await page.getByText('No loss.').waitFor();
     await writeFile(join(directory, 'targets.json'), JSON.stringify([{ targets: [`127.0.5.1:${responder.port}`] }]));
     await waitFor('it is gone', async () => (await own.getByText(/host-b: /).count()) === 0, SOON_MS);
+  });
+
+  it('tells two collectors with one source address apart: in the matrix, in the strips of a pair, and in top', async () => {
+    const { page } = watched;
+    await page.goto(`${url}/?view=matrix&group=west&window=1m`);
+    await waitFor('a row for each', async () => (await watched.cells()).rows === NAMES.length, SOON_MS);
+    await page.goto(`${url}/?view=pair&source=127.0.0.1&target=127.0.5.1&group=west`);
+    for (const name of NAMES) {
+      const strip = page.locator('.strip', { hasText: `cs0 (${name})` });
+      await strip.getByText('no loss on any of 2 source ports').waitFor({ timeout: SOON_MS });
+      expect(await strip.locator('[data-port]').count()).to.equal(2);
+      await page.locator('.numbers th', { hasText: `cs0 (${name})` }).waitFor();
+    }
+    const { out } = await llamaEnds(['top', '--once', '--url', url]);
+    for (const name of NAMES) expect(out).to.match(new RegExp(`^${name}/127\\.0\\.0\\.1 `, 'm'));
   });
 
   it('turns the row of a collector that stops stale, and leaves the others as they are', async () => {
