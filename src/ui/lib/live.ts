@@ -37,7 +37,7 @@ function ageMs(): number | undefined {
 }
 
 function update(): void {
-  const stale = (ageMs() ?? 0) > (shown?.staleAfterMs ?? 0);
+  const stale = shown !== undefined && (ageMs() ?? 0) > shown.staleAfterMs;
   const old = stale || stream.connection === 'away';
   const hasData = shown !== undefined;
   if (old === live.old && hasData === live.hasData && stream === heardOf) return;
@@ -59,6 +59,12 @@ function heard(state: StreamState): void {
 export function showing(newest: Newest): void {
   const { ageMs: age, staleAfterMs } = newest;
   shown = age === null || staleAfterMs === null ? undefined : { ageMs: age, staleAfterMs, atMs: performance.now() };
+  update();
+}
+
+/** Another answer is awaited: the age of the one before says nothing of it. */
+export function showingNothing(): void {
+  shown = undefined;
   update();
 }
 

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError } from './http.js';
-import { nextTick, showing, whenVisible } from './live.js';
+import { nextTick, showing, showingNothing, whenVisible } from './live.js';
 import type { Newest } from './types.js';
 
 export interface Loaded<Body> {
@@ -44,6 +44,7 @@ export function useLoaded<Body>(
   const [state, setState] = useState<Loaded<Body> & { readonly key: string }>({ key, ...NOTHING });
   useEffect(() => {
     const abort = new AbortController();
+    if (newest !== undefined) showingNothing();
     const keepAsking = async (): Promise<void> => {
       while (!abort.signal.aborted) {
         await whenVisible(abort.signal);
