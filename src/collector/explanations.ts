@@ -42,7 +42,9 @@ const bounded = <Item>(list: readonly Item[]): readonly Item[] | null =>
 
 /** The members of a row's JSON, with a comma behind. */
 export const explanationsJson = ({ sendErrorsBy, unreachableBy }: Explanations): string =>
-  `"sendErrorsBy":${JSON.stringify(sendErrorsBy)},"unreachableBy":${JSON.stringify(unreachableBy)},`;
+  sendErrorsBy === null && unreachableBy === null
+    ? '"sendErrorsBy":null,"unreachableBy":null,'
+    : `"sendErrorsBy":${JSON.stringify(sendErrorsBy)},"unreachableBy":${JSON.stringify(unreachableBy)},`;
 
 /** Words of one entry of `IntervalReport.pathReasons`. */
 const PATH_REASON_WORDS = 1 + REASON_WORDS;
@@ -56,6 +58,7 @@ export function pathExplanations({ pathReasons }: Pick<IntervalReport, 'pathReas
     if (pathReasons[middle * PATH_REASON_WORDS] < row) low = middle + 1;
     else high = middle;
   }
+  if (pathReasons[low * PATH_REASON_WORDS] !== row) return NO_EXPLANATIONS;
   const words: number[] = [];
   for (let at = low * PATH_REASON_WORDS; pathReasons[at] === row; at += PATH_REASON_WORDS)
     words.push(...pathReasons.subarray(at + 1, at + PATH_REASON_WORDS));
