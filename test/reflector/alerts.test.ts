@@ -32,6 +32,18 @@ const CASES: readonly (readonly [string, boolean, string, Readonly<Record<string
     { [`llama_reflector_threads{${R},state="running"}`]: '2x30' },
   ],
   [
+    'LlamaReflectorNotListening',
+    true,
+    'an address whose interface is gone',
+    { [`llama_reflector_listening{${R},listen="[fe80::2%eth0]:8100"}`]: '0x30' },
+  ],
+  [
+    'LlamaReflectorNotListening',
+    false,
+    'an address that was gone for a moment',
+    { [`llama_reflector_listening{${R},listen="[fe80::2%eth0]:8100"}`]: '1x10 0 1x20' },
+  ],
+  [
     'LlamaReflectorDrops',
     true,
     'packets that are all signed with a wrong key',
