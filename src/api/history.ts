@@ -98,6 +98,7 @@ function seriesJson(
     intervalMs: table.intervalMs(series),
     ageMs,
     stale: ageMs > STALE_INTERVALS * table.intervalMs(series),
+    state: table.answering(series),
     reason: table.reason(series),
     ...Object.fromEntries(COUNTS.map((name) => [name, column((point) => point[name])])),
     // NaN becomes null.

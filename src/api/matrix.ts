@@ -8,7 +8,7 @@ import { LlamaError } from '../errors.js';
 import { BUILT_IN, MOST_DIMENSIONS, parseDimensions } from '../matrix/dimensions.js';
 import type { MatrixHistory } from '../matrix/history.js';
 import { type Matrix, type MatrixRequest, type MatrixWindow, makeMatrix } from '../matrix/matrix.js';
-import { answeringOf, type OutcomeCounts, whyText } from '../stats/outcome.js';
+import { type OutcomeCounts, whyText } from '../stats/outcome.js';
 import { formatDuration, msToNs, nsToMs, parseDurationNs } from '../stats/units.js';
 import { Breather, bodyOf, Chunk } from './bodies.js';
 import { MatrixQuery, MatrixSchema } from './matrixSchemas.js';
@@ -176,13 +176,14 @@ function countsOf({ cells: { sums } }: Matrix, cell: number): OutcomeCounts {
   };
 }
 
-const stateText = (matrix: Matrix, cell: number): string => `"${answeringOf(countsOf(matrix, cell))}"`;
+const stateText = (matrix: Matrix, cell: number): string => `"${matrix.cells.sums.answering(cell)}"`;
 
 /** Always there for a cell without an answer. */
 function reasonText(matrix: Matrix, cell: number): string {
   const reason = matrix.cells.reason(cell);
-  if (reason === null && matrix.cells.sums.received[cell] > 0) return 'null';
-  return JSON.stringify(whyText(countsOf(matrix, cell), reason));
+  const state = matrix.cells.sums.answering(cell);
+  if (reason === null && state === 'answers') return 'null';
+  return JSON.stringify(whyText(state, countsOf(matrix, cell), reason));
 }
 
 async function* cellsOf(matrix: Matrix, breather: Breather): AsyncGenerator<string> {

@@ -72,13 +72,13 @@ const CELL = {
   localDrops: count('probes of sent whose reply this host may have dropped'),
   samples: count('round trips that a time is computed from'),
   series: count('how many (collector, group, source, target, port, class) are behind it'),
-  silentSeries: count('of them without an answer, though probes were sent'),
-  unmeasuredSeries: count('of them of which this host sent nothing, or dropped every reply'),
+  silentSeries: count('of them without an answer lately, though probes were sent'),
+  unmeasuredSeries: count('of them of which this host sent nothing lately, or dropped every reply'),
   ageMs: Type.Number({ description: 'how long ago its newest interval ended; with to: how long before that' }),
   stale: Type.Boolean({ description: 'that is longer than 2.5 intervals of its collector' }),
   state: Type.Enum(ANSWERING, {
     description:
-      'answers: something was received in the window; silent: probes were sent and nothing was; unmeasured: this host sent none, or dropped every reply itself',
+      'by the newest intervals of its series in the window: answers: one of them received something lately; silent: probes were sent and none was answered; unmeasured: this host sent none, or dropped every reply itself',
   }),
   reason: Nullable(
     Type.String(),
@@ -206,6 +206,9 @@ export const HistorySchema = Type.Object(
         intervalMs: Type.Number(),
         ageMs: Type.Number({ description: 'how long ago its newest interval ended, whatever from and to are' }),
         stale: Type.Boolean({ description: 'that is longer than 2.5 intervals' }),
+        state: Type.Enum(ANSWERING, {
+          description: 'answers, silent or unmeasured, by its newest intervals, as in /v1/matrix',
+        }),
         reason: Nullable(
           Type.String(),
           'why probes of its newest interval have no answer; null when nothing is known but the counts',

@@ -1,15 +1,13 @@
 /** Sums over the series and slots of each cell of a matrix. */
 
 import type { Breather } from '../threads/breather.js';
+import { type Answering, answeringIn } from './answering.js';
 import { unpackTime } from './columns.js';
 import type { SeriesTable } from './series.js';
 import type { Slot } from './slot.js';
 
 /** Series between two looks at the clock. */
 const STRIDE = 1024;
-
-/** What was seen of a series in a window: a reply; a probe that the network or the target did not answer. */
-const Seen = { received: 1, failed: 2 } as const;
 
 export class CellSums {
   readonly length: number;
@@ -31,7 +29,7 @@ export class CellSums {
   readonly jitterSamples: Float64Array;
   /** How many series have data in the window. */
   readonly series: Uint32Array;
-  /** Of them: nothing was received, though probes were sent; and without any probe that was sent. */
+  /** Of them, by their newest intervals: silent, and unmeasured (`Answering`). */
   readonly silentSeries: Uint32Array;
   readonly unmeasuredSeries: Uint32Array;
   /** End of the newest interval of any of its series, epoch ms. */
@@ -64,19 +62,19 @@ export class CellSums {
     this.reasonOf = new Uint32Array(length);
   }
 
-  /** `cellOf`: by series, its cell plus one; 0: in none. `seen`: by series, gets the `Seen` of it. */
-  async addSlot(slot: Slot, cellOf: Uint32Array, seen: Uint8Array, breather: Breather): Promise<void> {
+  /** `cellOf`: by series, its cell plus one; 0: in none. */
+  async addSlot(slot: Slot, cellOf: Uint32Array, breather: Breather): Promise<void> {
     for (let from = 0; from < cellOf.length; from += STRIDE) {
       if (breather.dueNow) await breather.breathe();
       // After a pause the slot may have longer columns.
       const to = Math.min(from + STRIDE, cellOf.length, slot.capacity);
-      this.addSome(slot, cellOf, seen, from, to);
+      this.addSome(slot, cellOf, from, to);
     }
   }
 
   /**
-   * How old the data of each cell are, and when they are too old. `slots`, oldest first: those of a window in the past, and what came after it does
-   * not count. Within a slot it is not known when a series stopped: it counts as fresh to the slot's end.
+   * How old the data of each cell are, when they are too old, and how many of its series have no answer. `slots`, oldest first: those of a window in
+   * the past, and what came after it does not count. Within a slot it is not known when a series stopped: it counts as fresh to the slot's end.
    */
   async addAges(
     table: SeriesTable,
@@ -92,6 +90,10 @@ export class CellSums {
       const newest = slots?.findLast((slot) => slot.has(series));
       const endMs = Math.min(table.endMs(series), newest?.endMs ?? Number.POSITIVE_INFINITY);
       this.series[cell] += 1;
+      const state =
+        slots === undefined ? table.answering(series) : answeringIn(slots, series, table.intervalMs(series));
+      if (state === 'silent') this.silentSeries[cell] += 1;
+      else if (state === 'unmeasured') this.unmeasuredSeries[cell] += 1;
       if (slots === undefined && table.hasReason(series) && (this.reasonOf[cell] === 0 || endMs > this.newestMs[cell]))
         this.reasonOf[cell] = series + 1;
       this.newestMs[cell] = Math.max(this.newestMs[cell], endMs);
@@ -105,16 +107,14 @@ export class CellSums {
     return stale;
   }
 
-  /** After all slots: how many series of each cell have no answer, and why that may be. */
-  addStates(cellOf: Uint32Array, seen: Uint8Array): void {
-    for (let series = 0; series < cellOf.length; series++) {
-      if (cellOf[series] === 0 || (seen[series] & Seen.received) !== 0) continue;
-      const states = (seen[series] & Seen.failed) !== 0 ? this.silentSeries : this.unmeasuredSeries;
-      states[cellOf[series] - 1] += 1;
-    }
+  /** A cell answers while one of its series does. */
+  answering(cell: number): Answering {
+    const silent = this.silentSeries[cell];
+    if (this.series[cell] > silent + this.unmeasuredSeries[cell]) return 'answers';
+    return silent > 0 ? 'silent' : 'unmeasured';
   }
 
-  private addSome(slot: Slot, cellOf: Uint32Array, seen: Uint8Array, from: number, to: number): void {
+  private addSome(slot: Slot, cellOf: Uint32Array, from: number, to: number): void {
     const sent = slot.sent.values;
     const received = slot.received.values;
     const lost = slot.lost.values;
@@ -130,8 +130,6 @@ export class CellSums {
       this.tooBig[cell] += slot.tooBig.get(series);
       this.sendErrors[cell] += slot.sendErrors.get(series);
       this.localDrops[cell] += slot.localDrops.get(series);
-      if (received[series] > 0) seen[series] |= Seen.received;
-      else if (lost[series] + unreachable[series] + slot.tooBig.get(series) > 0) seen[series] |= Seen.failed;
       const count = samples[series];
       if (count === 0) continue;
       this.samples[cell] += count;

@@ -161,7 +161,7 @@ export class MatrixHistory {
         }
         series = this.series.add(collector, row);
       }
-      this.series.seen(series, row, endMs, intervalMs, row.reason);
+      this.series.seen(series, row, endMs, intervalMs);
       if (series >= slot.capacity) slot.resize(capacityFor(Math.max(this.series.length, slot.capacity * GROWTH)));
       if (slot.has(series)) this.join(slot, series, row);
       else slot.writeRow(series, row);

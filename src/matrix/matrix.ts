@@ -75,9 +75,7 @@ export async function makeMatrix(history: MatrixHistory, request: MatrixRequest)
   const atMs = request.toMs ?? history.now();
   const cells = await placeCells(history, request, slots, breather);
   const { cellOf, sums } = cells;
-  const seen = new Uint8Array(cellOf.length);
-  for (const slot of slots) await sums.addSlot(slot, cellOf, seen, breather);
-  sums.addStates(cellOf, seen);
+  for (const slot of slots) await sums.addSlot(slot, cellOf, breather);
   await sums.addAges(history.series, cellOf, STALE_INTERVALS, breather, request.toMs === undefined ? undefined : slots);
   const value = new Float64Array(sums.length);
   if (perMille !== undefined) await percentiles(value, perMille, slots, cells, breather);

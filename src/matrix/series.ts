@@ -5,14 +5,16 @@
  * A series takes `SERIES_BYTES` in typed arrays (twice that right after they grew); its texts and tags are shared with others.
  */
 
+import { ANSWERING, type Answering, answeringOf, type OutcomeCounts } from '../stats/outcome.js';
+import { ANSWER_INTERVALS } from './answering.js';
 import { Interner } from './interner.js';
 import type { SeriesName } from './types.js';
 
 const INITIAL_CAPACITY = 256;
 /** Collector, group, source, target, class, tags. */
 const TEXTS = 6;
-/** Names, port, interval, end, hash, reason, two places. */
-export const SERIES_BYTES = TEXTS * 4 + 2 + 4 + 8 + 4 + 4 + 2 * 4;
+/** Names, port, interval, end, end of the newest answer, outcome, hash, reason, two places. */
+export const SERIES_BYTES = TEXTS * 4 + 2 + 4 + 8 + 8 + 1 + 4 + 4 + 2 * 4;
 /** Longest text of a reason, and most different ones: beyond them addresses are left out, so that few remain. */
 const MOST_REASON_LENGTH = 200;
 const MOST_REASONS = 10_000;
@@ -40,6 +42,10 @@ export class SeriesTable {
   private intervals = new Uint32Array(INITIAL_CAPACITY);
   /** End of the newest interval, epoch ms; 0: the number is free. */
   private ends = new Float64Array(INITIAL_CAPACITY);
+  /** End of the newest interval in which something was received, epoch ms; 0: none. */
+  private answers = new Float64Array(INITIAL_CAPACITY);
+  /** Of the newest interval: an index into `ANSWERING`. */
+  private outcomes = new Uint8Array(INITIAL_CAPACITY);
   private hashes = new Int32Array(INITIAL_CAPACITY);
   /** Number of a text plus one; 0: none. */
   private reasons = new Uint32Array(INITIAL_CAPACITY);
@@ -77,21 +83,29 @@ export class SeriesTable {
     this.ports[series] = name.port;
     this.hashes[series] = hashOf(names.subarray(at, at + TEXTS), name.port);
     this.ends[series] = 1;
+    this.answers[series] = 0;
     this.size += 1;
     this.enter(series);
     return series;
   }
 
-  /** Notes an interval of the series; tags and reason of the newest count. */
-  seen(series: number, name: SeriesName, endMs: number, intervalMs: number, reason: string | null): void {
+  /** Notes an interval of the series; tags, outcome and reason of the newest count. */
+  seen(
+    series: number,
+    row: SeriesName & OutcomeCounts & { readonly reason: string | null },
+    endMs: number,
+    intervalMs: number,
+  ): void {
+    if (row.received > 0) this.answers[series] = Math.max(this.answers[series], endMs);
     if (endMs < this.ends[series]) return;
     this.ends[series] = endMs;
     this.intervals[series] = intervalMs;
-    this.setReason(series, reason);
+    this.outcomes[series] = ANSWERING.indexOf(answeringOf(row));
+    this.setReason(series, row.reason);
     const at = series * TEXTS + TAGS;
     const before = this.names[at];
-    if (sameTags(this.tagSets.value(before), name.tags)) return;
-    this.names[at] = this.tagSets.acquire(JSON.stringify(name.tags), name.tags);
+    if (sameTags(this.tagSets.value(before), row.tags)) return;
+    this.names[at] = this.tagSets.acquire(JSON.stringify(row.tags), row.tags);
     this.tagSets.release(before);
   }
 
@@ -125,6 +139,12 @@ export class SeriesTable {
     return this.intervals[series];
   }
 
+  /** Whether it answers, by its newest intervals. */
+  answering(series: number): Answering {
+    const sinceMs = this.ends[series] - this.answers[series];
+    return sinceMs <= ANSWER_INTERVALS * this.intervals[series] ? 'answers' : ANSWERING[this.outcomes[series]];
+  }
+
   port(series: number): number {
     return this.ports[series];
   }
@@ -150,8 +170,8 @@ export class SeriesTable {
 
   /** Of the typed arrays. */
   get bytes(): number {
-    const { names, ports, intervals, ends, hashes, reasons, places } = this;
-    return [names, ports, intervals, ends, hashes, reasons, places].reduce(
+    const { names, ports, intervals, ends, answers, outcomes, hashes, reasons, places } = this;
+    return [names, ports, intervals, ends, answers, outcomes, hashes, reasons, places].reduce(
       (sum, { byteLength }) => sum + byteLength,
       0,
     );
@@ -195,7 +215,10 @@ export class SeriesTable {
 
   private grow(): void {
     const capacity = this.ports.length * 2;
-    const wider = <Column extends Uint32Array | Int32Array | Uint16Array | Float64Array>(old: Column, to: Column) => {
+    const wider = <Column extends Uint32Array | Int32Array | Uint16Array | Uint8Array | Float64Array>(
+      old: Column,
+      to: Column,
+    ) => {
       to.set(old);
       return to;
     };
@@ -203,6 +226,8 @@ export class SeriesTable {
     this.ports = wider(this.ports, new Uint16Array(capacity));
     this.intervals = wider(this.intervals, new Uint32Array(capacity));
     this.ends = wider(this.ends, new Float64Array(capacity));
+    this.answers = wider(this.answers, new Float64Array(capacity));
+    this.outcomes = wider(this.outcomes, new Uint8Array(capacity));
     this.hashes = wider(this.hashes, new Int32Array(capacity));
     this.reasons = wider(this.reasons, new Uint32Array(capacity));
     this.places = new Uint32Array(capacity * 2);

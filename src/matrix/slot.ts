@@ -15,6 +15,7 @@
  * saying so (`Flag.upperBound`).
  */
 
+import type { OutcomeCounts } from '../stats/outcome.js';
 import { CountColumn, packPercentile, packTime } from './columns.js';
 import { ADDRESS_BYTES, SparseStore } from './sparseStore.js';
 import type { HistoryRow, Numbers } from './types.js';
@@ -123,6 +124,18 @@ export class Slot {
     this.p90[series] = packPercentile(numbers.p90Ns);
     this.p99[series] = packPercentile(numbers.p99Ns);
     this.flags[series] = Flag.present | (upperBound ? Flag.upperBound : 0);
+  }
+
+  countsOf(series: number): OutcomeCounts {
+    return {
+      sent: this.sent.get(series),
+      received: this.received.get(series),
+      lost: this.lost.get(series),
+      unreachable: this.unreachable.get(series),
+      tooBig: this.tooBig.get(series),
+      sendErrors: this.sendErrors.get(series),
+      localDrops: this.localDrops.get(series),
+    };
   }
 
   /** A row of a series that has no data here yet. */

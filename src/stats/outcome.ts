@@ -28,9 +28,11 @@ export function answeringOf({ sent, received, lost, unreachable, tooBig }: Outco
   return sent > 0 && lost + unreachable + tooBig > 0 ? 'silent' : 'unmeasured';
 }
 
-/** Why nothing was received; `reason` is that of the newest interval, where there is one. */
-export function whyText(counts: OutcomeCounts, reason: string | null): string {
-  return reason ?? noAnswerText({ ...counts, target: '' }) ?? 'not measured';
+/** Why there is no answer; `reason` is that of the newest interval, where there is one, and `counts` are those of the window. */
+export function whyText(state: Answering, counts: OutcomeCounts, reason: string | null): string {
+  if (reason !== null) return reason;
+  const said = counts.received === 0 ? noAnswerText({ ...counts, target: '' }) : null;
+  return said ?? (state === 'silent' ? 'no answer' : 'not measured');
 }
 
 /** Why probes of a row have no answer; null when all have one, or were lost without any further sign. */

@@ -206,7 +206,8 @@ groups:
       series: [
         {
           ...{ collector: 'host-a', group: 'west', source: '10.9.0.1', target: '10.2.0.2', port: 8100, class: 'cs0' },
-          ...{ tags: { dst_rack: 'r1' }, intervalMs: 10_000, ageMs: 3_000, stale: false, reason: null },
+          ...{ tags: { dst_rack: 'r1' }, intervalMs: 10_000, ageMs: 3_000, stale: false },
+          ...{ state: 'answers', reason: null },
           ...{ sent: [2, 2], received: [2, 2], lost: [0, 0], unreachable: [0, 0] },
           ...{ tooBig: [0, 0], sendErrors: [0, 0], localDrops: [0, 0] },
           ...{ p50: [50.015, 50.015], p90: [60.001, 60], p99: [60.001, 60], max: [60.001, 60] },

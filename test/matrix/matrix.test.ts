@@ -323,6 +323,43 @@ describe('the matrix', () => {
     expect(after.sums.tooBig[0]).to.equal(7);
   });
 
+  it('calls no series well two intervals after its last answer, though the window holds earlier ones', async () => {
+    const clock = { nowMs: START };
+    const history = new MatrixHistory({ horizonMs: 60 * MINUTE, memoryBytes: 2 ** 20, now: () => clock.nowMs });
+    const intervalMs = 10_000;
+    const reason = 'not sent: no route to 10.2.0.2 (ENETUNREACH)';
+    const next = async (row: RowSpec, windowMs = 5 * MINUTE) => {
+      clock.nowMs += intervalMs;
+      await history.add(historyInterval('host', clock.nowMs, [historyRow(row)], intervalMs));
+      const { cells } = await makeMatrix(history, {
+        ...{ rows: ['source'], columns: ['target'], windowMs, metric: 'loss' },
+      });
+      return [cells.sums.answering(0), cells.reason(0), cells.value[0]];
+    };
+    const answered = { rttsNs: [1000, 2000] };
+    const refused = { sendErrors: 20, reason };
+    for (let i = 0; i < 6; i++) expect(await next(answered)).to.deep.equal(['answers', null, 0]);
+    expect(await next(refused), 'one interval may be chance').to.deep.equal(['answers', reason, 0]);
+    expect(await next(refused)).to.deep.equal(['unmeasured', reason, 0]);
+    expect((await next({ tooBig: 7 }))[0]).to.equal('silent');
+    expect((await next({ lost: 2 }))[0]).to.equal('silent');
+    expect((await next(answered))[0]).to.equal('answers');
+    // The same of a window that ended when nothing was sent, and of one that ended before.
+    const until = async (intervals: number) => {
+      const toMs = START + intervals * intervalMs;
+      const { cells } = await makeMatrix(history, {
+        ...{ rows: ['source'], columns: ['target'], windowMs: MINUTE, toMs, metric: 'loss' },
+      });
+      return cells.sums.answering(0);
+    };
+    expect([await until(6), await until(8), await until(10), await until(11)]).to.deep.equal([
+      'answers',
+      'unmeasured',
+      'silent',
+      'answers',
+    ]);
+  });
+
   it('reads names of dimensions', () => {
     expect(parseDimensions('source')).to.deep.equal(['source']);
     expect(parseDimensions('src_region, src_rack')).to.deep.equal(['src_region', 'src_rack']);

@@ -19,8 +19,8 @@ describe('whether a pair answers', () => {
     it(`says of ${title}: ${answering}, ${why}`, () => {
       const all = { ...NONE, ...counts };
       expect(answeringOf(all)).to.equal(answering);
-      expect(whyText(all, null)).to.equal(why);
-      expect(whyText(all, 'from the newest interval')).to.equal('from the newest interval');
+      expect(whyText(answeringOf(all), all, null)).to.equal(why);
+      expect(whyText(answeringOf(all), all, 'from the newest interval')).to.equal('from the newest interval');
     });
 
   it('blames no network for replies that this host dropped', () => {

@@ -66,6 +66,8 @@ export interface HistorySeries {
   readonly intervalMs: number;
   readonly ageMs: number;
   readonly stale: boolean;
+  /** By its newest intervals, whatever window is asked for. */
+  readonly state: Answering;
   readonly reason: string | null;
   /** Asked for with `histograms`; null: no histogram is held. */
   readonly merged?: Merged | null;

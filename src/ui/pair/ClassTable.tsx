@@ -115,9 +115,9 @@ function State({ of, bounds, past }: { of: HistorySeries; bounds: readonly numbe
     sendErrors: sum(of.sendErrors),
     localDrops: sum(of.localDrops),
   };
-  const answering = answeringOf(counts);
+  const answering = past ? answeringOf(counts) : of.state;
   if (of.stale && !past) return <span class="pill stale">stale</span>;
-  const why = whyText(counts, past ? null : of.reason);
+  const why = whyText(answering, counts, past ? null : of.reason);
   if (answering === 'unmeasured') return <span class="pill unmeasured">{why}</span>;
   if (answering === 'silent') return <span class="pill level4">{why}</span>;
   const loss = ((counts.lost + counts.unreachable) / counts.sent) * 100;
