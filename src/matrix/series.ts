@@ -244,8 +244,9 @@ function sameTags(some: Tags, others: Tags): boolean {
   return at === names.length;
 }
 
+/** `not sent: no route (ENETUNREACH)`. */
 const withoutAddresses = (reason: string): string =>
-  reason.replace(/ to [0-9a-fA-F.:%\w]+/, '').replace(/,? from [^)]+/, '');
+  reason.replace(/,? ?(?:from |to |towards )?\b[0-9a-f]*(?:[.:][0-9a-f]*){2,}(?:%\w+)?/gi, '');
 
 /** FNV-1a over the numbers of the texts, with a last stir: the low bits choose the place. */
 function hashOf(names: Uint32Array, port: number): number {

@@ -257,6 +257,31 @@ describe('a history', () => {
     expect(window.coveredMs).to.equal(history.slots.length * LONG);
   });
 
+  it('bounds the texts of reasons: beyond ten thousand they name no address', async () => {
+    const { history } = historyOf(32 * 2 ** 20);
+    const rows = Array.from({ length: 10_100 }, (_, i) => {
+      const target = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`;
+      const reason =
+        i % 2 === 0
+          ? `not sent: no route to ${target} (ENETUNREACH)`
+          : `unreachable (port unreachable, from ${target})`;
+      return historyRow({ target, sendErrors: 1, reason });
+    });
+    await history.add(historyInterval('a', START, rows));
+    const { series } = history;
+    expect(series.reason(7)).to.equal('unreachable (port unreachable, from 10.0.0.7)');
+    expect(series.reason(10_098)).to.equal('not sent: no route (ENETUNREACH)');
+    expect(series.reason(10_099)).to.equal('unreachable (port unreachable)');
+    await history.add(
+      historyInterval(
+        'a',
+        START + SLOT_MS,
+        rows.map(({ target }) => historyRow({ target, rttsNs: [1] })),
+      ),
+    );
+    expect([series.reason(7), series.hasReason(10_099)]).to.deep.equal([null, false]);
+  });
+
   it('refuses series for which there is no memory, counts them, and goes on', async () => {
     const { history } = historyOf(300_000);
     const rows = Array.from({ length: 5000 }, (_, i) => historyRow({ target: `10.0.${i >> 8}.${i & 255}` }));

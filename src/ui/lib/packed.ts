@@ -73,6 +73,11 @@ function packStates(states: readonly Answering[]): Uint8Array {
   return packed;
 }
 
-/** Of a cell whose state was not asked for: that of one without a value. */
-export const stateOf = ({ state }: PackedColumns, i: number): Answering =>
-  ANSWERING[state?.[i] ?? ANSWERING.length - 1] ?? 'unmeasured';
+/** Where it was not asked for, by the series without an answer; nothing is well that is not known to be. */
+export function stateOf({ state, series, silentSeries, unmeasuredSeries }: PackedColumns, i: number): Answering {
+  if (state !== undefined) return ANSWERING[state[i] ?? ANSWERING.length - 1] ?? 'unmeasured';
+  if (series === undefined || silentSeries === undefined || unmeasuredSeries === undefined) return 'unmeasured';
+  const silent = silentSeries[i] ?? 0;
+  if (silent + (unmeasuredSeries[i] ?? 0) < (series[i] ?? 0)) return 'answers';
+  return silent > 0 ? 'silent' : 'unmeasured';
+}

@@ -56,8 +56,7 @@ export function askOf(
 }
 
 export function askNow({ query }: MatrixAsk, series: number, signal: AbortSignal): Promise<Kept> {
-  const fields =
-    series > MANY_SERIES ? `stale,state,${SERIES}` : `sent,lost,unreachable,ageMs,stale,state,reason,${SERIES}`;
+  const fields = series > MANY_SERIES ? `stale,${SERIES}` : `sent,lost,unreachable,ageMs,stale,state,reason,${SERIES}`;
   return keepMatrix('now', { ...query, fields }, signal);
 }
 

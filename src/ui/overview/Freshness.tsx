@@ -15,10 +15,12 @@ const MOST = 6;
 
 /** A scraper knows of collectors that have no data at all; of the past it knows only what they measured. */
 function linesOf(status: Status | undefined, summary: Summary | undefined, past: boolean): Line[] {
+  const ages = new Map(summary?.collectors.map(({ collector, ageMs }) => [collector, ageMs]));
   if (!past && status !== undefined && isScraper(status))
     return status.collectors.map(({ name, url, state, lastEnd }) => ({
       name: name ?? url,
-      ageMs: lastEnd === null ? undefined : Date.now() - Date.parse(lastEnd),
+      // By the clock of the service where it is known: that of this browser may be wrong.
+      ageMs: ages.get(name ?? '') ?? (lastEnd === null ? undefined : Date.now() - Date.parse(lastEnd)),
       state,
       fine: state === 'up',
     }));
