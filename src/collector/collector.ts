@@ -16,6 +16,7 @@ import { ownAddresses, unknownAddresses } from '../discovery/self.js';
 import { LlamaError } from '../errors.js';
 import { type HistoryRefusals, MatrixHistory } from '../matrix/history.js';
 import { type InjectedStep, timeBaseNow } from '../net/clock.js';
+import { ClockSync, clockSyncWarnings } from '../net/clockSync.js';
 import { ThrottleWatch } from '../net/cpuQuota.js';
 import { SourceAddressFinder } from '../net/socket.js';
 import { SteadyClock } from '../stats/steadyClock.js';
@@ -106,6 +107,7 @@ export class Collector implements CollectorService {
   });
   private readonly lasting: string[] = [];
   private readonly throttling = new ThrottleWatch('probes are sent late or not at all');
+  private readonly clockSync = new ClockSync();
   private readonly recentHistory = new RecentWarnings<keyof HistoryRefusals>(COUNTER_READERS.history);
   private runs = 0;
   /** By `clock`. */
@@ -372,6 +374,7 @@ export class Collector implements CollectorService {
         ...this.sources.warnings(groups),
         ...this.throttling.warnings(),
         ...this.recent.warnings(totals),
+        ...this.clockSyncWarnings(),
         ...this.recentHistory.warnings(this.history.refused),
         ...clockWarnings(this.results.all(), this.clock),
         ...notInForce(this.waitingGroups()),
@@ -399,6 +402,11 @@ export class Collector implements CollectorService {
     for (const worker of workers.slice(1)) addTotals(totals, worker.totals);
     totals.threadLosses += this.aggregator.status().threadLosses;
     return totals;
+  }
+
+  private clockSyncWarnings(): string[] {
+    this.clockSync.read();
+    return clockSyncWarnings(this.clockSync, 'delays in one direction are relative to the least seen');
   }
 
   private example(name: keyof Totals): string | undefined {

@@ -179,7 +179,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 function reasonOf(cause: unknown): string {
   if (cause instanceof NameError) return `${cause.message} (${cause.code})`;
   const { code = '', message } = cause as NodeJS.ErrnoException;
-  const remedy = REMEDIES[code];
+  const remedy = REMEDIES[code] ?? (code.startsWith('ERR_SSL_') ? REMEDIES.EPROTO : undefined);
   if (remedy !== undefined) return `${remedy} (${code})`;
   if (code.startsWith('HPE_')) return `found an answer that is not HTTP/1.1 (${code}), expected that of a collector`;
   return code === '' || message.includes(code) ? message : `${message} (${code})`;

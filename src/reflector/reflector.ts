@@ -9,7 +9,7 @@ import { packetText, refusalText } from '../counters/exampleText.js';
 import { COUNTER_READERS } from '../counters/readers.js';
 import { RecentWarnings } from '../counters/recentWarnings.js';
 import { SystemClock } from '../net/clock.js';
-import { ClockSync } from '../net/clockSync.js';
+import { ClockSync, clockSyncWarnings } from '../net/clockSync.js';
 import { ThrottleWatch } from '../net/cpuQuota.js';
 import { type Endpoint, formatEndpoint } from '../net/endpoint.js';
 import { closeDescriptor, openWake, wake } from '../net/poll.js';
@@ -174,6 +174,7 @@ export class Reflector {
         ...listenerWarnings(listeners),
         ...this.throttling.warnings(),
         ...this.lasting,
+        ...clockSyncWarnings(this.sync, 'replies do not say that it is kept'),
         ...this.recent.warnings(totals),
       ],
       stateful: this.settings.stateful !== null,

@@ -34,6 +34,11 @@ const MOST_INTERVALS = 1000;
 /** The rows stay in `bytes`, for as long as `lease` says. Throws Error that says what was found, where, and what was expected. */
 export function readResults(bytes: Buffer, after: number, lease?: Lease): Page {
   const { collector, intervalMs, nowMs, next = after, gap, intervals } = readAnswer(bytes, lease);
+  // A scraper answers for many.
+  if (collector === null && intervalMs === null)
+    throw new Error(
+      'found the results of a llama scraper, expected those of a llama collector; list its collectors instead',
+    );
   if (typeof collector !== 'string' || collector === '') throw wrong('/collector', collector, 'a name');
   if (!isCount(intervalMs) || intervalMs === 0) throw wrong('/intervalMs', intervalMs, 'milliseconds');
   if (!isCount(next)) throw wrong('/next', next, 'a cursor');

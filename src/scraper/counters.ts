@@ -20,6 +20,8 @@ export class WriteCounters {
   /** Start of the current outage by `performance.now()`; Infinity while the writer is up. */
   downSinceMs = Number.POSITIVE_INFINITY;
   private toldMs = Number.NEGATIVE_INFINITY;
+  /** Status, or text where there was no answer, of the failure that the log has last. */
+  private toldKind = '';
   /** Intervals in whose place the sink holds another one that ends at the same time. */
   overwritten = 0;
   private toldOverwrittenMs = Number.NEGATIVE_INFINITY;
@@ -74,8 +76,11 @@ export class WriteCounters {
     const first = this.up;
     if (first) this.downSinceMs = now;
     this.retries++;
-    if (first || reason !== this.lastError || now - this.toldMs >= REPEAT_MS) {
+    // A body may be another with every answer; the status is not.
+    const kind = error instanceof WriteLater && error.status !== undefined ? String(error.status) : reason;
+    if (first || kind !== this.toldKind || now - this.toldMs >= REPEAT_MS) {
       this.toldMs = now;
+      this.toldKind = kind;
       const stack = error instanceof WriteLater || !(error instanceof Error) ? undefined : error.stack;
       this.logger.warn(
         { error: reason, retryInMs: Math.round(retryInMs), sinceMs: Math.round(now - this.downSinceMs), stack },

@@ -282,6 +282,13 @@ const BAD: readonly Bad[] = [
     says: /without what follows "\?"/,
   },
   {
+    name: 'a collector with a path of its API',
+    text: 'collectors:\n  - http://a:5000/v1/results\nwriters: []',
+    line: 2,
+    path: '/collectors/0',
+    says: /without \/v1\/results; write http:\/\/a:5000$/,
+  },
+  {
     name: 'a collector twice',
     text: collectors('\n  - http://a:80/\n  - { url: http://a }'),
     line: 4,

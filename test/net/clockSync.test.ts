@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { expect } from 'chai';
-import { ClockSync } from '../../src/net/clockSync.js';
+import { ClockSync, clockSyncWarnings } from '../../src/net/clockSync.js';
+import { libc } from '../../src/net/libc.js';
 
 describe('Whether the clock is kept', () => {
   it('is what adjtimex says by another way in', function () {
@@ -16,5 +17,16 @@ describe('Whether the clock is kept', () => {
     expect(sync.synchronised).to.equal(state !== 5 && (bits & 0x40) === 0);
     // The kernel lets it grow by 500 ppm.
     expect(sync.maxErrorUs).to.be.within(maxErrorUs, maxErrorUs + 10_000);
+    expect(clockSyncWarnings(sync, 'nothing')).to.deep.equal([]);
+  });
+
+  it('is unknown where the call is refused, and a warning says what that costs', () => {
+    const sync = new ClockSync(() => libc.close(-1));
+    sync.read();
+    expect(sync.synchronised).to.equal(false);
+    expect(clockSyncWarnings(sync, 'delays are relative')).to.have.length(1);
+    expect(clockSyncWarnings(sync, 'delays are relative')[0]).to.match(
+      /^adjtimex is refused \(EBADF\): .*so delays are relative; .*ProtectClock=no/,
+    );
   });
 });

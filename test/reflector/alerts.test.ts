@@ -62,6 +62,18 @@ const CASES: readonly (readonly [string, boolean, string, Readonly<Record<string
     'a full receive queue',
     { [`llama_reflector_receive_queue_drops_total{${R}}`]: '0+1x30' },
   ],
+  [
+    'LlamaReflectorNotListening',
+    true,
+    'an address that is gone',
+    { [`llama_reflector_listening{${R},listen="10.0.0.1:8100"}`]: '0x30' },
+  ],
+  [
+    'LlamaReflectorNotListening',
+    false,
+    'addresses that are there',
+    { [`llama_reflector_listening{${R},listen="10.0.0.1:8100"}`]: '1x30' },
+  ],
   ['LlamaReflectorSessions', true, 'too many senders', { [`llama_reflector_sessions_evicted_total{${R}}`]: '0+5x30' }],
   [
     'LlamaReflectorSessions',

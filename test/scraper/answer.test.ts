@@ -65,6 +65,12 @@ describe('the answer of a collector', () => {
     expect(page.intervals).to.have.length(2);
   });
 
+  it('is told from that of a scraper', () => {
+    expect(problem(answer({ collector: null, intervalMs: null }))).to.match(
+      /results of a llama scraper.*list its collectors/,
+    );
+  });
+
   it('is refused when it has far more intervals than anybody asks for', () => {
     const some = (count: number) => Array.from({ length: count }, (_, index) => interval(T + 1000 + index, []));
     expect(read(answer({ intervals: some(1000) })).intervals).to.have.length(1000);

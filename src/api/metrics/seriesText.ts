@@ -138,12 +138,29 @@ export async function* targetInfoText(groups: readonly Group[], breather: Breath
   yield chunk.take();
 }
 
-/** Tag names may hold what a label's may not: that becomes `_`. When two become the same, the first stays. */
+/**
+ * Tag names may hold what a label's may not: that becomes `_`. Of tags that become the same name the one that is written so keeps it, and the
+ * others get `_2`, `_3` … behind it, in the order of the alphabet: none vanishes, and no series depends on the order of a file.
+ */
 function tagLabels(tags: Readonly<Record<string, string>>): string[] {
-  const byName = new Map<string, string>();
-  for (const [tag, value] of Object.entries(tags)) {
-    const name = `tag_${tag.replace(/[^A-Za-z0-9_]/g, '_')}`;
-    if (!byName.has(name)) byName.set(name, label(name, value));
+  const names = Object.keys(tags).map(tagLabelName);
+  const distinct = new Set(names).size === names.length ? names : withoutCollisions(Object.keys(tags));
+  return Object.values(tags).map((value, i) => label(distinct[i], value));
+}
+
+const tagLabelName = (tag: string): string => `tag_${tag.replace(/[^A-Za-z0-9_]/g, '_')}`;
+
+/** Names beside the tags. */
+function withoutCollisions(tags: readonly string[]): string[] {
+  const isExact = (tag: string): boolean => tagLabelName(tag) === `tag_${tag}`;
+  const inTurn = tags.toSorted((a, b) => Number(isExact(b)) - Number(isExact(a)) || (a < b ? -1 : 1));
+  const tagOf = new Map<string, string>();
+  for (const tag of inTurn) {
+    const name = tagLabelName(tag);
+    let free = name;
+    for (let n = 2; tagOf.has(free); n++) free = `${name}_${n}`;
+    tagOf.set(free, tag);
   }
-  return [...byName.values()];
+  const nameOf = new Map([...tagOf].map(([name, tag]) => [tag, name]));
+  return tags.map((tag) => nameOf.get(tag) ?? tagLabelName(tag));
 }

@@ -49,6 +49,7 @@ function readListed(written: readonly unknown[], report: Report, lineOf: (path: 
     const map: Written = plain ? { url: entry } : entry;
     if (!plain) reportShape(CollectorSchema, entry, at);
     const url = readUrl(map.url, plain ? [] : ['url'], EXAMPLE, PASSWORDS, at);
+    reportApiPath(url, plain ? [] : ['url'], at);
     const first = url === '' ? undefined : firstOf.get(url);
     if (first !== undefined)
       at(
@@ -59,6 +60,14 @@ function readListed(written: readonly unknown[], report: Report, lineOf: (path: 
     collectors.push({ url, ...readAccess(map, at) });
   }
   return { kind: 'listed', collectors };
+}
+
+/** The scraper puts the paths of the API behind the URL itself. */
+function reportApiPath(url: string, path: Path, report: Report): void {
+  const apiPath = /\/(v1(\/.*)?|influxdata|metrics)$/.exec(url)?.[0];
+  if (apiPath === undefined) return;
+  const base = url.slice(0, -apiPath.length);
+  report(path, `found ${found(url)}, expected the URL of the collector without ${apiPath}; write ${base}`);
 }
 
 function readFollowed(written: Written, report: Report): CollectorList {

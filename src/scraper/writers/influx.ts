@@ -24,7 +24,7 @@ const MAX_PLAIN_TEXT = 300;
 const HINTS: Readonly<Record<number, string>> = {
   401: 'check the token, or user and password',
   403: 'check what the token or user may write',
-  404: 'check the URL and that the database or bucket exists',
+  404: 'check the URL and that the database or bucket exists; the scraper does not create it',
 };
 
 type InfluxConfig = Influx1Config | Influx2Config;
@@ -177,7 +177,11 @@ function isEmpty(answer: unknown): boolean {
 /** Node wraps the refusals of several addresses of one name in an error without a message. */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ');
-  return error instanceof Error ? error.message || error.name : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const { code = '' } = error as NodeJS.ErrnoException;
+  // Else the message is OpenSSL's, with its source lines.
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) return `it does not speak TLS; write http:// (${code})`;
+  return error.message || error.name;
 }
 
 function writePath(config: InfluxConfig): string {

@@ -9,8 +9,9 @@ export async function secretOf(value: string | undefined, file: string | undefin
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    throw new Error(
-      `the ${what} file ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    throw new WriteLater(
+      `the ${what} file ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}; check its path and owner`,
+      { cause: error },
     );
   }
   const secret = text.trim();

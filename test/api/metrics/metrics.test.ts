@@ -224,7 +224,7 @@ describe('GET /metrics', () => {
     await collector.putGroup(parseGroup({ targets: [{ address: '10.7.0.1', tags }] }, 'odd'));
     const text = await scrapeText();
     expect(text).to.include(
-      'llama_target_info{group="odd",target="10.7.0.1",port="8100",tag_dst_rack="a\\"b\\\\c\\nd",tag__n_="ü"} 1\n',
+      'llama_target_info{group="odd",target="10.7.0.1",port="8100",tag_dst_rack_2="a\\"b\\\\c\\nd",tag_dst_rack="second",tag__n_="ü"} 1\n',
     );
   });
 
@@ -347,6 +347,15 @@ groups:
     }
     finish({}, {}, []);
     expect((await scrape()).values.get(silent), 'an interval without rows').to.equal(0);
+  });
+
+  it('keeps the tags of a target whose names become the same label', async () => {
+    const tags = { 'dst-rack': 'minus', dst_rack: 'exact', 'dst.rack': 'dot' };
+    const text = `groups: { odd: { targets: [{ address: 10.7.0.1, tags: ${JSON.stringify(tags)} }] } }`;
+    const api = buildApi(new FakeCollector(text));
+    const body = await scrapeText(api);
+    await api.close();
+    expect(body).to.include('tag_dst_rack_2="minus",tag_dst_rack="exact",tag_dst_rack_3="dot"');
   });
 
   it('counts targets to which nothing could be sent, by group and class', async () => {
