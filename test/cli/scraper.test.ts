@@ -333,7 +333,7 @@ describe('llama check of a scraper', () => {
     expect(out).to.match(/^config\/examples\/scraper-fleet.yaml is valid, for llama scraper\n/);
     expect(out).to.match(/scraper.listen +127.0.0.1:1 +command line --listen/);
     expect(out).to.match(/scraper.matrixHours +24 +config\/examples\/scraper-fleet.yaml:3/);
-    expect(out).to.include('collectors from the A records of llama-collectors.monitoring.svc.cluster.local');
+    expect(out).to.include('collectors from the A and AAAA records of llama-collectors.monitoring.svc.cluster.local');
     expect(out).to.include('influx2 http://influxdb.monitoring:8086 netops/llama');
     expect(out).to.match(/most on disk +20GiB/);
   });
