@@ -25,6 +25,8 @@ export const ERROR_TABLE = {
   LLAMA_READ_ONLY: { status: 403, exitCode: 1, title: 'Changes are not accepted from here' },
   LLAMA_UNAUTHORIZED: { status: 401, exitCode: 1, title: 'A valid token is needed' },
   LLAMA_FORBIDDEN: { status: 403, exitCode: 1, title: 'The token does not allow this' },
+  LLAMA_SOURCE_PORTS_FIXED: { status: 409, exitCode: 1, title: 'The source ports are fixed by the configuration' },
+  LLAMA_TOO_SOON: { status: 429, exitCode: 1, title: 'This was done a moment ago' },
   LLAMA_RATE_LIMIT: { status: 429, exitCode: 1, title: 'Too many requests from this address' },
   LLAMA_TOKEN_FILE: { status: 500, exitCode: 1, title: 'A token file cannot be used' },
   LLAMA_TLS_FILE: { status: 500, exitCode: 1, title: 'The TLS certificate or key cannot be used' },

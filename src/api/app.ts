@@ -14,6 +14,7 @@ import { metricsRoute } from './metrics/route.js';
 import type { ApiDescription } from './openapi.js';
 import { pathsRoute } from './paths.js';
 import { type Reload, reloadRoute } from './reload.js';
+import { renewRoute } from './renew.js';
 import { resultsRoute } from './results.js';
 import { statusRoute } from './status.js';
 import { streamRoute } from './stream.js';
@@ -51,6 +52,7 @@ export function buildApi(service: CollectorService, options: ApiOptions = {}): F
     matrixRoute(app, service.history);
     historyRoute(app, service.history);
     groupRoutes(app, service);
+    renewRoute(app, service);
     if (options.reload !== undefined) reloadRoute(app, options.reload);
     healthRoutes(app, collectorHealth(service));
     metricsRoute(app, service, streams);

@@ -97,7 +97,7 @@ async function* pathsBody(
   const known = new Map<string, readonly number[]>();
   const portsOf = ({ target, group }: StreamInfo): readonly number[] => {
     const key = `${target.family} ${group.name}`;
-    const ports = known.get(key) ?? service.sourcePorts(target.family, group);
+    const ports = known.get(key) ?? service.sourcePorts(target.family, group, report);
     known.set(key, ports);
     return ports;
   };

@@ -27,6 +27,7 @@ import { AggregatorThread } from './aggregatorThread.js';
 import { clockWarnings } from './clockWarnings.js';
 import { exampleText } from './exampleTexts.js';
 import type { FileReload } from './fileReload.js';
+import { FreshProber } from './freshProber.js';
 import { Groups } from './groups.js';
 import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
 import { historyInterval } from './historyFeed.js';
@@ -38,6 +39,7 @@ import { LOOK_EVERY_MS, LocalAddresses } from './locals.js';
 import type { IntervalReport } from './messages.js';
 import { type GroupPlan, type PlanChange, type PlanTools, planGroup, rowPrefix } from './plan.js';
 import { ProberThreads } from './proberThreads.js';
+import { PortRenewal } from './renewal.js';
 import { ResultsStore, type StreamInfo, steadyEndMs } from './results.js';
 import type {
   ChangeOptions,
@@ -46,10 +48,12 @@ import type {
   GroupChange,
   GroupEdit,
   ProberStatus,
+  RenewedPorts,
   Totals,
 } from './service.js';
 import type { Family } from './sourceSet.js';
 import { type SetUser, SourcePorts } from './sources.js';
+import { StaleFlows } from './staleFlows.js';
 import { StateDirectory } from './state.js';
 import { SynPorts } from './synPorts.js';
 import { addTotals, notInForce } from './warnings.js';
@@ -96,6 +100,9 @@ export class Collector implements CollectorService {
   private readonly tools: PlanTools;
   private readonly held: Groups;
   private readonly withheld: WithheldGroups;
+  private readonly freshProber: FreshProber;
+  private readonly staleFlows: StaleFlows;
+  private readonly renewal: PortRenewal;
   private readonly locals = new LocalAddresses((info) => this.sourceOf(info));
   private looking: NodeJS.Timeout | undefined;
   private readonly stateDirectory: StateDirectory | undefined;
@@ -189,6 +196,24 @@ export class Collector implements CollectorService {
       this.sources.close();
       throw error;
     }
+    this.freshProber = new FreshProber(this.sources, timeBase);
+    this.staleFlows = new StaleFlows({
+      ask: this.freshProber,
+      nowMs: () => this.clock.nowMs(),
+      remedy:
+        config.source.basePort === 0
+          ? 'POST /v1/sourcePorts/renew opens new source ports'
+          : 'delete the entry on the device that has it, or start with another source.basePort',
+    });
+    this.renewal = new PortRenewal({
+      basePort: config.source.basePort,
+      sources: this.sources,
+      probers: this.probers,
+      groups: () => this.groups(),
+      logger,
+      nowMs: () => this.clock.nowMs(),
+      wallMs: () => this.clock.wallMs(),
+    });
     this.aggregator = new AggregatorThread({
       timeBase,
       intervalMs: config.collector.intervalMs,
@@ -274,8 +299,12 @@ export class Collector implements CollectorService {
     return this.held.rulesOf(name);
   }
 
-  sourcePorts(family: 4 | 6, user: SetUser): readonly number[] {
-    return this.sources.ports(family, user);
+  sourcePorts(
+    family: 4 | 6,
+    user: SetUser,
+    interval?: { readonly startMs: number; readonly endMs: number },
+  ): readonly number[] {
+    return interval === undefined ? this.sources.ports(family, user) : this.sources.portsIn(family, user, interval);
   }
 
   changeGroup(name: string, edit: GroupEdit, options: ChangeOptions = {}): Promise<GroupChange> {
@@ -307,6 +336,13 @@ export class Collector implements CollectorService {
     return reload;
   }
 
+  renewSourcePorts(): Promise<RenewedPorts> {
+    return this.held.inTurn(() => {
+      this.mustRun();
+      return this.renewal.renew();
+    });
+  }
+
   discoveryStatus(name: string): DiscoveryStatus | undefined {
     return this.held.discovery.status(name, this.group(name)?.targets.length ?? 0);
   }
@@ -314,6 +350,8 @@ export class Collector implements CollectorService {
   /** Stops probing, waits for what is under way (at most about a second), closes the current interval. The results stay readable. */
   stop(): Promise<void> {
     clearTimeout(this.looking);
+    this.staleFlows.close();
+    this.renewal.end();
     void this.held.discovery.close();
     this.stopped ??= this.held.inTurn(async () => {
       this.state = 'stopping';
@@ -340,6 +378,7 @@ export class Collector implements CollectorService {
     this.state = 'stopping';
     await Promise.all([this.held.discovery.close(), this.probers.close(graceMs), this.keptTargets?.close()]);
     await this.aggregator.close();
+    this.freshProber.close();
     this.sources.close();
     this.finder.close();
     await this.stateDirectory?.close();
@@ -372,6 +411,7 @@ export class Collector implements CollectorService {
       aggregator: this.aggregator.status(),
       warnings: [
         ...this.sources.warnings(groups),
+        ...this.staleFlows.warnings(),
         ...this.throttling.warnings(),
         ...this.recent.warnings(totals),
         ...this.clockSyncWarnings(),
@@ -496,6 +536,7 @@ export class Collector implements CollectorService {
     const plan = this.plans.get(name);
     if (plan === undefined) return;
     this.plans.delete(name);
+    this.staleFlows.forget(name);
     await this.probers.endRun(plan);
     this.retire(plan.streams, plan.group);
     this.logger.info({ group: name }, 'group removed');
@@ -526,6 +567,7 @@ export class Collector implements CollectorService {
       .catch((error) =>
         this.logger.error({ err: error, endMs: report.endMs }, 'an interval is missing in the history'),
       );
+    this.staleFlows.interval(report, infos);
     this.recent.intervalEnded(this.totals(this.workers()));
     this.throttling.look();
     this.recentHistory.intervalEnded({ ...this.history.refused });

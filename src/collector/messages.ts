@@ -115,6 +115,13 @@ export interface SocketsMessage {
   readonly sockets: readonly SourceSocket[];
 }
 
+/** Sockets that are about to be closed: others took their places a while ago. */
+export interface CloseMessage {
+  readonly type: 'close';
+  readonly revision: number;
+  readonly fds: readonly number[];
+}
+
 /** Local addresses and interfaces towards targets changed: the columns `locals` of streams that are known. */
 export interface LocalsMessage {
   readonly type: 'locals';
@@ -130,7 +137,7 @@ export interface StopMessage {
   readonly graceNs: number;
 }
 
-export type ToProber = RunMessage | SocketsMessage | LocalsMessage | StopMessage;
+export type ToProber = RunMessage | SocketsMessage | CloseMessage | LocalsMessage | StopMessage;
 
 /** What the aggregator needs to know of a stream to write its row. */
 export interface StreamRow {

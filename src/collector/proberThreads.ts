@@ -15,10 +15,10 @@ import { createRing, RingProducer } from '../ring/ring.js';
 import { msToNs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadTask } from '../threads/supervised.js';
 import type { LocalChange } from './locals.js';
-import type { LocalsMessage, RunMessage, SourceSocket, StreamTable, ToProber } from './messages.js';
-import { type GroupPlan, sharedIds, streamTable, streamTableInTurns } from './plan.js';
-import { formatOf } from './prober/formats/format.js';
+import type { CloseMessage, LocalsMessage, RunMessage, SourceSocket, ToProber } from './messages.js';
+import { type GroupPlan, streamTable, streamTableInTurns } from './plan.js';
 import type { StreamInfo } from './results.js';
+import { runMessage } from './runMessage.js';
 import type { ProberStatus } from './service.js';
 import type { SourcePorts } from './sources.js';
 
@@ -225,7 +225,13 @@ export class ProberThreads {
     return this.tellAll(message);
   }
 
-  private async tellAll(message: RunMessage | LocalsMessage): Promise<void> {
+  /** The threads read these sockets no more; resolves when they can be closed. */
+  closing(sockets: readonly SourceSocket[]): Promise<void> {
+    const fds = [...new Set(sockets.map(({ fd }) => fd))];
+    return this.tellAll({ type: 'close', revision: ++this.revision, fds });
+  }
+
+  private async tellAll(message: RunMessage | LocalsMessage | CloseMessage): Promise<void> {
     for (const thread of this.threads) this.tell(thread, message);
     await this.applied(message.revision);
   }
@@ -264,29 +270,4 @@ function createThreads(count: number): Thread[] {
     for (const { wakeFd } of threads) closeDescriptor(wakeFd);
     throw error;
   }
-}
-
-interface Change {
-  readonly added: StreamTable;
-  readonly removed: readonly StreamInfo[];
-  readonly count: number;
-  readonly set: number;
-  readonly revision: number;
-}
-
-function runMessage({ group, run, streams }: GroupPlan, { removed, ...change }: Change): RunMessage {
-  return {
-    type: 'run',
-    run,
-    periodNs: group.periodNs,
-    timeoutNs: group.timeoutNs,
-    payloadBytes: group.payloadBytes,
-    sourcePorts: sourcePortsOf(group, MAX_SOURCE_PORTS),
-    format: formatOf(group),
-    neverFragment: group.dontFragment === true,
-    parts: group.protocol === 'tcp-syn' ? group.classes.length : 1,
-    order: sharedIds(streams),
-    removed: sharedIds(removed),
-    ...change,
-  };
 }

@@ -67,6 +67,15 @@ export interface GroupChange {
   readonly difference: PlanDifference;
 }
 
+/** What a renewal of the source ports did. */
+export interface RenewedPorts {
+  /** UDP source ports over IPv4 of groups without an interface of their own. */
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+  /** Replies to probes from the old ports are awaited for so long. */
+  readonly drainMs: number;
+}
+
 export interface CollectorService {
   readonly config: Config;
   readonly results: ResultsStore;
@@ -75,8 +84,20 @@ export interface CollectorService {
   /** The wall clock, and the same without its steps. */
   readonly clock: SteadyClock;
   status(): CollectorStatus;
-  /** The source ports of a group by their index in a path's number. Empty before its sockets are open. */
-  sourcePorts(family: 4 | 6, group: Pick<Group, 'protocol' | 'sourceInterface'>): readonly number[];
+  /**
+   * The source ports of a group by their index in a path's number, now or in an interval. Empty before its sockets are open, and in an interval in which
+   * they were renewed.
+   */
+  sourcePorts(
+    family: 4 | 6,
+    group: Pick<Group, 'protocol' | 'sourceInterface'>,
+    interval?: { readonly startMs: number; readonly endMs: number },
+  ): readonly number[];
+  /**
+   * Opens new source ports in place of all of the collector's. Resolves when probes leave by them; replies to the old ones still count. Rejects with
+   * `LLAMA_SOURCE_PORTS_FIXED`, `LLAMA_TOO_SOON`, `LLAMA_NOT_READY`, or why a port can't be opened; nothing changes then.
+   */
+  renewSourcePorts(): Promise<RenewedPorts>;
   groups(): readonly Group[];
   group(name: string): Group | undefined;
   /** How the source of a group's targets does; undefined when they are listed. */

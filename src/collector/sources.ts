@@ -11,7 +11,7 @@ import type { SystemCallError } from '../net/libc.js';
 import { UNFRAGMENTED_BYTES } from '../net/socket.js';
 import { type SourceSocket, transportOf } from './messages.js';
 import { grantedStamps, lacksOf } from './refusals.js';
-import { FAMILIES, type Family, heals, SourceSet } from './sourceSet.js';
+import { FAMILIES, type Family, heals, SourceSet, type SourceSetOptions } from './sourceSet.js';
 
 /** The kernel doubles it and takes about 768 bytes for a small packet, so this holds 20,000 replies or send stamps. */
 const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
@@ -33,6 +33,15 @@ export interface SourcePortsOptions {
   readonly refused?: (family: Family) => Refusals;
 }
 
+interface Renewal {
+  readonly atMs: number;
+  /** Until then, by family and set. */
+  readonly ports: ReadonlyMap<string, readonly number[]>;
+}
+
+/** Renewals that are remembered for intervals of before: an hour of them. */
+const MOST_RENEWALS = 60;
+
 export class SourcePorts {
   /** What the sockets' time stamps are. */
   readonly stamps: Stamps;
@@ -40,6 +49,10 @@ export class SourcePorts {
   private readonly refused: ReadonlyMap<Family, Refusals>;
   private readonly sets = new Map<string, SourceSet>();
   private numbers = 0;
+  /** Replaced sets that replies may still come to. */
+  private draining: SourceSet[] = [];
+  /** When ports were renewed, epoch ms, and the sets before; newest last. */
+  private renewals: Renewal[] = [];
 
   /** Throws `LLAMA_ADDRESS_IN_USE`, `LLAMA_NO_FILES`, `LLAMA_PRIVILEGE` or `LLAMA_SYSTEM_CALL`; nothing stays open then. */
   constructor(options: SourcePortsOptions) {
@@ -63,7 +76,7 @@ export class SourcePorts {
     const key = this.keyOf(user);
     const known = this.sets.get(key);
     if (known !== undefined) return known;
-    const set = this.create(user);
+    const set = new SourceSet(this.optionsOf(user));
     try {
       for (const family of FAMILIES) {
         // Without IPv6 the collector measures by IPv4; a host without IPv4 is none that it knows.
@@ -129,16 +142,71 @@ export class SourcePorts {
     return this.sets.get(this.keyOf(user))?.ports(family) ?? [];
   }
 
+  /** The ports of an interval in the past, epoch ms. Empty where they were renewed in the middle of it: each index was two ports. */
+  portsIn(
+    family: Family,
+    user: SetUser,
+    { startMs, endMs }: { readonly startMs: number; readonly endMs: number },
+  ): readonly number[] {
+    const later = this.renewals.find(({ atMs }) => atMs > startMs);
+    if (later === undefined) return this.ports(family, user);
+    return later.atMs < endMs ? [] : (later.ports.get(`${family} ${this.keyOf(user)}`) ?? []);
+  }
+
+  /**
+   * Opens new ports for all sets. The old sockets are part of `ofThread` until `drained`: replies under way come to them.
+   * @throws LlamaError as `need`, and what is missing of a family that was open; nothing changes then.
+   */
+  renew(nowMs: number): void {
+    const fresh = new Map<string, SourceSet>();
+    try {
+      for (const [key, set] of this.sets) {
+        const next = new SourceSet(set.options);
+        fresh.set(key, next);
+        for (const family of FAMILIES) {
+          if (next.open(family) || set.missing.has(family)) continue;
+          throw next.missing.get(family);
+        }
+      }
+    } catch (error) {
+      for (const set of fresh.values()) set.close();
+      throw error;
+    }
+    const ports = new Map<string, readonly number[]>();
+    for (const [key, set] of this.sets) for (const family of FAMILIES) ports.set(`${family} ${key}`, set.ports(family));
+    this.renewals = [...this.renewals, { atMs: nowMs, ports }].slice(-MOST_RENEWALS);
+    this.draining.push(...this.sets.values());
+    for (const [key, set] of fresh) this.sets.set(key, set);
+  }
+
+  /** The sockets that `renew` replaced. */
+  get replaced(): SourceSocket[] {
+    return this.draining.flatMap(({ sockets }) => [...sockets]);
+  }
+
+  /** Closes what `renew` replaced; no thread may use it any more. */
+  drained(): void {
+    for (const set of this.draining) set.close();
+    this.draining = [];
+  }
+
+  /** A set of one port of its own, that is not among the collector's, with this family only. The caller closes it. @throws LlamaError as `need`. */
+  fresh(user: SetUser, family: Family): SourceSet {
+    const set = new SourceSet({ ...this.optionsOf(user), ports: 1, basePort: 0, threads: 1 });
+    if (!set.open(family)) throw set.missing.get(family);
+    return set;
+  }
+
   /** Indexes of the source ports of a thread: they are dealt out in turn. */
   indexesOf(thread: number): number[] {
     const { source, threads } = this.options;
     return Array.from({ length: source.ports }, (_, index) => index).filter((index) => index % threads === thread);
   }
 
-  /** The sockets of thread `thread`. */
+  /** The sockets of thread `thread`, those that were replaced first. */
   ofThread(thread: number): SourceSocket[] {
     const { threads } = this.options;
-    return [...this.sets.values()].flatMap(({ sockets }) =>
+    return [...this.draining, ...this.sets.values()].flatMap(({ sockets }) =>
       sockets.filter(({ sourceIndex }) => sourceIndex % threads === thread),
     );
   }
@@ -154,14 +222,15 @@ export class SourcePorts {
   }
 
   close(): void {
+    this.drained();
     for (const set of this.sets.values()) set.close();
   }
 
-  private create(user: SetUser): SourceSet {
+  private optionsOf(user: SetUser): SourceSetOptions {
     const { source, threads, timestamps } = this.options;
     const device = this.interfaceOf(user);
     const transport = transportOf(user.protocol);
-    return new SourceSet({
+    return {
       number: this.numbers++,
       transport,
       device,
@@ -178,7 +247,7 @@ export class SourcePorts {
         stamps: timestamps,
         without: this.refused.get(family) ?? new Map(),
       }),
-    });
+    };
   }
 
   private keyOf(user: SetUser): string {

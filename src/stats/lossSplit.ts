@@ -124,6 +124,11 @@ export class LossSplit {
     this.reach[path] = 0;
   }
 
+  /** The same for all paths. */
+  forgetAll(): void {
+    for (const column of [this.flags, this.replies, this.lostCount, this.heldLost, this.heldForward]) column.fill(0);
+  }
+
   /** Probes of the path that were lost and are not settled. */
   pending(path: number): number {
     return this.windowLost[path] + this.lostCount[path];

@@ -120,6 +120,7 @@ const CALLS: Readonly<Record<string, readonly Call[]>> = {
   ],
   listGroups: [{ status: 200 }],
   reload: [{ status: 200 }],
+  renewSourcePorts: [{ status: 200 }, { status: 429 }],
   deleteGroup: [
     { path: { name: 'north' }, query: '?dryRun=1', status: 200 },
     { path: { name: 'north' }, status: 204 },

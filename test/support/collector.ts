@@ -69,6 +69,10 @@ export class TestCollector {
     return this.http.request('GET', this.base + path);
   }
 
+  post(path: string): Promise<HttpResponse> {
+    return this.http.request('POST', this.base + path);
+  }
+
   /** Creates or changes a group; rejects unless it was accepted. */
   async putGroup(name: string, group: GroupSpec): Promise<void> {
     await this.http.json('PUT', `${this.base}/v1/groups/${name}`, group);

@@ -18,6 +18,7 @@ import type {
   CollectorStatus,
   GroupChange,
   GroupEdit,
+  RenewedPorts,
   ThreadStatus,
   Totals,
 } from '../../src/collector/service.js';
@@ -112,6 +113,10 @@ export class FakeCollector implements CollectorService {
 
   rulesOf(): GroupRules {
     return this.config.api.allowed;
+  }
+
+  renewSourcePorts(): Promise<RenewedPorts> {
+    return Promise.resolve({ before: [40_000, 40_001], after: [40_002, 40_003], drainMs: 1_000 });
   }
 
   sourcePorts(family: 4 | 6): readonly number[] {

@@ -96,9 +96,14 @@ export class Expiry {
     const path = slots.path[slot * U32];
     const stream = Math.floor(path / streams.ports);
     const localIndex = path - stream * streams.ports;
-    const queue = run.sockets[placeOf(localIndex, streams.family[stream])]?.queue;
-    if (queue !== undefined) this.refreshDrops(queue, nowNs);
-    this.decide(slot, stream, localIndex, queue !== undefined && slots.sentNs[slot * F64] <= queue.lastDropNs);
+    // Its reply may have been for the socket that sent here before.
+    let local = false;
+    let socket = run.sockets[placeOf(localIndex, streams.family[stream])];
+    for (; socket !== undefined; socket = socket.replaces) {
+      this.refreshDrops(socket.queue, nowNs);
+      local ||= slots.sentNs[slot * F64] <= socket.queue.lastDropNs;
+    }
+    this.decide(slot, stream, localIndex, local);
   }
 
   private decide(slot: number, stream: number, localIndex: number, local: boolean): void {

@@ -192,6 +192,15 @@ export class LossDirections {
     this.numbers.added(stream);
   }
 
+  /** Every path goes on as another flow, of which nothing is known. */
+  forgetAll(): void {
+    for (let path = 0; path < this.paths; path++) this.life[path]++;
+    this.firstWaiting.fill(0);
+    this.lastWaiting.fill(0);
+    this.gone.fill(0);
+    this.split.forgetAll();
+  }
+
   /** Hot: the next probe of its path is decided, and is still in `slot`. */
   decided(run: ProbeRun, slot: number, nowNs: number): void {
     const { slots } = this.state;

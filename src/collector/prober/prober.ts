@@ -12,7 +12,7 @@ import { receiveQueueDrops } from '../../net/socket.js';
 import { ControlBlock, PROBER_COUNTERS, type ProberCounter, ThreadState } from '../../ring/control.js';
 import { Outcome, RingProducer } from '../../ring/ring.js';
 import { NS_PER_MS, NS_PER_US } from '../../stats/units.js';
-import type { ProberStart, RunMessage, ToProber } from '../messages.js';
+import type { ProberStart, RunMessage, SourceSocket, ToProber } from '../messages.js';
 import { Changes, type RetirementTimes } from './changes.js';
 import { Expiry } from './expiry.js';
 import { Receiver } from './receiver.js';
@@ -302,7 +302,10 @@ export class Prober {
       case 'run':
         return this.takeRun(message);
       case 'sockets':
-        for (const socket of message.sockets) this.state.sources.add(socket);
+        this.addSockets(message.sockets);
+        return true;
+      case 'close':
+        this.state.sources.remove(message.fds);
         this.pollUsed();
         return true;
       case 'locals':
@@ -316,6 +319,14 @@ export class Prober {
       default:
         return message satisfies never;
     }
+  }
+
+  private addSockets(sockets: readonly SourceSocket[]): void {
+    let replaced = false;
+    for (const socket of sockets) replaced = this.state.sources.add(socket) || replaced;
+    // From another port a reflector counts from the start again.
+    if (replaced) this.expiry.directions.forgetAll();
+    this.pollUsed();
   }
 
   /** Starts, changes or ends a group. */

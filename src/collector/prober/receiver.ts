@@ -301,11 +301,12 @@ export class Receiver {
     const path = slots.path[slot * U32];
     // Numbers are compared modulo 2^32.
     const ahead = (reply.senderSequence - streams.nextExpected[path]) | 0;
-    if (ahead < 0) {
+    // Two ports are two flows: neither is reordered by the other.
+    if (ahead >= 0) {
+      streams.nextExpected[path] = reply.senderSequence + 1;
+    } else if (!socket.replaced) {
       flags |= RecordFlag.reordered;
       counters[COUNTER.reordered]++;
-    } else {
-      streams.nextExpected[path] = reply.senderSequence + 1;
     }
     this.state.record(
       stream,

@@ -44,6 +44,10 @@ export interface ProberSocket {
   neverFragment: boolean | undefined;
   /** Whether the kernel takes our flow labels. */
   flowLabels: boolean;
+  /** The socket that sent in this place before, while replies may still come to it. */
+  replaces: ProberSocket | undefined;
+  /** Another socket sends in its place; it only receives. */
+  replaced: boolean;
 }
 
 /** The sockets of a set, by `placeOf`; undefined where there is none, or none yet. */
@@ -53,8 +57,8 @@ export type SocketSet = readonly (ProberSocket | undefined)[];
 export const placeOf = (localIndex: number, family: number): number => localIndex * 2 + (family === 6 ? 1 : 0);
 
 export class ProberSources {
-  readonly sockets: ProberSocket[] = [];
-  readonly queues: ReceiveQueue[] = [];
+  sockets: ProberSocket[] = [];
+  queues: ReceiveQueue[] = [];
   /** Source index by local index. */
   readonly sourceIndexes: readonly number[];
   private readonly sets = new Map<number, (ProberSocket | undefined)[]>();
@@ -66,7 +70,8 @@ export class ProberSources {
     for (const socket of sockets) this.add(socket);
   }
 
-  add(source: SourceSocket): void {
+  /** Whether it takes the place of another one. */
+  add(source: SourceSocket): boolean {
     const { fd, set, device, family, sourceIndex, port, skipsIpHeader } = source;
     const localIndex = this.sourceIndexes.indexOf(sourceIndex);
     let queue = this.queues.find((one) => one.fd === fd);
@@ -74,6 +79,10 @@ export class ProberSources {
       queue = { fd, drops: this.readDrops(fd), dropsReadNs: 0, lastDropNs: -1, tcpPorts: new Map() };
       this.queues.push(queue);
     }
+    const places = this.places(set);
+    const place = placeOf(localIndex, family);
+    const replaces = places[place];
+    if (replaces !== undefined) replaces.replaced = true;
     const socket: ProberSocket = {
       fd,
       set,
@@ -87,10 +96,25 @@ export class ProberSources {
       queue,
       neverFragment: undefined,
       flowLabels: family === 6,
+      replaces,
+      replaced: false,
     };
     this.sockets.push(socket);
-    this.places(set)[placeOf(localIndex, family)] = socket;
+    places[place] = socket;
     queue.tcpPorts.set(port, socket);
+    return replaces !== undefined;
+  }
+
+  /** Forgets sockets that are about to be closed. */
+  remove(fds: readonly number[]): void {
+    const goes = ({ fd }: { readonly fd: number }): boolean => fds.includes(fd);
+    for (const places of this.sets.values())
+      for (const [place, socket] of places.entries())
+        if (socket !== undefined && goes(socket)) places[place] = undefined;
+    this.sockets = this.sockets.filter((socket) => !goes(socket));
+    this.queues = this.queues.filter((queue) => !goes(queue));
+    for (const socket of this.sockets)
+      if (socket.replaces !== undefined && goes(socket.replaces)) socket.replaces = undefined;
   }
 
   /** The sockets of a set, with those that come later. */

@@ -1,0 +1,149 @@
+/**
+ * Targets that answer none of their paths: is it they, or are the flows dead? A stale NAT or conntrack entry, or a path that ECMP pins, loses every packet of a
+ * flow for ever, while any other flow gets through. One probe from a fresh port proves that, when it is answered; silence proves nothing.
+ */
+
+import { LlamaError } from '../errors.js';
+import { formatEndpoint } from '../net/endpoint.js';
+import { MS_PER_S } from '../stats/units.js';
+import type { FreshProber } from './freshProber.js';
+import { type IntervalReport, PATH_COLUMNS, type PathColumn } from './messages.js';
+import type { StreamInfo } from './results.js';
+
+/** A target is asked at most this often. */
+export const ASK_EVERY_MS = 10 * MS_PER_S;
+/** How often those that are due are looked for. */
+const LOOK_EVERY_MS = MS_PER_S;
+/** A target of which no interval tells any more is forgotten, after two of its periods and so long. */
+const FORGET_MS = 60 * MS_PER_S;
+/** Targets that are watched at a time; more are asked when others are done with. */
+const MOST_WATCHED = 1_000;
+
+interface Watched {
+  info: StreamInfo;
+  seenMs: number;
+  askedMs: number;
+  asking: boolean;
+  /** When a fresh port was answered, epoch ms; undefined: never. */
+  answeredMs: number | undefined;
+  /** Fresh ports that were not answered. */
+  silent: number;
+}
+
+export interface StaleFlowsOptions {
+  readonly ask: Pick<FreshProber, 'free' | 'ask'>;
+  /** A clock that no step moves, epoch ms. */
+  readonly nowMs: () => number;
+  /** What an operator can do about dead flows. */
+  readonly remedy: string;
+}
+
+const column = (name: PathColumn): number => PATH_COLUMNS.indexOf(name);
+const [SENT, RECEIVED, LOST] = (['sent', 'received', 'lost'] as const).map(column);
+
+export class StaleFlows {
+  private readonly options: StaleFlowsOptions;
+  private readonly watched = new Map<string, Watched>();
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(options: StaleFlowsOptions) {
+    this.options = options;
+    this.timer = setInterval(() => this.look(), LOOK_EVERY_MS);
+    this.timer.unref();
+  }
+
+  /** Takes an interval in: a target of which all classes and ports are lost is watched, one that answered is not. */
+  interval({ rowCounters }: Pick<IntervalReport, 'rowCounters'>, infos: readonly StreamInfo[]): void {
+    const nowMs = this.options.nowMs();
+    const width = PATH_COLUMNS.length;
+    const lost = new Map<string, StreamInfo>();
+    let lossy = this.watched.size > 0;
+    for (let row = 0; row < infos.length && !lossy; row++) lossy = rowCounters[row * width + LOST] > 0;
+    if (!lossy) return;
+    const answered = new Set<string>();
+    for (const [row, info] of infos.entries()) {
+      const at = row * width;
+      if (rowCounters[at + RECEIVED] > 0) answered.add(keyOf(info));
+      else if (rowCounters[at + SENT] > 0 && rowCounters[at + LOST] === rowCounters[at + SENT])
+        lost.set(keyOf(info), info);
+    }
+    for (const key of answered) {
+      lost.delete(key);
+      this.watched.delete(key);
+    }
+    for (const [key, info] of lost) this.watch(key, info, nowMs);
+    for (const [key, { seenMs, info }] of this.watched)
+      if (nowMs - seenMs > FORGET_MS + (2 * info.group.periodNs) / 1e6) this.watched.delete(key);
+  }
+
+  /** The group is not probed any more. */
+  forget(group: string): void {
+    for (const [key, { info }] of this.watched) if (info.group.name === group) this.watched.delete(key);
+  }
+
+  warnings(): string[] {
+    const all = [...this.watched.values()];
+    const dead = all.filter(({ answeredMs }) => answeredMs !== undefined);
+    const silent = all.filter(({ answeredMs, silent: asked }) => answeredMs === undefined && asked > 0);
+    return [
+      ...said(
+        dead,
+        `no answer on any source port, but one on a fresh port: these flows are dead, by a stale NAT or conntrack entry or a path that drops them; ${this.options.remedy}`,
+      ),
+      ...said(
+        silent,
+        'no answer on any source port, nor on a fresh one: silence proves nothing, the target or the network may be down',
+      ),
+    ];
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    this.watched.clear();
+  }
+
+  private watch(key: string, info: StreamInfo, nowMs: number): void {
+    const known = this.watched.get(key);
+    if (known !== undefined) {
+      known.info = info;
+      known.seenMs = nowMs;
+    } else if (this.watched.size < MOST_WATCHED) {
+      const never = Number.NEGATIVE_INFINITY;
+      this.watched.set(key, { info, seenMs: nowMs, askedMs: never, asking: false, answeredMs: undefined, silent: 0 });
+    }
+  }
+
+  /** Asks those that were not asked for the longest time, as many as may be under way. */
+  private look(): void {
+    const { ask, nowMs } = this.options;
+    const now = nowMs();
+    const due = [...this.watched.values()]
+      .filter(({ asking, askedMs }) => !asking && now - askedMs >= ASK_EVERY_MS)
+      .sort((a, b) => a.askedMs - b.askedMs);
+    for (const one of due.slice(0, ask.free)) void this.askOf(one, now);
+  }
+
+  private async askOf(one: Watched, nowMs: number): Promise<void> {
+    one.asking = true;
+    one.askedMs = nowMs;
+    try {
+      if (await this.options.ask.ask(one.info)) one.answeredMs = this.options.nowMs();
+      else one.silent += 1;
+    } catch (error) {
+      // No port, no address, no files: nothing was asked. The warnings about source ports tell of it.
+      if (!(error instanceof LlamaError)) throw error;
+    } finally {
+      one.asking = false;
+    }
+  }
+}
+
+const keyOf = ({ group, target }: StreamInfo): string => `${group.name} ${target.address} ${target.port}`;
+
+function said(watched: readonly Watched[], what: string): string[] {
+  if (watched.length === 0) return [];
+  const [{ info }] = watched;
+  const target = info.group.protocol === 'icmp' ? info.target.address : formatEndpoint(info.target);
+  const some = watched.length === 1 ? '' : `${watched.length} targets, such as `;
+  return [`${some}${target} of ${info.group.name}: ${what}`];
+}
