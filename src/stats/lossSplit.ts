@@ -124,9 +124,11 @@ export class LossSplit {
     this.reach[path] = 0;
   }
 
-  /** The same for all paths. */
+  /** Forgets what is known of all streams: they go on as other flows. */
   forgetAll(): void {
-    for (const column of [this.flags, this.replies, this.lostCount, this.heldLost, this.heldForward]) column.fill(0);
+    const { flags, replies, lostCount, windowLost, windowForward, run, reach, clean, contradictions } = this;
+    for (const one of [flags, replies, lostCount, windowLost, windowForward, run, reach, clean, contradictions])
+      one.fill(0);
   }
 
   /** Probes of the path that were lost and are not settled. */

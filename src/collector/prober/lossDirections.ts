@@ -197,6 +197,7 @@ export class LossDirections {
     for (let path = 0; path < this.paths; path++) this.life[path]++;
     this.firstWaiting.fill(0);
     this.lastWaiting.fill(0);
+    this.undirected.fill(0);
     this.gone.fill(0);
     this.split.forgetAll();
   }

@@ -306,6 +306,8 @@ export class Prober {
         return true;
       case 'close':
         this.state.sources.remove(message.fds);
+        // What came to them meanwhile contradicted the numbers of the ports in their places.
+        this.expiry.directions.forgetAll();
         this.pollUsed();
         return true;
       case 'locals':
