@@ -65,7 +65,12 @@ export const {
   ENODEV,
 } = constants.errno;
 
-const ERRNO_NAMES = new Map<number, string>(Object.entries(constants.errno).map(([name, value]) => [value, name]));
+/** Of names for the same number (EAGAIN and EWOULDBLOCK, ENOTSUP and EOPNOTSUPP) the first. */
+const ERRNO_NAMES = new Map<number, string>(
+  Object.entries(constants.errno)
+    .reverse()
+    .map(([name, value]) => [value, name]),
+);
 
 export function errnoName(value: number): string {
   return ERRNO_NAMES.get(value) ?? `errno ${value}`;

@@ -126,7 +126,7 @@ describe('A collector', () => {
     const live = await start({ ports: 2, workers: 2 });
     const { collector } = live;
     const ports = [collector.sourcePorts(4, STAMP), collector.sourcePorts(6, STAMP)];
-    await live.put('steady', { period: '10ms', timeout: '500ms', targets: at('127.0.0.1') });
+    await live.put('steady', { period: '10ms', timeout: '1s', targets: at('127.0.0.1') });
     const kills = new Map<number, () => Promise<void>>([
       [12, () => collector.killThread('prober', 0)],
       [25, () => collector.killThread('aggregator')],
@@ -150,7 +150,7 @@ describe('A collector', () => {
         const targets = at(...Array.from({ length: 1 + random.below(3) }, (_, i) => `127.0.1.${i + 1}`));
         const period = ['10ms', '15ms', '40ms'][random.below(3)];
         const classes = random.below(2) === 0 ? ['cs0'] : ['cs0', 'ef'];
-        await live.put(name, { period, timeout: random.below(2) === 0 ? '100ms' : '300ms', classes, targets });
+        await live.put(name, { period, timeout: random.below(2) === 0 ? '900ms' : '1s', classes, targets });
       }
       const kill = kills.get(step);
       if (kill !== undefined) {
@@ -184,9 +184,8 @@ describe('A collector', () => {
     await expectAccounted(live);
     expectAligned(live);
     const sums = live.sums();
-    // On a busy machine a reflector may answer after 100 ms: such a probe is lost and late. None is lost that never came.
-    expect([sums.lost - sums.late, sums.unreachable, sums.duplicates]).to.deep.equal([0, 0, 0]);
-    expect(sums.late / sums.sent).to.be.below(0.1);
+    // Timeouts so long that a reflector on a busy machine answers within them.
+    expect([sums.lost, sums.late, sums.unreachable, sums.duplicates]).to.deep.equal([0, 0, 0, 0]);
     expect(aggregator.orphans).to.equal(0);
   });
 

@@ -11,8 +11,18 @@ import { expectAccounted, printFound, startReflector } from './suites/lab.js';
 
 const OPEN_PORT = 4430;
 const SERVER = `require('net').createServer((s) => s.on('error', () => {}).end()).listen({ port: ${OPEN_PORT}, host: '::', backlog: 4096 }, () => console.log('up'))`;
-/** Opens 1,000 connections a second for two seconds; prints how many were made. */
-const CLIENT = `let made = 0, begun = 0; const t = setInterval(() => { for (let i = 0; i < 5 && begun < 2000; i++, begun++) require('net').connect(${OPEN_PORT}, '${B_ADDRESSES[0]}', function () { made++; this.end(); }).on('error', () => {}); if (begun === 2000) clearInterval(t); }, 5); process.on('exit', () => console.log(made));`;
+/** Opens 1,000 connections a second for two seconds; prints how many were made, and how long that took in the median, us. */
+const CLIENT = `const us = []; let begun = 0;
+const timer = setInterval(() => {
+  for (let i = 0; i < 5 && begun < 2000; i++, begun++) {
+    const start = performance.now();
+    require('net').connect(${OPEN_PORT}, '${B_ADDRESSES[0]}', function () { us.push((performance.now() - start) * 1e3); this.end(); }).on('error', () => {});
+  }
+  if (begun === 2000) clearInterval(timer);
+}, 5);
+process.on('exit', () => console.log(JSON.stringify({ made: us.length, medianUs: us.sort((a, b) => a - b)[us.length >> 1] })));`;
+/** How much longer connections may take beside the probes than without: what two runs without differ by on a busy machine. */
+const DISTURBANCE = 1.5;
 const at = (...addresses: string[]) => addresses.map((address) => ({ address }));
 const INTERVALS = 2;
 const LONGEST_MS = 15_000;
@@ -97,7 +107,10 @@ describe('Probes without a reflector, sizes and flow labels, through the fabric'
     for (const spine of network.spines) await network.exec(spine.name as HostName, 'nft', ['-f', '-'], count);
     const common = { protocol: 'tcp-syn', period: '800ms', timeout: '400ms', classes: ['cs0', 'ef'] };
     let collector: TestCollector | undefined;
-    let made = '';
+    const connect = async (): Promise<{ made: number; medianUs: number }> =>
+      JSON.parse(await network.exec('A', process.execPath, ['-e', CLIENT])) as { made: number; medianUs: number };
+    const before = await connect();
+    let beside = before;
     const filter = `tcp and (src port ${OPEN_PORT} or src port 0 or dst port ${OPEN_PORT} or dst port 0)`;
     const lines = await captured('A', ['-tt', '-S', '--time-stamp-precision=nano', filter], async () => {
       collector = await measure(
@@ -108,13 +121,20 @@ describe('Probes without a reflector, sizes and flow labels, through the fabric'
           busy: { ...common, port: OPEN_PORT, targets: at(B_ADDRESSES[0]) },
         },
         async () => {
-          made = (await network.exec('A', process.execPath, ['-e', CLIENT])).trim();
+          beside = await connect();
         },
       );
     });
     const rows = [...(collector as TestCollector).recorder.rows()];
     await (collector as TestCollector).stop();
-    expect(made, 'connections made by the host itself').to.equal('2000');
+    const after = await connect();
+    expect([before.made, beside.made, after.made], 'connections made by the host itself').to.deep.equal([
+      2000, 2000, 2000,
+    ]);
+    console.log(
+      `      connect, us: ${before.medianUs} before, ${beside.medianUs} beside the probes, ${after.medianUs} after`,
+    );
+    expect(beside.medianUs).to.be.below(DISTURBANCE * Math.max(before.medianUs, after.medianUs));
     for (const group of ['open', 'open6', 'closed', 'busy']) {
       const { sent, received } = sums(rows, group);
       expect(sent, group).to.be.above(50);

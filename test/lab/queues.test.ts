@@ -90,6 +90,11 @@ describe('a full queue of this host', function () {
   function expectRefused(own: readonly ResultRow[], streams: number): void {
     expect(own).to.have.length(INTERVALS * streams);
     expect(sumOf(own, 'sent')).to.be.below(LET_THROUGH * streams);
+    for (const { sendErrorsBy } of own)
+      expect(
+        sendErrorsBy?.map(({ errno }) => errno),
+        'errors of the refusals',
+      ).to.deep.equal(['ENOBUFS']);
     expect(sumOf(own, 'sendErrors')).to.be.above((SCHEDULED * INTERVALS - LET_THROUGH) * streams - slips);
   }
 
@@ -144,6 +149,8 @@ describe('a full queue of this host', function () {
     };
     await waitFor('refusals of the others', async () => (await refused('others')) > SCHEDULED * (TARGETS - 1), 30_000);
     expect(await refused('flood')).to.be.above(0);
+    const errnos = lab.collector.recorder.rows().flatMap(({ sendErrorsBy }) => sendErrorsBy ?? []);
+    expect(new Set(errnos.map(({ errno }) => errno))).to.deep.equal(new Set(['EAGAIN']));
     await lab.collector.settle();
     expectAccounted(lab.collector);
   });

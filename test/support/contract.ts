@@ -126,6 +126,7 @@ export interface GroupSpec {
   readonly sourceInterface?: string;
   readonly payloadBytes?: number;
   readonly dontFragment?: boolean;
+  readonly sourcePorts?: number;
   readonly targets?: readonly { readonly address: string; readonly tags?: Readonly<Record<string, string>> }[];
   readonly fromFile?: { readonly path: string };
 }

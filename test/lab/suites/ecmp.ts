@@ -7,6 +7,9 @@ import { B_ADDRESSES, B_ADDRESSES6, SPINES } from '../network.js';
 import { expectAccounted, Lab, pathKey, printFound, REFLECTOR_PORT, sumByPath } from './lab.js';
 
 const SOURCE_PORTS = 16;
+/** Towards a single target: the flows of 64 ports miss a spine once in 20 million runs, those of 16 ports once in 25. */
+const MANY_PORTS = 64;
+const [SINGLE, ...OTHERS] = B_ADDRESSES;
 
 export function ecmpSuite({ seconds }: { readonly seconds: number }): void {
   describe(`ECMP: ${SOURCE_PORTS} source ports over four spines, ${seconds} s`, function () {
@@ -15,11 +18,12 @@ export function ecmpSuite({ seconds }: { readonly seconds: number }): void {
 
     before(async function () {
       needs(this, 'root', 'ip', 'nft');
-      const common = { port: REFLECTOR_PORT, period: '50ms', timeout: '300ms' };
+      const common = { port: REFLECTOR_PORT, period: '50ms', timeout: '300ms', sourcePorts: SOURCE_PORTS };
       lab = await Lab.start({
-        source: { ports: SOURCE_PORTS },
+        source: { ports: MANY_PORTS },
         groups: {
-          four: { ...common, classes: ['cs0', 'ef'], targets: B_ADDRESSES.map((address) => ({ address })) },
+          single: { ...common, sourcePorts: MANY_PORTS, period: '200ms', targets: [{ address: SINGLE }] },
+          four: { ...common, classes: ['cs0', 'ef'], targets: OTHERS.map((address) => ({ address })) },
           six: { ...common, classes: ['ef'], targets: B_ADDRESSES6.slice(0, 2).map((address) => ({ address })) },
         },
       });
@@ -54,13 +58,14 @@ export function ecmpSuite({ seconds }: { readonly seconds: number }): void {
 
     it('every source port is used, towards every target and in every class', () => {
       const keys = new Set(lab.collector.recorder.allPaths().map(pathKey));
-      expect(keys.size).to.equal(SOURCE_PORTS * (B_ADDRESSES.length * 2 + 2));
+      expect(keys.size).to.equal(MANY_PORTS + SOURCE_PORTS * (OTHERS.length * 2 + 2));
     });
 
-    it('all spines are used, out and back', async () => {
+    it('all spines are used towards a single target, out and back', async () => {
       for (const side of ['A', 'B'] as const) {
-        const used = new Set([...(await lab.flows(side)).values()].map((flow) => flow.spine));
-        expect(used.size).to.equal(SPINES);
+        const flows = [...(await lab.flows(side)).values()].filter(({ target }) => target === SINGLE);
+        expect(flows).to.have.length(MANY_PORTS);
+        expect(new Set(flows.map((flow) => flow.spine)).size).to.equal(SPINES);
       }
     });
 
