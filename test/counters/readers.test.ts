@@ -1,6 +1,10 @@
 /** The table of counters and their readers: complete, and true of every line. */
 
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { parse } from 'yaml';
 import { AGGREGATOR_COUNTERS } from '../../src/collector/messages.js';
 import type { CounterReader } from '../../src/counters/reader.js';
 import { COUNTER_READERS } from '../../src/counters/readers.js';
@@ -39,6 +43,14 @@ const COUNTERS: Readonly<Record<keyof typeof COUNTER_READERS, readonly string[]>
   reflector: [...REFLECTOR_COUNTERS, 'receiveQueueDrops'],
 };
 
+const PROMETHEUS = fileURLToPath(new URL('../../../config/prometheus/', import.meta.url));
+const ALERTS = readdirSync(PROMETHEUS)
+  .filter((file) => file.endsWith('.yaml'))
+  .flatMap((file) => {
+    const rules: { groups: { rules: { alert?: string }[] }[] } = parse(readFileSync(join(PROMETHEUS, file), 'utf8'));
+    return rules.groups.flatMap((group) => group.rules.flatMap(({ alert }) => alert ?? []));
+  });
+
 describe('table of counters and their readers', () => {
   for (const [of, names] of Object.entries(COUNTERS)) {
     const readers: Readonly<Record<string, CounterReader>> = COUNTER_READERS[of as keyof typeof COUNTER_READERS];
@@ -53,6 +65,11 @@ describe('table of counters and their readers', () => {
         if (harmless !== undefined)
           expect([warning, alerts, shown], name).to.deep.equal([undefined, undefined, undefined]);
       }
+    });
+
+    it(`names only alerts that config/prometheus has, for ${of}`, () => {
+      for (const [name, { alerts = [] }] of Object.entries(readers))
+        for (const alert of alerts) expect(ALERTS, name).to.include(alert);
     });
 
     for (const [name, { warning }] of Object.entries(readers)) {

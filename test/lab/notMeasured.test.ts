@@ -133,9 +133,10 @@ describe('lab: a host that cannot send', function () {
 
   it('says nothing while all is well', async () => {
     await waitFor('Prometheus has the series', async () => (await up()) === '1', START_MS, 200);
-    expect(await warnings()).to.deep.equal([]);
+    expect(about(await warnings(), 'sendErrors')).to.equal(undefined);
     expect(await metric('llama_group_targets_unmeasured{group="far",class="cs0"}')).to.equal(0);
-    expect(await firing()).to.deep.equal([]);
+    // A busy machine may have warnings and alerts of its own.
+    expect((await firing()).filter((name) => /easured|SendErrors|Loss|Unreachable/.test(name))).to.deep.equal([]);
   });
   async function up(): Promise<string | undefined> {
     const { data } = await http.json<{ data: { result: { value: [number, string] }[] } }>(
@@ -191,7 +192,7 @@ describe('lab: a host that cannot send', function () {
   });
 
   it('takes the warning back when probes leave again', async () => {
-    await waitFor('no warning', async () => (await warnings()).length === 0, 10 * INTERVAL_MS, 100);
+    await waitFor('no warning', async () => about(await warnings(), 'sendErrors') === undefined, 10 * INTERVAL_MS, 100);
     expect(await metric('llama_group_targets_unmeasured{group="far",class="cs0"}')).to.equal(0);
   });
 });
