@@ -195,4 +195,19 @@ describe('lab: a host that cannot send', function () {
     await waitFor('no warning', async () => about(await warnings(), 'sendErrors') === undefined, 10 * INTERVAL_MS, 100);
     expect(await metric('llama_group_targets_unmeasured{group="far",class="cs0"}')).to.equal(0);
   });
+
+  it('says that packets are too big for the link, and how big they may be', async () => {
+    await spaces.exec('a', 'ip', ['link', 'set', 'eth0', 'mtu', '1400']);
+    const targets = [{ address: NEAR }];
+    await collector.putGroup('big', {
+      port: PORT,
+      period: '50ms',
+      timeout: '300ms',
+      payloadBytes: 1_400,
+      dontFragment: true,
+      targets,
+    });
+    const said = await waitFor('the warning', async () => about(await warnings(), 'tooBig'), 5 * INTERVAL_MS, 50);
+    expect(said).to.match(/^tooBig: \d+ probes were larger .*, for example to 10\.9\.0\.2:8100 \(mtu 1400\), since /);
+  });
 });
