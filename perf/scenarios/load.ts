@@ -163,7 +163,7 @@ async function measure(collector: Collector, durationMs: number): Promise<LoadSl
 }
 
 /**
- * Waits until the results hold every probe. A stop waits half a second for the aggregator, which is too short on a machine whose cores are taken:
+ * Waits until the results hold every probe. A stop waits a second or so for the aggregator, which is too short on a machine whose cores are taken:
  * then the benchmark would count as lost what only was not read.
  */
 async function allReported(collector: Collector): Promise<void> {

@@ -24,8 +24,6 @@ import type { CollectorStatus } from './service.js';
 /** In place of the number of a life that died. */
 const STOPPED = -1;
 const WORKER_FILE = fileURLToPath(new URL('../../workers/aggregator.js', import.meta.url));
-/** Of a thread that may be dead, at a clean end. */
-const ANSWER_TIMEOUT_MS = 500;
 /** Until the last messages of a dead thread are in; they come at once, unless this thread is held up. */
 const LAST_MESSAGES_TIMEOUT_MS = 5_000;
 
@@ -98,9 +96,9 @@ export class AggregatorThread {
     return settled;
   }
 
-  /** At a clean end: reads all that the thread left, within half a second. Resolves with the number of its probes that have no outcome. */
-  async proberStopped(thread: number): Promise<number> {
-    return (await atMost(this.bury(thread, STOPPED), ANSWER_TIMEOUT_MS)) ?? 0;
+  /** At a clean end: reads all that the thread left, within `ms`. Resolves with the number of its probes that have no outcome. */
+  async proberStopped(thread: number, ms: number): Promise<number> {
+    return (await atMost(this.bury(thread, STOPPED), ms)) ?? 0;
   }
 
   /** Probes that died with lives of a prober thread. */
@@ -108,14 +106,14 @@ export class AggregatorThread {
     return this.losses[thread];
   }
 
-  /** Closes the open intervals early; resolves when their reports are here. */
-  async flush(): Promise<void> {
+  /** Closes the open intervals early; resolves when their reports are here, or after `ms`. */
+  async flush(ms: number): Promise<void> {
     this.supervised.ending();
     const done = new Promise<void>((resolve) => {
       this.flushed = resolve;
     });
     this.tell({ type: 'flush' });
-    await atMost(done, ANSWER_TIMEOUT_MS);
+    await atMost(done, ms);
     this.countLost();
   }
 

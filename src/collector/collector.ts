@@ -62,6 +62,10 @@ import { privilegeProblem, WithheldGroups, whyNotPrivileged } from './withheld.j
 /** At a clean end, probes under way are awaited for at most this long. */
 const STOP_GRACE_MS = 1_150;
 const STOP_MARGIN_MS = 150;
+/** From the beginning of a stop until the last interval is reported; what the probers do not use of it is the aggregator's, on a host whose cores are taken. */
+const STOP_MS = 1_650;
+/** The least that the aggregator has for one answer at a stop. */
+const AGGREGATOR_MS = 500;
 /** What of the results outlives the process. */
 interface KeptOverRestarts {
   readonly results: KeptResults;
@@ -357,10 +361,12 @@ export class Collector implements CollectorService {
       this.state = 'stopping';
       const timeouts = this.groups().map((group) => nsToMs(group.timeoutNs + GRACE_NS) + STOP_MARGIN_MS);
       const graceMs = Math.min(STOP_GRACE_MS, Math.max(0, ...timeouts));
+      const endMs = performance.now() + STOP_MS;
+      const leftMs = (): number => Math.max(AGGREGATOR_MS, endMs - performance.now());
       await this.probers.stop(graceMs);
       for (let thread = 0; thread < this.probers.count; thread++)
-        this.probers.leave(thread, await this.aggregator.proberStopped(thread));
-      await this.aggregator.flush();
+        this.probers.leave(thread, await this.aggregator.proberStopped(thread, leftMs()));
+      await this.aggregator.flush(leftMs());
       const { kept, results } = this;
       await Promise.all([kept?.results.save(results.toKeep(this.clock.aheadMs())), kept?.place.save(results.newest)]);
     });

@@ -11,6 +11,10 @@ import { formatEndpoint } from './endpoint.js';
 export interface HttpApp {
   readonly server: Server;
   ready(): PromiseLike<unknown>;
+  register(plugin: (child: HttpAppChild) => Promise<void>): unknown;
+}
+
+export interface HttpAppChild {
   addHook(name: 'preClose', hook: () => Promise<void>): unknown;
 }
 
@@ -27,8 +31,11 @@ const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL']);
 /** Resolves when it listens; with `fallBack` `::` becomes `0.0.0.0` where there is no IPv6. Rejects with the system's error. */
 export async function listenHttp(app: HttpApp, host: string, port: number, fallBack = false): Promise<Listening> {
   const { server } = app;
-  // Fastify closes the connections of servers that it had listen itself.
-  app.addHook('preClose', async () => server.closeAllConnections());
+  // Fastify closes the connections of servers that it had listen itself. Hooks run by plugin, in the order of registration: this one comes after
+  // those that end streams, or it would cut them off.
+  app.register(async (last) => {
+    last.addHook('preClose', async () => server.closeAllConnections());
+  });
   await app.ready();
   let withoutIpv6: string | undefined;
   try {
