@@ -29,11 +29,11 @@ const ROW = {
   ...{ group: 0, protocol: 1, source: 2, target: 3, class: 4, hdr: 5 },
   ...{ port: 6, dscp: 7, sent: 8, received: 9, lost: 10, unreachable: 11, lossPct: 12, late: 13, duplicates: 14 },
   ...{ reordered: 15, sendErrors: 16, localDrops: 17, tooBig: 18, residenceUs: 19, jitterUs: 20, lostForward: 21 },
-  ...{ lostReverse: 22, lostUnknown: 23, remarked: 24, ceMarks: 25, hopChanges: 26 },
+  ...{ lostReverse: 22, lostUnknown: 23, remarked: 24, ceMarks: 25, hopChanges: 26, mtu: 27 },
 } as const;
-const RTT = { min: 27, mean: 28, stddev: 29, p50: 30, p90: 31, p99: 32, p999: 33, max: 34 } as const;
-const FORWARD = { mean: 35, relative: 36 } as const;
-const REVERSE = { mean: 37, relative: 38 } as const;
+const RTT = { min: 28, mean: 29, stddev: 30, p50: 31, p90: 32, p99: 33, p999: 34, max: 35 } as const;
+const FORWARD = { mean: 36, relative: 37 } as const;
+const REVERSE = { mean: 38, relative: 39 } as const;
 const PATHS = [
   ...Object.keys(ROW),
   ...Object.keys(RTT).map((name) => inside('rttUs', name)),
@@ -244,6 +244,10 @@ export class RowView implements ResultRow {
 
   get tooBig(): number | null {
     return this.number(ROW.tooBig);
+  }
+
+  get mtu(): number | null {
+    return this.number(ROW.mtu);
   }
 
   get sendErrorsBy(): readonly SendErrorReason[] | null {

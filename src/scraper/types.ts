@@ -34,6 +34,8 @@ export interface ResultRow {
   readonly localDrops: number;
   /** Larger than a link of the path lets through; absent from collectors that do not tell. */
   readonly tooBig?: number | null;
+  /** The least MTU that a probe was too big for; null or absent when none was named. */
+  readonly mtu?: number | null;
   /** Why the kernel refused probes, and which ICMP errors came back; null or absent when there were none. */
   readonly sendErrorsBy?: readonly SendErrorReason[] | null;
   readonly unreachableBy?: readonly UnreachableReason[] | null;

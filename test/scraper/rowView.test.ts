@@ -4,6 +4,7 @@ import { linesOf } from '../../src/scraper/points.js';
 import { RowBytes } from '../../src/scraper/rowBytes.js';
 import { RowView } from '../../src/scraper/rowView.js';
 import type { OneWayUs, ResultRow, Rows, RttUs } from '../../src/scraper/types.js';
+import { reasonOf } from '../../src/stats/outcome.js';
 import { type Random, seededRandom } from '../support/random.js';
 import { row } from '../support/scraped.js';
 
@@ -25,7 +26,7 @@ const ALWAYS = [
   ...['dscp', 'lossPct', 'late', 'duplicates', 'reordered', 'sendErrors', 'localDrops', 'residenceUs', 'jitterUs'],
 ] as const satisfies readonly (keyof ResultRow)[];
 const NUMBERS = [
-  ...['tooBig', 'lostForward', 'lostReverse', 'lostUnknown', 'remarked', 'ceMarks', 'hopChanges'],
+  ...['tooBig', 'mtu', 'lostForward', 'lostReverse', 'lostUnknown', 'remarked', 'ceMarks', 'hopChanges'],
 ] as const satisfies readonly (keyof ResultRow)[];
 const RTTS = ['min', 'mean', 'stddev', 'p50', 'p90', 'p99', 'p999', 'max'] as const satisfies readonly (keyof RttUs)[];
 
@@ -110,6 +111,22 @@ describe('rows that are read field by field', () => {
       views += shown(rowsOf(...Array.from({ length: 12 }, () => kinds[random.below(kinds.length)] ?? first)));
     }
     expect(views).to.be.within(1500, 4400);
+  });
+
+  it('say why nothing came back, with the MTU of the path', () => {
+    const tooBig = {
+      ...first,
+      received: 0,
+      lost: 0,
+      unreachable: 0,
+      sent: 7,
+      tooBig: 7,
+      mtu: 1400,
+      rttUs: null,
+      hdr: null,
+    };
+    const reasons = [...rowsOf(tooBig, { ...tooBig, mtu: 1280 }).oneByOne()].map(reasonOf);
+    expect(reasons).to.deep.equal(['too big for the path (mtu 1400)', 'too big for the path (mtu 1280)']);
   });
 
   it('are so with new values in a shape that is known', () => {
