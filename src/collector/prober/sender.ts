@@ -106,6 +106,7 @@ export class Sender {
   refuseWithoutSocket(stream: number, localIndex: number): void {
     const { streams, counters, clock } = this.state;
     counters[COUNTER.sendErrors]++;
+    this.note(COUNTER.sendErrors, stream, EADDRNOTAVAIL, 0);
     const sequence = streams.nextSequence[stream * streams.ports + localIndex];
     const { sendError } = Outcome;
     this.state.record(stream, localIndex, sendError, 0, 0, 0, clock.nowNs(), 0, EADDRNOTAVAIL, sequence);

@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import { EADDRNOTAVAIL } from '../../../src/net/libc.js';
 import { UdpSocket } from '../../../src/net/socket.js';
+import { PROBER_COUNTERS } from '../../../src/ring/control.js';
 import { Outcome, RecordFlag } from '../../../src/ring/ring.js';
 import { type BenchOptions, ProberBench, type RunSpec, Script } from './bench.js';
 
@@ -185,6 +187,17 @@ describe('A prober, one turn at a time', () => {
     const numbers = s.requests().map(({ sequence }) => sequence);
     expect(numbers).to.deep.equal(numbers.map((_, i) => i + 1));
     expect(b.count('sent')).to.equal(numbers.length);
+  });
+
+  it('a probe without a socket to leave by is a send error, and the example of its counter', () => {
+    const b = bench();
+    const s = script('::1');
+    b.run([{ id: 3, port: s.socket.port, address: '::1' }], { periodMs: 2 });
+    b.until('a refusal', () => b.count('sendErrors') > 0);
+    expect(b.counts('sent', 'scheduleSlips')).to.deep.equal({});
+    const example = b.control.examples.read(PROBER_COUNTERS.indexOf('sendErrors'));
+    expect(example).to.include({ version: 6, code: EADDRNOTAVAIL, port: s.socket.port, stream: 3 });
+    expect(example?.address).to.deep.equal(Uint8Array.from([...Array<number>(15).fill(0), 1]));
   });
 
   it('replies that its own full receive queue dropped are local drops, not losses', () => {
