@@ -75,9 +75,12 @@ function pushLines(lines: string[], row: ResultRow, collector: string, time: str
   pushValue(lines, 'loss', tags, decimal(noReplyPct(row)), time);
 }
 
-/** LLAMA in Python knows one outcome beside a reply: too big is none. null: nothing is known, because nothing was sent but what this host dropped itself. */
+/** False when nothing was sent, or only probes whose replies the collector's host dropped. */
+const isKnown = ({ sent, localDrops }: ResultRow): boolean => sent > localDrops;
+
+/** LLAMA in Python knows one outcome besides a reply, so too big counts as lost; null: unknown. */
 function noReplyPct(row: ResultRow): number | null {
-  if (row.sent === row.localDrops) return null;
+  if (!isKnown(row)) return null;
   return row.tooBig ? lossPct(row.lost + row.unreachable + row.tooBig, row.sent) : row.lossPct;
 }
 
@@ -142,8 +145,8 @@ function freeName(name: string, row: ResultRow): string | undefined {
 function rawFields(row: ResultRow): string {
   const { rttUs } = row;
   const fields =
-    // Of no probes, none was lost and none was not.
-    (row.sent > 0 ? field('loss', row.lossPct) : '') +
+    // Nothing is known of loss where nothing was sent, nor where this host dropped every reply.
+    (isKnown(row) ? field('loss', row.lossPct) : '') +
     field('lost', row.lost) +
     field('sent', row.sent) +
     field('received', row.received) +

@@ -43,6 +43,17 @@ describe('points of an interval', () => {
     expect(unsent).to.include({ sent: 0 });
   });
 
+  it('have no loss where the host of the collector dropped every reply', async () => {
+    const none = { received: 0, lost: 0, unreachable: 0, rttUs: null, lossPct: 0 };
+    const rows = [
+      sampleRow({ ...none, sent: 7, localDrops: 7 }),
+      sampleRow({ ...none, sent: 8, lost: 1, localDrops: 7 }),
+    ];
+    const [dropped, lost] = (await linesOf([intervalOf(...rows)], 'llama', 'ms')).map((one) => parseLine(one).fields);
+    expect(dropped).to.include({ sent: 7, received: 0, local_drops: 7 }).and.not.have.any.keys('loss');
+    expect(lost).to.have.any.keys('loss');
+  });
+
   it("of LLAMA's layout in Python have no loss where nothing was sent, and all of it where every probe was too big", async () => {
     const none = { received: 0, lost: 0, unreachable: 0, localDrops: 0, rttUs: null };
     const rows = [
