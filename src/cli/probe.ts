@@ -5,6 +5,7 @@ import { Collector } from '../collector/collector.js';
 import { privilegeProblem } from '../collector/withheld.js';
 import { GRACE_NS } from '../config/limits.js';
 import { formatEndpoint } from '../net/endpoint.js';
+import { shownLossPct } from '../stats/outcome.js';
 import { formatDuration, nsToMs } from '../stats/units.js';
 import { distribution } from './distribution.js';
 import { requireFiles } from './host.js';
@@ -133,7 +134,7 @@ function table(rows: readonly ResultRow[]): string {
       String(row.received),
       String(row.lost),
       String(row.unreachable),
-      formatPct(row.lossPct),
+      formatPct(shownLossPct(row.lossPct, row.received > 0)),
       us(rttUs?.min),
       us(rttUs?.p50),
       us(rttUs?.p90),

@@ -28,6 +28,10 @@ export function answeringOf({ sent, received, lost, unreachable, tooBig }: Outco
   return sent > 0 && lost + unreachable + tooBig > 0 ? 'silent' : 'unmeasured';
 }
 
+/** Loss as a person is shown it; null, no number, also where nothing answers and none of it is called lost: a 0 would look well. */
+export const shownLossPct = (lossPct: number | null, answers: boolean): number | null =>
+  lossPct === 0 && !answers ? null : lossPct;
+
 /** Why there is no answer; `reason` is that of the newest interval, where there is one, and `counts` are those of the window. */
 export function whyText(state: Answering, counts: OutcomeCounts, reason: string | null): string {
   if (reason !== null) return reason;

@@ -4,7 +4,7 @@ import { heldAt } from '../../src/ui/lib/heldAt.js';
 import { packAnswer } from '../../src/ui/lib/packed.js';
 import { durationMs, fieldText, lengthOf, matrixStretch, stepped } from '../../src/ui/lib/time.js';
 import type { PathRow, PathsAnswer } from '../../src/ui/lib/types.js';
-import { summaryOf } from '../../src/ui/overview/summary.js';
+import { summaryOf, withoutBadPathText, withoutTroubleText } from '../../src/ui/overview/summary.js';
 import { lastIntervals } from '../../src/ui/pair/lastIntervals.js';
 import { randomInteger, seededRandom } from '../support/random.js';
 
@@ -24,6 +24,17 @@ interface Cell {
 const STATES: readonly Answering[] = ['silent', 'unmeasured'];
 
 describe('the summary that the overview shows', () => {
+  it('says no loss only of pairs and paths that have current data', () => {
+    expect(withoutTroubleText({ rows: 3, stale: 1 })).to.equal('No loss on any pair with current data.');
+    for (const none of [
+      { rows: 0, stale: 0 },
+      { rows: 2, stale: 2 },
+    ])
+      expect(withoutTroubleText(none)).not.to.match(/no loss/i);
+    expect(withoutBadPathText(12)).to.equal('No loss on 12 paths.');
+    expect(withoutBadPathText(0)).not.to.match(/no loss/i);
+  });
+
   it('is what the plain sums, and the sorted list, of all cells give', () => {
     const random = seededRandom(11).next;
     for (let run = 0; run < 200; run++) {

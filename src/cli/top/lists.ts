@@ -1,6 +1,6 @@
 /** The worst pairs and the worst paths as lines of text. */
 
-import { type Answering, reasonOf } from '../../stats/outcome.js';
+import { type Answering, reasonOf, shownLossPct } from '../../stats/outcome.js';
 import { within } from './matrixView.js';
 import { clean, cut, cutEnd, type Paint, padEnd, padStart, type Style, widthOf } from './text.js';
 import type { Pair, PathAnswer, Picture, Section, View } from './types.js';
@@ -49,7 +49,15 @@ export function worstPaths(paths: readonly PathAnswer[], order: Order): readonly
 /** A picture is drawn every second, and a large one takes long to sort. */
 const done = new WeakMap<readonly object[], { readonly key: string; readonly result: readonly object[] }>();
 
-function sorted<Item extends { readonly lossPct: number | null; readonly state?: Answering }>(
+interface Ranked {
+  readonly lossPct: number | null;
+  /** Of a pair. */
+  readonly state?: Answering;
+  /** Of a path. */
+  readonly received?: number;
+}
+
+function sorted<Item extends Ranked>(
   items: readonly Item[],
   { sort, filter }: Order,
   names: (item: Item) => string,
@@ -65,7 +73,8 @@ function sorted<Item extends { readonly lossPct: number | null; readonly state?:
     const [from, to] = text.split('>');
     return from.includes(parts[0].trim()) && to.includes(parts[1].trim());
   };
-  const rank = ({ lossPct, state }: Item): number => lossRank(lossPct, state);
+  const rank = ({ lossPct, received, state = received === 0 ? 'silent' : 'answers' }: Item): number =>
+    lossRank(lossPct, state);
   // Of two that are infinite the difference is not a number.
   const loss = (a: Item, b: Item): number => rank(b) - rank(a) || 0;
   const time = (a: Item, b: Item): number => (timeOf(b) ?? -1) - (timeOf(a) ?? -1);
@@ -111,7 +120,7 @@ export function pairLines(picture: Picture, view: View, place: ListPlace, paint:
     return {
       names: [...(many ? [pair.collector] : []), ...(groups ? [pair.group] : []), pair.source, pair.target, pair.class],
       numbers: [
-        lossText(pair.lossPct),
+        lossText(shownLossPct(pair.lossPct, pair.state === 'answers')),
         String(pair.lost + pair.unreachable),
         String(pair.sent),
         pair.timeUs === null ? '-' : timeText(pair.timeUs),
@@ -141,7 +150,7 @@ export function pathLines(picture: Picture, view: View, place: ListPlace, paint:
       names: [...(many ? [path.collector ?? ''] : []), path.source, path.target, path.class],
       numbers: [
         path.sourcePort === null ? '-' : String(path.sourcePort),
-        lossText(path.lossPct),
+        lossText(shownLossPct(path.lossPct, path.received > 0)),
         String(path.lost + path.unreachable),
         String(path.sent),
         path.rttUs === null ? '-' : timeText(path.rttUs.mean),

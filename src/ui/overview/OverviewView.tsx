@@ -14,7 +14,7 @@ import { Notice } from '../shell/Notice.js';
 import { TimeRange } from '../shell/TimeRange.js';
 import { askLatency, askOverview, askPaths, askTroubles, type OwnTrouble, ownTroubles, type Trouble } from './data.js';
 import { Freshness } from './Freshness.js';
-import type { Summary, SummaryRow } from './summary.js';
+import { type Summary, type SummaryRow, withoutTroubleText } from './summary.js';
 import { keyOf, Pairs, Paths, Slower, Slowest } from './tables.js';
 import { Verdict } from './Verdict.js';
 
@@ -87,7 +87,7 @@ export function OverviewView({ status }: { status: Loaded<Status> }) {
                 </small>
               )}
             </h2>
-            {loss.body !== undefined && troubled === 0 && <p class="quiet">No loss on any pair.</p>}
+            {loss.body !== undefined && troubled === 0 && <p class="quiet">{withoutTroubleText(loss.body)}</p>}
             {troubled > 0 && <Pairs troubles={shown} bounds={bounds} toMs={toMs} scrapes={scrapes} />}
           </section>
           {slower.length > 0 && (

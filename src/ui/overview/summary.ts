@@ -1,6 +1,7 @@
 /** Sums over a matrix of all pairs and classes, however many there are, and the worst few of them. Pure. */
 
 import type { Answering } from '../../stats/outcome.js';
+import { formatCount } from '../lib/format.js';
 import { type PackedAnswer, stateOf } from '../lib/packed.js';
 import type { Newest } from '../lib/types.js';
 
@@ -103,6 +104,16 @@ export function summaryOf({ window, newest, metric, rows, columns, cells }: Pack
     collectors: [...freshest.values()],
   };
 }
+
+/** Said in place of the worst pairs where no pair has a trouble: no loss only of pairs with current data. */
+export function withoutTroubleText({ rows, stale }: Pick<Summary, 'rows' | 'stale'>): string {
+  if (rows === 0) return 'No data yet.';
+  return stale === rows ? 'All data are stale: nothing is known of loss.' : 'No loss on any pair with current data.';
+}
+
+/** Said in place of the worst paths where none is bad. */
+export const withoutBadPathText = (total: number): string =>
+  total === 0 ? 'No paths in the last interval.' : `No loss on ${formatCount(total)} paths.`;
 
 /** Above every loss. */
 const RANKS: Readonly<Partial<Record<Answering, number>>> = { silent: 102, unmeasured: 101 };

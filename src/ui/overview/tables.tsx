@@ -2,13 +2,13 @@
 
 import type { SlowPair } from '../../matrix/slowness.js';
 import { reasonOf } from '../../stats/outcome.js';
-import { formatCount, formatLoss, formatUs } from '../lib/format.js';
+import { formatLoss, formatUs } from '../lib/format.js';
 import { levelOf } from '../lib/palette.js';
 import { go } from '../lib/store.js';
 import type { PathsAnswer } from '../lib/types.js';
 import { HeadRow } from '../shell/HeadRow.js';
 import type { Trouble } from './data.js';
-import type { SummaryRow } from './summary.js';
+import { type SummaryRow, withoutBadPathText } from './summary.js';
 import { sinceText } from './Verdict.js';
 
 export const keyOf = (row: SummaryRow): string =>
@@ -98,7 +98,7 @@ export function Paths({ paths, bounds, past, scrapes }: PathsProps) {
   if (paths === undefined) return <p class="quiet">…</p>;
   if (past && paths.total === 0)
     return <p class="quiet">No paths are kept of that time: collectors keep those of their last intervals.</p>;
-  if (bad.length === 0) return <p class="quiet">No loss on {formatCount(paths.total)} paths.</p>;
+  if (bad.length === 0) return <p class="quiet">{withoutBadPathText(paths.total)}</p>;
   return (
     <div class="scroll">
       <table>

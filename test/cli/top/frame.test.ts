@@ -117,9 +117,21 @@ describe('the picture of llama top', () => {
     expect(line(texts, 'network')).to.equal(
       `network: ${all} pairs: no answer from 1, not measured: 1, no loss on ${all - 2}; latency normal`,
     );
+    expect(line(texts, tooBig.target), 'no loss of 0 without an answer').not.to.match(/ 0 /);
     const text = texts.join('\n');
     for (const why of [tooBig.reason, reason])
       expect(text.split(why).length - 1, `${why}: as an example, and in its row`).to.equal(2);
+  });
+
+  it('has paths that do not answer among the worst, whatever their loss is called', () => {
+    const picture = small();
+    const [first, ...others] = picture.paths.paths;
+    const well = others.filter(({ lossPct }) => (lossPct ?? 0) < 100);
+    const failed = { received: 0, lost: 0, lossPct: 0, rttUs: null, sourcePort: 41_000, tooBig: first.sent, mtu: 1400 };
+    const paths = { total: well.length + 1, paths: [...well, { ...first, ...failed }] };
+    const texts = draw({ picture: { ...picture, paths }, width: 200, height: 60 });
+    const [worst] = texts.slice(texts.findIndex((text) => text.includes('WORST PATHS')) + 2);
+    expect(worst).to.match(/41000 +- +0 .*too big for the path \(mtu 1400\)/);
   });
 
   it('marks cells without an answer, also when no loss is counted, and those that are not measured', () => {
