@@ -74,7 +74,6 @@ const PATHLESS = {
 /** Its end by `SteadyClock.nowMs`. */
 export const steadyEndMs = ({ report }: FinishedInterval): number => report.endMs - report.clockStepMs;
 
-/** Without its paths, and with its times fixed that much later. */
 /** How far its times are ahead of the wall clock as it is now, ms; 0: they are right, as far as is known. */
 export function aheadOf(
   { report }: { readonly report: Pick<IntervalReport, 'clockStepMs'> },
@@ -84,6 +83,7 @@ export function aheadOf(
   return Math.abs(aheadMs) < CLOCK_NOISE_MS ? 0 : aheadMs;
 }
 
+/** Without its paths, and with its times fixed that much later. */
 function withStep(interval: StoredInterval, byMs: number): StoredInterval {
   const { report } = interval;
   return { ...interval, report: { ...report, ...PATHLESS, clockStepMs: report.clockStepMs + byMs } };

@@ -229,12 +229,12 @@ export class CollectorServer {
   }
 }
 
-/** Takes every interval at once, or when told. */
 /** With rows that may be read for ever. */
 export type KeptInterval = CollectedInterval & { readonly rows: readonly ResultRow[] };
 
 export const kept = (interval: CollectedInterval): KeptInterval => ({ ...interval, rows: [...interval.rows] });
 
+/** Takes every interval at once, or when told. */
 export class RecordingDelivery implements Delivery {
   readonly delivered: KeptInterval[] = [];
   /** While true, nothing is safe. */
