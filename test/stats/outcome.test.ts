@@ -35,6 +35,11 @@ describe('whether a pair answers', () => {
     expect(reasonOf({ ...row, sent: 3, unreachable: 3, unreachableBy: [icmp] })).to.equal(
       'unreachable (port unreachable, from 10.9.0.2)',
     );
+    const own = { ...row, source: '10.9.0.1', unreachableBy: [{ ...icmp, from: '10.9.0.1' }] };
+    for (const received of [0, 1])
+      expect(reasonOf({ ...own, sent: 3 + received, received, unreachable: 3 })).to.include(
+        'from this host (10.9.0.1)',
+      );
     expect(reasonOf({ ...row, sent: 7, tooBig: 7, mtu: 1400 })).to.equal('too big for the path (mtu 1400)');
     expect(reasonOf({ ...row, sent: 7, received: 6, lost: 1 }), 'a loss needs no further word').to.equal(null);
     expect(reasonOf({ ...row, sent: 7, received: 6, tooBig: 1, mtu: 1400 })).to.match(/mtu 1400/);

@@ -50,6 +50,19 @@ describe('the strips of source ports', () => {
     expect(lossLevel(refused, BOUNDS)).to.equal(-1);
     expect(refused.reason).to.equal('not sent: no route to 10.9.0.2 (ENETUNREACH)');
   });
+
+  it('show no path well whose newest probes were all refused or answered by errors, whatever came before', () => {
+    const level = (newest: Partial<PathRow>): number => {
+      const intervals = [...Array.from({ length: 9 }, () => [path({})]), [path(newest)]];
+      return lossLevel([...sumPaths(intervals).values()][0][0], BOUNDS);
+    };
+    const none = { received: 0, rttUs: null };
+    expect(level({ ...none, sent: 0, lossPct: null, sendErrors: 5 }), 'refused').to.equal(-1);
+    expect(level({ ...none, tooBig: 10 }), 'too big').to.equal(4);
+    expect(level({ ...none, unreachable: 10, lossPct: 100 }), 'unreachable').to.equal(4);
+    expect(level({ received: 9, tooBig: 1 }), 'some too big').to.equal(0);
+    expect(level({}), 'well').to.equal(0);
+  });
 });
 
 describe('why probes of a pair have no answer', () => {
@@ -60,11 +73,13 @@ describe('why probes of a pair have no answer', () => {
       row({ received: 0, unreachable: 12, unreachableBy: icmp(12) }),
       row({ received: 0, unreachable: 8, unreachableBy: icmp(8), tooBig: 7, mtu: 1400 }),
       row({ class: 'cs0', sendErrorsBy: [{ count: 20, errno: 'ENETUNREACH' }] }),
+      row({ class: 'af41', received: 0, unreachable: 3, unreachableBy: [{ ...icmp(3)[0], from: '10.0.0.1' }] }),
     ];
     expect(reasonLines(rows)).to.deep.equal([
       'ef: unreachable: 20 × port unreachable from 10.9.0.2',
       'ef: too big for the path (mtu 1400): 7 probes',
       'cs0: not sent: 20 × no route to 10.9.0.2 (ENETUNREACH)',
+      'af41: unreachable: 3 × port unreachable from this host (10.0.0.1)',
     ]);
   });
 });

@@ -13,9 +13,9 @@ interface StripProps {
 const lossClass = (level: number): string => (level < 0 ? 'unmeasured' : `level${level}`);
 const timeClass = (level: number): string => (level < 0 ? 'gone' : `level${level}`);
 
-function pathText({ sourcePort, sent, received, lossPct, reason, meanUs, maxUs }: PathSum): string {
+function pathText({ sourcePort, sent, received, lossPct, reason, refused, meanUs, maxUs }: PathSum): string {
   const why = reason === null ? '' : `, ${reason}`;
-  if (received === 0) return `source port ${sourcePort}: ${reason ?? 'not measured'}`;
+  if (received === 0 || refused) return `source port ${sourcePort}: ${reason ?? 'not measured'}`;
   const times = Number.isNaN(meanUs) ? 'no round trip' : `mean ${formatUs(meanUs)}, max ${formatUs(maxUs)}`;
   return `source port ${sourcePort}: loss ${formatLoss(lossPct)} of ${sent}, ${times}${why}`;
 }
@@ -55,15 +55,15 @@ export function PathStrip({ name, paths, lossBounds, timeBounds }: StripProps) {
   );
 }
 
-function cellText({ received, lossPct }: PathSum, level: number): string {
+function cellText({ received, failing, lossPct }: PathSum, level: number): string {
   if (level < 0) return '?';
   if (level === 0) return '';
-  return received === 0 && lossPct === 0 ? '✕' : String(Math.max(1, Math.round(lossPct)));
+  return (received === 0 || failing) && lossPct === 0 ? '✕' : String(Math.max(1, Math.round(lossPct)));
 }
 
 /** What the strip shows, in words. */
 function stripText(paths: readonly PathSum[], bad: readonly PathSum[]): string {
-  const unmeasured = paths.filter(({ sent }) => sent === 0);
+  const unmeasured = paths.filter(({ sent, refused }) => sent === 0 || refused);
   const measured = paths.length - unmeasured.length;
   const firstReason = (of: readonly PathSum[]): string => {
     const reason = of.find((path) => path.reason !== null)?.reason;
@@ -86,8 +86,8 @@ function ports(bad: readonly PathSum[]): string {
   const sorted = [...bad].sort((a, b) => b.lossPct - a.lossPct);
   const listed = sorted
     .slice(0, MOST_PORTS)
-    .map(({ sourcePort, received, lossPct }) =>
-      received === 0 ? `${sourcePort} (no answer)` : `${sourcePort} (${formatLoss(lossPct)})`,
+    .map(({ sourcePort, received, failing, lossPct }) =>
+      received === 0 || failing ? `${sourcePort} (no answer)` : `${sourcePort} (${formatLoss(lossPct)})`,
     );
   return listed.join(', ') + (sorted.length > MOST_PORTS ? ' …' : '');
 }

@@ -17,6 +17,10 @@ export interface PathSum {
   readonly lossPct: number;
   /** Why probes of the newest interval have no answer; null: all have, or were just lost. */
   readonly reason: string | null;
+  /** In the newest interval every probe was refused: nothing is known of the path now, whatever was received before. */
+  readonly refused: boolean;
+  /** In the newest interval every probe was answered by an error, not by the target. One that was just lost may be chance. */
+  readonly failing: boolean;
   /** Mean RTT over the intervals that had one; NaN without any. */
   readonly meanUs: number;
   readonly maxUs: number;
@@ -60,6 +64,8 @@ export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMa
       failed: 0,
       lossPct: 0,
       reason: null,
+      refused: false,
+      failing: false,
       meanUs: Number.NaN,
       maxUs: 0,
       typicalUs: Number.NaN,
@@ -74,6 +80,8 @@ export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMa
     sum.received += row.received;
     sum.failed += row.lost + row.unreachable;
     sum.reason = reasonOf(row);
+    sum.refused = row.sent === 0 && (row.sendErrors ?? 0) > 0;
+    sum.failing = row.sent > 0 && row.unreachable + (row.tooBig ?? 0) === row.sent;
     if (row.rttUs !== null) {
       sum.weighted += row.rttUs.mean * row.received;
       sum.timed += row.received;
@@ -100,10 +108,11 @@ export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMa
   return new Map([...bySeries].sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true })));
 }
 
-/** -1: nothing was sent, which is not measured. */
-export function lossLevel({ sent, received, lossPct }: PathSum, bounds: readonly number[]): number {
-  if (sent === 0) return -1;
-  return received === 0 ? LEVELS - 1 : levelOf(lossPct, bounds);
+/** -1: nothing was sent, at all or in the newest interval, which is not measured. */
+export function lossLevel(path: PathSum, bounds: readonly number[]): number {
+  const { sent, received, lossPct, refused, failing } = path;
+  if (sent === 0 || refused) return -1;
+  return received === 0 || failing ? LEVELS - 1 : levelOf(lossPct, bounds);
 }
 
 /** NaN of none. */

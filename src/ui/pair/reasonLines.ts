@@ -24,7 +24,7 @@ export function reasonLines(rows: readonly ResultRow[]): string[] {
     names.set(name, [...(names.get(name) ?? []), row]);
   }
   return [...names].flatMap(([name, own]) => {
-    const target = own[0]?.target ?? '';
+    const { source = '', target = '' } = own[0] ?? {};
     const sendErrors = own.flatMap((row): readonly SendErrorReason[] => row.sendErrorsBy ?? []);
     const unreachable = own.flatMap((row): readonly UnreachableReason[] => row.unreachableBy ?? []);
     const tooBig = own.reduce((all, row) => all + (row.tooBig ?? 0), 0);
@@ -32,7 +32,7 @@ export function reasonLines(rows: readonly ResultRow[]): string[] {
     const mtu = mtus.length === 0 ? '' : ` (mtu ${Math.min(...mtus)})`;
     return [
       ...sendErrorList(summedReasons(sendErrors), target).map((text) => `${name}: not sent: ${text}`),
-      ...unreachableList(summedReasons(unreachable)).map((text) => `${name}: unreachable: ${text}`),
+      ...unreachableList(summedReasons(unreachable), { source, target }).map((text) => `${name}: unreachable: ${text}`),
       ...(tooBig === 0 ? [] : [`${name}: too big for the path${mtu}: ${formatCount(tooBig)} probes`]),
     ];
   });
