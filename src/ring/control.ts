@@ -127,9 +127,9 @@ export const PROBER_COUNTERS = [
   /** Records that found the ring full; the first counts final outcomes only. */
   'ringOverflows',
   'ringOverflowsOther',
-  /** Replies that match no probe, by reason. */
   /** Replies that count by `anySource`, though they came from another address or port than the target's. */
   'otherSource',
+  /** Replies that match no probe, by reason. */
   'invalidSource',
   'invalidSequence',
   'invalidTimestamp',

@@ -70,7 +70,8 @@ export class Examples {
   ): void {
     const { u32, i32 } = this;
     const word = counter * WORDS;
-    const next = i32[word] + 1;
+    // Odd already where an earlier thread died while it wrote.
+    const next = i32[word] | 1;
     Atomics.store(i32, word, next);
     u32[word + 1] = version;
     u32[word + 2] = ((port & 0xff) << 8) | (port >> 8);

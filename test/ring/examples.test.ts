@@ -42,6 +42,8 @@ describe('examples of counters', () => {
     const at = before.lastIndexOf(2);
     Atomics.store(before, at, 3);
     expect(control.examples.read(0)).to.equal(undefined);
+    control.examples.note(0, 4, new Uint32Array(1), 0, 0, 9, 0, 0, -1);
+    expect(control.examples.read(0)?.bytes, 'its writer died, and another one goes on').to.equal(9);
   });
 
   it('keeps counters and examples apart', () => {
