@@ -305,7 +305,8 @@ export class Prober {
         this.addSockets(message.sockets);
         return true;
       case 'close':
-        this.state.sources.remove(message.fds);
+        for (const set of this.state.sources.remove(message.fds))
+          for (const family of [4, 6]) this.inUse.delete(usedKey({ set, family }));
         // What came to them meanwhile contradicted the numbers of the ports in their places.
         this.expiry.directions.forgetAll();
         this.pollUsed();

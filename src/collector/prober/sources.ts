@@ -105,16 +105,20 @@ export class ProberSources {
     return replaces !== undefined;
   }
 
-  /** Forgets sockets that are about to be closed. */
-  remove(fds: readonly number[]): void {
+  /** Forgets sockets that are about to be closed, and sets of which none is left; returns the numbers of these sets. */
+  remove(fds: readonly number[]): number[] {
     const goes = ({ fd }: { readonly fd: number }): boolean => fds.includes(fd);
-    for (const places of this.sets.values())
-      for (const [place, socket] of places.entries())
-        if (socket !== undefined && goes(socket)) places[place] = undefined;
+    const numbers = new Set(this.sockets.filter(goes).map(({ set }) => set));
     this.sockets = this.sockets.filter((socket) => !goes(socket));
     this.queues = this.queues.filter((queue) => !goes(queue));
     for (const socket of this.sockets)
       if (socket.replaces !== undefined && goes(socket.replaces)) socket.replaces = undefined;
+    return [...numbers].filter((number) => {
+      const places = this.places(number);
+      for (const [place, socket] of places.entries())
+        if (socket !== undefined && goes(socket)) places[place] = undefined;
+      return places.every((socket) => socket === undefined) && this.sets.delete(number);
+    });
   }
 
   /** The sockets of a set, with those that come later. */
