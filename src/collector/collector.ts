@@ -487,10 +487,16 @@ export class Collector implements CollectorService {
 
   private lookLater(): void {
     if (this.state !== 'running') return;
-    this.looking = setTimeout(
-      () => void this.held.inTurn(() => this.lookAtLocals()).finally(() => this.lookLater()),
-      LOOK_EVERY_MS,
-    );
+    const look = async (): Promise<void> => {
+      try {
+        await this.held.inTurn(() => this.lookAtLocals());
+      } catch (error) {
+        // Such as no descriptor left: that may end.
+        this.logger.error({ err: error }, 'could not look for changed routes and missing source ports; tried again');
+      }
+      this.lookLater();
+    };
+    this.looking = setTimeout(() => void look(), LOOK_EVERY_MS);
     this.looking.unref();
   }
 

@@ -95,12 +95,12 @@ export class ProberThreads {
   }
 
   /** Ends a run; its probes under way are still decided. */
-  endRun(plan: GroupPlan): Promise<void> {
+  async endRun(plan: GroupPlan): Promise<void> {
     this.plans.delete(plan.run);
     const [added, removed] = [streamTable([]), plan.streams];
     const set = this.options.sources.setOf(plan.group);
     const message = { added, removed, count: 0, set, revision: ++this.revision };
-    return this.tellAll(runMessage({ ...plan, streams: [] }, message));
+    await this.tellAll(runMessage({ ...plan, streams: [] }, message));
   }
 
   /** Stops sending and waits until what is under way is decided, at most `graceMs`. */
@@ -214,7 +214,7 @@ export class ProberThreads {
   }
 
   /** Streams of a plan whose local address or interface changed, where the probers know it. */
-  tellLocals({ plan, moved, locals }: LocalChange): Promise<void> {
+  async tellLocals({ plan, moved, locals }: LocalChange): Promise<void> {
     this.plans.set(plan.run, plan);
     const message: LocalsMessage = {
       type: 'locals',
@@ -222,30 +222,31 @@ export class ProberThreads {
       ids: Uint32Array.from(moved, ({ id }) => id),
       locals: Uint32Array.from(locals),
     };
-    return this.tellAll(message);
+    await this.tellAll(message);
   }
 
-  /** The threads read these sockets no more; resolves when they can be closed. */
-  closing(sockets: readonly SourceSocket[]): Promise<void> {
+  /** The threads are to read these sockets no more; resolves with whether all of them have said so, and they can be closed. */
+  closing(sockets: readonly SourceSocket[]): Promise<boolean> {
     const fds = [...new Set(sockets.map(({ fd }) => fd))];
     return this.tellAll({ type: 'close', revision: ++this.revision, fds });
   }
 
-  private async tellAll(message: RunMessage | LocalsMessage | CloseMessage): Promise<void> {
+  private tellAll(message: RunMessage | LocalsMessage | CloseMessage): Promise<boolean> {
     for (const thread of this.threads) this.tell(thread, message);
-    await this.applied(message.revision);
+    return this.applied(message.revision);
   }
 
-  /** Resolves when every thread has carried the change out, or after a while without. */
-  private async applied(revision: number): Promise<void> {
+  /** Resolves with true when every thread has carried the change out, or with false after a while without. */
+  private async applied(revision: number): Promise<boolean> {
     const deadline = performance.now() + APPLY_TIMEOUT_MS;
     while (this.threads.some((thread) => thread.control.applied < revision)) {
       if (performance.now() > deadline) {
         this.options.logger.warn({ revision }, 'a prober thread has not yet carried out a change of the plan');
-        return;
+        return false;
       }
       await delay(APPLY_POLL_MS);
     }
+    return true;
   }
 }
 

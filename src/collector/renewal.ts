@@ -76,7 +76,9 @@ export class PortRenewal {
     } catch {
       return;
     }
-    await probers.closing(sources.replaced);
+    const sockets = sources.release();
+    // A thread that is held up still reads them: closed under it, their descriptors would be those of other files.
+    while (!(await probers.closing(sockets))) if (this.ended.signal.aborted) return;
     if (this.ended.signal.aborted) return;
     sources.drained();
     logger.info('the source ports of before are closed');

@@ -51,6 +51,8 @@ export class SourcePorts {
   private numbers = 0;
   /** Replaced sets that replies may still come to. */
   private draining: SourceSet[] = [];
+  /** Those that are about to be closed. */
+  private released: SourceSet[] = [];
   /** When ports were renewed, epoch ms, and the sets before; newest last. */
   private renewals: Renewal[] = [];
 
@@ -154,7 +156,7 @@ export class SourcePorts {
   }
 
   /**
-   * Opens new ports for all sets. The old sockets are part of `ofThread` until `drained`: replies under way come to them.
+   * Opens new ports for all sets. The old sockets are part of `ofThread` until `release`: replies under way come to them.
    * @throws LlamaError as `need`, and what is missing of a family that was open; nothing changes then.
    */
   renew(nowMs: number): void {
@@ -179,15 +181,17 @@ export class SourcePorts {
     for (const [key, set] of fresh) this.sets.set(key, set);
   }
 
-  /** The sockets that `renew` replaced. */
-  get replaced(): SourceSocket[] {
-    return this.draining.flatMap(({ sockets }) => [...sockets]);
+  /** The sockets that `renew` replaced. A life of a thread that begins from now on does not get them: they are about to be closed, by `drained`. */
+  release(): SourceSocket[] {
+    this.released.push(...this.draining);
+    this.draining = [];
+    return this.released.flatMap(({ sockets }) => [...sockets]);
   }
 
-  /** Closes what `renew` replaced; no thread may use it any more. */
+  /** Closes what was released; no thread may use it any more. */
   drained(): void {
-    for (const set of this.draining) set.close();
-    this.draining = [];
+    for (const set of this.released) set.close();
+    this.released = [];
   }
 
   /** A set of one port of its own, that is not among the collector's, with this family only. The caller closes it. @throws LlamaError as `need`. */
@@ -222,6 +226,7 @@ export class SourcePorts {
   }
 
   close(): void {
+    this.release();
     this.drained();
     for (const set of this.sets.values()) set.close();
   }

@@ -1,8 +1,12 @@
 import { expect } from 'chai';
+import pino from 'pino';
+import { Collector } from '../../src/collector/collector.js';
+import { PortRenewal } from '../../src/collector/renewal.js';
+import { SourcePorts } from '../../src/collector/sources.js';
 import { LlamaError } from '../../src/errors.js';
 import type { Reflector } from '../../src/reflector/reflector.js';
 import { waitFor } from '../support/wait.js';
-import { Live, openDescriptors, startReflector } from './live.js';
+import { Live, liveConfig, openDescriptors, silent, startReflector } from './live.js';
 
 const STAMP = { protocol: 'stamp' } as const;
 
@@ -92,6 +96,58 @@ describe('Renewing source ports', () => {
       expect(fixed.collector.sourcePorts(4, STAMP)).to.deep.equal([21_000, 21_001]);
     } finally {
       await fixed.collector.close(0);
+    }
+  });
+
+  it('closes the old ports when every thread has let go of them, and gives them to no life that begins meanwhile', async () => {
+    const { source } = liveConfig({ ports: 2 });
+    const sources = new SourcePorts({ source, timestamps: 'receive', threads: 1 });
+    const open = openDescriptors();
+    const seen: { readonly old: number; readonly known: number; readonly opened: number }[] = [];
+    const closing = async (old: readonly unknown[]): Promise<boolean> => {
+      seen.push({ old: old.length, known: sources.ofThread(0).length, opened: openDescriptors() - open });
+      return seen.length === 3;
+    };
+    const nowMs = (): number => performance.now();
+    const renewal = new PortRenewal({
+      basePort: 0,
+      sources,
+      probers: { tellSockets: async () => {}, closing },
+      groups: () => [],
+      logger: silent,
+      nowMs,
+      wallMs: nowMs,
+    });
+    try {
+      await renewal.renew();
+      expect(sources.ofThread(0)).to.have.length(8);
+      await waitFor('the old ports are closed', () => openDescriptors() === open, 5_000);
+      // IPv4 and IPv6: the old ones are still open at each of these times.
+      expect(seen).to.deep.equal(Array.from({ length: 3 }, () => ({ old: 4, known: 4, opened: 4 })));
+    } finally {
+      sources.close();
+    }
+  });
+
+  it('and missing ones: a look for them that fails ends nothing', async () => {
+    const lines: string[] = [];
+    const logger = pino({ level: 'error' }, { write: (line) => void lines.push(line) });
+    const retry = SourcePorts.prototype.retry;
+    SourcePorts.prototype.retry = () => {
+      throw new LlamaError('LLAMA_NO_FILES', 'no descriptor left');
+    };
+    try {
+      const collector = await Collector.start(liveConfig(), { logger });
+      try {
+        await collector.measure();
+        await waitFor('the look', () => lines.length > 0, 10_000);
+        expect(lines[0]).to.include('no descriptor left').and.to.include('tried again');
+        expect(collector.status().state).to.equal('running');
+      } finally {
+        await collector.close(0);
+      }
+    } finally {
+      SourcePorts.prototype.retry = retry;
     }
   });
 
