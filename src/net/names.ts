@@ -116,8 +116,13 @@ export class Names {
     const known = this.known.get(name);
     if (known !== undefined && this.nowMs() < known.expiresMs) return addressesOf(known);
     const fresh = this.refresh(name, known);
-    const stale = known !== undefined && known.addresses.length > 0 && this.nowMs() - known.heldMs < STALE_MS;
+    const stale = known !== undefined && this.isUsable(known);
     return addressesOf(await (stale ? firstOf(fresh, STALE_AFTER_MS, known) : fresh));
+  }
+
+  /** Whether addresses may be used behind their TTL, while name servers fail. */
+  private isUsable({ addresses, heldMs }: Known): boolean {
+    return addresses.length > 0 && this.nowMs() - heldMs < STALE_MS;
   }
 
   /** Asks once for all who want the name now. Never rejects. */
@@ -132,7 +137,7 @@ export class Names {
   private async ask(name: string, before: Known | undefined): Promise<Known> {
     const said = await this.askServers(name);
     if (said.is === 'found') return this.keep(name, said.addresses, said.ttlMs);
-    if (said.is === 'failed' && before !== undefined && before.addresses.length > 0) {
+    if (said.is === 'failed' && before !== undefined && this.isUsable(before)) {
       before.expiresMs = this.nowMs() + ERROR_MS;
       return before;
     }

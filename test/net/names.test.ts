@@ -135,6 +135,16 @@ describe('host names', () => {
     expect(systemAsked).to.deep.equal([]);
   });
 
+  it('lose addresses that no server has confirmed for a day', async () => {
+    record('a.b.example', '10.0.0.1');
+    await texts('a.b.example');
+    for (const type of ['A', 'AAAA']) server.records.set(`${type} a.b.example`, 'fails');
+    nowMs += 24 * 3_600_000 - 1;
+    expect(await texts('a.b.example')).to.deep.equal(['10.0.0.1']);
+    nowMs += 2_000;
+    expect((await failure('a.b.example')).code).to.equal('EAI_AGAIN');
+  });
+
   it('that only getaddrinfo knows still work', async () => {
     system = new Map([['printer.local', [{ address: '10.7.7.7', family: 4 }]]]);
     expect(await texts('printer.local')).to.deep.equal(['10.7.7.7']);
