@@ -1,5 +1,6 @@
 /** `LLAMA_LOG_LEVEL`: how much is logged. */
 
+import { strangeVariables } from '../config/environment.js';
 import { argumentError } from './arguments.js';
 
 const VARIABLE = 'LLAMA_LOG_LEVEL';
@@ -16,4 +17,10 @@ export function logLevel(standard: LogLevel, env: NodeJS.ProcessEnv = process.en
   throw argumentError(
     `found the environment variable ${VARIABLE}=${JSON.stringify(text)}, expected one of ${LOG_LEVELS.join(', ')}; correct it, or unset it`,
   );
+}
+
+/** @throws LlamaError `LLAMA_ARGUMENT_INVALID` when there is a variable whose name differs from `LLAMA_LOG_LEVEL` only by a slip. */
+export function refuseSlips(env: NodeJS.ProcessEnv = process.env): void {
+  const slip = strangeVariables(env, [], null).find(({ meant }) => meant !== undefined);
+  if (slip !== undefined) throw argumentError(slip.message);
 }

@@ -6,7 +6,7 @@ import { ERROR_TABLE, LlamaError } from '../errors.js';
 import { VERSION } from '../version.js';
 import { exitProcess } from './exitProcess.js';
 import { requireFiles, requireLinux } from './host.js';
-import { logLevel } from './logLevel.js';
+import { logLevel, refuseSlips } from './logLevel.js';
 import { collectorHelpEnd, overrideOption, scraperHelpEnd, scraperOverrideOption } from './optionsHelp.js';
 import { HangUps } from './signals.js';
 
@@ -173,7 +173,8 @@ try {
   requireLinux();
   requireFiles();
   await program(async (work) => {
-    // Every command, also those that log nothing: a typing error in it is never ignored.
+    // Every command, also those that log nothing: a typing error in name or value is never ignored.
+    refuseSlips();
     logLevel('info');
     exitCode = await work();
   }).parseAsync();

@@ -20,13 +20,13 @@ export interface StrangeVariable {
 }
 
 /**
- * `known` are the variables of the options of `command`; those of other commands (`ofOthers`) may be in an environment that they share. One that
+ * `known` are the variables of the options of `command` (null: of every command); those of other commands (`ofOthers`) may be in an environment that they share. One that
  * is set but empty counts as not set.
  */
 export function strangeVariables(
   environment: Environment,
   known: readonly string[],
-  command: 'collector' | 'scraper' = 'collector',
+  command: 'collector' | 'scraper' | null = 'collector',
   ofOthers: readonly string[] = [],
 ): StrangeVariable[] {
   const names = [...known, ...OTHERS];
@@ -41,7 +41,7 @@ export function strangeVariables(
       return {
         name,
         meant,
-        message: `found the environment variable ${name.length > 64 ? found(name) : name}, expected one of those that "llama help ${command}" lists; ${remedy}`,
+        message: `found the environment variable ${name.length > 64 ? found(name) : name}, expected one of those that "${command === null ? 'llama --help' : `llama help ${command}`}" lists; ${remedy}`,
       };
     });
 }

@@ -73,6 +73,15 @@ describe('llama', () => {
       );
     });
 
+  for (const args of [['reflector'], ['probe', '127.0.0.1'], ['top', '--once'], ['demo']])
+    it(`${args[0]} refuses a variable whose name is a slip`, async () => {
+      const { code, out, err } = await llamaEnds(args, { env: { LLAMA_LOGLEVEL: 'debug', LLAMA_CLOUD_KEY: 'x' } });
+      expect([code, out]).to.deep.equal([1, '']);
+      expect(err).to.equal(
+        'found the environment variable LLAMA_LOGLEVEL, expected one of those that "llama --help" lists; did you mean LLAMA_LOG_LEVEL?\n',
+      );
+    });
+
   it('has the log levels of pino', () => {
     expect([...LOG_LEVELS].sort()).to.deep.equal([...Object.keys(pino.levels.values), 'silent'].sort());
   });
