@@ -9,18 +9,20 @@ export const INTERFACE_NAME_BYTES = 16;
 
 const name = new NativeMemory(INTERFACE_NAME_BYTES);
 
-/** Writes the name into the scratch memory; false when no interface can have it. */
-function write(device: string): boolean {
+/** A name that no interface has. */
+const NO_INTERFACE = new TextEncoder().encode('/');
+
+/** Writes the name into the scratch memory; in place of one that is too long or empty, which no interface has either, `NO_INTERFACE`. */
+function write(device: string): void {
   const bytes = new TextEncoder().encode(device);
-  if (bytes.length === 0 || bytes.length >= INTERFACE_NAME_BYTES) return false;
   name.bytes.fill(0);
-  name.bytes.set(bytes);
-  return true;
+  name.bytes.set(bytes.length === 0 || bytes.length >= INTERFACE_NAME_BYTES ? NO_INTERFACE : bytes);
 }
 
 /** The index of an interface; 0: this host has none of this name now. One that is made again has another index. */
 export function interfaceIndex(device: string): number {
-  return write(device) ? libc.if_nametoindex(name.address) : 0;
+  write(device);
+  return libc.if_nametoindex(name.address);
 }
 
 /** Binds to `device`, or to none when it is undefined. False when the kernel refuses; `errno` says why. */

@@ -250,9 +250,10 @@ export class SourceAddressFinder {
     // Again each time: an interface that was made again has another index.
     if (!tryBindToDevice(fd, device)) return undefined;
     const length = writeSockaddr(optionMemory, ADDRESS, family, addressBytes(target), 9, zoneIndex(target));
-    if (libc.connect(fd, optionMemory.address + ADDRESS, length) < 0) return undefined;
-    const { address } = localName(fd, 'find the source address towards a target');
-    // Disconnect (AF_UNSPEC), so that the next connect chooses its source afresh.
+    const connected = libc.connect(fd, optionMemory.address + ADDRESS, length) === 0;
+    const address = connected ? localName(fd, 'find the source address towards a target').address : undefined;
+    // Disconnect (AF_UNSPEC), so that the next connect chooses its source afresh. It also takes the interface off the socket: one that is bound already is
+    // bound again with CAP_NET_RAW only.
     optionMemory.bytes.fill(0, ADDRESS, ADDRESS + SOCKADDR_STRIDE);
     libc.connect(fd, optionMemory.address + ADDRESS, sockaddrBytes(family));
     return address;
@@ -263,12 +264,13 @@ export class SourceAddressFinder {
     const known = this.sockets.get(key);
     if (known !== undefined) return known;
     const fd = libc.socket(family === 4 ? c.AF_INET : c.AF_INET6, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0);
-    this.sockets.set(key, fd);
+    // There may be a descriptor the next time.
+    if (fd >= 0) this.sockets.set(key, fd);
     return fd;
   }
 
   close(): void {
-    for (const fd of this.sockets.values()) if (fd >= 0) libc.close(fd);
+    for (const fd of this.sockets.values()) libc.close(fd);
     this.sockets.clear();
   }
 }

@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { LlamaError } from '../../src/errors.js';
 import {
@@ -10,10 +12,12 @@ import {
 } from '../../src/net/address.js';
 import { ReceiveBatch, SendBatch } from '../../src/net/batch.js';
 import { SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6, SO_EE_ORIGIN_TIMESTAMPING } from '../../src/net/constants.js';
+import { interfaceIndex } from '../../src/net/device.js';
 import { EAGAIN, errnoName } from '../../src/net/libc.js';
 import { closeDescriptor, openWake, PollSet } from '../../src/net/poll.js';
 import { receiveQueueDrops, SourceAddressFinder, UdpSocket, type UdpSocketOptions } from '../../src/net/socket.js';
 import { openDescriptors } from '../collector/live.js';
+import { needs } from '../support/needs.js';
 
 const PAYLOAD = Uint8Array.from({ length: 44 }, (_, i) => i + 1);
 const LOOPBACK = { 4: '127.0.0.1', 6: '::1' } as const;
@@ -172,6 +176,30 @@ describe('UDP sockets', () => {
       expect(finder.find(6, '::1')).to.equal('::1');
     }
     finder.close();
+  });
+
+  it('the source address is found again behind a target without a route, also by a user who may not bind a bound socket', async function () {
+    needs(this, 'root');
+    const module = new URL('../../src/net/socket.js', import.meta.url).href;
+    const script = `
+      const { SourceAddressFinder } = await import(${JSON.stringify(module)});
+      const finder = new SourceAddressFinder();
+      const targets = ['::1', '2001:db8::1', '::1', '::1'];
+      console.log(targets.map((target) => String(finder.find(6, target, 'lo'))).join());`;
+    const nobody = '--reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all'.split(' ');
+    const node = [process.execPath, '--input-type=module', '-e', script];
+    const { stdout } = await promisify(execFile)('setpriv', [...nobody, ...node]);
+    expect(stdout.trim()).to.equal('::1,undefined,::1,::1');
+  });
+
+  it('a name that is too long for an interface is none, and not the one that was bound before', () => {
+    expect(socket(4, { device: 'lo' }).port).to.be.above(0);
+    // Ten characters, twenty bytes.
+    for (const device of ['ü'.repeat(10), 'lo'.repeat(10)]) {
+      expect(() => socket(4, { device })).to.throw(LlamaError, /SO_BINDTODEVICE.*ENODEV/);
+      expect(interfaceIndex(device)).to.equal(0);
+    }
+    expect(interfaceIndex('lo')).to.equal(1);
   });
 
   it('a poll tells data from errors, and sleep looks at neither', () => {
