@@ -200,6 +200,7 @@ export class LossDirections {
     this.undirected.fill(0);
     this.gone.fill(0);
     this.split.forgetAll();
+    this.numbers.lapseAll();
   }
 
   /** Hot: the next probe of its path is decided, and is still in `slot`. */

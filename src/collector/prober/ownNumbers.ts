@@ -78,6 +78,11 @@ export class OwnNumbers {
     this.stage[path] = Stage.nothing;
   }
 
+  /** Every path goes on as another flow, whose numbers begin anew: what they grow by from before tells nothing. */
+  lapseAll(): void {
+    this.stage.fill(Stage.nothing);
+  }
+
   /** A stream was added: the other classes of its target have to prove their numbers again. */
   added(stream: number): void {
     const { streams } = this.state;
