@@ -32,7 +32,9 @@ export function networkOf({ pairs, slowness, tool }: Picture, sinceMs: number): 
   ];
   const isLatencyKnown = answering.length > 0 && slowness.compared > 0;
   const isSlow = isLatencyKnown && slowness.slow > 0;
-  const latency = isSlow ? `slow: ${slowness.slow} of ${slowness.compared}` : 'latency normal';
+  // Of a pair that was not compared nothing is known.
+  const which = slowness.compared < answering.length ? ` on ${slowness.compared} of ${answering.length}` : '';
+  const latency = isSlow ? `slow: ${slowness.slow} of ${slowness.compared}` : `latency normal${which}`;
   const parts = [
     current.length > 0
       ? `${current.length} ${current.length === 1 ? 'pair' : 'pairs'}: ${counts.join(', ')}`

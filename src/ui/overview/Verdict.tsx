@@ -129,13 +129,18 @@ function networkText(props: VerdictProps): Said {
 }
 
 /** Against each pair's own normal: the hour before. */
-function latencyText({ latency, toMs }: VerdictProps): Said {
+function latencyText({ latency, summary, toMs }: VerdictProps): Said {
   if (latency === undefined) return { head: '', text: '' };
   const { compared, slow, worst } = latency;
   if (compared === 0) return { head: '', text: 'No normal latency is known yet.' };
   const [first] = worst;
-  if (slow === 0 || first === undefined)
-    return { head: '', text: `Latency ${toMs === undefined ? 'is' : 'was'} normal.` };
+  if (slow === 0 || first === undefined) {
+    // Of a pair that was not compared nothing is known.
+    const { rows, stale, silent, unmeasured } = summary ?? { rows: 0, stale: 0, silent: 0, unmeasured: 0 };
+    const answering = rows - stale - silent - unmeasured;
+    const which = compared < answering ? ` on ${formatCount(compared)} of ${formatCount(answering)}` : '';
+    return { head: '', text: `Latency ${toMs === undefined ? 'is' : 'was'} normal${which}.` };
+  }
   const [source, target] = [first.row[1], first.column[1]];
   return {
     head: `Slow: ${formatCount(slow)} of ${formatCount(compared)} pairs and classes.`,

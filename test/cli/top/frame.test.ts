@@ -152,6 +152,8 @@ describe('the picture of llama top', () => {
     const worst = [{ row: ['host-a', '10.1.0.1'], column: ['west', '10.2.0.1', 'ef'], nowUs: 90_000, normalUs: 90 }];
     const text = draw({ picture: { ...small(), slowness: { compared: 14, slow: 3, worst } }, width: 160 }).join('\n');
     expect(text).to.include('slow: 3 of 14').and.include('10.1.0.1 to 10.2.0.1: median 90.0ms, normal 90.0us');
+    const some = draw({ picture: { ...small(), slowness: { compared: 4, slow: 0, worst: [] } }, width: 160 });
+    expect(line(some, 'network'), 'nothing is said of pairs without a normal').to.match(/; latency normal on 4 of 13$/);
     const unknown = draw({ picture: { ...small(), slowness: { compared: 0, slow: 0, worst: [] } }, width: 160 });
     expect(line(unknown, 'network')).to.not.match(/latency|slow/);
   });
