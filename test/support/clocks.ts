@@ -35,13 +35,14 @@ export class SteppedClock implements Clock {
   timeBase: TimeBase;
   private readonly real = new SystemClock();
   private steppedS = 0;
+  private skippedNs = 0;
 
   constructor() {
     this.timeBase = this.real.timeBase;
   }
 
   nowNs(): number {
-    return this.real.nowNs();
+    return this.real.nowNs() + this.skippedNs;
   }
 
   wallOffsetNs(): number {
@@ -50,6 +51,11 @@ export class SteppedClock implements Clock {
 
   get wallOffsetErrorNs(): number {
     return this.real.wallOffsetErrorNs;
+  }
+
+  /** Skips time on both clocks, as if the machine had done nothing for so long. Stamps that the kernel makes afterwards are too early by it. */
+  skip(ns: number): void {
+    this.skippedNs += ns;
   }
 
   step(seconds: number): void {

@@ -213,7 +213,7 @@ export class Prober {
   }
 
   private windowClosed(): boolean {
-    return this.window !== 0 && this.undecided() - this.neverDecided >= this.window;
+    return this.window !== 0 && this.undecided() + this.sender.gathered - this.neverDecided >= this.window;
   }
 
   private undecided(): number {

@@ -48,6 +48,11 @@ export class Sender {
     };
   }
 
+  /** Probes that wait for `flush`: not yet counted as sent. */
+  get gathered(): number {
+    return this.probes.count;
+  }
+
   /**
    * Hot: has the slots of the next `count` probes of `run` fetched into the cache, side by side: they were last looked at a round of slots ago. One after
    * the other, as `add` comes to them, that waiting was a tenth of the thread's own time. Changes nothing.

@@ -9,11 +9,11 @@ import { Prober, type ProberTools } from '../../../src/collector/prober/prober.j
 import type { ProberState } from '../../../src/collector/prober/state.js';
 import { addressBytes, readSockaddr, SOCKADDR_STRIDE } from '../../../src/net/address.js';
 import { ReceiveBatch, SendBatch } from '../../../src/net/batch.js';
-import { closeDescriptor, openWake } from '../../../src/net/poll.js';
+import { closeDescriptor, openWake, PollSet } from '../../../src/net/poll.js';
 import { UdpSocket } from '../../../src/net/socket.js';
 import { ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../../../src/ring/control.js';
 import { createRing, LAST_FINAL_OUTCOME, Outcome, RingConsumer } from '../../../src/ring/ring.js';
-import { msToNs } from '../../../src/stats/units.js';
+import { msToNs, NS_PER_MS } from '../../../src/stats/units.js';
 import { reflectStamp, stampT3 } from '../../../src/wire/stamp.js';
 import { SteppedClock } from '../../support/clocks.js';
 
@@ -263,6 +263,15 @@ export class ProberBench {
       if (performance.now() > deadline) throw new Error(`took turns for ${timeoutMs} ms in vain: ${what}`);
       this.turn();
     }
+  }
+
+  /** Waits until replies wait on the first socket: under load, loopback delivers later than the send returns. */
+  untilReadable(): void {
+    const poll = new PollSet(this.wakeFd, [this.sockets[0].fd]);
+    const deadline = performance.now() + 15_000;
+    do poll.wait(NS_PER_MS);
+    while (!poll.readable(0) && performance.now() < deadline);
+    if (!poll.readable(0)) throw new Error('waited for a reply in vain');
   }
 
   /** How many streams the prober has slots for. */
