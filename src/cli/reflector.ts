@@ -66,6 +66,11 @@ function shortRequestLimit({
     throw argumentError(
       'found --short-requests without --allow, expected both, because a reply is longer than a short request; name the networks of the senders by --allow',
     );
+  const everybody = allow.find((network) => /\/0+$/.test(network));
+  if (everybody !== undefined)
+    throw argumentError(
+      `found --short-requests and --allow ${everybody}, expected networks that do not hold every address: a reply is longer than a short request, so a forged source would get more than was sent; name the networks of the senders`,
+    );
   if (keyFile !== undefined)
     throw argumentError('found --short-requests and --key-file, expected one of them: short requests carry no HMAC');
   return maxShortPps === undefined ? DEFAULT_MAX_SHORT_PPS : parseCount('--max-short-pps', maxShortPps, MAX_PPS_LIMIT);

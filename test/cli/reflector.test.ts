@@ -162,6 +162,12 @@ describe('llama reflector', () => {
     expect(reflectorSettings({ shortRequests: true, allow }).maxShortPps).to.equal(100);
     expect(reflectorSettings({ shortRequests: true, allow, maxShortPps: '7' }).maxShortPps).to.equal(7);
     expect(() => reflectorSettings({ shortRequests: true })).to.throw(LlamaError, 'without --allow');
+    for (const all of ['0.0.0.0/0', '::/0', '::/00'])
+      expect(() => reflectorSettings({ shortRequests: true, allow: [...allow, all] })).to.throw(
+        LlamaError,
+        `--allow ${all}, expected networks that do not hold every address`,
+      );
+    expect(reflectorSettings({ allow: ['0.0.0.0/0'] }).maxShortPps).to.equal(null);
     expect(() => reflectorSettings({ allow, maxShortPps: '7' })).to.throw(LlamaError, 'without --short-requests');
     expect(() => reflectorSettings({ shortRequests: true, allow, keyFile: 'k' })).to.throw(LlamaError, 'no HMAC');
   });
@@ -174,7 +180,7 @@ describe('llama reflector', () => {
     [{ maxPps: '-1' }, '--max-pps'],
     [{ maxPps: '20000001' }, '--max-pps'],
     [{ maxSessions: 'many' }, '--max-sessions'],
-    [{ shortRequests: true, allow: ['::/0'], maxShortPps: '0' }, '--max-short-pps'],
+    [{ shortRequests: true, allow: ['2001:db8::/32'], maxShortPps: '0' }, '--max-short-pps'],
     [{ replyInterface: 'eth0' }, '--reply-interface'],
     [{ sessionTimeout: '300' }, '--session-timeout'],
     [{ stateless: true, sessionTimeout: '0s' }, '--session-timeout'],
