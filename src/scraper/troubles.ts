@@ -23,6 +23,14 @@ interface Parts {
 }
 
 export class Troubles {
+  private readonly collectorSums = new Sums<CollectorCounter, CollectorState>(
+    COUNTER_READERS.scraperCollector,
+    ({ url }) => url,
+  );
+  private readonly writerSums = new Sums<WriterCounter, WriterStatus>(
+    COUNTER_READERS.scraperWriter,
+    ({ name }) => name,
+  );
   private readonly ofCollectors = new RecentWarnings<CollectorCounter>(COUNTER_READERS.scraperCollector);
   private readonly ofWriters = new RecentWarnings<WriterCounter>(COUNTER_READERS.scraperWriter);
   private readonly ofMemory = new RecentWarnings<MemoryCounter>({
@@ -38,8 +46,8 @@ export class Troubles {
 
   /** Call every `COMPARE_EVERY_MS`. */
   compare({ collectors, writers }: Parts): void {
-    this.ofCollectors.intervalEnded(sum(COUNTER_READERS.scraperCollector, collectors));
-    this.ofWriters.intervalEnded(sum(COUNTER_READERS.scraperWriter, writers));
+    this.ofCollectors.intervalEnded(this.collectorSums.of(collectors));
+    this.ofWriters.intervalEnded(this.writerSums.of(writers));
     if (this.memory !== undefined) this.ofMemory.intervalEnded(this.memory());
   }
 
@@ -48,8 +56,8 @@ export class Troubles {
       ...collectorsDown(collectors),
       ...collectorsBehind(collectors),
       ...writersFailing(writers),
-      ...this.ofCollectors.warnings(sum(COUNTER_READERS.scraperCollector, collectors)),
-      ...this.ofWriters.warnings(sum(COUNTER_READERS.scraperWriter, writers)),
+      ...this.ofCollectors.warnings(this.collectorSums.of(collectors)),
+      ...this.ofWriters.warnings(this.writerSums.of(writers)),
       ...(this.memory === undefined ? [] : this.ofMemory.warnings(this.memory())),
     ];
   }
@@ -87,15 +95,29 @@ function writersFailing(writers: readonly WriterStatus[]): string[] {
   ];
 }
 
-function sum<Name extends string>(
-  readers: CounterReaders<Name>,
-  list: readonly Readonly<Record<Name, number>>[],
-): Record<Name, number> {
-  const sums = {} as Record<Name, number>;
-  for (const name of Object.keys(readers) as Name[]) {
-    let total = 0;
-    for (const one of list) total += one[name];
-    sums[name] = total;
+/** Sums of the counters of all members of a list. They never fall: a member that is removed leaves what it counted. */
+class Sums<Name extends string, One extends Readonly<Record<Name, number>>> {
+  private readonly names: readonly Name[];
+  private readonly keyOf: (one: One) => string;
+  private readonly sums: Record<Name, number>;
+  private before: ReadonlyMap<string, One> = new Map();
+
+  constructor(readers: CounterReaders<Name>, keyOf: (one: One) => string) {
+    this.names = Object.keys(readers) as Name[];
+    this.keyOf = keyOf;
+    this.sums = Object.fromEntries(this.names.map((name) => [name, 0])) as Record<Name, number>;
   }
-  return sums;
+
+  of(list: readonly One[]): Readonly<Record<Name, number>> {
+    for (const one of list) {
+      const before = this.before.get(this.keyOf(one));
+      for (const name of this.names) {
+        const grown = one[name] - (before?.[name] ?? 0);
+        // A member that was removed and added again counts from 0.
+        this.sums[name] += grown < 0 ? one[name] : grown;
+      }
+    }
+    this.before = new Map(list.map((one) => [this.keyOf(one), one]));
+    return { ...this.sums };
+  }
 }

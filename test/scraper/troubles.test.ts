@@ -43,7 +43,7 @@ describe('troubles of a scraper', () => {
     let memory = MEMORY;
     const troubles = new Troubles(() => memory);
     const look = (lost: number, rejected: number) => ({
-      collectors: [UP, { ...UP, lostIntervals: lost }],
+      collectors: [UP, { ...UP, url: 'http://b:5000', lostIntervals: lost }],
       writers: [{ ...WRITER, rejected }],
     });
     troubles.compare(look(0, 0));
@@ -56,5 +56,15 @@ describe('troubles of a scraper', () => {
     ]);
     for (let i = 0; i < 3; i++) troubles.compare(look(12, 3));
     expect(troubles.warnings(look(12, 3))).to.deep.equal([]);
+  });
+
+  it('hides nothing when a collector that lost more is removed, and counts it from 0 when it is back', () => {
+    const troubles = new Troubles();
+    const of = (url: string, lostIntervals: number): CollectorState => ({ ...UP, url, lostIntervals });
+    const look = (...list: readonly CollectorState[]) => ({ collectors: list, writers: [] });
+    for (let i = 0; i < 3; i++) troubles.compare(look(of('http://a:5000', 1000), of('http://b:5000', 0)));
+    expect(troubles.warnings(look(of('http://b:5000', 0)))).to.deep.equal([]);
+    expect(troubles.warnings(look(of('http://b:5000', 5)))[0]).to.match(/^lostIntervals: 5 /);
+    expect(troubles.warnings(look(of('http://b:5000', 5), of('http://a:5000', 2)))[0]).to.match(/^lostIntervals: 7 /);
   });
 });
