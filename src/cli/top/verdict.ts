@@ -52,7 +52,7 @@ export function networkOf({ pairs, slowness, tool }: Picture, sinceMs: number): 
   return {
     text: parts.join('; '),
     examples,
-    style: styleOf(silent.length + losing.length > 0, unmeasured.length > 0 || isSlow),
+    style: styleOf(silent.length + losing.length > 0, unmeasured.length + stale > 0 || isSlow),
   };
 }
 

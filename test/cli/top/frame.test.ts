@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { type FrameInput, frame } from '../../../src/cli/top/frame.js';
 import { widthOf, withColour, withoutColour } from '../../../src/cli/top/text.js';
 import type { View } from '../../../src/cli/top/types.js';
+import { networkOf } from '../../../src/cli/top/verdict.js';
 import { large, matrixOf, pictureOf, small, TROUBLES, VIEW } from './samples.js';
 
 const GOLDEN = new URL('../../../../test/cli/top/golden/', import.meta.url);
@@ -101,6 +102,16 @@ describe('the picture of llama top', () => {
     expect(line(texts, 'interval')).to.include('data 32s old, STALE');
     expect(line(texts, '10.1.0.1')).to.match(/0~ +0\.100~ +2\.50~ +100~$/);
     expect(line(texts, 'network')).to.equal('network: unknown; 15 stale');
+  });
+
+  it('gives stale pairs no colour of health', () => {
+    const picture = small();
+    const well = picture.pairs.filter(({ lossPct, stale, state }) => lossPct === 0 && !stale && state === 'answers');
+    const style = (pairs: typeof well) => networkOf({ ...picture, pairs }, 0).style;
+    const [first, ...others] = well;
+    expect(style(well)).to.equal('plain');
+    expect(style([{ ...first, stale: true }, ...others])).to.equal('warn');
+    expect(style([{ ...first, stale: true }])).to.equal('warn');
   });
 
   it('calls no pair well of which nothing was received, and says why', () => {
