@@ -82,6 +82,11 @@ export function kindOf(value: unknown): string {
   }
 }
 
+/** A URL, or what was meant as one, as messages show it: without user, password and query, which may be secrets. */
+export function withoutSecrets(url: string): string {
+  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1…@').replace(/\?.*$/s, '?…');
+}
+
 /** A value as a message shows it: short, and with quotes when it is text. */
 export function found(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';

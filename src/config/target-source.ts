@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net';
 import { formatDuration, msToNs, NS_PER_MS, NS_PER_S, nsToMs, parseDurationNs } from '../stats/units.js';
-import { found, isRecord, type Path, type Report, unknownWord } from './problems.js';
+import { found, isRecord, type Path, type Report, unknownWord, withoutSecrets } from './problems.js';
 import { DNS_TYPES, FromDnsSchema, FromFileSchema, FromHttpSchema, TARGET_KEYS } from './source-schema.js';
 import type { DnsType, TargetSource } from './types.js';
 
@@ -147,9 +147,10 @@ function readPath(value: unknown, path: Path, schema: object, report: Report): s
 
 function whyNoUrl(text: string): { readonly shown: string; readonly expected: string } | undefined {
   const general = 'a URL such as https://inventory.example/targets';
-  if (!URL.canParse(text)) return { shown: text, expected: general };
+  const shown = withoutSecrets(text);
+  if (!URL.canParse(text)) return { shown, expected: general };
   const url = new URL(text);
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') return { shown: text, expected: general };
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return { shown, expected: general };
   if (url.username === '' && url.password === '') return undefined;
   // A password must not get into logs by way of an error message.
   return { shown: `${url.protocol}//…@${url.host}`, expected: 'a URL without user and password; use tokenFile' };

@@ -537,6 +537,33 @@ describe("a wrong scraper's config", () => {
       expect(error.message).not.to.include('hidden');
     });
 
+  for (const url of [
+    'http://u:hidden@a/?x',
+    'http://u:hidden@a/#x',
+    'http://a/?token=hidden',
+    'ftp://u:hidden@a',
+    'http://u:hidden@a:99999',
+    'http://u:hid/hidden@a:99999/b',
+    'u:hidden@a',
+  ])
+    it(`never shows what may be a secret in ${url}`, () => {
+      const written = JSON.stringify(url);
+      for (const text of [
+        collectors(`[${written}]`),
+        collectors(`{ url: ${written} }`),
+        collectors(`{ fromHttp: { url: ${written} } }`),
+        writers(`{ kind: influx1, url: ${written}, database: d }`),
+      ])
+        try {
+          parseScraperConfig(text, 'scraper.yaml', {});
+        } catch (error) {
+          if (!(error instanceof LlamaError)) throw error;
+          expect(error.message)
+            .to.match(/: found /)
+            .and.not.include('hidden');
+        }
+    });
+
   it('is told all of it at once, in the order of the file', () => {
     const text = `scraper: { timeout: 1 }\ncollectors: [1, "x y"]\nwriters: [ { kind: file }, { kind: x } ]\n`;
     try {

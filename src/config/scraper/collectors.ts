@@ -1,6 +1,14 @@
 /** The collectors of a scraper's config: from the shape in which they are written to the one that it works with, and back. */
 
-import { found, isRecord, type Path, type Report, reportUnknownKeys, unknownWord } from '../problems.js';
+import {
+  found,
+  isRecord,
+  type Path,
+  type Report,
+  reportUnknownKeys,
+  unknownWord,
+  withoutSecrets,
+} from '../problems.js';
 import { reportShape } from '../schema-problems.js';
 import { readSource, sourceToJson } from '../target-source.js';
 import {
@@ -77,7 +85,10 @@ function readFollowed(written: Written, report: Report): CollectorList {
   if (given.length === 0) {
     // A single collector without the dash of a list is the likeliest slip.
     if (written.url !== undefined)
-      report([], `found a map with url, expected a list of collectors; write [ { url: ${found(written.url)} } ]`);
+      report(
+        [],
+        `found a map with url, expected a list of collectors; write [ { url: ${found(typeof written.url === 'string' ? withoutSecrets(written.url) : written.url)} } ]`,
+      );
     else {
       reportUnknownKeys(written, known, [], report);
       if (Object.keys(written).every((key) => known.includes(key)))

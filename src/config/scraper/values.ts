@@ -1,7 +1,7 @@
 /** What collectors and writers have in common: URLs and durations as they are written. */
 
 import { formatDuration, msToNs, nsToMs, parseDurationNs } from '../../stats/units.js';
-import { found, type Path, type Report } from '../problems.js';
+import { found, type Path, type Report, withoutSecrets } from '../problems.js';
 
 /**
  * The URL without a slash at its end; empty, and reported, when it is none that a request can go to. A password must not get into logs by way of
@@ -12,16 +12,16 @@ export function readUrl(written: unknown, path: Path, example: string, remedy: s
   const url = URL.canParse(written) ? new URL(written) : undefined;
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
     const near = /^[^/:\s]+(:\d+)?$/.test(written) ? `; write http://${written}` : '';
-    report(path, `found ${found(written)}, expected a URL such as ${example}${near}`);
+    report(path, `found ${found(withoutSecrets(written))}, expected a URL such as ${example}${near}`);
     return '';
   }
   if (url.username !== '' || url.password !== '')
+    report(path, `found ${found(withoutSecrets(written))}, expected a URL without user and password; ${remedy}`);
+  if (url.search !== '' || url.hash !== '')
     report(
       path,
-      `found ${found(`${url.protocol}//…@${url.host}`)}, expected a URL without user and password; ${remedy}`,
+      `found ${found(withoutSecrets(written))}, expected a URL without what follows "?" or "#", such as ${example}`,
     );
-  if (url.search !== '' || url.hash !== '')
-    report(path, `found ${found(written)}, expected a URL without what follows "?" or "#", such as ${example}`);
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
 }
 
