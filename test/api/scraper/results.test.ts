@@ -34,7 +34,9 @@ interface MatrixAnswer {
   readonly rows: readonly (readonly string[])[];
   readonly columns: readonly (readonly string[])[];
   readonly cells: readonly Readonly<
-    Record<'row' | 'column' | 'value' | 'sent' | 'received' | 'samples' | 'series', number> & { stale: boolean }
+    Record<'row' | 'column' | 'value' | 'sent' | 'received' | 'samples' | 'series' | 'ageMs', number> & {
+      stale: boolean;
+    }
   >[];
 }
 
@@ -98,11 +100,10 @@ groups:
     });
     origin = await app.listen({ port: 0, host: '127.0.0.1' });
     scraper.start();
-    await waitFor(
-      'five intervals',
-      () => fetched.length >= 10 && memory.recent.after(0).intervals.length >= 10,
-      30_000,
-    );
+    // Of each: under load, one of them may start seconds after the other.
+    const fiveOf = (name: string): boolean => fetched.filter(({ collector }) => collector === name).length >= 5;
+    await waitFor('five intervals of each', () => fiveOf('host-a') && fiveOf('host-b'), 30_000);
+    await memory.settled();
   });
   after(async () => {
     await scraper?.close();
@@ -154,13 +155,16 @@ groups:
   });
 
   it('make a matrix whose cells are the sums of what was fetched', async () => {
-    // One answer during which nothing came: then it is of all that was fetched.
-    const { rows, columns, cells } = await waitFor<MatrixAnswer>('a quiet moment', async () => {
+    // One answer during which nothing came: then it is of all that was fetched. Under load, intervals are fetched late at times: then cells
+    // are stale, as they should be.
+    const { rows, columns, cells } = await waitFor<MatrixAnswer>('a quiet moment with fresh data', async () => {
       await memory.settled();
       const before = fetched.length;
       const answer = await app.inject('/v1/matrix?rows=collector&columns=dst_rack,class&window=1h&metric=loss');
       await memory.settled();
-      return fetched.length === before ? answer.json() : undefined;
+      const matrix: MatrixAnswer = answer.json();
+      for (const { stale, ageMs } of matrix.cells) expect(stale).to.equal(ageMs > 1_250);
+      return fetched.length === before && matrix.cells.every(({ stale }) => !stale) && matrix;
     });
     expect(rows).to.deep.equal([['host-a'], ['host-b']]);
     expect(columns).to.deep.equal([
@@ -213,18 +217,29 @@ groups:
   });
 
   it('have paths, worst first, with the collectors that could not be asked', async () => {
-    const { collectors: asked, paths, total } = (await app.inject('/v1/paths')).json();
-    expect(asked.map((one: { collector: string; error: string | null }) => one.error === null)).to.deep.equal([
-      true,
-      true,
-      false,
-    ]);
-    expect(total).to.equal(12);
-    expect(paths.slice(0, 4).map(({ group }: { group: string }) => group)).to.deep.equal(Array(4).fill('lost'));
+    interface Path {
+      readonly collector: string;
+      readonly group: string;
+      readonly class: string;
+      readonly sent: number;
+      readonly received: number;
+    }
+    // Under load, a prober may skip a path's only probes of an interval, and a reply may come after its timeout.
+    const { collectors: asked, paths } = await waitFor('an interval of all paths without loss in west', async () => {
+      const answer: { collectors: { error: string | null }[]; paths: Path[]; total: number } = (
+        await app.inject('/v1/paths')
+      ).json();
+      expect(answer.paths).to.have.length(answer.total);
+      const whole = ({ group, sent, received }: Path): boolean => group === 'lost' || sent === received;
+      return answer.total === 12 && answer.paths.every(whole) && answer;
+    });
+    expect(asked.map(({ error }) => error === null)).to.deep.equal([true, true, false]);
+    expect(paths.slice(0, 4).map(({ group }) => group)).to.deep.equal(Array(4).fill('lost'));
     const one = (await app.inject('/v1/paths?collector=host-b&class=ef&limit=1')).json();
     expect(one.collectors).to.have.length(1);
     expect(one.paths).to.have.length(1);
-    expect(one.paths[0]).to.include({ collector: 'host-b', class: 'ef', sent: one.paths[0].received });
+    expect(one.paths[0]).to.include({ collector: 'host-b', class: 'ef' });
+    expect(one.paths[0].sent).to.be.greaterThan(0);
   });
 
   it('come as events, also to a reader of one collector', async () => {
