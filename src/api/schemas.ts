@@ -250,7 +250,10 @@ export const StatusSchema = Type.Object(
     startedAt: Type.String({ description: 'ISO 8601' }),
     uptimeMs: Type.Number(),
     state: Type.String({ description: 'starting, running or stopping' }),
-    timestamps: Type.String({ description: 'full or receive' }),
+    timestamps: Type.String({
+      description:
+        "kernel stamps in force, which may be fewer than configured: full, receive, or none (RTTs by the collector's own clock)",
+    }),
     groups: Type.Integer(),
     targets: Type.Integer(),
     paths: Type.Integer(),

@@ -407,7 +407,7 @@ export class Collector implements CollectorService {
       startedAt: new Date(this.startedMs + this.clock.aheadMs()).toISOString(),
       uptimeMs: this.clock.nowMs() - this.startedMs,
       state: this.state,
-      timestamps: collector.timestamps,
+      timestamps: this.sources.stamps,
       groups: groups.length,
       targets: groups.reduce((sum, group) => sum + group.targets.length, 0),
       paths,

@@ -4,6 +4,7 @@ import type { GroupRules } from '../config/allowed.js';
 import type { Config, Group } from '../config/types.js';
 import type { DiscoveryStatus } from '../discovery/discovery.js';
 import type { MatrixHistory } from '../matrix/history.js';
+import type { Stamps } from '../net/features.js';
 import type { ProberCounter } from '../ring/control.js';
 import type { SteadyClock } from '../stats/steadyClock.js';
 import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
@@ -34,7 +35,8 @@ export interface CollectorStatus {
   readonly startedAt: string;
   readonly uptimeMs: number;
   readonly state: 'starting' | 'running' | 'stopping';
-  readonly timestamps: 'full' | 'receive';
+  /** Kernel stamps in force, which may be fewer than configured. */
+  readonly timestamps: Stamps;
   readonly groups: number;
   readonly targets: number;
   readonly paths: number;

@@ -82,6 +82,7 @@ describe('a collector whose kernel refuses socket options', function () {
     const running = await start([]);
     const found = await rows(running);
     expect(await lacks(running)).to.deep.equal([]);
+    expect((await running.status()).timestamps).to.equal('full');
     for (const name of ['four', 'six']) {
       const { received, sent, dscpReverse, hopsReverse } = rowOf(found, name);
       expect({ received, dscpReverse, hopsReverse }).to.deep.equal({ received: sent, dscpReverse: 46, hopsReverse: 0 });
@@ -93,6 +94,7 @@ describe('a collector whose kernel refuses socket options', function () {
     const running = await start(['stamps']);
     const found = await rows(running);
     const warnings = await lacks(running);
+    expect((await running.status()).timestamps).to.equal('none');
     expect(warnings).to.have.length(2);
     expect(warnings.join('\n'))
       .to.include('no receive time stamps: RTTs end when a thread of this process reads the reply')

@@ -104,6 +104,7 @@ export interface PathsAnswer {
 
 /** The part of `GET /v1/status` that the suites look at. */
 export interface StatusAnswer {
+  readonly timestamps: string;
   readonly state: string;
   readonly totals: Readonly<Record<string, number>>;
   readonly workers: readonly {
