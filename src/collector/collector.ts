@@ -162,7 +162,7 @@ export class Collector implements CollectorService {
       threads,
       needed: listedFamilies(config.groups),
     });
-    this.withheld = new WithheldGroups(options.logger, (group) => this.whyNot(group));
+    this.withheld = new WithheldGroups(options.logger, (group) => this.whyNot(group) ?? this.sources.whyNotOpen(group));
     const { logger } = this;
     this.keptTargets = stateDirectory && new KeptTargets({ directory: stateDirectory, logger });
     this.held = new Groups({
@@ -521,8 +521,9 @@ export class Collector implements CollectorService {
     }
   }
 
-  private prepare(group: Group): Promise<PlanChange> {
-    this.sources.need(group);
+  private async prepare(group: Group): Promise<PlanChange> {
+    const refused = this.sources.whyNotOpen(group);
+    if (refused !== undefined) throw refused;
     return planGroup(this.plans.get(group.name), group, this.tools);
   }
 

@@ -7,7 +7,7 @@ import { basePortOf, sourceInterfaceOf } from '../config/limits.js';
 import type { Group, SourceSettings, TimestampMode } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { type Refusals, refusedFeatures, type SocketFeature, type Stamps } from '../net/features.js';
-import type { SystemCallError } from '../net/libc.js';
+import { SystemCallError } from '../net/libc.js';
 import { UNFRAGMENTED_BYTES } from '../net/socket.js';
 import { type SourceSocket, transportOf } from './messages.js';
 import { grantedStamps, lacksOf } from './refusals.js';
@@ -137,6 +137,23 @@ export class SourcePorts {
     const refusal = this.refused.get(family)?.get('dontFragment');
     const message = `found dontFragment with a payload of ${payloadBytes} bytes, expected a kernel that lets sockets forbid fragmentation (${refusal}); take dontFragment out`;
     return new LlamaError('LLAMA_GROUP_INVALID', message, { problems: [{ path: '/dontFragment', message }] });
+  }
+
+  /**
+   * Opens the set of a group; why the kernel refuses its sockets, undefined when they are open or may heal.
+   * @throws LlamaError `LLAMA_NO_FILES`: no group could be measured then.
+   */
+  whyNotOpen(group: Group): LlamaError | undefined {
+    try {
+      this.need(group);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof LlamaError) || error.code === 'LLAMA_NO_FILES') throw error;
+      if (!(error instanceof SystemCallError)) return error;
+      const found = `found a kernel that refuses a socket of protocol ${group.protocol} (${error.message})`;
+      const message = `${found}, expected one that grants it; let the sandbox of this process allow the call, or take the group out`;
+      return new LlamaError('LLAMA_GROUP_INVALID', message, { cause: error, problems: [{ path: '', message }] });
+    }
   }
 
   /** Port by index of the source port; of icmp the identifier, at index 0. Empty when the set of the group is not open. */

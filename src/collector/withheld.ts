@@ -1,5 +1,5 @@
 /**
- * Groups of the config file whose protocol needs a privilege that this process lacks. They are left out, shown as not in force, and the others go on;
+ * Groups of the config file whose protocol needs a privilege that this process lacks, or a socket that the kernel refuses. They are left out, shown as not in force, and the others go on;
  * the file is asked again at a reload.
  */
 

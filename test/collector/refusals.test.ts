@@ -194,6 +194,34 @@ describe('a collector whose kernel refuses socket options', function () {
     expect(error).to.include('"code":2').and.to.include('SO_BINDTODEVICE').and.to.include('CAP_NET_RAW');
   });
 
+  it('measures the other groups when the kernel refuses the filter of raw sockets, and names group and option', async () => {
+    const syn = { ...groups.four, protocol: 'tcp-syn', period: '1s' };
+    const { port: _, ...icmp } = { ...groups.four, protocol: 'icmp' };
+    const running = await start(['filter'], { groups: { four: groups.four, syn, icmp } });
+    const found = await rows(running, 'four');
+    expect(new Set(found.map(({ group }) => group))).to.deep.equal(new Set(['four']));
+    expect(rowOf(found, 'four').received).to.equal(rowOf(found, 'four').sent);
+    const { warnings } = await running.status();
+    for (const name of ['syn', 'icmp'])
+      expect(warnings.find((text) => text.includes(`group ${name}: not in force`)))
+        .to.include('setsockopt(SO_ATTACH_FILTER): EPERM')
+        .and.to.include('take the group out');
+    const refused = await running.putGroup('live', syn).then(
+      () => '',
+      (error: Error) => error.message,
+    );
+    expect(refused).to.include('SO_ATTACH_FILTER');
+    await running.putGroup('four', { ...groups.four, period: '30ms' });
+  });
+
+  it('leaves out a group whose interface it may not bind to, and measures the others', async () => {
+    const bound = { ...groups.four, sourceInterface: 'lo' };
+    const running = await start(['device'], { groups: { four: groups.four, bound } });
+    const found = await rows(running, 'four');
+    expect(new Set(found.map(({ group }) => group))).to.deep.equal(new Set(['four']));
+    expect((await running.status()).warnings.join('\n')).to.match(/group bound: not in force.*SO_BINDTODEVICE/);
+  });
+
   it('does all of it at once', async () => {
     const running = await start(['stamps', 'icmpErrors', 'tos', 'ttl', 'queueDrops']);
     const found = await rows(running);

@@ -22,6 +22,7 @@ export const REFUSALS = {
   buffers: set(c.SOL_SOCKET, c.SO_RCVBUF, c.SO_RCVBUFFORCE, c.SO_SNDBUF, c.SO_SNDBUFFORCE),
   v6Only: set(c.IPPROTO_IPV6, c.IPV6_V6ONLY),
   device: set(c.SOL_SOCKET, c.SO_BINDTODEVICE),
+  filter: set(c.SOL_SOCKET, c.SO_ATTACH_FILTER),
 } as const;
 
 /** Starts processes to which the kernel refuses these. */
