@@ -115,7 +115,7 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
     )
     .option(
       '--json',
-      'print one JSON object: {"results": [...]}, one result per class, with the fields of the REST API',
+      'print one JSON object: {"results": [...], "undecided": 0, "lossPct": ...}, one result per class, as in the REST API',
     )
     .addHelpText('after', PROBE_HELP_END)
     .action((host, options) => run(async () => (await import('./probe.js')).runProbe(host, options)));

@@ -1,15 +1,47 @@
 /** What became of a measurement by hand: the exit code of `llama probe`, and the outcomes that are no answer, in words. Pure. */
 
 import { formatEndpoint } from '../net/endpoint.js';
+import { answeringOf, type OutcomeCounts } from '../stats/outcome.js';
 import { errnoText, tooBigText, unreachableList } from '../stats/reasons.js';
-import type { ResultRow } from './rows.js';
+import { formatDuration } from '../stats/units.js';
+import { formatPct, type ResultRow } from './rows.js';
 
-type Outcomes = Pick<ResultRow, 'sent' | 'received'>;
+/** 0: something was received; 3: probes were decided, and none was received; 2: nothing was sent, or nothing was decided for or against the target. */
+export function exitCode(rows: readonly OutcomeCounts[]): 0 | 2 | 3 {
+  const states = rows.map(answeringOf);
+  if (states.includes('answers')) return 0;
+  return states.includes('silent') ? 3 : 2;
+}
 
-/** 0: something was received; 2: nothing was sent; 3: nothing was received. */
-export function exitCode(rows: readonly Outcomes[]): 0 | 2 | 3 {
-  if (rows.some(({ received }) => received > 0)) return 0;
-  return rows.some(({ sent }) => sent > 0) ? 3 : 2;
+export interface SentTotals {
+  readonly sent: number;
+  readonly lost: number;
+  readonly unreachable: number;
+  /** Sent, but the measurement ended before reply or timeout. */
+  readonly undecided: number;
+}
+
+export interface LossBounds {
+  readonly least: number;
+  readonly most: number;
+}
+
+/** The loss of all that was sent, in percent: least when every undecided probe would have been answered, most when none. null: nothing was decided. */
+export function lossBounds({ sent, lost, unreachable, undecided }: SentTotals): LossBounds | null {
+  if (sent <= undecided) return null;
+  const pct = (count: number): number => Number(((count / sent) * 100).toFixed(4));
+  return { least: pct(lost + unreachable), most: pct(lost + unreachable + undecided) };
+}
+
+/** What the end of the measurement left open; undefined when nothing. */
+export function undecidedText(totals: SentTotals, timeoutNs: number): string | undefined {
+  const { sent, undecided } = totals;
+  if (undecided === 0) return undefined;
+  const start = `${undecided} of ${sent} probes undecided: the measurement ended before their timeout of ${formatDuration(timeoutNs)}`;
+  const bounds = lossBounds(totals);
+  return bounds === null
+    ? `${start}; the loss is unknown`
+    : `${start}; the table has the other ${sent - undecided}, and the loss of all is between ${formatPct(bounds.least)} and ${formatPct(bounds.most)}`;
 }
 
 /** A line for each reason why probes of a row got no answer, but for silence. */

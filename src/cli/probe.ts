@@ -10,7 +10,7 @@ import { formatDuration, nsToMs } from '../stats/units.js';
 import { distribution } from './distribution.js';
 import { requireFiles } from './host.js';
 import { createLogger } from './log.js';
-import { exitCode, reasonLines } from './outcomes.js';
+import { exitCode, lossBounds, reasonLines, undecidedText } from './outcomes.js';
 import { PROBE_GROUP, type ProbeOptions, probePlan, resolveTarget } from './probePlan.js';
 import { formatPct, formatUs, histogramText, type ResultRow, resultRows, textTable } from './rows.js';
 import { signalled } from './signals.js';
@@ -18,7 +18,7 @@ import { signalled } from './signals.js';
 const PROGRESS_MS = 100;
 const BAR = 40;
 
-/** Prints the results of one measurement of `host` to stdout, progress to stderr. The exit code says whether anything was sent and received. */
+/** Prints the results of one measurement of `host` to stdout, progress to stderr. The exit code says whether anything was sent, decided and received. */
 export async function runProbe(host: string, options: ProbeOptions): Promise<number> {
   const target = await resolveTarget(host);
   const { config, perGroup, count, spacingNs } = probePlan(target, options);
@@ -39,17 +39,22 @@ export async function runProbe(host: string, options: ProbeOptions): Promise<num
     await collector.stop();
     const report = collector.results.latest?.report;
     const rows = report === undefined ? [] : resultRows(report);
+    const { totals } = collector.status();
     if (options.json) {
-      process.stdout.write(`${JSON.stringify({ results: rows })}\n`);
+      const { undecided } = totals;
+      process.stdout.write(`${JSON.stringify({ results: rows, undecided, lossPct: lossBounds(totals) })}\n`);
     } else {
-      const { sent } = collector.status().totals;
+      const { sent } = totals;
       const probes = sent === count ? `${count} probes` : `${sent} of ${count} probes`;
       const [{ protocol, targets }] = config.groups;
       const from = protocol === 'icmp' ? '' : `, from ${config.source.ports} source ports`;
       const where = protocol === 'icmp' ? targets[0].address : formatEndpoint(targets[0]);
       process.stdout.write(`${where}: ${probes}, one every ${formatDuration(spacingNs)}${from}\n\n`);
       const sizes = options.sizes !== undefined;
-      process.stdout.write(sizes ? sizesTable(rows) : table(rows));
+      // Without rows nothing was decided: a table would have no line.
+      if (rows.length > 0) process.stdout.write(sizes ? sizesTable(rows) : table(rows));
+      const open = undecidedText(totals, config.groups[0].timeoutNs);
+      if (open !== undefined) process.stdout.write(`${open}\n`);
       for (const [i, row] of rows.entries()) {
         if (!sizes && report !== undefined && row.received > 0)
           process.stdout.write(`\n${distribution(row.class, histogramText(report, i))}`);

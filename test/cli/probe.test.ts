@@ -19,7 +19,7 @@ describe('llama probe', () => {
     ]);
     expect([code, err]).to.deep.equal([0, '']);
     const { results, ...rest } = JSON.parse(out);
-    expect(rest).to.deep.equal({});
+    expect(rest).to.deep.equal({ undecided: 0, lossPct: { least: 0, most: 0 } });
     expect(results.map((row: { class: string; dscp: number }) => [row.class, row.dscp])).to.deep.equal([
       ['ef', 46],
       ['10', 10],
@@ -119,6 +119,32 @@ describe('llama probe', () => {
     expect(command.out).to.match(/: \d+ of 100000 probes/);
     await silent.close();
   });
+
+  for (const json of [false, true])
+    it(`ends with 2 and names the undecided probes when no timeout is over at the end${json ? ', with --json' : ''}`, async () => {
+      const silent = await UdpPeer.open();
+      const command = llama([
+        ...['probe', `127.0.0.1:${silent.port}`, '--count', '1000', '--timeout', '20s'],
+        ...(json ? ['--json'] : []),
+      ]);
+      await waitFor('probes', () => silent.received.length > 3);
+      command.signal('SIGTERM');
+      expect(await command.exit(), 'nothing was decided against the target').to.equal(2);
+      await silent.close();
+      if (json) {
+        const { results, undecided, lossPct } = JSON.parse(command.out);
+        expect([results, lossPct]).to.deep.equal([[], null]);
+        expect(undecided).to.be.greaterThan(3);
+        return;
+      }
+      const [, planned, undecided, sent] =
+        /: (\d+) of 1000 probes.*^(\d+) of (\d+) probes undecided: the measurement ended before their timeout of 20s; the loss is unknown$/ms.exec(
+          command.out,
+        ) ?? [];
+      expect(Number(sent)).to.be.greaterThan(3);
+      expect([planned, undecided]).to.deep.equal([sent, sent]);
+      expect(command.out).not.to.include('%');
+    });
 
   for (const [args, says] of [
     [['127.0.0.1:70000'], 'a port from 1 to 65535'],
