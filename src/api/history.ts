@@ -3,8 +3,9 @@
 import type { FastifyInstance } from 'fastify';
 import { parseAddress } from '../config/address.js';
 import { LlamaError } from '../errors.js';
+import { STALE_INTERVALS } from '../matrix/answering.js';
 import type { MatrixHistory } from '../matrix/history.js';
-import { STALE_INTERVALS, withoutGaps } from '../matrix/matrix.js';
+import { withoutGaps } from '../matrix/matrix.js';
 import type { Slot } from '../matrix/slot.js';
 import { matching, type Point, pointOf, slotsWithin } from '../matrix/timeSeries.js';
 import { HdrTextEncoder } from '../stats/hdrText.js';
@@ -97,7 +98,7 @@ function seriesJson(
     tags: table.tags(series),
     intervalMs: table.intervalMs(series),
     ageMs,
-    stale: ageMs > STALE_INTERVALS * table.intervalMs(series),
+    stale: ageMs > STALE_INTERVALS * table.cadenceMs(series),
     state: table.answering(series),
     reason: table.reason(series),
     ...Object.fromEntries(COUNTS.map((name) => [name, column((point) => point[name])])),

@@ -8,24 +8,27 @@ import type { Slot } from './slot.js';
 
 export type { Answering } from '../stats/outcome.js';
 
-/**
- * An answer counts for this many intervals after the end of its own. Data are fresh for 2.5 intervals, and one interval without a reply may
- * be chance at a low rate: a series stops answering with the second one.
- */
-export const ANSWER_INTERVALS = 1.5;
+/** Data older than this many intervals are stale. */
+export const STALE_INTERVALS = 2.5;
+/** Intervals with probes and without a reply that may be chance, at a low rate: a series stops answering with the next one. */
+export const MOST_MISSES = 1;
 
 /** The same for a window in the past, by its slots (oldest first). A merged slot is as one interval. */
-export function answeringIn(slots: readonly Slot[], series: number, intervalMs: number): Answering {
+export function answeringIn(slots: readonly Slot[], series: number, cadenceMs: number): Answering {
   let state: Answering | undefined;
-  let newestMs = 0;
-  for (let i = slots.length - 1; i >= 0; i--) {
+  let misses = 0;
+  let newerMs = Number.POSITIVE_INFINITY;
+  for (let i = slots.length - 1; i >= 0 && misses <= MOST_MISSES; i--) {
     const slot = slots[i];
     if (!slot.has(series)) continue;
-    if (state !== undefined && newestMs - slot.endMs > ANSWER_INTERVALS * intervalMs) break;
-    const now = answeringOf(slot.countsOf(series));
+    const counts = slot.countsOf(series);
+    if (counts.sent === 0 && counts.sendErrors === 0) continue;
+    if (misses > 0 && newerMs - slot.endMs > STALE_INTERVALS * cadenceMs) break;
+    const now = answeringOf(counts);
     if (now === 'answers') return now;
-    if (state === undefined) newestMs = slot.endMs;
     state ??= now;
+    newerMs = slot.endMs;
+    misses += 1;
   }
   return state ?? 'unmeasured';
 }

@@ -90,14 +90,13 @@ export class CellSums {
       const newest = slots?.findLast((slot) => slot.has(series));
       const endMs = Math.min(table.endMs(series), newest?.endMs ?? Number.POSITIVE_INFINITY);
       this.series[cell] += 1;
-      const state =
-        slots === undefined ? table.answering(series) : answeringIn(slots, series, table.intervalMs(series));
+      const state = slots === undefined ? table.answering(series) : answeringIn(slots, series, table.cadenceMs(series));
       if (state === 'silent') this.silentSeries[cell] += 1;
       else if (state === 'unmeasured') this.unmeasuredSeries[cell] += 1;
       if (slots === undefined && table.hasReason(series) && (this.reasonOf[cell] === 0 || endMs > this.newestMs[cell]))
         this.reasonOf[cell] = series + 1;
       this.newestMs[cell] = Math.max(this.newestMs[cell], endMs);
-      this.staleMs[cell] = Math.max(this.staleMs[cell], endMs + staleIntervals * table.intervalMs(series));
+      this.staleMs[cell] = Math.max(this.staleMs[cell], endMs + staleIntervals * table.cadenceMs(series));
     }
   }
 

@@ -7,6 +7,7 @@
 import { HistogramSum } from '../stats/histogramSum.js';
 import { lossPct, roundedUs } from '../stats/row.js';
 import { Breather } from '../threads/breather.js';
+import { STALE_INTERVALS } from './answering.js';
 import { CellIndex } from './cellIndex.js';
 import { CellSums } from './cellSums.js';
 import { Keys } from './dimensions.js';
@@ -17,9 +18,6 @@ import type { Slot } from './slot.js';
 const PER_MILLE: Readonly<Record<string, number>> = { p50: 500, p90: 900, p99: 990, p999: 999 };
 export const METRICS = ['loss', 'p50', 'p90', 'p99', 'p999', 'mean', 'max', 'min', 'jitter'] as const;
 export type Metric = (typeof METRICS)[number];
-
-/** Data older than so many intervals are stale. */
-export const STALE_INTERVALS = 2.5;
 
 export interface MatrixRequest {
   readonly rows: readonly string[];

@@ -6,18 +6,23 @@
  */
 
 import { ANSWERING, type Answering, answeringOf, type OutcomeCounts } from '../stats/outcome.js';
-import { ANSWER_INTERVALS } from './answering.js';
+import { MOST_MISSES, STALE_INTERVALS } from './answering.js';
 import { Interner } from './interner.js';
 import type { SeriesName } from './types.js';
 
 const INITIAL_CAPACITY = 256;
 /** Collector, group, source, target, class, tags. */
 const TEXTS = 6;
-/** Names, port, interval, end, end of the newest answer, outcome, hash, reason, two places. */
-export const SERIES_BYTES = TEXTS * 4 + 2 + 4 + 8 + 8 + 1 + 4 + 4 + 2 * 4;
+/** Names, port, interval, cadence, end, misses, outcome, hash, reason, two places. */
+export const SERIES_BYTES = TEXTS * 4 + 2 + 4 + 4 + 8 + 1 + 1 + 4 + 4 + 2 * 4;
 /** Longest text of a reason, and most different ones: beyond them addresses are left out, so that few remain. */
 const MOST_REASON_LENGTH = 200;
 const MOST_REASONS = 10_000;
+
+/** The end of a series of which no interval was noted yet. */
+const NEW = 1;
+/** In `misses`. */
+const NO_ANSWER = 0xff;
 
 const COLLECTOR = 0;
 const GROUP = 1;
@@ -40,10 +45,11 @@ export class SeriesTable {
   private names = new Uint32Array(INITIAL_CAPACITY * TEXTS);
   private ports = new Uint16Array(INITIAL_CAPACITY);
   private intervals = new Uint32Array(INITIAL_CAPACITY);
+  private cadences = new Uint32Array(INITIAL_CAPACITY);
   /** End of the newest interval, epoch ms; 0: the number is free. */
   private ends = new Float64Array(INITIAL_CAPACITY);
-  /** End of the newest interval in which something was received, epoch ms; 0: none. */
-  private answers = new Float64Array(INITIAL_CAPACITY);
+  /** Intervals with probes and without a reply since the newest reply; `NO_ANSWER`: there was none, or it is long ago. */
+  private misses = new Uint8Array(INITIAL_CAPACITY);
   /** Of the newest interval: an index into `ANSWERING`. */
   private outcomes = new Uint8Array(INITIAL_CAPACITY);
   private hashes = new Int32Array(INITIAL_CAPACITY);
@@ -82,8 +88,9 @@ export class SeriesTable {
     names[at + TAGS] = this.tagSets.acquire(JSON.stringify(name.tags), name.tags);
     this.ports[series] = name.port;
     this.hashes[series] = hashOf(names.subarray(at, at + TEXTS), name.port);
-    this.ends[series] = 1;
-    this.answers[series] = 0;
+    this.ends[series] = NEW;
+    this.cadences[series] = 0;
+    this.misses[series] = NO_ANSWER;
     this.size += 1;
     this.enter(series);
     return series;
@@ -96,12 +103,13 @@ export class SeriesTable {
     endMs: number,
     intervalMs: number,
   ): void {
-    if (row.received > 0) this.answers[series] = Math.max(this.answers[series], endMs);
+    const isNew = this.ends[series] === NEW;
     if (endMs < this.ends[series]) return;
+    // A reply that came after its interval, and no probe, says nothing new.
+    if (isNew || row.sent > 0 || row.sendErrors > 0)
+      this.judge(series, row, isNew ? 0 : endMs - this.ends[series], intervalMs);
     this.ends[series] = endMs;
     this.intervals[series] = intervalMs;
-    this.outcomes[series] = ANSWERING.indexOf(answeringOf(row));
-    this.setReason(series, row.reason);
     const at = series * TEXTS + TAGS;
     const before = this.names[at];
     if (sameTags(this.tagSets.value(before), row.tags)) return;
@@ -141,8 +149,12 @@ export class SeriesTable {
 
   /** Whether it answers, by its newest intervals. */
   answering(series: number): Answering {
-    const sinceMs = this.ends[series] - this.answers[series];
-    return sinceMs <= ANSWER_INTERVALS * this.intervals[series] ? 'answers' : ANSWERING[this.outcomes[series]];
+    return this.misses[series] <= MOST_MISSES ? 'answers' : ANSWERING[this.outcomes[series]];
+  }
+
+  /** From one interval with probes to the next, ms: the collector's interval, or the period of a group that is probed less often. */
+  cadenceMs(series: number): number {
+    return this.cadences[series];
   }
 
   port(series: number): number {
@@ -170,8 +182,8 @@ export class SeriesTable {
 
   /** Of the typed arrays. */
   get bytes(): number {
-    const { names, ports, intervals, ends, answers, outcomes, hashes, reasons, places } = this;
-    return [names, ports, intervals, ends, answers, outcomes, hashes, reasons, places].reduce(
+    const { names, ports, intervals, cadences, ends, misses, outcomes, hashes, reasons, places } = this;
+    return [names, ports, intervals, cadences, ends, misses, outcomes, hashes, reasons, places].reduce(
       (sum, { byteLength }) => sum + byteLength,
       0,
     );
@@ -179,6 +191,23 @@ export class SeriesTable {
 
   private text(series: number, which: number): string {
     return this.texts.value(this.names[series * TEXTS + which]);
+  }
+
+  /** `sinceMs`: since the interval before; 0 for the first, and for another part of the same one. */
+  private judge(
+    series: number,
+    row: OutcomeCounts & { readonly reason: string | null },
+    sinceMs: number,
+    intervalMs: number,
+  ): void {
+    const cadenceMs = Math.max(intervalMs, this.cadences[series]);
+    if (row.received > 0) this.misses[series] = 0;
+    else if (sinceMs > STALE_INTERVALS * cadenceMs) this.misses[series] = NO_ANSWER;
+    else if (this.misses[series] < NO_ANSWER) this.misses[series] += 1;
+    // It doubles at most: the time for which a collector was away is not its cadence.
+    this.cadences[series] = sinceMs === 0 ? cadenceMs : Math.max(intervalMs, Math.min(sinceMs, 2 * cadenceMs));
+    this.outcomes[series] = ANSWERING.indexOf(answeringOf(row));
+    this.setReason(series, row.reason);
   }
 
   private setReason(series: number, reason: string | null): void {
@@ -226,7 +255,8 @@ export class SeriesTable {
     this.ports = wider(this.ports, new Uint16Array(capacity));
     this.intervals = wider(this.intervals, new Uint32Array(capacity));
     this.ends = wider(this.ends, new Float64Array(capacity));
-    this.answers = wider(this.answers, new Float64Array(capacity));
+    this.cadences = wider(this.cadences, new Uint32Array(capacity));
+    this.misses = wider(this.misses, new Uint8Array(capacity));
     this.outcomes = wider(this.outcomes, new Uint8Array(capacity));
     this.hashes = wider(this.hashes, new Int32Array(capacity));
     this.reasons = wider(this.reasons, new Uint32Array(capacity));

@@ -360,6 +360,31 @@ describe('the matrix', () => {
     ]);
   });
 
+  it('judges a group that is probed less often than once an interval by its own pace', async () => {
+    const clock = { nowMs: START };
+    const history = new MatrixHistory({ horizonMs: 60 * MINUTE, memoryBytes: 2 ** 20, now: () => clock.nowMs });
+    const states: string[] = [];
+    // Three intervals of 10 s in a period: the ones between have no row, or a late reply only.
+    for (let i = 0; i < 30; i++) {
+      clock.nowMs += 10_000;
+      const probed = i % 3 === 0;
+      const lost = i === 12 || i >= 24;
+      const rows = probed ? [historyRow(lost ? { lost: 1 } : { rttsNs: [1000] })] : i === 13 ? [historyRow({})] : [];
+      await history.add(historyInterval('host', clock.nowMs, rows));
+      const { cells } = await makeMatrix(history, {
+        ...{ rows: ['source'], columns: ['target'], windowMs: 5 * MINUTE, metric: 'loss' },
+      });
+      states.push(cells.stale[0] === 1 ? 'stale' : cells.sums.answering(0));
+    }
+    expect(states.slice(6, 27), 'one lost probe is no silence').to.deep.equal(new Array(21).fill('answers'));
+    expect(states.slice(27)).to.deep.equal(['silent', 'silent', 'silent']);
+    clock.nowMs += 76_000;
+    const { cells } = await makeMatrix(history, {
+      ...{ rows: ['source'], columns: ['target'], windowMs: 5 * MINUTE, metric: 'loss' },
+    });
+    expect(cells.stale[0], 'stale after two and a half periods').to.equal(1);
+  });
+
   it('reads names of dimensions', () => {
     expect(parseDimensions('source')).to.deep.equal(['source']);
     expect(parseDimensions('src_region, src_rack')).to.deep.equal(['src_region', 'src_rack']);
