@@ -106,3 +106,14 @@ export function slownessOf(now: Times, before: Times | undefined, most: number):
   slow.sort((a, b) => b.nowUs / b.normalUs - a.nowUs / a.normalUs);
   return { compared, slow: slow.length, worst: slow.slice(0, most) };
 }
+
+/**
+ * Of which pairs a latency is called normal: ` on 4 of 13`, ` on the 3 that answer`; empty: of all. null: of none, for no pair answers. A pair that
+ * does not answer, is not measured or is stale is among `all` only.
+ */
+export function normalOf(compared: number, answering: number, all: number): string | null {
+  if (answering === 0) return null;
+  if (compared >= answering && answering === all) return '';
+  const few = compared < answering ? `${compared} of ${answering}` : `the ${answering}`;
+  return ` on ${few}${answering === all ? '' : ` that ${answering === 1 ? 'answers' : 'answer'}`}`;
+}

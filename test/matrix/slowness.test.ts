@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { MatrixHistory } from '../../src/matrix/history.js';
 import { type Metric, makeMatrix } from '../../src/matrix/matrix.js';
-import { type Slowness, slownessOf, type Times, type TimesMatrix } from '../../src/matrix/slowness.js';
+import { normalOf, type Slowness, slownessOf, type Times, type TimesMatrix } from '../../src/matrix/slowness.js';
 import { seededRandom } from '../support/random.js';
 import { historyInterval, historyRow } from '../support/rows.js';
 
@@ -77,6 +77,15 @@ describe('the latency of a pair against its own normal', () => {
   it('is no trouble for less than 100 µs: hosts alone make as much', async () => {
     const rtts = healthy();
     expect((await compared(60, (i) => rtts().map((ns) => (i > 54 ? ns + 90_000 : ns)))).slow).to.equal(0);
+  });
+
+  it('calls a latency normal only of pairs that answer', () => {
+    expect(normalOf(3, 3, 3)).to.equal('');
+    expect(normalOf(2, 3, 3)).to.equal(' on 2 of 3');
+    expect(normalOf(2, 2, 3), 'one does not answer').to.equal(' on the 2 that answer');
+    expect(normalOf(2, 1, 3), 'one stopped to answer in the window').to.equal(' on the 1 that answers');
+    expect(normalOf(1, 2, 3)).to.equal(' on 1 of 2 that answer');
+    expect(normalOf(2, 0, 3)).to.equal(null);
   });
 
   it('is not judged without a normal, or with a handful of replies', async () => {

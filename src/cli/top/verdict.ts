@@ -3,7 +3,7 @@
  * and one that this host did not measure is in no verdict on the network.
  */
 
-import type { SlowPair } from '../../matrix/slowness.js';
+import { normalOf, type SlowPair } from '../../matrix/slowness.js';
 import type { Style } from './text.js';
 import type { Pair, Picture } from './types.js';
 import { isStale, lossText, timeText } from './values.js';
@@ -30,10 +30,8 @@ export function networkOf({ pairs, slowness, tool }: Picture, sinceMs: number): 
     ...(unmeasured.length === 0 ? [] : [`not measured: ${unmeasured.length}`]),
     ...(answering.length === losing.length ? [] : [`no loss on ${answering.length - losing.length}`]),
   ];
-  const isLatencyKnown = answering.length > 0 && slowness.compared > 0;
-  const isSlow = isLatencyKnown && slowness.slow > 0;
-  // Of a pair that was not compared nothing is known.
-  const which = slowness.compared < answering.length ? ` on ${slowness.compared} of ${answering.length}` : '';
+  const which = slowness.compared > 0 ? normalOf(slowness.compared, answering.length, pairs.length) : null;
+  const isSlow = which !== null && slowness.slow > 0;
   const latency = isSlow ? `slow: ${slowness.slow} of ${slowness.compared}` : `latency normal${which}`;
   const parts = [
     current.length > 0
@@ -42,7 +40,7 @@ export function networkOf({ pairs, slowness, tool }: Picture, sinceMs: number): 
         ? 'unknown'
         : 'no data yet',
     ...(stale === 0 ? [] : [`${stale} stale`]),
-    ...(isLatencyKnown ? [latency] : []),
+    ...(which === null ? [] : [latency]),
   ];
   const examples = [
     ...silent.slice(0, 1).map(where),

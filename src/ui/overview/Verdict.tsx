@@ -1,6 +1,6 @@
 /** The answer in two sentences: how the network is, and how the tool is. */
 
-import type { Slowness } from '../../matrix/slowness.js';
+import { normalOf, type Slowness } from '../../matrix/slowness.js';
 import { formatAge, formatCount, formatLoss, formatUs } from '../lib/format.js';
 import { clockText } from '../lib/time.js';
 import type { OwnTrouble, Trouble } from './data.js';
@@ -135,11 +135,9 @@ function latencyText({ latency, summary, toMs }: VerdictProps): Said {
   if (compared === 0) return { head: '', text: 'No normal latency is known yet.' };
   const [first] = worst;
   if (slow === 0 || first === undefined) {
-    // Of a pair that was not compared nothing is known.
     const { rows, stale, silent, unmeasured } = summary ?? { rows: 0, stale: 0, silent: 0, unmeasured: 0 };
-    const answering = rows - stale - silent - unmeasured;
-    const which = compared < answering ? ` on ${formatCount(compared)} of ${formatCount(answering)}` : '';
-    return { head: '', text: `Latency ${toMs === undefined ? 'is' : 'was'} normal${which}.` };
+    const which = normalOf(compared, rows - stale - silent - unmeasured, rows);
+    return { head: '', text: which === null ? '' : `Latency ${toMs === undefined ? 'is' : 'was'} normal${which}.` };
   }
   const [source, target] = [first.row[1], first.column[1]];
   return {

@@ -126,7 +126,7 @@ describe('the picture of llama top', () => {
     const texts = draw({ picture: { ...picture, pairs: [tooBig, unsent, whole, ...well] }, width: 200, height: 40 });
     const all = 3 + well.length;
     expect(line(texts, 'network')).to.equal(
-      `network: ${all} pairs: no answer from 1, not measured: 1, no loss on ${all - 2}; latency normal`,
+      `network: ${all} pairs: no answer from 1, not measured: 1, no loss on ${all - 2}; latency normal on the ${all - 2} that answer`,
     );
     expect(line(texts, tooBig.target), 'no loss of 0 without an answer').not.to.match(/ 0 /);
     const text = texts.join('\n');
@@ -164,7 +164,9 @@ describe('the picture of llama top', () => {
     const text = draw({ picture: { ...small(), slowness: { compared: 14, slow: 3, worst } }, width: 160 }).join('\n');
     expect(text).to.include('slow: 3 of 14').and.include('10.1.0.1 to 10.2.0.1: median 90.0ms, normal 90.0us');
     const some = draw({ picture: { ...small(), slowness: { compared: 4, slow: 0, worst: [] } }, width: 160 });
-    expect(line(some, 'network'), 'nothing is said of pairs without a normal').to.match(/; latency normal on 4 of 13$/);
+    expect(line(some, 'network'), 'nothing is said of pairs without a normal').to.match(
+      /; latency normal on 4 of 13 that answer$/,
+    );
     const unknown = draw({ picture: { ...small(), slowness: { compared: 0, slow: 0, worst: [] } }, width: 160 });
     expect(line(unknown, 'network')).to.not.match(/latency|slow/);
   });

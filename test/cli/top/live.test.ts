@@ -154,7 +154,7 @@ describe('llama top', function () {
       const shape = [
         /^LLAMA collector \S+ {2}http:\S+ {2}\d{4}-\S+Z$/,
         /^interval \d+s {2}data \d+s old {2}window 1m \(\S+ held\) {2}class all {2}metric p99$/,
-        /^network: \d+ pairs?: (no answer from \d+, )?(loss on \d+ \(worst [\d.]+ %\), )?no loss on \d+(; latency normal( on \d+ of \d+)?)?$/,
+        /^network: \d+ pairs?: (no answer from \d+, )?(loss on \d+ \(worst [\d.]+ %\), )?no loss on \d+(; latency normal( on (the \d+|\d+ of \d+)( that answers?)?)?)?$/,
         /^tool: {4}(well|NOT WELL) {2}slips \d+ {2}overflows \d+ {2}local drops \d+ {2}send errors \d+ {2}thread losses \d+ {2}threads \d+ of \d+ running$/,
       ];
       const lines = text.split('\n').filter((one) => !one.startsWith('         ! '));
