@@ -96,7 +96,7 @@ describe('the grid of a matrix', () => {
     ]);
     const grid = makeGrid(now, undefined, LOSS);
     expect([...grid.code]).to.deep.equal([UNMEASURED + 4, UNMEASURED + 4, UNMEASURED, UNMEASURED, WELL]);
-    expect([...grid.value].map((value) => Number.isNaN(value))).to.deep.equal([true, false, true, true, false]);
+    expect([...grid.value].map((value) => Number.isNaN(value))).to.deep.equal([true, true, true, true, false]);
     expect(worstCells(grid, 5)).to.deep.equal([0, 1, 2, 3]);
     expect([...grid.code].map(classOfCode).slice(0, 4)).to.not.include('level0');
     // The state was not asked for: nothing is known to be well.
@@ -116,6 +116,34 @@ describe('the grid of a matrix', () => {
     expect(codes({ ...now, cells }, undefined, LOSS)).to.deep.equal([UNMEASURED + 2, UNMEASURED, WELL]);
     expect(codes({ ...now, cells }, undefined, TIMES)).to.deep.equal([UNMEASURED + 4, UNMEASURED, WELL]);
     expect(codes({ ...now, cells }, undefined, { ...LOSS, away: true })).to.deep.equal([STALE, STALE, STALE]);
+  });
+
+  it('has no number in a cell whose colour it does not explain', () => {
+    const now = answer([
+      { at: ['a', 't1'], value: 0 },
+      { at: ['a', 't2'], value: 33 },
+      { at: ['a', 't3'], value: 33, state: 'unmeasured' },
+      { at: ['a', 't4'], value: 33 },
+    ]);
+    const hidden = {
+      series: new Float64Array([2, 2, 1, 2]),
+      silentSeries: new Float64Array([1, 1, 0, 0]),
+      unmeasuredSeries: new Float64Array([0, 0, 1, 1]),
+    };
+    const cells = { ...now.cells, ...hidden };
+    const shown = (options: GridOptions) => [...makeGrid({ ...now, cells }, undefined, options).value];
+    expect(shown(LOSS), 'too big: no loss of 0').to.deep.equal([Number.NaN, 33, Number.NaN, 33]);
+    expect(shown(TIMES)).to.deep.equal([Number.NaN, Number.NaN, Number.NaN, Number.NaN]);
+  });
+
+  it('shows the class without an answer of several that are equally bad', () => {
+    const now = answer([
+      { at: ['a', 't1', 'cs0'], value: 7 },
+      { at: ['a', 't1', 'ef'], value: 100, state: 'silent' },
+      { at: ['a', 't1', 'af11'], value: 9 },
+    ]);
+    const grid = makeGrid(now, undefined, LOSS);
+    expect([grid.code[0], grid.value[0], grid.cell[0]]).to.deep.equal([UNMEASURED + 4, Number.NaN, 1]);
   });
 
   it('tells sources of two collectors apart', () => {

@@ -159,8 +159,8 @@ function cellOf(
 ): { readonly text: string; readonly style: Style; readonly mark: string } {
   const { value, state, ageMs, stale, silentSeries, unmeasuredSeries } = matrix.cells;
   const loss = isLoss(matrix.metric);
-  // Without an answer a loss of 0 is not one: what was too big is not called lost.
-  const of = state[cell] === 'answers' || value[cell] !== 0 ? value[cell] : null;
+  // The mark of its state stands in a cell without an answer: its loss is of a time before, or 0 as nothing is called lost.
+  const of = state[cell] === 'answers' ? value[cell] : null;
   const without = state[cell] === 'unmeasured' ? UNMEASURED : NO_ANSWER;
   const text = of === null ? without : loss ? lossText(of) : timeText(of);
   if (isStale(stale[cell], ageMs[cell], sinceMs, tool.intervalMs)) return { text, style: 'dim', mark: STALE };
@@ -171,7 +171,9 @@ function cellOf(
   // Other series of the cell may have no answer, which is in no loss when they were too big or not sent.
   const hidden: Style = silentSeries[cell] > 0 ? 'bad' : unmeasuredSeries[cell] > 0 ? 'warn' : 'plain';
   const shown = hidden === 'bad' || (hidden === 'warn' && style !== 'bad') ? hidden : style;
-  return { text, style: shown, mark: markOf(shown) };
+  const isOfHidden = loss && of === 0 && hidden !== 'plain';
+  const mark = hidden === 'bad' ? NO_ANSWER : UNMEASURED;
+  return { text: isOfHidden ? mark : text, style: shown, mark: markOf(shown) };
 }
 
 interface Extent {

@@ -165,6 +165,9 @@ function takeNormal(
   }
 }
 
+/** Of two cells of one colour the one without a value is the worse. */
+const weightOf = (value = Number.NaN): number => (Number.isNaN(value) ? Number.POSITIVE_INFINITY : value);
+
 interface Cells {
   readonly code: Uint8Array;
   readonly value: Float32Array;
@@ -188,13 +191,15 @@ function takeNow(
     if (r < 0 || c < 0) continue;
     const at = r * width + c;
     const state = stateOf(now.cells, i);
-    // Without any answer a loss of 0 is not one: what was too big is not counted as lost.
-    const found = state === 'answers' || value[i] !== 0 ? (value[i] ?? Number.NaN) : Number.NaN;
-    const code = Math.max(
-      codeOf(found, to.normal[at] ?? Number.NaN, state, stale?.[i] === 1, options),
-      hiddenCode(now.cells, i, stale?.[i] === 1, options),
-    );
-    const greater = code > (to.code[at] ?? 0) || (code === to.code[at] && found > (to.value[at] ?? Number.NaN));
+    // The mark of its state stands in a cell without an answer: its loss is of a time before, or 0 as nothing is called lost.
+    const known = state === 'answers' ? (value[i] ?? Number.NaN) : Number.NaN;
+    const own = codeOf(known, to.normal[at] ?? Number.NaN, state, stale?.[i] === 1, options);
+    const hidden = hiddenCode(now.cells, i, stale?.[i] === 1, options);
+    const code = Math.max(own, hidden);
+    // A number explains its colour. Of one that comes from hidden series only a loss does, when they are silent.
+    const isExplained = hidden <= own || (options.isLoss && known > 0 && hidden > UNMEASURED);
+    const found = isExplained ? known : Number.NaN;
+    const greater = code > (to.code[at] ?? 0) || (code === to.code[at] && weightOf(found) > weightOf(to.value[at]));
     if (seen[at] === 1 && !greater) continue;
     seen[at] = 1;
     to.code[at] = code;
@@ -278,6 +283,8 @@ function worstFirst(grid: Grid): Grid {
 export function worstCells({ code, value }: Grid, most: number): number[] {
   const worst: number[] = [];
   for (let at = 0; at < code.length; at++) if (isWorse(code[at] ?? 0)) worst.push(at);
-  const weight = (at: number): number => (Number.isNaN(value[at]) ? Number.POSITIVE_INFINITY : (value[at] ?? 0));
-  return worst.sort((a, b) => (code[b] ?? 0) - (code[a] ?? 0) || weight(b) - weight(a) || a - b).slice(0, most);
+  const order = (a: number, b: number): number =>
+    // Of two that are infinite the difference is not a number.
+    (code[b] ?? 0) - (code[a] ?? 0) || weightOf(value[b]) - weightOf(value[a]) || a - b;
+  return worst.sort(order).slice(0, most);
 }

@@ -100,7 +100,7 @@ describe('the picture of llama top', () => {
     const texts = draw({ sinceMs: 30_000, width: 120, view: view({ sort: 'name' }) });
     expect(texts[0]).to.match(/STALE$/);
     expect(line(texts, 'interval')).to.include('data 32s old, STALE');
-    expect(line(texts, '10.1.0.1')).to.match(/0~ +0\.100~ +2\.50~ +100~$/);
+    expect(line(texts, '10.1.0.1')).to.match(/0~ +0\.100~ +2\.50~ +-~$/);
     expect(line(texts, 'network')).to.equal('network: unknown; 15 stale');
   });
 
@@ -157,6 +157,10 @@ describe('the picture of llama top', () => {
     );
     const texts = draw({ picture: pictureOf(matrix), view: view({ sort: 'name' }) });
     expect(line(texts, 'a  ').split(/\s+/)).to.deep.equal(['a', '-!', '?+', '0']);
+    const hidden = { silentSeries: [0, 0, 1], unmeasuredSeries: [0, 0, 0], value: [100, 33, 0] };
+    const folded = { ...matrix, cells: { ...matrix.cells, ...hidden } };
+    const marks = line(draw({ picture: pictureOf(folded), view: view({ sort: 'name' }) }), 'a  ');
+    expect(marks.split(/\s+/), 'no loss of a time before, no 0').to.deep.equal(['a', '-!', '?+', '-!']);
   });
 
   it('says how many pairs are slower than their own normal', () => {
