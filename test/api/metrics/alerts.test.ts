@@ -16,6 +16,7 @@ import { needs } from '../../support/needs.js';
 const FOLDER = fileURLToPath(new URL('../../../../config/prometheus/', import.meta.url));
 const ALERTS = join(FOLDER, 'alerts.yaml');
 const CASES = join(FOLDER, 'tests/alerts.test.yaml');
+const PAGING = join(FOLDER, 'tests/paging.test.yaml');
 
 /** A group whose targets come from a source has series of that. */
 const FOUND = {
@@ -51,6 +52,7 @@ describe('config/prometheus', () => {
   const casesText = readFileSync(CASES, 'utf8');
   const rules: Rules = parse(rulesText);
   const cases: Cases = parse(casesText);
+  const paging: Cases = parse(readFileSync(PAGING, 'utf8'));
   const names = rules.groups.flatMap((group) => group.rules.flatMap(({ alert }) => alert ?? []));
   before(function () {
     needs(this, 'prometheus');
@@ -74,7 +76,7 @@ describe('config/prometheus', () => {
     const base = (name: string) => name.replace(/(?<=_seconds)_(bucket|sum|count)$/, '');
     for (const [name] of rulesText.matchAll(/(?<![:\w])llama_[a-z_]+/g))
       expect([...known.keys()]).to.include(base(name));
-    for (const { series } of cases.tests.flatMap((test) => test.input_series)) {
+    for (const { series } of [...cases.tests, ...paging.tests].flatMap((test) => test.input_series)) {
       const [, name, labels] = /^(\w+)\{(.*)\}$/.exec(series) ?? [];
       if (name === 'up') continue;
       const wanted = [...labels.matchAll(/(\w+)=/g)].map(([, label]) => label);
@@ -93,6 +95,11 @@ describe('config/prometheus', () => {
         shown.some(({ alertname, exp_alerts }) => alertname === name && exp_alerts.length > 0),
         `${name} fires`,
       ).to.equal(true);
+  });
+
+  it('page within two minutes for a host that is down or cannot be probed, and without a gap, with scrapes every 15 s and every 60 s', () => {
+    const { status, stdout, stderr } = promtool('test', 'rules', PAGING);
+    expect(status, stdout + stderr).to.equal(0);
   });
 
   describe('would show that', () => {
