@@ -108,6 +108,8 @@ interface Flow {
 export class Responder {
   /** May be changed while it runs; what is held back or delayed already goes its way. */
   mode: Mode;
+  /** The source ports whose packets it counts and answers; undefined: all. */
+  ports: ReadonlySet<number> | undefined;
   readonly counts: { -readonly [K in keyof ResponderCounts]: ResponderCounts[K] } = {
     requests: 0,
     malformed: 0,
@@ -156,6 +158,7 @@ export class Responder {
   }
 
   private receive(request: Buffer, from: RemoteInfo): void {
+    if (this.ports !== undefined && !this.ports.has(from.port)) return;
     if (request.length < STAMP_BYTES) {
       this.counts.malformed++;
       return;
