@@ -144,7 +144,8 @@ export function tooBigText(mtu: number | null | undefined): string {
 
 /**
  * Why nothing was received, by the most frequent outcome: `not sent: …`, `unreachable (…)`, `too big for the path (…)`, `no answer`,
- * `dropped by this host`. null when something was received, and when nothing happened at all.
+ * `dropped by this host`. null when something was received, and when nothing happened at all. Beside a loss stands each other sign of the
+ * network, `no answer; port unreachable from 10.9.0.2`: hosts send about one ICMP error a second, however many probes they refuse.
  */
 export function noAnswerText(row: Explained): string | null {
   const { received, lost, unreachable, localDrops } = row;
@@ -159,7 +160,16 @@ export function noAnswerText(row: Explained): string | null {
     [row.sent === 0 ? sendErrors : 0, notSentText(row.sendErrorsBy, row.target)],
   ];
   const most = outcomes.reduce((a, b) => (b[0] > a[0] ? b : a));
-  return most[0] === 0 ? null : most[1];
+  if (most[0] === 0) return null;
+  const signs = most[0] > lost ? [] : [...errorTexts(row), ...((row.tooBig ?? 0) > 0 ? [outcomes[2][1]] : [])];
+  return [most[1], ...signs].join('; ');
+}
+
+/** `port unreachable from 10.9.0.2`, the most frequent error; none without any. */
+function errorTexts(row: Explained): string[] {
+  if (row.unreachable === 0) return [];
+  const first = row.unreachableBy?.[0];
+  return [first === undefined ? 'unreachable' : `${first.reason}${fromText(first.from, row)}`];
 }
 
 /** `20 × port unreachable from 10.9.0.2` for each error, most frequent first. */

@@ -64,6 +64,14 @@ describe('reasons', () => {
     expect(noAnswerText({ ...NONE, sent: 3, lost: 1, unreachable: 2, unreachableBy: [PORT] })).to.equal(
       'unreachable (port unreachable, from 10.9.0.2)',
     );
+    const limited = { sent: 80, lost: 70, unreachable: 10 };
+    expect(noAnswerText({ ...NONE, ...limited, unreachableBy: [PORT] }), 'the host limits its ICMP errors').to.equal(
+      'no answer; port unreachable from 10.9.0.2',
+    );
+    expect(noAnswerText({ ...NONE, ...limited }), 'of which nothing more is known').to.equal('no answer; unreachable');
+    expect(noAnswerText({ ...NONE, sent: 9, lost: 7, tooBig: 2, mtu: 1400 })).to.equal(
+      'no answer; too big for the path (mtu 1400)',
+    );
     expect(noAnswerText({ ...NONE, sent: 7, tooBig: 7, mtu: 1400 })).to.equal('too big for the path (mtu 1400)');
     expect(tooBigText(null)).to.equal('too big for the path');
     expect(noAnswerText({ ...NONE, sent: 1, localDrops: 1 })).to.match(/^dropped by this host/);
