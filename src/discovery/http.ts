@@ -4,9 +4,9 @@
  */
 
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { type Allowed, allowsUrl, expectedUrl, openAllowed } from '../config/allowed.js';
 import type { TargetSource } from '../config/types.js';
+import { tokenOf } from '../files/tokenFile.js';
 import { type HttpAnswer, HttpClient } from '../net/httpClient.js';
 import { VERSION } from '../version.js';
 import { type AllowedNow, type Answer, MAX_ANSWER_BYTES, messageOf, type Source, type Timing } from './source.js';
@@ -104,23 +104,20 @@ export class HttpSource implements Source {
     throw new Error(`found more than ${MAX_REDIRECTS} redirects, expected fewer; write the final URL`);
   }
 
-  /** Read anew every time: tokens are rotated. */
   private async authorization(allowed: Allowed | undefined): Promise<string | undefined> {
     const { tokenFile } = this.settings;
     if (tokenFile === null) return undefined;
-    const token = (await readToken(tokenFile, allowed)).trim();
-    if (!/^[\x21-\x7e]+$/.test(token)) throw new Error(`${tokenFile}: expected a token in one line of plain text`);
-    return `Bearer ${token}`;
+    const read = allowed && ((file: string) => readAllowed(file, allowed));
+    return `Bearer ${await tokenOf(tokenFile, read)}`;
   }
 }
 
-async function readToken(file: string, allowed: Allowed | undefined): Promise<string> {
-  if (allowed === undefined) return readFile(file, 'utf8');
+function readAllowed(file: string, allowed: Allowed): string {
   const descriptor = openAllowed(file, allowed.directories);
   try {
     const stats = fstatSync(descriptor);
-    if (!stats.isFile()) throw new Error(`${file}: it is not a file`);
-    if (stats.size > MAX_TOKEN_BYTES) throw new Error(`${file}: expected a token in one line of plain text`);
+    if (!stats.isFile()) throw new Error('it is not a file');
+    if (stats.size > MAX_TOKEN_BYTES) throw new Error(`it has more than ${MAX_TOKEN_BYTES} bytes`);
     return readFileSync(descriptor, 'utf8');
   } finally {
     closeSync(descriptor);

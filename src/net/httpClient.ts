@@ -14,6 +14,7 @@ import {
 import { request as httpsRequest, Agent as SecureAgent } from 'node:https';
 import type { LookupFunction, Socket } from 'node:net';
 import { NameError, systemNames } from './names.js';
+import { refusesPlainHttp, SPEAKS_TLS, schemeAdvice } from './schemeAdvice.js';
 
 /** Each from the start of the request, ms. */
 export interface HttpTimeouts {
@@ -38,6 +39,8 @@ export interface Reading {
 
 /** Far above a page with results, which ends at 16 MiB of rows; with histograms one interval may be larger. */
 const MAX_BYTES = 128 * 2 ** 20;
+const BAD_REQUEST = 400;
+const PAGE_BYTES = 2_000;
 
 export class HttpClient {
   private readonly timeouts: HttpTimeouts;
@@ -116,12 +119,19 @@ export class HttpClient {
       request.on('socket', (socket) => whenConnected(socket, url, () => clearTimeout(connecting)));
       request.on('error', (cause: NodeJS.ErrnoException) => {
         const stale = request.reusedSocket && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE');
-        end(() => reject(stale ? new StaleConnection() : new Error(reasonOf(cause), { cause })));
+        const reason = schemeAdvice(url.protocol, cause) ?? reasonOf(cause);
+        end(() => reject(stale ? new StaleConnection() : new Error(reason, { cause })));
       });
       request.on('response', (response) => {
         clearTimeout(waiting);
         this.read(response, request, reading).then(
-          (answer) => end(() => resolve(answer)),
+          (answer) =>
+            end(() => {
+              // Of the short pages that servers answer with.
+              const body = answer.status === BAD_REQUEST ? answer.content.toString('latin1', 0, PAGE_BYTES) : '';
+              if (refusesPlainHttp(url.protocol, answer.status, body)) reject(new Error(SPEAKS_TLS));
+              else resolve(answer);
+            }),
           (cause) => end(() => reject(new Error(reasonOf(cause), { cause }))),
         );
       });
@@ -169,7 +179,6 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the host name cannot be resolved now',
   EHOSTUNREACH: 'there is no way to the host',
   ENETUNREACH: 'there is no way to the network',
-  EPROTO: 'it does not speak TLS; write http://',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; name it in NODE_EXTRA_CA_CERTS',
   SELF_SIGNED_CERT_IN_CHAIN: 'its certificate authority is not known; name it in NODE_EXTRA_CA_CERTS',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate authority is not known; name it in NODE_EXTRA_CA_CERTS',
@@ -179,7 +188,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 function reasonOf(cause: unknown): string {
   if (cause instanceof NameError) return `${cause.message} (${cause.code})`;
   const { code = '', message } = cause as NodeJS.ErrnoException;
-  const remedy = REMEDIES[code] ?? (code.startsWith('ERR_SSL_') ? REMEDIES.EPROTO : undefined);
+  const remedy = REMEDIES[code];
   if (remedy !== undefined) return `${remedy} (${code})`;
   if (code.startsWith('HPE_')) return `found an answer that is not HTTP/1.1 (${code}), expected that of a collector`;
   return code === '' || message.includes(code) ? message : `${message} (${code})`;

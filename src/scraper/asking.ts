@@ -1,7 +1,7 @@
 /** One question to one collector: the request of its kind, and its answer as checked intervals or an error that says what to do. */
 
-import { readFile } from 'node:fs/promises';
 import type { CollectorAddress } from '../config/scraper/types.js';
+import { tokenOf } from '../files/tokenFile.js';
 import type { HttpAnswer, HttpClient, Reading } from '../net/httpClient.js';
 import { MS_PER_S } from '../stats/units.js';
 import { VERSION } from '../version.js';
@@ -80,10 +80,7 @@ export class Asker {
     const { tokenFile } = this.address;
     const agent = { 'user-agent': `llama/${VERSION}` };
     if (tokenFile === null) return agent;
-    // Read anew every time: tokens are rotated.
-    const token = (await readFile(tokenFile, 'utf8')).trim();
-    if (!/^[\x21-\x7e]+$/.test(token)) throw new Error(`${tokenFile}: expected a token in one line of plain text`);
-    return { ...agent, authorization: `Bearer ${token}` };
+    return { ...agent, authorization: `Bearer ${await tokenOf(tokenFile)}` };
   }
 
   private refused({ status, headers, content }: HttpAnswer): RefusedError {

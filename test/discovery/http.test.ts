@@ -157,6 +157,13 @@ describe('targets from an HTTP server', () => {
       ]);
       writeFileSync(tokenFile, 'a\nb');
       expect(await failure(one)).to.match(/expected a token in one line/);
+      rmSync(tokenFile);
+      expect(await failure(one))
+        .to.include(`${tokenFile}: found no token file that can be read (ENOENT`)
+        .and.to.include('check its path and owner');
+      writeFileSync(tokenFile, 'third');
+      await one.ask(NEVER);
+      expect(requests.at(-2)?.headers.authorization).to.equal('Bearer third');
     } finally {
       other.server.closeAllConnections();
       other.server.close();

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -192,7 +192,7 @@ describe('a poller', () => {
     { manner: 'refuse', says: /found the HTTP status 401 .*set tokenFile to a file/ },
     { manner: 'nothing', says: /found the HTTP status 404.*for Dropbox's LLAMA write kind: llama/ },
     { manner: 'garbage', says: /found text that is not JSON/ },
-    { manner: 'reset', says: /cut off \(ECONNRESET\)/ },
+    { manner: 'reset', says: /cut off before an answer; if it speaks TLS, write https:\/\/ \(ECONNRESET\)/ },
     { manner: 'cut', says: /cut off \(ECONNRESET\)/ },
     { manner: 'hang', says: /no answer within 200 ms/ },
     { manner: 'drip', says: /no whole answer within 400 ms/ },
@@ -386,7 +386,15 @@ describe('a poller', () => {
     await waitFor('the new one', () => collector.asked.at(-1)?.headers.authorization === 'Bearer second');
     rmSync(folder, { recursive: true });
     await waitFor('an error', () => poller.state().lastError !== null);
-    expect(poller.state().lastError).to.match(/ENOENT/);
+    expect(poller.state().lastError)
+      .to.include(`${tokenFile}: found no token file that can be read (ENOENT`)
+      .and.to.include('check its path and owner');
+    mkdirSync(folder);
+    writeFileSync(tokenFile, 'third\n');
+    await waitFor('the third', () => collector.asked.at(-1)?.headers.authorization === 'Bearer third');
+    await waitFor('no error', () => poller.state().lastError === null);
+    expect(JSON.stringify(logged)).not.to.match(/\bat .*\.[jt]s:\d+/);
+    rmSync(folder, { recursive: true });
   });
 
   it('asks for histograms only while somebody wants them', async () => {

@@ -3,6 +3,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { systemNames } from '../../net/names.js';
+import { schemeAdvice } from '../../net/schemeAdvice.js';
 import type { ServiceClient } from './client.js';
 
 /** The service sends a comment after 15 s of silence: this is two of them missed. */
@@ -36,7 +37,7 @@ export function follow(client: ServiceClient, news: News, signal: AbortSignal): 
       request.destroy();
       reject(error);
     };
-    request.once('error', fail);
+    request.once('error', (cause) => fail(new Error(schemeAdvice(url.protocol, cause) ?? cause.message, { cause })));
     request.once('response', (response) => {
       if (response.statusCode !== 200) {
         refusal(response).then((body) => fail(client.refused(STREAM, response.statusCode ?? 0, body)), fail);

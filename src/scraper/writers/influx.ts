@@ -7,6 +7,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { HttpError, InfluxDB, type Transport } from '@influxdata/influxdb-client';
 import { systemNames } from '../../net/names.js';
+import { refusesPlainHttp, SPEAKS_TLS, schemeAdvice } from '../../net/schemeAdvice.js';
 import { linesOf } from '../points.js';
 import type { CollectedInterval, Writer, Written } from '../types.js';
 import { type Influx1Config, type Influx2Config, type PointLayout, WRITER_DEFAULTS } from './config.js';
@@ -89,6 +90,7 @@ export class InfluxWriter implements Writer {
     const abort = (): void => request.abort(signal.reason);
     const timer = setTimeout(() => request.abort(), this.timeoutMs);
     signal.addEventListener('abort', abort);
+    const { protocol } = new URL(this.config.url);
     let status = 0;
     try {
       signal.throwIfAborted();
@@ -115,7 +117,10 @@ export class InfluxWriter implements Writer {
       if (error instanceof WriteLater) throw error;
       if (signal.aborted) throw new WriteLater('given up: the scraper ends', { cause: error });
       if (request.signal.aborted) throw new WriteLater(`no answer within ${this.timeoutMs} ms`, { cause: error });
-      if (!(error instanceof HttpError)) throw new WriteLater(reasonOf(error), { cause: error });
+      if (!(error instanceof HttpError)) throw new WriteLater(reasonOf(error, protocol), { cause: error });
+      // A refusal of the content would lose the points.
+      if (refusesPlainHttp(protocol, error.statusCode, error.body ?? ''))
+        throw new WriteLater(SPEAKS_TLS, { status: error.statusCode, cause: error });
       return refusalOf(error);
     } finally {
       clearTimeout(timer);
@@ -175,13 +180,11 @@ function isEmpty(answer: unknown): boolean {
 }
 
 /** Node wraps the refusals of several addresses of one name in an error without a message. */
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ');
+function reasonOf(error: unknown, protocol: string): string {
+  if (error instanceof AggregateError) return error.errors.map((one) => reasonOf(one, protocol)).join(', ');
   if (!(error instanceof Error)) return String(error);
-  const { code = '' } = error as NodeJS.ErrnoException;
   // Else the message is OpenSSL's, with its source lines.
-  if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) return `it does not speak TLS; write http:// (${code})`;
-  return error.message || error.name;
+  return schemeAdvice(protocol, error) ?? (error.message || error.name);
 }
 
 function writePath(config: InfluxConfig): string {
