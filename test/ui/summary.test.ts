@@ -4,6 +4,7 @@ import { heldAt } from '../../src/ui/lib/heldAt.js';
 import { packAnswer } from '../../src/ui/lib/packed.js';
 import { durationMs, fieldText, lengthOf, matrixStretch, stepped } from '../../src/ui/lib/time.js';
 import type { PathRow, PathsAnswer } from '../../src/ui/lib/types.js';
+import { besideText, hasPorts } from '../../src/ui/overview/beside.js';
 import { summaryOf, withoutBadPathText, withoutTroubleText } from '../../src/ui/overview/summary.js';
 import { lastIntervals } from '../../src/ui/pair/lastIntervals.js';
 import { randomInteger, seededRandom } from '../support/random.js';
@@ -33,6 +34,14 @@ describe('the summary that the overview shows', () => {
       expect(withoutTroubleText(none)).not.to.match(/no loss/i);
     expect(withoutBadPathText(12)).to.equal('No loss on 12 paths.');
     expect(withoutBadPathText(0)).not.to.match(/no loss/i);
+  });
+
+  it('tells pairs and paths of two groups, ports or collectors on one address apart', () => {
+    const path = { collector: 'host-a', group: 'west', port: 8109 };
+    expect(besideText(path, { collectors: false, groups: false })).to.equal('');
+    expect(besideText(path, { collectors: true, groups: true, ports: true })).to.equal('host-a · west · port 8109');
+    expect(besideText({ ...path, collector: null }, { collectors: true, groups: true })).to.equal('west');
+    expect([hasPorts([]), hasPorts([path, path]), hasPorts([path, { port: 1 }])]).to.deep.equal([false, false, true]);
   });
 
   it('is what the plain sums, and the sorted list, of all cells give', () => {
@@ -73,6 +82,7 @@ describe('the summary that the overview shows', () => {
       expect(found).to.deep.include({
         window,
         rows: cells.length,
+        groups: 1,
         stale: cells.filter(({ stale }) => stale).length,
         sent: cells.length * 100,
         failed: cells.reduce((sum, cell) => sum + failed(cell), 0),

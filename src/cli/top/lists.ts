@@ -42,7 +42,7 @@ export function worstPairs(pairs: readonly Pair[], order: Order): readonly Pair[
 
 export function worstPaths(paths: readonly PathAnswer[], order: Order): readonly PathAnswer[] {
   const names = (path: PathAnswer): string =>
-    `${path.source}:${path.sourcePort}>${path.target} ${path.collector ?? ''} ${path.class}`;
+    `${path.source}:${path.sourcePort}>${path.target} ${path.collector ?? ''} ${path.group} ${path.class}`;
   return sorted(paths, order, names, ({ rttUs }) => rttUs?.mean ?? null);
 }
 
@@ -93,19 +93,28 @@ function middleTime<Item extends object>(items: readonly Item[], timeOf: (item: 
   return median(all);
 }
 
-const severalGroups = new WeakMap<readonly Pair[], boolean>();
+interface Place {
+  readonly group: string;
+  /** Of a path. */
+  readonly port?: number;
+}
 
-/** One group needs no name. */
-function hasGroups(pairs: readonly Pair[]): boolean {
-  const known = severalGroups.get(pairs) ?? pairs.some(({ group }) => group !== pairs[0].group);
-  severalGroups.set(pairs, known);
+const several = new WeakMap<readonly Place[], { readonly groups: boolean; readonly ports: boolean }>();
+
+/** One group needs no name, one port no number. */
+function severalOf(items: readonly Place[]): { readonly groups: boolean; readonly ports: boolean } {
+  const known = several.get(items) ?? {
+    groups: items.some(({ group }) => group !== items[0].group),
+    ports: items.some(({ port }) => port !== items[0].port),
+  };
+  several.set(items, known);
   return known;
 }
 
 export function pairLines(picture: Picture, view: View, place: ListPlace, paint: Paint): ListShown {
   const { timeMetric, tool } = picture;
   const many = tool.kind === 'scraper';
-  const groups = hasGroups(picture.pairs);
+  const { groups } = severalOf(picture.pairs);
   const pairs = worstPairs(picture.pairs, view);
   const mid = middleTime(picture.pairs, ({ timeUs }) => timeUs);
   const head = {
@@ -138,16 +147,23 @@ export function pathLines(picture: Picture, view: View, place: ListPlace, paint:
   const { tool, paths: answer } = picture;
   const many = tool.kind === 'scraper';
   const paths = worstPaths(answer.paths, view);
+  const { groups, ports } = severalOf(answer.paths);
   const mid = middleTime(answer.paths, ({ rttUs }) => rttUs?.mean ?? null);
   const head = {
-    names: [...(many ? ['collector'] : []), 'source', 'target', 'class'],
+    names: [
+      ...[...(many ? ['collector'] : []), ...(groups ? ['group'] : [])],
+      ...['source', 'target', ...(ports ? ['to port'] : []), 'class'],
+    ],
     numbers: ['port', 'loss %', 'lost', 'sent', 'mean', 'max '],
   };
   const row = (path: PathAnswer): Row => {
     const answers = path.received > 0 ? lossStyle(path.lossPct) : 'bad';
     const style = worse(answers, path.rttUs === null ? 'plain' : timeStyle(path.rttUs.mean, mid));
     return {
-      names: [...(many ? [path.collector ?? ''] : []), path.source, path.target, path.class],
+      names: [
+        ...[...(many ? [path.collector ?? ''] : []), ...(groups ? [path.group] : [])],
+        ...[path.source, path.target, ...(ports ? [String(path.port)] : []), path.class],
+      ],
       numbers: [
         path.sourcePort === null ? '-' : String(path.sourcePort),
         lossText(shownLossPct(path.lossPct, path.received > 0)),

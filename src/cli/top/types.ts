@@ -40,9 +40,11 @@ export interface CellColumns {
 export interface PathAnswer {
   /** Of a scraper only. */
   readonly collector?: string | null;
+  readonly group: string;
   readonly source: string;
   readonly sourcePort: number | null;
   readonly target: string;
+  readonly port: number;
   readonly class: string;
   readonly sent: number;
   readonly lost: number;

@@ -59,6 +59,7 @@ export function OverviewView({ status }: { status: Loaded<Status> }) {
   });
   const own = useOwn(status);
   const troubled = (loss.body?.losing ?? 0) + (loss.body?.silent ?? 0) + (loss.body?.unmeasured ?? 0);
+  const several = { collectors: scrapes, groups: (loss.body?.groups ?? 0) > 1 };
   const slower = latency.body?.worst ?? [];
   return (
     <section class="overview" aria-label="Overview">
@@ -88,27 +89,27 @@ export function OverviewView({ status }: { status: Loaded<Status> }) {
               )}
             </h2>
             {loss.body !== undefined && troubled === 0 && <p class="quiet">{withoutTroubleText(loss.body)}</p>}
-            {troubled > 0 && <Pairs troubles={shown} bounds={bounds} toMs={toMs} scrapes={scrapes} />}
+            {troubled > 0 && <Pairs troubles={shown} bounds={bounds} toMs={toMs} several={several} />}
           </section>
           {slower.length > 0 && (
             <section class="panel" aria-label="Slower than normal">
               <h2>
                 Slower than normal <small class="quiet">the median against that of the hour before</small>
               </h2>
-              <Slower pairs={slower} scrapes={scrapes} />
+              <Slower pairs={slower} several={several} />
             </section>
           )}
           <section class="panel" aria-label="Worst paths">
             <h2>
               Worst paths <small class="quiet">of the {past ? 'interval at the end' : 'last interval'}</small>
             </h2>
-            <Paths paths={paths.body} bounds={bounds} past={past} scrapes={scrapes} />
+            <Paths paths={paths.body} bounds={bounds} past={past} several={several} />
           </section>
           <section class="panel" aria-label="Slowest pairs">
             <h2>
               Slowest pairs <small class="quiet">by p99</small>
             </h2>
-            <Slowest rows={slow.body?.worst ?? NO_ROWS} scrapes={scrapes} />
+            <Slowest rows={slow.body?.worst ?? NO_ROWS} several={several} />
           </section>
         </div>
         <div>

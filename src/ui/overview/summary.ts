@@ -36,6 +36,7 @@ export interface Summary {
   readonly window: { readonly startMs: number; readonly endMs: number };
   readonly newest: Newest;
   readonly rows: number;
+  readonly groups: number;
   readonly stale: number;
   readonly sent: number;
   readonly failed: number;
@@ -98,6 +99,7 @@ export function summaryOf({ window, newest, metric, rows, columns, cells }: Pack
     newest,
     firstUnmeasured: firstUnmeasured === undefined ? undefined : rowOf(firstUnmeasured),
     rows: value.length,
+    groups: new Set(columns.map(([group]) => group)).size,
     classes: classes.size,
     losingClasses: [...losingClasses],
     worst: worst.cells.map(rowOf),

@@ -7,6 +7,7 @@ import { levelOf } from '../lib/palette.js';
 import { go } from '../lib/store.js';
 import type { PathsAnswer } from '../lib/types.js';
 import { HeadRow } from '../shell/HeadRow.js';
+import { besideText, hasPorts, type Several } from './beside.js';
 import type { Trouble } from './data.js';
 import { type SummaryRow, withoutBadPathText } from './summary.js';
 import { sinceText } from './Verdict.js';
@@ -40,16 +41,16 @@ interface PairsProps {
   readonly troubles: readonly Trouble[];
   readonly bounds: readonly number[];
   readonly toMs: number | undefined;
-  /** Of several collectors: each row names its own. */
-  readonly scrapes: boolean;
+  readonly several: Several;
 }
 
-/** Two collectors may have the same source address. */
-function Collector({ name, shown }: { name: string | null | undefined; shown: boolean }) {
-  return shown && name ? <small class="quiet"> {name}</small> : null;
+/** Two collectors may have one source address, two groups one target. */
+function Beside({ of, several }: { of: Parameters<typeof besideText>[0]; several: Several }) {
+  const text = besideText(of, several);
+  return text === '' ? null : <small class="quiet"> {text}</small>;
 }
 
-export function Pairs({ troubles, bounds, toMs, scrapes }: PairsProps) {
+export function Pairs({ troubles, bounds, toMs, several }: PairsProps) {
   return (
     <div class="scroll">
       <table>
@@ -65,7 +66,7 @@ export function Pairs({ troubles, bounds, toMs, scrapes }: PairsProps) {
               </td>
               <td>
                 <PairLink of={row} />
-                <Collector name={row.collector} shown={scrapes} />
+                <Beside of={row} several={several} />
               </td>
               <td>{row.class}</td>
               <td>{onset === undefined ? '…' : sinceText(onset, toMs)}</td>
@@ -90,10 +91,10 @@ interface PathsProps {
   readonly paths: PathsAnswer | undefined;
   readonly bounds: readonly number[];
   readonly past: boolean;
-  readonly scrapes: boolean;
+  readonly several: Several;
 }
 
-export function Paths({ paths, bounds, past, scrapes }: PathsProps) {
+export function Paths({ paths, bounds, past, several }: PathsProps) {
   const bad = (paths?.paths ?? []).filter(({ lossPct, received }) => (lossPct ?? 0) > 0 || received === 0);
   if (paths === undefined) return <p class="quiet">…</p>;
   if (past && paths.total === 0)
@@ -121,7 +122,7 @@ export function Paths({ paths, bounds, past, scrapes }: PathsProps) {
               </td>
               <td>
                 <PairLink of={{ ...path, collector: path.collector ?? '' }} />
-                <Collector name={path.collector} shown={scrapes} />
+                <Beside of={path} several={{ ...several, ports: hasPorts(paths.paths) }} />
               </td>
               <td>{path.sourcePort ?? '–'}</td>
               <td>{path.class}</td>
@@ -138,7 +139,7 @@ export function Paths({ paths, bounds, past, scrapes }: PathsProps) {
 }
 
 const MOST_SLOW = 6;
-export function Slowest({ rows, scrapes }: { rows: readonly SummaryRow[]; scrapes: boolean }) {
+export function Slowest({ rows, several }: { rows: readonly SummaryRow[]; several: Several }) {
   return (
     <table>
       <tbody>
@@ -147,7 +148,7 @@ export function Slowest({ rows, scrapes }: { rows: readonly SummaryRow[]; scrape
             <td>{formatUs(row.value)}</td>
             <td>
               <PairLink of={row} />
-              <Collector name={row.collector} shown={scrapes} />
+              <Beside of={row} several={several} />
             </td>
             <td>{row.class}</td>
           </tr>
@@ -158,7 +159,7 @@ export function Slowest({ rows, scrapes }: { rows: readonly SummaryRow[]; scrape
 }
 
 /** Pairs that are slower than their own normal. */
-export function Slower({ pairs, scrapes }: { pairs: readonly SlowPair[]; scrapes: boolean }) {
+export function Slower({ pairs, several }: { pairs: readonly SlowPair[]; several: Several }) {
   return (
     <div class="scroll">
       <table>
@@ -173,7 +174,7 @@ export function Slower({ pairs, scrapes }: { pairs: readonly SlowPair[]; scrapes
                 <td>{formatUs(times.normalUs)}</td>
                 <td>
                   <PairLink of={{ collector, group, source, target }} />
-                  <Collector name={collector} shown={scrapes} />
+                  <Beside of={{ collector, group }} several={several} />
                 </td>
                 <td>{name}</td>
               </tr>

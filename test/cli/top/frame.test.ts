@@ -145,6 +145,17 @@ describe('the picture of llama top', () => {
     expect(worst).to.match(/41000 +- +0 .*too big for the path \(mtu 1400\)/);
   });
 
+  it('tells paths of two groups and ports on one address apart', () => {
+    const picture = small();
+    const [first] = picture.paths.paths;
+    const paths = { total: 2, paths: [first, { ...first, group: 'closed', port: 8109 }] };
+    const texts = draw({ picture: { ...picture, paths }, width: 200, height: 60 });
+    const [head, ...rows] = texts.slice(texts.findIndex((text) => text.includes('WORST PATHS')) + 1);
+    expect(head).to.match(/^group +source +target +to port +class/);
+    expect(rows[0]).to.match(/^west .* 8100 +ef/);
+    expect(rows[1]).to.match(/^closed .* 8109 +ef/);
+  });
+
   it('marks cells without an answer, also when no loss is counted, and those that are not measured', () => {
     const matrix = matrixOf(
       ['a'],

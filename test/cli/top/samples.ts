@@ -100,6 +100,8 @@ export function pictureOf(matrix: MatrixAnswer, changes: Partial<Picture> = {}):
       lossPct,
       rttUs,
       sourcePort: 40_000 + i,
+      group: 'west',
+      port: 8100,
       class: 'ef',
       unreachable: 0,
       localDrops: 0,
