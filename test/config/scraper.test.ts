@@ -81,6 +81,30 @@ writers:
     });
   });
 
+  it('warns of each URL of a collector without a port, and of no other', () => {
+    const text = `
+collectors: [ "http://10.1.0.2", { url: "https://c.example/llama/" }, "http://[::1]", "http://10.1.0.3:80", "http://[::2]:5000/a", "https://b.example:443" ]
+writers: []
+`;
+    const warning = (url: string, asked: number, meant: string, asIs: string): string =>
+      `the collector ${url} has no port, so the scraper asks port ${asked}, and collectors listen on 5000 by default; write ${meant}, or ${asIs} if that is meant`;
+    expect(parseScraperConfig(text, 's.yaml', {}).warnings).to.deep.equal([
+      warning('http://10.1.0.2', 80, 'http://10.1.0.2:5000', 'http://10.1.0.2:80'),
+      warning('https://c.example/llama/', 443, 'https://c.example:5000/llama', 'https://c.example:443/llama'),
+      warning('http://[::1]', 80, 'http://[::1]:5000', 'http://[::1]:80'),
+    ]);
+  });
+
+  for (const [written, remedy] of [
+    ['10.1.0.2', 'http://10.1.0.2:5000'],
+    ['10.1.0.2:5001', 'http://10.1.0.2:5001'],
+  ])
+    it(`says with which port the collector ${written} is to be written`, () => {
+      expect(() => configOf(`collectors: ["${written}"]\nwriters: []\n`)).to.throw(
+        `expected a URL such as http://10.1.0.2:5000; write ${remedy}`,
+      );
+    });
+
   it('weighs file, environment and command line in this order', () => {
     const file = `scraper: { listen: "127.0.0.1:1", concurrency: 3 }\n${LISTS}`;
     const env = { LLAMA_SCRAPER_LISTEN: '127.0.0.1:2', LLAMA_SCRAPER_SPOOL_SIZE: '2097152', LLAMA_STATE_DIR: '/e' };

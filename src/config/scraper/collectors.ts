@@ -19,7 +19,7 @@ import {
   MAX_COLLECTORS,
 } from './list-schema.js';
 import type { CollectorAccess, CollectorAddress, CollectorKind, CollectorList } from './types.js';
-import { defaultOf, expectedBy, formatMs, readMs, readUrl, textOrNull } from './values.js';
+import { defaultOf, expectedBy, formatMs, lacksPort, readMs, readUrl, textOrNull } from './values.js';
 
 const EXAMPLE = 'http://10.1.0.2:5000';
 const PASSWORDS = 'put a token into a file, and name that with tokenFile';
@@ -68,6 +68,21 @@ function readListed(written: readonly unknown[], report: Report, lineOf: (path: 
     collectors.push({ url, ...readAccess(map, at) });
   }
   return { kind: 'listed', collectors };
+}
+
+/** A sentence for each listed URL of a collector without a port, which is likely a slip. */
+export function portWarnings(written: unknown): string[] {
+  if (!Array.isArray(written)) return [];
+  const urls = written.map((entry: unknown) => (isRecord(entry) ? entry.url : entry));
+  return urls
+    .filter((url) => typeof url === 'string')
+    .filter(lacksPort)
+    .map((text) => {
+      const { protocol, hostname, pathname } = new URL(text);
+      const [asked, meant] = [protocol === 'https:' ? 443 : 80, new URL(EXAMPLE).port];
+      const path = pathname.replace(/\/+$/, '');
+      return `the collector ${text} has no port, so the scraper asks port ${asked}, and collectors listen on ${meant} by default; write ${protocol}//${hostname}:${meant}${path}, or ${protocol}//${hostname}:${asked}${path} if that is meant`;
+    });
 }
 
 /** The scraper puts the paths of the API behind the URL itself. */

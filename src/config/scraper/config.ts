@@ -16,7 +16,7 @@ import {
   WeighedOptions,
 } from '../weigh.js';
 import { readYaml } from '../yaml.js';
-import { readCollectors } from './collectors.js';
+import { portWarnings, readCollectors } from './collectors.js';
 import { isCollectorConfig, SCRAPER_KEYS } from './form.js';
 import { SCRAPER_OPTIONS, SCRAPER_OVERRIDE_OF, type ScraperOverrides } from './schema.js';
 import type { ScraperConfig } from './types.js';
@@ -122,8 +122,9 @@ export function readScraperValue(
   const table = SCRAPER_OPTIONS as OptionTable;
   const strange = strangeVariables(env, variablesOf(table), 'scraper', variablesOf(PROCESS_OPTIONS as OptionTable));
   for (const { meant, message } of strange) if (meant !== undefined) count([], message, 'outside');
-  const warnings = strange.map(({ message }) => message);
-  return weighed.problems > 0 ? undefined : { config, warnings, options: weighed.effective() };
+  if (weighed.problems > 0) return undefined;
+  const warnings = [...strange.map(({ message }) => message), ...portWarnings(value.collectors)];
+  return { config, warnings, options: weighed.effective() };
 }
 
 function originText({ name, origin }: EffectiveOption, lineOf: (path: Path) => string): string {

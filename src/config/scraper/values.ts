@@ -11,7 +11,9 @@ export function readUrl(written: unknown, path: Path, example: string, remedy: s
   if (typeof written !== 'string') return '';
   const url = URL.canParse(written) ? new URL(written) : undefined;
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    const near = /^[^/:\s]+(:\d+)?$/.test(written) ? `; write http://${written}` : '';
+    const [host, port] = /^[^/:\s]+(:\d+)?$/.exec(written) ?? [];
+    const near =
+      host === undefined ? '' : `; write http://${host}${port === undefined ? `:${new URL(example).port}` : ''}`;
     report(path, `found ${found(withoutSecrets(written))}, expected a URL such as ${example}${near}`);
     return '';
   }
@@ -24,6 +26,9 @@ export function readUrl(written: unknown, path: Path, example: string, remedy: s
     );
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
 }
+
+/** Whether a URL leaves the port to its scheme: 80 or 443. */
+export const lacksPort = (url: string): boolean => /^https?:\/\/([^/:]+|\[[^\]]*\])(\/|$)/i.test(url);
 
 /** Milliseconds of a duration, the least when it is not valid: that is reported. Wrong types were reported before. */
 export function readMs(
