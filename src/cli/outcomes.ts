@@ -2,7 +2,7 @@
 
 import { formatEndpoint } from '../net/endpoint.js';
 import { answeringOf, type OutcomeCounts } from '../stats/outcome.js';
-import { errnoText, tooBigText, unreachableList } from '../stats/reasons.js';
+import { errnoText, tooBigText, type UnreachableReason, unreachableList } from '../stats/reasons.js';
 import { formatDuration } from '../stats/units.js';
 import { formatPct, type ResultRow } from './rows.js';
 
@@ -58,6 +58,52 @@ export function reasonLines(row: ResultRow): string[] {
     ...(localDrops > 0 ? [`${localDrops} × dropped by this host: its receive queue was full`] : []),
   ];
 }
+
+type Extra =
+  | 'lostForward'
+  | 'lostReverse'
+  | 'lostUnknown'
+  | 'late'
+  | 'duplicates'
+  | 'reordered'
+  | 'remarked'
+  | 'hopChanges';
+
+const EXTRAS: Readonly<Record<Extra, string>> = {
+  lostForward: 'lost on the way to the target',
+  lostReverse: 'lost on the way back',
+  lostUnknown: 'lost, direction unknown',
+  late: 'answered after the timeout, and counted lost',
+  duplicates: 'further replies to a probe that was answered already',
+  reordered: 'overtaken by a later probe of their path',
+  remarked: 'with their DSCP changed on the way',
+  hopChanges: 'with another number of hops than the probe before on their path',
+};
+
+/** A line for each count that the table has no column for. Nothing is said of directions when nothing came back: no loss can have one. */
+export function extraLines(row: Pick<ResultRow, Extra | 'received'>): string[] {
+  return (Object.keys(EXTRAS) as Extra[])
+    .filter((name) => row[name] > 0 && (name !== 'lostUnknown' || row.received > 0))
+    .map((name) => `${row[name]} ${EXTRAS[name]}`);
+}
+
+type Silence = Pick<
+  ResultRow,
+  'protocol' | 'target' | 'port' | 'received' | 'late' | 'lost' | 'unreachable' | 'unreachableBy'
+>;
+
+/** That a reflector may be missing, when nothing at all came back from a target that needs one; undefined else. */
+export function silenceHint(rows: readonly Silence[]): string | undefined {
+  const silent = rows.find(({ lost, unreachableBy }) => lost > 0 || (unreachableBy ?? []).some(isPortUnreachable));
+  if (silent === undefined || rows.some(({ received, late }) => received + late > 0)) return undefined;
+  if (!NEEDS_REFLECTOR.has(silent.protocol)) return undefined;
+  return `no reply came from ${formatEndpoint({ address: silent.target, port: silent.port })}: a reflector may be missing there (llama reflector answers on port 8100), or a firewall drops UDP; --protocol icmp needs no reflector`;
+}
+
+const NEEDS_REFLECTOR: ReadonlySet<string> = new Set(['stamp', 'llama', 'llama-legacy']);
+/** ICMP destination unreachable, port unreachable; the same of ICMPv6. */
+const isPortUnreachable = ({ type, code }: UnreachableReason): boolean =>
+  (type === 3 && code === 3) || (type === 1 && code === 4);
 
 const silentPort0 = (target: string): string =>
   `no answer to SYNs to port 0, the default of tcp-syn; a firewall likely drops them: name a TCP port that it lets through, open or closed, such as ${formatEndpoint({ address: target, port: 443 })}`;

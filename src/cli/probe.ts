@@ -10,7 +10,7 @@ import { formatDuration, nsToMs } from '../stats/units.js';
 import { distribution } from './distribution.js';
 import { requireFiles } from './host.js';
 import { createLogger } from './log.js';
-import { exitCode, lossBounds, reasonLines, undecidedText } from './outcomes.js';
+import { exitCode, extraLines, lossBounds, reasonLines, silenceHint, undecidedText } from './outcomes.js';
 import { PROBE_GROUP, type ProbeOptions, probePlan, resolveTarget } from './probePlan.js';
 import { formatPct, formatUs, histogramText, type ResultRow, resultRows, textTable } from './rows.js';
 import { signalled } from './signals.js';
@@ -62,7 +62,9 @@ export async function runProbe(host: string, options: ProbeOptions): Promise<num
     }
     const code = exitCode(rows);
     const reasons = options.json && code !== 0 ? rows.flatMap(reasonsOf) : [];
-    for (const note of [...reasons, ...notes(collector)]) process.stderr.write(`note: ${note}\n`);
+    const hint = silenceHint(rows);
+    for (const note of [...reasons, ...notes(collector), ...(hint === undefined ? [] : [hint])])
+      process.stderr.write(`note: ${note}\n`);
     return code;
   } finally {
     await collector.close(0);
@@ -148,16 +150,7 @@ function table(rows: readonly ResultRow[]): string {
       us(row.jitterUs),
     ];
   });
-  const extras = rows.flatMap((row) =>
-    (
-      [
-        ...(['lostForward', 'lostReverse', 'lostUnknown', 'late', 'duplicates', 'reordered'] as const),
-        ...(['remarked', 'hopChanges'] as const),
-      ] as const
-    )
-      .filter((name) => row[name] > 0)
-      .map((name) => `${row.class}: ${row[name]} ${name}\n`),
-  );
+  const extras = rows.flatMap((row) => extraLines(row).map((line) => `${row.class}: ${line}\n`));
   return textTable([header, ...cells]) + reasons(rows) + extras.join('');
 }
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { exitCode, lossBounds, undecidedText } from '../../src/cli/outcomes.js';
+import { exitCode, extraLines, lossBounds, silenceHint, undecidedText } from '../../src/cli/outcomes.js';
 
 const NONE = { sent: 0, received: 0, lost: 0, unreachable: 0, tooBig: 0, sendErrors: 0, localDrops: 0 };
 
@@ -37,4 +37,43 @@ describe('outcomes of llama probe', () => {
     expect(lossBounds({ sent: 5, lost: 0, unreachable: 0, undecided: 5 })).to.equal(null);
     expect(lossBounds({ sent: 0, lost: 0, unreachable: 0, undecided: 0 })).to.equal(null);
   });
+
+  const NO_EXTRAS = {
+    ...{ received: 90, lostForward: 0, lostReverse: 0, lostUnknown: 0, late: 0 },
+    ...{ duplicates: 0, reordered: 0, remarked: 0, hopChanges: 0 },
+  };
+
+  it('have plain words, and no direction when nothing came back', () => {
+    expect(extraLines({ ...NO_EXTRAS, lostForward: 4, lostReverse: 3, lostUnknown: 2, late: 1 })).to.deep.equal([
+      '4 lost on the way to the target',
+      '3 lost on the way back',
+      '2 lost, direction unknown',
+      '1 answered after the timeout, and counted lost',
+    ]);
+    expect(extraLines({ ...NO_EXTRAS, received: 0, lostUnknown: 40 })).to.deep.equal([]);
+  });
+
+  const SILENT = { protocol: 'stamp', target: '10.2.0.2', port: 8100, received: 0, late: 0, lost: 9, unreachable: 0 };
+  const by = (type: number, code: number) => [{ count: 9, type, code, reason: '', from: '10.2.0.1' }];
+  for (const [title, rows, hinted] of [
+    ['a silent reflector', [{ ...SILENT, unreachableBy: null }], true],
+    ['a closed port', [{ ...SILENT, lost: 0, unreachable: 9, unreachableBy: by(3, 3) }], true],
+    ['a closed port over IPv6', [{ ...SILENT, lost: 0, unreachable: 9, unreachableBy: by(1, 4) }], true],
+    ['an unreachable host', [{ ...SILENT, lost: 0, unreachable: 9, unreachableBy: by(3, 1) }], false],
+    ['icmp', [{ ...SILENT, protocol: 'icmp', unreachableBy: null }], false],
+    ['replies after the timeout', [{ ...SILENT, late: 1, unreachableBy: null }], false],
+    [
+      'another class that is answered',
+      [
+        { ...SILENT, unreachableBy: null },
+        { ...SILENT, lost: 0, received: 9, unreachableBy: null },
+      ],
+      false,
+    ],
+  ] as const)
+    it(`${hinted ? 'hint' : 'do not hint'} at a missing reflector: ${title}`, () => {
+      const hint = silenceHint(rows);
+      if (hinted) expect(hint).to.match(/^no reply came from 10\.2\.0\.2:8100: a reflector may be missing there/);
+      else expect(hint).to.equal(undefined);
+    });
 });

@@ -82,6 +82,7 @@ describe('llama probe', () => {
       { count: 10, type: 3, code: 3, reason: 'port unreachable', from: '127.0.0.1' },
     ]);
     expect(err).to.include('note: cs0: unreachable: 10 × port unreachable from 127.0.0.1\n');
+    expect(err).to.include(`note: no reply came from 127.0.0.1:${closed}: a reflector may be missing there`);
   });
 
   it('counts what a silent host does not answer lost, and ends soon after the timeout', async () => {
@@ -91,7 +92,10 @@ describe('llama probe', () => {
     expect(code).to.equal(3);
     expect(JSON.parse(out).results[0]).to.include({ sent: 5, received: 0, lost: 5, unreachable: 0, lossPct: 100 });
     expect(silent.received).to.have.length(5);
+    const text = await llamaEnds(['probe', target, '--count', '5', '--timeout', '50ms']);
     await silent.close();
+    expect(text.out).not.to.match(/lostUnknown|direction/);
+    expect(text.err).to.include(`note: no reply came from ${target}: a reflector may be missing there`);
   });
 
   for (const [title, answer, says] of [
