@@ -5,7 +5,7 @@
  * it never invents a code of its own.
  */
 
-/** HTTP status: what the API answers. Exit code: 1 wrong input, 2 could not run. */
+/** HTTP status: what the API answers. Exit code: 1 wrong input, 2 could not run; 3 is no error, see `exitCode` of `llama probe`. */
 export const ERROR_TABLE = {
   LLAMA_ARGUMENT_INVALID: { status: 400, exitCode: 1, title: 'A command-line argument is not valid' },
   LLAMA_CONFIG_UNREADABLE: { status: 400, exitCode: 1, title: 'The configuration file cannot be read' },

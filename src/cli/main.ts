@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: one subcommand per file, loaded when it is called. Exit codes: 0 fine, 1 wrong input, 2 could not run. */
+/** The command line: one subcommand per file, loaded when it is called. Exit codes: 0 fine, 1 wrong input, 2 could not run, 3 (only probe) nothing was received. */
 
 import { Command, CommanderError } from 'commander';
 import { ERROR_TABLE, LlamaError } from '../errors.js';
@@ -12,11 +12,14 @@ import { HangUps } from './signals.js';
 
 const EXIT_COULD_NOT_RUN = 2;
 const HELP_END = `
-Exit codes: 0 fine, 1 wrong input, 2 could not run. Results go to stdout, logs to stderr; LLAMA_LOG_LEVEL sets how much
-is logged (fatal, error, warn, info, debug, trace, silent). "llama help COMMAND" lists a command's options.`;
+Exit codes: 0 fine, 1 wrong input, 2 could not run, 3 (only probe) nothing was received. Results go to stdout, logs to
+stderr; LLAMA_LOG_LEVEL sets how much is logged (fatal, error, warn, info, debug, trace, silent). "llama help COMMAND" lists a command's options.`;
 const PROBE_HELP_END = `
 Durations have a unit: 500us, 10ms, 1s. The host must run "llama reflector" or another STAMP (RFC 8762) or TWAMP-Light
 responder; with tcp-syn (a TCP port, open or closed) and icmp nothing, but they need CAP_NET_RAW here. Ctrl-C ends early and prints what there is.
+
+Exit codes: 0 anything was received, 1 wrong input, 2 could not run, nothing was sent, or no probe was decided for or
+against the target, 3 probes were decided and none was received.
 
 Examples:
   llama probe 10.2.0.2 --count 1000 --period 1ms --class ef --class cs0

@@ -13,7 +13,14 @@ describe('llama', () => {
     const { code, out, err } = await llamaEnds(['--help']);
     expect([code, err]).to.deep.equal([0, '']);
     for (const name of COMMANDS) expect(out).to.match(new RegExp(`^  ${name} `, 'm'));
-    expect(out).to.include('Exit codes: 0 fine, 1 wrong input, 2 could not run');
+    expect(out).to.include('Exit codes: 0 fine, 1 wrong input, 2 could not run, 3 (only probe) nothing was received');
+  });
+
+  it('probe --help has the exit codes of a measurement', async () => {
+    const { out } = await llamaEnds(['probe', '--help']);
+    expect(out).to.match(
+      /^Exit codes: 0 anything was received, 1 wrong input, 2 .*nothing was sent.*3 .*none was received/ms,
+    );
   });
 
   for (const name of COMMANDS)
