@@ -2,6 +2,7 @@
 /** The command line: one subcommand per file, loaded when it is called. Exit codes: 0 fine, 1 wrong input, 2 could not run, 3 (only probe) nothing was received. */
 
 import { Command, CommanderError } from 'commander';
+import { unknownWord } from '../config/problems.js';
 import { ERROR_TABLE, LlamaError } from '../errors.js';
 import { VERSION } from '../version.js';
 import { exitProcess } from './exitProcess.js';
@@ -149,7 +150,24 @@ function program(run: (work: () => Promise<number>) => Promise<void>): Command {
     .description('reflectors and a collector on loopback, with a live table')
     .option('--seconds <n>', 'end after this long (default: at Ctrl-C)')
     .action((options) => run(async () => (await import('./demo.js')).runDemo(options)));
+  llama
+    .command('help')
+    .description('display help for command')
+    .argument('[command]')
+    .helpOption(false)
+    .action((name?: string) => (name === undefined ? llama : commandOf(llama, name)).outputHelp());
   return llama;
+}
+
+/** The command of this name. Commander's own help prints the whole list for a name that it does not know. */
+function commandOf(llama: Command, name: string): Command {
+  const command = llama.commands.find((one) => one.name() === name);
+  if (command !== undefined) return command;
+  const names = llama.commands.map((one) => one.name());
+  throw new LlamaError(
+    'LLAMA_ARGUMENT_INVALID',
+    `there is no such command: ${unknownWord(name, `one of ${names.join(', ')}`, names)}`,
+  );
 }
 
 /** A reader of our output that goes away (`llama demo | head`) ends the command quietly. */

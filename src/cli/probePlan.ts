@@ -100,6 +100,7 @@ export function probePlan(target: ProbeTarget, options: ProbeOptions): ProbePlan
   const timeoutNs = parseDuration('--timeout', options.timeout ?? defaults.timeout, MIN_DURATION_NS, MAX_TIMEOUT_NS);
   const spacingNs = spacing(options, timeoutNs, ports);
   const classes = options.class ?? ['cs0'];
+  refuseLists(classes);
   // Between two probes of one path; a config's groups are kept to narrower bounds than a measurement by hand.
   const periodNs = spacingNs * ports * classes.length * (sizes?.length ?? 1);
   const group = {
@@ -130,6 +131,16 @@ export function probePlan(target: ProbeTarget, options: ProbeOptions): ProbePlan
     count: perGroup * timed.length,
     spacingNs,
   };
+}
+
+/** `--sizes` takes a list, so `--class` may be given one. */
+function refuseLists(classes: readonly string[]): void {
+  const list = classes.find((name) => name.includes(','));
+  if (list === undefined) return;
+  const each = list.split(',').filter((name) => name.trim() !== '');
+  throw argumentError(
+    `--class ${JSON.stringify(list)}: found a list, expected one class; repeat --class: ${each.map((name) => `--class ${name.trim()}`).join(' ')}`,
+  );
 }
 
 const parsePeriod = (text: string): number => parseDuration('--period', text, 1, LONGEST_PERIOD_NS);

@@ -23,6 +23,23 @@ describe('llama', () => {
     );
   });
 
+  it('help lists the commands, and help COMMAND the options of one', async () => {
+    const [all, one] = [await llamaEnds(['help']), await llamaEnds(['help', 'probe'])];
+    expect([all.code, all.err, one.code, one.err]).to.deep.equal([0, '', 0, '']);
+    expect(all.out)
+      .to.match(/^Usage: llama \[/)
+      .and.match(/^ {2}help /m);
+    expect(one.out).to.match(/^Usage: llama probe /);
+  });
+
+  it('help of a command that does not exist suggests one, in one line', async () => {
+    const { code, out, err } = await llamaEnds(['help', 'prob']);
+    expect([code, out]).to.deep.equal([1, '']);
+    expect(err).to.match(
+      /^there is no such command: found "prob", expected one of collector, .*; did you mean "probe"\?\n$/,
+    );
+  });
+
   for (const name of COMMANDS)
     it(`${name} --help ends with 0 and writes to stdout only`, async () => {
       const { code, out, err } = await llamaEnds([name, '--help']);

@@ -171,6 +171,10 @@ describe('llama probe', () => {
     [['127.0.0.1', '--timeout', '2m'], '--timeout "2m": expected a duration'],
     [['127.0.0.1', '--source-ports', '5000'], '--source-ports "5000": expected a whole number from 1 to 4096'],
     [['127.0.0.1', '--class', 'gold'], '--class: found "gold", expected a class'],
+    [
+      ['127.0.0.1', '--class', 'ef,cs0'],
+      '--class "ef,cs0": found a list, expected one class; repeat --class: --class ef --class cs0',
+    ],
     [['127.0.0.1', '--class', 'ef', '--class', '46'], '--class: found'],
     [['127.0.0.1', '--protocol', 'stmp'], '--protocol: found "stmp"'],
     [['224.0.0.1'], 'host: found "224.0.0.1", a multicast address'],
