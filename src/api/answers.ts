@@ -82,6 +82,21 @@ const OUTCOMES = {
       { maxItems: MOST_REASONS, description: 'which ICMP errors came back, most frequent first; null: none did' },
     ),
   ),
+  tooBigBy: Nullable(
+    Type.Array(
+      Type.Object({
+        count: count('probes'),
+        mtu: Nullable(Type.Integer({ minimum: 0, description: 'the MTU that was named, bytes; null: none was' })),
+        from: Nullable(
+          Type.String({
+            description:
+              "address of the router that sent the ICMP error; null: this host's kernel refused to send the probe, or unknown",
+          }),
+        ),
+      }),
+      { maxItems: MOST_REASONS, description: 'who said that probes were too big, most frequent first; null: none was' },
+    ),
+  ),
 };
 
 const RttUs = Type.Object(

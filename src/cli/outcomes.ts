@@ -2,7 +2,7 @@
 
 import { formatEndpoint } from '../net/endpoint.js';
 import { answeringOf, type OutcomeCounts } from '../stats/outcome.js';
-import { errnoText, tooBigText, type UnreachableReason, unreachableList } from '../stats/reasons.js';
+import { errnoText, tooBigList, type UnreachableReason, unreachableList } from '../stats/reasons.js';
 import { formatDuration } from '../stats/units.js';
 import { formatPct, type ResultRow } from './rows.js';
 
@@ -53,7 +53,7 @@ export function reasonLines(row: ResultRow): string[] {
     ...notSent.map(({ count, errno }) => `${count} not sent: ${errnoText(errno, target)}`),
     ...(sendErrors > named ? [`${sendErrors - named} not sent`] : []),
     ...(unreachable > 0 ? [`unreachable: ${unreachableList(row.unreachableBy ?? [], row).join(', ')}`] : []),
-    ...(tooBig > 0 ? [`${tooBig} × ${tooBigText(row.mtu)}`] : []),
+    ...tooBigList(tooBig, row, row),
     ...(row.protocol === 'tcp-syn' && row.port === 0 && sent > 0 && lost === sent ? [silentPort0(target)] : []),
     ...(localDrops > 0 ? [`${localDrops} × dropped by this host: its receive queue was full`] : []),
   ];

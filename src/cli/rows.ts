@@ -1,7 +1,7 @@
 /** Result rows for people: the JSON of finished intervals as objects, and tables of them. */
 
 import type { IntervalReport } from '../collector/messages.js';
-import type { SendErrorReason, UnreachableReason } from '../stats/reasons.js';
+import type { SendErrorReason, TooBigReason, UnreachableReason } from '../stats/reasons.js';
 
 /** A result, as in `GET /v1/results`. */
 export interface ResultRow {
@@ -27,6 +27,7 @@ export interface ResultRow {
   readonly mtu: number | null;
   readonly sendErrorsBy: readonly SendErrorReason[] | null;
   readonly unreachableBy: readonly UnreachableReason[] | null;
+  readonly tooBigBy: readonly TooBigReason[] | null;
   readonly rttUs: {
     readonly min: number;
     readonly mean: number;

@@ -163,7 +163,8 @@ export class Aggregator {
         counts.received(stream, ring);
         counts.directions.received(stream, ring);
       } else if (outcome === Outcome.tooBig) {
-        counts.tooBig(stream, path, ring.residenceNs);
+        counts.tooBig(stream, path, ring.detail);
+        counts.reasons.add(ring);
       } else if (outcome === Outcome.lostForward || outcome === Outcome.lostReverse) {
         counts.directions.lost(path, outcome === Outcome.lostForward);
       } else {

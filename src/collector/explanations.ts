@@ -2,16 +2,24 @@
 
 import { addressText } from '../net/address.js';
 import { errnoName } from '../net/libc.js';
+import { Outcome } from '../ring/ring.js';
 import { REASON_WORDS, type Reason, readReason } from '../stats/reasonCounts.js';
-import { icmpReason, MOST_REASONS, type SendErrorReason, type UnreachableReason } from '../stats/reasons.js';
+import {
+  icmpReason,
+  MOST_REASONS,
+  type SendErrorReason,
+  type TooBigReason,
+  type UnreachableReason,
+} from '../stats/reasons.js';
 import type { IntervalReport } from './messages.js';
 
 export interface Explanations {
   readonly sendErrorsBy: readonly SendErrorReason[] | null;
   readonly unreachableBy: readonly UnreachableReason[] | null;
+  readonly tooBigBy: readonly TooBigReason[] | null;
 }
 
-export const NO_EXPLANATIONS: Explanations = { sendErrorsBy: null, unreachableBy: null };
+export const NO_EXPLANATIONS: Explanations = { sendErrorsBy: null, unreachableBy: null, tooBigBy: null };
 
 /** Of reasons one behind the other, `REASON_WORDS` each; equal ones, of several paths, are added up. */
 export function explanationsOf(words: Uint32Array): Explanations {
@@ -25,26 +33,42 @@ export function explanationsOf(words: Uint32Array): Explanations {
     else known.count += reason.count;
   }
   const sorted = [...reasons.values()].sort((a, b) => b.count - a.count);
-  const sendErrorsBy = sorted.flatMap(({ count, errno }) =>
-    errno === undefined ? [] : [{ count, errno: errnoName(errno) }],
-  );
-  const unreachableBy = sorted.flatMap((one) => (one.errno === undefined ? [unreachableReason(one)] : []));
-  return { sendErrorsBy: bounded(sendErrorsBy), unreachableBy: bounded(unreachableBy) };
+  return {
+    sendErrorsBy: bounded(sorted, Outcome.sendError, ({ count, errno }) => ({ count, errno: errnoName(errno) })),
+    unreachableBy: bounded(sorted, Outcome.unreachable, unreachableReason),
+    tooBigBy: bounded(sorted, Outcome.tooBig, tooBigReason),
+  };
 }
 
 function unreachableReason({ count, version, type, code, origin }: Reason): UnreachableReason {
-  const from = origin.every((byte) => byte === 0) ? null : addressText(origin);
-  return { count, type, code, reason: icmpReason(version, type, code), from };
+  return { count, type, code, reason: icmpReason(version, type, code), from: originText(origin) };
 }
 
-const bounded = <Item>(list: readonly Item[]): readonly Item[] | null =>
-  list.length === 0 ? null : list.slice(0, MOST_REASONS);
+function tooBigReason({ count, mtu, origin }: Reason): TooBigReason {
+  return { count, mtu: mtu === 0 ? null : mtu, from: originText(origin) };
+}
+
+const originText = (origin: Uint8Array): string | null =>
+  origin.every((byte) => byte === 0) ? null : addressText(origin);
+
+/** Those of one outcome; null: there are none. */
+function bounded<Item>(
+  sorted: readonly Reason[],
+  outcome: Reason['outcome'],
+  itemOf: (reason: Reason) => Item,
+): readonly Item[] | null {
+  const own = sorted.filter((reason) => reason.outcome === outcome);
+  return own.length === 0 ? null : own.slice(0, MOST_REASONS).map(itemOf);
+}
 
 /** The members of a row's JSON, with a comma behind. */
-export const explanationsJson = ({ sendErrorsBy, unreachableBy }: Explanations): string =>
-  sendErrorsBy === null && unreachableBy === null
-    ? '"sendErrorsBy":null,"unreachableBy":null,'
-    : `"sendErrorsBy":${JSON.stringify(sendErrorsBy)},"unreachableBy":${JSON.stringify(unreachableBy)},`;
+export const explanationsJson = (explanations: Explanations): string =>
+  explanations === NO_EXPLANATIONS ? NO_EXPLANATIONS_JSON : membersJson(explanations);
+
+const membersJson = ({ sendErrorsBy, unreachableBy, tooBigBy }: Explanations): string =>
+  `"sendErrorsBy":${JSON.stringify(sendErrorsBy)},"unreachableBy":${JSON.stringify(unreachableBy)},"tooBigBy":${JSON.stringify(tooBigBy)},`;
+
+const NO_EXPLANATIONS_JSON = membersJson(NO_EXPLANATIONS);
 
 /** Words of one entry of `IntervalReport.pathReasons`. */
 const PATH_REASON_WORDS = 1 + REASON_WORDS;

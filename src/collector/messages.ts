@@ -208,7 +208,7 @@ export interface IntervalReport {
   /** `PathTrait`s of each path; 255: not known. */
   readonly pathTraits: Uint8Array;
   /**
-   * Why probes were not sent or unreachable: the index in `paths` and the `REASON_WORDS` of a reason (`src/stats/reasonCounts.ts`) for each, by
+   * Why probes were not sent, unreachable or too big: the index in `paths` and the `REASON_WORDS` of a reason (`src/stats/reasonCounts.ts`) for each, by
    * ascending index.
    */
   readonly pathReasons: Uint32Array;

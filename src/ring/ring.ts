@@ -20,7 +20,7 @@
  * | 0 | u32 | path: stream * source ports + source port index |
  * | 4 | u8 | outcome (`Outcome`) |
  * | 5 | u8 | flags (`RecordFlag`) |
- * | 6 | u8 | TOS or traffic class of the reply as received; of an unreachable probe: the ICMP type |
+ * | 6 | u8 | TOS or traffic class of the reply as received; of an unreachable probe: the ICMP type; of one that was too big: the IP version (4, 6) of the ICMP error, 0: this host's kernel refused it |
  * | 7 | u8 | TTL or hop limit of the reply as received; of an unreachable probe: the ICMP code |
  * | 8 | f64 | sent, ns on the collector's time line (`src/net/clock.ts`) |
  * | 16 | f64 | received, ns on the same line; 0 when nothing came |
@@ -29,7 +29,7 @@
  * | 32 | f64 | of a received probe: T2 - T1, ns, by two clocks; only with the flag `timed` |
  * | 40 | u8 | of a received probe: DSCP as the reflector received it; 255: it does not say |
  * | 41 | u8 | of a received probe: TTL or hop limit as the reflector received it; 0: it does not say |
- * | 32 | 16 bytes | of an unreachable probe: the address that sent the ICMP error, an IPv4 address in the first 4; zeros: unknown |
+ * | 32 | 16 bytes | of a probe that was unreachable, or too big for a router: the address that sent the ICMP error, an IPv4 address in the first 4; zeros: unknown |
  * | 42 | | unused otherwise |
  *
  * `detail` is the MTU of a probe that was too big (0: unknown), the errno of a send error, the IP version (4, 6) of the ICMP
@@ -190,7 +190,7 @@ export class RingProducer extends RingView {
     this.u8[slot * RECORD_BYTES + 41] = ttl;
   }
 
-  /** Fills in the origin of the record that was pushed last, of an unreachable probe. `words`: `ORIGIN_WORDS`, in memory order. */
+  /** Fills in the origin of the record that was pushed last, of a probe with an ICMP error. `words`: `ORIGIN_WORDS`, in memory order. */
   origin(words: Uint32Array): void {
     const word = ((this.head - 1) & this.mask) * RECORD_WORDS + ORIGIN_WORD;
     for (let i = 0; i < ORIGIN_WORDS; i++) this.u32[word + i] = words[i];
@@ -256,7 +256,7 @@ export class RingConsumer extends RingView {
   get detail(): number {
     return this.u32[this.slot * RECORD_WORDS + 6];
   }
-  /** Word `i` of the origin of an unreachable probe's ICMP error, in memory order. */
+  /** Word `i` of the origin of a probe's ICMP error, in memory order. */
   originWord(i: number): number {
     return this.u32[this.slot * RECORD_WORDS + ORIGIN_WORD + i];
   }

@@ -5,7 +5,7 @@
  *                     -> matrix history -> /v1/matrix, /v1/results
  */
 
-import type { SendErrorReason, UnreachableReason } from '../stats/reasons.js';
+import type { SendErrorReason, TooBigReason, UnreachableReason } from '../stats/reasons.js';
 
 /**
  * One result, with the fields of `GET /v1/results`. What a collector of another kind does not tell is null, never invented; a name that
@@ -36,9 +36,10 @@ export interface ResultRow {
   readonly tooBig?: number | null;
   /** The least MTU that a probe was too big for; null or absent when none was named. */
   readonly mtu?: number | null;
-  /** Why the kernel refused probes, and which ICMP errors came back; null or absent when there were none. */
+  /** Why the kernel refused probes, which ICMP errors came back, and who said that probes were too big; null or absent when there were none. */
   readonly sendErrorsBy?: readonly SendErrorReason[] | null;
   readonly unreachableBy?: readonly UnreachableReason[] | null;
+  readonly tooBigBy?: readonly TooBigReason[] | null;
   /** µs; null when nothing came back. */
   readonly rttUs: RttUs | null;
   readonly residenceUs: number | null;

@@ -96,7 +96,7 @@ export class PathNumbers {
 export class IntervalAccumulator {
   /** What there is beside: of each direction. */
   readonly directions: DirectionCounts;
-  /** Why probes were unreachable or not sent. */
+  /** Why probes were unreachable, too big or not sent. */
   readonly reasons = new ReasonCounts();
   private readonly sourcePorts: number;
   private readonly samples: SampleStore;

@@ -44,5 +44,5 @@ export function reasonOf(row: Explained): string | null {
   if (row.received === 0) return noAnswerText(row);
   if ((row.sendErrors ?? 0) > 0) return notSentText(row.sendErrorsBy, row.target);
   if (row.unreachable > 0) return unreachableText(row.unreachableBy, row);
-  return (row.tooBig ?? 0) > 0 ? tooBigText(row.mtu) : null;
+  return (row.tooBig ?? 0) > 0 ? tooBigText(row, row) : null;
 }

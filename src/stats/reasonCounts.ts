@@ -1,5 +1,5 @@
 /**
- * Why probes of each path were not sent (errno) or came back as unreachable (ICMP type, code, origin), counted for one interval.
+ * Why probes of each path were not sent (errno), unreachable (ICMP type, code, origin) or too big (MTU, origin), counted for one interval.
  *
  * A path has a chain of entries, one per reason, made when the reason is first met; a path without such probes costs one word. It
  * must never allocate per record: the columns only grow, by doubling.
@@ -9,10 +9,10 @@
  * | word | field |
  * | ---: | --- |
  * | 0 | count |
- * | 1 | reason: the errno; or `ICMP` + IP version << 16 + type << 8 + code |
- * | 2-5 | origin of the ICMP error, in memory order; zeros: unknown |
- * | 6 | next entry of the path; 0: none |
- * | 7 | unused |
+ * | 1 | reason: the errno; `ICMP` + IP version << 16 + type << 8 + code; or `TOO_BIG` + IP version << 16 |
+ * | 2-5 | origin of the ICMP error, in memory order; zeros: unknown, or no ICMP error |
+ * | 6 | MTU of a probe that was too big; 0: unknown |
+ * | 7 | next entry of the path; 0: none |
  */
 
 import { ORIGIN_WORDS, Outcome } from '../ring/ring.js';
@@ -21,21 +21,24 @@ const ENTRY_WORDS = 8;
 const COUNT = 0;
 const REASON = 1;
 const ORIGIN = 2;
-const NEXT = 6;
+const MTU = 6;
+const NEXT = 7;
 /** In a reason: it is an ICMP error. */
 const ICMP = 0x8000_0000;
+/** In a reason: the probe was too big. */
+const TOO_BIG = 0x4000_0000;
 /** Reasons of one path that are counted. Of further ones only the sum is known, which the outcome counters have. */
 const MOST_PER_PATH = 8;
 const FIRST_ENTRIES = 64;
 
-/** A record of a probe that was unreachable, or not sent (`RingConsumer`). */
+/** A record of a probe that was unreachable, too big or not sent (`RingConsumer`). */
 export interface ReasonRecord {
   readonly path: number;
   readonly outcome: number;
-  /** ICMP type and code. */
+  /** ICMP type and code of an unreachable probe; IP version (0: this host's kernel refused it) of one that was too big. */
   readonly tos: number;
   readonly ttl: number;
-  /** IP version of the ICMP error, or errno. */
+  /** IP version of the ICMP error, MTU or errno. */
   readonly detail: number;
   originWord(i: number): number;
 }
@@ -43,18 +46,21 @@ export interface ReasonRecord {
 /** One reason, for reading. */
 export interface Reason {
   count: number;
-  /** undefined: an ICMP error. */
-  readonly errno: number | undefined;
-  /** IP version, type and code. */
+  readonly outcome: typeof Outcome.sendError | typeof Outcome.unreachable | typeof Outcome.tooBig;
+  /** Of a probe that was not sent. */
+  readonly errno: number;
+  /** Of a probe that was too big; 0: unknown. */
+  readonly mtu: number;
+  /** IP version, type and code of the ICMP error. */
   readonly version: number;
   readonly type: number;
   readonly code: number;
-  /** 4 or 16 bytes; zeros: unknown. */
+  /** 4 or 16 bytes; zeros: unknown, or no ICMP error. */
   readonly origin: Uint8Array;
 }
 
-/** Words of a reason in a report: count, reason, origin. */
-export const REASON_WORDS = ORIGIN + ORIGIN_WORDS;
+/** Words of a reason in a report: count, reason, origin, MTU. */
+export const REASON_WORDS = NEXT;
 
 export class ReasonCounts {
   /** By path: its first entry; 0: none. Entry 0 is never used. */
@@ -73,14 +79,13 @@ export class ReasonCounts {
 
   add(record: ReasonRecord): void {
     const { path } = record;
-    const reason =
-      record.outcome === Outcome.unreachable
-        ? (ICMP + (record.detail << 16) + (record.tos << 8) + record.ttl) >>> 0
-        : record.detail;
+    const reason = reasonWord(record);
+    const mtu = record.outcome === Outcome.tooBig ? record.detail : 0;
+    const withOrigin = hasOrigin(record);
     let last = 0;
     let length = 0;
     for (let entry = this.heads[path]; entry !== 0; entry = this.entries[entry * ENTRY_WORDS + NEXT]) {
-      if (this.isSame(entry, reason, record)) {
+      if (this.isSame(entry, reason, mtu, withOrigin, record)) {
         this.entries[entry * ENTRY_WORDS + COUNT]++;
         return;
       }
@@ -96,8 +101,8 @@ export class ReasonCounts {
     const at = entry * ENTRY_WORDS;
     this.entries[at + COUNT] = 1;
     this.entries[at + REASON] = reason;
-    for (let i = 0; i < ORIGIN_WORDS; i++)
-      this.entries[at + ORIGIN + i] = record.outcome === Outcome.unreachable ? record.originWord(i) : 0;
+    this.entries[at + MTU] = mtu;
+    for (let i = 0; i < ORIGIN_WORDS; i++) this.entries[at + ORIGIN + i] = withOrigin ? record.originWord(i) : 0;
   }
 
   has(path: number): boolean {
@@ -120,10 +125,10 @@ export class ReasonCounts {
     if (this.live === 0) this.used = 1;
   }
 
-  private isSame(entry: number, reason: number, record: ReasonRecord): boolean {
+  private isSame(entry: number, reason: number, mtu: number, withOrigin: boolean, record: ReasonRecord): boolean {
     const at = entry * ENTRY_WORDS;
-    if (this.entries[at + REASON] !== reason) return false;
-    if (record.outcome !== Outcome.unreachable) return true;
+    if (this.entries[at + REASON] !== reason || this.entries[at + MTU] !== mtu) return false;
+    if (!withOrigin) return true;
     for (let i = 0; i < ORIGIN_WORDS; i++) if (this.entries[at + ORIGIN + i] !== record.originWord(i)) return false;
     return true;
   }
@@ -140,15 +145,27 @@ export class ReasonCounts {
   }
 }
 
+function reasonWord({ outcome, detail, tos, ttl }: ReasonRecord): number {
+  if (outcome === Outcome.unreachable) return (ICMP + (detail << 16) + (tos << 8) + ttl) >>> 0;
+  return outcome === Outcome.tooBig ? TOO_BIG + (tos << 16) : detail;
+}
+
+/** Whether the record is of an ICMP error: other records have no origin, and any words in its place. */
+const hasOrigin = ({ outcome, tos }: ReasonRecord): boolean =>
+  outcome === Outcome.unreachable || (outcome === Outcome.tooBig && tos !== 0);
+
 /** Reads the reason that begins at word `at`. */
 export function readReason(words: Uint32Array, at: number): Reason {
   const reason = words[at + REASON];
   const icmp = reason >= ICMP;
-  const version = icmp ? (reason >>> 16) & 0xff : 0;
+  const tooBig = !icmp && reason >= TOO_BIG;
+  const version = icmp || tooBig ? (reason >>> 16) & 0xff : 0;
   const bytes = new Uint8Array(words.buffer, words.byteOffset + (at + ORIGIN) * 4, version === 4 ? 4 : 16);
   return {
     count: words[at + COUNT],
-    errno: icmp ? undefined : reason,
+    outcome: icmp ? Outcome.unreachable : tooBig ? Outcome.tooBig : Outcome.sendError,
+    errno: icmp || tooBig ? 0 : reason,
+    mtu: words[at + MTU],
     version,
     type: icmp ? (reason >>> 8) & 0xff : 0,
     code: icmp ? reason & 0xff : 0,

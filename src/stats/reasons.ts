@@ -26,6 +26,15 @@ export interface UnreachableReason {
   readonly from: string | null;
 }
 
+/** Who said that probes were too big. */
+export interface TooBigReason {
+  readonly count: number;
+  /** The MTU that was named, in bytes; null: none was. */
+  readonly mtu: number | null;
+  /** Address of the router that sent the ICMP error; null: this host's kernel refused to send the probe, or unknown. */
+  readonly from: string | null;
+}
+
 /** Between which addresses probes go. */
 export interface Ends {
   readonly source?: string;
@@ -44,6 +53,7 @@ export interface Explained extends Ends {
   readonly sendErrors?: number | null;
   readonly sendErrorsBy?: readonly SendErrorReason[] | null;
   readonly unreachableBy?: readonly UnreachableReason[] | null;
+  readonly tooBigBy?: readonly TooBigReason[] | null;
 }
 
 /** By errno: why the kernel refused, with the target's address put in at `*`. */
@@ -137,9 +147,20 @@ export function notSentText(by: readonly SendErrorReason[] | null | undefined, t
   return first === undefined ? 'not sent' : `not sent: ${errnoText(first.errno, target)}`;
 }
 
-/** `too big for the path (mtu 1400)`. */
-export function tooBigText(mtu: number | null | undefined): string {
-  return mtu === null || mtu === undefined ? 'too big for the path' : `too big for the path (mtu ${mtu})`;
+type TooBig = Pick<Explained, 'mtu' | 'tooBigBy'>;
+
+/** `too big for the path (mtu 1400, from 10.9.0.254)`, of the most frequent kind; without `from` when this host's kernel refused to send. */
+export function tooBigText({ mtu, tooBigBy }: TooBig, ends?: Ends): string {
+  const first = tooBigBy?.[0];
+  return first === undefined ? tooBigWords(mtu ?? null, null, ends) : tooBigWords(first.mtu, first.from, ends);
+}
+
+function tooBigWords(mtu: number | null, from: string | null, ends: Ends | undefined): string {
+  const details = [
+    ...(mtu === null ? [] : [`mtu ${mtu}`]),
+    ...(from === null ? [] : [fromText(from, ends).trimStart()]),
+  ];
+  return details.length === 0 ? 'too big for the path' : `too big for the path (${details.join(', ')})`;
 }
 
 /**
@@ -154,7 +175,7 @@ export function noAnswerText(row: Explained): string | null {
   const outcomes: readonly (readonly [number, string])[] = [
     [lost, 'no answer'],
     [unreachable, unreachableText(row.unreachableBy, row)],
-    [row.tooBig ?? 0, tooBigText(row.mtu)],
+    [row.tooBig ?? 0, tooBigText(row, row)],
     [localDrops, 'dropped by this host: its receive queue was full'],
     // A probe that was not sent says nothing of the network: the outcomes of those that were sent come first.
     [row.sent === 0 ? sendErrors : 0, notSentText(row.sendErrorsBy, row.target)],
@@ -175,6 +196,16 @@ function errorTexts(row: Explained): string[] {
 /** `20 × port unreachable from 10.9.0.2` for each error, most frequent first. */
 export function unreachableList(by: readonly UnreachableReason[], ends?: Ends): string[] {
   return by.map(({ count, reason, from }) => `${count} × ${reason}${fromText(from, ends)}`);
+}
+
+/** `16 × too big for the path (mtu 1400, from 10.9.0.254)` for each kind, most frequent first, then what is left of `count` probes. */
+export function tooBigList(count: number, { mtu, tooBigBy }: TooBig, ends?: Ends): string[] {
+  const by = tooBigBy ?? [];
+  const rest = by.reduce((left, one) => left - one.count, count);
+  return [
+    ...by.map((one) => `${one.count} × ${tooBigWords(one.mtu, one.from, ends)}`),
+    ...(rest > 0 ? [`${rest} × ${tooBigWords(by.length === 0 ? (mtu ?? null) : null, null, ends)}`] : []),
+  ];
 }
 
 /** `20 × no route to 10.9.0.2 (ENETUNREACH)` for each errno, most frequent first. */

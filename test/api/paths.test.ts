@@ -87,6 +87,7 @@ describe('GET /v1/paths', () => {
           sendErrors: 0,
           sendErrorsBy: null,
           unreachableBy: null,
+          tooBigBy: null,
           lossPct: 33.3333,
           rttUs: { min: 61.234, mean: 61.235, max: 61.236 },
           ...{ lostForward: 0, lostReverse: 0, lostUnknown: 0, remarked: 0, ceMarks: 0, hopChanges: 0 },

@@ -29,7 +29,7 @@ describe('llama probe', () => {
       expect(row).to.have.all.keys(
         ...['group', 'protocol', 'source', 'target', 'port', 'class', 'dscp', 'tags', 'sent', 'received', 'lost'],
         ...['unreachable', 'lossPct', 'late', 'duplicates', 'reordered', 'sendErrors', 'localDrops', 'tooBig', 'rttUs'],
-        ...['sendErrorsBy', 'unreachableBy'],
+        ...['sendErrorsBy', 'unreachableBy', 'tooBigBy'],
         ...['mtu', 'residenceUs', 'jitterUs', 'lostForward', 'lostReverse', 'lostUnknown', 'forwardUs', 'reverseUs'],
         ...['dscpForward', 'dscpReverse', 'remarked', 'ceMarks', 'hopsForward', 'hopsReverse', 'hopChanges'],
       );

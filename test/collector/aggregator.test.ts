@@ -14,10 +14,11 @@ import {
   refused,
   rowsOf,
   SOURCE_PORTS,
+  tooBigError,
 } from './aggregatorBench.js';
 
 const { ENETUNREACH, EPERM } = constants.errno;
-const { received, lost, unreachable, localDrop, late, duplicate, sendError } = Outcome;
+const { received, lost, unreachable, localDrop, late, duplicate, sendError, tooBig } = Outcome;
 
 describe('aggregator', () => {
   it('reports a row as it is published, with its histogram and its paths', () => {
@@ -63,6 +64,7 @@ describe('aggregator', () => {
         mtu: null,
         sendErrorsBy: [{ count: 1, errno: 'ENETUNREACH' }],
         unreachableBy: [{ count: 1, type: 3, code: 3, reason: 'port unreachable', from: '10.9.0.2' }],
+        tooBigBy: null,
         rttUs: {
           min: 61,
           mean: 96.004,
@@ -160,6 +162,7 @@ describe('aggregator', () => {
         { count: 1, type: 3, code: 2, reason: 'protocol unreachable', from: '10.9.0.2' },
         { count: 1, type: 1, code: 3, reason: 'address unreachable', from: '2001:db8::1' },
       ],
+      tooBigBy: null,
     });
     const unknown = ofPath(2).unreachableBy?.at(-1);
     expect(unknown, 'an error whose sender is unknown').to.include({ reason: 'port unreachable', from: null });
@@ -173,6 +176,33 @@ describe('aggregator', () => {
       [{ count: 1, type: 3, code: 13, reason: 'administratively prohibited', from: '10.9.0.1' }],
       null,
     ]);
+  });
+
+  it('has who said that probes were too big in rows and paths, most frequent first', () => {
+    const bench = new AggregatorBench(1);
+    bench.addStreams(0);
+    const routers = ['10.9.0.254', '10.9.0.253', '2001:db8::1', '10.9.0.254'];
+    const errors = [
+      ...routers.map((from) => tooBigError(1400, from)),
+      ...[tooBigError(1500, null), tooBigError(1500, null), tooBigError(1500, null), tooBigError(0, '10.9.0.254')],
+    ];
+    for (const error of errors) bench.record(0, 1, tooBig, 1, error);
+    bench.record(0, 2, tooBig, 1, tooBigError(1280, '10.9.0.253'));
+    bench.watermark(0, 10);
+    bench.run(11);
+    const [report] = bench.reports;
+    const [row] = rowsOf(report);
+    expect([row.tooBig, row.mtu, row.unreachableBy]).to.deep.equal([9, 1280, null]);
+    const mostFrequent = [
+      { count: 3, mtu: 1500, from: null },
+      { count: 2, mtu: 1400, from: '10.9.0.254' },
+      { count: 1, mtu: 1400, from: '10.9.0.253' },
+      { count: 1, mtu: 1400, from: '2001:db8::1' },
+    ];
+    expect(row.tooBigBy).to.deep.equal(mostFrequent);
+    const ofPath = (path: number) => pathExplanations(report, report.paths.indexOf(path)).tooBigBy;
+    expect(ofPath(1)).to.deep.equal(mostFrequent);
+    expect(ofPath(2)).to.deep.equal([{ count: 1, mtu: 1280, from: '10.9.0.253' }]);
   });
 
   it('cuts rows and histograms where the offsets say', () => {

@@ -12,7 +12,7 @@ import { addressBytes } from '../../src/net/address.js';
 import type { Clock } from '../../src/net/clock.js';
 import { ControlBlock, PROBER_COUNTERS } from '../../src/ring/control.js';
 import { createRing, ORIGIN_WORDS, Outcome, RecordFlag, RingProducer, UNKNOWN_BYTE } from '../../src/ring/ring.js';
-import type { SendErrorReason, UnreachableReason } from '../../src/stats/reasons.js';
+import type { SendErrorReason, TooBigReason, UnreachableReason } from '../../src/stats/reasons.js';
 import { sToNs } from '../../src/stats/units.js';
 
 export const INTERVAL_MS = 10_000;
@@ -94,7 +94,8 @@ export class AggregatorBench {
       residenceNs,
       sequence,
     );
-    if (pushed && outcome === Outcome.unreachable) this.producers[thread].origin(origin);
+    if (pushed && (outcome === Outcome.unreachable || outcome === Outcome.tooBig))
+      this.producers[thread].origin(origin);
     else if (pushed) this.producers[thread].detail(Float64Array.of(forwardNs), forwardDscp, forwardTtl);
     if (!pushed && final) control.counters[control.index('ringOverflows')]++;
     return pushed;
@@ -131,7 +132,7 @@ export interface RecordDetails {
   readonly forwardTtl?: number;
   readonly tos?: number;
   readonly ttl?: number;
-  /** Of an unreachable probe. */
+  /** Of a probe with an ICMP error. */
   readonly origin?: Uint32Array;
 }
 
@@ -141,6 +142,13 @@ export function icmpError(type: number, code: number, from: string): RecordDetai
   const bytes = addressBytes(from);
   new Uint8Array(origin.buffer).set(bytes);
   return { residenceNs: bytes.length === 4 ? 4 : 6, tos: type, ttl: code, origin };
+}
+
+/** A probe that was too big for a link of MTU `mtu` (0: unknown), as the router `from` said; null: this host's kernel. */
+export function tooBigError(mtu: number, from: string | null): RecordDetails {
+  if (from === null) return { residenceNs: mtu, tos: 0, origin: new Uint32Array(ORIGIN_WORDS).fill(1) };
+  const { residenceNs: tos = 0, ...error } = icmpError(0, 0, from);
+  return { ...error, residenceNs: mtu, tos };
 }
 
 /** A probe that the kernel refused. */
@@ -153,6 +161,7 @@ export interface Row extends PathCounts {
   readonly lossPct: number | null;
   readonly sendErrorsBy: readonly SendErrorReason[] | null;
   readonly unreachableBy: readonly UnreachableReason[] | null;
+  readonly tooBigBy: readonly TooBigReason[] | null;
   readonly mtu: number | null;
   readonly rttUs: Record<string, number> | null;
   readonly residenceUs: number | null;

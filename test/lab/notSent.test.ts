@@ -189,6 +189,7 @@ describe('lab: probes that are not sent', function () {
     const row = rowOf('tooBig');
     expect(row.sent).to.be.above(0);
     expect(row).to.include({ received: 0, lost: 0, unreachable: 0, tooBig: row.sent, mtu: SMALL.mtu });
+    expect(row.tooBigBy, 'refused by this host').to.deep.equal([{ count: row.tooBig, mtu: SMALL.mtu, from: null }]);
   });
 
   it('llama probe ends with 3 when all are too big, and with 0 when one of its sizes gets through', async () => {

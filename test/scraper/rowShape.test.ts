@@ -76,6 +76,7 @@ describe('the shape of rows', () => {
     const why = {
       sendErrorsBy: [{ count: 20, errno: 'ENETUNREACH' }],
       unreachableBy: [{ count: 2, type: 3, code: 3, reason: 'port unreachable', from: '10.9.0.2' }],
+      tooBigBy: [{ count: 7, mtu: 1400, from: '10.9.0.254' }],
     };
     const rows = Array.from({ length: 200 }, (_, i) => ({ ...first, ...(i % 2 === 0 ? why : {}), port: i }));
     expect(parsedOf(rows.map(withHdrLast))).to.equal(2);

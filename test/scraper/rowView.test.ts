@@ -47,6 +47,7 @@ function plain(one: ResultRow): object {
     reverseUs: oneWayOf(one.reverseUs),
     sendErrorsBy: one.sendErrorsBy ?? null,
     unreachableBy: one.unreachableBy ?? null,
+    tooBigBy: one.tooBigBy ?? null,
     hdr: one.hdr ?? null,
   };
 }
@@ -63,7 +64,7 @@ function shown(rows: RowBytes): number {
   return views;
 }
 
-/** What a row says of probes that were not sent or unreachable: nothing, that there were none, or lists of any length. */
+/** What a row says of probes that were not sent, unreachable or too big: nothing, that there were none, or lists of any length. */
 function explanations(random: Random): object {
   const list = <Entry>(entry: (i: number) => Entry): Entry[] | null =>
     random.below(3) > 0 ? Array.from({ length: 1 + random.below(4) }, (_, i) => entry(i)) : null;
@@ -72,6 +73,10 @@ function explanations(random: Random): object {
     sendErrorsBy: list((i) => ({ count: 9 - i, errno: ['ENETUNREACH', 'EPERM', 'errno 999'][random.below(3)] })),
     unreachableBy: list((i) => ({
       ...{ count: 9 - i, type: 3, code: random.below(16), reason: 'port unreachable' },
+      from: random.below(4) === 0 ? null : `10.9.0.${random.below(9)}`,
+    })),
+    tooBigBy: list((i) => ({
+      ...{ count: 9 - i, mtu: random.below(4) === 0 ? null : 1400 },
       from: random.below(4) === 0 ? null : `10.9.0.${random.below(9)}`,
     })),
   };
@@ -113,7 +118,7 @@ describe('rows that are read field by field', () => {
     expect(views).to.be.within(1500, 4400);
   });
 
-  it('say why nothing came back, with the MTU of the path', () => {
+  it('say why nothing came back, with the MTU of the path and who named it', () => {
     const tooBig = {
       ...first,
       received: 0,
@@ -127,6 +132,14 @@ describe('rows that are read field by field', () => {
     };
     const reasons = [...rowsOf(tooBig, { ...tooBig, mtu: 1280 }).oneByOne()].map(reasonOf);
     expect(reasons).to.deep.equal(['too big for the path (mtu 1400)', 'too big for the path (mtu 1280)']);
+    const routers = ['10.9.0.253', '10.9.0.254'].map((from) => ({
+      ...tooBig,
+      tooBigBy: [{ count: 7, mtu: 1400, from }],
+    }));
+    expect([...rowsOf(...routers).oneByOne()].map(reasonOf)).to.deep.equal([
+      'too big for the path (mtu 1400, from 10.9.0.253)',
+      'too big for the path (mtu 1400, from 10.9.0.254)',
+    ]);
   });
 
   it('are so with new values in a shape that is known', () => {

@@ -41,6 +41,10 @@ describe('whether a pair answers', () => {
         'from this host (10.9.0.1)',
       );
     expect(reasonOf({ ...row, sent: 7, tooBig: 7, mtu: 1400 })).to.equal('too big for the path (mtu 1400)');
+    const tooBigBy = [{ count: 1, mtu: 1400, from: '10.9.0.254' }];
+    expect(reasonOf({ ...row, sent: 7, received: 6, tooBig: 1, mtu: 1400, tooBigBy })).to.equal(
+      'too big for the path (mtu 1400, from 10.9.0.254)',
+    );
     expect(reasonOf({ ...row, sent: 7, received: 6, lost: 1 }), 'a loss needs no further word').to.equal(null);
     expect(reasonOf({ ...row, sent: 7, received: 6, tooBig: 1, mtu: 1400 })).to.match(/mtu 1400/);
   });

@@ -15,12 +15,23 @@ const refused = (path: number, errno: number): ReasonRecord => ({
   originWord: () => 0xffff_ffff,
 });
 
+/** `version` 0: this host's kernel refused it, and the words of the origin are of an earlier record. */
+function tooBig(path: number, mtu: number, origin: readonly number[], version = 4): ReasonRecord {
+  const originWord = (i: number): number => origin[i] ?? 0;
+  return { path, outcome: Outcome.tooBig, tos: version, ttl: 0, detail: mtu, originWord };
+}
+
 /** Of a path: each reason with its count, as text. */
 function read(counts: ReasonCounts, path: number): Record<string, number> {
   const found: Record<string, number> = {};
   counts.forEach(path, (words) => {
-    const { count, errno, version, type, code, origin } = readReason(words, 0);
-    found[errno === undefined ? `${version} ${type} ${code} ${origin.join('.')}` : `errno ${errno}`] = count;
+    const { count, outcome, errno, mtu, version, type, code, origin } = readReason(words, 0);
+    const names = {
+      [Outcome.sendError]: `errno ${errno}`,
+      [Outcome.unreachable]: `${version} ${type} ${code} ${origin.join('.')}`,
+      [Outcome.tooBig]: `mtu ${mtu} ${version} ${origin.join('.')}`,
+    };
+    found[names[outcome]] = count;
   });
   return found;
 }
@@ -60,6 +71,22 @@ describe('counts of reasons', () => {
     for (const origin of origins) counts.add(icmp(0, 1, 4, origin, 6));
     counts.add(icmp(0, 1, 4, [1, 0, 0, 0], 4));
     expect(Object.keys(read(counts, 0))).to.have.length(4);
+  });
+
+  it('tell who said that a probe was too big, and the MTU', () => {
+    const counts = new ReasonCounts();
+    counts.reserve(1);
+    for (const last of [1, 2]) for (const mtu of [1400, 1280, 1400]) counts.add(tooBig(0, mtu, [last]));
+    for (const old of [7, 8]) counts.add(tooBig(0, 1500, [old], 0));
+    counts.add(tooBig(0, 0xffff_ffff, [1, 2, 3, 4], 6));
+    expect(read(counts, 0)).to.deep.equal({
+      'mtu 1400 4 1.0.0.0': 2,
+      'mtu 1280 4 1.0.0.0': 1,
+      'mtu 1400 4 2.0.0.0': 2,
+      'mtu 1280 4 2.0.0.0': 1,
+      [`mtu 1500 0 ${Array(16).fill(0).join('.')}`]: 2,
+      'mtu 4294967295 6 1.0.0.0.2.0.0.0.3.0.0.0.4.0.0.0': 1,
+    });
   });
 
   it('keep a bounded number of reasons of a path, the ones met first', () => {

@@ -5,6 +5,7 @@ import {
   noAnswerText,
   notSentText,
   sendErrorList,
+  tooBigList,
   tooBigText,
   unreachableList,
   unreachableText,
@@ -42,6 +43,29 @@ describe('reasons', () => {
     expect(unreachableList([PORT], loopback)).to.deep.equal(['20 × port unreachable from 10.9.0.2']);
   });
 
+  it('name who said that probes were too big, with the MTU of that one', () => {
+    const router = { count: 16, mtu: 1400, from: '10.9.0.254' };
+    const kernel = { count: 3, mtu: 1500, from: null };
+    const tooBigBy = [router, kernel];
+    expect(tooBigText({ mtu: 1400, tooBigBy })).to.equal('too big for the path (mtu 1400, from 10.9.0.254)');
+    expect(tooBigText({ mtu: 1500, tooBigBy: [kernel] })).to.equal('too big for the path (mtu 1500)');
+    expect(tooBigText({ mtu: 1280, tooBigBy: [{ ...router, mtu: null }] }), 'an MTU that another one named').to.equal(
+      'too big for the path (from 10.9.0.254)',
+    );
+    expect(tooBigText({ mtu: 1400, tooBigBy }, { source: '10.9.0.254', target })).to.equal(
+      'too big for the path (mtu 1400, from this host (10.9.0.254))',
+    );
+    expect(tooBigList(20, { mtu: 1400, tooBigBy })).to.deep.equal([
+      '16 × too big for the path (mtu 1400, from 10.9.0.254)',
+      '3 × too big for the path (mtu 1500)',
+      '1 × too big for the path',
+    ]);
+    expect(tooBigList(7, { mtu: 1400 })).to.deep.equal(['7 × too big for the path (mtu 1400)']);
+    expect(tooBigList(0, { mtu: null, tooBigBy: null })).to.deep.equal([]);
+    const all = { ...NONE, sent: 19, tooBig: 19, mtu: 1400, tooBigBy };
+    expect(noAnswerText(all)).to.equal('too big for the path (mtu 1400, from 10.9.0.254)');
+  });
+
   it('tell the same type and code of ICMP and ICMPv6 apart', () => {
     expect([icmpReason(4, 3, 1), icmpReason(6, 3, 1)]).to.deep.equal([
       'host unreachable',
@@ -73,7 +97,7 @@ describe('reasons', () => {
       'no answer; too big for the path (mtu 1400)',
     );
     expect(noAnswerText({ ...NONE, sent: 7, tooBig: 7, mtu: 1400 })).to.equal('too big for the path (mtu 1400)');
-    expect(tooBigText(null)).to.equal('too big for the path');
+    expect(tooBigText({})).to.equal('too big for the path');
     expect(noAnswerText({ ...NONE, sent: 1, localDrops: 1 })).to.match(/^dropped by this host/);
     const refused = { sendErrors: 20, sendErrorsBy: [{ count: 20, errno: 'EPERM' }] };
     expect(noAnswerText({ ...NONE, ...refused })).to.match(/^not sent: .* 10\.9\.0\.2 \(EPERM\)$/);

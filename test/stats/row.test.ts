@@ -18,7 +18,7 @@ describe('row', () => {
     rtt.percentilesNs.set([61_023, 131_071, 131_071, 131_071]);
     expect(`{${rowJson(outcomes, rtt, 2, NONE, '')}`).to.equal(
       '{"sent":160,"received":159,"lost":1,"unreachable":0,"lossPct":0.625,' +
-        '"late":0,"duplicates":0,"reordered":0,"sendErrors":0,"localDrops":0,"tooBig":0,"mtu":null,"sendErrorsBy":null,"unreachableBy":null,' +
+        '"late":0,"duplicates":0,"reordered":0,"sendErrors":0,"localDrops":0,"tooBig":0,"mtu":null,"sendErrorsBy":null,"unreachableBy":null,"tooBigBy":null,' +
         '"rttUs":{"min":61,"mean":96.004,"stddev":35.004,"p50":61.023,"p90":131.007,"p99":131.007,"p999":131.007,"max":131.007},' +
         '"residenceUs":4.1,"jitterUs":70.007}',
     );

@@ -51,6 +51,9 @@ export interface Reasons {
         readonly from: string | null;
       }[]
     | null;
+  readonly tooBigBy:
+    | readonly { readonly count: number; readonly mtu: number | null; readonly from: string | null }[]
+    | null;
 }
 
 export interface ResultRow extends Outcomes, Directions, Reasons {

@@ -246,14 +246,16 @@ export interface IntervalOptions {
   readonly padding?: number;
 }
 
-/** An interval in which 20 probes of the first path found no route, and 5 of the second a closed port. */
+const TOO_BIG = [1, 3, 0x4004_0000, 0xfe00_090a, 0, 0, 0, 1400];
+
+/** An interval in which 20 probes of the first path found no route, 5 of the second a closed port, and 3 were too big for a router. */
 export const REFUSED_AND_UNREACHABLE: IntervalOptions = {
   paths: [
     { path: 0, sent: 0, lost: 0 },
-    { path: 1, sent: 5, lost: 0 },
+    { path: 1, sent: 8, lost: 0, tooBig: 3 },
   ],
-  // Index in `paths`, count, errno or ICMP error (IP version 4, type 3, code 3), origin.
-  reasons: [0, 20, 101, 0, 0, 0, 0, 1, 5, 0x8004_0303, 0x0200_090a, 0, 0, 0],
+  // Index in `paths`, count, errno or ICMP error (IP version 4, type 3, code 3), origin, MTU. The last one is `TOO_BIG`.
+  reasons: [...[0, 20, 101, 0, 0, 0, 0, 0], ...[1, 5, 0x8004_0303, 0x0200_090a, 0, 0, 0, 0], ...TOO_BIG],
 };
 
 export function rowOf(info: StreamInfo, padding = 0): Record<string, unknown> {

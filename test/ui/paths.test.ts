@@ -68,16 +68,19 @@ describe('the strips of source ports', () => {
 describe('why probes of a pair have no answer', () => {
   it('is summed over intervals, by series, with kind and origin of each ICMP error', () => {
     const icmp = (count: number) => [{ count, type: 3, code: 3, reason: 'port unreachable', from: '10.9.0.2' }];
+    const bigFor = (count: number) => [{ count, mtu: 1400, from: '10.9.0.254' }];
     const row = (changes: Partial<PathRow>): ResultRow => path(changes) as unknown as ResultRow;
     const rows = [
       row({ received: 0, unreachable: 12, unreachableBy: icmp(12) }),
-      row({ received: 0, unreachable: 8, unreachableBy: icmp(8), tooBig: 7, mtu: 1400 }),
+      row({ received: 0, unreachable: 8, unreachableBy: icmp(8), tooBig: 7, mtu: 1400, tooBigBy: bigFor(7) }),
+      row({ received: 0, tooBig: 10, mtu: 1400, tooBigBy: [...bigFor(9), { count: 1, mtu: 1500, from: null }] }),
       row({ class: 'cs0', sendErrorsBy: [{ count: 20, errno: 'ENETUNREACH' }] }),
       row({ class: 'af41', received: 0, unreachable: 3, unreachableBy: [{ ...icmp(3)[0], from: '10.0.0.1' }] }),
     ];
     expect(reasonLines(rows)).to.deep.equal([
       'ef: unreachable: 20 × port unreachable from 10.9.0.2',
-      'ef: too big for the path (mtu 1400): 7 probes',
+      'ef: 16 × too big for the path (mtu 1400, from 10.9.0.254)',
+      'ef: 1 × too big for the path (mtu 1500)',
       'cs0: not sent: 20 × no route to 10.9.0.2 (ENETUNREACH)',
       'af41: unreachable: 3 × port unreachable from this host (10.0.0.1)',
     ]);

@@ -6,6 +6,7 @@
 import type { StoredInterval } from '../../collector/results.js';
 import type { Group } from '../../config/types.js';
 import { errnoName } from '../../net/libc.js';
+import { Outcome } from '../../ring/ring.js';
 import { REASON_WORDS, type Reason, readReason } from '../../stats/reasonCounts.js';
 import { icmpReason } from '../../stats/reasons.js';
 import type { Named } from './seriesText.js';
@@ -51,14 +52,16 @@ export class ReasonTotals {
     return this.metric(BY_ERRNO, 'errnos') + this.metric(BY_ICMP, 'icmp');
   }
 
-  private count(group: string, { count, errno, version, type, code }: Reason): void {
+  private count(group: string, { count, outcome, errno, version, type, code }: Reason): void {
+    // Neither metric counts probes that were too big.
+    if (outcome === Outcome.tooBig) return;
     let known = this.byGroup.get(group);
     if (known === undefined) {
       known = { errnos: new Map(), icmp: new Map() };
       this.byGroup.set(group, known);
     }
     const [counts, labels] =
-      errno === undefined
+      outcome === Outcome.unreachable
         ? [known.icmp, label('reason', icmpReason(version, type, code))]
         : [known.errnos, label('errno', errnoName(errno))];
     counts.set(labels, (counts.get(labels) ?? 0) + count);

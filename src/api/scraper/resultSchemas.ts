@@ -53,7 +53,7 @@ export type AllPathsQuery = Static<typeof AllPathsQuery>;
 const told = Type.Object({ collector: Type.String(), ...ResultRowSchema.properties });
 const notTold = ['dscp', 'late', 'duplicates', 'reordered', 'sendErrors'] as const;
 const absent = [
-  ...['tooBig', 'mtu', 'sendErrorsBy', 'unreachableBy', 'lostForward', 'lostReverse', 'lostUnknown'],
+  ...['tooBig', 'mtu', 'sendErrorsBy', 'unreachableBy', 'tooBigBy', 'lostForward', 'lostReverse', 'lostUnknown'],
   ...['forwardUs', 'reverseUs', 'dscpForward', 'dscpReverse', 'remarked', 'ceMarks'],
   ...['hopsForward', 'hopsReverse', 'hopChanges'],
 ] as const satisfies readonly (keyof typeof told.properties)[];

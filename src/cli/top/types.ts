@@ -3,7 +3,7 @@
 import type { Metric } from '../../matrix/matrix.js';
 import type { Slowness } from '../../matrix/slowness.js';
 import type { Answering } from '../../stats/outcome.js';
-import type { SendErrorReason, UnreachableReason } from '../../stats/reasons.js';
+import type { SendErrorReason, TooBigReason, UnreachableReason } from '../../stats/reasons.js';
 
 /** `GET /v1/matrix?format=columns`: arrays beside each other, an element for each cell. */
 export interface MatrixAnswer {
@@ -58,6 +58,7 @@ export interface PathAnswer {
   readonly sendErrors?: number;
   readonly sendErrorsBy?: readonly SendErrorReason[] | null;
   readonly unreachableBy?: readonly UnreachableReason[] | null;
+  readonly tooBigBy?: readonly TooBigReason[] | null;
   readonly rttUs: { readonly min: number; readonly mean: number; readonly max: number } | null;
 }
 

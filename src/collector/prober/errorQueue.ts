@@ -128,18 +128,16 @@ export class ErrorQueue {
       localIndex,
       outcome,
       0,
-      tooBig ? 0 : this.batch.errorType[i],
+      tooBig ? socket.family : this.batch.errorType[i],
       tooBig ? 0 : this.batch.errorCode[i],
       slots.sentNs[slot * F64],
       0,
       detail,
       slots.sequence[slot * U32],
     );
+    this.readOrigin(i);
+    this.state.origin();
     if (tooBig) this.noteTooBig(socket, i, stream);
-    else {
-      this.readOrigin(i);
-      this.state.origin();
-    }
   }
 
   /** The router or host that sent ICMP error `i`: `originWords`; zeros when it is unknown. */

@@ -71,7 +71,7 @@ export class ProberState {
     if (this.pushed) this.ring.detail(this.forwardNs, dscp, ttl);
   }
 
-  /** Fills in who sent the ICMP error (`originWords`), right behind `record` of an unreachable probe. */
+  /** Fills in who sent the ICMP error (`originWords`), right behind `record` of a probe with an ICMP error. */
   origin(): void {
     if (this.pushed) this.ring.origin(this.originWords);
   }

@@ -1,7 +1,7 @@
 /** Shapes of the answers that the page reads; the API's own document is at /openapi.json. */
 
 import type { Answering } from '../../stats/outcome.js';
-import type { SendErrorReason, UnreachableReason } from '../../stats/reasons.js';
+import type { SendErrorReason, TooBigReason, UnreachableReason } from '../../stats/reasons.js';
 
 /** The newest data of an answer; nulls without any. */
 export interface Newest {
@@ -109,6 +109,7 @@ export interface PathRow {
   readonly sendErrors?: number | null;
   readonly sendErrorsBy?: readonly SendErrorReason[] | null;
   readonly unreachableBy?: readonly UnreachableReason[] | null;
+  readonly tooBigBy?: readonly TooBigReason[] | null;
   /** null: nothing was sent. */
   readonly lossPct: number | null;
   readonly rttUs: { readonly min: number; readonly mean: number; readonly max: number } | null;

@@ -1,7 +1,13 @@
 /** Why probes of a pair have no answer, in lines of text. Pure. */
 
-import { type SendErrorReason, sendErrorList, type UnreachableReason, unreachableList } from '../../stats/reasons.js';
-import { formatCount } from '../lib/format.js';
+import {
+  type SendErrorReason,
+  sendErrorList,
+  type TooBigReason,
+  tooBigList,
+  type UnreachableReason,
+  unreachableList,
+} from '../../stats/reasons.js';
 import type { ResultRow } from '../lib/types.js';
 import { nameOf } from './names.js';
 
@@ -25,15 +31,17 @@ export function reasonLines(rows: readonly ResultRow[]): string[] {
   }
   return [...names].flatMap(([name, own]) => {
     const { source = '', target = '' } = own[0] ?? {};
+    const ends = { source, target };
     const sendErrors = own.flatMap((row): readonly SendErrorReason[] => row.sendErrorsBy ?? []);
     const unreachable = own.flatMap((row): readonly UnreachableReason[] => row.unreachableBy ?? []);
     const tooBig = own.reduce((all, row) => all + (row.tooBig ?? 0), 0);
     const mtus = own.flatMap(({ mtu }) => (typeof mtu === 'number' ? [mtu] : []));
-    const mtu = mtus.length === 0 ? '' : ` (mtu ${Math.min(...mtus)})`;
+    const mtu = mtus.length === 0 ? null : Math.min(...mtus);
+    const tooBigBy = summedReasons(own.flatMap((row): readonly TooBigReason[] => row.tooBigBy ?? []));
     return [
       ...sendErrorList(summedReasons(sendErrors), target).map((text) => `${name}: not sent: ${text}`),
-      ...unreachableList(summedReasons(unreachable), { source, target }).map((text) => `${name}: unreachable: ${text}`),
-      ...(tooBig === 0 ? [] : [`${name}: too big for the path${mtu}: ${formatCount(tooBig)} probes`]),
+      ...unreachableList(summedReasons(unreachable), ends).map((text) => `${name}: unreachable: ${text}`),
+      ...tooBigList(tooBig, { mtu, tooBigBy }, ends).map((text) => `${name}: ${text}`),
     ];
   });
 }

@@ -138,11 +138,12 @@ describe('the picture of llama top', () => {
     const picture = small();
     const [first, ...others] = picture.paths.paths;
     const well = others.filter(({ lossPct }) => (lossPct ?? 0) < 100);
-    const failed = { received: 0, lost: 0, lossPct: 0, rttUs: null, sourcePort: 41_000, tooBig: first.sent, mtu: 1400 };
+    const tooBigBy = [{ count: first.sent, mtu: 1400, from: '10.9.0.254' }];
+    const failed = { received: 0, lost: 0, lossPct: 0, rttUs: null, sourcePort: 41_000, tooBig: first.sent, tooBigBy };
     const paths = { total: well.length + 1, paths: [...well, { ...first, ...failed }] };
-    const texts = draw({ picture: { ...picture, paths }, width: 200, height: 60 });
+    const texts = draw({ picture: { ...picture, paths }, width: 240, height: 60 });
     const [worst] = texts.slice(texts.findIndex((text) => text.includes('WORST PATHS')) + 2);
-    expect(worst).to.match(/41000 +- +0 .*too big for the path \(mtu 1400\)/);
+    expect(worst).to.match(/41000 +- +0 .*too big for the path \(mtu 1400, from 10\.9\.0\.254\)/);
   });
 
   it('tells paths of two groups and ports on one address apart', () => {
