@@ -9,6 +9,7 @@
  */
 
 import { endsLikePort, parseAddress, whyNotTarget } from '../config/address.js';
+import { API_PATH } from '../config/apiPath.js';
 import { MAX_TARGETS } from '../config/group-schema.js';
 import { isRecord, kindOf } from '../config/problems.js';
 import { readYaml } from '../config/yaml.js';
@@ -71,6 +72,10 @@ export function readTarget(text: string, tags: Readonly<Record<string, string>>)
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(text);
   const host = match === null ? text : (match[1] ?? match[2] ?? '');
   const address = parseAddress(host);
+  if (address === undefined && API_PATH.test(text))
+    return 'found the path of an API behind it, expected an address with or without a port; write it without the path (/v1/results, /influxdata), such as 10.0.0.1:5000';
+  if (address === undefined && /^https?:\/\//i.test(text))
+    return 'found a URL, expected an address with or without a port; write it without the scheme, such as 10.0.0.1:5000';
   if (address === undefined)
     return /^[A-Za-z0-9._-]*[A-Za-z][A-Za-z0-9._-]*$/.test(host)
       ? 'found a host name, expected an address with or without a port; names are not resolved here: write the address, or use fromDns'

@@ -169,6 +169,7 @@ export class Scraper implements ScraperService {
         ...clocksApart(collectors),
         ...this.moreWarnings(),
         ...(source === null || source.error === null ? [] : [`the collectors are not up to date: ${source.error}`]),
+        ...(source?.warnings ?? []).map((text) => `the list of collectors: ${text}`),
         ...(this.config.writers.length === 0 ? ['there are no writers: results are kept in memory only'] : []),
       ],
     };

@@ -39,6 +39,7 @@ describe("Prometheus' target groups", () => {
     );
     expect(answer.warnings[1]).to.match(/expected a port from 1 to 65535/);
     expect(answer.warnings[3]).to.match(/a multicast address/);
+    expect(answer.warnings[4]).to.match(/found a URL, .*write it without the scheme/);
   });
 
   it('an address without brackets that ends like a port is used, with a warning that says how to write the port', () => {

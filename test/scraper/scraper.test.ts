@@ -155,6 +155,26 @@ describe('a scraper', () => {
     expect(scraper.status().source?.error).to.equal(null);
   });
 
+  it('warns of a URL of the API in a file of collectors, and asks the others', async () => {
+    const a = await collector('a');
+    const { host } = new URL(a.url);
+    const targets = [host, 'http://127.0.0.1:1/v1/results', '127.0.0.1:2/influxdata'];
+    writeFileSync(file(), JSON.stringify([{ targets }]));
+    start(`{ fromFile: { path: "${file()}" } }`);
+    await gets('a', 1);
+    expect(urls()).to.deep.equal([a.url]);
+    const { source, warnings } = scraper.status();
+    expect(source?.error).to.equal(null);
+    for (const [i, text] of (source?.warnings ?? []).entries())
+      expect(text).to.match(
+        new RegExp(
+          `/0/targets/${i + 1}: found the path of an API .*; write it without the path .*, such as 10.0.0.1:5000$`,
+        ),
+      );
+    expect(source?.warnings).to.have.length(2);
+    expect(warnings.join('\n')).to.include('found the path of an API');
+  });
+
   it('keeps its collectors until another source has given its own', async () => {
     const [a, b] = [await collector('a'), await collector('b')];
     start(listed(a));

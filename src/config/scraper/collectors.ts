@@ -1,5 +1,6 @@
 /** The collectors of a scraper's config: from the shape in which they are written to the one that it works with, and back. */
 
+import { API_PATH } from '../apiPath.js';
 import {
   found,
   isRecord,
@@ -85,9 +86,8 @@ export function portWarnings(written: unknown): string[] {
     });
 }
 
-/** The scraper puts the paths of the API behind the URL itself. */
 function reportApiPath(url: string, path: Path, report: Report): void {
-  const apiPath = /\/(v1(\/.*)?|influxdata|metrics)$/.exec(url)?.[0];
+  const apiPath = API_PATH.exec(url)?.[0];
   if (apiPath === undefined) return;
   const base = url.slice(0, -apiPath.length);
   report(path, `found ${found(url)}, expected the URL of the collector without ${apiPath}; write ${base}`);
