@@ -8,6 +8,7 @@ import { loadConfigFile } from '../config/config.js';
 import type { ConfigOverrides } from '../config/options.js';
 import { LlamaError } from '../errors.js';
 import { argumentError } from './arguments.js';
+import { listenSetting } from './listen.js';
 import { createLogger } from './log.js';
 import { endServed, serveCollector } from './serve.js';
 import { HangUps, nothingToLose, signalled, unlessSignalled } from './signals.js';
@@ -32,14 +33,18 @@ export async function runCollector(options: CollectorCommandOptions, hangUps = n
     reloader ??= new ConfigReloader(of, loaded, () => loadConfigFile(file, options));
     return logged(reloader.reload(access), file, logger);
   };
-  const served = await unlessSignalled(signal, serveCollector(config, logger, reloadConfig), endServed);
+  const served = await unlessSignalled(
+    signal,
+    serveCollector(config, logger, reloadConfig, listenSetting(loaded.options)),
+    endServed,
+  );
   if (served === undefined) {
     logger.info({ signal: await signal }, 'ended before it measured');
     return 0;
   }
-  const { collector, app, url, reload } = served;
+  const { collector, app, url, bound, reload } = served;
   const { groups, targets, paths, probesPerSecond } = collector.status();
-  logger.info({ api: url, groups, targets, paths, probesPerSecond }, 'measuring');
+  logger.info({ api: url, listen: bound, groups, targets, paths, probesPerSecond }, 'measuring');
   for (const warning of collector.status().warnings) logger.warn(warning);
   for (const note of [...loaded.warnings, ...loaded.notes]) logger.warn(note);
   // A reload that fails must not end a collector that measures; the log has the reason.

@@ -21,7 +21,7 @@ import { openSinks } from '../scraper/sinks.js';
 import { SteadyClock } from '../stats/steadyClock.js';
 import { openAccess } from './access.js';
 import { requireFiles } from './host.js';
-import { listen } from './listen.js';
+import { listen, listenSetting } from './listen.js';
 import { createLogger } from './log.js';
 import { type ScraperCommandOptions, scraperConfigOf } from './scraperConfig.js';
 import { HangUps, nothingToLose, signalled, unlessSignalled } from './signals.js';
@@ -35,6 +35,8 @@ interface Served {
   readonly scraper: Scraper;
   readonly app: FastifyInstance;
   readonly url: string;
+  /** What the API is bound to, `ADDRESS:PORT`. */
+  readonly bound: string;
   /** Reads the list of collectors, tokens, certificate and key again. Rejects when any of them is wrong; nothing changes then. */
   readonly reload: () => Promise<ScraperReloadReport>;
 }
@@ -53,9 +55,12 @@ export async function runScraper(options: ScraperCommandOptions, hangUps = new H
       logger.info({ signal: await signal }, 'ended before it scraped');
       return 0;
     }
-    const { scraper, url, reload } = served;
+    const { scraper, url, bound, reload } = served;
     const { collectors, warnings } = scraper.status();
-    logger.info({ api: url, collectors: collectors.length, writers: loaded.config.writers.length }, 'scraping');
+    logger.info(
+      { api: url, listen: bound, collectors: collectors.length, writers: loaded.config.writers.length },
+      'scraping',
+    );
     for (const warning of [...loaded.warnings, ...warnings]) logger.warn(warning);
     // A reload that fails must not end a scraper that works; the log has the reason.
     hangUps.listen(() => void reload().catch(() => undefined));
@@ -122,9 +127,10 @@ async function serve(
     routes: (to) => resultRoutes(to, scraper, { memory, access: access.options }),
   });
   try {
-    const url = await listen(app, config.api, (text) => scraper.warn(text), 'scraper');
+    const setting = listenSetting(started.options, 'scraper');
+    const { url, bound } = await listen(app, config.api, (text) => scraper.warn(text), setting, 'scraper');
     scraper.start();
-    return { scraper, app, url, reload };
+    return { scraper, app, url, bound, reload };
   } catch (error) {
     await Promise.all([scraper.close(), app.close()]);
     throw error;

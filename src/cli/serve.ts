@@ -20,15 +20,18 @@ export interface ServedCollector {
   readonly app: FastifyInstance;
   /** Where the API answers, with the port that the system chose where it was to. */
   readonly url: string;
+  /** What the API is bound to, `ADDRESS:PORT`. */
+  readonly bound: string;
   /** Reads config, tokens, certificate and key again: the same as `POST /v1/reload`. Rejects when any of them is wrong; nothing changes then. */
   readonly reload: Reload;
 }
 
-/** Nothing is sent before the API answers, and nothing stays open when something can't be had. Without `reloadConfig` there is no `POST /v1/reload`. */
+/** Nothing is sent before the API answers, and nothing stays open when something can't be had. Without `reloadConfig` there is no `POST /v1/reload`. `setting`: where its address was set. */
 export async function serveCollector(
   config: Config,
   logger: Logger,
   reloadConfig?: (collector: Collector, access: Alongside) => Promise<ReloadAnswer>,
+  setting = 'api.listen',
 ): Promise<ServedCollector> {
   requireFiles(2 * config.source.ports + FILES_PER_THREAD * (config.collector.workers + 1));
   const access = openAccess(config.api, logger);
@@ -48,14 +51,14 @@ export async function serveCollector(
       ...access.options,
       ...(reloadConfig && { reload }),
     });
-    const url = await listen(app, config.api, (text) => collector.warn(text));
+    const { url, bound } = await listen(app, config.api, (text) => collector.warn(text), setting);
     try {
       await collector.measure();
     } catch (error) {
       await app.close();
       throw error;
     }
-    return { collector, app, url, reload };
+    return { collector, app, url, bound, reload };
   } catch (error) {
     await collector.close(0);
     throw error;

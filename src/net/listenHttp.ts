@@ -21,6 +21,8 @@ export interface HttpAppChild {
 export interface Listening {
   /** Where to ask it: of a wildcard address, one of this host. */
   readonly url: string;
+  /** What it is bound to, `ADDRESS:PORT`; the address may be a wildcard. */
+  readonly bound: string;
   /** Why it does not listen on IPv6, though it was asked to; undefined when it does, or was not. */
   readonly withoutIpv6: string | undefined;
 }
@@ -50,7 +52,11 @@ export async function listenHttp(app: HttpApp, host: string, port: number, fallB
   if (typeof bound !== 'object' || bound === null) throw new Error('the server was closed while it began to listen');
   const address = bound.address === '0.0.0.0' ? '127.0.0.1' : bound.address;
   const scheme = server instanceof SecureServer ? 'https' : 'http';
-  return { url: `${scheme}://${formatEndpoint({ address, port: bound.port })}`, withoutIpv6 };
+  return {
+    url: `${scheme}://${formatEndpoint({ address, port: bound.port })}`,
+    bound: formatEndpoint({ address: bound.address, port: bound.port }),
+    withoutIpv6,
+  };
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

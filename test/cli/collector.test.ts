@@ -62,6 +62,29 @@ describe('llama collector', () => {
     expect(err).to.include('none.yaml: there is no such file; check the path');
   });
 
+  for (const [how, args, env, setting] of [
+    ['the option', ['--listen', '192.0.2.1:5000'], {}, '--listen'],
+    ['the variable', [], { LLAMA_API_LISTEN: '192.0.2.1:5000' }, 'the environment variable LLAMA_API_LISTEN'],
+  ] as const)
+    it(`names ${how} that set an address which this host does not have`, async () => {
+      writeFileSync(file, config('{ west: { targets: [127.0.0.1] } }'));
+      const { code, err } = await llamaEnds(['collector', '--config', file, ...args], { env });
+      expect(code).to.equal(2);
+      expect(err).to.match(
+        new RegExp(`EADDRNOTAVAIL.*; this host does not have the address; choose another by ${setting}\n$`),
+      );
+    });
+
+  it('logs what it listens on beside the URL, also when that is every address', async () => {
+    writeFileSync(file, config('{ west: { targets: [127.0.0.1] } }'));
+    const command = llama(['collector', '--config', file, '--listen', '0.0.0.0:0']);
+    const { api, listen } = await command.logged('measuring');
+    const { port } = new URL(String(api));
+    expect([api, listen]).to.deep.equal([`http://127.0.0.1:${port}`, `0.0.0.0:${port}`]);
+    command.signal('SIGTERM');
+    expect(await command.exit()).to.equal(0);
+  });
+
   it('ends with 2 and sends nothing when the port of its API is taken', async () => {
     const target = await UdpPeer.open();
     const held = await holdTcpPort();
