@@ -1,6 +1,7 @@
 /**
  * Targets that answer none of their paths: is it they, or are the flows dead? A stale NAT or conntrack entry, or a path that ECMP pins, loses every packet of a
- * flow for ever, while any other flow gets through. One probe from a fresh port proves that, when it is answered; silence proves nothing.
+ * flow for ever, while any other flow gets through. One probe from a fresh port proves that, when it is answered. Silence or an ICMP error proves nothing about
+ * this host: the target or the network may be down, which the results say with the reason, so no warning is made of it.
  */
 
 import { LlamaError } from '../errors.js';
@@ -26,8 +27,6 @@ interface Watched {
   asking: boolean;
   /** When a fresh port was answered, epoch ms; undefined: never. */
   answeredMs: number | undefined;
-  /** Fresh ports that were not answered. */
-  silent: number;
 }
 
 export interface StaleFlowsOptions {
@@ -82,19 +81,11 @@ export class StaleFlows {
   }
 
   warnings(): string[] {
-    const all = [...this.watched.values()];
-    const dead = all.filter(({ answeredMs }) => answeredMs !== undefined);
-    const silent = all.filter(({ answeredMs, silent: asked }) => answeredMs === undefined && asked > 0);
-    return [
-      ...said(
-        dead,
-        `no answer on any source port, but one on a fresh port: these flows are dead, by a stale NAT or conntrack entry or a path that drops them; ${this.options.remedy}`,
-      ),
-      ...said(
-        silent,
-        'no answer on any source port, nor on a fresh one: silence proves nothing, the target or the network may be down',
-      ),
-    ];
+    const dead = [...this.watched.values()].filter(({ answeredMs }) => answeredMs !== undefined);
+    return said(
+      dead,
+      `no answer on any source port, but one on a fresh port: these flows are dead, by a stale NAT or conntrack entry or a path that drops them; ${this.options.remedy}`,
+    );
   }
 
   close(): void {
@@ -109,7 +100,7 @@ export class StaleFlows {
       known.seenMs = nowMs;
     } else if (this.watched.size < MOST_WATCHED) {
       const never = Number.NEGATIVE_INFINITY;
-      this.watched.set(key, { info, seenMs: nowMs, askedMs: never, asking: false, answeredMs: undefined, silent: 0 });
+      this.watched.set(key, { info, seenMs: nowMs, askedMs: never, asking: false, answeredMs: undefined });
     }
   }
 
@@ -128,7 +119,6 @@ export class StaleFlows {
     one.askedMs = nowMs;
     try {
       if (await this.options.ask.ask(one.info)) one.answeredMs = this.options.nowMs();
-      else one.silent += 1;
     } catch (error) {
       // No port, no address, no files: nothing was asked. The warnings about source ports tell of it.
       if (!(error instanceof LlamaError)) throw error;
