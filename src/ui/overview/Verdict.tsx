@@ -150,10 +150,8 @@ function worstText({ summary, troubles, toMs }: VerdictProps): string {
   const [first] = troubles;
   if (summary === undefined || first === undefined) return '';
   const { losingClasses, classes } = summary;
-  const { row } = first;
-  const since = troubles
-    .flatMap(({ onset }) => (onset === undefined ? [] : [onset]))
-    .sort((a, b) => (a.sinceMs ?? 0) - (b.sinceMs ?? 0))[0];
+  // Its own start, not that of another trouble.
+  const { row, onset: since } = first;
   const said = row.state === 'answers' ? `loss ${formatLoss(row.value)}` : (row.reason ?? 'no answer');
   const parts = [
     `Worst: ${said}, from ${row.source} to ${row.target}`,

@@ -67,7 +67,7 @@ export function askTroubles(
       const found = history?.series[0];
       return {
         row,
-        onset: found === undefined || history === undefined ? undefined : onsetOf(history.startMs, found),
+        onset: found === undefined || history === undefined ? undefined : onsetOf(history.startMs, found, row.state),
         badPorts: mine
           .filter((path) => (path.lossPct ?? 0) > 0 || (path.received === 0 && path.sent > 0))
           .flatMap(({ sourcePort }) => (sourcePort === null ? [] : [sourcePort])),

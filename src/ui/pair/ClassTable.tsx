@@ -1,6 +1,6 @@
 /** Classes side by side, over the range that is shown: percentiles of all replies as one histogram. Other counters are of the last minutes. */
 
-import { answeringOf, whyText } from '../../stats/outcome.js';
+import { type Answering, answeringOf, type OutcomeCounts, whyText } from '../../stats/outcome.js';
 import { formatCount, formatLoss, formatUs } from '../lib/format.js';
 import { levelOf } from '../lib/palette.js';
 import { clockText } from '../lib/time.js';
@@ -52,7 +52,7 @@ export function ClassTable({
             names={[
               'class',
               'loss',
-              'losing since',
+              'since',
               'lost',
               'sent',
               'p50',
@@ -67,6 +67,7 @@ export function ClassTable({
         <tbody>
           {series.map((one) => {
             const sent = sum(one.sent);
+            const state = toMs === undefined ? one.state : answeringOf(countsOf(one));
             const failed = sum(one.lost) + sum(one.unreachable);
             const mine = rows.filter(
               (row) =>
@@ -79,9 +80,9 @@ export function ClassTable({
               <tr key={`${one.collector} ${one.group} ${one.port} ${one.class}`}>
                 <th scope="row">{nameOf(one, series)}</th>
                 <td>
-                  <State of={one} bounds={bounds} past={toMs !== undefined} />
+                  <State of={one} answering={state} bounds={bounds} past={toMs !== undefined} />
                 </td>
-                <td>{failed === 0 && sum(one.received) > 0 ? '–' : sinceText(onsetOf(startMs, one), toMs)}</td>
+                <td>{failed === 0 && state === 'answers' ? '–' : sinceText(onsetOf(startMs, one, state), toMs)}</td>
                 <td>{formatCount(failed)}</td>
                 <td>{formatCount(sent)}</td>
                 <td>{us(one.merged?.rttUs.p50)}</td>
@@ -104,18 +105,26 @@ export function ClassTable({
   );
 }
 
+const countsOf = (of: HistorySeries): OutcomeCounts => ({
+  sent: sum(of.sent),
+  received: sum(of.received),
+  lost: sum(of.lost),
+  unreachable: sum(of.unreachable),
+  tooBig: sum(of.tooBig),
+  sendErrors: sum(of.sendErrors),
+  localDrops: sum(of.localDrops),
+});
+
+interface StateProps {
+  readonly of: HistorySeries;
+  readonly answering: Answering;
+  readonly bounds: readonly number[];
+  readonly past: boolean;
+}
+
 /** The loss of a series that answers; in words why another does not. */
-function State({ of, bounds, past }: { of: HistorySeries; bounds: readonly number[]; past: boolean }) {
-  const counts = {
-    sent: sum(of.sent),
-    received: sum(of.received),
-    lost: sum(of.lost),
-    unreachable: sum(of.unreachable),
-    tooBig: sum(of.tooBig),
-    sendErrors: sum(of.sendErrors),
-    localDrops: sum(of.localDrops),
-  };
-  const answering = past ? answeringOf(counts) : of.state;
+function State({ of, answering, bounds, past }: StateProps) {
+  const counts = countsOf(of);
   if (of.stale && !past) return <span class="pill stale">stale</span>;
   const why = whyText(answering, counts, past ? null : of.reason);
   if (answering === 'unmeasured') return <span class="pill unmeasured">{why}</span>;
