@@ -102,7 +102,7 @@ interface Place {
 const several = new WeakMap<readonly Place[], { readonly groups: boolean; readonly ports: boolean }>();
 
 /** One group needs no name, one port no number. */
-function severalOf(items: readonly Place[]): { readonly groups: boolean; readonly ports: boolean } {
+export function severalOf(items: readonly Place[]): { readonly groups: boolean; readonly ports: boolean } {
   const known = several.get(items) ?? {
     groups: items.some(({ group }) => group !== items[0].group),
     ports: items.some(({ port }) => port !== items[0].port),

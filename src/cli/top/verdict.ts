@@ -4,6 +4,7 @@
  */
 
 import { normalOf, type SlowPair } from '../../matrix/slowness.js';
+import { severalOf } from './lists.js';
 import type { Style } from './text.js';
 import type { Pair, Picture } from './types.js';
 import { isStale, lossText, timeText } from './values.js';
@@ -15,7 +16,29 @@ export interface Verdict {
   readonly style: Style;
 }
 
-const where = ({ source, target, reason }: Pair): string => `${source} to ${target}: ${reason ?? 'unknown'}`;
+/** Pairs that are named of each kind of trouble. */
+const MOST_NAMED = 3;
+
+/** A pair is named once, whatever its classes, and one of each reason before others of the same. */
+function named(pairs: readonly Pair[], withGroup: boolean): string[] {
+  const reasons = new Set<string | null>();
+  const seen = new Set<string>();
+  const firsts: Pair[] = [];
+  const others: Pair[] = [];
+  for (const pair of pairs) {
+    const key = JSON.stringify([pair.collector, pair.group, pair.source, pair.target]);
+    if (seen.has(key)) continue;
+    seen.add(key);
+    (reasons.has(pair.reason) ? others : firsts).push(pair);
+    reasons.add(pair.reason);
+  }
+  const texts = [...firsts, ...others].slice(0, MOST_NAMED).map(({ group, source, target, reason }) => {
+    const name = withGroup ? `${group}: ${source}` : source;
+    return `${name} to ${target}: ${reason ?? 'unknown'}`;
+  });
+  const more = seen.size - texts.length;
+  return more === 0 ? texts : [...texts, `and ${more} more`];
+}
 
 export function networkOf({ pairs, slowness, tool }: Picture, sinceMs: number): Verdict {
   const current = pairs.filter(({ stale, ageMs }) => !isStale(stale, ageMs, sinceMs, tool.intervalMs));
@@ -42,9 +65,10 @@ export function networkOf({ pairs, slowness, tool }: Picture, sinceMs: number): 
     ...(stale === 0 ? [] : [`${stale} stale`]),
     ...(which === null ? [] : [latency]),
   ];
+  const { groups } = severalOf(pairs);
   const examples = [
-    ...silent.slice(0, 1).map(where),
-    ...unmeasured.slice(0, 1).map(where),
+    ...named(silent, groups),
+    ...named(unmeasured, groups),
     ...(isSlow ? slowness.worst.slice(0, 1).map(slowText) : []),
   ];
   return {

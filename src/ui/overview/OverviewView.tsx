@@ -177,9 +177,11 @@ function Own({ own, status }: { own: readonly OwnTrouble[]; status: Status | und
 }
 
 function Totals({ summary, status }: { summary: Summary | undefined; status: Status | undefined }) {
-  const { rows = 0, sent = 0, failed = 0 } = summary ?? {};
+  const { rows = 0, stale = 0, sent = 0, failed = 0 } = summary ?? {};
   const figures: (readonly [string, string])[] = [
-    ['pairs and classes', formatCount(rows)],
+    // As the verdict counts them: a pair of a removed group is held until the window has passed over it.
+    ['pairs and classes', formatCount(rows - stale)],
+    ...(stale > 0 ? [['stale or removed', formatCount(stale)] as const] : []),
     ['probes', formatCount(sent)],
     ['lost', `${formatCount(failed)} (${sent === 0 ? '–' : formatLoss((failed / sent) * 100)})`],
   ];

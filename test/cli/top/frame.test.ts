@@ -175,6 +175,34 @@ describe('the picture of llama top', () => {
     expect(marks.split(/\s+/), 'no loss of a time before, no 0').to.deep.equal(['a', '-!', '?+', '-!']);
   });
 
+  it('names pairs without an answer, not their classes, and one of each reason first', () => {
+    const picture = small();
+    const [first] = picture.pairs;
+    const silent = (target: string, reason: string, trafficClass = 'ef') =>
+      ({ ...first, target, reason, class: trafficClass, state: 'silent' }) as const;
+    const pairs = [
+      ...[
+        silent('a', 'no answer'),
+        silent('a', 'no answer', 'cs0'),
+        silent('b', 'no answer'),
+        silent('c', 'no answer'),
+      ],
+      ...[silent('d', 'unreachable', 'ef'), silent('e', 'no answer')],
+    ];
+    const named = (of: typeof pairs): string[] =>
+      draw({ picture: { ...picture, pairs: of }, width: 200, height: 60 })
+        .filter((text) => text.startsWith('         ! '))
+        .map((text) => text.slice(11).trimEnd());
+    const from = first.source;
+    expect(named(pairs)).to.deep.equal([
+      ...[`${from} to a: no answer`, `${from} to d: unreachable`, `${from} to b: no answer`, 'and 2 more'],
+    ]);
+    const other = { ...pairs[0], group: 'other' };
+    expect(named([pairs[0], other])).to.deep.equal([
+      ...[`west: ${from} to a: no answer`, `other: ${from} to a: no answer`],
+    ]);
+  });
+
   it('says how many pairs are slower than their own normal', () => {
     const worst = [{ row: ['host-a', '10.1.0.1'], column: ['west', '10.2.0.1', 'ef'], nowUs: 90_000, normalUs: 90 }];
     const text = draw({ picture: { ...small(), slowness: { compared: 14, slow: 3, worst } }, width: 160 }).join('\n');
