@@ -5,6 +5,7 @@ import { packAnswer } from '../../src/ui/lib/packed.js';
 import { durationMs, fieldText, lengthOf, matrixStretch, stepped } from '../../src/ui/lib/time.js';
 import type { PathRow, PathsAnswer } from '../../src/ui/lib/types.js';
 import { besideText, hasPorts } from '../../src/ui/overview/beside.js';
+import { ownTroubles } from '../../src/ui/overview/own.js';
 import { summaryOf, withoutBadPathText, withoutTroubleText } from '../../src/ui/overview/summary.js';
 import { lastIntervals } from '../../src/ui/pair/lastIntervals.js';
 import { randomInteger, seededRandom } from '../support/random.js';
@@ -115,6 +116,29 @@ describe('the summary that the overview shows', () => {
           Math.min(...cells.filter(({ row }) => rows[row][0] === collector).map((cell) => cell.ageMs)),
         );
     }
+  });
+});
+
+describe('what the tool says of itself on the overview', () => {
+  it('is said once: a counter with a warning has no line of its own', () => {
+    const thread = { thread: 'aggregator', state: 'running', restarts: 0, lastError: null };
+    const status = {
+      ...{
+        name: 'a',
+        version: '1',
+        state: 'running',
+        uptimeMs: 1,
+        groups: 1,
+        targets: 1,
+        paths: 1,
+        probesPerSecond: 1,
+      },
+      ...{ workers: [], aggregator: thread, totals: { sendErrors: 7, clockSteps: 1 } },
+      warnings: ['sendErrors: 5 probes were not sent'],
+    };
+    expect(ownTroubles(status, undefined).map(({ text }) => text.split(':')[0])).to.deep.equal([
+      ...['sendErrors', 'clockSteps 1 since the start'],
+    ]);
   });
 });
 

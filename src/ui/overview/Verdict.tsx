@@ -3,8 +3,9 @@
 import { normalOf, type Slowness } from '../../matrix/slowness.js';
 import { formatAge, formatCount, formatLoss, formatUs } from '../lib/format.js';
 import { clockText } from '../lib/time.js';
-import type { OwnTrouble, Trouble } from './data.js';
+import type { Trouble } from './data.js';
 import type { Onset } from './onset.js';
+import type { OwnTrouble } from './own.js';
 import type { Summary, SummaryRow } from './summary.js';
 
 interface VerdictProps {

@@ -5,7 +5,7 @@ import { get, type Query } from '../lib/api.js';
 import type { ViewState } from '../lib/store.js';
 import { askPathsThen } from '../lib/thenPaths.js';
 import { matrixStretch } from '../lib/time.js';
-import { type HistoryAnswer, isScraper, type PathsAnswer, type Status } from '../lib/types.js';
+import type { HistoryAnswer, PathsAnswer } from '../lib/types.js';
 import { askSlowness, askSummary } from '../worker/client.js';
 import { type Onset, onsetOf } from './onset.js';
 import { COLUMN_TAGS, FIELDS, ROW_TAGS, type Summary, type SummaryRow } from './summary.js';
@@ -75,48 +75,4 @@ export function askTroubles(
       };
     }),
   );
-}
-
-/** Counters that tell of the tool and not of the network, with what they mean. */
-export const OWN_COUNTERS: Readonly<Record<string, string>> = {
-  scheduleSlips: 'probes skipped: this host was too busy to send them',
-  ringOverflows: 'outcomes dropped between threads',
-  threadLosses: 'outcomes lost with a thread that died',
-  localDrops: 'replies dropped by this host',
-  sendErrors: 'probes the kernel refused to send',
-  clockSteps: 'steps of the clock',
-};
-
-export interface OwnTrouble {
-  readonly text: string;
-  /** It is so now, and not only since the start. */
-  readonly now: boolean;
-}
-
-/** Pure: what the tool says of itself; `before` is an earlier answer. */
-export function ownTroubles(status: Status, before: Status | undefined): OwnTrouble[] {
-  const troubles: OwnTrouble[] = status.warnings.map((text) => ({ text, now: true }));
-  if (isScraper(status)) {
-    for (const { name, url, state, lastError } of status.collectors)
-      if (state === 'down' || state === 'behind')
-        troubles.push({ text: `${name ?? url} is ${state}${lastError === null ? '' : `: ${lastError}`}`, now: true });
-    for (const { name, url, troubles: own } of status.collectors)
-      for (const text of own ?? []) troubles.push({ text: `${name ?? url}: ${text}`, now: true });
-    for (const { name, up, lastError } of status.writers)
-      if (!up && lastError !== null) troubles.push({ text: `the writer ${name} fails: ${lastError}`, now: true });
-    return troubles;
-  }
-  for (const { thread, state, restarts, lastError } of [...status.workers, status.aggregator]) {
-    if (state !== 'running')
-      troubles.push({ text: `thread ${thread} is ${state}${lastError === null ? '' : `: ${lastError}`}`, now: true });
-    else if (restarts > 0)
-      troubles.push({ text: `thread ${thread} was started again ${restarts} times: ${lastError ?? ''}`, now: false });
-  }
-  for (const [name, meaning] of Object.entries(OWN_COUNTERS)) {
-    const count = status.totals[name] ?? 0;
-    const was = before === undefined || isScraper(before) ? count : (before.totals[name] ?? 0);
-    if (count > 0)
-      troubles.push({ text: `${name} ${count.toLocaleString('en')} since the start: ${meaning}`, now: count > was });
-  }
-  return troubles;
 }

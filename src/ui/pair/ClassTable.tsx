@@ -9,11 +9,18 @@ import { onsetOf } from '../overview/onset.js';
 import { sinceText } from '../overview/Verdict.js';
 import { HeadRow } from '../shell/HeadRow.js';
 import type { PairHistory } from './data.js';
+import { markingText, remarkedOf } from './marking.js';
 import { nameOf } from './names.js';
 
 const sum = (values: readonly (number | null)[]): number =>
   values.reduce<number>((all, value) => all + (value ?? 0), 0);
 const us = (value: number | undefined): string => (value === undefined ? '–' : formatUs(value));
+
+/** A sum; a dash where no row knows it. */
+function countText(values: readonly (number | null | undefined)[]): string {
+  const known = values.filter((value) => typeof value === 'number');
+  return known.length === 0 ? '–' : formatCount(sum(known));
+}
 
 /** Whether the direction of any loss is known: zeros would say that there was none. */
 const isTold = (row: ResultRow): boolean => (row.lostForward ?? 0) + (row.lostReverse ?? 0) > 0;
@@ -26,7 +33,7 @@ const EXTRA: readonly (readonly [string, (row: ResultRow) => number | null | und
   ['lost forward', (row) => (isTold(row) ? row.lostForward : undefined)],
   ['lost reverse', (row) => (isTold(row) ? row.lostReverse : undefined)],
   ['direction unknown', (row) => (isTold(row) ? row.lostUnknown : undefined)],
-  ['re-marked', (row) => row.remarked],
+  ['re-marked', remarkedOf],
 ];
 
 export function ClassTable({
@@ -90,9 +97,9 @@ export function ClassTable({
                 <td>{us(one.merged?.rttUs.p99)}</td>
                 <td>{us(one.merged?.rttUs.max)}</td>
                 {extra.map(([name, pick]) => (
-                  <td key={name}>{formatCount(mine.reduce((all, row) => all + (pick(row) ?? 0), 0))}</td>
+                  <td key={name}>{countText(mine.map(pick))}</td>
                 ))}
-                {markings && <td>{marking(mine.at(-1))}</td>}
+                {markings && <td>{markingText(mine.findLast(({ received }) => received > 0) ?? mine.at(-1))}</td>}
               </tr>
             );
           })}
@@ -149,13 +156,4 @@ function mergedText({ startMs, series }: PairHistory): string {
   return isWhole
     ? 'Percentiles are of all replies.'
     : `Percentiles are of all replies since ${clockText(from)}: older histograms are not kept.`;
-}
-
-/** Which class the network made of it, on the way there and back. */
-function marking(row: ResultRow | undefined): string {
-  if (row === undefined) return '–';
-  const shown = (dscp: number | null | undefined): string => (dscp === null || dscp === undefined ? '?' : String(dscp));
-  const [there, back] = [row.dscpForward, row.dscpReverse];
-  const kept = (there ?? row.dscp) === row.dscp && (back ?? row.dscp) === row.dscp;
-  return kept ? `kept (${row.dscp})` : `${row.dscp} → ${shown(there)} → ${shown(back)}`;
 }
