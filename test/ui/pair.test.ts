@@ -3,9 +3,11 @@ import { HdrTextEncoder } from '../../src/stats/hdrText.js';
 import { RttHistogram } from '../../src/stats/histogram.js';
 import type { Answering } from '../../src/stats/outcome.js';
 import { bodyOf, EMPTY, formOf } from '../../src/ui/groups/form.js';
-import type { HistorySeries } from '../../src/ui/lib/types.js';
+import type { HistorySeries, ResultRow } from '../../src/ui/lib/types.js';
 import { onsetOf } from '../../src/ui/overview/onset.js';
+import { concerning } from '../../src/ui/pair/concerns.js';
 import { addHdr, logBins, percentileOf } from '../../src/ui/pair/hdr.js';
+import { markingText, remarkedOf } from '../../src/ui/pair/marking.js';
 import { seededRandom } from '../support/random.js';
 
 describe('the histograms that the page reads', () => {
@@ -106,6 +108,41 @@ describe('since when a pair is in its present state', () => {
   it('is not known where it is so as far back as is known', () => {
     expect(since('uuuuuuuu', 'unmeasured')).to.equal(undefined);
     expect(since('ssssssss', 'silent')).to.equal(undefined);
+  });
+});
+
+describe('the page of a pair', () => {
+  const ROW = { group: 'west', target: '10.9.0.2', port: 8100, dscp: 46, received: 20, lost: 0, localDrops: 0 };
+  const row = (changes: Partial<ResultRow> = {}) => ({ ...ROW, ...changes }) as ResultRow;
+
+  it('knows nothing of the marking of a target that never answered', () => {
+    const silent = row({ received: 0, lost: 20, remarked: 0 });
+    expect([remarkedOf(silent), markingText(silent)]).to.deep.equal([undefined, 'unknown']);
+    const answers = row({ remarked: 0, dscpForward: 46, dscpReverse: 46 });
+    expect([remarkedOf(answers), markingText(answers)]).to.deep.equal([0, 'kept (46)']);
+    expect(markingText(row({ dscpForward: 0, dscpReverse: 46 }))).to.equal('46 → 0 → 46');
+  });
+
+  it('repeats no warning that concerns other pairs only', () => {
+    const all = ['the kernel gives no stamps', 'scheduleSlips: 9 planned probes were not sent in time'];
+    const others = [
+      ...['group east: not in force', 'sendErrors: 5 probes were not sent', 'icmpUnmatched: 3 ICMP errors'],
+      ...[
+        '10.9.0.3:8100 of west: no answer on any source port',
+        '3 targets, such as x of y: no answer on any source port',
+      ],
+    ];
+    expect(concerning([...all, ...others], [row()], ['west'])).to.deep.equal(all);
+    const own = [
+      ...['group west: not in force', 'sendErrors: 5 probes were not sent', 'tooBig: 5 probes were larger'],
+      ...[
+        '10.9.0.2:8100 of west: no answer on any source port',
+        '3 targets, such as x of y: no answer on any source port',
+      ],
+    ];
+    const bad = row({ received: 0, lost: 3, sendErrors: 2, tooBig: 1 });
+    expect(concerning([...all, ...own], [bad], ['west'])).to.deep.equal([...all, ...own]);
+    expect(concerning([...all, ...others], [], []), 'nothing is known of the pair').to.deep.equal([...all, ...others]);
   });
 });
 

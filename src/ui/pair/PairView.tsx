@@ -136,7 +136,13 @@ export function PairView({ status }: { status: Status | undefined }) {
         )}
       </section>
       <Reasons rows={recent.body ?? NO_ROWS} past={past} />
-      <ToolHealth status={status} rows={recent.body ?? NO_ROWS} past={past} collectors={collectorsOf(history.body)} />
+      <ToolHealth
+        status={status}
+        rows={recent.body ?? NO_ROWS}
+        past={past}
+        collectors={collectorsOf(history.body)}
+        groups={[...new Set(history.body?.series.map(({ group }) => group))]}
+      />
     </section>
   );
 }

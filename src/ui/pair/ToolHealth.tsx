@@ -2,6 +2,7 @@
 
 import { formatCount } from '../lib/format.js';
 import { isScraper, type ResultRow, type Status } from '../lib/types.js';
+import { concerning } from './concerns.js';
 
 interface ToolHealthProps {
   readonly status: Status | undefined;
@@ -9,13 +10,16 @@ interface ToolHealthProps {
   readonly past: boolean;
   /** Of a scraper: those whose numbers these are. */
   readonly collectors: readonly string[];
+  /** Of which the pair is; empty: not known. */
+  readonly groups: readonly string[];
 }
 
-export function ToolHealth({ status, rows, past, collectors }: ToolHealthProps) {
+export function ToolHealth({ status, rows, past, collectors, groups }: ToolHealthProps) {
   const sendErrors = rows.reduce((all, row) => all + (row.sendErrors ?? 0), 0);
   const localDrops = rows.reduce((all, row) => all + (row.localDrops ?? 0), 0);
   // Warnings are of now, and say nothing of then.
-  const warnings = status === undefined || past ? [] : warningsOf(status, collectors);
+  const warnings =
+    status === undefined || past ? [] : warningsOf(status, collectors, (own) => concerning(own, rows, groups));
   const silent =
     status !== undefined && isScraper(status)
       ? status.collectors.flatMap(({ name, troubles }) =>
@@ -47,10 +51,14 @@ export function ToolHealth({ status, rows, past, collectors }: ToolHealthProps) 
 }
 
 /** A scraper's own warnings are of its writers, and not of what a pair's numbers are made from: there, what its collectors say of themselves counts. */
-function warningsOf(status: Status, collectors: readonly string[]): readonly string[] {
-  if (!isScraper(status)) return status.warnings;
+function warningsOf(
+  status: Status,
+  collectors: readonly string[],
+  ofPair: (warnings: readonly string[]) => readonly string[],
+): readonly string[] {
+  if (!isScraper(status)) return ofPair(status.warnings);
   return status.collectors.flatMap(({ name, troubles }) => {
     if (name === null || !collectors.includes(name)) return [];
-    return (troubles ?? []).map((text) => `${name}: ${text}`);
+    return ofPair(troubles ?? []).map((text) => `${name}: ${text}`);
   });
 }
