@@ -76,6 +76,22 @@ describe('writer to files', () => {
     for (const name of await files()) expect((await textOf(name)).length).to.be.at.most(2000);
   });
 
+  it('leaves the open file under its name at the end, with whole lines, and goes on with it after a start', async () => {
+    await open();
+    await writer?.write([sampleInterval('a', 1, 3)], never);
+    await writer?.close();
+    const name = 'llama-2026-11-21T100000.000Z.lp.open';
+    expect(await files()).to.deep.equal([name]);
+    const before = await textOf(name);
+    expect(before.endsWith('\n')).to.equal(true);
+    nowMs += 1000;
+    await open();
+    await writer?.write([sampleInterval('a', 2, 3)], never);
+    expect(await files()).to.deep.equal([name]);
+    expect((await textOf(name)).startsWith(before)).to.equal(true);
+    expect(await lines()).to.have.length(6);
+  });
+
   it('keeps as many closed files as it is told', async () => {
     await open({ maxBytes: 500, keep: 2 });
     for (let index = 1; index < 8; index++) {
