@@ -1,6 +1,6 @@
 /** What a line of the table of counters says: who reads a counter, and when. Types only. */
 
-/** A counter that grew within the last two intervals, in words: "NAME: N [of M] TEXT[, for example …], since TIME[; ADVICE]". */
+/** A counter that grew within the last two intervals, in words: "NAME: N [of M] TEXT[, for example …], since TIME[ or up to N s before][; ADVICE]". */
 export interface CounterWarning<Name extends string = string> {
   /** What the number counts, and what happened to it. */
   readonly text: string;

@@ -1,5 +1,6 @@
 /** What went wrong lately, in words, from counters: a warning is said while its counter grew within the last two intervals. */
 
+import { MS_PER_S } from '../stats/units.js';
 import type { CounterReaders, CounterWarning } from './reader.js';
 
 type Counts<Name extends string> = Readonly<Record<Name, number>>;
@@ -17,6 +18,16 @@ export interface RecentWarningsOptions<Name extends string> {
   readonly example?: (name: Name) => string | undefined;
 }
 
+/** The first occurrence of a trouble that lasts is between two readings, epoch ms. */
+interface Beginning<Name extends string> {
+  /** Growth is counted from these. */
+  readonly counts: Counts<Name> | undefined;
+  /** The last reading without it. */
+  readonly afterMs: number;
+  /** The first reading with it. */
+  readonly seenMs: number;
+}
+
 /** Compares the counters with those at the end of the interval before the last. */
 export class RecentWarnings<Name extends string> {
   private readonly lines: readonly (readonly [Name, CounterWarning<Name>])[];
@@ -24,8 +35,7 @@ export class RecentWarnings<Name extends string> {
   private readonly example: (name: Name) => string | undefined;
   private before: Reading<Name>;
   private last: Reading<Name>;
-  /** Readings before the troubles that have lasted since. */
-  private readonly begun = new Map<Name, Reading<Name>>();
+  private readonly begun = new Map<Name, Beginning<Name>>();
 
   constructor(readers: CounterReaders<Name>, options: RecentWarningsOptions<Name> = {}) {
     const names = Object.keys(readers) as Name[];
@@ -58,18 +68,33 @@ export class RecentWarnings<Name extends string> {
   private note(counts: Counts<Name>): void {
     for (const [name, warning] of this.lines) {
       if (!isShown(name, warning, counts, this.before.counts)) this.begun.delete(name);
-      else if (!this.begun.has(name)) this.begun.set(name, this.before);
+      else if (!this.begun.has(name)) this.begun.set(name, this.beginning(name));
     }
   }
 
-  private say(name: Name, warning: CounterWarning<Name>, counts: Counts<Name>, since: Reading<Name>): string {
+  private beginning(name: Name): Beginning<Name> {
+    const { before, last } = this;
+    const { counts } = before;
+    return last.counts !== undefined && growth(last.counts, counts, [name]) > 0
+      ? { counts, afterMs: before.atMs, seenMs: last.atMs }
+      : { counts, afterMs: last.atMs, seenMs: this.now() };
+  }
+
+  private say(
+    name: Name,
+    warning: CounterWarning<Name>,
+    counts: Counts<Name>,
+    { counts: before, afterMs, seenMs }: Beginning<Name>,
+  ): string {
     const { text, advice, above, figure = String } = warning;
-    const n = growth(counts, since.counts, [name]);
-    const of = above === undefined ? 0 : growth(counts, since.counts, above.of);
+    const n = growth(counts, before, [name]);
+    const of = above === undefined ? 0 : growth(counts, before, above.of);
     const number = warning.figure === undefined && above?.of.includes(name) ? `${n} of ${of}` : figure(n, of);
     const example = this.example(name);
     const shown = example === undefined ? '' : `, for example ${example}`;
-    return `${name}: ${number} ${text}${shown}, since ${new Date(since.atMs).toISOString()}${advice === undefined ? '' : `; ${advice}`}`;
+    const within = Math.ceil((seenMs - afterMs) / MS_PER_S);
+    const since = `${new Date(seenMs).toISOString()}${within > 0 ? ` or up to ${within} s before` : ''}`;
+    return `${name}: ${number} ${text}${shown}, since ${since}${advice === undefined ? '' : `; ${advice}`}`;
   }
 }
 

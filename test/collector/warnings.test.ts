@@ -59,7 +59,9 @@ describe('warnings of a collector', () => {
         const targets = [{ address: '127.0.0.1', port: responder.port }];
         await live.put('wrong', { period: '20ms', timeout: '100ms', targets });
         const said = await waitFor('the warning', () => aboutOf(counter), WITHIN_MS);
-        expect(said).to.match(new RegExp(`^${counter}: [1-9]\\d* ${text(responder.port)}, since ${TIME}(; .*)?$`));
+        expect(said).to.match(
+          new RegExp(`^${counter}: [1-9]\\d* ${text(responder.port)}, since ${TIME}( or up to \\d+ s before)?(; .*)?$`),
+        );
         const [since] = new RegExp(`(?<=since )${TIME}`).exec(said) ?? [];
         expect(Date.parse(since ?? '')).to.be.within(startMs - 5 * INTERVAL_MS, Date.now());
       } finally {

@@ -28,6 +28,8 @@ describe('RecentWarnings', () => {
     nowMs = START_MS;
     return new RecentWarnings(READERS, { now: () => nowMs, ...(example && { example }) });
   }
+  /** Of a trouble whose first occurrence is in the interval before `intervals`. */
+  const within = (intervals: number): string => `since ${at(intervals)} or up to 10 s before`;
   function end(warnings: RecentWarnings<Name>, counts: Partial<typeof NONE>): void {
     nowMs += INTERVAL_MS;
     warnings.intervalEnded({ ...NONE, ...counts });
@@ -42,7 +44,10 @@ describe('RecentWarnings', () => {
   it('says growth at once and until the end of the next interval, with its number, its beginning and an example', () => {
     const warnings = recent((name) => (name === 'drops' ? '44 bytes from 10.0.0.1:5' : undefined));
     end(warnings, {});
-    const said = [`drops: 3 packets were dropped, for example 44 bytes from 10.0.0.1:5, since ${at(0)}`];
+    nowMs += 4_000;
+    const said = [
+      `drops: 3 packets were dropped, for example 44 bytes from 10.0.0.1:5, since ${at(1.4)} or up to 4 s before`,
+    ];
     expect(warnings.warnings({ ...NONE, drops: 3 })).to.deep.equal(said);
     end(warnings, { drops: 3 });
     expect(warnings.warnings({ ...NONE, drops: 3 })).to.deep.equal(said);
@@ -54,9 +59,18 @@ describe('RecentWarnings', () => {
     const warnings = recent();
     for (let i = 1; i <= 5; i++) end(warnings, {});
     for (let i = 1; i <= 10; i++) end(warnings, { drops: i });
-    expect(warnings.warnings({ ...NONE, drops: 10 })).to.deep.equal([`drops: 10 packets were dropped, since ${at(4)}`]);
+    expect(warnings.warnings({ ...NONE, drops: 10 })).to.deep.equal([`drops: 10 packets were dropped, ${within(6)}`]);
     for (let i = 0; i < 3; i++) end(warnings, { drops: 10 });
-    expect(warnings.warnings({ ...NONE, drops: 12 })).to.deep.equal([`drops: 2 packets were dropped, since ${at(17)}`]);
+    nowMs += INTERVAL_MS;
+    expect(warnings.warnings({ ...NONE, drops: 12 })).to.deep.equal([`drops: 2 packets were dropped, ${within(19)}`]);
+  });
+
+  it('never begins a trouble at a time at which all was well', () => {
+    const warnings = recent();
+    for (let i = 1; i <= 5; i++) end(warnings, {});
+    end(warnings, { drops: 1 });
+    end(warnings, { drops: 2 });
+    expect(warnings.warnings({ ...NONE, drops: 2 })).to.deep.equal([`drops: 2 packets were dropped, ${within(6)}`]);
   });
 
   it('holds a share against what grew in the same time, and says both', () => {
