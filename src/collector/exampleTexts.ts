@@ -13,8 +13,6 @@ export function exampleText(counter: keyof Totals, example: Example, info: Strea
   switch (counter) {
     case 'sendErrors':
       return refusalText(example);
-    case 'tooBig':
-      return `to ${peerText(example)}${example.mtu === 0 ? '' : ` (mtu ${example.mtu})`}`;
     case 'icmpUnmatched': {
       const [type, code] = [example.code >> 8, example.code & 0xff];
       return `${icmpReason(example.version, type, code)} (type ${type}, code ${code}) from ${peerText(example)}`;

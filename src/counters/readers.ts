@@ -37,10 +37,7 @@ const PROBER = table({
     },
     alerts: BUSY,
   },
-  tooBig: {
-    warning: { text: 'probes were larger than a link of their path lets through', advice: 'lower payloadBytes' },
-    alerts: LOSS,
-  },
+  tooBig: { alerts: LOSS, shown: 'tooBig and mtu of the rows, and the reason of a pair that answers nothing' },
   undecided: {
     harmless: 'counted only when the collector ends; the rows leave these probes out, and no verdict is made of them',
   },

@@ -31,11 +31,6 @@ describe('the example of a counter in words', () => {
     );
   });
 
-  it('names the MTU of a path that a probe is too big for, where it is known', () => {
-    expect(exampleText('tooBig', { ...EXAMPLE, mtu: 1400 }, info)).to.equal('to 10.9.0.3:8100 (mtu 1400)');
-    expect(exampleText('tooBig', EXAMPLE, info)).to.equal('to 10.9.0.3:8100');
-  });
-
   it('names length and source of a packet, and whom the probe was for when that is another', () => {
     expect(exampleText('invalidFormat', EXAMPLE, undefined)).to.equal('44 bytes from 10.9.0.3:8100');
     expect(exampleText('invalidSource', EXAMPLE, info)).to.equal(
