@@ -52,7 +52,7 @@ describe('lab: stale flows', function () {
     // Packets for the hole leave, and nobody takes them.
     await hosts.ip('a', `neighbour add ${HOLE} lladdr 02:00:00:00:00:66 dev eth0`);
     await hosts.reflector('b');
-    const args = [RESPOND, SLOW_PORT, SLOW_MS, OTHER].map(String);
+    const args = [RESPOND, String(SLOW_PORT), JSON.stringify({ kind: 'late', ms: SLOW_MS }), OTHER];
     const slow = hosts.spaces.spawn('b', process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     if (slow.stdout !== null) await once(slow.stdout, 'data');
   });
