@@ -163,7 +163,7 @@ export const aggregateScenario: Scenario = {
   goals: [
     { field: 'recordsPerSecond', atLeast: 3_000_000, floor: 1_000_000 },
     // Against a baseline that only counts one value of one histogram.
-    { field: 'ratio', atLeast: 0.3, floor: 0.15 },
+    { field: 'ratio', atLeast: 0.8, floor: 0.5 },
   ],
   run,
 };

@@ -10,7 +10,7 @@ import { measureSyn } from './protocols/syn.js';
 const SLICE_MS = 500;
 
 async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult> {
-  const rounds = quick ? 3 : 15;
+  const rounds = quick ? 5 : 15;
   const samples: Record<string, number[]> = {};
   const add = (field: string, value: number): void => {
     samples[field] ??= [];

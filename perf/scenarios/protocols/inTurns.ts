@@ -3,7 +3,7 @@
 /** Until code is compiled; once, for all stay alive. */
 export const WARM_UP_MS = 1_000;
 /** From the start of a slice until it is measured. */
-export const SETTLE_MS = 150;
+export const SETTLE_MS = 300;
 /** From its end until the next one begins: what is under way comes back. */
 export const REST_MS = 50;
 
