@@ -11,6 +11,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { SerialQueue } from '../base/serialQueue.js';
 import { messageOf } from '../discovery/source.js';
 import { replaceFile } from '../files/syncedFile.js';
 import type { IntervalPlace } from './results.js';
@@ -23,7 +24,7 @@ const IN_ADVANCE = 1_000;
 export class KeptPlace {
   private readonly path: string;
   private readonly logger: Logger;
-  private writing: Promise<void> = Promise.resolve();
+  private readonly queue = new SerialQueue();
   /** Cursors up to this one are on the disk, or on their way to it. */
   private savedCursor = 0;
 
@@ -63,15 +64,14 @@ export class KeptPlace {
 
   private write({ cursor, endMs, clockEpoch }: IntervalPlace): Promise<void> {
     const text = `${JSON.stringify({ version: FORMAT, cursor, endMs, clockEpoch })}\n`;
-    this.writing = this.writing
-      .then(() => replaceFile(this.path, text))
+    return this.queue
+      .run(() => replaceFile(this.path, text))
       .catch((error: unknown) =>
         this.logger.error(
           { file: this.path, error: messageOf(error) },
           'the cursor cannot be kept; after a restart readers may be told of a gap',
         ),
       );
-    return this.writing;
   }
 }
 

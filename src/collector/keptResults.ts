@@ -14,6 +14,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { deserialize, serialize } from 'node:v8';
 import { crc32 } from 'node:zlib';
 import type { Logger } from 'pino';
+import { SerialQueue } from '../base/serialQueue.js';
 import { messageOf } from '../discovery/source.js';
 import { removeFile, replaceFile } from '../files/syncedFile.js';
 import { VERSION } from '../version.js';
@@ -35,7 +36,7 @@ export class KeptResults {
   private readonly directory: Pick<StateDirectory, 'path' | 'setAside'>;
   private readonly collector: string;
   private readonly logger: Logger;
-  private discarding: Promise<void> = Promise.resolve();
+  private readonly queue = new SerialQueue();
 
   constructor(directory: Pick<StateDirectory, 'path' | 'setAside'>, collector: string, logger: Logger) {
     this.directory = directory;
@@ -51,7 +52,7 @@ export class KeptResults {
       const header = Buffer.alloc(HEADER_BYTES);
       MAGIC.copy(header);
       header.writeUInt32LE(crc32(bytes), MAGIC.length);
-      const saved = this.discarding.then(() => replaceFile(this.path, Buffer.concat([header, bytes]))).then(() => true);
+      const saved = this.queue.run(() => replaceFile(this.path, Buffer.concat([header, bytes]))).then(() => true);
       if (!(await Promise.race([saved, delay(SAVE_MS, false)])))
         throw new Error(`the disk took longer than ${SAVE_MS} ms`);
     } catch (error) {
@@ -85,10 +86,14 @@ export class KeptResults {
 
   /** The kept intervals are no longer the last. Never rejects. */
   discard(): Promise<void> {
-    this.discarding = removeFile(this.path).catch((error: unknown) =>
-      this.logger.warn({ file: this.path, error: messageOf(error) }, 'the intervals that were kept cannot be removed'),
-    );
-    return this.discarding;
+    return this.queue
+      .run(() => removeFile(this.path))
+      .catch((error: unknown) =>
+        this.logger.warn(
+          { file: this.path, error: messageOf(error) },
+          'the intervals that were kept cannot be removed',
+        ),
+      );
   }
 
   private get path(): string {

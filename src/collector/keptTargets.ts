@@ -8,6 +8,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { SerialQueue } from '../base/serialQueue.js';
 import type { TargetSource } from '../config/types.js';
 import type { GivenTargets, TargetKeeper } from '../discovery/discovery.js';
 import { type Entry, messageOf, SYSTEM_TIMING, type Timing } from '../discovery/source.js';
@@ -52,7 +53,7 @@ export class KeptTargets implements TargetKeeper {
   /** Names that may have a file. */
   private readonly onDisk = new Set<string>();
   /** One file is written at a time. */
-  private work: Promise<unknown> = Promise.resolve();
+  private readonly queue = new SerialQueue();
   private closed = false;
 
   constructor(options: KeptTargetsOptions) {
@@ -115,7 +116,7 @@ export class KeptTargets implements TargetKeeper {
     this.kept.delete(name);
     if (!this.onDisk.delete(name)) return;
     const file = this.fileOf(name);
-    this.behind(() =>
+    void this.queue.run(() =>
       removeFile(file).catch((error: Error) =>
         this.options.logger.warn(
           { file, error: error.message },
@@ -145,7 +146,7 @@ export class KeptTargets implements TargetKeeper {
     for (const [name, kept] of this.kept) {
       if (kept.cancel === undefined) continue;
       kept.cancel();
-      this.behind(() => this.write(name, kept));
+      void this.queue.run(() => this.write(name, kept));
     }
     let cancel = (): void => {};
     const late = new Promise<void>((resolve) => {
@@ -157,19 +158,15 @@ export class KeptTargets implements TargetKeeper {
 
   /** Resolves when nothing is being written or removed. */
   async settled(): Promise<void> {
-    await this.work;
+    await this.queue.settled();
   }
 
   private plan(name: string, kept: Kept, waitMs: number): void {
     if (this.closed) return;
     kept.cancel ??= this.timing.after(waitMs, () => {
       kept.cancel = undefined;
-      this.behind(() => this.write(name, kept));
+      void this.queue.run(() => this.write(name, kept));
     });
-  }
-
-  private behind(work: () => Promise<void>): void {
-    this.work = this.work.then(work);
   }
 
   /** Never rejects. */

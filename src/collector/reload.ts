@@ -3,6 +3,7 @@
  * what the file now says; when anything is wrong, with the file or with what is read beside it, nothing changes.
  */
 
+import { SerialQueue } from '../base/serialQueue.js';
 import type { LoadedConfig } from '../config/config.js';
 import type { Group } from '../config/types.js';
 import { LlamaError } from '../errors.js';
@@ -27,7 +28,7 @@ export class ConfigReloader {
   private readonly collector: ReloadTarget;
   private readonly load: () => LoadedConfig;
   private readonly started: LoadedConfig;
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly queue = new SerialQueue();
 
   /** `started` is what the collector runs by; `load` reads the file again and throws when it is wrong. */
   constructor(collector: ReloadTarget, started: LoadedConfig, load: () => LoadedConfig) {
@@ -42,9 +43,7 @@ export class ConfigReloader {
    * collector refused a group; everything is what it was before then.
    */
   reload(alongside: Alongside = () => () => {}): Promise<ReloadReport> {
-    const result = this.turn.then(() => this.reloadNow(alongside));
-    this.turn = result.catch(() => undefined);
-    return result;
+    return this.queue.run(() => this.reloadNow(alongside));
   }
 
   private async reloadNow(alongside: Alongside): Promise<ReloadReport> {

@@ -17,6 +17,7 @@
  * It must never count an interval twice, or answer for a time that it has no data of.
  */
 
+import { SerialQueue } from '../base/serialQueue.js';
 import { Breather } from '../threads/breather.js';
 import { fitMemory, makeRoomFor } from './fitting.js';
 import { Merging } from './merging.js';
@@ -76,7 +77,7 @@ export class MatrixHistory {
   private readonly mostSeries: number;
   private readonly taken = new TakenByCollector();
   private readonly merging = new Merging();
-  private turn: Promise<void> = Promise.resolve();
+  private readonly queue = new SerialQueue();
   private quiet: NodeJS.Timeout | undefined;
 
   constructor({ horizonMs, memoryBytes, now = Date.now, clockAheadMs = () => 0, letGo = () => {} }: HistoryOptions) {
@@ -94,7 +95,7 @@ export class MatrixHistory {
    * row. Resolves when that is done and the memory is in its bounds again. What is refused is counted. When nothing comes any more for a moment, room is made for what will.
    */
   add(given: HistoryInterval): Promise<void> {
-    return this.inTurn(async () => {
+    return this.queue.run(async () => {
       const { aheadMs = 0 } = given;
       if (!this.accepts(given, aheadMs)) return;
       const interval = { ...given, startMs: given.startMs - aheadMs, endMs: given.endMs - aheadMs };
@@ -119,12 +120,6 @@ export class MatrixHistory {
   /** Slots with anything that ended after `ms`. */
   slotsAfter(ms: number): readonly Slot[] {
     return this.slots.filter((slot) => slot.endMs > ms);
-  }
-
-  private inTurn(work: () => Promise<void>): Promise<void> {
-    const result = this.turn.then(work);
-    this.turn = result.catch(() => {});
-    return result;
   }
 
   private accepts(interval: HistoryInterval, aheadMs: number): boolean {
@@ -203,14 +198,16 @@ export class MatrixHistory {
   }
 
   private makeRoom(): void {
-    this.inTurn(async () => {
-      const last = this.slots.at(-1);
-      // More will be filed in it, else.
-      const isWhole = last !== undefined && this.newestMs >= last.fromMs + last.lengthMs;
-      if (isWhole) await makeRoomFor(last, this, this.merging, new Breather());
-    }).catch(() => {
-      // Whoever adds the next interval is told.
-    });
+    this.queue
+      .run(async () => {
+        const last = this.slots.at(-1);
+        // More will be filed in it, else.
+        const isWhole = last !== undefined && this.newestMs >= last.fromMs + last.lengthMs;
+        if (isWhole) await makeRoomFor(last, this, this.merging, new Breather());
+      })
+      .catch(() => {
+        // Whoever adds the next interval is told.
+      });
   }
 
   /** Series and collectors of which nothing is held. */

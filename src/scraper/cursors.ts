@@ -6,6 +6,7 @@
 import { readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
+import { SerialQueue } from '../base/serialQueue.js';
 import { makeDirectory } from '../files/makeDirectory.js';
 import { diskReason } from '../files/ownDirectory.js';
 import { replaceFile } from '../files/syncedFile.js';
@@ -23,7 +24,7 @@ export class Cursors {
   private readonly ends: Map<string, number>;
   private changed = false;
   private timer: NodeJS.Timeout | undefined;
-  private saving: Promise<void> = Promise.resolve();
+  private readonly queue = new SerialQueue();
   private failing = false;
 
   private constructor(path: string, ends: Map<string, number>, logger: Logger, saveAfterMs: number) {
@@ -60,9 +61,7 @@ export class Cursors {
   async flush(): Promise<void> {
     clearTimeout(this.timer);
     this.timer = undefined;
-    const saved = this.saving.then(() => this.save());
-    this.saving = saved.catch(() => undefined);
-    await saved;
+    await this.queue.run(() => this.save());
   }
 
   private saveSoon(): void {

@@ -8,6 +8,7 @@
 
 import { readdir } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { SerialQueue } from '../base/serialQueue.js';
 import { DirectoryLock } from '../files/directoryLock.js';
 import { diskReason } from '../files/ownDirectory.js';
 import { syncDirectory } from '../files/syncedFile.js';
@@ -39,7 +40,7 @@ export class Spool {
   private nextId = 1;
   private appending: Appending[] = [];
   /** All that reads or changes segments happens one after the other. */
-  private tail: Promise<unknown> = Promise.resolve();
+  private readonly queue = new SerialQueue();
 
   private constructor(dir: string, maxBytes: number, logger: Logger, lock: DirectoryLock) {
     this.dir = dir;
@@ -77,13 +78,13 @@ export class Spool {
       this.appending.push({ record, done: resolve, failed: reject });
     });
     // Those that came while the disk was busy share one sync.
-    void this.exclusive(() => this.flush());
+    void this.queue.run(() => this.flush());
     return done;
   }
 
   /** The oldest intervals, of at most `maxRows` rows but at least one; held until they are settled or released. */
   take(maxRows: number): Promise<Taken[]> {
-    return this.exclusive(async () => {
+    return this.queue.run(async () => {
       const taken: Taken[] = [];
       let rows = 0;
       for (const segment of [...this.segments]) {
@@ -105,7 +106,7 @@ export class Spool {
 
   /** The writer has them. */
   settle(entries: readonly SpoolEntry[]): Promise<void> {
-    return this.exclusive(async () => {
+    return this.queue.run(async () => {
       const begun = new Set<Segment>();
       for (const { segment, offset, length } of entries) {
         if (segment.dropped) continue;
@@ -127,7 +128,7 @@ export class Spool {
   }
 
   async close(): Promise<void> {
-    await this.exclusive(async () => {
+    await this.queue.run(async () => {
       await this.writing?.seal();
       await this.lock.close();
     });
@@ -276,11 +277,5 @@ export class Spool {
         'a file of the spool that is done with cannot be removed',
       );
     });
-  }
-
-  private exclusive<T>(act: () => Promise<T>): Promise<T> {
-    const done = this.tail.then(act);
-    this.tail = done.catch(() => undefined);
-    return done;
   }
 }
