@@ -12,6 +12,7 @@ const LACKS: Partial<Record<SocketFeature, string>> = {
     'the kernel gives no send time stamps: RTTs begin before the system call that sends, so they include the time in which this host sends a batch',
   receiveStamps:
     'the kernel gives no receive time stamps: RTTs end when a thread of this process reads the reply, so they include the delays of this host',
+  stampNanoseconds: 'the kernel stamps replies in whole microseconds: an RTT may be up to 1 us too short',
   icmpErrors:
     'the kernel delivers no ICMP errors: unreachable targets and probes that are too big for the path are reported as lost, without a reason',
   tos: 'the kernel does not deliver the marking of replies: dscpReverse is unknown, and remarked and ceMarks know the way out only',

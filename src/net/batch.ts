@@ -188,6 +188,13 @@ export class ReceiveBatch extends MessageBatch {
         if (type === c.SO_TIMESTAMPING) {
           this.stampS[i] = u32[data >> 2];
           this.stampNs[i] = u32[(data + 8) >> 2];
+        } else if (type === c.SO_TIMESTAMPNS) {
+          this.stampS[i] = u32[data >> 2];
+          this.stampNs[i] = u32[(data + 8) >> 2];
+        } else if (type === c.SO_TIMESTAMP) {
+          // A timeval: whole microseconds.
+          this.stampS[i] = u32[data >> 2];
+          this.stampNs[i] = 1000 * u32[(data + 8) >> 2];
         } else if (type === c.SO_RXQ_OVFL) {
           this.drops[i] = u32[data >> 2];
         }

@@ -7,11 +7,17 @@
 import type { Family } from './address.js';
 import * as c from './constants.js';
 import { errno, errnoName, libc } from './libc.js';
-import { tryGetOption, trySetOption } from './options.js';
+import { OPTION_VALUE, optionMemory, tryGetOption, trySetOption } from './options.js';
 
 export type SocketFeature =
   | 'sendStamps'
+  /** Receive stamps by any of the three options below. */
   | 'receiveStamps'
+  /** Receive stamps finer than a microsecond. Refused only where there are coarser ones. */
+  | 'stampNanoseconds'
+  | 'timestamping'
+  | 'timestampNs'
+  | 'timestamp'
   | 'icmpErrors'
   | 'tos'
   | 'ttl'
@@ -51,9 +57,9 @@ const ALL_STAMPS = RECEIVE_STAMPS | c.SOF_TIMESTAMPING_TX_SOFTWARE;
 
 type OptionOf = Readonly<Record<Family, Option>>;
 
-const stamps = (flags: number): OptionOf => {
-  const option: Option = ['SO_TIMESTAMPING', c.SOL_SOCKET, c.SO_TIMESTAMPING, flags];
-  return { 4: option, 6: option };
+const ofSocket = (name: string, option: number, value: number): OptionOf => {
+  const both: Option = [name, c.SOL_SOCKET, option, value];
+  return { 4: both, 6: both };
 };
 
 const OPTIONS = {
@@ -77,9 +83,15 @@ const OPTIONS = {
     4: ['IP_MTU_DISCOVER', c.IPPROTO_IP, c.IP_MTU_DISCOVER, c.PMTUDISC_PROBE],
     6: ['IPV6_MTU_DISCOVER', c.IPPROTO_IPV6, c.IPV6_MTU_DISCOVER, c.PMTUDISC_PROBE],
   },
-  sendStamps: stamps(ALL_STAMPS),
-  receiveStamps: stamps(RECEIVE_STAMPS),
+  sendStamps: ofSocket('SO_TIMESTAMPING', c.SO_TIMESTAMPING, ALL_STAMPS),
+  timestamping: ofSocket('SO_TIMESTAMPING', c.SO_TIMESTAMPING, RECEIVE_STAMPS),
+  timestampNs: ofSocket('SO_TIMESTAMPNS', c.SO_TIMESTAMPNS, 1),
+  timestamp: ofSocket('SO_TIMESTAMP', c.SO_TIMESTAMP, 1),
 } as const satisfies Partial<Record<SocketFeature, OptionOf>>;
+
+/** Options that give receive stamps, the best first. The last one is older than all sandboxes; it counts whole microseconds. */
+const RECEIVE_STAMP_OPTIONS = ['timestamping', 'timestampNs', 'timestamp'] as const;
+const STAMP_OPTIONS: ReadonlySet<string> = new Set(['sendStamps', ...RECEIVE_STAMP_OPTIONS]);
 
 /** The options of what a socket is to deliver, without those that the kernel is known to refuse. */
 export function deliveryOptions(options: DeliveryOptions): Option[] {
@@ -91,10 +103,21 @@ export function deliveryOptions(options: DeliveryOptions): Option[] {
     [icmpErrors, 'icmpErrors'],
   ];
   if (options.stamps === 'full' && without?.has('sendStamps') !== true) wanted.push([true, 'sendStamps']);
-  else wanted.push([options.stamps === 'full' || options.stamps === 'receive', 'receiveStamps']);
+  else {
+    const best = RECEIVE_STAMP_OPTIONS.find((feature) => without?.has(feature) !== true);
+    if (best !== undefined) wanted.push([options.stamps === 'full' || options.stamps === 'receive', best]);
+  }
   return wanted
     .filter(([wants, feature]) => wants && without?.has(feature) !== true)
     .map(([, feature]) => OPTIONS[feature][family]);
+}
+
+/** What the refusals of single options mean for receive stamps. */
+function noteReceiveStamps(refusals: Map<SocketFeature, string>): void {
+  const best = RECEIVE_STAMP_OPTIONS.find((feature) => !refusals.has(feature));
+  const refused = RECEIVE_STAMP_OPTIONS.flatMap((feature) => refusals.get(feature) ?? []).join(', ');
+  if (best === undefined) refusals.set('receiveStamps', refused);
+  else if (best === 'timestamp') refusals.set('stampNanoseconds', refused);
 }
 
 /** Tries every feature on a socket that is closed again. Empty where the family itself is refused: opening a socket tells. */
@@ -109,7 +132,13 @@ export function refusedFeatures(family: Family): Refusals {
   for (const [feature, options] of Object.entries(OPTIONS)) {
     const [name, level, option, value] = options[family];
     note(feature as SocketFeature, name, trySetOption(fd, level, option, value));
+    if (!STAMP_OPTIONS.has(feature) || refusals.has(feature as SocketFeature)) continue;
+    // A sandbox may accept an option that it does not know. No stamp would ever come, so the option is read back.
+    note(feature as SocketFeature, name, tryGetOption(fd, level, option, 4));
+    if (!refusals.has(feature as SocketFeature) && optionMemory.i32[OPTION_VALUE >> 2] !== value)
+      refusals.set(feature as SocketFeature, `${name}: accepted without effect`);
   }
+  noteReceiveStamps(refusals);
   note('queueDrops', 'SO_MEMINFO', tryGetOption(fd, c.SOL_SOCKET, c.SO_MEMINFO, c.SK_MEMINFO_VARS * 4));
   libc.close(fd);
   return refusals;

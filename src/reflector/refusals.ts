@@ -9,6 +9,8 @@ import { type Refusals, refusedFeatures, type SocketFeature } from '../net/featu
 const LACKS: Partial<Record<SocketFeature, string>> = {
   receiveStamps:
     'the kernel gives no receive time stamps: T2 is the time at which a request is read, so collectors measure the time in the receive queue as part of the network',
+  stampNanoseconds:
+    'the kernel stamps requests in whole microseconds: T2 may be up to 1 us early, so an RTT may be up to 1 us too short',
   ttl: 'the kernel does not deliver the TTL of requests: replies do not tell it, so collectors know no hops of the way here',
   queueDrops: 'the kernel does not say what receive queues drop: receiveQueueDrops stays 0',
 };

@@ -98,7 +98,7 @@ describe('a collector whose kernel refuses socket options', function () {
     expect(warnings).to.have.length(2);
     expect(warnings.join('\n'))
       .to.include('no receive time stamps: RTTs end when a thread of this process reads the reply')
-      .and.to.include('IPv4: SO_TIMESTAMPING: EPERM, IPv6: SO_TIMESTAMPING: EPERM');
+      .and.to.include('IPv4: SO_TIMESTAMPING: EPERM, SO_TIMESTAMPNS: EPERM, SO_TIMESTAMP: EPERM, IPv6:');
     for (const name of ['four', 'six']) {
       const { received, sent, lost, rttUs } = rowOf(found, name);
       expect([received, lost]).to.deep.equal([sent, 0]);
@@ -106,6 +106,33 @@ describe('a collector whose kernel refuses socket options', function () {
       expect(rttUs?.p50).to.be.within(1, 10_000);
     }
     expect((await running.status()).totals.voidedRtts).to.be.below(ENOUGH);
+  });
+
+  for (const [refused, lack] of [
+    [['timestamping'], undefined],
+    [['timestamping', 'timestampNs'], /^the kernel stamps replies in whole microseconds: .*1 us too short/],
+  ] as const)
+    it(`has the kernel's receive stamps with ${refused.join(' and ')} refused, and lacks only what is said`, async () => {
+      const running = await start([...refused]);
+      const found = await rows(running);
+      expect((await running.status()).timestamps).to.equal('receive');
+      const warnings = await lacks(running);
+      expect(warnings).to.have.length(lack === undefined ? 1 : 2);
+      expect(warnings[0]).to.match(/^the kernel gives no send time stamps: RTTs begin before the system call/);
+      if (lack !== undefined) expect(warnings[1]).to.match(lack);
+      for (const name of ['four', 'six']) {
+        const { received, sent, lost, rttUs } = rowOf(found, name);
+        expect([received, lost]).to.deep.equal([sent, 0]);
+        expect(rttUs?.p50).to.be.within(1, 10_000);
+      }
+      expect((await running.status()).totals.voidedRtts).to.equal(0);
+    });
+
+  it('takes no stamps for granted that can not be read back', async () => {
+    const running = await start(['stampsRead']);
+    await rows(running);
+    expect((await running.status()).timestamps).to.equal('none');
+    expect((await lacks(running)).join('\n')).to.include('no receive time stamps');
   });
 
   it('calls unreachable targets lost without ICMP errors, and says so', async () => {

@@ -13,6 +13,7 @@ import {
 import { ReceiveBatch, SendBatch } from '../../src/net/batch.js';
 import { SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6, SO_EE_ORIGIN_TIMESTAMPING } from '../../src/net/constants.js';
 import { interfaceIndex } from '../../src/net/device.js';
+import type { SocketFeature } from '../../src/net/features.js';
 import { EAGAIN, errnoName } from '../../src/net/libc.js';
 import { closeDescriptor, openWake, PollSet } from '../../src/net/poll.js';
 import { receiveQueueDrops, SourceAddressFinder, UdpSocket, type UdpSocketOptions } from '../../src/net/socket.js';
@@ -74,6 +75,29 @@ describe('UDP sockets', () => {
       expect(batch.memory.bytes.subarray(batch.payloadAt(0), batch.payloadAt(0) + 44)).to.deep.equal(PAYLOAD);
       expect(batch.receive(to.fd)).to.equal(-EAGAIN);
     });
+
+    for (const [refused, unitNs] of [
+      [['sendStamps', 'timestamping'], 1],
+      [['sendStamps', 'timestamping', 'timestampNs'], 1_000],
+    ] as const)
+      it(`IPv${family}: a datagram has the kernel's stamp without ${refused.join(' and ')}`, async () => {
+        const to = socket(family, { stamps: 'full', without: new Set<SocketFeature>(refused) });
+        const from = socket(family);
+        const beforeMs = Date.now() - 1;
+        const batch = new ReceiveBatch(4, 64);
+        const parts: number[] = [];
+        for (let i = 0; i < 20; i++) {
+          send(from, to);
+          const sentMs = Date.now();
+          // The stamp is of the arrival, not of the reading.
+          if (i === 0) await sleep(50);
+          expect(await receive(batch, to)).to.equal(1);
+          const stampMs = batch.stampS[0] * 1000 + batch.stampNs[0] / 1e6;
+          expect(stampMs).to.be.within(beforeMs, sentMs + 10);
+          parts.push(batch.stampNs[0] % 1_000);
+        }
+        expect(parts.every((ns) => ns === 0)).to.equal(unitNs === 1_000);
+      });
 
     it(`IPv${family}: a send stamp brings back the packet, the payload at its end`, async () => {
       const to = socket(family);

@@ -41,6 +41,7 @@ describe('a reflector whose kernel refuses socket options', function () {
 
   for (const [refused, says] of [
     ['stamps', 'no receive time stamps: T2 is the time at which a request is read'],
+    ['stampsRead', 'no receive time stamps: T2 is the time at which a request is read'],
     ['queueDrops', 'does not say what receive queues drop'],
   ] as const)
     it(`answers without ${refused}, and says what that means`, async () => {
@@ -54,6 +55,12 @@ describe('a reflector whose kernel refuses socket options', function () {
         dscpForward: null,
       });
     });
+
+  it('answers with stamps in whole microseconds where the kernel has no others, and says what that means', async () => {
+    const running = await start('127.0.0.1', 'timestamping', 'timestampNs');
+    expect(running.stderr).to.include('T2 may be up to 1 us early').and.not.to.include('no receive time stamps');
+    expect((await probe()).received).to.equal(20);
+  });
 
   it('answers without the TTL of requests: hops are unknown, not wrong', async () => {
     const running = await start('127.0.0.1', 'ttl');

@@ -12,7 +12,11 @@ const set = (level: number, ...options: readonly number[]): string[] =>
 
 /** Socket options that can be refused, for both families. */
 export const REFUSALS = {
-  stamps: set(c.SOL_SOCKET, c.SO_TIMESTAMPING),
+  stamps: set(c.SOL_SOCKET, c.SO_TIMESTAMPING, c.SO_TIMESTAMPNS, c.SO_TIMESTAMP),
+  timestamping: set(c.SOL_SOCKET, c.SO_TIMESTAMPING),
+  timestampNs: set(c.SOL_SOCKET, c.SO_TIMESTAMPNS),
+  /** The option is taken, and can't be read back: as by a sandbox that takes any option. */
+  stampsRead: [c.SO_TIMESTAMPING, c.SO_TIMESTAMPNS, c.SO_TIMESTAMP].map((option) => `get:${c.SOL_SOCKET}:${option}`),
   icmpErrors: [...set(c.IPPROTO_IP, c.IP_RECVERR), ...set(c.IPPROTO_IPV6, c.IPV6_RECVERR)],
   tos: [...set(c.IPPROTO_IP, c.IP_RECVTOS), ...set(c.IPPROTO_IPV6, c.IPV6_RECVTCLASS)],
   ttl: [...set(c.IPPROTO_IP, c.IP_RECVTTL), ...set(c.IPPROTO_IPV6, c.IPV6_RECVHOPLIMIT)],
