@@ -5,8 +5,6 @@
 
 import { Readable } from 'node:stream';
 
-export { Breather } from '../threads/breather.js';
-
 const CHUNK_BYTES = 64 * 1024;
 
 /** Gathers pieces into one buffer, to be taken when it is full enough. */

@@ -4,7 +4,7 @@
  */
 
 import { Readable } from 'node:stream';
-import { Breather } from './bodies.js';
+import { Breather } from '../base/yielding.js';
 
 /** Content type of the format; it is UTF-8 always. */
 export const EVENT_STREAM_TYPE = 'text/event-stream';

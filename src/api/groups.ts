@@ -3,9 +3,9 @@
  * Conditions and edits are handed to the collector, which decides them at the turn of the change; nothing here looks first and acts then.
  */
 
-import { setImmediate as pause } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify';
 import { Type } from 'typebox';
+import { yieldNow } from '../base/yielding.js';
 import type { HeldGroup, KnownGroup } from '../collector/held.js';
 import type { CollectorService, GroupChange, GroupEdit } from '../collector/service.js';
 import { invalidGroup, parseGroupInTurns } from '../config/group.js';
@@ -167,7 +167,7 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
   app.post<Changing>('/v1/groups', { schema: CREATE, validatorCompiler }, async (request, reply) => {
     const name = isRecord(request.body) ? request.body.name : undefined;
     if (typeof name !== 'string') throw missingName(request.body, name);
-    const group = await parseGroupInTurns(withoutAnswerKeys(request.body), name, pause, service.rulesOf(name));
+    const group = await parseGroupInTurns(withoutAnswerKeys(request.body), name, yieldNow, service.rulesOf(name));
     const change = await changed(request, name, (held) => {
       if (held === undefined) return group;
       throw new LlamaError(
@@ -188,7 +188,7 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
           message: `found ${found(said)}, expected the name of the address, "${name}", or no name; a group can't be renamed`,
         },
       ]);
-    const group = await parseGroupInTurns(withoutAnswerKeys(request.body), name, pause, service.rulesOf(name));
+    const group = await parseGroupInTurns(withoutAnswerKeys(request.body), name, yieldNow, service.rulesOf(name));
     return answer(reply, name, await changed(request, name, () => group));
   });
 
@@ -211,7 +211,7 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
     { schema: PATCH, validatorCompiler },
     async (request, reply) => {
       const { name } = request.params;
-      const patch = await parseTargetsPatch(request.body, pause);
+      const patch = await parseTargetsPatch(request.body, yieldNow);
       const change = await changed(request, name, (held) => {
         if (held === undefined) throw unknownGroup(name, service);
         if (held.group === undefined) throw unreadable(name);

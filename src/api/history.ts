@@ -1,6 +1,7 @@
 /** `GET /v1/history`: how pairs went over time, with the resolution that the memory of the history left. */
 
 import type { FastifyInstance } from 'fastify';
+import { Breather } from '../base/yielding.js';
 import { parseAddress } from '../config/address.js';
 import { LlamaError } from '../errors.js';
 import { STALE_INTERVALS } from '../matrix/answering.js';
@@ -11,7 +12,7 @@ import { matching, type Point, pointOf, slotsWithin } from '../matrix/timeSeries
 import { HdrTextEncoder } from '../stats/hdrText.js';
 import { HistogramSum } from '../stats/histogramSum.js';
 import { PERCENTILES_PER_MILLE, roundedUs } from '../stats/row.js';
-import { Breather, bodyOf, Chunk } from './bodies.js';
+import { bodyOf, Chunk } from './bodies.js';
 import { HistoryQuery, HistorySchema } from './matrixSchemas.js';
 
 const DEFAULT_LIMIT = 20;

@@ -1,8 +1,7 @@
 /** JSON bodies of requests, looked through in short turns before they are parsed: what is wrong is told with its place. */
 
-import { setImmediate as pause } from 'node:timers/promises';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { inTurns } from '../config/list-shape.js';
+import { inTurns } from '../base/yielding.js';
 import { andMore, found } from '../config/problems.js';
 import { LlamaError } from '../errors.js';
 import { jsonProblems } from './jsonText.js';
@@ -30,7 +29,7 @@ function refuseCompressed(encoding: string | undefined, body: string): void {
 /** @throws LlamaError `LLAMA_REQUEST_INVALID` with the line and column of what is no JSON, and of every key that an object has twice. */
 export async function parseJsonBody(body: string): Promise<unknown> {
   const text = body.charCodeAt(0) === BYTE_ORDER_MARK ? body.slice(1) : body;
-  const { listed, count } = await inTurns(jsonProblems(text), () => pause());
+  const { listed, count } = await inTurns(jsonProblems(text));
   // A tag may have any name: `JSON.parse` makes `__proto__` a key like others, and nothing assigns by the keys of a body.
   if (count === 0) return JSON.parse(text);
   const lines = listed.map(

@@ -8,12 +8,13 @@
 
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
+import { Breather } from '../base/yielding.js';
 import { PATH_COLUMNS } from '../collector/messages.js';
 import type { StoredInterval, StreamInfo } from '../collector/results.js';
 import type { CollectorService } from '../collector/service.js';
 import { RTT_BUCKETS } from '../stats/rttBuckets.js';
 import { msToS, nsToMs } from '../stats/units.js';
-import { Breather, bodyOf, Chunk } from './bodies.js';
+import { bodyOf, Chunk } from './bodies.js';
 
 type Tags = Readonly<Record<string, string>>;
 

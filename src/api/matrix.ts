@@ -4,13 +4,14 @@
  */
 
 import type { FastifyInstance } from 'fastify';
+import { Breather } from '../base/yielding.js';
 import { LlamaError } from '../errors.js';
 import { BUILT_IN, MOST_DIMENSIONS, parseDimensions } from '../matrix/dimensions.js';
 import type { MatrixHistory } from '../matrix/history.js';
 import { type Matrix, type MatrixRequest, type MatrixWindow, makeMatrix } from '../matrix/matrix.js';
 import { type OutcomeCounts, whyText } from '../stats/outcome.js';
 import { formatDuration, msToNs, nsToMs, parseDurationNs } from '../stats/units.js';
-import { Breather, bodyOf, Chunk } from './bodies.js';
+import { bodyOf, Chunk } from './bodies.js';
 import { MatrixQuery, MatrixSchema } from './matrixSchemas.js';
 
 /** What a cell says of what is behind its value, in this order. */

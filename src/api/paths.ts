@@ -4,6 +4,7 @@
  */
 
 import type { FastifyInstance } from 'fastify';
+import { Breather } from '../base/yielding.js';
 import { type Explanations, pathExplanations } from '../collector/explanations.js';
 import { type IntervalReport, PATH_COLUMNS, PATH_TRAITS, type PathColumn } from '../collector/messages.js';
 import type { StoredInterval, StreamInfo } from '../collector/results.js';
@@ -12,7 +13,7 @@ import { nullable } from '../stats/directionRow.js';
 import { lossPct } from '../stats/row.js';
 import { nsToUs } from '../stats/units.js';
 import { PathsSchema } from './answers.js';
-import { Breather, bodyOf, Chunk } from './bodies.js';
+import { bodyOf, Chunk } from './bodies.js';
 import { type RowFilter, rowFilter } from './filter.js';
 import { placeJson } from './results.js';
 import { PathsQuery } from './schemas.js';

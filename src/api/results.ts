@@ -4,12 +4,13 @@
  */
 
 import type { FastifyInstance } from 'fastify';
+import { Breather } from '../base/yielding.js';
 import type { IntervalReport } from '../collector/messages.js';
 import { aheadOf, type ResultsPage, type StoredInterval } from '../collector/results.js';
 import type { CollectorService } from '../collector/service.js';
 import type { SteadyClock } from '../stats/steadyClock.js';
 import { ResultsSchema } from './answers.js';
-import { asBuffer, Breather, bodyOf, Chunk } from './bodies.js';
+import { asBuffer, bodyOf, Chunk } from './bodies.js';
 import { type FilteredInfo, type RowFilter, rowFilter } from './filter.js';
 import { ResultsQuery } from './schemas.js';
 

@@ -5,11 +5,11 @@
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { Breather } from '../base/yielding.js';
 import type { ResultsStore, StoredInterval } from '../collector/results.js';
 import type { CollectorService } from '../collector/service.js';
 import { LlamaError } from '../errors.js';
 import { type AccessOptions, mayStillRead } from './access.js';
-import { Breather } from './bodies.js';
 import { EVENT_STREAM_TYPE } from './eventStream.js';
 import type { EventStreams } from './eventStreams.js';
 import { type RowFilter, rowFilter } from './filter.js';

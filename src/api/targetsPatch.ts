@@ -1,11 +1,12 @@
 /** `PATCH /v1/groups/{name}/targets`: some targets in, some out, of a group that may have thousands. Pure. */
 
 import { type Static, Type } from 'typebox';
+import { inTurns } from '../base/yielding.js';
 import { parseAddress } from '../config/address.js';
 import { checkPort } from '../config/agentless.js';
 import { invalidGroup, readAddress, secondTime } from '../config/group.js';
 import { MAX_TARGETS, TargetSchema } from '../config/group-schema.js';
-import { inTurns, ListShape, Pace } from '../config/list-shape.js';
+import { ListShape, Pace } from '../config/list-shape.js';
 import { found, isRecord, ProblemList } from '../config/problems.js';
 import { describeSource } from '../config/target-source.js';
 import type { Group, Target } from '../config/types.js';

@@ -1,8 +1,8 @@
 /** The worst paths of an interval, found in short turns: a heap of the `limit` worst so far, never a sort of all of them. */
 
+import type { Breather } from '../base/yielding.js';
 import { type IntervalReport, PATH_COLUMNS } from '../collector/messages.js';
 import { failureShare } from '../stats/row.js';
-import type { Breather } from './bodies.js';
 
 const COLUMNS = PATH_COLUMNS.length;
 const SENT = PATH_COLUMNS.indexOf('sent');

@@ -6,9 +6,9 @@
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setImmediate as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { SerialQueue } from '../base/serialQueue.js';
+import { yieldNow } from '../base/yielding.js';
 import type { TargetSource } from '../config/types.js';
 import type { GivenTargets, TargetKeeper } from '../discovery/discovery.js';
 import { type Entry, messageOf, SYSTEM_TIMING, type Timing } from '../discovery/source.js';
@@ -76,7 +76,7 @@ export class KeptTargets implements TargetKeeper {
   async load(name: string, from: TargetSource): Promise<GivenTargets | undefined> {
     const file = this.fileOf(name);
     try {
-      const found = await readKeptTargets(await readFile(file, 'utf8'), pause);
+      const found = await readKeptTargets(await readFile(file, 'utf8'), yieldNow);
       if ('damage' in found || found.name !== name) {
         const damage = 'damage' in found ? found.damage : `it holds the targets of ${found.name}`;
         this.onDisk.delete(name);
@@ -174,7 +174,7 @@ export class KeptTargets implements TargetKeeper {
     if (this.kept.get(name) !== kept) return;
     const { source, entries, updatedAtMs, written } = kept;
     try {
-      const { text, digest } = await writeKeptTargets({ name, source, updatedAtMs, entries }, pause);
+      const { text, digest } = await writeKeptTargets({ name, source, updatedAtMs, entries }, yieldNow);
       if (written?.digest === digest && updatedAtMs - written.updatedAtMs < AGE_MS) {
         kept.written = { ...written, entries };
         return;

@@ -4,7 +4,7 @@
  * needs it where it writes a checksum over it (SYNs over IPv4), and the interface's index in the socket address.
  */
 
-import { setImmediate as pause } from 'node:timers/promises';
+import { yieldNow } from '../base/yielding.js';
 import { type GroupPlan, localOf } from './plan.js';
 import type { StreamInfo } from './results.js';
 
@@ -43,7 +43,7 @@ export class LocalAddresses {
     /** The classes of a target leave from one address. */
     const sources = new Map<string, string | undefined>();
     for (const [i, info] of plan.streams.entries()) {
-      if (i % CHUNK === CHUNK - 1) await pause();
+      if (i % CHUNK === CHUNK - 1) await yieldNow();
       const { address } = info.target;
       if (!sources.has(address)) sources.set(address, this.sourceOf(info));
       const source = sources.get(address) ?? info.source;

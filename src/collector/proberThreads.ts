@@ -1,10 +1,11 @@
 /** The prober threads, as the main thread sees them: their memory, their messages, and that a thread's next life gets the whole plan. */
 
-import { setTimeout as delay, setImmediate as pause } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { ProberTask } from '../../workers/prober.js';
+import { yieldNow } from '../base/yielding.js';
 import { sourcePortsOf } from '../config/limits.js';
 import { MAX_SOURCE_PORTS } from '../config/schema.js';
 import type { TimeBase } from '../net/clock.js';
@@ -84,7 +85,7 @@ export class ProberThreads {
 
   /** Starts or changes a run, of which these streams are new and those are taken out; resolves when every thread works by it. */
   async setRun(plan: GroupPlan, added: readonly StreamInfo[], removed: readonly StreamInfo[] = []): Promise<void> {
-    const table = await streamTableInTurns(added, () => pause());
+    const table = await streamTableInTurns(added, yieldNow);
     // Without a pause from here to the messages: a life of a thread that begins before gets the messages, one that begins after gets all of the plan.
     this.plans.set(plan.run, plan);
     const set = this.options.sources.setOf(plan.group);

@@ -1,5 +1,6 @@
 /** One group: from the shape in which it is written (config file, REST body) to the shape that the collector works with, and back. */
 
+import { atOnce, inTurns } from '../base/yielding.js';
 import { LlamaError, type Problem } from '../errors.js';
 import { formatDuration, NS_PER_MS, NS_PER_S, parseDurationNs } from '../stats/units.js';
 import type { ProbeTlv } from '../wire/stampTlv.js';
@@ -9,7 +10,7 @@ import { checkSource, type GroupRules } from './allowed.js';
 import { CLASS_NAMES, parseClass } from './classes.js';
 import { PROTOCOLS, readFormat, readProtocol } from './group-format.js';
 import { defaultOf, expectedBy, type GroupInput, GroupSchema } from './group-schema.js';
-import { atOnce, inTurns, ListShape, Pace } from './list-shape.js';
+import { ListShape, Pace } from './list-shape.js';
 import {
   andMore,
   formatProblem,

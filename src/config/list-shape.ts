@@ -104,17 +104,3 @@ export class ListShape<Schema extends TObject> {
 function lengthOf(value: unknown): number {
   return Array.isArray(value) ? value.length : 0;
 }
-
-/** Goes through a reading without pauses. */
-export function atOnce<Result>(reading: Generator<void, Result>): Result {
-  let step = reading.next();
-  while (step.done !== true) step = reading.next();
-  return step.value;
-}
-
-/** Goes through a reading and lets others run where it yields. */
-export async function inTurns<Result>(reading: Generator<void, Result>, pause: () => Promise<void>): Promise<Result> {
-  let step = reading.next();
-  for (; step.done !== true; step = reading.next()) await pause();
-  return step.value;
-}

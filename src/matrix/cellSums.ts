@@ -1,6 +1,6 @@
 /** Sums over the series and slots of each cell of a matrix. */
 
-import type { Breather } from '../threads/breather.js';
+import type { Breather } from '../base/yielding.js';
 import { type Answering, answeringIn } from './answering.js';
 import { unpackTime } from './columns.js';
 import type { SeriesTable } from './series.js';

@@ -1,6 +1,6 @@
 /** Keeps a history within its memory: which slots are merged, whose histograms go, which slots are dropped. */
 
-import type { Breather } from '../threads/breather.js';
+import type { Breather } from '../base/yielding.js';
 import type { MatrixHistory } from './history.js';
 import type { Merging } from './merging.js';
 import { Slot } from './slot.js';

@@ -18,7 +18,7 @@
  */
 
 import { SerialQueue } from '../base/serialQueue.js';
-import { Breather } from '../threads/breather.js';
+import { Breather } from '../base/yielding.js';
 import { fitMemory, makeRoomFor } from './fitting.js';
 import { Merging } from './merging.js';
 import { SERIES_BYTES, SeriesTable } from './series.js';

@@ -4,9 +4,9 @@
  * series take longer than others should wait.
  */
 
+import { Breather } from '../base/yielding.js';
 import { HistogramSum } from '../stats/histogramSum.js';
 import { lossPct, roundedUs } from '../stats/row.js';
-import { Breather } from '../threads/breather.js';
 import { STALE_INTERVALS } from './answering.js';
 import { CellIndex } from './cellIndex.js';
 import { CellSums } from './cellSums.js';

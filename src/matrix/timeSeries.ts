@@ -1,6 +1,6 @@
 /** How series went over time: one point a slot, with the resolution that the memory left. */
 
-import { Breather } from '../threads/breather.js';
+import { Breather } from '../base/yielding.js';
 import { unpackPercentile, unpackTime } from './columns.js';
 import type { MatrixHistory } from './history.js';
 import { Flag, type Slot } from './slot.js';

@@ -3,10 +3,10 @@
  * is asked at a time, none for longer than a moment, and what one of them fails to say does not keep the others' from being shown.
  */
 
+import type { Breather } from '../base/yielding.js';
 import { isRecord } from '../config/problems.js';
 import { messageOf } from '../discovery/source.js';
 import { failureShare } from '../stats/row.js';
-import type { Breather } from '../threads/breather.js';
 import { isCount, parseJson, wrong } from './answer.js';
 import type { ReachableCollector } from './service.js';
 

@@ -6,8 +6,8 @@
  * left out, never 0. Written by hand but for the escapes: through the client's `Point` the same lines took three times as long. Every field is a float, always: a field that is an integer in one point and a float in another is refused.
  */
 
-import { setImmediate } from 'node:timers/promises';
 import { escape as escapes } from '@influxdata/influxdb-client';
+import { yieldNow } from '../base/yielding.js';
 import { lossPct } from '../stats/row.js';
 import { nsToMs, usToNs } from '../stats/units.js';
 import { type CollectedInterval, oneByOne, type ResultRow } from './types.js';
@@ -58,7 +58,7 @@ export async function linesOf(
     const collector = ownTag(',collector=', interval.collector);
     for (const row of oneByOne(interval.rows)) {
       pushLines(lines, row, collector, time, layout);
-      if (++rows % ROWS_AT_ONCE === 0) await setImmediate();
+      if (++rows % ROWS_AT_ONCE === 0) await yieldNow();
     }
   }
   return lines;

@@ -8,7 +8,7 @@
  * It must never give a number to two intervals, nor skip an interval without saying so (`gap`).
  */
 
-import { Breather } from '../threads/breather.js';
+import { Breather } from '../base/yielding.js';
 import { type RecentInterval, RecentRows, RecentRowsTools } from './recentRows.js';
 import { type CollectedInterval, oneByOne } from './types.js';
 

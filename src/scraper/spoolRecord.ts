@@ -19,9 +19,9 @@
  * Level 1 takes 7 ms for 10,000 rows (4.7 MB of JSON) and leaves 6 %; level 6 takes 18 ms and leaves 4.4 %.
  */
 
-import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { crc32, deflateRaw, inflateRaw } from 'node:zlib';
+import { yieldNow } from '../base/yielding.js';
 import type { CollectedInterval, ResultRow, Rows } from './types.js';
 
 const MAGIC = Buffer.from('LSP1', 'latin1');
@@ -117,7 +117,7 @@ export async function decodeRecord(record: Buffer): Promise<CollectedInterval> {
   const rows: ResultRow[] = [];
   for (const line of (await inflate(payload)).toString('utf8').split('\n')) {
     for (const row of JSON.parse(line) as ResultRow[]) rows.push(row);
-    await setImmediate();
+    await yieldNow();
   }
   const clockEpoch = record.readUInt16LE(CLOCK_EPOCH);
   const epoch = clockEpoch === 0 ? {} : { clockEpoch };
@@ -137,7 +137,7 @@ async function rowsText(rows: Rows): Promise<Buffer> {
     some.push(JSON.stringify(row));
     if (some.length < ROWS_PER_LINE) continue;
     endLine();
-    await setImmediate();
+    await yieldNow();
   }
   if (some.length > 0 || lines.length === 0) endLine();
   return Buffer.concat(lines);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { parseJsonBody } from '../../src/api/jsonBody.js';
 import { jsonProblems } from '../../src/api/jsonText.js';
-import { atOnce } from '../../src/config/list-shape.js';
+import { atOnce } from '../../src/base/yielding.js';
 import { LlamaError } from '../../src/errors.js';
 import { seededRandom } from '../support/random.js';
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { Breather } from '../../src/api/bodies.js';
 import { comparePaths, worstPaths } from '../../src/api/worst.js';
+import { Breather } from '../../src/base/yielding.js';
 import { makeReport } from '../support/fake-collector.js';
 import { seededRandom } from '../support/random.js';
 

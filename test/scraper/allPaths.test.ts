@@ -1,7 +1,7 @@
 import { expect } from 'chai';
+import { Breather } from '../../src/base/yielding.js';
 import { allPaths } from '../../src/scraper/allPaths.js';
 import type { ReachableCollector } from '../../src/scraper/service.js';
-import { Breather } from '../../src/threads/breather.js';
 import { seededRandom } from '../support/random.js';
 
 const random = seededRandom(61);

@@ -5,9 +5,10 @@
 
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
+import { Breather } from '../../base/yielding.js';
 import type { CollectorService } from '../../collector/service.js';
 import type { Group } from '../../config/types.js';
-import { Breather, bodyOf } from '../bodies.js';
+import { bodyOf } from '../bodies.js';
 import type { EventStreams } from '../eventStreams.js';
 import { NoQuery } from '../schemas.js';
 import { ProcessMetrics } from './processMetrics.js';

@@ -1,10 +1,11 @@
 /** Series of targets and groups in Prometheus' text format, made in short turns: a thousand of them are some megabytes. */
 
+import type { Breather } from '../../base/yielding.js';
 import { PATH_COLUMNS, type PathColumn } from '../../collector/messages.js';
 import type { Group } from '../../config/types.js';
 import { RTT_BOUNDS_NS } from '../../stats/rttBuckets.js';
 import { nsToS } from '../../stats/units.js';
-import { type Breather, Chunk } from '../bodies.js';
+import { Chunk } from '../bodies.js';
 import { FIRST_BUCKET, label, RTT_SUM, type Series } from './totals.js';
 
 /** A metric with what it says. */

@@ -1,9 +1,10 @@
 /** `GET /v1/paths` of a scraper: the paths of all collectors, or of one, asked for now. */
 
 import type { FastifyInstance } from 'fastify';
+import { Breather } from '../../base/yielding.js';
 import { type AllPaths, allPaths } from '../../scraper/allPaths.js';
 import type { ScraperService } from '../../scraper/service.js';
-import { Breather, bodyOf, Chunk } from '../bodies.js';
+import { bodyOf, Chunk } from '../bodies.js';
 import { AllPathsQuery, AllPathsSchema } from './resultSchemas.js';
 
 const DEFAULT_LIMIT = 1_000;

@@ -2,11 +2,12 @@
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { Breather } from '../../base/yielding.js';
 import { LlamaError } from '../../errors.js';
 import type { RecentResults } from '../../scraper/recent.js';
 import type { RecentInterval } from '../../scraper/recentRows.js';
 import { type AccessOptions, mayStillRead } from '../access.js';
-import { Breather, bodyOf } from '../bodies.js';
+import { bodyOf } from '../bodies.js';
 import { EVENT_STREAM_TYPE } from '../eventStream.js';
 import type { EventStreams } from '../eventStreams.js';
 import { type RowFilter, rowFilter } from '../filter.js';
