@@ -60,7 +60,12 @@ const OUTCOMES = {
   dscpReverse: Nullable(dscp('of the replies as received, most recently')),
   hopsForward: Nullable(hops('to the target')),
   hopsReverse: Nullable(hops('back')),
-  lossPct: Nullable(Type.Number({ description: '100 (lost + unreachable) / sent; null when nothing was sent' })),
+  lossPct: Nullable(
+    Type.Number({
+      description:
+        '100 (lost + unreachable) / sent; null when no probe was received, lost or unreachable: nothing was sent, or all were too big or dropped by this host',
+    }),
+  ),
   sendErrorsBy: Nullable(
     Type.Array(
       Type.Object({

@@ -12,6 +12,7 @@ import { Breather } from '../base/yielding.js';
 import { PATH_COLUMNS } from '../collector/messages.js';
 import type { StoredInterval, StreamInfo } from '../collector/results.js';
 import type { CollectorService } from '../collector/service.js';
+import { lossShare } from '../stats/outcome.js';
 import { RTT_BUCKETS } from '../stats/rttBuckets.js';
 import { msToS, nsToMs } from '../stats/units.js';
 import { bodyOf, Chunk } from './bodies.js';
@@ -30,10 +31,10 @@ interface Point {
 
 const COLUMNS = PATH_COLUMNS.length;
 const SENT = PATH_COLUMNS.indexOf('sent');
+const RECEIVED = PATH_COLUMNS.indexOf('received');
 const LOST = PATH_COLUMNS.indexOf('lost');
 const UNREACHABLE = PATH_COLUMNS.indexOf('unreachable');
 const TOO_BIG = PATH_COLUMNS.indexOf('tooBig');
-const LOCAL_DROPS = PATH_COLUMNS.indexOf('localDrops');
 
 const Tags = Type.Record(Type.String(), Type.String());
 const tags = ['results'];
@@ -128,8 +129,9 @@ async function pointsOf(
     if (breather.due) await breather.breathe();
     const counter = (column: number): number => report.rowCounters[row * COLUMNS + column];
     const sent = counter(SENT);
+    const lost = counter(LOST) + counter(UNREACHABLE) + counter(TOO_BIG);
     // Nothing sent, or nothing that this host did not drop itself: nothing is known of loss.
-    if (sent === counter(LOCAL_DROPS)) continue;
+    if (lossShare({ sent, received: counter(RECEIVED), lost, unreachable: 0 }) === null) continue;
     const own = tagsOf(info);
     // The class last: without it, two points could have the same tags.
     const tags = info.group.classes.length > 1 ? { ...own, class: info.class.name } : own;
@@ -140,7 +142,7 @@ async function pointsOf(
       points.set(key, point);
     }
     point.sent += sent;
-    point.lost += counter(LOST) + counter(UNREACHABLE) + counter(TOO_BIG);
+    point.lost += lost;
     point.rttSumNs += report.rowRttSumsNs[row];
     for (let bucket = 0; bucket < RTT_BUCKETS; bucket++) point.rtts += report.rowRttBuckets[row * RTT_BUCKETS + bucket];
   }

@@ -9,7 +9,7 @@ import { LlamaError } from '../errors.js';
 import { BUILT_IN, MOST_DIMENSIONS, parseDimensions } from '../matrix/dimensions.js';
 import type { MatrixHistory } from '../matrix/history.js';
 import { type Matrix, type MatrixRequest, type MatrixWindow, makeMatrix } from '../matrix/matrix.js';
-import { type OutcomeCounts, whyText } from '../stats/outcome.js';
+import { whyText } from '../stats/outcome.js';
 import { formatDuration, msToNs, nsToMs, parseDurationNs } from '../stats/units.js';
 import { bodyOf, Chunk } from './bodies.js';
 import { MatrixQuery, MatrixSchema } from './matrixSchemas.js';
@@ -165,18 +165,6 @@ const ageMs = (atMs: number, newestMs: number): number => Math.max(0, atMs - new
 /** JSON has no NaN: what was not measured is null. */
 const number = (value: number): string => (Number.isNaN(value) ? 'null' : String(value));
 
-function countsOf({ cells: { sums } }: Matrix, cell: number): OutcomeCounts {
-  return {
-    sent: sums.sent[cell],
-    received: sums.received[cell],
-    lost: sums.lost[cell],
-    unreachable: sums.unreachable[cell],
-    tooBig: sums.tooBig[cell],
-    sendErrors: sums.sendErrors[cell],
-    localDrops: sums.localDrops[cell],
-  };
-}
-
 const stateText = (matrix: Matrix, cell: number): string => `"${matrix.cells.sums.answering(cell)}"`;
 
 /** Always there for a cell without an answer. */
@@ -184,7 +172,7 @@ function reasonText(matrix: Matrix, cell: number): string {
   const reason = matrix.cells.reason(cell);
   const state = matrix.cells.sums.answering(cell);
   if (reason === null && state === 'answers') return 'null';
-  return JSON.stringify(whyText(state, countsOf(matrix, cell), reason));
+  return JSON.stringify(whyText(state, matrix.cells.sums.countsOf(cell), reason));
 }
 
 async function* cellsOf(matrix: Matrix, breather: Breather): AsyncGenerator<string> {

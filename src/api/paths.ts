@@ -145,7 +145,7 @@ function pathRow(report: IntervalReport, row: number, info: StreamInfo, sourcePo
     class: info.class.name,
     dscp: info.class.dscp,
     ...counters,
-    lossPct: lossPct(counters.lost + counters.unreachable, counters.sent),
+    lossPct: lossPct(counters),
     ...pathExplanations(report, row),
     rttUs: max === 0 ? null : { min: microseconds(min), mean: microseconds(mean), max: microseconds(max) },
     forwardUs: delay(report, row, 0),

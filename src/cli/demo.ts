@@ -7,7 +7,6 @@ import { loadConfig } from '../config/config.js';
 import type { Config, Group } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { DEFAULT_SESSIONS, Reflector } from '../reflector/reflector.js';
-import { shownLossPct } from '../stats/outcome.js';
 import { noAnswerText } from '../stats/reasons.js';
 import { createLogger } from './log.js';
 import { formatPct, formatUs, type ResultRow, resultRows, textTable } from './rows.js';
@@ -155,7 +154,7 @@ function cells(rows: readonly ResultRow[]): string[] {
   const last = rows.at(-1);
   const us = (value: number | undefined): string => (value === undefined ? '-' : formatUs(value));
   return [
-    last === undefined ? '-' : formatPct(shownLossPct(last.lossPct, last.received > 0)),
+    last === undefined ? '-' : formatPct(last.lossPct),
     us(last?.rttUs?.p50),
     us(last?.rttUs?.p99),
     trend(rows).padEnd(TREND),

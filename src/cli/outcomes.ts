@@ -1,7 +1,7 @@
 /** What became of a measurement by hand: the exit code of `llama probe`, and the outcomes that are no answer, in words. Pure. */
 
 import { formatEndpoint } from '../net/endpoint.js';
-import { answeringOf, type OutcomeCounts } from '../stats/outcome.js';
+import { answeringOf, lossShare, type OutcomeCounts } from '../stats/outcome.js';
 import { errnoText, tooBigList, type UnreachableReason, unreachableList } from '../stats/reasons.js';
 import { formatDuration } from '../stats/units.js';
 import { formatPct, type ResultRow } from './rows.js';
@@ -15,6 +15,7 @@ export function exitCode(rows: readonly OutcomeCounts[]): 0 | 2 | 3 {
 
 export interface SentTotals {
   readonly sent: number;
+  readonly received: number;
   readonly lost: number;
   readonly unreachable: number;
   /** Sent, but the measurement ended before reply or timeout. */
@@ -26,9 +27,10 @@ export interface LossBounds {
   readonly most: number;
 }
 
-/** The loss of all that was sent, in percent: least when every undecided probe would have been answered, most when none. null: nothing was decided. */
-export function lossBounds({ sent, lost, unreachable, undecided }: SentTotals): LossBounds | null {
-  if (sent <= undecided) return null;
+/** The loss of all that was sent, in percent: least when every undecided probe would have been answered, most when none. null: no probe tells of loss. */
+export function lossBounds(totals: SentTotals): LossBounds | null {
+  const { sent, lost, unreachable, undecided } = totals;
+  if (lossShare(totals) === null) return null;
   const pct = (count: number): number => Number(((count / sent) * 100).toFixed(4));
   return { least: pct(lost + unreachable), most: pct(lost + unreachable + undecided) };
 }

@@ -5,7 +5,6 @@ import { Collector } from '../collector/collector.js';
 import { privilegeProblem } from '../collector/withheld.js';
 import { GRACE_NS } from '../config/limits.js';
 import { formatEndpoint } from '../net/endpoint.js';
-import { shownLossPct } from '../stats/outcome.js';
 import { formatDuration, nsToMs } from '../stats/units.js';
 import { distribution } from './distribution.js';
 import { requireFiles } from './host.js';
@@ -141,7 +140,7 @@ function table(rows: readonly ResultRow[]): string {
       String(row.received),
       String(row.lost),
       String(row.unreachable),
-      formatPct(shownLossPct(row.lossPct, row.received > 0)),
+      formatPct(row.lossPct),
       us(rttUs?.min),
       us(rttUs?.p50),
       us(rttUs?.p90),

@@ -15,7 +15,7 @@ export interface ResultRow {
   readonly received: number;
   readonly lost: number;
   readonly unreachable: number;
-  /** null: nothing was sent. */
+  /** null: no probe tells of loss (`lossShare`). */
   readonly lossPct: number | null;
   readonly late: number;
   readonly duplicates: number;

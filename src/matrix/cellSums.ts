@@ -1,6 +1,7 @@
 /** Sums over the series and slots of each cell of a matrix. */
 
 import type { Breather } from '../base/yielding.js';
+import type { OutcomeCounts } from '../stats/outcome.js';
 import { type Answering, answeringIn } from './answering.js';
 import { unpackTime } from './columns.js';
 import type { SeriesTable } from './series.js';
@@ -111,6 +112,18 @@ export class CellSums {
     const silent = this.silentSeries[cell];
     if (this.series[cell] > silent + this.unmeasuredSeries[cell]) return 'answers';
     return silent > 0 ? 'silent' : 'unmeasured';
+  }
+
+  countsOf(cell: number): OutcomeCounts {
+    return {
+      sent: this.sent[cell],
+      received: this.received[cell],
+      lost: this.lost[cell],
+      unreachable: this.unreachable[cell],
+      tooBig: this.tooBig[cell],
+      sendErrors: this.sendErrors[cell],
+      localDrops: this.localDrops[cell],
+    };
   }
 
   private addSome(slot: Slot, cellOf: Uint32Array, from: number, to: number): void {

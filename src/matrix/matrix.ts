@@ -209,7 +209,7 @@ function cellValue(metric: Metric, sums: CellSums, cell: number): number {
   const samples = sums.samples[cell];
   switch (metric) {
     case 'loss':
-      return lossPct(sums.lost[cell] + sums.unreachable[cell], sums.sent[cell]) ?? Number.NaN;
+      return lossPct(sums.countsOf(cell)) ?? Number.NaN;
     case 'mean':
       return samples === 0 ? Number.NaN : roundedUs(sums.meanNs[cell] / samples);
     case 'jitter':

@@ -106,7 +106,7 @@ function readPoint(point: Readonly<Record<string, unknown>>, place: string): Res
     // It knows no ICMP errors and no drops of its own: whatever brought no reply is lost.
     lost,
     unreachable: 0,
-    lossPct: lossPct(lost, sent),
+    lossPct: lossPct({ sent, received: sent - lost, lost, unreachable: 0 }),
     late: null,
     duplicates: null,
     reordered: null,

@@ -75,13 +75,10 @@ function pushLines(lines: string[], row: ResultRow, collector: string, time: str
   pushValue(lines, 'loss', tags, decimal(noReplyPct(row)), time);
 }
 
-/** False when nothing was sent, or only probes whose replies the collector's host dropped. */
-const isKnown = ({ sent, localDrops }: ResultRow): boolean => sent > localDrops;
-
 /** LLAMA in Python knows one outcome besides a reply, so too big counts as lost; null: unknown. */
 function noReplyPct(row: ResultRow): number | null {
-  if (!isKnown(row)) return null;
-  return row.tooBig ? lossPct(row.lost + row.unreachable + row.tooBig, row.sent) : row.lossPct;
+  const { sent, received, lost, unreachable, tooBig } = row;
+  return tooBig ? lossPct({ sent, received, lost: lost + tooBig, unreachable }) : row.lossPct;
 }
 
 function pushValue(lines: string[], measurement: string, tags: string, value: string | null, time: string): void {
@@ -145,8 +142,7 @@ function freeName(name: string, row: ResultRow): string | undefined {
 function rawFields(row: ResultRow): string {
   const { rttUs } = row;
   const fields =
-    // Nothing is known of loss where nothing was sent, nor where this host dropped every reply.
-    (isKnown(row) ? field('loss', row.lossPct) : '') +
+    field('loss', row.lossPct) +
     field('lost', row.lost) +
     field('sent', row.sent) +
     field('received', row.received) +

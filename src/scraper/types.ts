@@ -25,7 +25,7 @@ export interface ResultRow {
   readonly received: number;
   readonly lost: number;
   readonly unreachable: number;
-  /** 100 (lost + unreachable) / sent; null when nothing was sent. */
+  /** 100 (lost + unreachable) / sent; null when no probe tells of loss (`lossShare`). */
   readonly lossPct: number | null;
   readonly late: number | null;
   readonly duplicates: number | null;

@@ -28,9 +28,30 @@ export function answeringOf({ sent, received, lost, unreachable, tooBig }: Outco
   return sent > 0 && lost + unreachable + tooBig > 0 ? 'silent' : 'unmeasured';
 }
 
-/** Loss as a person is shown it; null, no number, also where nothing answers and none of it is called lost: a 0 would look well. */
-export const shownLossPct = (lossPct: number | null, answers: boolean): number | null =>
-  lossPct === 0 && !answers ? null : lossPct;
+/** The counts of a row or path; one that it does not tell is 0. */
+export function countsOf({
+  sent,
+  received,
+  lost,
+  unreachable,
+  tooBig,
+  sendErrors,
+  localDrops,
+}: Counted): OutcomeCounts {
+  return { sent, received, lost, unreachable, tooBig: tooBig ?? 0, sendErrors: sendErrors ?? 0, localDrops };
+}
+type Counted = Pick<Explained, keyof OutcomeCounts>;
+
+export type LossCounts = Pick<OutcomeCounts, 'sent' | 'received' | 'lost' | 'unreachable'>;
+
+/**
+ * Share of the probes sent that the network or the target failed, 0 to 1: lost or unreachable. null when no probe tells of loss: none was sent,
+ * or each was too big, dropped by this host, or left without an outcome.
+ */
+export function lossShare({ sent, received, lost, unreachable }: LossCounts): number | null {
+  const failed = lost + unreachable;
+  return sent === 0 || received + failed === 0 ? null : failed / sent;
+}
 
 /** Why there is no answer; `reason` is that of the newest interval, where there is one, and `counts` are those of the window. */
 export function whyText(state: Answering, counts: OutcomeCounts, reason: string | null): string {

@@ -4,6 +4,7 @@
  * It must never round away a nanosecond of a measured time, nor print a number that was not measured: what has no sample is null.
  */
 
+import { type LossCounts, lossShare } from './outcome.js';
 import { nsToUs } from './units.js';
 
 /** Thousandths of which `RttNumbers` has the percentiles. */
@@ -67,12 +68,10 @@ export class OutcomeNumbers {
 /** Microseconds with at most 3 decimals: whole nanoseconds. */
 export const roundedUs = (ns: number): number => nsToUs(Math.round(ns));
 
-/**
- * Share of the probes sent that the network or the target failed, in percent with at most 4 decimals: lost or unreachable, not
- * those that this host dropped itself, or that were too big. null when none was sent: then nothing is known of loss.
- */
-export function lossPct(failed: number, sent: number): number | null {
-  return sent === 0 ? null : Math.round((failed / sent) * 1_000_000) / 10_000;
+/** `lossShare` in percent with at most 4 decimals. */
+export function lossPct(counts: LossCounts): number | null {
+  const share = lossShare(counts);
+  return share === null ? null : Math.round(share * 1_000_000) / 10_000;
 }
 
 /** How bad a path is, 0 to 1: the share of its probes that were lost, unreachable or too big (`failed`); 1 when the kernel refused all of them. */
@@ -95,7 +94,7 @@ export function rowJson(
   const { sent, received, lost, unreachable, late, duplicates, reordered, sendErrors, localDrops, tooBig, mtu } =
     outcomes;
   return (
-    `"sent":${sent},"received":${received},"lost":${lost},"unreachable":${unreachable},"lossPct":${lossPct(lost + unreachable, sent)},` +
+    `"sent":${sent},"received":${received},"lost":${lost},"unreachable":${unreachable},"lossPct":${lossPct(outcomes)},` +
     `"late":${late},"duplicates":${duplicates},"reordered":${reordered},"sendErrors":${sendErrors},"localDrops":${localDrops},` +
     `"tooBig":${tooBig},"mtu":${mtu === 0 ? null : mtu},${explanations}` +
     `"rttUs":${rttJson(rtt)},"residenceUs":${timed === 0 ? null : roundedUs(rtt.residenceSumNs / timed)},` +

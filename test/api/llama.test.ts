@@ -96,6 +96,8 @@ describe("LLAMA's own interfaces", () => {
         [3, { sent: 1, received: 1, rttsNs: [1] }],
         [0, { late: 2, sendErrors: 20 }],
         [2, { sent: 5, localDrops: 5 }],
+        // Their outcomes died with a thread.
+        [1, { sent: 5 }],
       ]),
     });
     expect(JSON.parse(await body('/latency'))).to.have.length(1);

@@ -25,7 +25,7 @@ describe('outcomes of llama probe', () => {
     });
 
   it('bound the loss by the undecided probes', () => {
-    const totals = { sent: 232, lost: 4, unreachable: 1, undecided: 227 };
+    const totals = { sent: 232, received: 0, lost: 4, unreachable: 1, undecided: 227 };
     expect(lossBounds(totals)).to.deep.equal({ least: 2.1552, most: 100 });
     expect(undecidedText(totals, 5e9)).to.equal(
       '227 of 232 probes undecided: the measurement ended before their timeout of 5s; the table has the other 5, and the loss of all is between 2.16 % and 100 %',
@@ -33,9 +33,11 @@ describe('outcomes of llama probe', () => {
   });
 
   it('say nothing of undecided probes when all are decided, and no loss when none is', () => {
-    expect(undecidedText({ sent: 5, lost: 5, unreachable: 0, undecided: 0 }, 1e9)).to.equal(undefined);
-    expect(lossBounds({ sent: 5, lost: 0, unreachable: 0, undecided: 5 })).to.equal(null);
-    expect(lossBounds({ sent: 0, lost: 0, unreachable: 0, undecided: 0 })).to.equal(null);
+    expect(undecidedText({ sent: 5, received: 0, lost: 5, unreachable: 0, undecided: 0 }, 1e9)).to.equal(undefined);
+    const none = { received: 0, lost: 0, unreachable: 0 };
+    expect(lossBounds({ ...none, sent: 5, undecided: 5 })).to.equal(null);
+    expect(lossBounds({ ...none, sent: 0, undecided: 0 })).to.equal(null);
+    expect(lossBounds({ ...none, sent: 7, undecided: 0 }), 'all too big').to.equal(null);
   });
 
   const NO_EXTRAS = {

@@ -287,8 +287,8 @@ describe('aggregator', () => {
     bench.run(21);
     const [first, second] = bench.reports.map(rowsOf);
     expect(first.map(({ id, sent, tooBig: count, mtu, lossPct }) => [id, sent, count, mtu, lossPct])).to.deep.equal([
-      [3, 3, 3, 1400, 0],
-      [4, 1, 1, null, 0],
+      [3, 3, 3, 1400, null],
+      [4, 1, 1, null, null],
     ]);
     expect(second.map(({ sent, tooBig: count, mtu }) => [sent, count, mtu])).to.deep.equal([[1, 0, null]]);
   });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { TestCollector } from '../support/collector.js';
+import type { ResultsAnswer } from '../support/contract.js';
 import { readExposition } from '../support/exposition.js';
 import { freePort, HttpClient } from '../support/http.js';
 import { needs } from '../support/needs.js';
@@ -210,6 +211,10 @@ describe('lab: a host that cannot send', function () {
     const isSilent = async () => (await metric('llama_group_targets_silent{group="big",class="cs0"}')) === 1;
     await waitFor('a silent target', isSilent, 10 * INTERVAL_MS, 50);
     expect(await metric('llama_group_too_big_total{group="big",class="cs0"}')).to.be.above(0);
+    const { intervals }: ResultsAnswer = JSON.parse((await collector.get('/v1/results?after=0&group=big')).body);
+    const row = intervals.at(-1)?.results[0];
+    expect(row).to.include({ received: 0, lost: 0, lossPct: null });
+    expect(row?.tooBig).to.equal(row?.sent).and.to.be.above(0);
     expect(about(await warnings(), 'tooBig')).to.equal(undefined);
   });
 });

@@ -23,14 +23,13 @@ interface Sample {
 function naive(samples: readonly Sample[], metric: Metric): number | null {
   const sum = (pick: (row: HistoryRow) => number): number => samples.reduce((all, { row }) => all + pick(row), 0);
   const rtts = samples.flatMap(({ spec }) => spec.rttsNs ?? []);
-  const sent = sum((row) => row.sent);
   if (metric === 'loss')
-    return sent === 0
-      ? null
-      : lossPct(
-          sum((row) => row.lost + row.unreachable),
-          sent,
-        );
+    return lossPct({
+      sent: sum((row) => row.sent),
+      received: sum((row) => row.received),
+      lost: sum((row) => row.lost),
+      unreachable: sum((row) => row.unreachable),
+    });
   if (metric === 'jitter') {
     const known = samples.filter(({ row }) => row.jitterNs >= 0 && row.samples > 0);
     const weight = known.reduce((all, { row }) => all + row.samples, 0);
@@ -293,6 +292,20 @@ describe('the matrix', () => {
       await history.add(historyInterval('a', START - 60_000 + i * 10_000, [historyRow({ lost: 1, tags })]));
       expect(history.series.tags(0), `life ${i}`).to.deep.equal(tags);
     }
+  });
+
+  it('has no loss where every probe of the window was too big for the path or dropped by this host', async () => {
+    const history = new MatrixHistory({ horizonMs: 60 * MINUTE, memoryBytes: 2 ** 20, now: () => START });
+    const rows = [
+      historyRow({ target: 'a', tooBig: 7 }),
+      historyRow({ target: 'b', localDrops: 3 }),
+      historyRow({ target: 'c', tooBig: 1, lost: 1 }),
+    ];
+    await history.add(historyInterval('host', START - 10_000, rows));
+    const { cells } = await makeMatrix(history, {
+      ...{ rows: ['source'], columns: ['target'], windowMs: MINUTE, metric: 'loss' },
+    });
+    expect([...cells.value]).to.deep.equal([Number.NaN, Number.NaN, 50]);
   });
 
   it('counts the series of a cell that have no answer, though others of it answer', async () => {

@@ -43,23 +43,27 @@ describe('points of an interval', () => {
     expect(unsent).to.include({ sent: 0 });
   });
 
-  it('have no loss where the host of the collector dropped every reply', async () => {
-    const none = { received: 0, lost: 0, unreachable: 0, rttUs: null, lossPct: 0 };
+  it('have no loss where the row has none: every reply was dropped by the host, or every probe too big', async () => {
+    const none = { received: 0, lost: 0, unreachable: 0, rttUs: null, lossPct: null };
     const rows = [
       sampleRow({ ...none, sent: 7, localDrops: 7 }),
-      sampleRow({ ...none, sent: 8, lost: 1, localDrops: 7 }),
+      sampleRow({ ...none, sent: 8, lost: 1, localDrops: 7, lossPct: 12.5 }),
+      sampleRow({ ...none, sent: 7, tooBig: 7 }),
     ];
-    const [dropped, lost] = (await linesOf([intervalOf(...rows)], 'llama', 'ms')).map((one) => parseLine(one).fields);
+    const [dropped, lost, tooBig] = (await linesOf([intervalOf(...rows)], 'llama', 'ms')).map(
+      (one) => parseLine(one).fields,
+    );
     expect(dropped).to.include({ sent: 7, received: 0, local_drops: 7 }).and.not.have.any.keys('loss');
     expect(lost).to.have.any.keys('loss');
+    expect(tooBig).to.include({ sent: 7, received: 0, too_big: 7 }).and.not.have.any.keys('loss');
   });
 
   it("of LLAMA's layout in Python have no loss where nothing was sent, and all of it where every probe was too big", async () => {
     const none = { received: 0, lost: 0, unreachable: 0, localDrops: 0, rttUs: null };
     const rows = [
       sampleRow({ ...none, target: '10.0.0.1', sent: 0, lossPct: null }),
-      sampleRow({ ...none, target: '10.0.0.2', sent: 7, tooBig: 7, lossPct: 0 }),
-      sampleRow({ ...none, target: '10.0.0.3', sent: 7, localDrops: 7, lossPct: 0 }),
+      sampleRow({ ...none, target: '10.0.0.2', sent: 7, tooBig: 7, lossPct: null }),
+      sampleRow({ ...none, target: '10.0.0.3', sent: 7, localDrops: 7, lossPct: null }),
       sampleRow({ ...none, target: '10.0.0.4', sent: 4, lost: 1, tooBig: 1, received: 2, lossPct: 25 }),
     ];
     const lines = (await linesOf([intervalOf(...rows)], 'llama-legacy', 'ms')).map(parseLine);

@@ -42,9 +42,19 @@ describe('row', () => {
   it('rounds times to whole nanoseconds and loss to four decimals', () => {
     expect(roundedUs(61_234.4)).to.equal(61.234);
     expect(roundedUs(61_234.6)).to.equal(61.235);
-    expect(lossPct(1, 3)).to.equal(33.3333);
-    expect(lossPct(1, 1_000_000)).to.equal(0.0001);
-    expect(lossPct(0, 0), 'nothing was sent').to.equal(null);
-    expect(lossPct(7, 7)).to.equal(100);
+    const lost1 = (sent: number): number | null => lossPct({ sent, received: sent - 1, lost: 1, unreachable: 0 });
+    expect(lost1(3)).to.equal(33.3333);
+    expect(lost1(1_000_000)).to.equal(0.0001);
+    expect(lost1(1)).to.equal(100);
+  });
+
+  it('has no loss where no probe tells of it', () => {
+    for (const counts of [{ sent: 0 }, { sent: 7, tooBig: 7, mtu: 1400 }, { sent: 7, localDrops: 7 }, { sent: 7 }]) {
+      const outcomes = Object.assign(new OutcomeNumbers(), counts);
+      const row = JSON.parse(`{${rowJson(outcomes, new RttNumbers(), 0, NONE, '')}`);
+      expect(row.lossPct, JSON.stringify(counts)).to.equal(null);
+    }
+    const some = Object.assign(new OutcomeNumbers(), { sent: 4, received: 2, lost: 1, tooBig: 1 });
+    expect(lossPct(some)).to.equal(25);
   });
 });

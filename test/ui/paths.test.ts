@@ -43,7 +43,9 @@ describe('the strips of source ports', () => {
   it('show a path without an answer as the worst, and one of which nothing was sent as not measured', () => {
     const sums = (changes: Partial<PathRow>) => [...sumPaths([[path(changes)]]).values()][0][0];
     const tooBig = sums({ received: 0, tooBig: 10, mtu: 1400, rttUs: null });
-    expect(lossLevel(tooBig, BOUNDS)).to.equal(4);
+    expect([lossLevel(tooBig, BOUNDS), tooBig.lossPct]).to.deep.equal([4, null]);
+    const dropped = sums({ received: 0, localDrops: 10, rttUs: null });
+    expect([lossLevel(dropped, BOUNDS), dropped.lossPct], 'by this host').to.deep.equal([-1, null]);
     expect(tooBig.reason).to.equal('too big for the path (mtu 1400)');
     const unsent = { sent: 0, received: 0, lossPct: null, rttUs: null, sendErrors: 5 };
     const refused = sums({ ...unsent, sendErrorsBy: [{ count: 5, errno: 'ENETUNREACH' }] });

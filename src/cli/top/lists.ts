@@ -1,6 +1,6 @@
 /** The worst pairs and the worst paths as lines of text. */
 
-import { type Answering, reasonOf, shownLossPct } from '../../stats/outcome.js';
+import { answeringOf, countsOf, reasonOf } from '../../stats/outcome.js';
 import { within } from './matrixView.js';
 import { clean, cut, cutEnd, type Paint, padEnd, padStart, type Style, widthOf } from './text.js';
 import type { Pair, PathAnswer, Picture, Section, View } from './types.js';
@@ -37,31 +37,31 @@ type Order = Pick<View, 'sort' | 'filter'>;
 /** Worst first: loss and then time, or the other way round. */
 export function worstPairs(pairs: readonly Pair[], order: Order): readonly Pair[] {
   const names = (pair: Pair): string => `${pair.source}>${pair.target} ${pair.collector} ${pair.group} ${pair.class}`;
-  return sorted(pairs, order, names, ({ timeUs }) => timeUs);
+  return sorted(
+    pairs,
+    order,
+    names,
+    ({ timeUs }) => timeUs,
+    ({ lossPct, state }) => lossRank(lossPct, state),
+  );
 }
 
 export function worstPaths(paths: readonly PathAnswer[], order: Order): readonly PathAnswer[] {
   const names = (path: PathAnswer): string =>
     `${path.source}:${path.sourcePort}>${path.target} ${path.collector ?? ''} ${path.group} ${path.class}`;
-  return sorted(paths, order, names, ({ rttUs }) => rttUs?.mean ?? null);
+  const rank = (path: PathAnswer): number => lossRank(path.lossPct, answeringOf(countsOf(path)));
+  return sorted(paths, order, names, ({ rttUs }) => rttUs?.mean ?? null, rank);
 }
 
 /** A picture is drawn every second, and a large one takes long to sort. */
 const done = new WeakMap<readonly object[], { readonly key: string; readonly result: readonly object[] }>();
 
-interface Ranked {
-  readonly lossPct: number | null;
-  /** Of a pair. */
-  readonly state?: Answering;
-  /** Of a path. */
-  readonly received?: number;
-}
-
-function sorted<Item extends Ranked>(
+function sorted<Item extends object>(
   items: readonly Item[],
   { sort, filter }: Order,
   names: (item: Item) => string,
   timeOf: (item: Item) => number | null,
+  rank: (item: Item) => number,
 ): readonly Item[] {
   const key = `${sort} ${filter}`;
   const before = done.get(items);
@@ -73,8 +73,6 @@ function sorted<Item extends Ranked>(
     const [from, to] = text.split('>');
     return from.includes(parts[0].trim()) && to.includes(parts[1].trim());
   };
-  const rank = ({ lossPct, received, state = received === 0 ? 'silent' : 'answers' }: Item): number =>
-    lossRank(lossPct, state);
   // Of two that are infinite the difference is not a number.
   const loss = (a: Item, b: Item): number => rank(b) - rank(a) || 0;
   const time = (a: Item, b: Item): number => (timeOf(b) ?? -1) - (timeOf(a) ?? -1);
@@ -124,12 +122,14 @@ export function pairLines(picture: Picture, view: View, place: ListPlace, paint:
   const row = (pair: Pair): Row => {
     const answers = pair.state === 'answers' ? lossStyle(pair.lossPct) : 'bad';
     const style = worse(answers, pair.timeUs === null ? 'plain' : timeStyle(pair.timeUs, mid));
+    // Of a pair that no longer answers and lost nothing before: a 0 would look well.
+    const shown = pair.lossPct === 0 && pair.state !== 'answers' ? null : pair.lossPct;
     const stale = isStale(pair.stale, pair.ageMs, place.sinceMs, tool.intervalMs);
     const age = `${Math.floor((pair.ageMs + place.sinceMs) / 1_000)}s`;
     return {
       names: [...(many ? [pair.collector] : []), ...(groups ? [pair.group] : []), pair.source, pair.target, pair.class],
       numbers: [
-        lossText(shownLossPct(pair.lossPct, pair.state === 'answers')),
+        lossText(shown),
         String(pair.lost + pair.unreachable),
         String(pair.sent),
         pair.timeUs === null ? '-' : timeText(pair.timeUs),
@@ -166,7 +166,7 @@ export function pathLines(picture: Picture, view: View, place: ListPlace, paint:
       ],
       numbers: [
         path.sourcePort === null ? '-' : String(path.sourcePort),
-        lossText(shownLossPct(path.lossPct, path.received > 0)),
+        lossText(path.lossPct),
         String(path.lost + path.unreachable),
         String(path.sent),
         path.rttUs === null ? '-' : timeText(path.rttUs.mean),

@@ -147,7 +147,7 @@ function pairsOf(
     const [group, target, ofClass] = columns[cells.column[i]];
     if (ofClass !== '' && ofClass !== '(none)') classes.add(ofClass);
     if (className !== undefined && ofClass !== className) continue;
-    const { sent, lost, unreachable, ageMs, stale, value, state, reason } = cells;
+    const { sent, received, lost, unreachable, ageMs, stale, value, state, reason } = cells;
     pairs.push({
       ...{
         collector,
@@ -160,7 +160,12 @@ function pairsOf(
         unreachable: unreachable[i],
       },
       ...{ state: state[i], reason: reason[i] },
-      ...{ lossPct: lossPct(sent[i], lost[i], unreachable[i]), timeUs: value[i], ageMs: ageMs[i], stale: stale[i] },
+      ...{
+        lossPct: lossPct({ sent: sent[i], received: received[i], lost: lost[i], unreachable: unreachable[i] }),
+        timeUs: value[i],
+        ageMs: ageMs[i],
+        stale: stale[i],
+      },
     });
   }
   return { pairs, classes: [...classes].sort() };

@@ -56,11 +56,12 @@ function arrangeAnew(matrix: MatrixAnswer, sort: View['sort'], filter: string): 
   const width = matrix.columns.length;
   const cells = new Map<number, number>();
   const worst = { rows: new Float64Array(matrix.rows.length), columns: new Float64Array(width) };
-  const { row, column, sent, lost, unreachable, value, state } = matrix.cells;
+  const { row, column, sent, received, lost, unreachable, value, state } = matrix.cells;
   const byTime = sort === 'time' && !isLoss(matrix.metric);
   for (let i = 0; i < row.length; i++) {
     cells.set(row[i] * width + column[i], i);
-    const badness = byTime ? (value[i] ?? 0) : lossRank(lossPct(sent[i], lost[i], unreachable[i]), state[i]);
+    const counts = { sent: sent[i], received: received[i], lost: lost[i], unreachable: unreachable[i] };
+    const badness = byTime ? (value[i] ?? 0) : lossRank(lossPct(counts), state[i]);
     worst.rows[row[i]] = Math.max(worst.rows[row[i]], badness);
     worst.columns[column[i]] = Math.max(worst.columns[column[i]], badness);
   }

@@ -50,7 +50,7 @@ export interface PathAnswer {
   readonly lost: number;
   readonly unreachable: number;
   readonly localDrops: number;
-  /** null: nothing was sent. */
+  /** null: no probe tells of loss (`lossShare`). */
   readonly lossPct: number | null;
   readonly received: number;
   readonly mtu?: number | null;
@@ -79,7 +79,7 @@ export interface Pair {
   readonly sent: number;
   readonly lost: number;
   readonly unreachable: number;
-  /** null: nothing was sent. */
+  /** null: no probe tells of loss (`lossShare`). */
   readonly lossPct: number | null;
   readonly state: Answering;
   /** Always there for a pair without an answer. */

@@ -1,7 +1,7 @@
 /** Values as text, and how bad they are. A small loss is never rounded to none, nor a large one to all. */
 
 import type { Metric } from '../../matrix/matrix.js';
-import type { Answering } from '../../stats/outcome.js';
+import { type Answering, type LossCounts, lossShare } from '../../stats/outcome.js';
 import { formatPct, formatUs } from '../rows.js';
 import type { Style } from './text.js';
 
@@ -13,18 +13,19 @@ const STALE_INTERVALS = 2.5;
 
 export const isLoss = (metric: Metric): boolean => metric === 'loss';
 
-/** null: nothing was sent. */
-export function lossPct(sent: number, lost: number, unreachable: number): number | null {
-  return sent === 0 ? null : (100 * (lost + unreachable)) / sent;
+/** In percent; null: no probe tells of loss. */
+export function lossPct(counts: LossCounts): number | null {
+  const share = lossShare(counts);
+  return share === null ? null : 100 * share;
 }
 
-/** By how bad it is; nothing sent is worse than all lost, and no answer is as bad as all lost, whatever is called so. */
-export function lossRank(pct: number | null, state: Answering = 'answers'): number {
-  if (pct === null) return Number.POSITIVE_INFINITY;
-  return state === 'answers' ? pct : 100;
+/** By how bad it is: not measured is worse than all lost, and no answer is as bad as all lost, whatever is called so. */
+export function lossRank(pct: number | null, state: Answering): number {
+  if (state === 'unmeasured') return Number.POSITIVE_INFINITY;
+  return state === 'answers' ? (pct ?? 0) : 100;
 }
 
-/** In percent, without the sign; `-`: nothing was sent. */
+/** In percent, without the sign; `-`: no probe tells of loss. */
 export function lossText(pct: number | null): string {
   if (pct === null) return '-';
   const text = formatPct(pct).replace(' %', '');

@@ -110,7 +110,7 @@ export interface PathRow {
   readonly sendErrorsBy?: readonly SendErrorReason[] | null;
   readonly unreachableBy?: readonly UnreachableReason[] | null;
   readonly tooBigBy?: readonly TooBigReason[] | null;
-  /** null: nothing was sent. */
+  /** null: no probe tells of loss (`lossShare`). */
   readonly lossPct: number | null;
   readonly rttUs: { readonly min: number; readonly mean: number; readonly max: number } | null;
   readonly lostForward?: number;

@@ -1,11 +1,11 @@
 /** The tables of the overview: worst pairs, worst paths, slowest pairs. */
 
 import type { SlowPair } from '../../matrix/slowness.js';
-import { reasonOf } from '../../stats/outcome.js';
+import { answeringOf, countsOf, reasonOf } from '../../stats/outcome.js';
 import { formatLoss, formatUs } from '../lib/format.js';
 import { levelOf } from '../lib/palette.js';
 import { go } from '../lib/store.js';
-import type { PathsAnswer } from '../lib/types.js';
+import type { PathRow, PathsAnswer } from '../lib/types.js';
 import { HeadRow } from '../shell/HeadRow.js';
 import { besideText, hasPorts, type Several } from './beside.js';
 import type { Trouble } from './data.js';
@@ -112,13 +112,7 @@ export function Paths({ paths, bounds, past, several }: PathsProps) {
               key={`${path.collector} ${path.group} ${path.source} ${path.sourcePort} ${path.target} ${path.port} ${path.class}`}
             >
               <td>
-                {path.lossPct === null ? (
-                  <span class="pill unmeasured">not measured</span>
-                ) : path.received === 0 && path.lossPct === 0 ? (
-                  <span class="pill level4">no answer</span>
-                ) : (
-                  <LossPill value={path.lossPct} bounds={bounds} />
-                )}
+                <PathPill path={path} bounds={bounds} />
               </td>
               <td>
                 <PairLink of={{ ...path, collector: path.collector ?? '' }} />
@@ -136,6 +130,12 @@ export function Paths({ paths, bounds, past, several }: PathsProps) {
       </table>
     </div>
   );
+}
+
+function PathPill({ path, bounds }: { path: PathRow; bounds: readonly number[] }) {
+  if (path.lossPct !== null) return <LossPill value={path.lossPct} bounds={bounds} />;
+  const isSilent = answeringOf(countsOf(path)) === 'silent';
+  return isSilent ? <span class="pill level4">no answer</span> : <span class="pill unmeasured">not measured</span>;
 }
 
 const MOST_SLOW = 6;

@@ -1,6 +1,7 @@
 /** One pair: how it went over time, class by class, which of its paths are bad, and whether the tool itself is to blame. */
 
 import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { lossShare } from '../../stats/outcome.js';
 import { formatLoss, formatUs } from '../lib/format.js';
 import { useLive } from '../lib/live.js';
 import { type Loaded, useLoaded } from '../lib/load.js';
@@ -231,10 +232,9 @@ function shownOf({ startMs, endMs }: HistoryAnswer, rangeMs: number, toMs: numbe
 
 function lossLines({ sent, received, lost, unreachable }: HistorySeries, palette: Palette): Line[] {
   const values = sent.map((count, i) => {
-    if (count === null || count === undefined || count === 0) return null;
-    const failed = (lost[i] ?? 0) + (unreachable[i] ?? 0);
-    // Too big, or dropped by this host: not called lost, and no loss of 0 either.
-    return failed === 0 && received[i] === 0 ? null : (failed / count) * 100;
+    const of = (counts: readonly (number | null)[]): number => counts[i] ?? 0;
+    const share = lossShare({ sent: count ?? 0, received: of(received), lost: of(lost), unreachable: of(unreachable) });
+    return share === null ? null : share * 100;
   });
   return [{ label: 'loss', colour: palette.lines.loss, values, fill: `${palette.lines.loss}33` }];
 }

@@ -17,7 +17,7 @@ function pathText({ sourcePort, sent, received, lossPct, reason, refused, meanUs
   const why = reason === null ? '' : `, ${reason}`;
   if (received === 0 || refused) return `source port ${sourcePort}: ${reason ?? 'not measured'}`;
   const times = Number.isNaN(meanUs) ? 'no round trip' : `mean ${formatUs(meanUs)}, max ${formatUs(maxUs)}`;
-  return `source port ${sourcePort}: loss ${formatLoss(lossPct)} of ${sent}, ${times}${why}`;
+  return `source port ${sourcePort}: loss ${formatLoss(lossPct ?? 0)} of ${sent}, ${times}${why}`;
 }
 
 export function PathStrip({ name, paths, lossBounds, timeBounds }: StripProps) {
@@ -58,12 +58,13 @@ export function PathStrip({ name, paths, lossBounds, timeBounds }: StripProps) {
 function cellText({ received, failing, lossPct }: PathSum, level: number): string {
   if (level < 0) return '?';
   if (level === 0) return '';
-  return (received === 0 || failing) && lossPct === 0 ? '✕' : String(Math.max(1, Math.round(lossPct)));
+  const pct = lossPct ?? 0;
+  return (received === 0 || failing) && pct === 0 ? '✕' : String(Math.max(1, Math.round(pct)));
 }
 
 /** What the strip shows, in words. */
 function stripText(paths: readonly PathSum[], bad: readonly PathSum[]): string {
-  const unmeasured = paths.filter(({ sent, refused }) => sent === 0 || refused);
+  const unmeasured = paths.filter((path) => lossLevel(path, []) < 0);
   const measured = paths.length - unmeasured.length;
   const firstReason = (of: readonly PathSum[]): string => {
     const reason = of.find((path) => path.reason !== null)?.reason;
@@ -83,11 +84,11 @@ function stripText(paths: readonly PathSum[], bad: readonly PathSum[]): string {
 
 const MOST_PORTS = 8;
 function ports(bad: readonly PathSum[]): string {
-  const sorted = [...bad].sort((a, b) => b.lossPct - a.lossPct);
+  const sorted = [...bad].sort((a, b) => (b.lossPct ?? 0) - (a.lossPct ?? 0));
   const listed = sorted
     .slice(0, MOST_PORTS)
     .map(({ sourcePort, received, failing, lossPct }) =>
-      received === 0 || failing ? `${sourcePort} (no answer)` : `${sourcePort} (${formatLoss(lossPct)})`,
+      received === 0 || failing ? `${sourcePort} (no answer)` : `${sourcePort} (${formatLoss(lossPct ?? 0)})`,
     );
   return listed.join(', ') + (sorted.length > MOST_PORTS ? ' …' : '');
 }
@@ -97,7 +98,7 @@ function direction(bad: readonly PathSum[]): string {
   const sum = (pick: (path: PathSum) => number | undefined): number =>
     bad.reduce((all, path) => all + (pick(path) ?? 0), 0);
   const [failed, forward, reverse] = [
-    sum((path) => path.failed),
+    sum((path) => path.lost + path.unreachable),
     sum((path) => path.forward),
     sum((path) => path.reverse),
   ];

@@ -1,20 +1,18 @@
 /** Paths of a pair summed over the intervals that were seen, and which of them stand out. Pure. */
 
-import { reasonOf } from '../../stats/outcome.js';
+import { answeringOf, lossShare, type OutcomeCounts, reasonOf } from '../../stats/outcome.js';
 import { LEVELS, levelOf, timeLevel } from '../lib/palette.js';
 import type { PathRow } from '../lib/types.js';
 import { nameOf } from './names.js';
 
-export interface PathSum {
+export interface PathSum extends OutcomeCounts {
   readonly collector: string | null | undefined;
   readonly group: string;
   readonly port: number;
   readonly class: string;
   readonly sourcePort: number;
-  readonly sent: number;
-  readonly received: number;
-  readonly failed: number;
-  readonly lossPct: number;
+  /** null: no probe tells of loss. */
+  readonly lossPct: number | null;
   /** Why probes of the newest interval have no answer; null: all have, or were just lost. */
   readonly reason: string | null;
   /** In the newest interval every probe was refused: nothing is known of the path now, whatever was received before. */
@@ -61,8 +59,12 @@ export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMa
       sourcePort,
       sent: 0,
       received: 0,
-      failed: 0,
-      lossPct: 0,
+      lost: 0,
+      unreachable: 0,
+      tooBig: 0,
+      sendErrors: 0,
+      localDrops: 0,
+      lossPct: null,
       reason: null,
       refused: false,
       failing: false,
@@ -78,7 +80,11 @@ export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMa
     };
     sum.sent += row.sent;
     sum.received += row.received;
-    sum.failed += row.lost + row.unreachable;
+    sum.lost += row.lost;
+    sum.unreachable += row.unreachable;
+    sum.tooBig += row.tooBig ?? 0;
+    sum.sendErrors += row.sendErrors ?? 0;
+    sum.localDrops += row.localDrops;
     sum.reason = reasonOf(row);
     sum.refused = row.sent === 0 && (row.sendErrors ?? 0) > 0;
     sum.failing = row.sent > 0 && row.unreachable + (row.tooBig ?? 0) === row.sent;
@@ -93,7 +99,8 @@ export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMa
     const { dscpForward, dscpReverse } = row;
     if (dscpForward !== undefined || dscpReverse !== undefined)
       sum.marking = { sent: row.dscp, forward: dscpForward ?? null, reverse: dscpReverse ?? null };
-    sum.lossPct = sum.sent === 0 ? 0 : (sum.failed / sum.sent) * 100;
+    const share = lossShare(sum);
+    sum.lossPct = share === null ? null : share * 100;
     sum.meanUs = sum.timed === 0 ? Number.NaN : sum.weighted / sum.timed;
     sums.set(key, sum);
   }
@@ -108,11 +115,11 @@ export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMa
   return new Map([...bySeries].sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true })));
 }
 
-/** -1: nothing was sent, at all or in the newest interval, which is not measured. */
+/** -1: not measured, over all intervals or in the newest one. */
 export function lossLevel(path: PathSum, bounds: readonly number[]): number {
-  const { sent, received, lossPct, refused, failing } = path;
-  if (sent === 0 || refused) return -1;
-  return received === 0 || failing ? LEVELS - 1 : levelOf(lossPct, bounds);
+  const state = answeringOf(path);
+  if (state === 'unmeasured' || path.refused) return -1;
+  return state === 'silent' || path.failing ? LEVELS - 1 : levelOf(path.lossPct ?? 0, bounds);
 }
 
 /** NaN of none. */

@@ -139,7 +139,15 @@ describe('the picture of llama top', () => {
     const [first, ...others] = picture.paths.paths;
     const well = others.filter(({ lossPct }) => (lossPct ?? 0) < 100);
     const tooBigBy = [{ count: first.sent, mtu: 1400, from: '10.9.0.254' }];
-    const failed = { received: 0, lost: 0, lossPct: 0, rttUs: null, sourcePort: 41_000, tooBig: first.sent, tooBigBy };
+    const failed = {
+      received: 0,
+      lost: 0,
+      lossPct: null,
+      rttUs: null,
+      sourcePort: 41_000,
+      tooBig: first.sent,
+      tooBigBy,
+    };
     const paths = { total: well.length + 1, paths: [...well, { ...first, ...failed }] };
     const texts = draw({ picture: { ...picture, paths }, width: 240, height: 60 });
     const [worst] = texts.slice(texts.findIndex((text) => text.includes('WORST PATHS')) + 2);
