@@ -275,6 +275,21 @@ export const StatusSchema = Type.Object(
       orphans: Type.Number(),
       threadLosses: Type.Number(),
     }),
+    freshProbes: Type.Array(
+      Type.Object({
+        group: Type.String(),
+        target: Type.String({ description: 'ADDRESS:PORT, or the address for icmp' }),
+        answered: Type.Boolean({
+          description:
+            'true proves that the flows of the paths are dead; false proves nothing: the target, the network or this flow may be down',
+        }),
+        at: Type.String({ description: 'when the last one was answered or timed out, ISO 8601' }),
+      }),
+      {
+        description:
+          'targets that answer none of their paths and were asked once from a fresh source port; at most 100, answered ones first',
+      },
+    ),
     warnings: Type.Array(Type.String(), {
       description: 'why results may be about the tool and not the network; empty when all is well',
     }),

@@ -415,6 +415,10 @@ export class Collector implements CollectorService {
       totals,
       workers,
       aggregator: this.aggregator.status(),
+      freshProbes: this.staleFlows.status().map(({ decidedMs, ...probe }) => ({
+        ...probe,
+        at: new Date(decidedMs + this.clock.aheadMs()).toISOString(),
+      })),
       warnings: [
         ...this.sources.warnings(groups),
         ...this.staleFlows.warnings(),

@@ -68,8 +68,12 @@ export class FreshProber {
     return MOST_FRESH - this.questions.length;
   }
 
-  /** Sends one probe from a fresh port; resolves with whether it was answered within its timeout. Rejects with a LlamaError when no port can be had. */
+  /**
+   * Sends one probe from a fresh port; resolves with whether it was answered within its timeout. Rejects with a LlamaError when no port can be had.
+   * The caller heeds `free`.
+   */
   async ask(info: StreamInfo): Promise<boolean> {
+    if (this.free === 0) throw new Error(`${MOST_FRESH} fresh probes are under way already`);
     const set = this.sources.fresh(info.group, info.target.family);
     const number = ++this.numbers;
     const stream = { ...info, id: this.freeStream() };

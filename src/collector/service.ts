@@ -10,6 +10,7 @@ import type { SteadyClock } from '../stats/steadyClock.js';
 import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
 import type { PlanDifference } from './plan.js';
 import type { ResultsStore } from './results.js';
+import type { FreshProbeStatus } from './staleFlows.js';
 
 /** State of one worker thread, for `/v1/status`. */
 export interface ThreadStatus {
@@ -51,6 +52,8 @@ export interface CollectorStatus {
     /** Probes that were read from a ring but not reported, because the aggregator died; part of `totals.threadLosses`. */
     readonly threadLosses: number;
   };
+  /** Targets that answer none of their paths, and were asked from a fresh source port: at most 100, answered ones first. */
+  readonly freshProbes: readonly (Omit<FreshProbeStatus, 'decidedMs'> & { readonly at: string })[];
   /** Why results may be about the tool and not the network; empty when all is well. */
   readonly warnings: readonly string[];
 }

@@ -11,22 +11,36 @@ import type { FreshProber } from './freshProber.js';
 import { type IntervalReport, PATH_COLUMNS, type PathColumn } from './messages.js';
 import type { StreamInfo } from './results.js';
 
-/** A target is asked at most this often. */
+/** An address is asked at most this often, by all groups and ports together. */
 export const ASK_EVERY_MS = 10 * MS_PER_S;
-/** How often those that are due are looked for. */
 const LOOK_EVERY_MS = MS_PER_S;
 /** A target of which no interval tells any more is forgotten, after two of its periods and so long. */
 const FORGET_MS = 60 * MS_PER_S;
 /** Targets that are watched at a time; more are asked when others are done with. */
-const MOST_WATCHED = 1_000;
+export const MOST_WATCHED = 1_000;
+/** Targets that the status tells of. */
+const MOST_TOLD = 100;
 
 interface Watched {
   info: StreamInfo;
   seenMs: number;
   askedMs: number;
   asking: boolean;
-  /** When a fresh port was answered, epoch ms; undefined: never. */
-  answeredMs: number | undefined;
+  /** When the last fresh probe was decided, epoch ms; undefined: none was. */
+  decidedMs: number | undefined;
+  /** Whether any fresh probe was answered. */
+  answered: boolean;
+}
+
+/** What a probe from a fresh port said of a target that answers none of its paths. */
+export interface FreshProbeStatus {
+  readonly group: string;
+  /** `ADDRESS:PORT`, or the address for icmp. */
+  readonly target: string;
+  /** True proves that the flows are dead. False proves nothing: the target, the network or this flow may be down. */
+  readonly answered: boolean;
+  /** When the last one was decided, epoch ms by the clock that no step moves. */
+  readonly decidedMs: number;
 }
 
 export interface StaleFlowsOptions {
@@ -35,6 +49,8 @@ export interface StaleFlowsOptions {
   readonly nowMs: () => number;
   /** What an operator can do about dead flows. */
   readonly remedy: string;
+  /** How often targets that are due are looked for. */
+  readonly lookEveryMs?: number;
 }
 
 const column = (name: PathColumn): number => PATH_COLUMNS.indexOf(name);
@@ -43,11 +59,13 @@ const [SENT, RECEIVED, LOST] = (['sent', 'received', 'lost'] as const).map(colum
 export class StaleFlows {
   private readonly options: StaleFlowsOptions;
   private readonly watched = new Map<string, Watched>();
+  /** When an address was last asked; kept when its targets are forgotten, so that no change of groups makes it asked sooner. */
+  private readonly askedMs = new Map<string, number>();
   private readonly timer: NodeJS.Timeout;
 
   constructor(options: StaleFlowsOptions) {
     this.options = options;
-    this.timer = setInterval(() => this.look(), LOOK_EVERY_MS);
+    this.timer = setInterval(() => this.look(), options.lookEveryMs ?? LOOK_EVERY_MS);
     this.timer.unref();
   }
 
@@ -81,11 +99,21 @@ export class StaleFlows {
   }
 
   warnings(): string[] {
-    const dead = [...this.watched.values()].filter(({ answeredMs }) => answeredMs !== undefined);
+    const dead = [...this.watched.values()].filter(({ answered }) => answered);
     return said(
       dead,
       `no answer on any source port, but one on a fresh port: these flows are dead, by a stale NAT or conntrack entry or a path that drops them; ${this.options.remedy}`,
     );
+  }
+
+  /** The targets that were asked and are still silent on all paths, at most `MOST_TOLD`; the answered ones first. */
+  status(): FreshProbeStatus[] {
+    return [...this.watched.values()]
+      .flatMap(({ info, answered, decidedMs }) =>
+        decidedMs === undefined ? [] : [{ group: info.group.name, target: textOf(info), answered, decidedMs }],
+      )
+      .sort((a, b) => Number(b.answered) - Number(a.answered))
+      .slice(0, MOST_TOLD);
   }
 
   close(): void {
@@ -100,25 +128,38 @@ export class StaleFlows {
       known.seenMs = nowMs;
     } else if (this.watched.size < MOST_WATCHED) {
       const never = Number.NEGATIVE_INFINITY;
-      this.watched.set(key, { info, seenMs: nowMs, askedMs: never, asking: false, answeredMs: undefined });
+      this.watched.set(key, {
+        info,
+        seenMs: nowMs,
+        askedMs: never,
+        asking: false,
+        decidedMs: undefined,
+        answered: false,
+      });
     }
   }
 
-  /** Asks those that were not asked for the longest time, as many as may be under way. */
-  private look(): void {
+  /** Asks the targets that were not asked for the longest time, as many as may be under way. The timer calls it. */
+  look(): void {
     const { ask, nowMs } = this.options;
     const now = nowMs();
-    const due = [...this.watched.values()]
-      .filter(({ asking, askedMs }) => !asking && now - askedMs >= ASK_EVERY_MS)
-      .sort((a, b) => a.askedMs - b.askedMs);
-    for (const one of due.slice(0, ask.free)) void this.askOf(one, now);
+    for (const [address, askedMs] of this.askedMs) if (now - askedMs >= ASK_EVERY_MS) this.askedMs.delete(address);
+    const longestFirst = [...this.watched.values()].sort((a, b) => a.askedMs - b.askedMs);
+    for (const one of longestFirst) {
+      if (ask.free === 0) return;
+      const { address } = one.info.target;
+      if (one.asking || this.askedMs.has(address)) continue;
+      this.askedMs.set(address, now);
+      void this.askOf(one, now);
+    }
   }
 
   private async askOf(one: Watched, nowMs: number): Promise<void> {
     one.asking = true;
     one.askedMs = nowMs;
     try {
-      if (await this.options.ask.ask(one.info)) one.answeredMs = this.options.nowMs();
+      one.answered = (await this.options.ask.ask(one.info)) || one.answered;
+      one.decidedMs = this.options.nowMs();
     } catch (error) {
       // No port, no address, no files: nothing was asked. The warnings about source ports tell of it.
       if (!(error instanceof LlamaError)) throw error;
@@ -133,7 +174,9 @@ const keyOf = ({ group, target }: StreamInfo): string => `${group.name} ${target
 function said(watched: readonly Watched[], what: string): string[] {
   if (watched.length === 0) return [];
   const [{ info }] = watched;
-  const target = info.group.protocol === 'icmp' ? info.target.address : formatEndpoint(info.target);
   const some = watched.length === 1 ? '' : `${watched.length} targets, such as `;
-  return [`${some}${target} of ${info.group.name}: ${what}`];
+  return [`${some}${textOf(info)} of ${info.group.name}: ${what}`];
 }
+
+const textOf = ({ group, target }: StreamInfo): string =>
+  group.protocol === 'icmp' ? target.address : formatEndpoint(target);

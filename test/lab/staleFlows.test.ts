@@ -176,17 +176,25 @@ describe('lab: stale flows', function () {
       await waitFor('no warning', async () => (await warning(running, DEAD)) === undefined, TOLD_MS);
     });
 
-  it('are not claimed of a silent target, which is asked once in ten seconds at most', async () => {
+  it('are not claimed of a silent target, which is asked once in ten seconds at most by all groups; the status tells of it', async () => {
     await hosts.nft(
       'a',
       `table ip out { counter asked {}
-        chain out { type filter hook output priority 0; ip daddr ${HOLE} udp dport ${PORT} counter name asked; }; }`,
+        chain out { type filter hook output priority 0; ip daddr ${HOLE} meta l4proto udp counter name asked; }; }`,
     );
     const startedMs = performance.now();
-    const running = await start({ hole: group(HOLE, { period: '1s' }) });
+    const running = await start({
+      hole: group(HOLE, { period: '1s' }),
+      other: group(HOLE, { period: '1s', port: UNUSED_PORT }),
+    });
     await running.recorder.interval(Date.now() + 14_000, TOLD_MS);
     expect(await warning(running, SILENT)).to.equal(undefined);
+    const { freshProbes } = await running.status();
     const status = await running.settle();
+    expect(freshProbes.map(({ group: name, answered }) => [name, answered])).to.have.deep.members([
+      ['hole', false],
+      ['other', false],
+    ]);
     const counted = await hosts.spaces.exec('a', 'nft', ['list', 'counter', 'ip', 'out', 'asked']);
     const fresh = Number(/packets (\d+)/.exec(counted)?.[1]) - status.totals.sent;
     expect(fresh).to.be.within(2, 1 + Math.floor((performance.now() - startedMs) / 10_000));

@@ -116,6 +116,7 @@ export interface StatusAnswer {
     readonly sourcePorts: readonly number[];
   }[];
   readonly aggregator: { readonly restarts: number; readonly reported: number; readonly orphans: number };
+  readonly freshProbes: readonly { readonly group: string; readonly target: string; readonly answered: boolean }[];
   readonly warnings: readonly string[];
 }
 

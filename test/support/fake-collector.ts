@@ -107,6 +107,7 @@ export class FakeCollector implements CollectorService {
       totals: zeroTotals(),
       workers: [{ ...this.prober, sourcePorts: [40_000, 40_001], paths, ringFill: 0.25, totals: zeroTotals() }],
       aggregator: { ...this.aggregator, consumed: 1, reported: 2, orphans: 3, threadLosses: 4 },
+      freshProbes: [],
       warnings: ['a warning'],
     };
   }
