@@ -2,25 +2,29 @@
 
 import type { Breather } from '../base/yielding.js';
 import { type IntervalReport, PATH_COLUMNS } from '../collector/messages.js';
-import { failureShare } from '../stats/row.js';
+import { failureRank } from '../stats/outcome.js';
 
 const COLUMNS = PATH_COLUMNS.length;
-const SENT = PATH_COLUMNS.indexOf('sent');
+const RECEIVED = PATH_COLUMNS.indexOf('received');
 const LOST = PATH_COLUMNS.indexOf('lost');
 const UNREACHABLE = PATH_COLUMNS.indexOf('unreachable');
 const TOO_BIG = PATH_COLUMNS.indexOf('tooBig');
 const SEND_ERRORS = PATH_COLUMNS.indexOf('sendErrors');
 
-function failureRatio({ pathCounters }: IntervalReport, row: number): number {
+function rankOf({ pathCounters }: IntervalReport, row: number): number {
   const at = row * COLUMNS;
-  const failed = pathCounters[at + LOST] + pathCounters[at + UNREACHABLE] + pathCounters[at + TOO_BIG];
-  return failureShare(pathCounters[at + SENT], failed, pathCounters[at + SEND_ERRORS]);
+  const failed =
+    pathCounters[at + LOST] +
+    pathCounters[at + UNREACHABLE] +
+    pathCounters[at + TOO_BIG] +
+    pathCounters[at + SEND_ERRORS];
+  return failureRank(pathCounters[at + RECEIVED], failed);
 }
 
-/** Negative when row `a` is worse than row `b`: a greater share of failures, then a higher mean RTT, then the lower path number. */
+/** Negative when row `a` is worse than row `b`: more failures (`failureRank`), then a higher mean RTT, then the lower path number. */
 export function comparePaths(report: IntervalReport, a: number, b: number): number {
   return (
-    failureRatio(report, b) - failureRatio(report, a) ||
+    rankOf(report, b) - rankOf(report, a) ||
     report.pathRttNs[b * 3 + 1] - report.pathRttNs[a * 3 + 1] ||
     report.paths[a] - report.paths[b]
   );

@@ -6,7 +6,7 @@
 import type { Breather } from '../base/yielding.js';
 import { isRecord } from '../config/problems.js';
 import { messageOf } from '../discovery/source.js';
-import { failureShare } from '../stats/row.js';
+import { failureRank } from '../stats/outcome.js';
 import { isCount, parseJson, wrong } from './answer.js';
 import type { ReachableCollector } from './service.js';
 
@@ -44,7 +44,7 @@ export interface CollectorPath {
 
 export interface AllPaths {
   readonly collectors: readonly PathsOfCollector[];
-  /** Worst first: by share of failed probes (`failureShare`), then by mean round trip. */
+  /** Worst first: by share of failed probes (`failureRank`), then by mean round trip. */
   readonly paths: readonly CollectorPath[];
 }
 
@@ -123,14 +123,14 @@ function read(body: string, of: PathsOfCollector, clockAheadMs: number): Answer 
     paths: paths.map((path: unknown, index): CollectorPath => {
       const place = `/paths/${index}`;
       if (!isRecord(path)) throw wrong(place, path, 'a path');
-      const { sent, lost, unreachable, tooBig = 0, sendErrors = 0, rttUs } = path;
-      if (!isCount(sent) || !isCount(lost) || !isCount(unreachable) || !isCount(tooBig) || !isCount(sendErrors))
+      const { received, lost, unreachable, tooBig = 0, sendErrors = 0, rttUs } = path;
+      if (!isCount(received) || !isCount(lost) || !isCount(unreachable) || !isCount(tooBig) || !isCount(sendErrors))
         throw wrong(place, path, 'a path with its counts');
       const mean = isRecord(rttUs) ? rttUs.mean : 0;
       return {
         collector: of.collector,
         path,
-        badness: failureShare(sent, lost + unreachable + tooBig, sendErrors),
+        badness: failureRank(received, lost + unreachable + tooBig + sendErrors),
         meanUs: typeof mean === 'number' ? mean : 0,
       };
     }),

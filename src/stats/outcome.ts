@@ -53,6 +53,21 @@ export function lossShare({ sent, received, lost, unreachable }: LossCounts): nu
   return sent === 0 || received + failed === 0 ? null : failed / sent;
 }
 
+/** Above the rank of a path that fails nothing, and below that of any failure. */
+const UNKNOWN_RANK = Number.MIN_VALUE;
+
+/**
+ * How bad a path is, 0 to 1: the share of its probes that `failed`: lost, unreachable, too big or not sent. Probes that this host dropped say
+ * nothing: a path without any other ranks between the paths that fail and those that do not.
+ */
+export function failureRank(received: number, failed: number): number {
+  return received + failed === 0 ? UNKNOWN_RANK : failed / (received + failed);
+}
+
+/** The number of failures for `failureRank`. */
+export const failuresOf = ({ lost, unreachable, tooBig, sendErrors }: OutcomeCounts): number =>
+  lost + unreachable + tooBig + sendErrors;
+
 /** Why there is no answer; `reason` is that of the newest interval, where there is one, and `counts` are those of the window. */
 export function whyText(state: Answering, counts: OutcomeCounts, reason: string | null): string {
   if (reason !== null) return reason;

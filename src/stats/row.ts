@@ -74,12 +74,6 @@ export function lossPct(counts: LossCounts): number | null {
   return share === null ? null : Math.round(share * 1_000_000) / 10_000;
 }
 
-/** How bad a path is, 0 to 1: the share of its probes that were lost, unreachable or too big (`failed`); 1 when the kernel refused all of them. */
-export function failureShare(sent: number, failed: number, sendErrors: number): number {
-  if (sent === 0) return sendErrors > 0 ? 1 : 0;
-  return failed / sent;
-}
-
 /**
  * The row's JSON from `"sent"` to the closing brace; `timed`: round trips whose residence is known; `explanations`: members with a comma behind,
  * `directions`: members with a comma in front.

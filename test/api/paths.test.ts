@@ -118,7 +118,16 @@ describe('GET /v1/paths', () => {
       [0, 0, 10],
     ]);
     expect(paths.find((path: { sendErrors: number }) => path.sendErrors > 0).lossPct).to.equal(null);
-    expect(paths.at(-1)).to.include({ sent: 0, late: 1, lossPct: null });
+    const places = paths.map((path: { lossPct: number | null; late: number }) =>
+      path.late > 0 ? 'unknown' : path.lossPct,
+    );
+    expect(places.slice(-3), 'nothing is known of a path without an outcome').to.deep.equal(['unknown', 0, 0]);
+  });
+
+  it('ranks a path by the probes that were refused, too', async () => {
+    collector.finish(T, { paths: [...PATHS, { path: 2, sent: 1, sendErrors: 99 }] });
+    const { paths } = await get();
+    expect(paths[1]).to.include({ sent: 1, sendErrors: 99, lossPct: 0 });
   });
 
   it('has a null RTT where nothing was received, and the port of the right address family', async () => {

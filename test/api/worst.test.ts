@@ -5,6 +5,21 @@ import { makeReport } from '../support/fake-collector.js';
 import { seededRandom } from '../support/random.js';
 
 describe('worstPaths', () => {
+  it('ranks probes that were not sent as failures, and puts paths of which nothing is known before those that are well', async () => {
+    const paths = [
+      { path: 0, sent: 100, received: 100 },
+      { path: 1, sent: 1, received: 1, sendErrors: 99 },
+      { path: 2, sent: 9, localDrops: 9 },
+      { path: 3, sent: 100, received: 50, lost: 50 },
+      { path: 4, sent: 2, received: 1, localDrops: 1 },
+      { path: 5, sent: 10, received: 1, unreachable: 9 },
+      { path: 6, sendErrors: 20 },
+    ].map((one) => ({ ...one, rttNs: [0, 0, 0] as const }));
+    const report = makeReport(10_000, [], { paths });
+    const { rows } = await worstPaths(report, 10, () => true, new Breather());
+    expect([...rows].map((row) => report.paths[row])).to.deep.equal([6, 1, 5, 3, 2, 0, 4]);
+  });
+
   it('gives the same as sorting all of them, for any size, limit and filter', async () => {
     const random = seededRandom(7).next;
     for (let round = 0; round < 300; round++) {

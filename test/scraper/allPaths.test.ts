@@ -44,6 +44,22 @@ describe('paths of all collectors', () => {
     ]);
   });
 
+  it('rank probes that were not sent as failures, and a path of which nothing is known before the ones that are well', async () => {
+    const one = (sourcePort: number, counts: object) => ({
+      ...{ sourcePort, sent: 0, received: 0, lost: 0, unreachable: 0, tooBig: 0, sendErrors: 0, rttUs: null },
+      ...counts,
+    });
+    const paths = [
+      one(1, { sent: 10, received: 10 }),
+      one(2, { sent: 9, localDrops: 9 }),
+      one(3, { sent: 10, received: 5, lost: 5 }),
+      one(4, { sent: 1, received: 1, sendErrors: 99 }),
+    ];
+    const get: ReachableCollector['get'] = async () => answer({ endMs: 5, total: 4, paths });
+    const { paths: worst } = await ask([collector('a', get)]);
+    expect(worst.map(({ path: { sourcePort } }) => sourcePort)).to.deep.equal([4, 3, 2, 1]);
+  });
+
   it('are the worst of all of them together, asked of a bounded number at a time', async () => {
     const every: Record<string, unknown>[] = [];
     let open = 0;

@@ -1,6 +1,6 @@
 /** The worst pairs and the worst paths as lines of text. */
 
-import { answeringOf, countsOf, reasonOf } from '../../stats/outcome.js';
+import { answeringOf, countsOf, failureRank, failuresOf, reasonOf } from '../../stats/outcome.js';
 import { within } from './matrixView.js';
 import { clean, cut, cutEnd, type Paint, padEnd, padStart, type Style, widthOf } from './text.js';
 import type { Pair, PathAnswer, Picture, Section, View } from './types.js';
@@ -49,7 +49,7 @@ export function worstPairs(pairs: readonly Pair[], order: Order): readonly Pair[
 export function worstPaths(paths: readonly PathAnswer[], order: Order): readonly PathAnswer[] {
   const names = (path: PathAnswer): string =>
     `${path.source}:${path.sourcePort}>${path.target} ${path.collector ?? ''} ${path.group} ${path.class}`;
-  const rank = (path: PathAnswer): number => lossRank(path.lossPct, answeringOf(countsOf(path)));
+  const rank = (path: PathAnswer): number => failureRank(path.received, failuresOf(countsOf(path)));
   return sorted(paths, order, names, ({ rttUs }) => rttUs?.mean ?? null, rank);
 }
 
@@ -157,8 +157,7 @@ export function pathLines(picture: Picture, view: View, place: ListPlace, paint:
     numbers: ['port', 'loss %', 'lost', 'sent', 'mean', 'max '],
   };
   const row = (path: PathAnswer): Row => {
-    const answers = path.received > 0 ? lossStyle(path.lossPct) : 'bad';
-    const style = worse(answers, path.rttUs === null ? 'plain' : timeStyle(path.rttUs.mean, mid));
+    const style = worse(outcomeStyle(path), path.rttUs === null ? 'plain' : timeStyle(path.rttUs.mean, mid));
     return {
       names: [
         ...[...(many ? [path.collector ?? ''] : []), ...(groups ? [path.group] : [])],
@@ -179,6 +178,14 @@ export function pathLines(picture: Picture, view: View, place: ListPlace, paint:
   const cutOff = answer.total > answer.paths.length ? `, of the ${answer.paths.length} with most loss` : '';
   const title = `WORST PATHS  last interval, ${orderText(view)}${cutOff}`;
   return listLines('paths', title, head, paths, row, view, place, paint, answer.total);
+}
+
+/** By what the network and the target failed; probes that this host failed are a warning. */
+function outcomeStyle(path: PathAnswer): Style {
+  const counts = countsOf(path);
+  if (answeringOf(counts) === 'unmeasured') return 'warn';
+  const byNetwork = lossStyle(100 * failureRank(counts.received, failuresOf({ ...counts, sendErrors: 0 })));
+  return worse(byNetwork, counts.sendErrors > 0 ? 'warn' : 'plain');
 }
 
 const orderText = (view: View): string => (view.sort === 'time' ? 'by time' : 'by loss');

@@ -1,6 +1,7 @@
 /** What the overview is made of: the worst pairs, since when they are bad, and which of their paths. */
 
 import { NORMAL_WINDOW, type Slowness } from '../../matrix/slowness.js';
+import { answeringOf, countsOf } from '../../stats/outcome.js';
 import { get, type Query } from '../lib/api.js';
 import type { ViewState } from '../lib/store.js';
 import { askPathsThen } from '../lib/thenPaths.js';
@@ -69,7 +70,7 @@ export function askTroubles(
         row,
         onset: found === undefined || history === undefined ? undefined : onsetOf(history.startMs, found, row.state),
         badPorts: mine
-          .filter((path) => (path.lossPct ?? 0) > 0 || (path.received === 0 && path.sent > 0))
+          .filter((path) => (path.lossPct ?? 0) > 0 || answeringOf(countsOf(path)) === 'silent')
           .flatMap(({ sourcePort }) => (sourcePort === null ? [] : [sourcePort])),
         ports: mine.length,
       };

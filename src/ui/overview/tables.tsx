@@ -1,7 +1,7 @@
 /** The tables of the overview: worst pairs, worst paths, slowest pairs. */
 
 import type { SlowPair } from '../../matrix/slowness.js';
-import { answeringOf, countsOf, reasonOf } from '../../stats/outcome.js';
+import { answeringOf, countsOf, failureRank, failuresOf, reasonOf } from '../../stats/outcome.js';
 import { formatLoss, formatUs } from '../lib/format.js';
 import { levelOf } from '../lib/palette.js';
 import { go } from '../lib/store.js';
@@ -95,7 +95,7 @@ interface PathsProps {
 }
 
 export function Paths({ paths, bounds, past, several }: PathsProps) {
-  const bad = (paths?.paths ?? []).filter(({ lossPct, received }) => (lossPct ?? 0) > 0 || received === 0);
+  const bad = (paths?.paths ?? []).filter((path) => failureRank(path.received, failuresOf(countsOf(path))) > 0);
   if (paths === undefined) return <p class="quiet">…</p>;
   if (past && paths.total === 0)
     return <p class="quiet">No paths are kept of that time: collectors keep those of their last intervals.</p>;
@@ -113,6 +113,7 @@ export function Paths({ paths, bounds, past, several }: PathsProps) {
             >
               <td>
                 <PathPill path={path} bounds={bounds} />
+                {path.rttUs !== null && <small class="quiet"> {reasonOf(path) ?? ''}</small>}
               </td>
               <td>
                 <PairLink of={{ ...path, collector: path.collector ?? '' }} />
@@ -123,7 +124,7 @@ export function Paths({ paths, bounds, past, several }: PathsProps) {
               <td>
                 {path.lost + path.unreachable} of {path.sent}
               </td>
-              <td>{path.rttUs === null ? (reasonOf({ ...path }) ?? 'no answer') : formatUs(path.rttUs.mean)}</td>
+              <td>{path.rttUs === null ? (reasonOf(path) ?? 'no answer') : formatUs(path.rttUs.mean)}</td>
             </tr>
           ))}
         </tbody>

@@ -154,6 +154,28 @@ describe('the picture of llama top', () => {
     expect(worst).to.match(/41000 +- +0 .*too big for the path \(mtu 1400, from 10\.9\.0\.254\)/);
   });
 
+  it('has paths whose probes were not sent among the worst, and marks one that answers all it was sent as a warning', () => {
+    const picture = small();
+    const [first, ...others] = picture.paths.paths;
+    const well = others.filter(({ lossPct }) => lossPct === 0);
+    const refused = { sent: 1, received: 1, lost: 0, lossPct: 0, sendErrors: 99, sourcePort: 41_000 };
+    const dropped = {
+      ...first,
+      sent: 9,
+      received: 0,
+      lost: 0,
+      lossPct: null,
+      localDrops: 9,
+      sourcePort: 41_001,
+      rttUs: null,
+    };
+    const paths = [...well, { ...first, ...refused }, dropped];
+    const texts = draw({ picture: { ...picture, paths: { total: paths.length, paths } }, width: 240, height: 60 });
+    const [worst, second] = texts.slice(texts.findIndex((text) => text.includes('WORST PATHS')) + 2);
+    expect(worst).to.match(/41000 +0 .*\+ +not sent/);
+    expect(second).to.match(/41001 +- .*\+ +dropped by this host/);
+  });
+
   it('tells paths of two groups and ports on one address apart', () => {
     const picture = small();
     const [first] = picture.paths.paths;
