@@ -6,9 +6,8 @@
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { type Allowed, allowsUrl, expectedUrl, openAllowed } from '../config/allowed.js';
 import type { TargetSource } from '../config/types.js';
-import { tokenOf } from '../files/tokenFile.js';
+import { bearerHeaders } from '../files/tokenFile.js';
 import { type HttpAnswer, HttpClient } from '../net/httpClient.js';
-import { VERSION } from '../version.js';
 import { type AllowedNow, type Answer, MAX_ANSWER_BYTES, messageOf, type Source, type Timing } from './source.js';
 import { type ParseTargets, parseTargets } from './targetParser.js';
 
@@ -81,18 +80,19 @@ export class HttpSource implements Source {
   private async follow(client: HttpClient, signal: AbortSignal): Promise<HttpAnswer> {
     const first = new URL(this.settings.url);
     const headers: Record<string, string> = {
-      accept: 'application/json',
-      'user-agent': `llama/${VERSION}`,
       'x-prometheus-refresh-interval-seconds': String(this.settings.refreshMs / 1000),
     };
     if (this.etag !== null) headers['if-none-match'] = this.etag;
     const allowed = this.allowed();
-    const authorization = await this.authorization(allowed);
+    const authorization = await bearerHeaders(
+      this.settings.tokenFile,
+      allowed && ((file) => readAllowed(file, allowed)),
+    );
     let url = first;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
       if (allowed !== undefined && !allowsUrl(url, allowed.urls))
         throw new Error(`found ${redirects === 0 ? 'this URL' : 'a redirect elsewhere'}, ${expectedUrl(allowed.urls)}`);
-      const own = url.origin === first.origin && authorization !== undefined ? { authorization } : {};
+      const own = url.origin === first.origin ? authorization : {};
       const response = await client.get(url, { ...headers, ...own }, signal);
       const { location } = response.headers;
       if (!REDIRECTS.has(response.status) || location === undefined) return response;
@@ -102,13 +102,6 @@ export class HttpSource implements Source {
       url = next;
     }
     throw new Error(`found more than ${MAX_REDIRECTS} redirects, expected fewer; write the final URL`);
-  }
-
-  private async authorization(allowed: Allowed | undefined): Promise<string | undefined> {
-    const { tokenFile } = this.settings;
-    if (tokenFile === null) return undefined;
-    const read = allowed && ((file: string) => readAllowed(file, allowed));
-    return `Bearer ${await tokenOf(tokenFile, read)}`;
   }
 }
 

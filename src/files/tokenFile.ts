@@ -1,23 +1,45 @@
-/** A bearer token in a file of its own. It gets into no message. */
+/** Tokens and passwords in files of their own. They get into no message. */
 
 import { readFile } from 'node:fs/promises';
 
+const TOKEN = /^[\x21-\x7e]+$/;
+
+/** Reads a file; absent: without limits. */
+export type ReadText = (file: string) => string | Promise<string>;
+
 /**
- * The token of a file; `read`: how it is read, by default without limits. To be read again for every request: tokens are rotated.
+ * The text of a file without the space around it; `what` it holds, for the message. Read again for every request, because secrets are rotated.
  * @throws Error for the operator, with the path and what to do
  */
-export async function tokenOf(
+export async function secretOf(
   file: string,
-  read: (file: string) => string | Promise<string> = (path) => readFile(path, 'utf8'),
+  what: 'token' | 'password',
+  read: ReadText = (path) => readFile(path, 'utf8'),
 ): Promise<string> {
   let text: string;
   try {
     text = await read(file);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`${file}: found no token file that can be read (${reason}); check its path and owner`, { cause });
+    throw new Error(`${file}: found no ${what} file that can be read (${reason}); check its path and owner`, { cause });
   }
-  const token = text.trim();
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new Error(`${file}: expected a token in one line of plain text`);
-  return token;
+  const secret = text.trim();
+  if (secret === '') throw new Error(`${file}: found an empty file, expected a ${what} on one line`);
+  return secret;
+}
+
+/** Whether a text can be sent as a token. */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text);
+}
+
+/** The header with the token of a file; none without a file. @throws Error as `secretOf`, or when the file holds no token. */
+export async function bearerHeaders(
+  file: string | null,
+  read?: ReadText,
+): Promise<{ readonly authorization?: string }> {
+  if (file === null) return {};
+  const token = await secretOf(file, 'token', read);
+  if (!isToken(token)) throw new Error(`${file}: expected a token in one line of plain text`);
+  return { authorization: `Bearer ${token}` };
 }

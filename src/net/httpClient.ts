@@ -10,9 +10,11 @@ import {
   request as httpRequest,
   type IncomingHttpHeaders,
   type IncomingMessage,
+  type RequestOptions,
 } from 'node:http';
 import { request as httpsRequest, Agent as SecureAgent } from 'node:https';
 import type { LookupFunction, Socket } from 'node:net';
+import { VERSION } from '../version.js';
 import { NameError, systemNames } from './names.js';
 import { refusesPlainHttp, SPEAKS_TLS, schemeAdvice } from './schemeAdvice.js';
 
@@ -41,6 +43,16 @@ export interface Reading {
 const MAX_BYTES = 128 * 2 ** 20;
 const BAD_REQUEST = 400;
 const PAGE_BYTES = 2_000;
+const DEFAULT_HEADERS = { accept: 'application/json', 'user-agent': `llama/${VERSION}` };
+
+/** A request under way. */
+interface Exchange {
+  readonly request: ClientRequest;
+  /** Ends it with an error when it takes longer than this from its start. */
+  readonly limit: (ms: number, what: string) => NodeJS.Timeout;
+  /** Takes its limits away. */
+  readonly end: () => void;
+}
 
 export class HttpClient {
   private readonly timeouts: HttpTimeouts;
@@ -75,6 +87,16 @@ export class HttpClient {
     for (const agent of Object.values(this.agents)) agent.destroy();
   }
 
+  /**
+   * The beginning of an answer without an end; the caller reads its body or destroys it. It has a connection of its own, and `totalMs` does not
+   * bound it. Rejects as `get`.
+   */
+  open(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      this.send(url, { headers, signal, agent: false }, performance.now(), resolve, reject);
+    });
+  }
+
   private once(
     url: URL,
     headers: Readonly<Record<string, string>>,
@@ -82,22 +104,50 @@ export class HttpClient {
     startMs: number,
     reading: Reading,
   ): Promise<HttpAnswer> {
-    const { connectMs, headerMs, totalMs } = this.timeouts;
-    const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
     const agent = url.protocol === 'https:' ? this.agents['https:'] : this.agents['http:'];
     return new Promise((resolve, reject) => {
-      const timers: NodeJS.Timeout[] = [];
-      let resolving = false;
-      const lookup: LookupFunction = (host, options, callback) => {
-        resolving = true;
-        this.lookup(host, options, (...found) => {
-          resolving = false;
-          callback(...found);
-        });
+      const answered = (response: IncomingMessage): void => {
+        this.read(response, exchange.request, reading).then(
+          (answer) => {
+            exchange.end();
+            // Of the short pages that servers answer with.
+            const body = answer.status === BAD_REQUEST ? answer.content.toString('latin1', 0, PAGE_BYTES) : '';
+            if (refusesPlainHttp(url.protocol, answer.status, body)) reject(new Error(SPEAKS_TLS));
+            else resolve(answer);
+          },
+          (cause) => {
+            exchange.end();
+            reject(new Error(reasonOf(cause), { cause }));
+          },
+        );
       };
-      const options = { headers: { accept: 'application/json', ...headers }, agent, signal, lookup };
-      const request: ClientRequest = send(url, options);
-      const limit = (ms: number, what: string): NodeJS.Timeout => {
+      const exchange = this.send(url, { headers, signal, agent }, startMs, answered, reject);
+      exchange.limit(this.timeouts.totalMs, 'whole answer');
+    });
+  }
+
+  /** Sends a request. `failed` may be called after `answered`, when the connection fails during the answer. */
+  private send(
+    url: URL,
+    { headers, ...options }: Pick<RequestOptions, 'headers' | 'signal' | 'agent'>,
+    startMs: number,
+    answered: (response: IncomingMessage) => void,
+    failed: (error: Error) => void,
+  ): Exchange {
+    let resolving = false;
+    const lookup: LookupFunction = (host, options, callback) => {
+      resolving = true;
+      this.lookup(host, options, (...found) => {
+        resolving = false;
+        callback(...found);
+      });
+    };
+    const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const request = send(url, { ...options, headers: { ...DEFAULT_HEADERS, ...headers }, lookup });
+    const timers: NodeJS.Timeout[] = [];
+    const exchange: Exchange = {
+      request,
+      limit: (ms, what) => {
         const leftMs = Math.max(1, ms - (performance.now() - startMs));
         const late = (): Error =>
           new Error(
@@ -108,35 +158,26 @@ export class HttpClient {
         const timer = setTimeout(() => request.destroy(late()), leftMs);
         timers.push(timer);
         return timer;
-      };
-      const end = (settle: () => void): void => {
+      },
+      end: () => {
         for (const timer of timers) clearTimeout(timer);
-        settle();
-      };
-      const connecting = limit(connectMs, 'connection');
-      const waiting = limit(headerMs, 'answer');
-      limit(totalMs, 'whole answer');
-      request.on('socket', (socket) => whenConnected(socket, url, () => clearTimeout(connecting)));
-      request.on('error', (cause: NodeJS.ErrnoException) => {
-        const stale = request.reusedSocket && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE');
-        const reason = schemeAdvice(url.protocol, cause) ?? reasonOf(cause);
-        end(() => reject(stale ? new StaleConnection() : new Error(reason, { cause })));
-      });
-      request.on('response', (response) => {
-        clearTimeout(waiting);
-        this.read(response, request, reading).then(
-          (answer) =>
-            end(() => {
-              // Of the short pages that servers answer with.
-              const body = answer.status === BAD_REQUEST ? answer.content.toString('latin1', 0, PAGE_BYTES) : '';
-              if (refusesPlainHttp(url.protocol, answer.status, body)) reject(new Error(SPEAKS_TLS));
-              else resolve(answer);
-            }),
-          (cause) => end(() => reject(new Error(reasonOf(cause), { cause }))),
-        );
-      });
-      request.end();
+      },
+    };
+    const connecting = exchange.limit(this.timeouts.connectMs, 'connection');
+    const waiting = exchange.limit(this.timeouts.headerMs, 'answer');
+    request.on('socket', (socket) => whenConnected(socket, url, () => clearTimeout(connecting)));
+    request.on('error', (cause: NodeJS.ErrnoException) => {
+      exchange.end();
+      const stale = request.reusedSocket && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE');
+      const reason = schemeAdvice(url.protocol, cause) ?? reasonOf(cause);
+      failed(stale ? new StaleConnection() : new Error(reason, { cause }));
     });
+    request.on('response', (response) => {
+      clearTimeout(waiting);
+      answered(response);
+    });
+    request.end();
+    return exchange;
   }
 
   private read(response: IncomingMessage, request: ClientRequest, reading: Reading): Promise<HttpAnswer> {
@@ -147,7 +188,10 @@ export class HttpClient {
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
         chunks.push(chunk);
-        if (bytes > mostBytes) request.destroy(new Error(`found more than ${mostBytes} bytes, expected fewer`));
+        if (bytes <= mostBytes) return;
+        reject(new Error(`found more than ${mostBytes} bytes, expected fewer`));
+        // Without the error: when the answer is complete, the socket is about to be kept, and has no listener for errors.
+        request.destroy();
       });
       response.on('end', () => {
         const { statusCode: status = 0, headers } = response;

@@ -1,10 +1,9 @@
 /** One question to one collector: the request of its kind, and its answer as checked intervals or an error that says what to do. */
 
 import type { CollectorAddress } from '../config/scraper/types.js';
-import { tokenOf } from '../files/tokenFile.js';
+import { bearerHeaders } from '../files/tokenFile.js';
 import type { HttpAnswer, HttpClient, Reading } from '../net/httpClient.js';
 import { MS_PER_S } from '../stats/units.js';
-import { VERSION } from '../version.js';
 import { type Page, readResults } from './answer.js';
 import { InfluxDataReader } from './legacy.js';
 import type { Place } from './room.js';
@@ -71,16 +70,10 @@ export class Asker {
 
   /** The answer to a GET of a path of the collector's API. Rejects with an error whose message is for the operator. */
   async get(path: string, signal: AbortSignal, reading?: Reading): Promise<HttpAnswer> {
-    const answer = await this.http.get(new URL(this.address.url + path), await this.headers(), signal, reading);
+    const headers = await bearerHeaders(this.address.tokenFile);
+    const answer = await this.http.get(new URL(this.address.url + path), headers, signal, reading);
     if (answer.status !== 200) throw this.refused(answer);
     return answer;
-  }
-
-  private async headers(): Promise<Record<string, string>> {
-    const { tokenFile } = this.address;
-    const agent = { 'user-agent': `llama/${VERSION}` };
-    if (tokenFile === null) return agent;
-    return { ...agent, authorization: `Bearer ${await tokenOf(tokenFile)}` };
   }
 
   private refused({ status, headers, content }: HttpAnswer): RefusedError {

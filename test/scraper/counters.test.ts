@@ -2,8 +2,11 @@ import { Writable } from 'node:stream';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { WriteCounters } from '../../src/scraper/counters.js';
+import { InfluxWriter } from '../../src/scraper/writers/influx.js';
 import { WriteLater } from '../../src/scraper/writers/later.js';
-import { secretOf } from '../../src/scraper/writers/secret.js';
+import { sampleInterval } from './samples.js';
+
+const never = new AbortController().signal;
 
 function logged(): { counters: WriteCounters; lines: string[] } {
   const lines: string[] = [];
@@ -28,8 +31,13 @@ describe('the log of a writer that fails', () => {
 
   it('has no stack of a token file that is missing', async () => {
     const { counters, lines } = logged();
-    const error: unknown = await secretOf(undefined, '/nonexistent/token', 'token').catch((reason: unknown) => reason);
+    const config = { kind: 'influx2', url: 'http://127.0.0.1:1', org: 'o', bucket: 'b' } as const;
+    const writer = new InfluxWriter({ ...config, tokenFile: '/nonexistent/token' }, 'test');
+    const error: unknown = await writer.write([sampleInterval('a', 1)], never).catch((reason: unknown) => reason);
+    await writer.close();
     counters.failed(error, 500);
-    expect(lines[0]).to.include('the token file /nonexistent/token cannot be read').and.not.to.include('stack');
+    expect(lines[0])
+      .to.include('/nonexistent/token: found no token file that can be read (ENOENT')
+      .and.not.to.include('stack');
   });
 });

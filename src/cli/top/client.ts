@@ -1,18 +1,21 @@
 /** Requests to a collector or a scraper. What goes wrong is told with its remedy; the token is in no message. */
 
+import type { IncomingMessage } from 'node:http';
 import { readSecret } from '../../config/secrets.js';
 import { LlamaError } from '../../errors.js';
+import { isToken } from '../../files/tokenFile.js';
 import { HttpClient } from '../../net/httpClient.js';
 import { clean } from './text.js';
 
 const TIMEOUTS = { connectMs: 3_000, headerMs: 15_000, totalMs: 30_000 };
 /** Of a body that is quoted. */
 const QUOTED = 300;
+const MOST_REFUSAL_CHARACTERS = 10_000;
 
 export class ServiceClient {
   /** For people, without a password. */
   readonly shown: string;
-  readonly headers: Readonly<Record<string, string>>;
+  private readonly headers: Readonly<Record<string, string>>;
   private readonly base: URL;
   private readonly http = new HttpClient(TIMEOUTS);
 
@@ -24,12 +27,12 @@ export class ServiceClient {
     shown.password = '';
     this.shown = shown.href.replace(/\/$/, '');
     const token = tokenFile === undefined ? '' : readSecret(tokenFile, '--token-file', 'LLAMA_TOKEN_FILE', warn).trim();
-    if (tokenFile !== undefined && !/^[\x21-\x7e]+$/.test(token))
+    if (tokenFile !== undefined && !isToken(token))
       throw new LlamaError('LLAMA_TOKEN_FILE', `${tokenFile} (--token-file): expected one line with a token`);
     this.headers = token === '' ? {} : { authorization: `Bearer ${token}` };
   }
 
-  address(path: string, query: Readonly<Record<string, string | undefined>> = {}): URL {
+  private address(path: string, query: Readonly<Record<string, string | undefined>> = {}): URL {
     const url = new URL(path, this.base);
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
     return url;
@@ -56,6 +59,23 @@ export class ServiceClient {
     } catch (cause) {
       throw this.notLlama(path, 'no JSON', cause);
     }
+  }
+
+  /** The beginning of an answer without an end; the caller reads its body or destroys it. @throws LlamaError as `get` */
+  async open(
+    path: string,
+    query: Readonly<Record<string, string>>,
+    accept: string,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    let response: IncomingMessage;
+    try {
+      response = await this.http.open(this.address(path, query), { ...this.headers, accept }, signal);
+    } catch (cause) {
+      throw this.unreachable(cause instanceof Error ? cause.message : String(cause), cause);
+    }
+    if (response.statusCode !== 200) throw this.refused(path, response.statusCode ?? 0, await beginningOf(response));
+    return response;
   }
 
   close(): void {
@@ -87,6 +107,15 @@ export class ServiceClient {
       return this.unreachable(`it answers with status ${status}${told === '' ? '' : `: ${told}`}; try again later`);
     return this.notLlama(path, `status ${status}`);
   }
+}
+
+async function beginningOf(response: IncomingMessage): Promise<string> {
+  let body = '';
+  for await (const chunk of response.setEncoding('utf8')) {
+    body += chunk;
+    if (body.length > MOST_REFUSAL_CHARACTERS) break;
+  }
+  return body;
 }
 
 function baseOf(text: string): URL {

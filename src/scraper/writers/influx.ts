@@ -6,6 +6,7 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { HttpError, InfluxDB, type Transport } from '@influxdata/influxdb-client';
+import { secretOf } from '../../files/tokenFile.js';
 import { systemNames } from '../../net/names.js';
 import { refusesPlainHttp, SPEAKS_TLS, schemeAdvice } from '../../net/schemeAdvice.js';
 import { linesOf } from '../points.js';
@@ -13,7 +14,6 @@ import type { CollectedInterval, Writer, Written } from '../types.js';
 import { type Influx1Config, type Influx2Config, type PointLayout, WRITER_DEFAULTS } from './config.js';
 import { retryAfterMs, WriteLater } from './later.js';
 import { type Refusal, RefusedForAnotherReason, sendAll } from './refused.js';
-import { secretOf } from './secret.js';
 
 /** Answers that are about what a request holds: 400 Bad Request, 413 Content Too Large, 422 Unprocessable Content. */
 const ABOUT_CONTENT = new Set([400, 413, 422]);
@@ -131,12 +131,26 @@ export class InfluxWriter implements Writer {
   private async authorization(): Promise<string> {
     const { config } = this;
     if (config.kind === 'influx2') {
-      const token = await secretOf(config.token, config.tokenFile, 'token');
+      const token = await credentialOf(config.token, config.tokenFile, 'token');
       return token === '' ? '' : `Token ${token}`;
     }
     if (config.user === undefined) return '';
-    const password = await secretOf(config.password, config.passwordFile, 'password');
+    const password = await credentialOf(config.password, config.passwordFile, 'password');
     return `Basic ${Buffer.from(`${config.user}:${password}`).toString('base64')}`;
+  }
+}
+
+/** As the config names it: in place, or in a file. */
+async function credentialOf(
+  value: string | undefined,
+  file: string | undefined,
+  what: 'token' | 'password',
+): Promise<string> {
+  if (file === undefined) return value ?? '';
+  try {
+    return await secretOf(file, what);
+  } catch (cause) {
+    throw new WriteLater((cause as Error).message, { cause });
   }
 }
 
