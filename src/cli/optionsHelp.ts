@@ -32,40 +32,26 @@ function flagOf(key: string, argument: string, flags: Flags, options: Named): [f
   return [`${flag} ${argument}`, `${name}: ${option?.doc} (default ${option?.default})`];
 }
 
-/** All options of a config; the environment can set each of them. */
-export function collectorHelpEnd(): string {
-  return `${optionsText(allOptions())}
-SIGHUP reads the config again: groups take effect at once, other options at the next start. config/default.yaml has every
-option, and the groups. "llama check FILE" shows what is in effect and where each value came from.`;
-}
-
-export function scraperHelpEnd(): string {
-  return `${optionsText(scraperOptions())}
-SIGHUP reads the config again: the list of collectors takes effect at once, the rest at the next start. config/scraper.yaml
-has every option, collectors and writers. "llama check FILE" shows what is in effect and where each value came from.
-
-Examples:
-  llama scraper --config scraper.yaml
-  llama scraper --collector http://10.1.0.2:5000 --collector http://10.2.0.2:5000 --influx-url http://127.0.0.1:8086 --influx-database llama`;
-}
-
-function optionsText(named: Named): string {
+/** The options of a config, in columns. */
+export function optionsText(named: Named): string {
   const options = named.map(({ name, option: { doc, unit, default: standard, env } }) =>
     [
       `  ${name}`.padEnd(NAME_WIDTH),
-      [doc, `${unit} (default ${standard}, ${env})`].flatMap((text) => wrap(text)).join(`\n${' '.repeat(NAME_WIDTH)}`),
+      [doc, `${unit} (default ${standard}, ${env})`]
+        .flatMap((text) => wrap(text, TEXT_WIDTH))
+        .join(`\n${' '.repeat(NAME_WIDTH)}`),
     ].join(''),
   );
-  return `
-Options of the config, by file, environment or (where they are listed above) command line, in that order of rising weight:
+  return `Options of the config, by file, environment or (where they are listed above) command line, in that order of rising weight:
 ${options.join('\n')}`;
 }
 
-function wrap(text: string): string[] {
+/** Lines of at most `width` characters, but for longer words. */
+export function wrap(text: string, width: number): string[] {
   const lines: string[] = [''];
   for (const word of text.split(' ')) {
     const line = lines.at(-1) ?? '';
-    if (line !== '' && line.length + word.length >= TEXT_WIDTH) lines.push(word);
+    if (line !== '' && line.length + word.length >= width) lines.push(word);
     else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
   }
   return lines;

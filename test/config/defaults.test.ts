@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { check } from '../../src/cli/check.js';
-import { collectorHelpEnd, overrideOption } from '../../src/cli/optionsHelp.js';
+import { COMMAND_NOTES, helpEnd } from '../../src/cli/commandNotes.js';
+import { overrideOption } from '../../src/cli/optionsHelp.js';
 import { loadConfigFile, parseConfig } from '../../src/config/config.js';
 import { GroupSchema } from '../../src/config/group-schema.js';
 import type { ConfigForm } from '../../src/config/legacy/form.js';
@@ -152,7 +153,7 @@ describe('the options', () => {
 });
 
 describe('llama collector --help', () => {
-  const help = collectorHelpEnd().replaceAll(/\s+/g, ' ');
+  const help = helpEnd(COMMAND_NOTES.collector).replaceAll(/\s+/g, ' ');
 
   for (const { name, option } of allOptions())
     it(`has ${name} with its meaning, unit, default and variable`, () => {

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { parse } from 'yaml';
-import { scraperHelpEnd } from '../../src/cli/optionsHelp.js';
+import { COMMAND_NOTES, helpEnd } from '../../src/cli/commandNotes.js';
 import { parseConfig, readConfig } from '../../src/config/config.js';
 import { parseScraperConfig } from '../../src/config/scraper/config.js';
 import { CollectorSchema, CollectorSourceSchema, WRITER_SCHEMAS } from '../../src/config/scraper/list-schema.js';
@@ -671,7 +671,7 @@ describe('config/scraper.yaml', () => {
 });
 
 describe('the options of a scraper', () => {
-  const help = scraperHelpEnd().replaceAll(/\s+/g, ' ');
+  const help = helpEnd(COMMAND_NOTES.scraper).replaceAll(/\s+/g, ' ');
   for (const { name, option } of OPTIONS)
     it(`${name}: its default is valid, its variable has its name, and --help has it`, () => {
       expect(option.parse(option.default)).not.to.equal(undefined);

@@ -1,0 +1,74 @@
+/** The commands as data, read from commander: for the reference page, the man pages and the completion. */
+
+import type { Command, Option } from 'commander';
+import { COMMAND_NOTES, type CommandNotes } from './commandNotes.js';
+import { program } from './program.js';
+
+export interface OptionModel {
+  /** As `--help` has them: `-h, --help`, `--listen <addr:port>`. */
+  readonly flags: string;
+  /** `--listen` */
+  readonly long: string;
+  /** `-h`, where there is one. */
+  readonly short: string | undefined;
+  /** `addr:port`; undefined when it takes no value. */
+  readonly value: string | undefined;
+  readonly description: string;
+  readonly standard: string | undefined;
+}
+
+export interface CommandModel {
+  readonly name: string;
+  /** `llama probe [options] <host[:port]>` */
+  readonly usage: string;
+  readonly summary: string;
+  readonly operands: readonly { readonly name: string; readonly required: boolean; readonly description: string }[];
+  readonly options: readonly OptionModel[];
+  /** undefined of `help`. */
+  readonly notes: CommandNotes | undefined;
+}
+
+/** All commands in the order of `--help`. */
+export function commandModels(): CommandModel[] {
+  const llama = program(async () => {});
+  return llama.commands.map((command) => modelOf(llama, command));
+}
+
+function modelOf(llama: Command, command: Command): CommandModel {
+  const name = command.name();
+  const notes: Readonly<Record<string, CommandNotes>> = COMMAND_NOTES;
+  return {
+    name,
+    usage: `${llama.name()} ${name} ${command.usage()}`,
+    summary: command.description(),
+    operands: command.registeredArguments.map((operand) => ({
+      name: operand.name(),
+      required: operand.required,
+      description: operand.description,
+    })),
+    options: command.createHelp().visibleOptions(command).map(optionOf),
+    notes: notes[name],
+  };
+}
+
+function optionOf({
+  flags,
+  long = '',
+  short,
+  description,
+  defaultValue,
+}: Pick<Option, 'flags' | 'short' | 'description'> & {
+  readonly long?: string | undefined;
+  readonly defaultValue?: unknown;
+}): OptionModel {
+  // Where a default is no text that the parser fills in, the description ends with it.
+  const said = / \(default:? (.+)\)$/.exec(description);
+  return {
+    flags,
+    long,
+    short,
+    value: /<(.+)>/.exec(flags)?.[1],
+    description: said === null ? description : description.slice(0, said.index),
+    standard: defaultValue === undefined ? said?.[1] : String(defaultValue),
+  };
+}
