@@ -26,13 +26,13 @@ export const PLACE = {
 };
 
 const STREAM = {
-  group: Type.String(),
+  group: Type.String({ description: 'name of the group' }),
   protocol: Type.String({ description: 'packet format' }),
   source: Type.String({ description: 'local address towards the target' }),
   target: Type.String({ description: 'address of the target' }),
   port: Type.Integer({ description: 'port of the target' }),
   class: Type.String({ description: 'QoS class, as configured' }),
-  dscp: Type.Integer({ minimum: 0, maximum: 63 }),
+  dscp: Type.Integer({ minimum: 0, maximum: 63, description: 'DSCP of its probes as sent' }),
 };
 
 const dscp = (description: string) => Type.Integer({ minimum: 0, maximum: 63, description: `DSCP ${description}` });
@@ -140,7 +140,7 @@ const DelayUs = (way: string) =>
 
 export const ResultRowSchema = Type.Object({
   ...STREAM,
-  tags: Type.Record(Type.String(), Type.String()),
+  tags: Type.Record(Type.String(), Type.String(), { description: 'tags of the target' }),
   ...OUTCOMES,
   rttUs: Nullable(RttUs),
   mtu: Type.Union([Type.Integer(), Type.Null()], {
@@ -162,7 +162,7 @@ export const ResultRowSchema = Type.Object({
 export const ResultsSchema = Type.Object(
   {
     collector: Type.String({ description: 'name of the collector' }),
-    intervalMs: Type.Integer(),
+    intervalMs: Type.Integer({ description: 'length of an interval' }),
     nowMs: Type.Integer({ description: 'the wall clock of the collector, epoch milliseconds' }),
     next: Type.Integer({ description: 'the cursor for the next request; opaque' }),
     oldest: Type.Integer({ description: 'cursor of the oldest interval that is held; 0 when none is' }),
@@ -170,7 +170,14 @@ export const ResultsSchema = Type.Object(
       description: 'intervals after the cursor are no longer held, or the cursor is unknown: all that is held follows',
     }),
     intervals: Type.Array(
-      Type.Object({ ...PLACE, start: time('start'), end: time('end'), endMs, results: Type.Array(ResultRowSchema) }),
+      Type.Object({
+        ...PLACE,
+        start: time('start'),
+        end: time('end'),
+        endMs,
+        results: Type.Array(ResultRowSchema, { description: 'a row for each group, target and class that was probed' }),
+      }),
+      { description: 'finished intervals, oldest first' },
     ),
   },
   { description: 'finished intervals, oldest first' },
@@ -180,7 +187,12 @@ export const PathSchema = Type.Object({
   ...STREAM,
   sourcePort: Nullable(Type.Integer({ description: 'UDP port that the probes were sent from' })),
   ...OUTCOMES,
-  rttUs: Nullable(Type.Object({ min: us('least'), mean: us('mean'), max: us('greatest') })),
+  rttUs: Nullable(
+    Type.Object(
+      { min: us('least'), mean: us('mean'), max: us('greatest') },
+      { description: "round trips without the reflector's residence; null when there are none" },
+    ),
+  ),
   forwardUs: Nullable(Type.Object(DELAY, { description: 'one-way delay to the target' })),
   reverseUs: Nullable(Type.Object(DELAY, { description: 'one-way delay back' })),
 });
@@ -196,7 +208,7 @@ export const PathsSchema = Type.Object(
     endMs: Nullable(endMs),
     gap: Type.Boolean({ description: 'with after: paths of intervals in between are no longer held' }),
     total: count('paths that match'),
-    paths: Type.Array(PathSchema),
+    paths: Type.Array(PathSchema, { description: 'worst first' }),
   },
   { description: 'one interval by path, worst first; null and empty while none is finished' },
 );

@@ -7,26 +7,42 @@ import type { CollectorService, GroupChange } from '../collector/service.js';
 import { groupFigures, NO_FIGURES, type PlanFigures, planFigures, sourcePortsOf } from '../config/limits.js';
 
 const Figures = Type.Object({
-  targets: Type.Integer(),
+  targets: Type.Integer({ description: 'number of targets' }),
   paths: Type.Integer({ description: 'targets times classes times source ports' }),
-  probesPerSecond: Type.Number(),
+  probesPerSecond: Type.Number({ description: 'probes a second' }),
   bytesPerSecond: Type.Number({ description: 'in one direction, with IP and UDP headers; replies take the same' }),
   memoryBytes: Type.Integer({ description: 'for probes that wait for their reply' }),
 });
 
-const COUNTS = { added: Type.Integer(), removed: Type.Integer(), kept: Type.Integer() };
+const COUNTS = {
+  added: Type.Integer({ description: 'that would be new' }),
+  removed: Type.Integer({ description: 'that would go' }),
+  kept: Type.Integer({ description: 'that would stay' }),
+};
 
-export const DryRunSchema = Type.Object({
-  name: Type.String(),
-  action: Type.String({ description: 'create, change or remove' }),
-  restarts: Type.Boolean({ description: 'the timing changes: every path of the group begins anew' }),
-  targets: Type.Object({ ...COUNTS, retagged: Type.Integer({ description: 'kept, with other tags' }) }),
-  paths: Type.Object(COUNTS, { description: 'those that are kept go on with their sequence and history' }),
-  group: Type.Object(Figures.properties, { description: 'what the group would ask for' }),
-  total: Type.Object(Figures.properties, { description: 'what all groups together would ask for' }),
-  budget: Type.Object({ probesPerSecond: Type.Integer(), memoryBytes: Type.Integer() }),
-  threads: Type.Integer({ description: 'prober threads that share the work' }),
-});
+export const DryRunSchema = Type.Object(
+  {
+    name: Type.String({ description: 'name of the group' }),
+    action: Type.String({ description: 'create, change or remove' }),
+    restarts: Type.Boolean({ description: 'the timing changes: every path of the group begins anew' }),
+    targets: Type.Object(
+      { ...COUNTS, retagged: Type.Integer({ description: 'kept, with other tags' }) },
+      { description: 'what the change does to the targets of the group' },
+    ),
+    paths: Type.Object(COUNTS, { description: 'those that are kept go on with their sequence and history' }),
+    group: Type.Object(Figures.properties, { description: 'what the group would ask for' }),
+    total: Type.Object(Figures.properties, { description: 'what all groups together would ask for' }),
+    budget: Type.Object(
+      {
+        probesPerSecond: Type.Integer({ description: 'collector.maxProbesPerSecond' }),
+        memoryBytes: Type.Integer({ description: 'collector.probeMemory' }),
+      },
+      { description: 'the most that all groups together may ask for' },
+    ),
+    threads: Type.Integer({ description: 'prober threads that share the work' }),
+  },
+  { description: 'with dryRun=1: what the change would do' },
+);
 export type DryRun = Static<typeof DryRunSchema>;
 
 export function dryRunOf(name: string, { before, after, difference }: GroupChange, service: CollectorService): DryRun {

@@ -58,15 +58,17 @@ const ShownGroup = {
   ...GroupSchema.properties,
   discovery: Type.Optional(DiscoverySchema),
 };
-const Shown = Type.Object(ShownGroup, { description: 'the group as a config would have it, and how its source does' });
+export const ShownGroupSchema = Type.Object(ShownGroup, {
+  description: 'the group as a config would have it, and how its source does',
+});
 const Created = Type.Object(ShownGroup, { description: 'new: the group that is now in force' });
-const Replaced = Type.Union([Shown, DryRunSchema], {
+const Replaced = Type.Union([ShownGroupSchema, DryRunSchema], {
   description: 'replaced: the group that is now in force; with dryRun=1, what would be',
 });
 const Changed = Type.Union([GroupSummary, DryRunSchema], {
   description: 'changed: the group without its targets; with dryRun=1, what would be',
 });
-const Reverted = Type.Union([Shown, DryRunSchema], {
+const Reverted = Type.Union([ShownGroupSchema, DryRunSchema], {
   description: 'with revert=1: the group of the config file, in force again; with dryRun=1: what would be',
 });
 const WouldBe = Type.Object(DryRunSchema.properties, { description: 'with dryRun=1: what would be' });
@@ -90,7 +92,7 @@ const READ = {
   params: GroupParams,
   headers: ReadHeaders,
   querystring: NoQuery,
-  response: { 200: Shown, 304: UNCHANGED },
+  response: { 200: ShownGroupSchema, 304: UNCHANGED },
   problems: ['LLAMA_GROUP_UNKNOWN'],
 } as const;
 const CREATE = {

@@ -36,7 +36,9 @@ const LOST = PATH_COLUMNS.indexOf('lost');
 const UNREACHABLE = PATH_COLUMNS.indexOf('unreachable');
 const TOO_BIG = PATH_COLUMNS.indexOf('tooBig');
 
-const Tags = Type.Record(Type.String(), Type.String());
+const Tags = Type.Record(Type.String(), Type.String(), {
+  description: 'tags of the target, src_ip, dst_ip and dst_port',
+});
 const tags = ['results'];
 const STATUS = {
   operationId: 'getLlamaStatus',
@@ -51,15 +53,18 @@ const INFLUX_DATA = {
   response: {
     200: Type.Array(
       Type.Object({
-        fields: Type.Object({
-          loss: Type.Number({ description: 'percent' }),
-          lost: Type.Number(),
-          rtt: Type.Number({ description: 'mean, ms' }),
-          sent: Type.Number(),
-        }),
+        fields: Type.Object(
+          {
+            loss: Type.Number({ description: 'percent' }),
+            lost: Type.Number({ description: 'probes that are lost, unreachable or too big' }),
+            rtt: Type.Number({ description: 'mean, ms; 0 when nothing came back' }),
+            sent: Type.Number({ description: 'probes' }),
+          },
+          { description: 'what was measured' },
+        ),
         tags: Tags,
         time: Type.String({ description: 'RFC 3339' }),
-        measurement: Type.String(),
+        measurement: Type.String({ description: 'raw_stats' }),
       }),
       { description: 'points as its scraper reads them' },
     ),

@@ -91,12 +91,12 @@ export const MatrixSchema = Type.Object(
   {
     window: Type.Object(
       {
-        startMs: Type.Integer(),
-        endMs: Type.Integer(),
+        startMs: Type.Integer({ description: 'start of the data' }),
+        endMs: Type.Integer({ description: 'end of the data' }),
         coveredMs: Type.Integer({
           description: 'what the data in the answer are of: less than asked when less is held',
         }),
-        askedMs: Type.Number(),
+        askedMs: Type.Number({ description: 'length of the window that was asked for' }),
       },
       { description: 'epoch milliseconds; zeros when there are no data' },
     ),
@@ -110,15 +110,18 @@ export const MatrixSchema = Type.Object(
       },
       { description: 'null when there are no data' },
     ),
-    metric: Type.String(),
+    metric: Type.String({ description: 'what the value of a cell is' }),
     unit: Type.String({ description: '% or us' }),
-    rowTags: Type.Array(Type.String()),
-    columnTags: Type.Array(Type.String()),
+    rowTags: Type.Array(Type.String(), { description: 'tags that make the rows' }),
+    columnTags: Type.Array(Type.String(), { description: 'tags that make the columns' }),
     refusedRows: count('rows of results since the start that are in no history for want of memory'),
     rows: keys('a text for each of rowTags; (none) where a result has no such tag'),
     columns: keys('the same for columnTags'),
     cells: Type.Union([
-      Type.Array(Type.Object(CELL)),
+      Type.Array(Type.Object(CELL), {
+        description:
+          'a cell for each row and column with data; with format=columns an object with a list for each field',
+      }),
       Type.Object(
         Object.fromEntries(Object.entries(CELL).map(([name, schema]) => [name, Type.Array(schema)])) as {
           [Name in keyof typeof CELL]: ReturnType<typeof Type.Array<(typeof CELL)[Name]>>;
@@ -170,15 +173,18 @@ const MERGED = Type.Object(
     startMs: Type.Integer({
       description: 'epoch milliseconds; after the start of the answer where older histograms are gone',
     }),
-    endMs: Type.Integer(),
+    endMs: Type.Integer({ description: 'epoch milliseconds' }),
     samples: count('round trips'),
-    rttUs: Type.Object({
-      p50: Type.Number(),
-      p90: Type.Number(),
-      p99: Type.Number(),
-      p999: Type.Number(),
-      max: Type.Number(),
-    }),
+    rttUs: Type.Object(
+      {
+        p50: Type.Number({ description: 'median, µs' }),
+        p90: Type.Number({ description: '90th percentile, µs' }),
+        p99: Type.Number({ description: '99th percentile, µs' }),
+        p999: Type.Number({ description: '99.9th percentile, µs' }),
+        max: Type.Number({ description: 'greatest, µs' }),
+      },
+      { description: 'of all of them' },
+    ),
     hdr: Type.String({ description: 'HdrHistogram V2, compressed, base64, in nanoseconds' }),
   },
   { description: 'all round trips of the series between startMs and endMs as one histogram' },
@@ -196,14 +202,14 @@ export const HistorySchema = Type.Object(
     total: count('series that match'),
     series: Type.Array(
       Type.Object({
-        collector: Type.String(),
-        group: Type.String(),
-        source: Type.String(),
-        target: Type.String(),
-        port: Type.Integer(),
-        class: Type.String(),
-        tags: Type.Record(Type.String(), Type.String()),
-        intervalMs: Type.Number(),
+        collector: Type.String({ description: 'name of the collector' }),
+        group: Type.String({ description: 'name of the group' }),
+        source: Type.String({ description: 'local address towards the target' }),
+        target: Type.String({ description: 'address of the target' }),
+        port: Type.Integer({ description: 'port of the target' }),
+        class: Type.String({ description: 'QoS class, as configured' }),
+        tags: Type.Record(Type.String(), Type.String(), { description: 'tags of the target' }),
+        intervalMs: Type.Number({ description: 'length of its intervals' }),
         ageMs: Type.Number({ description: 'how long ago its newest interval ended, whatever from and to are' }),
         stale: Type.Boolean({ description: 'that is longer than 2.5 intervals' }),
         state: Type.Enum(ANSWERING, {
@@ -230,6 +236,7 @@ export const HistorySchema = Type.Object(
             'the percentiles are at most these: the greatest of several intervals whose histograms are no longer held',
         }),
       }),
+      { description: 'with arrays beside startMs' },
     ),
   },
   { description: 'time series, oldest slot first' },

@@ -74,7 +74,10 @@ export function openApiRoute(app: FastifyInstance): void {
         tags: ['service'],
         querystring: NoQuery,
         response: {
-          200: Type.Object({ openapi: Type.String() }, { additionalProperties: true, description: 'OpenAPI 3.1' }),
+          200: Type.Object(
+            { openapi: Type.String({ description: 'version of OpenAPI' }) },
+            { additionalProperties: true, description: 'OpenAPI 3.1' },
+          ),
         },
       },
     },

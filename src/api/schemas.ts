@@ -1,6 +1,7 @@
 /** The shapes of requests and answers: validation, types and the API's documentation from one source. Results are not serialised by them: they come as bytes. */
 
 import { type Static, Type } from 'typebox';
+import { COUNTER_MEANINGS } from '../counters/meanings.js';
 
 /** Content type of problem documents. */
 export const PROBLEM_TYPE = 'application/problem+json';
@@ -9,8 +10,8 @@ export const PROBLEM_TYPE = 'application/problem+json';
 export const ProblemSchema = Type.Object(
   {
     type: Type.String({ description: 'URI of the kind of problem; one per code' }),
-    title: Type.String(),
-    status: Type.Integer(),
+    title: Type.String({ description: 'the kind of problem in words' }),
+    status: Type.Integer({ description: 'HTTP status' }),
     detail: Type.String({ description: 'what was found, what was expected, what to do' }),
     code: Type.String({ description: 'stable code, such as LLAMA_GROUP_INVALID' }),
     instance: Type.String({ description: 'identifies the request in the log' }),
@@ -190,14 +191,14 @@ export const DiscoverySchema = Type.Object(
 
 /** One group in the list: what it is and what it asks for, without its targets. */
 export const GroupSummary = Type.Object({
-  name: Type.String(),
+  name: Type.String({ description: 'name of the group' }),
   origin: Type.String({ description: 'file: from the config file; api: set by REST' }),
   hidesFile: Type.Optional(Type.Boolean({ description: 'set by REST in place of a group of the config file' })),
-  protocol: Type.String(),
-  port: Type.Integer(),
-  period: Type.String({ description: 'duration' }),
-  timeout: Type.String({ description: 'duration' }),
-  classes: Type.Array(Type.String()),
+  protocol: Type.String({ description: 'how its targets are probed' }),
+  port: Type.Integer({ description: 'port that its targets answer on, unless a target has its own' }),
+  period: Type.String({ description: 'duration: every path is probed once a period' }),
+  timeout: Type.String({ description: 'duration: a probe without a reply by then is lost' }),
+  classes: Type.Array(Type.String(), { description: 'names of its classes' }),
   payloadBytes: Type.Optional(Type.Integer({ description: 'absent of tcp-syn, which has none' })),
   dontFragment: Type.Optional(Type.Boolean({ description: 'probes are never fragmented' })),
   anySource: Type.Optional(Type.Boolean({ description: 'replies count from any address and port' })),
@@ -209,13 +210,13 @@ export const GroupSummary = Type.Object({
   ),
   targets: Type.Integer({ description: 'number of targets' }),
   paths: Type.Integer({ description: 'targets times classes times source ports; of icmp targets times classes' }),
-  probesPerSecond: Type.Number(),
+  probesPerSecond: Type.Number({ description: 'what the group asks for' }),
 });
 export type GroupSummary = Static<typeof GroupSummary>;
 
 /** A live group that is kept and not probed. */
 export const WaitingSummary = Type.Object({
-  name: Type.String(),
+  name: Type.String({ description: 'name of the group' }),
   origin: GroupSummary.properties.origin,
   hidesFile: GroupSummary.properties.hidesFile,
   notInForce: Type.String({ description: 'why nothing of it is measured, and what to do' }),
@@ -235,49 +236,54 @@ export const GroupList = Type.Object(
   { description: 'every group, without its targets' },
 );
 
+const { aggregator: AGGREGATOR } = COUNTER_MEANINGS;
 const Totals = Type.Record(Type.String(), Type.Number(), { description: 'counters since the start of the process' });
 const THREAD = {
-  thread: Type.String(),
+  thread: Type.String({ description: 'name of the thread' }),
   state: Type.String({ description: 'starting, running, restarting or stopped' }),
-  restarts: Type.Integer(),
-  lastError: Type.Union([Type.String(), Type.Null()]),
+  restarts: Type.Integer({ description: 'how often it died and was started again' }),
+  lastError: NullableString('why it died last; null when it never did'),
 };
 
 export const StatusSchema = Type.Object(
   {
-    name: Type.String(),
-    version: Type.String(),
-    startedAt: Type.String({ description: 'ISO 8601' }),
-    uptimeMs: Type.Number(),
+    name: Type.String({ description: 'name of the collector' }),
+    version: Type.String({ description: 'version of the program' }),
+    startedAt: Type.String({ description: 'when the process started, ISO 8601' }),
+    uptimeMs: Type.Number({ description: 'time since then' }),
     state: Type.String({ description: 'starting, running or stopping' }),
     timestamps: Type.String({
       description:
         "kernel stamps in force, which may be fewer than configured: full, receive, or none (RTTs by the collector's own clock)",
     }),
-    groups: Type.Integer(),
-    targets: Type.Integer(),
-    paths: Type.Integer(),
+    groups: Type.Integer({ description: 'groups in force' }),
+    targets: Type.Integer({ description: 'targets of all groups' }),
+    paths: Type.Integer({ description: 'paths of all groups: targets times classes times source ports' }),
     probesPerSecond: Type.Number({ description: 'what the plan asks for' }),
     totals: Totals,
     workers: Type.Array(
       Type.Object({
         ...THREAD,
-        sourcePorts: Type.Array(Type.Integer()),
-        paths: Type.Integer(),
-        ringFill: Type.Number(),
+        sourcePorts: Type.Array(Type.Integer(), { description: 'its source ports' }),
+        paths: Type.Integer({ description: 'paths that it probes' }),
+        ringFill: Type.Number({ description: 'share of the ring to the aggregator that is filled, 0 to 1' }),
         totals: Totals,
       }),
+      { description: 'the prober threads' },
     ),
-    aggregator: Type.Object({
-      ...THREAD,
-      consumed: Type.Number(),
-      reported: Type.Number(),
-      orphans: Type.Number(),
-      threadLosses: Type.Number(),
-    }),
+    aggregator: Type.Object(
+      {
+        ...THREAD,
+        consumed: Type.Number({ description: AGGREGATOR.consumed }),
+        reported: Type.Number({ description: AGGREGATOR.reported }),
+        orphans: Type.Number({ description: AGGREGATOR.orphans }),
+        threadLosses: Type.Number({ description: AGGREGATOR.threadLosses }),
+      },
+      { description: 'the aggregator thread' },
+    ),
     freshProbes: Type.Array(
       Type.Object({
-        group: Type.String(),
+        group: Type.String({ description: 'name of the group' }),
         target: Type.String({ description: 'ADDRESS:PORT, or the address for icmp' }),
         answered: Type.Boolean({
           description:
@@ -300,7 +306,7 @@ export const StatusSchema = Type.Object(
 export const HealthSchema = Type.Object(
   {
     status: Type.String({ description: 'ok, ready, or what is missing' }),
-    reasons: Type.Optional(Type.Array(Type.String())),
+    reasons: Type.Optional(Type.Array(Type.String(), { description: 'what is wrong; absent when all is well' })),
   },
   { description: 'yes' },
 );

@@ -50,7 +50,10 @@ export const AllPathsQuery = Type.Object(
 export type AllPathsQuery = Static<typeof AllPathsQuery>;
 
 /** Of a collector of another kind, which does not tell everything. */
-const told = Type.Object({ collector: Type.String(), ...ResultRowSchema.properties });
+const told = Type.Object({
+  collector: Type.String({ description: 'name of the collector' }),
+  ...ResultRowSchema.properties,
+});
 const notTold = ['dscp', 'late', 'duplicates', 'reordered', 'sendErrors'] as const;
 const absent = [
   ...['tooBig', 'mtu', 'sendErrorsBy', 'unreachableBy', 'tooBigBy', 'lostForward', 'lostReverse', 'lostUnknown'],
@@ -68,7 +71,7 @@ export const AllResultsSchema = Type.Object(
     intervals: Type.Array(
       Type.Object({
         collector: Type.String({ description: 'name of the collector' }),
-        intervalMs: Type.Number(),
+        intervalMs: Type.Number({ description: 'length of the intervals of this collector' }),
         cursor: Type.Integer({ description: 'of this interval: ask with it for what came later' }),
         clockEpoch: PLACE.clockEpoch,
         clockAheadMs: PLACE.clockAheadMs,
@@ -88,11 +91,14 @@ export const AllResultsSchema = Type.Object(
                     Nullable(Type.Number({ description: 'µs' })),
                   ]),
                 ),
+                { description: 'round trips; null when there are none' },
               ),
             ),
           }),
+          { description: 'a row for each group, target and class that was probed' },
         ),
       }),
+      { description: 'in the order in which they came' },
     ),
   },
   { description: 'intervals of all collectors, in the order in which they came' },
@@ -103,10 +109,10 @@ export const AllPathsSchema = Type.Object(
     collectors: Type.Array(
       Type.Object({
         collector: Nullable(Type.String({ description: 'its name; null before its first answer' })),
-        url: Type.String(),
+        url: Type.String({ description: 'where it is asked' }),
         start: Nullable(time('start of the interval')),
         end: Nullable(time('end')),
-        endMs: Nullable(Type.Integer()),
+        endMs: Nullable(Type.Integer({ description: 'end, epoch milliseconds' })),
         cursor: Nullable(count('place of the interval at its collector')),
         clockAheadMs: Nullable(Type.Integer({ description: "how far its times are ahead of this host's clock, ms" })),
         gap: Type.Boolean({ description: 'with after: paths of intervals in between are no longer held' }),
@@ -116,7 +122,13 @@ export const AllPathsSchema = Type.Object(
       { description: 'every collector that was asked' },
     ),
     total: count('paths that match, of all that answered'),
-    paths: Type.Array(Type.Object({ collector: Nullable(Type.String()), ...PathSchema.properties })),
+    paths: Type.Array(
+      Type.Object({
+        collector: Nullable(Type.String({ description: 'name of the collector' })),
+        ...PathSchema.properties,
+      }),
+      { description: 'worst first' },
+    ),
   },
   { description: 'the paths of all collectors, worst first' },
 );

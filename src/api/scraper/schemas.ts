@@ -9,7 +9,7 @@ const count = (description: string) => Type.Integer({ minimum: 0, description })
 const texts = (description: string) => Type.Array(Type.String(), { description });
 
 const CollectorSchema = Type.Object({
-  url: Type.String(),
+  url: Type.String({ description: 'where it is asked' }),
   name: orNull(Type.String(), 'its own name; null before its first answer'),
   kind: Type.String({ description: 'collector or llama' }),
   state: Type.String({ description: 'starting, up, behind (intervals wait to be fetched) or down' }),
@@ -28,8 +28,8 @@ const CollectorSchema = Type.Object({
   lostIntervals: count('intervals in them'),
   lastGaps: Type.Array(
     Type.Object({
-      from: Type.String(),
-      to: Type.String(),
+      from: Type.String({ description: 'start of the gap, ISO 8601' }),
+      to: Type.String({ description: 'end of the gap, ISO 8601' }),
       reason: Type.String({ description: 'notHeld: let go before it was fetched; notMeasured: there was none' }),
       at: Type.String({ description: 'when it was found' }),
     }),
@@ -53,8 +53,8 @@ const SourceSchema = Type.Object({
 });
 
 const WriterSchema = Type.Object({
-  name: Type.String(),
-  kind: Type.String(),
+  name: Type.String({ description: 'kind and address' }),
+  kind: Type.String({ description: 'influx1, influx2 or file' }),
   up: Type.Boolean({ description: 'whether the last write was acknowledged' }),
   points: count('acknowledged'),
   intervals: count('acknowledged'),
@@ -77,13 +77,13 @@ const WriterSchema = Type.Object({
 
 export const ScraperStatusSchema = Type.Object(
   {
-    version: Type.String(),
-    startedAt: Type.String({ description: 'ISO 8601' }),
-    uptimeMs: Type.Number(),
+    version: Type.String({ description: 'version of the program' }),
+    startedAt: Type.String({ description: 'when the process started, ISO 8601' }),
+    uptimeMs: Type.Number({ description: 'time since then' }),
     state: Type.String({ description: 'running or stopping' }),
-    collectors: Type.Array(CollectorSchema),
+    collectors: Type.Array(CollectorSchema, { description: 'every collector that is polled' }),
     source: orNull(SourceSchema, 'how the source of the collectors does; null when they are listed'),
-    writers: Type.Array(WriterSchema),
+    writers: Type.Array(WriterSchema, { description: 'every writer' }),
     matrix: orNull(
       Type.Record(Type.String(), Type.Integer({ minimum: 0 })),
       'intervals, rows and histograms that the matrix does not show, by reason; null when scraper.matrixHours is 0',
