@@ -1,0 +1,176 @@
+/** `rest-api.md`: every operation of a collector and of a scraper, from their OpenAPI documents. */
+
+import type { FastifyInstance } from 'fastify';
+import { PathSchema, ResultRowSchema } from '../../../src/api/answers.js';
+import { DryRunSchema } from '../../../src/api/dryRun.js';
+import { ShownGroupSchema } from '../../../src/api/groups.js';
+import { GroupSummary } from '../../../src/api/schemas.js';
+import { GroupSchema } from '../../../src/config/group-schema.js';
+import { ERROR_TABLE } from '../../../src/errors.js';
+import { fieldTable, type JsonSchema, type KnownSchema, typeText } from '../jsonSchema.js';
+import { code, page, sentence, standard, table } from '../markdown.js';
+import { collectorApi, scraperApi } from '../services.js';
+
+interface Body {
+  readonly content?: Readonly<Record<string, { readonly schema: JsonSchema }>>;
+}
+
+interface Parameter {
+  readonly name: string;
+  readonly in: string;
+  readonly description?: string;
+  readonly schema: JsonSchema;
+}
+
+interface Operation {
+  readonly summary: string;
+  readonly description?: string;
+  readonly tags: readonly string[];
+  readonly parameters?: readonly Parameter[];
+  readonly requestBody?: Body;
+  readonly responses: Readonly<Record<string, Body & { readonly description: string }>>;
+}
+
+interface Route {
+  readonly method: string;
+  readonly path: string;
+  readonly operation: Operation;
+}
+
+interface Document {
+  readonly info: { readonly description: string };
+  readonly tags: readonly { readonly name: string; readonly description: string }[];
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+}
+
+/** Schemas that have a section of their own here. */
+const SECTIONS: readonly (KnownSchema & { readonly title: string; readonly about: string })[] = [
+  {
+    schema: ShownGroupSchema as object as JsonSchema,
+    link: 'a [group in an answer](#group-in-an-answer)',
+    title: 'Group in an answer',
+    about: 'A group as a config would have it. It can be put back as it is.',
+  },
+  {
+    schema: GroupSummary as JsonSchema,
+    link: 'a [summary of a group](#summary-of-a-group)',
+    title: 'Summary of a group',
+    about: 'A group without its targets.',
+  },
+  {
+    schema: DryRunSchema as JsonSchema,
+    link: 'a [dry run](#dry-run)',
+    title: 'Dry run',
+    about: 'A change with `dryRun=1` changes nothing. The answer says what the change would do.',
+  },
+];
+
+/** Schemas that have a page or a section of their own. */
+const KNOWN: readonly KnownSchema[] = [
+  { schema: ResultRowSchema as JsonSchema, link: 'a [row](result-fields.md#row)' },
+  { schema: PathSchema as JsonSchema, link: 'a [path](result-fields.md#path)' },
+  ...SECTIONS,
+  { schema: GroupSchema as object as JsonSchema, link: 'a [group](group.md)' },
+];
+
+export async function restApiPage(): Promise<string> {
+  return page(
+    '# REST API',
+    `Every service answers \`GET /openapi.json\` with this as an OpenAPI 3.1 document, and \`/docs\` shows it, to read and try. An error is a
+[problem document](errors.md).`,
+    await serviceSection('Collector', collectorApi),
+    SECTIONS.flatMap(({ schema, title, about }) => [
+      `### ${title}`,
+      about,
+      fieldTable(
+        schema,
+        KNOWN.filter((known) => known.schema !== schema),
+      ),
+    ]),
+    await serviceSection('Scraper', scraperApi),
+    [
+      '## Reflector',
+      'With `--status ADDR:PORT` a reflector answers `GET /v1/status` (counters and warnings as JSON), `/metrics` (for Prometheus), `/healthz` (200 while every thread runs) and `/readyz` (200 while it also listens on every address).',
+    ],
+  );
+}
+
+async function serviceSection(title: string, build: () => Promise<FastifyInstance>): Promise<string[]> {
+  const app = await build();
+  const { info, tags, paths }: Document = JSON.parse((await app.inject('/openapi.json')).body);
+  await app.close();
+  const routes = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations).map(([method, operation]): Route => ({ method: method.toUpperCase(), path, operation })),
+  );
+  return [
+    `## ${title}`,
+    info.description,
+    ...tags.flatMap(({ name, description }) => {
+      const ofTag = routes.filter(({ operation }) => operation.tags.includes(name));
+      return [
+        `${description}:`,
+        table(
+          ['method and path', 'answer'],
+          ofTag.map((route) => [code(`${route.method} ${route.path}`), route.operation.summary]),
+        ),
+      ];
+    }),
+    ...routes.flatMap((route) => routeSection(route, title)),
+  ];
+}
+
+function routeSection({ method, path, operation }: Route, title: string): string[] {
+  const { summary, description = '', parameters = [], requestBody, responses } = operation;
+  return [
+    `### ${title}: ${method} ${path}`,
+    sentence(summary),
+    description,
+    parameters.length === 0
+      ? ''
+      : table(
+          ['parameter', 'in', 'type', 'meaning', 'default'],
+          parameters.map((one) => [
+            code(one.name),
+            one.in,
+            typeText(one.schema),
+            one.description ?? one.schema.description ?? '',
+            standard(one.schema.default),
+          ]),
+        ),
+    ...bodySection('The body of the request is JSON', requestBody),
+    ...Object.entries(responses)
+      .filter(([status]) => status < '400')
+      .flatMap(([status, response]) => bodySection(`Status ${status}: ${response.description}`, response)),
+    errorsLine(responses),
+  ];
+}
+
+function bodySection(title: string, body: Body | undefined): string[] {
+  if (body === undefined) return [];
+  const [[type, { schema }] = ['', { schema: {} }]] = Object.entries(body.content ?? {});
+  const named = type === '' || type === 'application/json' ? '' : ` (${code(type)})`;
+  return (schema.anyOf ?? [schema]).flatMap((one, i) => {
+    const start = i === 0 ? title + named : `or, ${one.description ?? ''}`;
+    const whole = KNOWN.find((known) => isWhole(one, known.schema));
+    const fields = whole === undefined ? fieldTable(one, KNOWN) : '';
+    const end = whole === undefined ? '' : `: ${whole.link}`;
+    return [`${start}${end}${fields === '' ? '.' : ':'}`, fields];
+  });
+}
+
+/** Whether a body is what a known schema describes, and nothing more. */
+function isWhole(body: JsonSchema, known: JsonSchema): boolean {
+  return Object.keys(body.properties ?? {}).join() === Object.keys(known.properties ?? {}).join();
+}
+
+/** Codes with a page of their own meaning; those that every route has are left out. */
+function errorsLine(responses: Operation['responses']): string {
+  const codes = Object.values(responses)
+    .flatMap(({ description }) => description.match(/\bLLAMA_[A-Z_]+/g) ?? [])
+    .filter((name) => name in ERROR_TABLE);
+  const own = [...new Set(codes)].filter((name) => !EVERYWHERE.has(name));
+  return own.length === 0 ? '' : `Errors: ${own.map(code).join(', ')}.`;
+}
+
+/** Codes that almost every route may answer with. */
+const EVERYWHERE = new Set(['LLAMA_INTERNAL', 'LLAMA_UNAUTHORIZED', 'LLAMA_RATE_LIMIT', 'LLAMA_REQUEST_INVALID']);

@@ -1,0 +1,3 @@
+/** Where the repository is: three folders above `dist/docs/tools`. */
+
+export const root = new URL('../../../', import.meta.url);
