@@ -63,6 +63,6 @@ function attempt<Value>(option: string, work: () => Value, message: string): Val
     return work();
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw unusable('LLAMA_TLS_FILE', option, `${message} (${why})`, cause);
+    throw unusable('LLAMA_TLS_FILE', option, `${message} (${why})`);
   }
 }

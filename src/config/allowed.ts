@@ -3,11 +3,12 @@
  * with the write token could otherwise have any file of the host read, or sent to any server.
  *
  * A path is compared twice: as it is written, before anything is opened, and where the kernel says the open file is, behind symbolic links.
+ * A file with several names (hard links) is refused: one of them may be outside.
  */
 
-import { closeSync, constants, openSync, readlinkSync, realpathSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { resolve, sep } from 'node:path';
-import { found, type Report } from './problems.js';
+import { found, type Report, withoutSecrets } from './problems.js';
 import type { Group, TargetSource } from './types.js';
 
 export interface Allowed {
@@ -38,7 +39,7 @@ export function checkSource(from: TargetSource | undefined, rules: GroupRules, r
     return;
   }
   if (URL.canParse(from.url) && !allowsUrl(new URL(from.url), rules.urls))
-    report(['fromHttp', 'url'], `found ${found(from.url)}, ${expectedUrl(rules.urls)}`);
+    report(['fromHttp', 'url'], `found ${found(withoutSecrets(from.url))}, ${expectedUrl(rules.urls)}`);
   if (from.tokenFile !== null) checkPath(from.tokenFile, ['fromHttp', 'tokenFile'], rules, report);
 }
 
@@ -55,14 +56,16 @@ export function whyOutside(path: string, directories: readonly string[]): string
   if (![...roots, ...realRoots(roots)].some((root) => isBelow(absolute, root)))
     return `found ${found(path)}, ${expected}`;
   let real: string;
+  let stats: Stats;
   try {
     real = realpathSync(absolute);
+    stats = statSync(real);
   } catch {
     // Not there yet: it is looked at again whenever it is opened.
     return undefined;
   }
   return realRoots(roots).some((root) => isBelow(real, root))
-    ? undefined
+    ? whySeveralNames(path, stats)
     : `found ${found(path)}, a symbolic link that leads elsewhere, ${expected}`;
 }
 
@@ -83,12 +86,21 @@ export function openAllowed(path: string, directories: readonly string[]): numbe
   }
 }
 
-/** Throws unless an open file is in one of the directories: a link may have been swapped since its path was looked at. */
+/** What is wrong with a file that has several names: who may not read it under the one may have linked it into an allowed directory. */
+function whySeveralNames(path: string, stats: Stats): string | undefined {
+  return stats.isFile() && stats.nlink > 1
+    ? `found ${found(path)}, a file with ${stats.nlink} names (hard links), expected one with a single name, for another one may be outside of the directories that ${DIRECTORIES} names; copy the file instead of linking it`
+    : undefined;
+}
+
+/** Throws unless an open file is in one of the directories, under this name only: a link may have been swapped since its path was looked at. */
 export function mustBeInside(descriptor: number, path: string, directories: readonly string[]): void {
   const real = readlinkSync(`/proc/self/fd/${descriptor}`);
   const roots = realRoots(directories.map((directory) => resolve(directory)));
   if (!roots.some((root) => isBelow(real, root)))
     throw new Error(`found ${found(path)}, a symbolic link that leads elsewhere, ${expectedDirectory(directories)}`);
+  const several = whySeveralNames(path, fstatSync(descriptor));
+  if (several !== undefined) throw new Error(several);
 }
 
 /** Whether a URL has the origin of a prefix, and its path segments at the beginning. A path that servers read in different ways is never allowed. */

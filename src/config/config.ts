@@ -14,7 +14,7 @@ import {
   readOptions,
   TOP_KEYS,
 } from './options.js';
-import { found, fromPointer, isRecord, type Path, type Report, reportUnknownKeys, toPointer } from './problems.js';
+import { fromPointer, isRecord, kindOf, type Path, type Report, reportUnknownKeys, toPointer } from './problems.js';
 import { isScraperConfig, SCRAPER_GIVEN } from './scraper/form.js';
 import { SCRAPER_OPTIONS } from './scraper/schema.js';
 import { configFailure, readConfigText } from './text.js';
@@ -82,7 +82,7 @@ export function readConfig(
   const { value } = yaml;
   if (!isRecord(value)) {
     const remedy = value === null ? '; for a collector without groups, write "groups: {}"' : '';
-    const message = `found ${found(value)}, expected a map with any of the keys ${TOP_KEYS.join(', ')}${remedy}`;
+    const message = `found ${kindOf(value)}, expected a map with any of the keys ${TOP_KEYS.join(', ')}${remedy}`;
     throw configFailure('LLAMA_CONFIG_INVALID', fileName, [{ path: '', message, ...yaml.locate([]) }]);
   }
   if (isScraperConfig(value))
@@ -186,7 +186,7 @@ function originText({ name, origin }: EffectiveOption, input: ConfigInput, lineO
 
 function readGroups(value: unknown, file: ConfigInput, report: Report): Group[] {
   if (!isRecord(value)) {
-    report(['groups'], `found ${found(value)}, expected a map from group names to groups`);
+    report(['groups'], `found ${kindOf(value)}, expected a map from group names to groups`);
     return [];
   }
   const groups: Group[] = [];

@@ -87,6 +87,15 @@ export function withoutSecrets(url: string): string {
   return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1…@').replace(/\?.*$/s, '?…');
 }
 
+/** Keys whose value is a secret, or is a secret by mistake in the place of a file's path. */
+const SECRET_KEY = /(?:token|password|secret|key)(?:file)?$/i;
+
+/** A value as a message shows it: only its kind where the key at the end of its path is one of a secret. */
+export function foundAt(path: Path, value: unknown): string {
+  const key = path.at(-1);
+  return typeof key === 'string' && SECRET_KEY.test(key) ? kindOf(value) : found(value);
+}
+
 /** A value as a message shows it: short, and with quotes when it is text. */
 export function found(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';

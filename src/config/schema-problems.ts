@@ -4,7 +4,7 @@ import type { TSchema } from 'typebox';
 import { Settings } from 'typebox/system';
 import { Value } from 'typebox/value';
 import { expectedBy } from './group-schema.js';
-import { found, fromPointer, isRecord, type Report, reportUnknownKeys } from './problems.js';
+import { foundAt, fromPointer, isRecord, kindOf, type Report, reportUnknownKeys } from './problems.js';
 
 // TypeBox stops after 8 errors; whoever mends a file wants them all.
 Settings.Set({ maxErrors: Number.MAX_SAFE_INTEGER });
@@ -26,7 +26,7 @@ export function reportShape(schema: TSchema, input: unknown, report: Report): vo
         reportOnce([...path, key], `found nothing, expected ${expectedBy(propertiesOf(node)[key])}`);
     } else if (keyword !== 'boolean' && !(isUnion(node) && isRecord(valueAt(input, path)))) {
       // A union of a plain value and a map: when a map was given, its own problems say more than "not a plain value".
-      reportOnce(path, `found ${shown(valueAt(input, path))}, expected ${expectedBy(node)}`);
+      reportOnce(path, `found ${shown(path, valueAt(input, path), node)}, expected ${expectedBy(node)}`);
     } else if (keyword === 'anyOf' && propertiesOf(node) === NONE) {
       reportOnce(path, `found a map, expected ${expectedBy(node)}`);
     }
@@ -41,8 +41,10 @@ export function reportShape(schema: TSchema, input: unknown, report: Report): vo
 }
 
 /** A list or text of the right type can be wrong by its length only, so that is what is shown. */
-function shown(value: unknown): string {
-  return Array.isArray(value) && value.length > 0 ? `a list of ${value.length}` : found(value);
+function shown(path: readonly string[], value: unknown, node: TSchema | undefined): string {
+  if (Array.isArray(value) && value.length > 0) return `a list of ${value.length}`;
+  // A map without a space behind a colon is text, `tokenFile:secret` for instance.
+  return propertiesOf(node) !== NONE && !isUnion(node) ? kindOf(value) : foundAt(path, value);
 }
 
 function missingKeys(params: object): string[] {

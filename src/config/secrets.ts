@@ -3,6 +3,7 @@
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { type ErrorCode, LlamaError } from '../errors.js';
 import { openFile } from '../files/openFile.js';
+import { shownPath, withoutPath } from '../files/shownPath.js';
 import { openAllowed } from './allowed.js';
 import { toPointer } from './problems.js';
 
@@ -47,17 +48,17 @@ export function readSmall(
       closeSync(descriptor);
     }
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = withoutPath(cause instanceof Error ? cause.message : String(cause));
+    // The cause of Node has the path.
     throw unusable(
       code,
       option,
-      `${file} (${option}): found no file that can be read: ${reason}; check path and owner`,
-      cause,
+      `${shownPath(file)} (${option}): found no file that can be read: ${reason}; check path and owner`,
     );
   }
 }
 
 /** The error of a file that cannot be used; its problem points to the option that names the file. */
-export function unusable(code: ErrorCode, option: string, message: string, cause?: unknown): LlamaError {
-  return new LlamaError(code, message, { cause, problems: [{ path: toPointer(option.split('.')), message }] });
+export function unusable(code: ErrorCode, option: string, message: string): LlamaError {
+  return new LlamaError(code, message, { problems: [{ path: toPointer(option.split('.')), message }] });
 }

@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net';
 import { formatDuration, msToNs, NS_PER_MS, NS_PER_S, nsToMs, parseDurationNs } from '../stats/units.js';
-import { found, isRecord, type Path, type Report, unknownWord, withoutSecrets } from './problems.js';
+import { found, foundAt, isRecord, type Path, type Report, unknownWord, withoutSecrets } from './problems.js';
 import { DNS_TYPES, FromDnsSchema, FromFileSchema, FromHttpSchema, TARGET_KEYS } from './source-schema.js';
 import type { DnsType, TargetSource } from './types.js';
 
@@ -80,7 +80,7 @@ export function describeSource(source: TargetSource): string {
     case 'file':
       return `the file ${source.path}, watched, and read every ${formatMs(source.refreshMs)}`;
     case 'http':
-      return `${source.url}, asked every ${formatMs(source.refreshMs)}`;
+      return `${withoutSecrets(source.url)}, asked every ${formatMs(source.refreshMs)}`;
     case 'dns':
       return `the ${source.type.replace('+', ' and ')} records of ${source.name}, asked ${source.refreshMs === null ? 'when their TTL is over' : `every ${formatMs(source.refreshMs)}`}`;
     default:
@@ -141,7 +141,7 @@ function isDnsType(text: string): text is DnsType {
 
 function readPath(value: unknown, path: Path, schema: object, report: Report): string {
   if (typeof value !== 'string' || value === '') return '';
-  if (value.includes('\0')) report(path, `found ${found(value)}, expected ${expected(schema)}`);
+  if (value.includes('\0')) report(path, `found ${foundAt(path, value)}, expected ${expected(schema)}`);
   return value;
 }
 

@@ -4,7 +4,7 @@
  */
 
 import convict from 'convict';
-import { found, isRecord, type Path, type Report, reportUnknownKeys } from './problems.js';
+import { foundAt, isRecord, kindOf, type Path, type Report, reportUnknownKeys } from './problems.js';
 import type { ProcessOption } from './schema.js';
 import type { ApiSettings } from './types.js';
 
@@ -99,8 +99,9 @@ export class WeighedOptions {
     const parsed = option.parse(written);
     if (parsed !== undefined) return parsed;
     const outside = place(this.origin(name, option.env));
-    const message = `found ${found(written)}${outside}, expected ${option.expected}`;
-    this.count(name.split('.'), message, outside === '' ? 'value' : 'outside');
+    const path = name.split('.');
+    const message = `found ${foundAt(path, written)}${outside}, expected ${option.expected}`;
+    this.count(path, message, outside === '' ? 'value' : 'outside');
     return option.parse(option.default) as Value;
   }
 
@@ -135,7 +136,7 @@ export class WeighedOptions {
         known[section] = Object.fromEntries(
           keys.filter((key) => this.isPlain(map[key], entry[key], [section, key])).map((key) => [key, map[key]]),
         );
-      } else this.count([section], `found ${found(map)}, expected a map with any of the keys ${keys.join(', ')}`);
+      } else this.count([section], `found ${kindOf(map)}, expected a map with any of the keys ${keys.join(', ')}`);
     }
     return known;
   }

@@ -2,6 +2,7 @@
 
 import {
   type Document,
+  type ErrorCode,
   isAlias,
   isMap,
   isScalar,
@@ -65,7 +66,8 @@ export function readYaml(text: string, options: YamlOptions = {}): YamlInput {
     if (document.errors.length > 0) {
       // One slip makes the parser complain many times of one place; the first complaint is the cause.
       const first = new Map<number, string>();
-      for (const { pos, message } of document.errors) if (!first.has(pos[0])) first.set(pos[0], message);
+      for (const { pos, code, message } of document.errors)
+        if (!first.has(pos[0])) first.set(pos[0], withoutText(code, message));
       return failed([...first].map(([offset, message]) => syntaxProblem(message, position(offset))));
     }
     if (options.textOnly === true) visit(document, { Scalar: (_, scalar) => keepText(scalar) });
@@ -77,7 +79,9 @@ export function readYaml(text: string, options: YamlOptions = {}): YamlInput {
     };
   } catch (cause) {
     // Thrown for aliases that cannot be resolved or would make the document explode, and for nesting deeper than the stack.
-    return failed([syntaxProblem(cause instanceof Error ? cause.message : String(cause), { line: 1, column: 1 })]);
+    const alias = cause instanceof ReferenceError && !/count/.test(cause.message);
+    const message = alias ? BAD_ALIAS : cause instanceof Error ? cause.message : String(cause);
+    return failed([syntaxProblem(message, { line: 1, column: 1 })]);
   }
 }
 
@@ -86,6 +90,22 @@ const NULL = /^(?:|~|null|Null|NULL)$/;
 function keepText(scalar: Scalar): void {
   const { source, type } = scalar;
   if (source !== undefined) scalar.value = type === 'PLAIN' && NULL.test(source) ? null : source;
+}
+
+const BAD_ALIAS = 'an alias (*name) without an anchor (&name) before it; put quotes around text that begins with *';
+
+/** A complaint of the parser without any text of the file, which may be a secret: its place says where to look. */
+function withoutText(code: ErrorCode, message: string): string {
+  switch (code) {
+    case 'BAD_ALIAS':
+      return BAD_ALIAS;
+    case 'TAG_RESOLVE_FAILED':
+      return 'an unknown tag (!name); put quotes around text that begins with !';
+    case 'BAD_DIRECTIVE':
+      return 'a directive (%NAME) that is wrong or unknown; put quotes around text that begins with %';
+    default:
+      return message.replace(/: ".*$/s, '').replace(/(escape sequence) .*$/s, '$1');
+  }
 }
 
 function syntaxProblem(message: string, position: Position): Problem {

@@ -5,6 +5,7 @@
 
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { type Allowed, allowsUrl, expectedUrl, openAllowed } from '../config/allowed.js';
+import { withoutSecrets } from '../config/problems.js';
 import type { TargetSource } from '../config/types.js';
 import { bearerHeaders } from '../files/tokenFile.js';
 import { type HttpAnswer, HttpClient } from '../net/httpClient.js';
@@ -55,7 +56,7 @@ export class HttpSource implements Source {
       return await this.get(client, abort.signal);
     } catch (cause) {
       const reason: unknown = abort.signal.aborted ? abort.signal.reason : cause;
-      throw new Error(`${url}: ${messageOf(reason)}`, { cause });
+      throw new Error(`${withoutSecrets(url)}: ${messageOf(reason)}`, { cause });
     } finally {
       cancel();
       signal.removeEventListener('abort', end);

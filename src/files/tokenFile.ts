@@ -1,6 +1,7 @@
 /** Tokens and passwords in files of their own. They get into no message. */
 
 import { readFile } from 'node:fs/promises';
+import { shownPath, withoutPath } from './shownPath.js';
 
 const TOKEN = /^[\x21-\x7e]+$/;
 
@@ -20,8 +21,9 @@ export async function secretOf(
   try {
     text = await read(file);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`${file}: found no ${what} file that can be read (${reason}); check its path and owner`, { cause });
+    const reason = withoutPath(cause instanceof Error ? cause.message : String(cause));
+    // Without the cause: it has the path.
+    throw new Error(`${shownPath(file)}: found no ${what} file that can be read (${reason}); check its path and owner`);
   }
   const secret = text.trim();
   if (secret === '') throw new Error(`${file}: found an empty file, expected a ${what} on one line`);

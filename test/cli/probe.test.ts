@@ -54,9 +54,9 @@ describe('llama probe', () => {
     });
 
   it('--key-file names the file and what is wrong with it', async () => {
-    const { code, err } = await llamaEnds(['probe', `127.0.0.1:${port}`, '--key-file', '/nowhere/keys']);
+    const { code, err } = await llamaEnds(['probe', `127.0.0.1:${port}`, '--key-file', '/tmp/nowhere/keys']);
     expect(code).to.equal(1);
-    expect(err).to.match(/--key-file: \/nowhere\/keys.*found no file that can be read/);
+    expect(err).to.match(/--key-file: \/tmp\/nowhere\/keys.*found no file that can be read/);
   });
 
   it('prints a table and the distribution of every class', async () => {

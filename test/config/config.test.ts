@@ -228,7 +228,7 @@ collectr: 1
 
   it('refuses anything but a map, at the top, for a section, for an option and for the groups', () => {
     expect(problemsOf('[1]')[0]).to.match(/found a list, expected a map with any of the keys/);
-    expect(problemsOf('just text')[0]).to.match(/found "just text", expected a map/);
+    expect(problemsOf('just text')[0]).to.match(/found text, expected a map/);
     expect(problemsOf('api: [1]')).to.deep.equal([
       'c.yaml:1:6: /api: found a list, expected a map with any of the keys listen, tokenFile, readTokenFile, writes, allowRemoteWrites, tlsCertFile, tlsKeyFile, allowedDirectories, allowedUrls, rateLimit, bodyLimit, maxStreams, metricsMaxTargets',
     ]);

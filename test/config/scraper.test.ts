@@ -253,7 +253,7 @@ const BAD: readonly Bad[] = [
     text: collectors('http://a'),
     line: 2,
     path: '/collectors',
-    says: /found "http:\/\/a", expected a list/,
+    says: /found text, expected a list/,
   },
   {
     name: 'one collector without a list',
@@ -416,7 +416,7 @@ const BAD: readonly Bad[] = [
     text: writers('file'),
     line: 3,
     path: '/writers/0',
-    says: /found "file", expected a map with kind/,
+    says: /found text, expected a map with kind/,
   },
   {
     name: 'no kind',

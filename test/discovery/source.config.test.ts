@@ -47,7 +47,7 @@ describe('a group with a source of targets', () => {
   for (const [title, input, path, why] of [
     ['a file without path', { fromFile: {} }, '/fromFile/path', /found nothing, expected a path/],
     ['an empty path', { fromFile: { path: '' } }, '/fromFile/path', /found "", expected a path/],
-    ['a text for a source', { fromFile: 'x' }, '/fromFile', /found "x", expected a map with path/],
+    ['a text for a source', { fromFile: 'x' }, '/fromFile', /found text, expected a map with path/],
     ['nothing for a source', { fromDns: null }, '/fromDns', /found nothing, expected a map with name/],
     ['an unknown key', { fromFile: { path: 'x', refrehs: '1s' } }, '/fromFile/refrehs', /did you mean "refresh"/],
     [

@@ -32,12 +32,12 @@ describe('the log of a writer that fails', () => {
   it('has no stack of a token file that is missing', async () => {
     const { counters, lines } = logged();
     const config = { kind: 'influx2', url: 'http://127.0.0.1:1', org: 'o', bucket: 'b' } as const;
-    const writer = new InfluxWriter({ ...config, tokenFile: '/nonexistent/token' }, 'test');
+    const writer = new InfluxWriter({ ...config, tokenFile: '/tmp/nonexistent/token' }, 'test');
     const error: unknown = await writer.write([sampleInterval('a', 1)], never).catch((reason: unknown) => reason);
     await writer.close();
     counters.failed(error, 500);
     expect(lines[0])
-      .to.include('/nonexistent/token: found no token file that can be read (ENOENT')
+      .to.include('/tmp/nonexistent/token: found no token file that can be read (ENOENT')
       .and.not.to.include('stack');
   });
 });

@@ -4,6 +4,7 @@ import { API_PATH } from '../apiPath.js';
 import {
   found,
   isRecord,
+  kindOf,
   type Path,
   type Report,
   reportUnknownKeys,
@@ -35,7 +36,7 @@ export function readCollectors(written: unknown, report: Report, lineOf: (path: 
   const here: Report = (path, message, at) => report(['collectors', ...path], message, at);
   if (Array.isArray(written)) return readListed(written, here, (path) => lineOf(['collectors', ...path]));
   if (isRecord(written)) return readFollowed(written, here);
-  here([], `found ${found(written)}, expected ${COLLECTORS_EXPECTED}`, written === undefined ? 'key' : 'value');
+  here([], `found ${kindOf(written)}, expected ${COLLECTORS_EXPECTED}`, written === undefined ? 'key' : 'value');
   return NONE;
 }
 

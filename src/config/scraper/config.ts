@@ -3,7 +3,7 @@
 import type { Problem } from '../../errors.js';
 
 import { strangeVariables } from '../environment.js';
-import { found, isRecord, type Path, type Report, reportUnknownKeys, toPointer } from '../problems.js';
+import { isRecord, kindOf, type Path, type Report, reportUnknownKeys, toPointer } from '../problems.js';
 import { PROCESS_OPTIONS } from '../schema.js';
 import { configFailure, readConfigText } from '../text.js';
 import {
@@ -50,7 +50,7 @@ export function parseScraperConfig(
   const { value } = yaml;
   const problems: Problem[] = [...yaml.duplicateKeys];
   if (!isRecord(value) || isCollectorConfig(value)) {
-    const what = isRecord(value) ? 'a config of llama collector' : found(value);
+    const what = isRecord(value) ? 'a config of llama collector' : kindOf(value);
     const remedy = isRecord(value) ? '; start it with llama collector --config' : '';
     const message = `found ${what}, expected one of llama scraper, a map with the keys ${SCRAPER_KEYS.join(', ')}${remedy}`;
     throw configFailure('LLAMA_CONFIG_INVALID', fileName, [{ path: '', message, ...yaml.locate([]) }]);

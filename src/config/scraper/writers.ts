@@ -9,7 +9,7 @@ import {
   writerName,
 } from '../../scraper/writers/config.js';
 import { formatBytes, parseBytes } from '../bytes.js';
-import { found, isRecord, type Path, type Report, unknownWord } from '../problems.js';
+import { found, isRecord, kindOf, type Path, type Report, unknownWord } from '../problems.js';
 import { reportShape } from '../schema-problems.js';
 import { WRITER_SCHEMAS } from './list-schema.js';
 import { defaultOf, expectedBy, formatMs, readMs, readUrl, textOrNull } from './values.js';
@@ -27,7 +27,7 @@ type Written = Readonly<Record<string, unknown>>;
 /** Reports every problem of `writers`; `lineOf` says where an earlier one stands. */
 export function readWriters(written: unknown, report: Report, lineOf: (path: Path) => string): WriterConfig[] {
   if (!Array.isArray(written)) {
-    report(['writers'], `found ${found(written)}, expected ${LIST}`, written === undefined ? 'key' : 'value');
+    report(['writers'], `found ${kindOf(written)}, expected ${LIST}`, written === undefined ? 'key' : 'value');
     return [];
   }
   const writers: WriterConfig[] = [];
@@ -51,7 +51,7 @@ export function readWriters(written: unknown, report: Report, lineOf: (path: Pat
 
 function readWriter(written: unknown, report: Report): WriterConfig | undefined {
   if (!isRecord(written)) {
-    report([], `found ${found(written)}, expected a map with kind: ${WRITER_KINDS.join(', ')}`);
+    report([], `found ${kindOf(written)}, expected a map with kind: ${WRITER_KINDS.join(', ')}`);
     return undefined;
   }
   const { kind } = written;
