@@ -5,19 +5,19 @@
  * It is written at a clean end and, while the cursor is ahead of the wall clock (after a set-back), in advance for many intervals, so that a
  * `kill -9` costs cursors but never repeats one. Without a set-back the cursor of the next process is greater by itself.
  *
- * The file: JSON, `{ "version": 1, "cursor", "endMs", "clockEpoch" }`. What cannot be read counts as absent: readers are told of a gap then.
+ * In the form of `sealedFile.ts` the file has an entry: `{"cursor":…,"endMs":…,"clockEpoch":…}`. What cannot be read counts as absent: readers are told of a gap then.
  */
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { SerialQueue } from '../base/serialQueue.js';
+import { isRecord } from '../config/problems.js';
 import { messageOf } from '../discovery/source.js';
-import { replaceFile } from '../files/syncedFile.js';
+import { damageOf, readSealed, writeSealed } from '../files/sealedFile.js';
 import type { IntervalPlace } from './results.js';
 
 export const KEPT_PLACE = 'cursor.json';
-const FORMAT = 1;
+const FORMAT = 'llama-place';
 /** Cursors that are set aside at a time. */
 const IN_ADVANCE = 1_000;
 
@@ -36,17 +36,19 @@ export class KeptPlace {
   /** undefined when there is none. Never rejects. */
   async load(): Promise<IntervalPlace | undefined> {
     try {
-      const content: unknown = JSON.parse(await readFile(this.path, 'utf8'));
+      const read = await readSealed(this.path, FORMAT);
+      if (read === undefined) return undefined;
+      if (!('body' in read)) throw new Error(damageOf(read));
+      const content: unknown = JSON.parse(read.body);
       if (isPlace(content)) return content;
-      this.logger.error({ file: this.path }, 'the kept cursor cannot be read; readers may be told of a gap');
+      throw new Error('it does not hold the place of an interval');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-        this.logger.error(
-          { file: this.path, error: messageOf(error) },
-          'the kept cursor cannot be read; readers may be told of a gap',
-        );
+      this.logger.error(
+        { file: this.path, error: messageOf(error) },
+        'the kept cursor cannot be read; readers may be told of a gap',
+      );
+      return undefined;
     }
-    return undefined;
   }
 
   /** Call with every interval; returns at once. */
@@ -63,9 +65,9 @@ export class KeptPlace {
   }
 
   private write({ cursor, endMs, clockEpoch }: IntervalPlace): Promise<void> {
-    const text = `${JSON.stringify({ version: FORMAT, cursor, endMs, clockEpoch })}\n`;
+    const body = JSON.stringify({ cursor, endMs, clockEpoch });
     return this.queue
-      .run(() => replaceFile(this.path, text))
+      .run(() => writeSealed(this.path, FORMAT, body))
       .catch((error: unknown) =>
         this.logger.error(
           { file: this.path, error: messageOf(error) },
@@ -76,9 +78,8 @@ export class KeptPlace {
 }
 
 function isPlace(content: unknown): content is IntervalPlace {
-  if (typeof content !== 'object' || content === null || Reflect.get(content, 'version') !== FORMAT) return false;
-  return ['cursor', 'endMs', 'clockEpoch'].every((name) => {
-    const value: unknown = Reflect.get(content, name);
-    return Number.isSafeInteger(value) && (value as number) >= 0;
-  });
+  if (!isRecord(content)) return false;
+  return [content.cursor, content.endMs, content.clockEpoch].every(
+    (value) => Number.isSafeInteger(value) && Number(value) >= 0,
+  );
 }

@@ -1,7 +1,7 @@
 /**
  * What a file with the last good targets of a group says. Text in, text out; both in short turns, for there may be 65,535 of them.
  *
- * In the form of `sealedText.ts` it has an entry: `{"name":…,"source":"<identity>","updatedAtMs":…,"targets":[{"address":…,"port":…,"tags":{…}}]}`;
+ * In the form of `sealedFile.ts` it has an entry: `{"name":…,"source":"<identity>","updatedAtMs":…,"targets":[{"address":…,"port":…,"tags":{…}}]}`;
  * the port is left out where it is the group's, tags where there are none.
  */
 
@@ -9,7 +9,7 @@ import { parseAddress, whyNotTarget } from '../config/address.js';
 import { isRecord } from '../config/problems.js';
 import type { TargetSource } from '../config/types.js';
 import type { Entry } from '../discovery/source.js';
-import { bodyHash, seal, unseal } from './sealedText.js';
+import { bodyHash, damageOf, seal, unseal } from '../files/sealedFile.js';
 
 const FORMAT = 'llama-targets';
 /** How many targets are written or read between two chances for others to run: about a millisecond. */
@@ -65,8 +65,7 @@ export async function readKeptTargets(
   pause: () => Promise<void>,
 ): Promise<KeptText | { readonly damage: string }> {
   const unsealed = unseal(FORMAT, text);
-  if ('newer' in unsealed) return { damage: `it was written by a newer version of LLAMA (format ${unsealed.newer})` };
-  if ('damage' in unsealed) return unsealed;
+  if (!('body' in unsealed)) return { damage: damageOf(unsealed) };
   const value: unknown = JSON.parse(unsealed.body);
   const damage = { damage: 'it does not hold the targets of a group' };
   if (!isRecord(value)) return damage;

@@ -5,12 +5,13 @@
  * never a part. Whoever calls `save` tells nobody of the change before it resolves.
  */
 
-import { readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
 import { LlamaError } from '../errors.js';
 import { DirectoryLock } from '../files/directoryLock.js';
 import { diskReason } from '../files/ownDirectory.js';
+import { setAside } from '../files/sealedFile.js';
 import { removeFile, replaceFile, TEMPORARY } from '../files/syncedFile.js';
 import { type ReadState, readState, type StateEntry, writeState } from './stateFormat.js';
 
@@ -67,9 +68,9 @@ export class StateDirectory {
 
   /** Takes a file out of the way that cannot be used, and says why. One that cannot even be renamed stays where it is. */
   async setAside(file: string, damage: string): Promise<void> {
-    const aside = `${file}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
+    let aside: string;
     try {
-      await rename(join(this.path, file), join(this.path, aside));
+      aside = await setAside(join(this.path, file));
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       this.logger.error(
@@ -79,7 +80,7 @@ export class StateDirectory {
       return;
     }
     this.logger.error(
-      { file: join(this.path, file), aside, damage },
+      { file: join(this.path, file), aside: basename(aside), damage },
       'a damaged state file was set aside; what it held is not in force',
     );
   }

@@ -2,12 +2,12 @@
  * What a file of the state directory says. Pure: text in, text out.
  *
  * One file a group, so that a change costs what the group costs, and damage to one file is the loss of one group. In the form of
- * `sealedText.ts` it has an entry: `{"name":…,"group":{…}}`, the group in the shape of the config file, or
+ * `sealedFile.ts` it has an entry: `{"name":…,"group":{…}}`, the group in the shape of the config file, or
  * `{"name":…,"removed":"<digest>"}`: the config file's group of this name, with this digest, was removed by REST.
  */
 
 import { isRecord } from '../config/problems.js';
-import { seal, unseal } from './sealedText.js';
+import { seal, unseal } from '../files/sealedFile.js';
 
 export type StateEntry =
   /** A group set by REST, as JSON text. */

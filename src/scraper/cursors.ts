@@ -3,17 +3,17 @@
  * that a crash fetches again what was delivered since, which does no harm; a cursor is never ahead of what is safe.
  */
 
-import { readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import { SerialQueue } from '../base/serialQueue.js';
+import { isRecord } from '../config/problems.js';
 import { makeDirectory } from '../files/makeDirectory.js';
 import { diskReason } from '../files/ownDirectory.js';
-import { replaceFile } from '../files/syncedFile.js';
+import { damageOf, readSealed, setAside, writeSealed } from '../files/sealedFile.js';
 
 const SAVE_AFTER_MS = 1000;
 const PRIVATE = 0o700;
-const VERSION = 1;
+const FORMAT = 'llama-cursors';
 
 export class Cursors {
   /** Saves that the disk refused. */
@@ -79,7 +79,7 @@ export class Cursors {
     try {
       // The directory may have been removed since the last time.
       await makeDirectory(dirname(this.path), PRIVATE);
-      await replaceFile(this.path, `${JSON.stringify({ version: VERSION, cursors }, null, 2)}\n`);
+      await writeSealed(this.path, FORMAT, JSON.stringify(cursors));
       if (this.failing) this.logger.info({ file: this.path }, 'the cursors are saved again');
       this.failing = false;
     } catch (error) {
@@ -99,44 +99,32 @@ export class Cursors {
 async function load(path: string, logger: Logger): Promise<Map<string, number>> {
   let damage: string;
   try {
-    const read = parse(await readFile(path, 'utf8'));
-    if (typeof read !== 'string') return read;
-    damage = read;
+    const read = await readSealed(path, FORMAT);
+    if (read === undefined) return new Map();
+    const ends = 'body' in read ? endsOf(JSON.parse(read.body)) : damageOf(read);
+    if (typeof ends !== 'string') return ends;
+    damage = ends;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
     damage = `it cannot be read: ${diskReason(error)}`;
   }
-  const aside = `${path}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
-  const why = await rename(path, aside).then(
-    () => undefined,
-    (error: unknown) => diskReason(error),
-  );
-  if (why === undefined)
+  try {
+    const aside = await setAside(path);
     logger.error(
       { file: path, aside, damage },
       'a damaged file of cursors was set aside; what collectors still hold is fetched again',
     );
-  else
+  } catch (error) {
     logger.error(
-      { file: path, damage, why },
+      { file: path, damage, why: diskReason(error) },
       'a damaged file of cursors cannot be set aside; what collectors still hold is fetched again',
     );
+  }
   return new Map();
 }
 
-/** The cursors, or what is wrong with the text. */
-function parse(text: string): Map<string, number> | string {
-  let content: unknown;
-  try {
-    content = JSON.parse(text);
-  } catch {
-    return 'it is not JSON';
-  }
-  if (typeof content !== 'object' || content === null) return 'it is not a JSON object';
-  const version: unknown = Reflect.get(content, 'version');
-  if (version !== VERSION) return `its version is ${JSON.stringify(version)}, not ${VERSION}`;
-  const cursors: unknown = Reflect.get(content, 'cursors');
-  if (typeof cursors !== 'object' || cursors === null || Array.isArray(cursors)) return 'it has no object of cursors';
+/** The cursors, or what is wrong with them. */
+function endsOf(cursors: unknown): Map<string, number> | string {
+  if (!isRecord(cursors)) return 'it has no object of cursors';
   const ends = new Map<string, number>();
   for (const [url, endMs] of Object.entries(cursors)) {
     if (typeof endMs !== 'number' || !Number.isFinite(endMs)) return `the cursor of ${url} is not a number`;

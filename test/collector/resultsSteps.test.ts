@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { KEPT_PLACE, KeptPlace } from '../../src/collector/keptPlace.js';
 import { aheadOf, ResultsStore } from '../../src/collector/results.js';
+import { seal } from '../../src/files/sealedFile.js';
 import { IntervalGrid } from '../../src/stats/intervals.js';
 import { nsToMs, sToNs } from '../../src/stats/units.js';
 import { makeReport } from '../support/fake-collector.js';
@@ -143,8 +144,9 @@ describe('results over steps of the wall clock', () => {
         '',
         '{',
         '[]',
-        '{"version":2,"cursor":1,"endMs":1,"clockEpoch":0}',
-        '{"version":1,"cursor":-1}',
+        seal('llama-place', '{"cursor":1,"endMs":1}'),
+        seal('llama-place', '{"cursor":-1,"endMs":1,"clockEpoch":0}'),
+        seal('llama-place', '{"cursor":1,"endMs":1,"clockEpoch":0}').replace('"cursor":1', '"cursor":2'),
       ]) {
         writeFileSync(join(folder, KEPT_PLACE), text);
         expect(await new KeptPlace(folder, silent).load(), text).to.equal(undefined);

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { seal } from '../../src/files/sealedFile.js';
 import { Cursors } from '../../src/scraper/cursors.js';
 import { waitFor } from '../support/wait.js';
 import { readableLog } from './samples.js';
@@ -53,9 +54,11 @@ describe('cursors of collectors', () => {
       '',
       '{',
       '[]',
-      '{"version":2,"cursors":{}}',
-      '{"version":1}',
-      '{"version":1,"cursors":{"a":"b"}}',
+      seal('llama-cursors', '{"a":1}').replace(':1}', ':2}'),
+      seal('llama-cursors', '{"a":1}').replace('"version":1', '"version":2'),
+      seal('llama-cursors', '[]'),
+      seal('llama-cursors', '{'),
+      seal('llama-cursors', '{"a":"b"}'),
     ]) {
       await writeFile(path, text);
       const cursors = await Cursors.open(path, log.logger);

@@ -1,11 +1,13 @@
 /**
- * The outer form of every file of the state directory: JSON with a checksum. Pure: text in, text out.
+ * Small files of a state directory: JSON with a checksum, there whole or not at all after a crash. A damaged one is set aside.
  *
  * `{"format":"<format>","version":1,"sha256":"<64 hex digits>","entry":<body>}` and a line feed. The checksum is over the bytes of the body as
  * they stand in the file.
  */
 
 import { createHash, type Hash } from 'node:crypto';
+import { readFile, rename } from 'node:fs/promises';
+import { replaceFile } from './syncedFile.js';
 
 /** What was read: the body, which is JSON; the version, when that is a later one, whatever the rest looks like; or why there is no body. */
 export type Unsealed = { readonly body: string } | { readonly newer: string } | { readonly damage: string };
@@ -15,6 +17,35 @@ const VERSION = 1;
 const START = /^\{"format":"([a-z-]+)","version":(\d+)[,}]/;
 const HEAD = /^\{"format":"[a-z-]+","version":\d+,"sha256":"([0-9a-f]{64})","entry":/;
 const TAIL = '}\n';
+
+/** The content of a file; undefined when there is no file. Rejects with the system's error. */
+export async function readSealed(path: string, format: string): Promise<Unsealed | undefined> {
+  try {
+    return unseal(format, await readFile(path, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Puts a new file in the place of `path`, with a body that is JSON. Rejects as `replaceFile`. */
+export function writeSealed(path: string, format: string, body: string): Promise<void> {
+  return replaceFile(path, seal(format, body));
+}
+
+/** Why there is no body. */
+export function damageOf(unsealed: Exclude<Unsealed, { readonly body: string }>): string {
+  return 'damage' in unsealed
+    ? unsealed.damage
+    : `it was written by a newer version of LLAMA (format ${unsealed.newer})`;
+}
+
+/** Renames a damaged file, so that it is kept and not read again. Returns the new path. Rejects with the system's error. */
+export async function setAside(path: string): Promise<string> {
+  const aside = `${path}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
+  await rename(path, aside);
+  return aside;
+}
 
 /** The checksum, for a body that is made in parts. */
 export function bodyHash(): Hash {
