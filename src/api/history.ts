@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { Breather } from '../base/yielding.js';
 import { parseAddress } from '../config/address.js';
 import { LlamaError } from '../errors.js';
-import { STALE_INTERVALS } from '../matrix/answering.js';
+import { newestEndOf, STALE_INTERVALS, stateOf } from '../matrix/answering.js';
 import type { MatrixHistory } from '../matrix/history.js';
 import { withoutGaps } from '../matrix/matrix.js';
 import type { Slot } from '../matrix/slot.js';
@@ -47,7 +47,8 @@ export function historyRoute(app: FastifyInstance, history: MatrixHistory): void
     const aheadMs = history.clockAheadMs();
     const slots = slotsWithin(history, from - aheadMs, to - aheadMs);
     const found = await matching(history, filter, limit);
-    const asked = { aheadMs, withHistograms: histograms === '1' };
+    const toMs = request.query.to === undefined ? undefined : to - aheadMs;
+    const asked = { aheadMs, toMs, withHistograms: histograms === '1' };
     return reply.type('application/json; charset=utf-8').send(bodyOf(historyBody(history, slots, found, asked)));
   });
 }
@@ -55,11 +56,18 @@ export function historyRoute(app: FastifyInstance, history: MatrixHistory): void
 const canonical = (address: string | undefined): string | undefined =>
   address === undefined ? undefined : (parseAddress(address)?.address ?? address);
 
+interface Asked {
+  readonly aheadMs: number;
+  /** End of a window in the past; undefined: now. */
+  readonly toMs: number | undefined;
+  readonly withHistograms: boolean;
+}
+
 async function* historyBody(
   history: MatrixHistory,
   slots: readonly Slot[],
   { series, total }: { readonly series: readonly number[]; readonly total: number },
-  { aheadMs, withHistograms }: { readonly aheadMs: number; readonly withHistograms: boolean },
+  { aheadMs, toMs, withHistograms }: Asked,
 ): AsyncGenerator<Buffer> {
   const breather = new Breather();
   const chunk = new Chunk();
@@ -72,7 +80,7 @@ async function* historyBody(
     // It may be gone, when the reader took its time.
     if (!history.series.isUsed(one)) continue;
     const merged = withHistograms ? { merged: mergedOf(slots, one, aheadMs) } : {};
-    chunk.addText(`${first ? '' : ','}${JSON.stringify({ ...seriesJson(history, slots, one), ...merged })}`);
+    chunk.addText(`${first ? '' : ','}${JSON.stringify({ ...seriesJson(history, slots, one, toMs), ...merged })}`);
     first = false;
     if (chunk.full) yield chunk.take();
   }
@@ -84,8 +92,11 @@ function seriesJson(
   { series: table, now }: MatrixHistory,
   slots: readonly Slot[],
   series: number,
+  toMs: number | undefined,
 ): Record<string, unknown> {
-  const ageMs = Math.max(0, now() - table.endMs(series));
+  // The slots that a matrix of this end is made of.
+  const judged = toMs === undefined ? undefined : slots.filter((slot) => slot.fromMs < toMs);
+  const ageMs = Math.max(0, (toMs ?? now()) - newestEndOf(table, series, judged));
   const points = slots.map((slot) => pointOf(slot, series));
   const column = <Value>(value: (point: Point) => Value): (Value | null)[] =>
     points.map((point) => (point === undefined ? null : value(point)));
@@ -100,8 +111,8 @@ function seriesJson(
     intervalMs: table.intervalMs(series),
     ageMs,
     stale: ageMs > STALE_INTERVALS * table.cadenceMs(series),
-    state: table.answering(series),
-    reason: table.reason(series),
+    state: stateOf(table, series, judged),
+    reason: judged === undefined ? table.reason(series) : null,
     ...Object.fromEntries(COUNTS.map((name) => [name, column((point) => point[name])])),
     // NaN becomes null.
     ...Object.fromEntries(TIMES.map(([name, field]) => [name, column((point) => roundedUs(point[field]))])),

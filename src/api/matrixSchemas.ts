@@ -210,14 +210,15 @@ export const HistorySchema = Type.Object(
         class: Type.String({ description: 'QoS class, as configured' }),
         tags: Type.Record(Type.String(), Type.String(), { description: 'tags of the target' }),
         intervalMs: Type.Number({ description: 'length of its intervals' }),
-        ageMs: Type.Number({ description: 'how long ago its newest interval ended, whatever from and to are' }),
+        ageMs: Type.Number({ description: 'how long ago its newest interval ended; with to: how long before that' }),
         stale: Type.Boolean({ description: 'that is longer than 2.5 intervals' }),
         state: Type.Enum(ANSWERING, {
-          description: 'answers, silent or unmeasured, by its newest intervals, as in /v1/matrix',
+          description:
+            'answers, silent or unmeasured, by its newest intervals, with to: by the newest before that; as in /v1/matrix',
         }),
         reason: Nullable(
           Type.String(),
-          'why probes of its newest interval have no answer; null when nothing is known but the counts',
+          'why probes of its newest interval have no answer; null with to, and when nothing is known but the counts',
         ),
         merged: Type.Optional(Nullable(MERGED, 'with histograms=1; null when no histogram is held')),
         sent: counts('by slot, beside startMs; null: the series has no data in the slot'),

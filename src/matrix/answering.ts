@@ -4,6 +4,7 @@
  */
 
 import { type Answering, answeringOf } from '../stats/outcome.js';
+import type { SeriesTable } from './series.js';
 import type { Slot } from './slot.js';
 
 export type { Answering } from '../stats/outcome.js';
@@ -12,6 +13,18 @@ export type { Answering } from '../stats/outcome.js';
 export const STALE_INTERVALS = 2.5;
 /** Intervals with probes and without a reply that may be chance, at a low rate: a series stops answering with the next one. */
 export const MOST_MISSES = 1;
+
+/**
+ * Whether a series answers, and the end of its newest interval. `slots`, oldest first: the ones of a window in the past, and what came after it does
+ * not count; undefined: now. Within a slot it is not known when a series stopped: it counts as fresh to the slot's end.
+ */
+export const stateOf = (table: SeriesTable, series: number, slots: readonly Slot[] | undefined): Answering =>
+  slots === undefined ? table.answering(series) : answeringIn(slots, series, table.cadenceMs(series));
+
+export function newestEndOf(table: SeriesTable, series: number, slots: readonly Slot[] | undefined): number {
+  const newest = slots?.findLast((slot) => slot.has(series));
+  return Math.min(table.endMs(series), newest?.endMs ?? Number.POSITIVE_INFINITY);
+}
 
 /** The same for a window in the past, by its slots (oldest first). A merged slot is as one interval. */
 export function answeringIn(slots: readonly Slot[], series: number, cadenceMs: number): Answering {

@@ -2,7 +2,7 @@
 
 import type { Breather } from '../base/yielding.js';
 import type { OutcomeCounts } from '../stats/outcome.js';
-import { type Answering, answeringIn } from './answering.js';
+import { type Answering, newestEndOf, stateOf } from './answering.js';
 import { unpackTime } from './columns.js';
 import type { SeriesTable } from './series.js';
 import type { Slot } from './slot.js';
@@ -74,8 +74,8 @@ export class CellSums {
   }
 
   /**
-   * How old the data of each cell are, when they are too old, and how many of its series have no answer. `slots`, oldest first: those of a window in
-   * the past, and what came after it does not count. Within a slot it is not known when a series stopped: it counts as fresh to the slot's end.
+   * How old the data of each cell are, when they are too old, and how many of its series have no answer. `slots`: of a window in the past, as for
+   * `stateOf`.
    */
   async addAges(
     table: SeriesTable,
@@ -88,10 +88,9 @@ export class CellSums {
       if (breather.due) await breather.breathe();
       if (cellOf[series] === 0) continue;
       const cell = cellOf[series] - 1;
-      const newest = slots?.findLast((slot) => slot.has(series));
-      const endMs = Math.min(table.endMs(series), newest?.endMs ?? Number.POSITIVE_INFINITY);
+      const endMs = newestEndOf(table, series, slots);
       this.series[cell] += 1;
-      const state = slots === undefined ? table.answering(series) : answeringIn(slots, series, table.cadenceMs(series));
+      const state = stateOf(table, series, slots);
       if (state === 'silent') this.silentSeries[cell] += 1;
       else if (state === 'unmeasured') this.unmeasuredSeries[cell] += 1;
       if (slots === undefined && table.hasReason(series) && (this.reasonOf[cell] === 0 || endMs > this.newestMs[cell]))

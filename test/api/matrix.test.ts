@@ -217,6 +217,42 @@ groups:
     });
   });
 
+  it('judges a pair of a window in the past as the matrix of that window does, by the newest intervals in it', async () => {
+    const past = new FakeCollector();
+    const pastApp = buildApi(past);
+    past.historyNowMs = T + 103_000;
+    // Answers, and then none for half a minute, and answers again.
+    const counts = [5, 5, 5, 0, 0, 0, 5, 5].map((received) => ({ sent: 5, received, lost: 5 - received }));
+    for (const [i, of] of counts.entries())
+      past.finish(T + i * 10_000, { numbers: new Map([[0, { ...of, rttsNs: Array(of.received).fill(1_000) }]]) });
+    await waitFor('all intervals', () => past.history.slots.length === counts.length);
+    const { target } = (await pastApp.inject('/v1/history?limit=1')).json().series[0];
+    const verdicts = async (toMs: number) => {
+      const end = `to=${toMs}`;
+      const history = (await pastApp.inject(`/v1/history?target=${target}&limit=1&from=${T - 60_000}&${end}`)).json();
+      const matrix = (await pastApp.inject(`/v1/matrix?rows=source&columns=target,class&window=1m&${end}`)).json();
+      return [history.series[0], matrix.cells[0]].map(({ state, stale, ageMs, reason }) => [
+        state,
+        stale,
+        ageMs,
+        reason,
+      ]);
+    };
+    for (const [step, state, stale, ageMs] of [
+      [2, 'answers', false, 0],
+      [3, 'answers', false, 0],
+      [5, 'silent', false, 0],
+      [7, 'answers', false, 0],
+      [10, 'answers', true, 30_000],
+    ] as const) {
+      const [ofHistory, ofMatrix] = await verdicts(T + step * 10_000);
+      expect(ofHistory.slice(0, 3), `at ${step}`).to.deep.equal([state, stale, ageMs]);
+      expect(ofMatrix.slice(0, 3), `at ${step}`).to.deep.equal([state, stale, ageMs]);
+      expect(ofHistory[3], 'the reasons of that time are not kept').to.equal(null);
+    }
+    await pastApp.close();
+  });
+
   it('merges the histograms of a series over the whole answer, for percentiles that agree with a distribution', async () => {
     const [one] = (await get('/v1/history?group=west&class=ef&target=10.2.0.2&histograms=1')).json().series;
     expect(one.merged).to.deep.include({ startMs: T - 20_000, endMs: T, samples: 2 });

@@ -66,7 +66,7 @@ export interface HistorySeries {
   readonly intervalMs: number;
   readonly ageMs: number;
   readonly stale: boolean;
-  /** By its newest intervals, whatever window is asked for. */
+  /** By its newest intervals, with `to` by the newest ones before that. */
   readonly state: Answering;
   readonly reason: string | null;
   /** Asked for with `histograms`; null: no histogram is held. */

@@ -1,6 +1,6 @@
 /** Classes side by side, over the range that is shown: percentiles of all replies as one histogram. Other counters are of the last minutes. */
 
-import { type Answering, answeringOf, type OutcomeCounts, whyText } from '../../stats/outcome.js';
+import { lossShare, type OutcomeCounts, whyText } from '../../stats/outcome.js';
 import { formatCount, formatLoss, formatUs } from '../lib/format.js';
 import { levelOf } from '../lib/palette.js';
 import { clockText } from '../lib/time.js';
@@ -74,7 +74,7 @@ export function ClassTable({
         <tbody>
           {series.map((one) => {
             const sent = sum(one.sent);
-            const state = toMs === undefined ? one.state : answeringOf(countsOf(one));
+            const { state } = one;
             const failed = sum(one.lost) + sum(one.unreachable);
             const mine = rows.filter(
               (row) =>
@@ -87,7 +87,7 @@ export function ClassTable({
               <tr key={`${one.collector} ${one.group} ${one.port} ${one.class}`}>
                 <th scope="row">{nameOf(one, series)}</th>
                 <td>
-                  <State of={one} answering={state} bounds={bounds} past={toMs !== undefined} />
+                  <State of={one} bounds={bounds} />
                 </td>
                 <td>{failed === 0 && state === 'answers' ? '–' : sinceText(onsetOf(startMs, one, state), toMs)}</td>
                 <td>{formatCount(failed)}</td>
@@ -122,26 +122,18 @@ const countsOf = (of: HistorySeries): OutcomeCounts => ({
   localDrops: sum(of.localDrops),
 });
 
-interface StateProps {
-  readonly of: HistorySeries;
-  readonly answering: Answering;
-  readonly bounds: readonly number[];
-  readonly past: boolean;
-}
-
-/** The loss of a series that answers; in words why another does not. */
-function State({ of, answering, bounds, past }: StateProps) {
+/** The loss of a series that answers; in words why another does not. The same verdict as that of the matrix over the same window. */
+function State({ of, bounds }: { of: HistorySeries; bounds: readonly number[] }) {
   const counts = countsOf(of);
-  if (of.stale && !past) return <span class="pill stale">stale</span>;
-  const why = whyText(answering, counts, past ? null : of.reason);
-  if (answering === 'unmeasured') return <span class="pill unmeasured">{why}</span>;
-  if (answering === 'silent') return <span class="pill level4">{why}</span>;
-  const loss = ((counts.lost + counts.unreachable) / counts.sent) * 100;
-  const now = of.reason === null || past ? '' : of.reason;
+  if (of.stale) return <span class="pill stale">stale</span>;
+  const why = whyText(of.state, counts, of.reason);
+  if (of.state === 'unmeasured') return <span class="pill unmeasured">{why}</span>;
+  if (of.state === 'silent') return <span class="pill level4">{why}</span>;
+  const loss = 100 * (lossShare(counts) ?? 0);
   return (
     <>
       <span class={`pill level${levelOf(loss, bounds)}`}>{formatLoss(loss)}</span>
-      {now !== '' && <small class="quiet"> {now}</small>}
+      {of.reason !== null && <small class="quiet"> {of.reason}</small>}
     </>
   );
 }
