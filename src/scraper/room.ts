@@ -7,6 +7,7 @@
  * Whoever has a place must never wait for another one.
  */
 
+import { Admission } from '../base/admission.js';
 import type { Timing } from '../discovery/source.js';
 import { BufferPool } from './bufferPool.js';
 import type { Lease } from './rowBytes.js';
@@ -17,62 +18,25 @@ const LONGEST_QUESTION_MS = 1_000;
 interface RoomTools {
   readonly timing: Timing;
   readonly pool: BufferPool;
-  /** Counts more bytes, or fewer. */
-  readonly take: (bytes: number) => void;
+  readonly admission: Admission;
   /** Told of the bytes of each answer that nobody needs any more. */
   readonly passed: (bytes: number) => void;
 }
 
 export class Room {
-  readonly mostBytes: number;
   private readonly tools: RoomTools;
-  private takenBytes = 0;
-  private readonly waiting: { readonly bytes: number; readonly enter: () => void }[] = [];
 
   constructor(mostBytes: number, timing: Timing, passed: (bytes: number) => void = () => {}) {
-    this.mostBytes = mostBytes;
-    this.tools = { timing, pool: new BufferPool(mostBytes / 2), take: (more) => this.take(more), passed };
+    this.tools = { timing, pool: new BufferPool(mostBytes / 2), admission: new Admission(mostBytes), passed };
   }
 
   get bytes(): number {
-    return this.takenBytes;
+    return this.tools.admission.used;
   }
 
   /** A place for about so many bytes when there is one, first come, first served. Rejects with the signal's reason when it is aborted before. */
-  enter(bytes: number, signal: AbortSignal): Promise<Place> {
-    signal.throwIfAborted();
-    const wanted = Math.min(bytes, this.mostBytes);
-    return new Promise((resolve, reject) => {
-      const one = {
-        bytes: wanted,
-        enter: () => {
-          signal.removeEventListener('abort', give);
-          resolve(new Place(wanted, this.tools));
-        },
-      };
-      const give = (): void => {
-        this.waiting.splice(this.waiting.indexOf(one), 1);
-        this.letIn();
-        reject(signal.reason);
-      };
-      signal.addEventListener('abort', give, { once: true });
-      this.waiting.push(one);
-      this.letIn();
-    });
-  }
-
-  private take(bytes: number): void {
-    this.takenBytes += bytes;
-    this.letIn();
-  }
-
-  private letIn(): void {
-    for (let [first] = this.waiting; first !== undefined; [first] = this.waiting) {
-      if (this.takenBytes > 0 && this.takenBytes + first.bytes > this.mostBytes) return;
-      this.waiting.shift();
-      this.takenBytes += first.bytes;
-      first.enter();
-    }
+  async enter(bytes: number, signal: AbortSignal): Promise<Place> {
+    return new Place(await this.tools.admission.enter(bytes, signal), this.tools);
   }
 }
 
@@ -136,6 +100,6 @@ export class Place implements Lease {
   private resize(bytes: number): void {
     const more = bytes - this.bytes;
     this.bytes = bytes;
-    if (more !== 0) this.room.take(more);
+    if (more !== 0) this.room.admission.change(more);
   }
 }
