@@ -2,7 +2,6 @@
 
 import type { Command, Option } from 'commander';
 import { COMMAND_NOTES, type CommandNotes } from './commandNotes.js';
-import { program } from './program.js';
 
 export interface OptionModel {
   /** As `--help` has them: `-h, --help`, `--listen <addr:port>`. */
@@ -15,6 +14,8 @@ export interface OptionModel {
   readonly value: string | undefined;
   readonly description: string;
   readonly standard: string | undefined;
+  /** It may be given several times. */
+  readonly repeats: boolean;
 }
 
 export interface CommandModel {
@@ -28,9 +29,8 @@ export interface CommandModel {
   readonly notes: CommandNotes | undefined;
 }
 
-/** All commands in the order of `--help`. */
-export function commandModels(): CommandModel[] {
-  const llama = program(async () => {});
+/** All commands of the program, in the order of `--help`. */
+export function commandModels(llama: Command): CommandModel[] {
   return llama.commands.map((command) => modelOf(llama, command));
 }
 
@@ -51,24 +51,17 @@ function modelOf(llama: Command, command: Command): CommandModel {
   };
 }
 
-function optionOf({
-  flags,
-  long = '',
-  short,
-  description,
-  defaultValue,
-}: Pick<Option, 'flags' | 'short' | 'description'> & {
-  readonly long?: string | undefined;
-  readonly defaultValue?: unknown;
-}): OptionModel {
+function optionOf({ flags, long, short, description, defaultValue, parseArg }: Option): OptionModel {
+  const standard: unknown = defaultValue;
   // Where a default is no text that the parser fills in, the description ends with it.
   const said = / \(default:? (.+)\)$/.exec(description);
   return {
     flags,
-    long,
+    long: long ?? '',
     short,
     value: /<(.+)>/.exec(flags)?.[1],
     description: said === null ? description : description.slice(0, said.index),
-    standard: defaultValue === undefined ? said?.[1] : String(defaultValue),
+    standard: standard === undefined ? said?.[1] : String(standard),
+    repeats: parseArg !== undefined,
   };
 }

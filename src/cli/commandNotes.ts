@@ -117,6 +117,20 @@ export const COMMAND_NOTES = {
     exitCodes: EXIT_CODES,
     examples: ['llama demo --seconds 30'],
   },
+  completion: {
+    about: [
+      'The package has the same scripts in dist/share. To use one: source it at the start of the shell, or put it where the shell looks for completions.',
+    ],
+    exitCodes: [
+      [0, 'fine'],
+      [1, 'a shell that is not known'],
+    ],
+    examples: [
+      'source <(llama completion bash)',
+      'llama completion zsh > ~/.zfunc/_llama',
+      'llama completion fish > ~/.config/fish/completions/llama.fish',
+    ],
+  },
 } as const satisfies Readonly<Record<string, CommandNotes>>;
 
 const TEXT_WIDTH = 118;

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { unknownWord } from '../config/problems.js';
 import { LlamaError } from '../errors.js';
 import { VERSION } from '../version.js';
+import { commandModels } from './commandModel.js';
 import { COMMAND_NOTES, helpEnd, LLAMA_NOTES } from './commandNotes.js';
 import { overrideOption, scraperOverrideOption } from './optionsHelp.js';
 import { HangUps } from './signals.js';
@@ -128,6 +129,12 @@ export function program(run: (work: () => Promise<number>) => Promise<void>): Co
     .option('--seconds <n>', 'end after this long (default: at Ctrl-C)')
     .addHelpText('after', helpEnd(COMMAND_NOTES.demo))
     .action((options) => run(async () => (await import('./demo.js')).runDemo(options)));
+  llama
+    .command('completion')
+    .description('print the completion script of a shell')
+    .argument('<shell>', 'bash, zsh or fish')
+    .addHelpText('after', helpEnd(COMMAND_NOTES.completion))
+    .action((shell) => run(async () => (await import('./completion.js')).runCompletion(shell, commandModels(llama))));
   llama
     .command('help')
     .description('display help for command')

@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { generatedPages, outdatedPages } from '../../docs/tools/pages.js';
 import { commandModels } from '../../src/cli/commandModel.js';
+import { program } from '../../src/cli/program.js';
 
 const ROOT = new URL('../../../', import.meta.url);
 const GENERATOR = fileURLToPath(new URL('../../docs/tools/reference.js', import.meta.url));
@@ -91,7 +92,7 @@ describe('generated reference pages', () => {
 
   it('have every command with every option, and no default twice', () => {
     const cli = pages.get('docs/reference/cli.md') ?? '';
-    for (const { name, options } of commandModels()) {
+    for (const { name, options } of commandModels(program(async () => {}))) {
       const section = cli.slice(cli.indexOf(`\n## llama ${name}\n`)).split('\n## ')[1];
       for (const { flags } of options) expect(section).to.include(`| \`${flags}\` | `);
     }

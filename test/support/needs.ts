@@ -23,6 +23,9 @@ const CHECKS = {
     met: () => succeeds(schemathesis(), '--version'),
     say: 'needs schemathesis: python3 -m venv .venv && .venv/bin/pip install -r test/support/requirements.txt',
   },
+  zsh: { met: () => succeeds('zsh', '--version'), say: 'needs zsh: apt-get install zsh' },
+  fish: { met: () => succeeds('fish', '--version'), say: 'needs fish: apt-get install fish' },
+  man: { met: () => succeeds('man', '--version'), say: 'needs man: apt-get install man-db' },
   influxd: { met: () => succeeds('influxd', 'version'), say: 'needs influxd: apt-get install influxdb' },
   victoriaMetrics: {
     met: () => succeeds('victoria-metrics', '-version'),

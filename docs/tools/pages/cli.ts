@@ -2,10 +2,11 @@
 
 import { type CommandModel, commandModels } from '../../../src/cli/commandModel.js';
 import { LLAMA_NOTES } from '../../../src/cli/commandNotes.js';
+import { program } from '../../../src/cli/program.js';
 import { code, codeBlock, page, sentence, table } from '../markdown.js';
 
 export function cliPage(): string {
-  const commands = commandModels();
+  const commands = commandModels(program(async () => {}));
   return page(
     '# Command line',
     table(

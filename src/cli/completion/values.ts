@@ -1,0 +1,51 @@
+/** What the value of an option or an argument may be, as far as a shell can offer it. */
+
+import { CLASS_NAMES } from '../../config/classes.js';
+import { PROTOCOLS } from '../../config/group-format.js';
+import { BUILT_IN } from '../../matrix/dimensions.js';
+import { METRICS } from '../../matrix/matrix.js';
+import type { CommandModel, OptionModel } from '../commandModel.js';
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof SHELLS)[number];
+
+/** `any`: nothing can be offered. */
+export type Values =
+  | { readonly kind: 'file' | 'directory' | 'any' }
+  | { readonly kind: 'words'; readonly words: readonly string[] };
+
+const words = (list: readonly string[]): Values => ({ kind: 'words', words: list });
+
+/** By flag. Where two commands have the same flag, it has the same values. */
+const OF_FLAGS: Readonly<Record<string, Values>> = {
+  '--protocol': words(Object.keys(PROTOCOLS)),
+  '--class': words(CLASS_NAMES),
+  '--metric': words(METRICS),
+  '--rows': words(BUILT_IN),
+  '--columns': words(BUILT_IN),
+  '--reply-interface': words(['routed', 'incoming']),
+};
+
+/** By the name of the value, as `--help` has it: `<file>`. */
+const OF_NAMES: Readonly<Record<string, Values>> = {
+  file: { kind: 'file' },
+  dir: { kind: 'directory' },
+  shell: words(SHELLS),
+};
+
+/** Values of an option that takes one. */
+export function valuesOf({ long, value = '' }: OptionModel): Values {
+  return OF_FLAGS[long] ?? OF_NAMES[value] ?? { kind: 'any' };
+}
+
+/** Values of the argument of a command. */
+export function operandValues({ operands }: CommandModel, commands: readonly CommandModel[]): Values {
+  const [operand] = operands;
+  if (operand?.name === 'command') return words(commands.map(({ name }) => name));
+  return OF_NAMES[operand?.name ?? ''] ?? { kind: 'any' };
+}
+
+/** All flags of an option: `-h`, `--help`. */
+export function flagsOf({ long, short }: OptionModel): string[] {
+  return short === undefined ? [long] : [short, long];
+}
