@@ -186,7 +186,10 @@ export class Collector implements CollectorService {
       },
     });
     const timeBase = timeBaseNow(clockStep);
+    let freshProber: FreshProber | undefined;
     try {
+      freshProber = new FreshProber(this.sources, timeBase);
+      this.freshProber = freshProber;
       this.probers = new ProberThreads({
         sources: this.sources,
         threads,
@@ -197,10 +200,10 @@ export class Collector implements CollectorService {
         died: (thread, life) => this.aggregator.proberDied(thread, life),
       });
     } catch (error) {
+      freshProber?.close();
       this.sources.close();
       throw error;
     }
-    this.freshProber = new FreshProber(this.sources, timeBase);
     this.staleFlows = new StaleFlows({
       ask: this.freshProber,
       nowMs: () => this.clock.nowMs(),
@@ -240,9 +243,9 @@ export class Collector implements CollectorService {
       results: new KeptResults(directory, name, options.logger),
       place: new KeptPlace(directory.path, options.logger),
     };
-    const [held, place] = await Promise.all([kept?.results.load(retention), kept?.place.load()]);
     let collector: Collector;
     try {
+      const [held, place] = await Promise.all([kept?.results.load(retention), kept?.place.load()]);
       collector = new Collector(config, options, directory, kept);
       // Before its threads can have finished an interval.
       if (held !== undefined) collector.results.restore(held, collector.clock.wallMs());
@@ -382,6 +385,7 @@ export class Collector implements CollectorService {
   private async end(graceMs: number): Promise<void> {
     if (this.state !== 'starting') await this.stop();
     this.state = 'stopping';
+    this.staleFlows.close();
     await Promise.all([this.held.discovery.close(), this.probers.close(graceMs), this.keptTargets?.close()]);
     await this.aggregator.close();
     this.freshProber.close();

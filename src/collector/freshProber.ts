@@ -59,8 +59,13 @@ export class FreshProber {
       ring: this.ring,
       window: 0,
     };
-    this.prober = new Prober(start, () => this.messages.shift());
-    this.prober.begin();
+    try {
+      this.prober = new Prober(start, () => this.messages.shift());
+      this.prober.begin();
+    } catch (error) {
+      closeDescriptor(this.wakeFd);
+      throw error;
+    }
   }
 
   /** How many more may be asked now. */
@@ -79,8 +84,9 @@ export class FreshProber {
     const stream = { ...info, id: this.freeStream() };
     const streams = [stream];
     const change = { added: streamTable(streams), removed: [], count: 1, set: set.options.number, revision: number };
+    const run = runMessage({ group: info.group, run: number, streams }, change);
     this.tell({ type: 'sockets', revision: number, sockets: set.sockets });
-    this.tell(runMessage({ group: info.group, run: number, streams }, change));
+    this.tell(run);
     return new Promise((settle) => {
       this.questions.push({ info: stream, run: number, set, answered: undefined, settle });
       this.timer ??= setInterval(() => this.turn(), TURN_MS);

@@ -121,8 +121,8 @@ export class Reflector {
     this.keys = settings.keys === undefined ? null : new SharedKeys();
     if (settings.keys !== undefined) this.keys?.write(settings.keys);
     this.vrfs.write(vrfMembers());
-    this.vrfTimer = setInterval(() => this.vrfs.write(vrfMembers()), VRF_PERIOD_MS);
     this.threads = this.makeThreads();
+    this.vrfTimer = setInterval(() => this.vrfs.write(vrfMembers()), VRF_PERIOD_MS);
     this.supervised = new SupervisedThreads({
       name: 'reflector',
       file: WORKER_FILE,
@@ -141,7 +141,14 @@ export class Reflector {
    */
   static async start(settings: ReflectorSettings, logger: Logger): Promise<Reflector> {
     new AllowList(settings.allow);
-    const reflector = new Reflector(settings, openListeners(settings.listen, settings.threads, logger), logger);
+    const opened = openListeners(settings.listen, settings.threads, logger);
+    let reflector: Reflector;
+    try {
+      reflector = new Reflector(settings, opened, logger);
+    } catch (error) {
+      for (const listener of opened.listeners) listener.close();
+      throw error;
+    }
     try {
       await reflector.supervised.started();
       reflector.state = 'running';
@@ -210,9 +217,8 @@ export class Reflector {
     const limits = stateful ?? DEFAULT_SESSIONS;
     const tokens = maxPps === null ? null : createTokens(maxPps, nsToMs(clock.nowNs()));
     const short = this.shortRequests(nsToMs(clock.nowNs()));
-    return Array.from({ length: count }, (_, thread) => {
+    return openWakes(count).map((wakeFd, thread) => {
       const control = new ControlBlock(REFLECTOR_COUNTERS);
-      const wakeFd = openWake();
       const start: ReflectorStart = {
         thread,
         timeBase: clock.timeBase,
@@ -279,5 +285,17 @@ export class Reflector {
     await this.supervised.stop(STOP_TIMEOUT_MS);
     for (const listener of this.listeners) listener.close();
     for (const { wakeFd } of this.threads) closeDescriptor(wakeFd);
+  }
+}
+
+/** A descriptor for each thread. @throws LlamaError `LLAMA_NO_FILES`; nothing stays open then. */
+function openWakes(count: number): number[] {
+  const wakeFds: number[] = [];
+  try {
+    while (wakeFds.length < count) wakeFds.push(openWake());
+    return wakeFds;
+  } catch (error) {
+    for (const fd of wakeFds) closeDescriptor(fd);
+    throw error;
   }
 }
