@@ -1,6 +1,6 @@
-/** The README against the code: what it says of options, errors, counters, commands and configs must be so. */
+/** README.md and docs/ against the code: what they say of options, errors, counters, commands and configs must be so. */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { buildApi } from '../src/api/app.js';
@@ -23,17 +23,19 @@ import { PROBER_COUNTERS } from '../src/ring/control.js';
 import { RowDirections } from '../src/stats/directionRow.js';
 import { OutcomeNumbers, RttNumbers, rowJson } from '../src/stats/row.js';
 import { llamaEnds } from './support/command.js';
+import { codeBlocks, manual, page, pagesBelow } from './support/documents.js';
 import { metricFamilies } from './support/exposition.js';
 import { FakeCollector, REFUSED_AND_UNREACHABLE } from './support/fake-collector.js';
 import { FakeScraper } from './support/fakeScraper.js';
 
 const ROOT = new URL('../../', import.meta.url);
-const README = readFileSync(new URL('README.md', ROOT), 'utf8');
+const PAGES = manual();
+const MANUAL = PAGES.map(({ text }) => text).join('\n');
 const PACKAGE = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8'));
 
 /** Cells of the table that begins with this header cell, without its header and rule. Backquotes are taken off. */
 function table(firstHeader: string, secondHeader = ''): string[][] {
-  const lines = README.split('\n');
+  const lines = MANUAL.split('\n');
   const start = lines.findIndex((line) => line.startsWith(`| ${firstHeader} | ${secondHeader}`));
   expect(start, `a table that begins with "${firstHeader} | ${secondHeader}"`).to.be.at.least(0);
   const rows: string[][] = [];
@@ -49,12 +51,21 @@ function table(firstHeader: string, secondHeader = ''): string[][] {
 
 const plain = (cell: string): string => cell.replaceAll('`', '');
 
-/** The text of all code blocks of a language. */
-function blocks(language: string): string[] {
-  return [...README.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(([, text]) => text);
+/** First cells of all tables below a heading of a generated page: the names at the top, or those directly below `parent`. */
+function fields(path: string, heading: string, parent = ''): string[] {
+  const { text } = page(path);
+  const section = text.slice(text.search(new RegExp(`^#+ ${heading}$`, 'm'))).split(/^#/m)[1];
+  const names = [...section.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
+  return names
+    .filter((name) => name.startsWith(parent))
+    .map((name) => name.slice(parent.length))
+    .filter((name) => /^\w+$/.test(name));
 }
 
-describe('README.md', () => {
+/** The texts of all code blocks of a language. */
+const blocks = (language: string): string[] => PAGES.flatMap((one) => codeBlocks(one, language));
+
+describe('README.md and docs/', () => {
   it('has every process option with its meaning, unit, default and variable, and no other', () => {
     const row = (name: string, option: ProcessOption<unknown>): string[] => [
       `\`${name}\``,
@@ -153,11 +164,11 @@ describe('README.md', () => {
       ...PROBER_COUNTERS,
       'threadLosses',
     ]);
-    for (const name of AGGREGATOR_COUNTERS.slice(0, 3)) expect(README).to.include(`\`${name}\` (`);
+    for (const name of AGGREGATOR_COUNTERS.slice(0, 3)) expect(MANUAL).to.include(`\`${name}\` (`);
   });
 
   it('has every counter of the reflector, and no other', () => {
-    expect(table('counter of the reflector').map(([name]) => plain(name))).to.deep.equal([
+    expect(table('counter of the reflector').map(([name]) => plain(name))).to.have.members([
       ...REFLECTOR_COUNTERS,
       'receiveQueueDrops',
     ]);
@@ -166,9 +177,9 @@ describe('README.md', () => {
   it('has every option of the reflector, and no other', async () => {
     const { out } = await llamaEnds(['reflector', '--help']);
     const options = (text: string): string[] => [...text.matchAll(/--[a-z-]+/g)].map(([option]) => option);
-    const named = table('option of the reflector').flatMap(([cell]) => options(cell));
+    const named = table('option of reflector').flatMap(([cell]) => options(cell));
     const there = [...out.matchAll(/^ {2}(?:-h, )?(--[a-z-]+)/gm)].map(([, option]) => option);
-    expect([...named, '--help']).to.have.members(there);
+    expect(named).to.have.members(there);
   });
 
   it('has every field of a result row', () => {
@@ -180,26 +191,27 @@ describe('README.md', () => {
       ),
     );
     const prefix = ['group', 'protocol', 'tags', 'source', 'target', 'port', 'class', 'dscp'];
-    const named = table('field of a row', 'unit').flatMap(([cell]) => plain(cell).split(', '));
+    const named = fields('docs/reference/result-fields.md', 'Row');
     expect(named).to.have.members([...prefix, ...written, 'hdr']);
     expect(named).to.include.members([...PATH_COLUMNS]);
     const { rttUs } = JSON.parse(
       `{${rowJson(new OutcomeNumbers(), numbers, 1, explanationsJson(NO_EXPLANATIONS), new RowDirections().json(new OutcomeNumbers()))}`,
     );
-    for (const key of Object.keys(rttUs)) expect(README).to.include(`\`${key}\``);
+    const ofRtt = fields('docs/reference/result-fields.md', 'Row', 'rttUs.');
+    expect(ofRtt).to.have.members(Object.keys(rttUs));
   });
 
   it('has every parameter and field of the matrix and of the history', () => {
-    const names = (header: string): string[] => table(header, 'meaning').flatMap(([cell]) => plain(cell).split(', '));
-    expect(names('parameter of the matrix')).to.have.members(Object.keys(MatrixQuery.properties));
-    expect(names('field of the matrix')).to.have.members(Object.keys(MatrixSchema.properties));
+    const api = 'docs/reference/rest-api.md';
+    const [matrix, history] = ['Collector: GET /v1/matrix', 'Collector: GET /v1/history'];
     const [cell] = MatrixSchema.properties.cells.anyOf;
-    expect(names('field of a cell')).to.have.members(Object.keys(cell.items.properties));
-    expect(names('field of the history')).to.have.members(Object.keys(HistorySchema.properties));
-    const [, text] = table('field of the history', 'meaning').find(([name]) => plain(name) === 'series') ?? [];
-    for (const name of Object.keys(HistorySchema.properties.series.items.properties))
-      expect(text).to.include(`\`${name}\``);
-    for (const metric of METRICS) expect(README).to.include(`\`${metric}\``);
+    expect(fields(api, matrix)).to.include.members(Object.keys(MatrixQuery.properties));
+    expect(fields(api, matrix)).to.include.members(Object.keys(MatrixSchema.properties));
+    expect(fields(api, matrix, 'cells[].')).to.have.members(Object.keys(cell.items.properties));
+    expect(fields(api, history)).to.include.members(Object.keys(HistorySchema.properties));
+    const ofSeries = Object.keys(HistorySchema.properties.series.items.properties);
+    expect(fields(api, history, 'series[].')).to.have.members(ofSeries);
+    for (const metric of METRICS) expect(MANUAL).to.include(`\`${metric}\``);
   });
 
   it('uses only commands and options that --help has', async () => {
@@ -208,7 +220,7 @@ describe('README.md', () => {
       .split('\n')
       .flatMap((line) => /^(?:npx |node dist\/src\/cli\/main\.js )?(?:llama )?(.*)$/.exec(withoutComment(line)) ?? [])
       .filter((_, i) => i % 2 === 1);
-    const inText = [...README.matchAll(/`llama ([^`]+)`/g)].map(([, text]) => text);
+    const inText = [...MANUAL.matchAll(/`llama ([^`]+)`/g)].map(([, text]) => text);
     const { out: top } = await llamaEnds(['--help']);
     const known = [...top.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name);
     const used = [...commands.filter((line) => known.includes(line.split(' ')[0])), ...inText];
@@ -220,10 +232,16 @@ describe('README.md', () => {
       for (const [, option] of text.matchAll(/ (--[a-z-]+)/g)) expect(helps.get(name), text).to.include(option);
     }
     expect([...helps.keys()]).to.include.members(['collector', 'reflector', 'probe', 'check', 'demo']);
-    for (const [, option] of README.slice(README.indexOf('## Two hosts'), README.indexOf('## Groups')).matchAll(
-      /`(--[a-z-]+)/g,
-    ))
-      expect([...helps.values()].join('\n'), option).to.include(option);
+    for (const name of known) if (!helps.has(name)) helps.set(name, (await llamaEnds([name, '--help'])).out);
+    const all = [...helps.values()].join('\n');
+    const forUsers = [PAGES[0], ...pagesBelow('docs/guide'), ...pagesBelow('docs/tutorial')];
+    let options = 0;
+    for (const { path, text } of forUsers)
+      for (const [, option] of text.matchAll(/`(--[a-z-]+)/g)) {
+        expect(all, `${path}: ${option}`).to.include(option);
+        options++;
+      }
+    expect(options).to.be.at.least(25);
   });
 
   it('has every metric with its type, labels and meaning, and no other', async () => {
@@ -256,11 +274,11 @@ describe('README.md', () => {
 
   it('has configs that load', () => {
     const yaml = blocks('yaml');
-    expect(yaml).to.have.length.at.least(1);
+    expect(yaml).to.have.length.at.least(6);
     for (const text of yaml)
       if (isScraperConfig(parse(text)))
-        expect(parseScraperConfig(text, 'README.md', {}).config.writers).not.to.have.length(0);
-      else expect(parseConfig(text, 'README.md', {}).groups).not.to.have.length(0);
+        expect(parseScraperConfig(text, 'docs', {}).config.writers).not.to.have.length(0);
+      else expect(parseConfig(text, 'docs', {}).groups).not.to.have.length(0);
   });
 
   it('gives a reason for every dependency, and names no other', () => {
@@ -269,13 +287,16 @@ describe('README.md', () => {
   });
 
   it('uses only npm scripts that there are', () => {
-    for (const [, name] of README.matchAll(/npm run ([a-z]+)/g)) expect(PACKAGE.scripts).to.have.property(name);
+    const texts = [MANUAL, readFileSync(new URL('CONTRIBUTING.md', ROOT), 'utf8')];
+    for (const [, name] of texts.join('\n').matchAll(/npm run ([a-z:]+)/g))
+      expect(PACKAGE.scripts).to.have.property(name);
   });
 
-  it('names files and folders that exist', () => {
-    const links = [...README.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path]) => path);
-    const folders = table('folder', 'what').map(([cell]) => plain(cell));
-    for (const path of [...links, ...folders]) expect(existsSync(new URL(path, ROOT)), path).to.equal(true);
+  it('has a code map with every folder of src', () => {
+    const folders = table('folder', '').map(([cell]) => plain(cell));
+    for (const path of folders) expect(existsSync(new URL(path, ROOT)), path).to.equal(true);
+    const sources = readdirSync(new URL('src/', ROOT), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect(folders).to.include.members([...sources.map(({ name }) => `src/${name}`), 'workers', 'config', 'perf']);
   });
 });
 

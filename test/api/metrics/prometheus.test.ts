@@ -11,6 +11,7 @@ import { serveCollector } from '../../../src/cli/serve.js';
 import { parseConfig } from '../../../src/config/config.js';
 import { RTT_BOUNDS_NS } from '../../../src/stats/rttBuckets.js';
 import { Fixture, silent } from '../../reflector/support.js';
+import { page } from '../../support/documents.js';
 import { freePort } from '../../support/http.js';
 import { needs } from '../../support/needs.js';
 import { waitFor } from '../../support/wait.js';
@@ -176,9 +177,9 @@ groups:
     }
   });
 
-  it('answers the queries of the README, and takes its scrape config', async () => {
-    const readme = await readFile(new URL('../../../../README.md', import.meta.url), 'utf8');
-    const rows = readme.slice(readme.indexOf('| question | query |')).split('\n\n')[0].split('\n').slice(2);
+  it('answers the queries of the documents, and takes their scrape config', async () => {
+    const { text: guide } = page('docs/guide/alerts.md');
+    const rows = guide.slice(guide.indexOf('| question | query |')).split('\n\n')[0].split('\n').slice(2);
     expect(rows).to.have.length(8);
     for (const row of rows) {
       const [, question, text] = /^\| (.*) \| `(.*)` \|$/.exec(row) ?? [];
@@ -186,8 +187,8 @@ groups:
       if (/^which groups have no|^is a source/.test(question)) expect(await query(text), question).to.deep.equal([]);
       else expect(await query(text.replaceAll('[5m]', '[30s]')), question).not.to.deep.equal([]);
     }
-    const [, yml] = /^```yml\n([\s\S]*?)^```$/m.exec(readme) ?? [];
-    const file = join(folder, 'readme.yml');
+    const [, yml] = /^```yml\n([\s\S]*?)^```$/m.exec(guide) ?? [];
+    const file = join(folder, 'scrape.yml');
     await writeFile(file, `rule_files: [${JSON.stringify(ALERTS)}]\n${yml}`);
     const { status, stderr } = spawnSync('promtool', ['check', 'config', file], { encoding: 'utf8' });
     expect(status, stderr).to.equal(0);

@@ -1,12 +1,13 @@
 /** `llama top` as its users have it: the real program on a pseudo-terminal, over a real collector or scraper. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { endCommands, llamaEnds, startReflector } from '../../support/command.js';
+import { page } from '../../support/documents.js';
 import { freePort } from '../../support/http.js';
 import { needs } from '../../support/needs.js';
 import { type Running, startLlama } from '../../support/process.js';
@@ -14,7 +15,7 @@ import { TerminalProgram } from '../../support/pty.js';
 import { waitFor } from '../../support/wait.js';
 
 const START_MS = 15_000;
-const README = readFileSync(new URL('../../../../README.md', import.meta.url), 'utf8');
+const GUIDE = page('docs/guide/top.md').text;
 const RESTORED = '\u001b[?7h\u001b[?25h\u001b[0m\u001b[?1049l';
 
 describe('llama top', function () {
@@ -146,10 +147,10 @@ describe('llama top', function () {
     await other.end();
   });
 
-  it('--once prints one picture without colours into a pipe, and ends with 0; README.md has one of this shape', async () => {
+  it('--once prints one picture without colours into a pipe, and ends with 0; the guide has one of this shape', async () => {
     const { code, out, err } = await llamaEnds(['top', '--url', url, '--once', '--metric', 'p99']);
     expect([code, err]).to.deep.equal([0, '']);
-    const sample = README.slice(README.indexOf('LLAMA collector '));
+    const sample = GUIDE.slice(GUIDE.indexOf('LLAMA collector '));
     for (const text of [out, sample.slice(0, sample.indexOf('```'))]) {
       const shape = [
         /^LLAMA collector \S+ {2}http:\S+ {2}\d{4}-\S+Z$/,
