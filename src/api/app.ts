@@ -17,7 +17,7 @@ import { type Reload, reloadRoute } from './reload.js';
 import { renewRoute } from './renew.js';
 import { resultsRoute } from './results.js';
 import { statusRoute } from './status.js';
-import { streamRoute } from './stream.js';
+import { collectorStreamRoute } from './stream.js';
 
 export interface ApiOptions extends BaseOptions {
   /** Reads the config file again; without it there is no `POST /v1/reload`. */
@@ -47,7 +47,7 @@ export function buildApi(service: CollectorService, options: ApiOptions = {}): F
     const streams = new EventStreams(app, service.config.api.maxStreams, 'api.maxStreams', options.streams);
     statusRoute(app, service);
     resultsRoute(app, service, options.pageBytes);
-    streamRoute(app, service, streams, options);
+    collectorStreamRoute(app, service, streams, options);
     pathsRoute(app, service);
     matrixRoute(app, service.history);
     historyRoute(app, service.history);

@@ -3,6 +3,7 @@
  * bytes, so that an answer of many megabytes costs the main thread next to nothing.
  */
 
+import type { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { Breather } from '../base/yielding.js';
 import type { IntervalReport } from '../collector/messages.js';
@@ -37,7 +38,7 @@ export function resultsRoute(app: FastifyInstance, service: CollectorService, pa
     const head = { collector: name, intervalMs, nowMs: service.clock.wallMs(), next, oldest, gap };
     return reply
       .type('application/json; charset=utf-8')
-      .send(bodyOf(pageBody(head, page.intervals, filter, withHistograms, service.clock)));
+      .send(pageBody(head, page.intervals, filter, withHistograms, (interval) => placeJson(interval, service.clock)));
   });
 }
 
@@ -54,18 +55,29 @@ function fitting(page: ResultsPage, pageBytes: number, withHistograms: boolean):
   return { ...page, intervals, next: intervals.at(-1)?.cursor ?? page.next };
 }
 
-async function* pageBody(
+/** The body of an answer with whole intervals; `placeOf`: the fields that one begins with, and a comma. */
+export function pageBody<Interval extends WrittenInterval>(
   head: object,
-  intervals: readonly StoredInterval[],
+  intervals: readonly Interval[],
   filter: RowFilter | undefined,
   withHistograms: boolean,
-  clock: Pick<SteadyClock, 'aheadMs'>,
+  placeOf: (interval: Interval) => string,
+): Readable {
+  return bodyOf(pageBytes(head, intervals, filter, withHistograms, placeOf));
+}
+
+async function* pageBytes<Interval extends WrittenInterval>(
+  head: object,
+  intervals: readonly Interval[],
+  filter: RowFilter | undefined,
+  withHistograms: boolean,
+  placeOf: (interval: Interval) => string,
 ): AsyncGenerator<Buffer> {
   const breather = new Breather();
   yield Buffer.from(`${JSON.stringify(head).slice(0, -1)},"intervals":[`);
   for (const [index, interval] of intervals.entries()) {
     if (index > 0) yield Buffer.from(',');
-    yield* intervalBody(interval, filter, withHistograms, breather, placeJson(interval, clock));
+    yield* intervalBody(interval, filter, withHistograms, breather, placeOf(interval));
     await breather.breathe();
   }
   yield Buffer.from(']}');

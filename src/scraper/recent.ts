@@ -102,12 +102,6 @@ export class RecentResults {
     return { intervals: this.held.slice(index), gap: foreign || (cursor > 0 && cursor < this.dropped) };
   }
 
-  /** As `after`, the first of them. */
-  firstAfter(cursor: number): { readonly interval: RecentInterval | undefined; readonly gap: boolean } {
-    const { intervals, gap } = this.after(cursor);
-    return { interval: intervals[0], gap };
-  }
-
   /** Calls `listener` when there is something new; the result ends that. */
   subscribe(listener: () => void): () => void {
     this.listeners.add(listener);

@@ -262,6 +262,16 @@ groups:
     expect(again.events.map(({ id }) => id)).to.deep.equal(client.events.slice(1, 3).map(({ id }) => id));
   });
 
+  it('keep no place among the streams for a reader whose filter is refused', async () => {
+    for (let i = 0; i < 300; i++) {
+      const refused = await fetch(`${origin}/v1/stream?class=nonsense`);
+      expect(refused.status, await refused.text()).to.equal(400);
+    }
+    const client = await SseClient.open(`${origin}/v1/stream`);
+    expect(client.status).to.equal(200);
+    client.close();
+  });
+
   it('answer as they are documented', async () => {
     const document = (await app.inject('/openapi.json')).json();
     for (const url of [
