@@ -39,6 +39,8 @@ interface Known {
   /** Why there are none. */
   readonly error: NameError | undefined;
   readonly heldMs: number;
+  /** By getaddrinfo: the DNS does not know the name, and says nothing about these addresses. */
+  readonly bySystem: boolean;
   /** Asked again after this; older addresses are used only while name servers fail. */
   expiresMs: number;
 }
@@ -137,15 +139,20 @@ export class Names {
   private async ask(name: string, before: Known | undefined): Promise<Known> {
     const said = await this.askServers(name);
     if (said.is === 'found') return this.keep(name, said.addresses, said.ttlMs);
-    if (said.is === 'failed' && before !== undefined && this.isUsable(before)) {
-      before.expiresMs = this.nowMs() + ERROR_MS;
-      return before;
-    }
     const code = said.is === 'none' ? 'ENOTFOUND' : 'EAI_AGAIN';
     const error = new NameError(`the host name ${name} does not resolve: ${said.reason}`, code);
-    const none: Known = { addresses: [], error, heldMs: this.nowMs(), expiresMs: this.nowMs() + ERROR_MS };
+    const heldMs = this.nowMs();
+    const expiresMs = heldMs + ERROR_MS;
+    const none: Known = { addresses: [], error, heldMs, bySystem: false, expiresMs };
+    if (before !== undefined && this.isUsable(before) && (said.is === 'failed' || before.bySystem)) {
+      // Used until getaddrinfo has answered, which may take long or never happen.
+      before.expiresMs = expiresMs;
+      if (!before.bySystem) return before;
+      const unknown = said.is === 'none' ? none : before;
+      return firstOf(this.askSystem(name, before, unknown), SYSTEM_WAIT_MS, before);
+    }
     this.put(name, none);
-    return firstOf(this.askSystem(name, none), SYSTEM_WAIT_MS, none);
+    return firstOf(this.askSystem(name, none, none), SYSTEM_WAIT_MS, none);
   }
 
   private async askServers(name: string): Promise<Said> {
@@ -163,9 +170,15 @@ export class Names {
     return worst ?? { is: 'none', reason: 'it is empty' };
   }
 
-  /** What getaddrinfo knows, or `none`. One call a name; a name that the DNS knows by the time of its turn is not asked for. */
-  private async askSystem(name: string, none: Known): Promise<Known> {
-    const wanted = (): boolean => (this.known.get(name)?.addresses.length ?? 0) === 0;
+  /**
+   * What getaddrinfo knows; `unknown` when it does not know the name, `undecided` when it can't tell. One call a name; a name that the DNS knows by the
+   * time of its turn is not asked for.
+   */
+  private async askSystem(name: string, undecided: Known, unknown: Known): Promise<Known> {
+    const wanted = (): boolean => {
+      const latest = this.known.get(name);
+      return latest === undefined || latest.addresses.length === 0 || latest.bySystem;
+    };
     let call = this.fallbacks.get(name);
     if (call === undefined) {
       // Answered by multicast, in the time of this host and not that of a name server.
@@ -175,16 +188,19 @@ export class Names {
     }
     try {
       const addresses = await call;
-      return wanted() && addresses.length > 0 ? this.keep(name, addresses, SYSTEM_TTL_MS) : none;
-    } catch {
-      return none;
+      if (!wanted()) return this.known.get(name) ?? undecided;
+      return addresses.length > 0 ? this.keep(name, addresses, SYSTEM_TTL_MS, true) : undecided;
+    } catch (error) {
+      if (codeOf(error) !== 'ENOTFOUND' || unknown === undecided) return undecided;
+      this.put(name, unknown);
+      return unknown;
     }
   }
 
-  private keep(name: string, addresses: readonly HostAddress[], ttlMs: number): Known {
+  private keep(name: string, addresses: readonly HostAddress[], ttlMs: number, bySystem = false): Known {
     const heldMs = this.nowMs();
     const expiresMs = heldMs + Math.min(Math.max(ttlMs, MIN_TTL_MS), MAX_TTL_MS);
-    const known: Known = { addresses, error: undefined, heldMs, expiresMs };
+    const known: Known = { addresses, error: undefined, heldMs, bySystem, expiresMs };
     this.put(name, known);
     return known;
   }

@@ -7,6 +7,7 @@ import { AddressInfoCalls } from '../../src/net/getaddrinfo.js';
 import { NameError, Names } from '../../src/net/names.js';
 import type { HostAddress } from '../../src/net/resolverFiles.js';
 import { NameServer } from '../discovery/nameServer.js';
+import { waitFor } from '../support/wait.js';
 
 describe('host names', () => {
   let server: NameServer;
@@ -152,6 +153,37 @@ describe('host names', () => {
       for (const name of ['nss', 'nss.one.example']) server.records.set(`${type} ${name}`, 'silent');
     system = new Map([['nss', [{ address: '10.7.7.8', family: 4 }]]]);
     expect(await texts('nss')).to.deep.equal(['10.7.7.8']);
+  });
+
+  it('that only getaddrinfo knows keep their addresses while it is asked again, and get the new ones', async () => {
+    system = new Map([['nss', [{ address: '10.7.7.8', family: 4 }]]]);
+    expect(await texts('nss')).to.deep.equal(['10.7.7.8']);
+    nowMs += 31_000;
+    let end = (): void => {};
+    systemEnds = () =>
+      new Promise((resolve) => {
+        end = resolve;
+      });
+    expect(await Promise.all([texts('nss'), texts('nss')])).to.deep.equal([['10.7.7.8'], ['10.7.7.8']]);
+    // The call of getaddrinfo is still under way.
+    expect(await texts('nss')).to.deep.equal(['10.7.7.8']);
+    nowMs += 2_001;
+    expect(await texts('nss')).to.deep.equal(['10.7.7.8']);
+    expect(systemAsked).to.deep.equal(['nss', 'nss']);
+    system = new Map([['nss', [{ address: '10.7.7.9', family: 4 }]]]);
+    end();
+    await waitFor('the new address', async () => (await texts('nss'))[0] === '10.7.7.9');
+  });
+
+  it('that getaddrinfo does not know any more are gone, unless the name servers fail', async () => {
+    system = new Map([['nss', [{ address: '10.7.7.8', family: 4 }]]]);
+    expect(await texts('nss')).to.deep.equal(['10.7.7.8']);
+    systemEnds = () => Promise.reject(Object.assign(new Error('later'), { code: 'EAI_AGAIN' }));
+    nowMs += 31_000;
+    expect(await texts('nss')).to.deep.equal(['10.7.7.8']);
+    systemEnds = () => Promise.reject(Object.assign(new Error('no'), { code: 'ENOTFOUND' }));
+    nowMs += 31_000;
+    expect((await failure('nss')).code).to.equal('ENOTFOUND');
   });
 
   it('whose servers are dead occupy two calls of getaddrinfo, and none when they answer meanwhile', async () => {
