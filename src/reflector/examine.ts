@@ -42,13 +42,13 @@ const SOURCE_BYTES = { 4: 8, 6: 24 } as const;
 
 /** What limits the answers to short requests. */
 class ShortRequests {
-  /** By port: 1 where this reflector listens. */
-  readonly ownPorts = new Uint8Array(65_536);
+  /** By port: 1 where this reflector listens. Written by the main thread. */
+  readonly ownPorts: Uint8Array;
   /** By network of `--allow`. */
   readonly tokens: readonly TokenBucket[];
 
   constructor({ ownPorts, maxPps, tokens }: ShortRequestSettings) {
-    for (const port of ownPorts) this.ownPorts[port] = 1;
+    this.ownPorts = new Uint8Array(ownPorts);
     this.tokens = tokens.map((memory) => new TokenBucket(memory, maxPps));
   }
 }

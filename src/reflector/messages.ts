@@ -74,10 +74,13 @@ export interface SessionLimits {
   readonly timeoutMs: number;
 }
 
+/** Bytes of `ShortRequestSettings.ownPorts`. */
+export const OWN_PORTS_BYTES = 65_536;
+
 /** `--short-requests`: what a thread must know to answer requests of 14 to 40 bytes. */
 export interface ShortRequestSettings {
-  /** Ports that this reflector listens on. */
-  readonly ownPorts: readonly number[];
+  /** By port: 1 where this reflector listens, or has listened. The main thread adds to it, when a listener is bound later than at the start. */
+  readonly ownPorts: SharedArrayBuffer;
   /** Most replies a second to each network of `allow`, and its bucket of `createTokens`. */
   readonly maxPps: number;
   readonly tokens: readonly SharedArrayBuffer[];

@@ -25,6 +25,7 @@ import type { Listener } from './listener.js';
 import { type OpenedListeners, openListeners } from './listeners.js';
 import { type ListenerStatus, ListenerWatch, listenerWarnings } from './listenerWatch.js';
 import {
+  OWN_PORTS_BYTES,
   REFLECTOR_COUNTERS,
   type ReflectorCounter,
   type ReflectorStart,
@@ -103,6 +104,7 @@ export class Reflector {
   private readonly sync = new ClockSync();
   private readonly throttling = new ThrottleWatch('replies are late, or probes are dropped');
   private readonly vrfs = new VrfMembers();
+  private readonly ownPorts = new SharedArrayBuffer(OWN_PORTS_BYTES);
   private readonly vrfTimer: NodeJS.Timeout;
   private readonly supervised: SupervisedThreads<ReflectorStart>;
   private readonly recent = new RecentWarnings<keyof ReflectorTotals>(COUNTER_READERS.reflector, {
@@ -132,7 +134,10 @@ export class Reflector {
     });
     this.comparing = setInterval(() => this.recent.intervalEnded(this.sum(this.workers())), WARNING_INTERVAL_MS);
     this.comparing.unref();
-    this.watch = new ListenerWatch(listeners, logger, () => this.wakeThreads());
+    this.watch = new ListenerWatch(listeners, logger, () => {
+      this.noteOwnPorts();
+      this.wakeThreads();
+    });
   }
 
   /**
@@ -242,8 +247,14 @@ export class Reflector {
   private shortRequests(nowMs: number): ShortRequestSettings | null {
     const { maxShortPps: maxPps = null, allow } = this.settings;
     if (maxPps === null) return null;
-    const ownPorts = this.endpoints.map(({ port }) => port);
-    return { ownPorts, maxPps, tokens: allow.map(() => createTokens(maxPps, nowMs)) };
+    this.noteOwnPorts();
+    return { ownPorts: this.ownPorts, maxPps, tokens: allow.map(() => createTokens(maxPps, nowMs)) };
+  }
+
+  /** A listener may be bound to another port than the system chose before, or get its first one only now. */
+  private noteOwnPorts(): void {
+    const byPort = new Uint8Array(this.ownPorts);
+    for (const { port } of this.endpoints) byPort[port] = 1;
   }
 
   private workers(): ReflectorThreadStatus[] {

@@ -21,6 +21,13 @@ data, ancillary, flags, source = s.recvmsg(100, 64)
 print(struct.unpack_from('>I', data, 24)[0], len(data), source[0].split('%')[0], struct.unpack('i', ancillary[0][2])[0])
 `;
 
+/** Sends a request of 14 bytes from a port of 127.0.0.1 to another one. */
+const SHORT = `
+import socket, struct, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('127.0.0.1', int(sys.argv[1])))
+s.sendto(struct.pack('>IIIH', 7, 1, 1, 0x4001), ('127.0.0.1', int(sys.argv[2])))
+`;
+
 describe('lab: link-local addresses', function () {
   this.timeout(60_000);
   const spaces = new Namespaces();
@@ -142,6 +149,27 @@ describe('lab: link-local addresses', function () {
       await spaces.exec('b', 'ip', ['address', 'add', '10.9.9.9/32', 'dev', 'lo']);
       await waitFor('readyz is 200', async () => (await get('/readyz')).code === '200', 5_000);
     });
+  });
+
+  it('short requests from a port that is bound after the start are not answered: no loop begins', async () => {
+    const allow = ['--allow', '127.0.0.0/8', '--short-requests', '--status', '127.0.0.1:8102'];
+    const listen = ['--listen', '127.0.0.1:0', '--listen', '[fe80::78%eth0]:0', '--threads', '1'];
+    const reflector = startLlama(['reflector', ...listen, ...allow], (command, args, options) =>
+      spaces.spawn('b', command, args, options),
+    );
+    const status = async (): Promise<ReflectorStatus> =>
+      JSON.parse(await spaces.exec('b', 'curl', ['-s', 'http://127.0.0.1:8102/v1/status']));
+    try {
+      await reflector.until('it answers', () => reflector.stderr.includes('answering probes'), START_MS);
+      await spaces.exec('b', 'ip', ['address', 'add', 'fe80::78/64', 'dev', 'eth0', 'nodad']);
+      await reflector.until('it listens', () => reflector.stderr.includes('listening again'), 5_000);
+      const [to, from] = (await status()).listen.map((text) => text.slice(text.lastIndexOf(':') + 1));
+      await spaces.exec('b', 'python3', ['-c', SHORT, from, to]);
+      await waitFor('the request', async () => (await status()).totals.received === 1, 5_000);
+      expect((await status()).totals).to.include({ shortFromOwnPort: 1, reflected: 0 });
+    } finally {
+      await reflector.stop();
+    }
   });
 
   it('an address that comes after the start is listened on then', async () => {
