@@ -1,7 +1,7 @@
 /** The readers of event streams: a limited number, known while they are there, so that the end of the server is the end of their streams. */
 
-import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { atMost } from '../base/atMost.js';
 import { LlamaError } from '../errors.js';
 import { EVENT_STREAM_HEADERS, EVENT_STREAM_TYPE, EventStream, type EventStreamOptions } from './eventStream.js';
 
@@ -57,6 +57,6 @@ export class EventStreams {
       stream.end();
       return stream.closed;
     });
-    await Promise.race([Promise.all(ended), delay(END_MS)]);
+    await atMost(Promise.all(ended), END_MS);
   }
 }

@@ -1,11 +1,11 @@
 /** The aggregator thread, as the main thread sees it: its messages, its restarts, and what was lost with it. */
 
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { AggregatorTask } from '../../workers/aggregator.js';
+import { atMost } from '../base/atMost.js';
 import type { TimeBase } from '../net/clock.js';
 import { ControlBlock } from '../ring/control.js';
 import { RingConsumer } from '../ring/ring.js';
@@ -200,15 +200,5 @@ export class AggregatorThread {
   private countLost(): void {
     const released = this.rings.reduce((sum, ring) => sum + ring.finalsReleased, 0);
     this.lost = released - this.reported - this.control.read('orphans');
-  }
-}
-
-/** Resolves with what `work` gives, or after `ms` with undefined. */
-async function atMost<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
-  const timeout = new AbortController();
-  try {
-    return await Promise.race([work, delay(ms, undefined, { signal: timeout.signal }).catch(() => undefined)]);
-  } finally {
-    timeout.abort();
   }
 }

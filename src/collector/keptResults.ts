@@ -10,10 +10,10 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { deserialize, serialize } from 'node:v8';
 import { crc32 } from 'node:zlib';
 import type { Logger } from 'pino';
+import { atMost } from '../base/atMost.js';
 import { SerialQueue } from '../base/serialQueue.js';
 import { messageOf } from '../discovery/source.js';
 import { removeFile, replaceFile } from '../files/syncedFile.js';
@@ -53,8 +53,7 @@ export class KeptResults {
       MAGIC.copy(header);
       header.writeUInt32LE(crc32(bytes), MAGIC.length);
       const saved = this.queue.run(() => replaceFile(this.path, Buffer.concat([header, bytes]))).then(() => true);
-      if (!(await Promise.race([saved, delay(SAVE_MS, false)])))
-        throw new Error(`the disk took longer than ${SAVE_MS} ms`);
+      if ((await atMost(saved, SAVE_MS)) !== true) throw new Error(`the disk took longer than ${SAVE_MS} ms`);
     } catch (error) {
       this.logger.error(
         { file: this.path, error: messageOf(error) },

@@ -7,6 +7,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { atMost } from '../base/atMost.js';
 import { SerialQueue } from '../base/serialQueue.js';
 import { yieldNow } from '../base/yielding.js';
 import type { TargetSource } from '../config/types.js';
@@ -148,12 +149,7 @@ export class KeptTargets implements TargetKeeper {
       kept.cancel();
       void this.queue.run(() => this.write(name, kept));
     }
-    let cancel = (): void => {};
-    const late = new Promise<void>((resolve) => {
-      cancel = SYSTEM_TIMING.after(FLUSH_MS, resolve);
-    });
-    await Promise.race([this.settled(), late]);
-    cancel();
+    await atMost(this.settled(), FLUSH_MS);
   }
 
   /** Resolves when nothing is being written or removed. */

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Transferable } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { Piscina } from 'piscina';
+import { atMost } from '../base/atMost.js';
 import { LlamaError } from '../errors.js';
 import { cpuQuota } from '../net/cpuQuota.js';
 import { type ControlBlock, ThreadState } from '../ring/control.js';
@@ -132,9 +133,7 @@ export class SupervisedThreads<Task> {
   /** Waits for threads that were told to end, at most `timeoutMs`, then ends the others and waits until they are gone. */
   async stop(timeoutMs: number): Promise<void> {
     this.ending();
-    const timeout = new AbortController();
-    await Promise.race([this.ended, delay(timeoutMs, undefined, { signal: timeout.signal }).catch(() => undefined)]);
-    timeout.abort();
+    await atMost(this.ended, timeoutMs);
     await this.pool.destroy();
     await this.ended;
   }
