@@ -3,7 +3,8 @@
 stepClock.py STEP_S HOLD_S
 
 Two processes can put it back: this one, and a watchdog in a session of its own, which does so when this one was killed. Both hold out
-against every signal that can be caught. Prints "stepped" and "back" as it goes; exits 1 when the clock could not be set, before anything changed.
+against every signal that can be caught. Prints "stepped" and "back" as it goes; exits 1 when the clock cannot be set: then nothing has changed.
+It sets the clock twice and not once more: even to set it to what it is would be a step of some microseconds.
 """
 
 import os
@@ -35,12 +36,6 @@ def put_back():
     time.clock_settime(time.CLOCK_REALTIME, right())
 
 
-# Setting it to what it is shows whether it may be set at all.
-try:
-    put_back()
-except OSError as error:
-    sys.exit(f"the clock cannot be set: {error}")
-
 if os.fork() == 0:
     os.setsid()
     time.sleep(hold_s + MARGIN_S)
@@ -50,6 +45,10 @@ if os.fork() == 0:
 
 try:
     time.clock_settime(time.CLOCK_REALTIME, right() + step_s)
+except OSError as error:
+    sys.exit(f"the clock cannot be set: {error}")
+
+try:
     os.write(1, b"stepped\n")
     time.sleep(hold_s)
 finally:
