@@ -16,9 +16,10 @@ const endMs = Type.Integer({ description: 'end of the interval, epoch millisecon
 export const PLACE = {
   cursor: count('orders intervals by when they were closed'),
   follows: count('cursor of the interval that it goes on from without a pause; 0 for the first of a process'),
-  clockEpoch: count(
-    'grows when the wall clock was set back over time already reported: endMs and clockEpoch name an interval',
+  incarnation: count(
+    'a random number, another one after a restart that did not go on where the process before ended; with clockEpoch and endMs it names an interval',
   ),
+  clockEpoch: count('grows, within an incarnation, when the wall clock was set back over time already reported'),
   clockAheadMs: Type.Integer({
     description:
       'how far its times are ahead of the wall clock as it is now, ms: the clock was stepped by as much since. 0: they are right, as far as is known',
@@ -167,7 +168,8 @@ export const ResultsSchema = Type.Object(
     next: Type.Integer({ description: 'the cursor for the next request; opaque' }),
     oldest: Type.Integer({ description: 'cursor of the oldest interval that is held; 0 when none is' }),
     gap: Type.Boolean({
-      description: 'intervals after the cursor are no longer held, or the cursor is unknown: all that is held follows',
+      description:
+        'intervals after the cursor are no longer held, or the cursor is of another incarnation: then all that is held follows',
     }),
     intervals: Type.Array(
       Type.Object({
@@ -201,6 +203,7 @@ export const PathsSchema = Type.Object(
   {
     cursor: Nullable(PLACE.cursor),
     follows: Nullable(PLACE.follows),
+    incarnation: Nullable(PLACE.incarnation),
     clockEpoch: Nullable(PLACE.clockEpoch),
     clockAheadMs: Nullable(PLACE.clockAheadMs),
     start: Nullable(time('start')),

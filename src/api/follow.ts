@@ -87,7 +87,7 @@ export function streamRoute<Interval extends Placed, Query extends StreamQuery>(
 function lastEventId(headers: StreamHeaders): number | undefined {
   const id = headers['last-event-id'];
   if (id === undefined || id === '') return undefined;
-  if (/^\d{1,15}$/.test(id)) return Number(id);
+  if (/^\d{1,16}$/.test(id)) return Number(id);
   const message = `found ${JSON.stringify(id.slice(0, 100))} in the header Last-Event-ID, expected the id of an event of this stream: its cursor`;
   throw new LlamaError('LLAMA_REQUEST_INVALID', message, { problems: [{ path: '/headers/last-event-id', message }] });
 }

@@ -69,6 +69,7 @@ export function pathsRoute(app: FastifyInstance, service: CollectorService): voi
 const NO_INTERVAL = {
   cursor: null,
   follows: null,
+  incarnation: null,
   clockEpoch: null,
   clockAheadMs: null,
   start: null,

@@ -85,8 +85,8 @@ async function* pageBytes<Interval extends WrittenInterval>(
 
 /** Where an interval of a collector is, and what its times are worth: fields and a comma. */
 export function placeJson(interval: StoredInterval, clock: Pick<SteadyClock, 'aheadMs'>): string {
-  const { cursor, clockEpoch, follows } = interval;
-  return `"cursor":${cursor},"follows":${follows},"clockEpoch":${clockEpoch},"clockAheadMs":${aheadOf(interval, clock)},`;
+  const { incarnation, cursor, clockEpoch, follows } = interval;
+  return `"cursor":${cursor},"follows":${follows},"incarnation":${incarnation},"clockEpoch":${clockEpoch},"clockAheadMs":${aheadOf(interval, clock)},`;
 }
 
 /** An interval whose rows are JSON already. */

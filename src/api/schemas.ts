@@ -48,7 +48,8 @@ export const ResultsQuery = Type.Object(
         minimum: 0,
         maximum: Number.MAX_SAFE_INTEGER,
         default: 0,
-        description: 'cursor: "next" of the answer before; 0 for all that is held',
+        description:
+          'cursor: "next" of the answer before; 0 for all that is held; a time in epoch ms for what ended after it',
       }),
     ),
     ...FILTERS,

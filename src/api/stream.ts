@@ -9,9 +9,6 @@ import { streamRoute } from './follow.js';
 import { placeJson } from './results.js';
 import { StreamQuery } from './schemas.js';
 
-/** Before every interval, but not 0, which asks for all that is held and so misses nothing. */
-const BEGINNING = 1;
-
 export function collectorStreamRoute(
   app: FastifyInstance,
   { results, config, clock }: CollectorService,
@@ -25,7 +22,7 @@ export function collectorStreamRoute(
       collector,
       firstAfter: (cursor) => results.firstAfter(cursor),
       subscribe: (listener) => results.subscribe(listener),
-      newestCursor: () => results.newestCursor || BEGINNING,
+      newestCursor: () => results.newest.cursor,
       of: () => ({ collector, intervalMs }),
       place: (interval) => placeJson(interval, clock),
     },
@@ -38,7 +35,7 @@ export function collectorStreamRoute(
 const WORDS = {
   summary: 'Finished intervals as server-sent events',
   description: `An event "interval" for each finished interval; its id is its cursor, its data {"collector", "intervalMs", "interval"} with an element of "intervals" of /v1/results.
-An event "gap" with {"collector", "after", "oldest"} says that intervals after the cursor are no longer held; or that the cursor is unknown (one of an earlier process, from before the clock was set back); "oldest" is the cursor of the next one that is sent.`,
+An event "gap" with {"collector", "after", "oldest"} says that intervals after the cursor are no longer held; or that the cursor is unknown, for it is of an earlier process: then all that is held follows; "oldest" is the cursor of the next one that is sent.`,
   querystring: StreamQuery,
   server: 'collector',
 } as const;

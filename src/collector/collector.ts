@@ -245,18 +245,20 @@ export class Collector implements CollectorService {
     };
     let collector: Collector;
     try {
-      const [held, place] = await Promise.all([kept?.results.load(retention), kept?.place.load()]);
+      const [held, place] = await Promise.all([kept?.results.load(retention), kept?.place.take()]);
       collector = new Collector(config, options, directory, kept);
       // Before its threads can have finished an interval.
-      if (held !== undefined) collector.results.restore(held, collector.clock.wallMs());
-      if (place !== undefined) collector.results.goOnAfter(place);
+      collector.results.restore(place, held, collector.clock.wallMs());
     } catch (error) {
+      await kept?.place.giveBack();
       await directory?.close();
       throw error;
     }
     try {
       await Promise.all([collector.probers.started(), collector.aggregator.started()]);
     } catch (error) {
+      // In this order: the directory is closed with the collector.
+      await kept?.place.giveBack();
       await collector.close(0);
       throw error;
     }
@@ -581,7 +583,6 @@ export class Collector implements CollectorService {
     const infos = this.streams.of(report.streams);
     const { latest } = this.results;
     const stored = this.results.add({ report: { ...report, forHistory: null }, infos });
-    this.kept?.place.moved(this.results.newest);
     if (latest === undefined) void this.kept?.results.discard();
     this.history
       .add(historyInterval(this.config.collector.name, this.config.collector.intervalMs, { ...stored, report }))

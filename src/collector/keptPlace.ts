@@ -1,85 +1,77 @@
 /**
- * Where the last interval was, over restarts, in the state directory: so that the cursor and `clockEpoch` go on from there, whatever the wall
- * clock says then.
+ * Where the last interval was, from the end of a process to the start of the next one, in the state directory: so that cursor and `clockEpoch` go on
+ * from there, whatever the wall clock says then.
  *
- * It is written at a clean end and, while the cursor is ahead of the wall clock (after a set-back), in advance for many intervals, so that a
- * `kill -9` costs cursors but never repeats one. Without a set-back the cursor of the next process is greater by itself.
+ * It is written at a clean end, and taken away by the process that goes on from it, before that has an interval of its own. So a process that was
+ * killed leaves none: how far it came is not known, the next one begins an incarnation of its own, and readers are told of a gap.
  *
- * In the form of `sealedFile.ts` the file has an entry: `{"cursor":…,"endMs":…,"clockEpoch":…}`. What cannot be read counts as absent: readers are told of a gap then.
+ * In the form of `sealedFile.ts` the file has an entry: `{"incarnation":…,"cursor":…,"endMs":…,"clockEpoch":…}`. What cannot be read, or not be
+ * removed, counts as absent.
  */
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { SerialQueue } from '../base/serialQueue.js';
 import { isRecord } from '../config/problems.js';
 import { messageOf } from '../discovery/source.js';
 import { damageOf, readSealed, writeSealed } from '../files/sealedFile.js';
+import { removeFile } from '../files/syncedFile.js';
 import type { IntervalPlace } from './results.js';
 
 export const KEPT_PLACE = 'cursor.json';
 const FORMAT = 'llama-place';
-/** Cursors that are set aside at a time. */
-const IN_ADVANCE = 1_000;
 
 export class KeptPlace {
   private readonly path: string;
   private readonly logger: Logger;
-  private readonly queue = new SerialQueue();
-  /** Cursors up to this one are on the disk, or on their way to it. */
-  private savedCursor = 0;
+  private taken: IntervalPlace | undefined;
 
   constructor(directory: string, logger: Logger) {
     this.path = join(directory, KEPT_PLACE);
     this.logger = logger;
   }
 
-  /** undefined when there is none. Never rejects. */
-  async load(): Promise<IntervalPlace | undefined> {
+  /** For the process that goes on from there; undefined when there is none. Never rejects. */
+  async take(): Promise<IntervalPlace | undefined> {
     try {
       const read = await readSealed(this.path, FORMAT);
       if (read === undefined) return undefined;
+      await removeFile(this.path);
       if (!('body' in read)) throw new Error(damageOf(read));
       const content: unknown = JSON.parse(read.body);
-      if (isPlace(content)) return content;
+      if (isPlace(content)) {
+        this.taken = content;
+        return content;
+      }
       throw new Error('it does not hold the place of an interval');
     } catch (error) {
       this.logger.error(
         { file: this.path, error: messageOf(error) },
-        'the kept cursor cannot be read; readers may be told of a gap',
+        'the kept cursor cannot be taken over; readers are told of a gap',
       );
       return undefined;
     }
   }
 
-  /** Call with every interval; returns at once. */
-  moved({ cursor, endMs, clockEpoch }: IntervalPlace): void {
-    if (cursor === endMs || cursor <= this.savedCursor) return;
-    this.savedCursor = cursor + IN_ADVANCE;
-    // A process that is killed may have reported any end by then: the next one begins an epoch of its own.
-    void this.write({ cursor: this.savedCursor, endMs: 0, clockEpoch: clockEpoch + 1 });
+  /** After a start that failed: no interval came of it. Never rejects. */
+  async giveBack(): Promise<void> {
+    if (this.taken !== undefined) await this.save(this.taken);
   }
 
   /** At a clean end. Never rejects. */
-  async save(place: IntervalPlace): Promise<void> {
-    if (place.cursor > 0) await this.write(place);
-  }
-
-  private write({ cursor, endMs, clockEpoch }: IntervalPlace): Promise<void> {
-    const body = JSON.stringify({ cursor, endMs, clockEpoch });
-    return this.queue
-      .run(() => writeSealed(this.path, FORMAT, body))
-      .catch((error: unknown) =>
-        this.logger.error(
-          { file: this.path, error: messageOf(error) },
-          'the cursor cannot be kept; after a restart readers may be told of a gap',
-        ),
-      );
+  async save({ incarnation, cursor, endMs, clockEpoch }: IntervalPlace): Promise<void> {
+    const body = JSON.stringify({ incarnation, cursor, endMs, clockEpoch });
+    await writeSealed(this.path, FORMAT, body).catch((error: unknown) =>
+      this.logger.error(
+        { file: this.path, error: messageOf(error) },
+        'the cursor cannot be kept; after the restart readers are told of a gap',
+      ),
+    );
   }
 }
 
 function isPlace(content: unknown): content is IntervalPlace {
   if (!isRecord(content)) return false;
-  return [content.cursor, content.endMs, content.clockEpoch].every(
+  return [content.incarnation, content.cursor, content.endMs, content.clockEpoch].every(
     (value) => Number.isSafeInteger(value) && Number(value) >= 0,
   );
 }

@@ -1,6 +1,7 @@
 /** Finished intervals in memory: the last `retention` of them, and the cursor over them. It keeps bytes; it never parses them. */
 
 import type { Group, Target, TrafficClass } from '../config/types.js';
+import { drawCursorStart, LEAST_CURSOR } from '../stats/cursorStart.js';
 import { CLOCK_NOISE_MS, type SteadyClock } from '../stats/steadyClock.js';
 import type { IntervalReport } from './messages.js';
 
@@ -21,21 +22,21 @@ export interface FinishedInterval {
   readonly infos: readonly StreamInfo[];
 }
 
-/** A finished interval in its place. `endMs` and `clockEpoch` together name it. */
-export interface StoredInterval extends FinishedInterval {
-  /** Greater than that of every interval closed before it. It is `endMs`, but after the wall clock was set back: then it counts on from the last one. */
+/** The place of an interval. `incarnation`, `clockEpoch` and `endMs` together name it. */
+export interface IntervalPlace {
+  /** A random number, the same as long as each process goes on exactly where the one before ended; cursors began behind it. */
+  readonly incarnation: number;
+  /** One more than that of the interval closed before it. */
   readonly cursor: number;
-  /** Cursor of the interval that this one goes on from without a pause; 0 for the first of a process. */
-  readonly follows: number;
+  readonly endMs: number;
   /** Grows by one when `endMs` is not after that of the interval closed before: the wall clock was set back. */
   readonly clockEpoch: number;
 }
 
-/** The place of an interval. */
-export interface IntervalPlace {
-  readonly cursor: number;
-  readonly endMs: number;
-  readonly clockEpoch: number;
+/** A finished interval in its place. */
+export interface StoredInterval extends FinishedInterval, Omit<IntervalPlace, 'endMs'> {
+  /** Cursor of the interval that this one goes on from without a pause; 0 for the first of a process. */
+  readonly follows: number;
 }
 
 /** A page of intervals. */
@@ -45,7 +46,7 @@ export interface ResultsPage {
   readonly next: number;
   /** Cursor of the oldest interval held; 0 when none is. */
   readonly oldest: number;
-  /** Intervals after the cursor are no longer held, or the cursor is unknown: it is one of an earlier process, and all that is held is new. */
+  /** Intervals after the cursor are no longer held, or the cursor is unknown: it is of another incarnation, and all that is held follows. */
   readonly gap: boolean;
 }
 
@@ -89,6 +90,14 @@ function withStep(interval: StoredInterval, byMs: number): StoredInterval {
   return { ...interval, report: { ...report, ...PATHLESS, clockStepMs: report.clockStepMs + byMs } };
 }
 
+/** Where a reader is. */
+interface ReaderPlace {
+  /** It has all intervals up to this one. */
+  readonly cursor: number;
+  /** It lacks intervals that are no longer held, or what it has is not known. */
+  readonly gap: boolean;
+}
+
 export class ResultsStore {
   private readonly retention: number;
   private readonly held: StoredInterval[] = [];
@@ -97,24 +106,27 @@ export class ResultsStore {
   private pathlessCursor = 0;
   /** There is an interval of this process. */
   private measured = false;
-  /** Where the newest interval is; zeros before the first. */
-  private last: IntervalPlace = { cursor: 0, endMs: 0, clockEpoch: 0 };
+  /** Where the newest interval is. */
+  private last: IntervalPlace;
   private readonly listeners = new Set<(interval: StoredInterval) => void>();
 
-  constructor(retention: number) {
+  /** `start`: cursors are greater than this. */
+  constructor(retention: number, start = drawCursorStart()) {
     this.retention = retention;
+    this.last = { incarnation: start, cursor: start, endMs: 0, clockEpoch: 0 };
   }
 
   add(finished: FinishedInterval): StoredInterval {
     const { last } = this;
     const { endMs } = finished.report;
     this.last = {
-      cursor: Math.max(endMs, last.cursor + 1),
+      incarnation: last.incarnation,
+      cursor: last.cursor + 1,
       endMs,
       clockEpoch: endMs > last.endMs ? last.clockEpoch : last.clockEpoch + 1,
     };
-    const { cursor, clockEpoch } = this.last;
-    const interval = { ...finished, cursor, clockEpoch, follows: this.measured ? last.cursor : 0 };
+    const { incarnation, cursor, clockEpoch } = this.last;
+    const interval = { ...finished, incarnation, cursor, clockEpoch, follows: this.measured ? last.cursor : 0 };
     this.measured = true;
     this.held.push(interval);
     while (this.held.length > this.retention) this.droppedCursor = this.held.shift()?.cursor ?? this.droppedCursor;
@@ -125,11 +137,11 @@ export class ResultsStore {
 
   /** The first interval after the cursor whose paths are held; `gap`: those of one before it are not. */
   pathsAfter(cursor: number): { readonly interval: StoredInterval | undefined; readonly gap: boolean } {
-    const known = this.known(cursor);
+    const { cursor: known, gap } = this.placeOf(cursor);
     const from = Math.max(known, this.pathlessCursor);
     return {
       interval: this.held.find((interval) => interval.cursor > from),
-      gap: known !== cursor || (cursor > 0 && cursor < Math.max(this.pathlessCursor, this.droppedCursor)),
+      gap: gap || (cursor > 0 && known < this.pathlessCursor),
     };
   }
 
@@ -149,22 +161,22 @@ export class ResultsStore {
   }
 
   /**
-   * Holds the intervals of an earlier process, and goes on after them; to be called before the first interval of this one. `nowMs` is the wall
-   * clock: what ends after it was measured under a clock that was ahead, by as much at least.
+   * Goes on after an earlier process, from `place`, and holds its intervals; to be called before the first interval of this one. Without a place it
+   * is not known how far that process came: then its intervals are given cursors of this one. `nowMs` is the wall clock: what ends after it was
+   * measured under a clock that was ahead, by as much at least.
    */
-  restore({ intervals, droppedCursor }: HeldResults, nowMs: number): void {
+  restore(place: IntervalPlace | undefined, kept: HeldResults | undefined, nowMs: number): void {
+    const { intervals = [], droppedCursor = 0 } = kept ?? {};
     const aheadMs = Math.max(0, ...intervals.map(({ report }) => report.endMs - report.clockStepMs - nowMs));
-    this.held.push(...intervals.map((one) => withStep(one, aheadMs)));
-    this.droppedCursor = droppedCursor;
-    const newest = intervals.at(-1);
-    if (newest !== undefined)
-      this.goOnAfter({ cursor: newest.cursor, endMs: newest.report.endMs, clockEpoch: newest.clockEpoch });
-    this.pathlessCursor = this.newestCursor;
-  }
-
-  /** The next interval comes after `place`. */
-  goOnAfter(place: IntervalPlace): void {
-    if (place.cursor >= this.last.cursor) this.last = place;
+    if (place !== undefined) this.last = place;
+    for (const one of intervals) {
+      if (place === undefined) this.last = { ...this.last, cursor: this.last.cursor + 1 };
+      const where = place === undefined ? { cursor: this.last.cursor, follows: 0 } : {};
+      this.held.push({ ...withStep(one, aheadMs), ...where });
+    }
+    if (place !== undefined)
+      this.droppedCursor = intervals.at(-1)?.cursor === place.cursor ? droppedCursor : place.cursor;
+    this.pathlessCursor = this.last.cursor;
   }
 
   /**
@@ -187,14 +199,9 @@ export class ResultsStore {
     return this.measured ? this.held.at(-1) : undefined;
   }
 
-  /** Where the last interval is; zeros when there is none. */
+  /** Where the last interval is, of this process or one before; before the first, its cursor is the start of all. */
   get newest(): IntervalPlace {
     return this.last;
-  }
-
-  /** Cursor of the last interval that was finished, in this process or in one before; 0 when there is none. */
-  get newestCursor(): number {
-    return this.last.cursor;
   }
 
   /**
@@ -212,26 +219,18 @@ export class ResultsStore {
 
   /** Intervals after `cursor`, oldest first, at most `limit`. */
   after(cursor: number, limit: number): ResultsPage {
-    const known = this.known(cursor);
+    const { cursor: known, gap } = this.placeOf(cursor);
     const intervals = this.held.filter((interval) => interval.cursor > known).slice(0, limit);
-    return {
-      intervals,
-      next: intervals.at(-1)?.cursor ?? known,
-      oldest: this.held[0]?.cursor ?? 0,
-      gap: known !== cursor || (cursor > 0 && cursor < this.droppedCursor),
-    };
+    return { intervals, next: intervals.at(-1)?.cursor ?? known, oldest: this.held[0]?.cursor ?? 0, gap };
   }
 
   /** The first interval after `cursor`, undefined while there is none; `gap`: one between them is no longer held, or the cursor is unknown. */
   firstAfter(cursor: number): { readonly interval: StoredInterval | undefined; readonly gap: boolean } {
-    const known = this.known(cursor);
+    const { cursor: known, gap } = this.placeOf(cursor);
     let index = this.held.length;
     // From the end: those who follow as intervals are finished are there at once.
     while (index > 0 && this.held[index - 1].cursor > known) index -= 1;
-    return {
-      interval: this.held[index],
-      gap: known !== cursor || (cursor > 0 && cursor < this.droppedCursor),
-    };
+    return { interval: this.held[index], gap };
   }
 
   /** Calls `listener` with every interval from now on; the result ends that. */
@@ -241,10 +240,21 @@ export class ResultsStore {
   }
 
   /**
-   * A cursor beyond the newest interval was given out by an earlier process, of which nothing was kept, when the wall clock was ahead of
-   * what it is now. Its reader has nothing of what is held: 0.
+   * A cursor that is none of this incarnation says nothing of what its reader has: then all that is held follows a gap, as soon as there is any.
+   * So does it after a time beyond the newest interval: that was taken from a clock that was ahead.
    */
-  private known(cursor: number): number {
-    return this.last.cursor > 0 && cursor > this.last.cursor ? 0 : cursor;
+  private placeOf(cursor: number): ReaderPlace {
+    const { last, held } = this;
+    if (cursor === 0) return { cursor, gap: false };
+    const [oldest] = held;
+    if (cursor >= LEAST_CURSOR) {
+      const known = cursor >= last.incarnation && cursor <= last.cursor;
+      if (known) return { cursor, gap: cursor < this.droppedCursor };
+    } else if (cursor <= last.endMs) {
+      const index = held.findIndex(({ report }) => report.endMs > cursor);
+      const dropped = this.droppedCursor > 0 && cursor < (oldest?.report.startMs ?? last.endMs);
+      return { cursor: index === -1 ? last.cursor : held[index].cursor - 1, gap: dropped };
+    }
+    return oldest === undefined ? { cursor, gap: false } : { cursor: 0, gap: true };
   }
 }

@@ -5,9 +5,10 @@
 
 import type { HistoryInterval } from './types.js';
 
-interface Run {
-  first: number;
-  last: number;
+/** Ends that are `step` apart. */
+export interface Run {
+  readonly first: number;
+  readonly last: number;
   readonly step: number;
 }
 
@@ -16,7 +17,16 @@ const MOST_RUNS = 10_000;
 
 export class TakenIntervals {
   /** Ascending by `last`. */
-  private runs: Run[] = [];
+  private runs: { -readonly [Name in keyof Run]: Run[Name] }[];
+
+  constructor(runs: readonly Run[] = []) {
+    this.runs = runs.map((run) => ({ ...run }));
+  }
+
+  /** The last runs, at most so many. */
+  newest(most: number): readonly Run[] {
+    return this.runs.slice(-most);
+  }
 
   /** Notes an interval; false when it was taken before. */
   take(endMs: number, intervalMs: number): boolean {

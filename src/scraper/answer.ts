@@ -18,13 +18,11 @@ export interface Page {
   readonly intervalMs: number;
   /** Its wall clock when it answered, epoch ms; undefined when it does not tell. */
   readonly nowMs?: number;
-  /** The cursor that was asked with is unknown to it: what it holds is all new. */
-  readonly unknown: boolean;
-  /** Oldest first; each comes after the cursor that was asked with. */
+  /** Oldest first; each comes after the cursor that was asked with, unless there is a gap. */
   readonly intervals: readonly CollectedInterval[];
   /** That of the newest, where the collector tells: Dropbox's holds one only. */
   readonly newest?: number;
-  /** It says itself that intervals after the cursor are gone. */
+  /** It says itself that intervals after the cursor are gone, or that it does not know the cursor: then these are all that it holds. */
   readonly gap: boolean;
 }
 
@@ -45,26 +43,28 @@ export function readResults(bytes: Buffer, after: number, lease?: Lease): Page {
   if (nowMs !== undefined && !isCount(nowMs)) throw wrong('/nowMs', nowMs, 'epoch milliseconds');
   if (typeof gap !== 'boolean') throw wrong('/gap', gap, 'true or false');
   if (!Array.isArray(intervals)) throw wrong('/intervals', intervals, 'a list');
-  const unknown = next < after;
-  let last = unknown ? 0 : after;
+  let last = gap ? 0 : after;
   const read = intervals.map((interval: unknown, index): CollectedInterval => {
     const place = `/intervals/${index}`;
     if (!isRecord(interval)) throw wrong(place, interval, 'an interval');
-    const { start, endMs, results, cursor = endMs, follows = 0, clockEpoch = 0, clockAheadMs = 0 } = interval;
+    const { start, endMs, results, cursor = endMs, follows = 0 } = interval;
+    const { incarnation, clockEpoch = 0, clockAheadMs = 0 } = interval;
     if (!isCount(endMs)) throw wrong(`${place}/endMs`, endMs, 'epoch milliseconds');
     if (!isCount(cursor) || cursor <= last)
       throw wrong(`${place}/cursor`, cursor, `a number above ${last}, for intervals come in order`);
     if (!isCount(follows)) throw wrong(`${place}/follows`, follows, 'a cursor');
+    if (incarnation !== undefined && !isCount(incarnation))
+      throw wrong(`${place}/incarnation`, incarnation, 'a number');
     if (!isCount(clockEpoch)) throw wrong(`${place}/clockEpoch`, clockEpoch, 'a count');
     if (!Number.isSafeInteger(clockAheadMs)) throw wrong(`${place}/clockAheadMs`, clockAheadMs, 'milliseconds');
     last = cursor;
     const startMs = typeof start === 'string' ? Date.parse(start) : Number.NaN;
     if (!(startMs < endMs)) throw wrong(`${place}/start`, start, `a time before ${new Date(endMs).toISOString()}`);
     if (!(results instanceof RowBytes)) throw wrong(`${place}/results`, results, 'a list');
-    const where = { cursor, follows, clockEpoch, clockAheadMs: clockAheadMs as number };
+    const where = { cursor, follows, incarnation, clockEpoch, clockAheadMs: clockAheadMs as number };
     return { collector, intervalMs, startMs, endMs, ...where, rows: results };
   });
-  return { collector, intervalMs, ...(nowMs === undefined ? {} : { nowMs }), unknown, intervals: read, gap };
+  return { collector, intervalMs, ...(nowMs === undefined ? {} : { nowMs }), intervals: read, gap };
 }
 
 /** The answer as JSON.parse would give it, but for the lists of results, which are checked and left as bytes. */

@@ -22,24 +22,3 @@ export class CollectorClock {
     this.offsetMs = Math.abs(offsetMs) <= CLOCKS_AGREE_MS ? 0 : offsetMs;
   }
 }
-
-/**
- * Epochs of a collector that say the same after it was started again without memory of the last one: it begins with 0 again, but its intervals are others.
- */
-export class CollectorEpochs {
-  private readonly byName = new Map<string, { base: number; last: number }>();
-
-  /** The epoch of an interval, unique among all that this process fetched of a collector. */
-  of(name: string, clockEpoch: number): number {
-    const epochs = this.byName.get(name) ?? { base: 0, last: 0 };
-    this.byName.set(name, epochs);
-    epochs.last = epochs.base + clockEpoch;
-    return epochs.last;
-  }
-
-  /** It knows nothing of what it said before. */
-  startOver(name: string): void {
-    const epochs = this.byName.get(name);
-    if (epochs !== undefined) epochs.base = epochs.last + 1;
-  }
-}

@@ -1,6 +1,6 @@
 /**
- * How far each collector was read: the end of the last interval that is safe with every writer. On the disk at most about a second later, so
- * that a crash fetches again what was delivered since, which does no harm; a cursor is never ahead of what is safe.
+ * How far each collector was read: the cursor of the last interval that is safe with every writer, and what tells its intervals apart. On the disk at
+ * most about a second later, so that a crash fetches again what was delivered since, which does no harm; a cursor is never ahead of what is safe.
  */
 
 import { dirname } from 'node:path';
@@ -10,6 +10,8 @@ import { isRecord } from '../config/problems.js';
 import { makeDirectory } from '../files/makeDirectory.js';
 import { diskReason } from '../files/ownDirectory.js';
 import { damageOf, readSealed, setAside, writeSealed } from '../files/sealedFile.js';
+import { CollectorEpochs } from './collectorEpochs.js';
+import { SameEnds } from './sameEnds.js';
 
 const SAVE_AFTER_MS = 1000;
 const PRIVATE = 0o700;
@@ -18,17 +20,22 @@ const FORMAT = 'llama-cursors';
 export class Cursors {
   /** Saves that the disk refused. */
   errors = 0;
+  /** Kept as often as the cursors. */
+  readonly epochs: CollectorEpochs;
+  readonly ends: SameEnds;
   private readonly path: string;
   private readonly logger: Logger;
   private readonly saveAfterMs: number;
-  private readonly ends: Map<string, number>;
+  private readonly cursors: Map<string, number>;
   private changed = false;
   private timer: NodeJS.Timeout | undefined;
   private readonly queue = new SerialQueue();
   private failing = false;
 
-  private constructor(path: string, ends: Map<string, number>, logger: Logger, saveAfterMs: number) {
+  private constructor(path: string, { cursors, epochs, ends }: Content, logger: Logger, saveAfterMs: number) {
     this.path = path;
+    this.cursors = cursors;
+    this.epochs = epochs;
     this.ends = ends;
     this.logger = logger;
     this.saveAfterMs = saveAfterMs;
@@ -39,22 +46,22 @@ export class Cursors {
     return new Cursors(path, await load(path, logger), logger, saveAfterMs);
   }
 
-  /** End of the last interval of this collector that is safe, epoch ms; undefined when there is none. */
-  get(url: string): number | undefined {
-    return this.ends.get(url);
+  /** Of the last interval of this collector that is safe; undefined when there is none. */
+  get(key: string): number | undefined {
+    return this.cursors.get(key);
   }
 
-  /** Every interval of this collector up to `endMs` is safe. A cursor never goes back: an earlier end changes nothing. */
-  advance(url: string, endMs: number): void {
-    const before = this.ends.get(url);
-    if (!Number.isFinite(endMs) || (before !== undefined && endMs <= before)) return;
-    this.ends.set(url, endMs);
+  /** Every interval of this collector up to `cursor` is safe. A smaller one than before changes nothing. */
+  advance(key: string, cursor: number): void {
+    const before = this.cursors.get(key);
+    if (!Number.isFinite(cursor) || (before !== undefined && cursor <= before)) return;
+    this.cursors.set(key, cursor);
     this.saveSoon();
   }
 
-  /** Forgets a collector, so that it is read from its oldest interval again: it was removed, or its clock was set back. */
-  forget(url: string): void {
-    if (this.ends.delete(url)) this.saveSoon();
+  /** Forgets a collector's cursor, so that it is read from its oldest interval again: it knows nothing of the cursor. */
+  forget(key: string): void {
+    if (this.cursors.delete(key)) this.saveSoon();
   }
 
   /** Puts all cursors on the disk. Rejects with the disk's error; they are saved later then. */
@@ -75,11 +82,12 @@ export class Cursors {
   private async save(): Promise<void> {
     if (!this.changed) return;
     this.changed = false;
-    const cursors = Object.fromEntries([...this.ends].sort(([a], [b]) => (a < b ? -1 : 1)));
+    const { epochs, ends } = this;
+    const cursors = Object.fromEntries([...this.cursors].sort(([a], [b]) => (a < b ? -1 : 1)));
     try {
       // The directory may have been removed since the last time.
       await makeDirectory(dirname(this.path), PRIVATE);
-      await writeSealed(this.path, FORMAT, JSON.stringify(cursors));
+      await writeSealed(this.path, FORMAT, JSON.stringify({ cursors, epochs, ends }));
       if (this.failing) this.logger.info({ file: this.path }, 'the cursors are saved again');
       this.failing = false;
     } catch (error) {
@@ -96,14 +104,22 @@ export class Cursors {
   }
 }
 
-async function load(path: string, logger: Logger): Promise<Map<string, number>> {
+interface Content {
+  readonly cursors: Map<string, number>;
+  readonly epochs: CollectorEpochs;
+  readonly ends: SameEnds;
+}
+
+const nothing = (): Content => ({ cursors: new Map(), epochs: new CollectorEpochs(), ends: new SameEnds() });
+
+async function load(path: string, logger: Logger): Promise<Content> {
   let damage: string;
   try {
     const read = await readSealed(path, FORMAT);
-    if (read === undefined) return new Map();
-    const ends = 'body' in read ? endsOf(JSON.parse(read.body)) : damageOf(read);
-    if (typeof ends !== 'string') return ends;
-    damage = ends;
+    if (read === undefined) return nothing();
+    const content = 'body' in read ? contentOf(JSON.parse(read.body)) : damageOf(read);
+    if (typeof content !== 'string') return content;
+    damage = content;
   } catch (error) {
     damage = `it cannot be read: ${diskReason(error)}`;
   }
@@ -119,16 +135,18 @@ async function load(path: string, logger: Logger): Promise<Map<string, number>> 
       'a damaged file of cursors cannot be set aside; what collectors still hold is fetched again',
     );
   }
-  return new Map();
+  return nothing();
 }
 
-/** The cursors, or what is wrong with them. */
-function endsOf(cursors: unknown): Map<string, number> | string {
-  if (!isRecord(cursors)) return 'it has no object of cursors';
-  const ends = new Map<string, number>();
-  for (const [url, endMs] of Object.entries(cursors)) {
-    if (typeof endMs !== 'number' || !Number.isFinite(endMs)) return `the cursor of ${url} is not a number`;
-    ends.set(url, endMs);
+/** The content, or what is wrong with it. */
+function contentOf(content: unknown): Content | string {
+  if (!isRecord(content) || !isRecord(content.cursors)) return 'it has no object of cursors';
+  const read = nothing();
+  for (const [key, cursor] of Object.entries(content.cursors)) {
+    if (typeof cursor !== 'number' || !Number.isFinite(cursor)) return `the cursor of ${key} is not a number`;
+    read.cursors.set(key, cursor);
   }
-  return ends;
+  if (!read.epochs.restore(content.epochs)) return 'its epochs are not those of collectors';
+  if (!read.ends.restore(content.ends)) return 'its ends are not those of intervals';
+  return read;
 }

@@ -48,17 +48,17 @@ export class WriterDelivery implements Delivery {
   }
 
   /**
-   * Makes the writers, and opens their spools with what waits in them. `tuning` is for tests.
+   * Makes the writers, and opens their spools with what waits in them. `ends` are those of earlier processes. `tuning` is for tests.
    * @throws LlamaError `LLAMA_CONFIG_INVALID` when two writers are the same; `LLAMA_STATE_UNWRITABLE`, `LLAMA_STATE_IN_USE`.
    */
   static async open(
     configs: readonly WriterConfig[],
-    options: DeliveryOptions,
+    options: DeliveryOptions & { readonly ends?: SameEnds },
     logger: Logger,
     tuning: Partial<QueueOptions> = {},
   ): Promise<WriterDelivery> {
     const lanes: Lane[] = [];
-    const ends = new SameEnds();
+    const { ends = new SameEnds() } = options;
     const delivery = new WriterDelivery(lanes, ends);
     try {
       for (const config of configs)

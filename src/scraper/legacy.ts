@@ -61,7 +61,7 @@ export class InfluxDataReader {
 
   private page(intervals: readonly CollectedInterval[], newest = this.lastEndMs): Page {
     const { collector, intervalMs } = this;
-    return { collector, intervalMs, unknown: false, intervals, newest, gap: false };
+    return { collector, intervalMs, intervals, newest, gap: false };
   }
 }
 

@@ -70,7 +70,7 @@ export class ScraperMemory {
       clockAheadMs,
       letGo,
     });
-    this.recent = new RecentResults(memoryBytes * RECENT_SHARE, now(), earlierEnd);
+    this.recent = new RecentResults(memoryBytes * RECENT_SHARE, earlierEnd);
     this.feed = new MatrixFeed((problem, row, { collector }) => this.unreadable(problem, collector, row.target));
   }
 

@@ -10,7 +10,8 @@ import { messageOf, type Timing } from '../discovery/source.js';
 import type { HttpAnswer, HttpClient } from '../net/httpClient.js';
 import type { Page } from './answer.js';
 import { Asker, RefusedError, type Reply } from './asking.js';
-import { CollectorClock, CollectorEpochs } from './collectorClock.js';
+import { CollectorClock } from './collectorClock.js';
+import type { CollectorEpochs } from './collectorEpochs.js';
 import type { Gate } from './gate.js';
 import { CollectorHealth, MOST_STATUS_BYTES } from './health.js';
 import { CollectorRecord } from './record.js';
@@ -28,6 +29,8 @@ export interface Positions {
   /** A cursor below that of before changes nothing. */
   advance(key: string, cursor: number): void;
   forget(key: string): void;
+  /** Kept beside them, by URL and name. */
+  readonly epochs: CollectorEpochs;
 }
 
 export interface PollerTools {
@@ -77,7 +80,6 @@ export class Poller {
   private usualBytes = FIRST_BYTES;
   /** Of the collector whose name is `record.name`. */
   private clock = new CollectorClock();
-  private readonly epochs = new CollectorEpochs();
   private wake: (() => void) | undefined;
 
   /** Starts at once. */
@@ -93,7 +95,7 @@ export class Poller {
       (signal) => tools.gate.run(() => this.asker.get('/v1/status', signal, { mostBytes: MOST_STATUS_BYTES }), signal),
       tools.timing,
     );
-    this.record.startAt(tools.positions.get(address.url) ?? 0);
+    this.startAt(tools.positions.get(address.url) ?? 0);
     this.ended = this.run();
   }
 
@@ -195,12 +197,14 @@ export class Poller {
     if (page.collector !== record.name && !this.meet(page.collector)) return schedule.afterNothing();
     if (page.intervalMs !== record.intervalMs) schedule.intervalMs = page.intervalMs;
     record.intervalMs = page.intervalMs;
-    if (page.unknown) this.startOver();
+    const [oldest] = page.intervals;
     const newest = page.intervals.at(-1);
-    if (newest === undefined) return this.nothingNew(page);
+    if (oldest === undefined || newest === undefined) return this.nothingNew(page);
+    const isAnother = page.gap && this.isOfAnother(oldest);
+    if (isAnother) this.startedAgain(oldest);
     const startedMs = tools.timing.nowMs();
     const intervals = page.intervals.map((interval) => this.placed(interval));
-    this.tellGaps(intervals, page.gap && !page.unknown);
+    this.tellGaps(intervals, page.gap && !isAnother);
     await this.handOver(intervals, place);
     const full = page.intervals.length >= this.limit;
     this.limit = Math.max(
@@ -217,12 +221,9 @@ export class Poller {
 
   /** With what its name and times are worth here. */
   private placed(interval: CollectedInterval): CollectedInterval {
-    const { clockEpoch = 0, clockAheadMs = 0 } = interval;
-    return {
-      ...interval,
-      clockEpoch: this.epochs.of(interval.collector, clockEpoch),
-      aheadMs: clockAheadMs + this.clock.offsetMs,
-    };
+    const { clockAheadMs = 0 } = interval;
+    const clockEpoch = this.tools.positions.epochs.of(this.ownKey, interval);
+    return { ...interval, clockEpoch, aheadMs: clockAheadMs + this.clock.offsetMs };
   }
 
   /** All are handed over at once, so that writers can take them together; the position follows one by one, in order. */
@@ -243,10 +244,20 @@ export class Poller {
     }
   }
 
-  private moveTo({ endMs, cursor = endMs, aheadMs = 0 }: CollectedInterval): void {
+  private moveTo(interval: CollectedInterval): void {
+    const { endMs, cursor = endMs, aheadMs = 0 } = interval;
+    const { positions } = this.tools;
     this.record.moved(cursor, endMs, aheadMs);
-    this.tools.positions.advance(this.address.url, cursor);
-    this.tools.positions.advance(this.ownKey, cursor);
+    positions.epochs.moved(this.ownKey, interval);
+    positions.advance(this.address.url, cursor);
+    positions.advance(this.ownKey, cursor);
+  }
+
+  /** Begins behind a cursor of an earlier process. */
+  private startAt(cursor: number): void {
+    const last = this.tools.positions.epochs.last(this.ownKey);
+    if (last === undefined) this.record.moved(cursor, 0, 0);
+    else this.record.moved(cursor, last.endMs, last.aheadMs);
   }
 
   private get ownKey(): string {
@@ -262,7 +273,7 @@ export class Poller {
     const before = record.name;
     const asked = record.cursor;
     record.name = name;
-    record.startAt(tools.positions.get(this.ownKey) ?? 0);
+    this.startAt(tools.positions.get(this.ownKey) ?? 0);
     this.health.forget();
     tools.named(address.url, name);
     const usable = asked === record.cursor;
@@ -284,7 +295,7 @@ export class Poller {
       const { startMs, endMs, intervalMs, aheadMs = 0, cursor = endMs, follows = 0 } = interval;
       const notHeld = index === 0 && gap;
       // Between two that follow each other time may be missing on the clock, but nothing was left out. Else both by one clock.
-      const apartMs = follows === last.cursor ? 0 : startMs - aheadMs - (last.endMs - last.endAheadMs);
+      const apartMs = follows !== 0 && follows === last.cursor ? 0 : startMs - aheadMs - (last.endMs - last.endAheadMs);
       if (notHeld || (last.endMs > 0 && apartMs >= intervalMs / 2)) {
         const reason = notHeld ? 'notHeld' : 'notMeasured';
         const fromMs = Math.min(last.endMs, startMs);
@@ -306,17 +317,41 @@ export class Poller {
     return 0;
   }
 
-  /** It knows nothing of the cursor: what it holds was measured later than all that was fetched, under a clock that was set back, by a new process. */
+  /** The first of all that a collector holds is none that goes on from what was fetched: it knows nothing of the cursor. */
+  private isOfAnother({ endMs, cursor = endMs, incarnation }: CollectedInterval): boolean {
+    const last = this.tools.positions.epochs.last(this.ownKey);
+    return cursor <= this.record.cursor || (last !== undefined && last.incarnation !== incarnation);
+  }
+
+  /** Its last end stays: by that it is told how long it did not measure. */
+  private startedAgain({ endMs }: CollectedInterval): void {
+    const { record, logger } = this;
+    const isSetBack = endMs <= record.endMs;
+    logger.warn(
+      { name: record.name, cursor: record.cursor },
+      `the collector was started again, without memory of what was fetched${isSetBack ? ', and its clock was set back' : ''}; fetching what it holds`,
+    );
+    if (isSetBack) record.resets += 1;
+    this.forgetPositions();
+    record.cursor = 0;
+  }
+
+  /** Of a collector that has no cursor: its clock was set back, and what it holds was measured later than all that was fetched. */
   private startOver(): void {
-    const { record, logger, tools, address } = this;
+    const { record, logger, tools } = this;
     record.resets += 1;
     logger.warn(
       { name: record.name, cursor: record.cursor },
-      'the collector was started again, without memory of what was fetched, and its clock was set back; fetching what it holds',
+      'the clock of the collector was set back; fetching what it holds',
     );
-    if (record.name !== null) this.epochs.startOver(record.name);
-    record.startAt(0);
-    tools.positions.forget(address.url);
-    tools.positions.forget(this.ownKey);
+    tools.positions.epochs.startOver(this.ownKey);
+    this.forgetPositions();
+    record.moved(0, 0, 0);
+  }
+
+  private forgetPositions(): void {
+    const { positions } = this.tools;
+    positions.forget(this.address.url);
+    positions.forget(this.ownKey);
   }
 }

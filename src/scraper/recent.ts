@@ -2,17 +2,16 @@
  * The intervals that came last from all collectors, as the bytes that `/v1/results` and `/v1/stream` answer with: as many as fit.
  *
  * The cursor over them is a number of arrival, not a time: intervals of many collectors that end together come one after the other, some of
- * them minutes late, and a reader whose cursor was a time would miss those. Numbers go up by one with every interval, from the start of the
- * process in epoch milliseconds x 100, or behind the last that is known of an earlier process: so a cursor of that is less than all of this one, also
- * when the clock was set back in between.
+ * them minutes late, and a reader whose cursor was a time would miss those. Numbers go up by one with every interval, from a random start, or behind
+ * the last that is known of an earlier process: so a cursor of an earlier process is none of this one, whatever the clock was in between.
  * It must never give a number to two intervals, nor skip an interval without saying so (`gap`).
  */
 
 import { Breather } from '../base/yielding.js';
+import { drawCursorStart } from '../stats/cursorStart.js';
 import { type RecentInterval, RecentRows, RecentRowsTools } from './recentRows.js';
 import { type CollectedInterval, oneByOne } from './types.js';
 
-const NUMBERS_A_MS = 100;
 /** An earlier process may have given out so many more than it could write down. */
 const UNKNOWN_NUMBERS = 1_000_000;
 
@@ -29,9 +28,9 @@ export class RecentResults {
   private readonly tools = new RecentRowsTools();
 
   /** `earlierEnd`: the last number that is known of an earlier process; 0: none is. */
-  constructor(mostBytes: number, nowMs: number, earlierEnd = 0) {
+  constructor(mostBytes: number, earlierEnd = 0) {
     this.mostBytes = mostBytes;
-    this.last = Math.max(nowMs * NUMBERS_A_MS, earlierEnd === 0 ? 0 : earlierEnd + UNKNOWN_NUMBERS);
+    this.last = earlierEnd === 0 ? drawCursorStart() : earlierEnd + UNKNOWN_NUMBERS;
     this.dropped = this.last;
   }
 
@@ -94,7 +93,7 @@ export class RecentResults {
 
   /** All that came after `cursor`, oldest first; `gap`: some of it is no longer held, or the cursor is none of this scraper's. */
   after(cursor: number): { readonly intervals: readonly RecentInterval[]; readonly gap: boolean } {
-    // A number that was not given out yet is from a life whose clock was ahead: nothing is known of what that reader has.
+    // A number that was not given out is of another process: nothing is known of what that reader has.
     const foreign = cursor > this.last;
     const from = foreign ? 0 : cursor;
     let index = this.held.length;

@@ -12,7 +12,7 @@ export class CollectorRecord {
   intervalMs: number | null = null;
   /** Of the last interval that is safe; 0 before the first. */
   cursor = 0;
-  /** End of that interval, epoch ms, by the collector's clock of then; 0 before the first. */
+  /** End of the last interval that is safe, epoch ms, by the collector's clock of then; 0: not known. */
   endMs = 0;
   /** How far that is ahead of the steady clock of this process, ms; 0 while the clocks agree. */
   endAheadMs = 0;
@@ -37,11 +37,6 @@ export class CollectorRecord {
     this.address = address;
   }
 
-  /** Begins behind a cursor of an earlier process, which looks like an end unless the collector's clock was set back before. */
-  startAt(cursor: number): void {
-    this.moved(cursor, cursor, 0);
-  }
-
   /** An interval is safe. */
   moved(cursor: number, endMs: number, endAheadMs: number): void {
     this.cursor = cursor;
@@ -60,7 +55,7 @@ export class CollectorRecord {
 
   /** Finished intervals that are not fetched yet. */
   lag(nowMs: number): number | null {
-    if (this.intervalMs === null || this.cursor === 0) return null;
+    if (this.intervalMs === null || this.endMs === 0) return null;
     // Clocks that agree may still be a second apart, which is a lot for short intervals.
     const apartMs = this.endAheadMs === 0 ? (this.aheadMs ?? 0) : 0;
     const ageMs = nowMs + apartMs - (this.endMs - this.endAheadMs);
@@ -80,7 +75,7 @@ export class CollectorRecord {
       state: this.lastError !== null ? 'down' : this.lastSuccessMs === null ? 'starting' : up,
       intervalMs: this.intervalMs,
       lastSuccess: this.lastSuccessMs === null ? null : shown(this.lastSuccessMs),
-      lastEnd: this.cursor === 0 ? null : shown(this.endMs - this.endAheadMs),
+      lastEnd: this.endMs === 0 ? null : shown(this.endMs - this.endAheadMs),
       lagIntervals,
       clockAheadMs: this.aheadMs === null ? null : this.aheadMs - clockAheadMs,
       intervals: this.intervals,

@@ -2,14 +2,19 @@
  * Which intervals of a collector end at the same time, because its clock was set back in between. A database keeps one point for a time and a
  * set of tags: of such intervals it keeps the one that was closed last, whatever the order in which they are written. All others are counted.
  *
- * It knows of what went through this process.
+ * It is kept over restarts, beside the cursors.
  */
 
-import { TakenIntervals } from '../matrix/taken.js';
+import { isRecord } from '../config/problems.js';
+import { type Run, TakenIntervals } from '../matrix/taken.js';
+import { isCount } from './answer.js';
 import type { CollectedInterval } from './types.js';
 
 /** Of a collector; the oldest are forgotten. */
 const MOST_EPOCHS = 16;
+
+/** Of an epoch: each is a stretch of intervals without a pause. */
+const MOST_KEPT_RUNS = 32;
 
 type Named = Pick<CollectedInterval, 'collector' | 'clockEpoch' | 'endMs' | 'intervalMs'>;
 
@@ -27,10 +32,34 @@ export class SameEnds {
     return [...epochs].some(([epoch, earlier]) => epoch < clockEpoch && earlier.has(endMs));
   }
 
+  toJSON(): unknown {
+    return Object.fromEntries(
+      [...this.byCollector].map(([name, epochs]) => [
+        name,
+        [...epochs].map(([epoch, ends]) => [epoch, ends.newest(MOST_KEPT_RUNS)]),
+      ]),
+    );
+  }
+
+  /** Takes over what `toJSON` gave; false when it is something else: then nothing is known. */
+  restore(content: unknown): boolean {
+    if (!isRecord(content)) return false;
+    for (const [name, epochs] of Object.entries(content)) {
+      if (!Array.isArray(epochs) || !epochs.every(isKept)) return false;
+      this.byCollector.set(name, new Map(epochs.map(([epoch, runs]) => [epoch, new TakenIntervals(runs)])));
+    }
+    return true;
+  }
+
   /** Whether an interval that was closed later has its end: then it must not be written any more. */
   superseded({ collector, clockEpoch = 0, endMs }: Named): boolean {
     const epochs = this.byCollector.get(collector);
     if (epochs === undefined || epochs.size < 2) return false;
     return [...epochs].some(([epoch, later]) => epoch > clockEpoch && later.has(endMs));
   }
+}
+
+function isKept(value: unknown): value is readonly [number, readonly Run[]] {
+  if (!Array.isArray(value) || !isCount(value[0]) || !Array.isArray(value[1])) return false;
+  return value[1].every((run) => isRecord(run) && isCount(run.first) && isCount(run.last) && isCount(run.step));
 }

@@ -25,9 +25,9 @@ export async function openSinks(config: ScraperConfig, stateDir: string, logger:
     );
   }
   const options = { stateDir, spoolMaxBytes: config.scraper.spoolBytes };
-  const delivery = await WriterDelivery.open(config.writers, options, logger);
-  // After the spools, whose locks tell whether another scraper works here.
+  // Before the spools, which are emptied at once: what was closed later is not to be overwritten by what waits there.
   const positions = await Cursors.open(join(stateDir, CURSORS), logger);
+  const delivery = await WriterDelivery.open(config.writers, { ...options, ends: positions.ends }, logger);
   return {
     delivery,
     positions,

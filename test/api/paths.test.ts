@@ -32,7 +32,7 @@ describe('GET /v1/paths', () => {
 
   it('answers without paths before the first interval is finished', async () => {
     expect(await get()).to.deep.equal({
-      ...{ cursor: null, follows: null, clockEpoch: null, clockAheadMs: null },
+      ...{ cursor: null, follows: null, incarnation: null, clockEpoch: null, clockAheadMs: null },
       ...{ start: null, end: null, endMs: null, gap: false, total: 0, paths: [] },
     });
   });
@@ -58,8 +58,9 @@ describe('GET /v1/paths', () => {
     collector.finish(T - 10_000, { paths: PATHS.slice(0, 1) });
     collector.finish(T, { paths: PATHS });
     const answer = await get('?group=east');
+    const { incarnation, cursor } = collector.results.newest;
     expect(answer).to.deep.equal({
-      ...{ cursor: T, follows: T - 10_000, clockEpoch: 0, clockAheadMs: 0 },
+      ...{ incarnation, cursor, follows: cursor - 1, clockEpoch: 0, clockAheadMs: 0 },
       start: new Date(T - 10_000).toISOString(),
       end: new Date(T).toISOString(),
       endMs: T,

@@ -41,14 +41,17 @@ describe('GET /v1/results', () => {
     collector.finish(T + STEP);
     const rows = collector.streams().map((info) => rowOf(info));
     const { nowMs: _, ...answer } = await get();
+    const { incarnation, cursor: newest } = collector.results.newest;
+    expect(newest).to.equal(incarnation + 2);
     expect(answer).to.deep.equal({
       collector: 'host-a',
       intervalMs: 10_000,
-      next: T + STEP,
-      oldest: T,
+      next: newest,
+      oldest: newest - 1,
       gap: false,
       intervals: [T, T + STEP].map((endMs) => ({
-        ...{ cursor: endMs, follows: endMs === T ? 0 : T, clockEpoch: 0, clockAheadMs: 0 },
+        ...{ cursor: endMs === T ? newest - 1 : newest, follows: endMs === T ? 0 : newest - 1 },
+        ...{ incarnation, clockEpoch: 0, clockAheadMs: 0 },
         start: new Date(endMs - 10_000).toISOString(),
         end: new Date(endMs).toISOString(),
         endMs,
@@ -66,12 +69,17 @@ describe('GET /v1/results', () => {
   it('gives only what is newer than the cursor, and keeps the cursor when nothing is', async () => {
     collector.finish(T);
     collector.finish(T + STEP);
-    const newer = await get(`?after=${T}`);
-    expect(newer.intervals.map(endOf)).to.deep.equal([T + STEP]);
-    expect(newer.next).to.equal(T + STEP);
-    const none = await get(`?after=${T + STEP}`);
-    expect(none.intervals).to.deep.equal([]);
-    expect(none.next).to.equal(T + STEP);
+    const { cursor } = collector.results.newest;
+    for (const after of [cursor - 1, T]) {
+      const newer = await get(`?after=${after}`);
+      expect(newer.intervals.map(endOf)).to.deep.equal([T + STEP]);
+      expect(newer.next).to.equal(cursor);
+    }
+    for (const after of [cursor, T + STEP]) {
+      const none = await get(`?after=${after}`);
+      expect(none.intervals).to.deep.equal([]);
+      expect([none.next, none.gap]).to.deep.equal([cursor, false]);
+    }
   });
 
   it('stops at the limit and goes on from the cursor without leaving anything out', async () => {
@@ -86,7 +94,7 @@ describe('GET /v1/results', () => {
     for (let i = 0; i < 5; i++) collector.finish(T + i * STEP);
     const late = await get(`?after=${T}`);
     expect(late.gap).to.equal(true);
-    expect(late.oldest).to.equal(T + 2 * STEP);
+    expect(late.oldest).to.equal(late.intervals[0].cursor);
     expect(late.intervals.map(endOf)).to.deep.equal([2, 3, 4].map((i) => T + i * STEP));
     expect((await get(`?after=${T + STEP}`)).gap).to.equal(false);
     expect((await get()).gap).to.equal(false);
@@ -105,7 +113,7 @@ describe('GET /v1/results', () => {
       const small = buildApi(collector, { pageBytes: Number(pageBytes) });
       const page = await get('', small);
       expect(page.intervals).to.have.length(Number(fitting));
-      expect(page.next).to.equal(page.intervals.at(-1).endMs);
+      expect(page.next).to.equal(page.intervals.at(-1).cursor);
       await small.close();
     }
   });

@@ -27,6 +27,8 @@ describe('GET /v1/stream', () => {
     clients.push(client);
     return client;
   }
+  /** Cursors count from here. */
+  const start = (): number => collector.results.newest.incarnation;
   const got = (client: SseClient, count: number) =>
     waitFor(`${count} intervals, not ${client.ids.length}`, () => client.ids.length >= count, 10_000);
 
@@ -56,9 +58,9 @@ describe('GET /v1/stream', () => {
     }
     const results = (await app.inject(`/v1/results?after=${T}`)).json();
     expect(client.events.map(({ event, id, data }) => ({ event, id, data: JSON.parse(data) }))).to.deep.equal(
-      results.intervals.map((interval: { endMs: number }) => ({
+      results.intervals.map((interval: { cursor: number }) => ({
         event: 'interval',
-        id: String(interval.endMs),
+        id: String(interval.cursor),
         data: { collector: 'host-a', intervalMs: 10_000, interval },
       })),
     );
@@ -72,7 +74,7 @@ describe('GET /v1/stream', () => {
     const { interval } = JSON.parse(client.events[0].data);
     expect(interval).to.include({ endMs: T });
     expect(interval.results).to.deep.equal([]);
-    expect(client.ids.map(Number)).to.deep.equal([T]);
+    expect(client.ids.map(Number)).to.deep.equal([start() + 1]);
   });
 
   it('filters and has histograms as /v1/results has', async () => {
@@ -90,8 +92,8 @@ describe('GET /v1/stream', () => {
     await serve();
     for (let i = 0; i < 3; i++) collector.finish(T + i * STEP);
     const all = await open('?after=0');
-    const some = await open(`?after=${T}`);
-    const last = await open('?after=0', { headers: { 'last-event-id': String(T + STEP) } });
+    const some = await open(`?after=${start() + 1}`);
+    const last = await open('?after=0', { headers: { 'last-event-id': String(start() + 2) } });
     const none = await open();
     await got(all, 3);
     collector.finish(T + 3 * STEP);
@@ -102,7 +104,7 @@ describe('GET /v1/stream', () => {
       [none, 3],
     ] as const) {
       await got(client, 4 - from);
-      expect(client.ids).to.deep.equal([0, 1, 2, 3].slice(from).map((i) => T + i * STEP));
+      expect(client.ids).to.deep.equal([1, 2, 3, 4].slice(from).map((i) => start() + i));
       expect(client.events.filter(({ event }) => event !== 'interval')).to.deep.equal([]);
     }
   });
@@ -122,7 +124,7 @@ describe('GET /v1/stream', () => {
       collector.finish(T + i++ * STEP);
     }
     const rest = await open('', { headers: { 'last-event-id': id } });
-    const held = collector.results.after(0, 1000).intervals.map(({ report }) => report.endMs);
+    const held = collector.results.after(0, 1000).intervals.map(({ cursor }) => cursor);
     await got(rest, held.length - seen.length);
     expect([...seen, ...rest.ids]).to.deep.equal(held);
   });
@@ -130,14 +132,14 @@ describe('GET /v1/stream', () => {
   it('says that there is a gap when intervals after the cursor are no longer held, and goes on with the oldest', async () => {
     await serve();
     for (let i = 0; i < 6; i++) collector.finish(T + i * STEP);
-    const client = await open(`?after=${T}`);
+    const client = await open(`?after=${start() + 1}`);
     await got(client, 3);
     const [gap, ...intervals] = client.events;
     expect(gap.event).to.equal('gap');
-    expect(JSON.parse(gap.data)).to.deep.equal({ collector: 'host-a', after: T, oldest: T + 3 * STEP });
+    expect(JSON.parse(gap.data)).to.deep.equal({ collector: 'host-a', after: start() + 1, oldest: start() + 4 });
     expect(gap.id, 'a gap moves no cursor').to.equal('');
-    expect(intervals.map(({ id }) => Number(id))).to.deep.equal([3, 4, 5].map((i) => T + i * STEP));
-    const edge = await open(`?after=${T + 2 * STEP}`);
+    expect(intervals.map(({ id }) => Number(id))).to.deep.equal([4, 5, 6].map((i) => start() + i));
+    const edge = await open(`?after=${start() + 3}`);
     await got(edge, 3);
     expect(edge.events[0].event).to.equal('interval');
   });
@@ -160,20 +162,20 @@ describe('GET /v1/stream', () => {
     console.log(`        ${grownMiB.toFixed(0)} MiB more after ${COUNT} intervals of 1 MiB`);
     expect(grownMiB).to.be.lessThan((2 * COUNT) / 3);
     slow.response.resume();
-    await waitFor('the newest interval', () => slow.ids.at(-1) === T + (COUNT - 1) * STEP, 10_000);
-    expect(slow.ids.slice(-3)).to.deep.equal([3, 2, 1].map((i) => T + (COUNT - i) * STEP));
+    await waitFor('the newest interval', () => slow.ids.at(-1) === start() + COUNT, 10_000);
+    expect(slow.ids.slice(-3)).to.deep.equal([2, 1, 0].map((i) => start() + COUNT - i));
     expect(slow.ids.length).to.be.lessThan(COUNT / 3);
     // Every hole has its gap event, and there is none without a hole.
-    let cursor = T;
+    let cursor = start() + 1;
     for (const [index, { event, id, data }] of slow.events.entries()) {
       if (event === 'gap') {
         const { after, oldest } = JSON.parse(data);
         expect(after).to.equal(cursor);
-        expect(oldest).to.be.greaterThan(cursor + STEP);
+        expect(oldest).to.be.greaterThan(cursor + 1);
         expect(slow.events[index + 1].id).to.equal(String(oldest));
         cursor = oldest;
       } else if (index > 0) {
-        expect(Number(id)).to.be.oneOf([cursor, cursor + STEP]);
+        expect(Number(id)).to.be.oneOf([cursor, cursor + 1]);
         cursor = Number(id);
       }
       if (event === 'interval') expect(JSON.parse(data).interval.results).to.deep.equal([rowOf(few[0], HUGE_PADDING)]);
@@ -187,7 +189,7 @@ describe('GET /v1/stream', () => {
       Array.from({ length: 100 }, (_, i) => open(['', '?class=ef', '?target=10.0.0.2&histograms=1'][i % 3])),
     );
     for (let i = 0; i < 20; i++) collector.finish(T + i * STEP, { padding: 20_000 });
-    const wanted = Array.from({ length: 20 }, (_, i) => T + i * STEP);
+    const wanted = Array.from({ length: 20 }, (_, i) => start() + 1 + i);
     for (const [i, reader] of readers.entries()) {
       await got(reader, 20);
       expect(reader.ids).to.deep.equal(wanted);
@@ -264,7 +266,7 @@ describe('GET /v1/stream', () => {
     for (let i = 0; i < 3; i++) collector.finish(T + i * STEP);
     await waitFor('the end', () => client.ended);
     expect(client.cutOff).to.equal(false);
-    expect(client.ids).to.deep.equal([T, T + STEP]);
+    expect(client.ids).to.deep.equal([start() + 1, start() + 2]);
   });
 
   it('ends at once and whole when the server closes, with the interval that was finished last', async () => {

@@ -5,9 +5,11 @@ import { expect } from 'chai';
 import { pino } from 'pino';
 import { KEPT_RESULTS, KeptResults } from '../../src/collector/keptResults.js';
 import { aheadOf, ResultsStore, type StoredInterval } from '../../src/collector/results.js';
+import { LEAST_CURSOR } from '../../src/stats/cursorStart.js';
 import { seededRandom } from '../support/random.js';
 
 const T = 1_763_700_000_000;
+const START = LEAST_CURSOR;
 
 function interval(endMs: number, bytes = 10): StoredInterval {
   const report = {
@@ -40,7 +42,7 @@ describe('results that outlive a collector', () => {
   afterEach(() => rmSync(folder, { recursive: true }));
 
   function store(...intervals: readonly StoredInterval[]): ResultsStore {
-    const results = new ResultsStore(60);
+    const results = new ResultsStore(60, START);
     for (const one of intervals) results.add(one);
     return results;
   }
@@ -50,15 +52,15 @@ describe('results that outlive a collector', () => {
     await new KeptResults(directory(), 'a', logger).save(first.toKeep());
     const kept = await new KeptResults(directory(), 'a', logger).load(60);
     const second = new ResultsStore(60);
-    if (kept !== undefined) second.restore(kept, T + 1500);
+    second.restore(first.newest, kept, T + 1500);
     expect(second.latest).to.equal(undefined);
-    expect(second.newestCursor).to.equal(T + 1400);
+    expect(second.newest).to.deep.equal(first.newest);
     second.add(interval(T + 2000));
-    const { intervals, gap, oldest } = second.after(T + 1000, 10);
+    const { intervals, gap, oldest } = second.after(START + 1, 10);
     expect(intervals.map(({ report }) => report.endMs)).to.deep.equal([T + 1400, T + 2000]);
-    expect(intervals[0].report.rows).to.deep.equal(first.after(T + 1000, 1).intervals[0].report.rows);
+    expect(intervals[0].report.rows).to.deep.equal(first.after(START + 1, 1).intervals[0].report.rows);
     expect(intervals[0].infos).to.deep.equal(interval(T).infos);
-    expect([gap, oldest]).to.deep.equal([false, T + 1000]);
+    expect([gap, oldest]).to.deep.equal([false, START + 1]);
     expect(second.latest?.report.endMs).to.equal(T + 2000);
     expect(second.pathsAfter(T).interval?.report.endMs).to.equal(T + 2000);
     expect(logged).to.deep.equal([]);
@@ -68,11 +70,11 @@ describe('results that outlive a collector', () => {
     const results = store(...[1, 2, 3, 4].map((step) => interval(T + step * 1000, 6 * 2 ** 20)));
     const { intervals, droppedCursor } = results.toKeep();
     expect(intervals.map(({ report }) => report.endMs - T)).to.deep.equal([3000, 4000]);
-    expect(droppedCursor).to.equal(T + 2000);
+    expect(droppedCursor).to.equal(START + 2);
     const next = new ResultsStore(60);
-    next.restore({ intervals, droppedCursor }, T + 5000);
-    expect(next.after(T + 1000, 10).gap).to.equal(true);
-    expect(next.after(T + 2000, 10).gap).to.equal(false);
+    next.restore(results.newest, { intervals, droppedCursor }, T + 5000);
+    expect(next.after(START + 1, 10).gap).to.equal(true);
+    expect(next.after(START + 2, 10).gap).to.equal(false);
     expect(store(interval(T, 20 * 2 ** 20)).toKeep().intervals).to.have.length(1);
   });
 
@@ -83,22 +85,55 @@ describe('results that outlive a collector', () => {
     expect(await new KeptResults(directory(), 'b', logger).load(60)).to.equal(undefined);
     const kept = await new KeptResults(directory(), 'a', logger).load(2);
     expect(kept?.intervals.map(({ report }) => report.endMs)).to.deep.equal([T + 2000, T + 3000]);
-    expect(kept?.droppedCursor).to.equal(T + 1000);
+    expect(kept?.droppedCursor).to.equal(START + 1);
   });
 
   it('are told from the first interval of the next one by the cursor and the epoch, when the clock was set back in between', async () => {
-    await new KeptResults(directory(), 'a', logger).save(store(interval(T + 7_200_000)).toKeep());
+    const first = store(interval(T + 7_200_000));
+    await new KeptResults(directory(), 'a', logger).save(first.toKeep());
     const kept = await new KeptResults(directory(), 'a', logger).load(60);
     const next = new ResultsStore(60);
-    if (kept !== undefined) next.restore(kept, T + 1_000);
+    next.restore(first.newest, kept, T + 1_000);
     next.add(interval(T + 2_000));
     const { intervals } = next.after(0, 10);
-    expect(intervals.map(({ cursor, clockEpoch }) => [cursor - T, clockEpoch])).to.deep.equal([
-      [7_200_000, 0],
-      [7_200_001, 1],
+    expect(intervals.map(({ incarnation, cursor, clockEpoch }) => [incarnation, cursor, clockEpoch])).to.deep.equal([
+      [START, START + 1, 0],
+      [START, START + 2, 1],
     ]);
     expect(intervals.map((one) => aheadOf(one, { aheadMs: () => 0 }))).to.deep.equal([7_199_000, 0]);
-    expect(next.after(T + 7_200_000, 10)).to.include({ gap: false, next: T + 7_200_001 });
+    expect(next.after(START + 1, 10)).to.include({ gap: false, next: START + 2 });
+  });
+
+  it('are a gap to who has not read them, where only the last cursor was kept', () => {
+    const first = store(...[1, 2, 3].map((i) => interval(T + i * 1000)));
+    const next = new ResultsStore(60);
+    next.restore(first.newest, undefined, T + 4000);
+    for (const [cursor, gap] of [
+      [START + 2, true],
+      [T + 2000, true],
+      [START + 3, false],
+    ] as const)
+      expect(next.after(cursor, 10), String(cursor)).to.deep.include({ gap, intervals: [] });
+    next.add(interval(T + 5000));
+    expect(next.after(START + 2, 10).gap).to.equal(true);
+    expect(next.after(START + 3, 10)).to.include({ gap: false, next: START + 4 });
+  });
+
+  it('keep their names but not their cursors, where a process was killed before it had an interval', () => {
+    const first = store(...[1, 2].map((i) => interval(T + i * 1000)));
+    const next = new ResultsStore(60);
+    next.restore(undefined, first.toKeep(), T + 3000);
+    next.add(interval(T + 4000));
+    const { intervals, gap } = next.after(START + 1, 10);
+    expect(gap).to.equal(true);
+    expect(intervals.map(({ incarnation, report }) => [incarnation === START, report.endMs - T])).to.deep.equal([
+      [true, 1000],
+      [true, 2000],
+      [false, 4000],
+    ]);
+    const cursors = intervals.map(({ cursor }) => cursor - intervals[0].cursor);
+    expect(cursors).to.deep.equal([0, 1, 2]);
+    expect(next.after(intervals[1].cursor, 10)).to.include({ gap: false, next: intervals[2].cursor });
   });
 
   it('are no longer there when the next collector has an interval of its own and is killed', async () => {

@@ -1,6 +1,10 @@
 import { expect } from 'chai';
 import { type IntervalReport, PATH_COLUMNS, PATH_TRAITS } from '../../src/collector/messages.js';
 import { ResultsStore } from '../../src/collector/results.js';
+import { LEAST_CURSOR } from '../../src/stats/cursorStart.js';
+import { randomInteger, seededRandom } from '../support/random.js';
+
+const START = LEAST_CURSOR;
 
 /** An interval with this many paths. */
 function report(endMs: number, paths: number): IntervalReport {
@@ -35,11 +39,52 @@ const MANY = 250_000;
 
 describe('ResultsStore', () => {
   it('says that there is a gap when intervals after the cursor were dropped, and only then', () => {
-    const store = new ResultsStore(2);
+    const store = new ResultsStore(2, START);
     for (const endMs of [1_000, 2_000, 3_000]) store.add({ report: report(endMs, 1), infos: [] });
-    expect(store.after(1, 10)).to.include({ gap: true, oldest: 2_000, next: 3_000 });
-    expect(store.after(1_000, 10)).to.include({ gap: false, next: 3_000 });
-    expect(store.after(0, 1)).to.include({ gap: false, next: 2_000 });
+    expect(store.after(START, 10)).to.include({ gap: true, oldest: START + 2, next: START + 3 });
+    expect(store.after(START + 1, 10)).to.include({ gap: false, next: START + 3 });
+    expect(store.after(0, 1)).to.include({ gap: false, next: START + 2 });
+    expect(store.after(START + 3, 10)).to.include({ gap: false, next: START + 3 });
+  });
+
+  it('takes a time in place of a cursor: what ended after it follows, in the order in which it was closed', () => {
+    const store = new ResultsStore(4);
+    for (const endMs of [1_000, 5_000, 6_000, 2_000, 3_000]) store.add({ report: report(endMs, 1), infos: [] });
+    const endsAfter = (ms: number) => {
+      const { intervals, gap } = store.after(ms, 10);
+      return [gap, ...intervals.map(({ report: { endMs } }) => endMs)];
+    };
+    expect(endsAfter(100)).to.deep.equal([true, 5_000, 6_000, 2_000, 3_000]);
+    expect(endsAfter(4_000)).to.deep.equal([true, 5_000, 6_000, 2_000, 3_000]);
+    expect(endsAfter(2_500)).to.deep.equal([true, 5_000, 6_000, 2_000, 3_000]);
+    const steady = new ResultsStore(4);
+    for (const endMs of [1_000, 2_000, 3_000]) steady.add({ report: report(endMs, 1), infos: [] });
+    expect(steady.after(1_999, 10).intervals.map(({ report: { endMs } }) => endMs)).to.deep.equal([2_000, 3_000]);
+    expect(steady.after(2_000, 10).intervals.map(({ report: { endMs } }) => endMs)).to.deep.equal([3_000]);
+    expect(steady.after(3_000, 10)).to.deep.include({ intervals: [], gap: false });
+    // Its clock was ahead of what the collector's is now.
+    expect(steady.after(9_000, 10).intervals).to.have.length(3);
+    expect(steady.after(9_000, 10).gap).to.equal(true);
+  });
+
+  it('says that there is a gap to every reader with a cursor of another process, and gives all that it holds', () => {
+    const random = seededRandom(41).next;
+    for (let run = 0; run < 500; run++) {
+      const earlier = new ResultsStore(60);
+      const startMs = 1e12 * random();
+      const count = randomInteger(random, 1, 20);
+      for (let i = 1; i <= count; i++) earlier.add({ report: report(startMs + i * 1_000, 1), infos: [] });
+      const { cursor } = earlier.newest;
+      const next = new ResultsStore(60);
+      // Its clock may be before or behind that of the earlier one, and pass it.
+      const backMs = randomInteger(random, -20, 20) * 1_000;
+      for (let i = 1; i <= 30; i++) {
+        next.add({ report: report(startMs + backMs + i * 1_000, 1), infos: [] });
+        expect(next.after(cursor, 100).gap).to.equal(true);
+        expect(next.after(cursor, 100).intervals).to.have.length(i);
+        expect(next.firstAfter(cursor)).to.deep.include({ gap: true, interval: next.all()[0] });
+      }
+    }
   });
 
   it('keeps the rows of every interval but the paths of the newest only, when paths take more than 64 MiB', () => {

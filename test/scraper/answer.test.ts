@@ -5,7 +5,7 @@ import { kept, row } from '../support/scraped.js';
 
 const T = 1_763_700_000_000;
 
-const place = (cursor: number) => ({ cursor, follows: 0, clockEpoch: 0, clockAheadMs: 0 });
+const place = (cursor: number) => ({ cursor, follows: 0, incarnation: undefined, clockEpoch: 0, clockAheadMs: 0 });
 
 const interval = (endMs: number, results: unknown = [row('10.2.0.2')]) => ({
   start: new Date(endMs - 1000).toISOString(),
@@ -35,7 +35,7 @@ function problem(value: unknown, after = T): string {
 describe('the answer of a collector', () => {
   it('is taken as it is when it is right', () => {
     const page = read(answer());
-    expect(page).to.deep.include({ collector: 'a', intervalMs: 1000, unknown: false, gap: false });
+    expect(page).to.deep.include({ collector: 'a', intervalMs: 1000, gap: false });
     expect(page.intervals.map(kept)).to.deep.equal([
       { collector: 'a', intervalMs: 1000, startMs: T, endMs: T + 1000, ...place(T + 1000), rows: [row('10.2.0.2')] },
       {
@@ -59,10 +59,11 @@ describe('the answer of a collector', () => {
     ]);
   });
 
-  it('says that the cursor is unknown by a next one that is below it', () => {
-    const page = read(answer({ gap: true }), T + 9000);
-    expect(page.unknown).to.equal(true);
-    expect(page.intervals).to.have.length(2);
+  it('may have smaller cursors than the one that was asked with, behind a gap only, and always in order', () => {
+    expect(read(answer({ gap: true }), T + 9000).intervals).to.have.length(2);
+    expect(problem(answer({ gap: false }), T + 9000)).to.include('at /intervals/0/cursor');
+    const intervals = [2, 1].map((s) => ({ ...interval(T + s * 1000), cursor: T + s }));
+    expect(problem(answer({ gap: true, intervals }), T + 9000)).to.include('at /intervals/1/cursor');
   });
 
   it('is told from that of a scraper', () => {

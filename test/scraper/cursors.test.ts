@@ -50,15 +50,21 @@ describe('cursors of collectors', () => {
   });
 
   it('are set aside when their file is damaged, and that is said', async () => {
+    const nothing = '{"cursors":{},"epochs":{},"ends":{}}';
     for (const text of [
       '',
       '{',
       '[]',
-      seal('llama-cursors', '{"a":1}').replace(':1}', ':2}'),
-      seal('llama-cursors', '{"a":1}').replace('"version":1', '"version":2'),
-      seal('llama-cursors', '[]'),
-      seal('llama-cursors', '{'),
-      seal('llama-cursors', '{"a":"b"}'),
+      seal('llama-cursors', nothing).replace('{}', '{"a":1}'),
+      seal('llama-cursors', nothing).replace('"version":1', '"version":2'),
+      ...[
+        '[]',
+        '{',
+        '{"a":1}',
+        nothing.replace('{}', '{"a":"b"}'),
+        nothing.replace('"ends":{}', '"ends":{"a":[[0,[{"first":1}]]]}'),
+        nothing.replace('"epochs":{}', '"epochs":{"a":{"newest":1,"beginnings":0,"epochs":{"0 0":-1},"last":null}}'),
+      ].map((body) => seal('llama-cursors', body)),
     ]) {
       await writeFile(path, text);
       const cursors = await Cursors.open(path, log.logger);

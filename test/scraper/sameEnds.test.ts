@@ -34,12 +34,18 @@ function steppedBack(random: () => number, count: number): CollectedInterval[] {
 }
 
 describe('intervals of a collector that end at the same time', () => {
-  it('are noticed, each once, however often they are fetched, as a naive list of all finds them', () => {
+  it('are noticed, each once, however often they are fetched, also over restarts, as a naive list of all finds them', () => {
     const random = seededRandom(17).next;
     for (let run = 0; run < 50; run++) {
-      const ends = new SameEnds();
+      let ends = new SameEnds();
       const seen: CollectedInterval[] = [];
       for (const one of steppedBack(random, 100)) {
+        // As over a restart.
+        if (random() < 0.1) {
+          const kept = JSON.stringify(ends);
+          ends = new SameEnds();
+          expect(ends.restore(JSON.parse(kept))).to.equal(true);
+        }
         const again = random() < 0.3 ? seen.at(-1) : undefined;
         if (again !== undefined) expect(ends.note(again)).to.equal(false);
         expect(ends.note(one)).to.equal(seen.some(({ endMs }) => endMs === one.endMs));

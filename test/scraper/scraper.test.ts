@@ -215,6 +215,6 @@ describe('a scraper', () => {
     const closing = scraper.close();
     expect(scraper.status().state).to.equal('stopping');
     await closing;
-    expect(saved).to.deep.equal([T + 1000]);
+    expect(saved).to.deep.equal([a.newestCursor]);
   });
 });

@@ -4,8 +4,10 @@ import { createServer, type IncomingHttpHeaders, type Server, type ServerRespons
 import type { AddressInfo } from 'node:net';
 import type { CollectorAddress } from '../../src/config/scraper/types.js';
 import type { Timing } from '../../src/discovery/source.js';
+import { CollectorEpochs } from '../../src/scraper/collectorEpochs.js';
 import type { Positions } from '../../src/scraper/poller.js';
 import type { CollectedInterval, Delivery, ResultRow } from '../../src/scraper/types.js';
+import { drawCursorStart } from '../../src/stats/cursorStart.js';
 
 /** The system's clock, `factor` times as fast. */
 export class FastTiming implements Timing {
@@ -51,6 +53,11 @@ export interface Asked {
   readonly atMs: number;
 }
 
+function begin() {
+  const start = drawCursorStart();
+  return { incarnation: start, cursor: start, endMs: 0, clockEpoch: 0 };
+}
+
 /** Intervals are made by `finish()`, or by `run()` as time passes. */
 export class CollectorServer {
   url = '';
@@ -72,12 +79,13 @@ export class CollectorServer {
     readonly endMs: number;
     readonly cursor: number;
     readonly follows: number;
+    readonly incarnation: number;
     readonly clockEpoch: number;
     readonly aheadMs: number;
     readonly rows: readonly ResultRow[];
   }[] = [];
   private droppedCursor = 0;
-  private last = { cursor: 0, endMs: 0, clockEpoch: 0 };
+  private last = begin();
   private measured = false;
   private readonly timing: Timing;
   private readonly server: Server;
@@ -114,6 +122,10 @@ export class CollectorServer {
     return { url: this.url, kind: 'collector', tokenFile: null, intervalMs: 30_000 };
   }
 
+  get newestCursor(): number {
+    return this.last.cursor;
+  }
+
   get clockMs(): number {
     return this.timing.nowMs() + (this.aheadMs ?? 0);
   }
@@ -122,7 +134,7 @@ export class CollectorServer {
   finish(endMs: number, rows: readonly ResultRow[] = [row('10.2.0.2')]): void {
     const { last } = this;
     const clockEpoch = endMs > last.endMs ? last.clockEpoch : last.clockEpoch + 1;
-    this.last = { cursor: Math.max(endMs, last.cursor + 1), endMs, clockEpoch };
+    this.last = { incarnation: last.incarnation, cursor: last.cursor + 1, endMs, clockEpoch };
     const follows = this.measured ? last.cursor : 0;
     this.measured = true;
     this.held.push({ ...this.last, follows, aheadMs: this.aheadMs ?? 0, rows });
@@ -146,7 +158,7 @@ export class CollectorServer {
   restart(): void {
     this.held = [];
     this.droppedCursor = 0;
-    this.last = { cursor: 0, endMs: 0, clockEpoch: 0 };
+    this.last = begin();
     this.measured = false;
   }
 
@@ -208,7 +220,8 @@ export class CollectorServer {
 
   private text(url: URL, after: number): string {
     const limit = Number(url.searchParams.get('limit') ?? 10_000);
-    const unknown = this.last.cursor > 0 && after > this.last.cursor;
+    const { incarnation, cursor: newest } = this.last;
+    const unknown = this.measured && after > 0 && (after < incarnation || after > newest);
     const from = unknown ? 0 : after;
     const page = this.held.filter(({ cursor }) => cursor > from).slice(0, limit);
     return JSON.stringify({
@@ -218,8 +231,8 @@ export class CollectorServer {
       next: page.at(-1)?.cursor ?? from,
       oldest: this.held[0]?.cursor ?? 0,
       gap: unknown || (after > 0 && after < this.droppedCursor),
-      intervals: page.map(({ endMs, cursor, follows, clockEpoch, aheadMs, rows }) => ({
-        ...{ cursor, follows, clockEpoch, clockAheadMs: aheadMs - (this.aheadMs ?? 0) },
+      intervals: page.map(({ endMs, cursor, follows, incarnation, clockEpoch, aheadMs, rows }) => ({
+        ...{ cursor, follows, incarnation, clockEpoch, clockAheadMs: aheadMs - (this.aheadMs ?? 0) },
         start: new Date(endMs - this.intervalMs).toISOString(),
         end: new Date(endMs).toISOString(),
         endMs,
@@ -259,7 +272,13 @@ export class RecordingDelivery implements Delivery {
 }
 
 export class MapPositions implements Positions {
-  readonly ends = new Map<string, number>();
+  readonly ends: Map<string, number>;
+  readonly epochs = new CollectorEpochs();
+
+  /** `ends`: those of an earlier process. */
+  constructor(ends: ReadonlyMap<string, number> = new Map()) {
+    this.ends = new Map(ends);
+  }
 
   get(key: string): number | undefined {
     return this.ends.get(key);

@@ -95,7 +95,7 @@ export function allStreamRoute(
 const STREAM_WORDS = {
   summary: 'Intervals of all collectors as server-sent events, as they come',
   description: `An event "interval" for each interval; its id is its cursor, its data {"collector", "intervalMs", "interval"} with an element of "intervals" of /v1/results.
-An event "gap" with {"collector", "after", "oldest"} says that intervals after the cursor are no longer held; "oldest" is the cursor of the next one that is sent.`,
+An event "gap" with {"collector", "after", "oldest"} says that intervals after the cursor are no longer held, or that the cursor is of an earlier process; "oldest" is the cursor of the next one that is sent.`,
   querystring: AllStreamQuery,
   server: 'scraper',
 } as const;

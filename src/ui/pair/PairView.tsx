@@ -67,7 +67,7 @@ export function PairView({ status }: { status: Status | undefined }) {
   );
   const cursor = useRef(endMs);
   cursor.current = endMs;
-  const recent = useLoaded(pairKey, (signal) => askRecent(view, cursor.current, toMs, signal), {
+  const recent = useLoaded(pairKey, (signal) => askRecent(view, scrapes, { cursor: cursor.current, toMs }, signal), {
     leastMs: RECENT_EVERY_MS,
     once: past,
   });

@@ -25,8 +25,6 @@ const RECENT_INTERVALS = 2_000;
 const MOST_PAGES = 20;
 /** Data older than so many intervals are stale. */
 const STALE_INTERVALS = 2.5;
-/** Cursors that are times are greater than any that count. */
-const LEAST_TIME_MS = 1e11;
 
 export const RANGES: Readonly<Record<string, number>> = Object.fromEntries(
   ['15m', '1h', '6h', '24h'].map((text) => [text, durationMs(text)]),
@@ -117,11 +115,11 @@ export async function askPathsBefore(
 /** Rows of the intervals of the last minutes, or of those before an end in the past; `cursor` is the newest that was heard of. */
 export async function askRecent(
   pair: Pair,
-  cursor: number,
-  toMs: number | undefined,
+  scrapes: boolean,
+  { cursor, toMs }: { readonly cursor: number; readonly toMs: number | undefined },
   signal: AbortSignal,
 ): Promise<readonly ResultRow[]> {
-  let after = Math.max(0, cursorBefore(cursor, toMs));
+  let after = scrapes ? countBefore(cursor, toMs) : (toMs ?? Date.now()) - RECENT_MS;
   const intervals: ResultsAnswer['intervals'][number][] = [];
   for (let page = 0; page < MOST_PAGES; page++) {
     const answer = await get<ResultsAnswer>('/v1/results', { ...filters(pair), after: String(after) }, signal);
@@ -129,7 +127,7 @@ export async function askRecent(
     intervals.push(...answer.intervals);
     after = answer.next;
   }
-  // By the clock of now: after a step of the clock the cursor does not tell times.
+  // By the clock of now, for a step of the clock may have been since.
   const endOf = ({ endMs, clockAheadMs = 0 }: (typeof intervals)[number]): number => endMs - clockAheadMs;
   // Of each collector, for their clocks may differ.
   const lasts = new Map<string | undefined, number>();
@@ -142,11 +140,9 @@ export async function askRecent(
     );
 }
 
-/** Where to begin. A scraper's cursor does not tell times: of the past all that is held is looked through. */
-function cursorBefore(cursor: number, toMs: number | undefined): number {
-  const isTime = cursor === 0 || cursor > LEAST_TIME_MS;
-  if (isTime) return (toMs ?? (cursor || Date.now())) - RECENT_MS;
-  return toMs === undefined ? cursor - RECENT_INTERVALS : 0;
+/** Where to begin. A scraper takes no time in place of a cursor: of the past all that is held is looked through. */
+function countBefore(cursor: number, toMs: number | undefined): number {
+  return toMs === undefined ? Math.max(0, cursor - RECENT_INTERVALS) : 0;
 }
 
 /** The same numbers as JSON. */

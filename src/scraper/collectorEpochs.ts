@@ -1,0 +1,107 @@
+/**
+ * The epochs of the intervals of each collector, counted here, and where its last interval was; kept over restarts beside the cursors. A collector that
+ * was started again without memory of the process before begins with epoch 0 again, in another incarnation: its intervals are others, though they may
+ * end at the same times. An epoch here grows in the order in which intervals were closed.
+ */
+
+import { isRecord } from '../config/problems.js';
+import { isCount } from './answer.js';
+import type { CollectedInterval } from './types.js';
+
+/** Of a collector; the oldest are forgotten. */
+const MOST_EPOCHS = 16;
+
+/** The last interval that is safe. */
+export interface LastInterval {
+  readonly incarnation: number | undefined;
+  readonly endMs: number;
+  /** How far that was ahead of this process's steady clock, ms. */
+  readonly aheadMs: number;
+}
+
+interface Known {
+  /** The greatest epoch; -1 before the first. */
+  newest: number;
+  /** Counts the new beginnings of a collector that tells no incarnation. */
+  beginnings: number;
+  /** Each as `INCARNATION CLOCKEPOCH`, with the epoch here. */
+  readonly epochs: Map<string, number>;
+  last: LastInterval | undefined;
+}
+
+export class CollectorEpochs {
+  private readonly byKey = new Map<string, Known>();
+
+  /** `key` names a collector at its address. */
+  of(key: string, { incarnation, clockEpoch = 0 }: Pick<CollectedInterval, 'incarnation' | 'clockEpoch'>): number {
+    const known = this.known(key);
+    const name = `${incarnation ?? known.beginnings} ${clockEpoch}`;
+    const before = known.epochs.get(name);
+    if (before !== undefined) return before;
+    known.newest = Math.max(known.newest + 1, clockEpoch);
+    known.epochs.set(name, known.newest);
+    const [oldest] = known.epochs.keys();
+    if (known.epochs.size > MOST_EPOCHS && oldest !== undefined) known.epochs.delete(oldest);
+    return known.newest;
+  }
+
+  /** A collector that tells no incarnation knows nothing of what it told before. */
+  startOver(key: string): void {
+    this.known(key).beginnings += 1;
+  }
+
+  /** An interval is safe. */
+  moved(key: string, { incarnation, endMs, aheadMs = 0 }: CollectedInterval): void {
+    this.known(key).last = { incarnation, endMs, aheadMs };
+  }
+
+  last(key: string): LastInterval | undefined {
+    return this.byKey.get(key)?.last;
+  }
+
+  toJSON(): unknown {
+    return Object.fromEntries(
+      [...this.byKey].map(([key, { newest, beginnings, epochs, last = null }]) => [
+        key,
+        { newest, beginnings, epochs: Object.fromEntries(epochs), last },
+      ]),
+    );
+  }
+
+  /** Takes over what `toJSON` gave; false when it is something else: then nothing is known. */
+  restore(content: unknown): boolean {
+    if (!isRecord(content)) return false;
+    for (const [key, value] of Object.entries(content)) {
+      if (!isKept(value)) return false;
+      const { newest, beginnings, epochs, last } = value;
+      this.byKey.set(key, {
+        ...{ newest, beginnings, epochs: new Map(Object.entries(epochs)) },
+        last: last === null ? undefined : { ...last, incarnation: last.incarnation },
+      });
+    }
+    return true;
+  }
+
+  private known(key: string): Known {
+    const known = this.byKey.get(key) ?? { newest: -1, beginnings: 0, epochs: new Map(), last: undefined };
+    this.byKey.set(key, known);
+    return known;
+  }
+}
+
+interface Kept {
+  readonly newest: number;
+  readonly beginnings: number;
+  readonly epochs: Readonly<Record<string, number>>;
+  readonly last: LastInterval | null;
+}
+
+function isKept(value: unknown): value is Kept {
+  if (!isRecord(value)) return false;
+  const { newest, beginnings, epochs, last } = value;
+  if (!Number.isSafeInteger(newest) || !isCount(beginnings)) return false;
+  if (!isRecord(epochs) || !Object.values(epochs).every(isCount)) return false;
+  if (last === null) return true;
+  if (!isRecord(last) || !isCount(last.endMs) || !Number.isSafeInteger(last.aheadMs)) return false;
+  return last.incarnation === undefined || isCount(last.incarnation);
+}
