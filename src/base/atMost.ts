@@ -2,6 +2,6 @@
 export function atMost<Value>(work: Promise<Value>, ms: number): Promise<Value | undefined> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve(undefined), ms);
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
+    work.finally(() => clearTimeout(timer)).then(resolve, reject);
   });
 }
