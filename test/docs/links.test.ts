@@ -58,4 +58,14 @@ describe('documents', () => {
     );
     expect(missing, missing.join('\n')).to.deep.equal([]);
   });
+
+  it('name source files by their whole path', () => {
+    const bare = [...manual(), page('CONTRIBUTING.md')].flatMap(({ path, text }) =>
+      [...text.matchAll(/`([\w./-]+\.tsx?)`/g)]
+        .map(([, name]) => name)
+        .filter((name) => !existsSync(new URL(name, ROOT)))
+        .map((name) => `${path}: ${name}`),
+    );
+    expect(bare, bare.join('\n')).to.deep.equal([]);
+  });
 });
