@@ -42,6 +42,8 @@ export class ScraperMemory {
   readonly recent: RecentResults;
   /** Intervals that were left out because too many waited. */
   leftOut = 0;
+  /** Intervals that came again; the history is not asked. */
+  duplicates = 0;
   private readonly feed: MatrixFeed;
   private readonly logger: Logger;
   private readonly now: () => number;
@@ -81,13 +83,16 @@ export class ScraperMemory {
 
   /** What the matrix does not show, and why. */
   counters(): Readonly<Record<MemoryCounter, number>> {
-    const { leftOut, unreadableHistograms } = this;
-    return { ...this.history.refused, leftOut, unreadableHistograms };
+    const { duplicates, leftOut, unreadableHistograms } = this;
+    return { ...this.history.refused, duplicates, leftOut, unreadableHistograms };
   }
 
-  /** Takes an interval in, in turns of the event loop; one that was fetched before is passed over. Resolves when that is done; never rejects. */
+  /** Takes an interval in, in turns of the event loop; one that was fetched before is counted, and passed over. Resolves when that is done; never rejects. */
   async take(interval: CollectedInterval): Promise<void> {
-    if (!this.isNew(interval)) return;
+    if (!this.isNew(interval)) {
+      this.duplicates += 1;
+      return;
+    }
     const rows = interval.rows.length;
     const [oldest] = this.waiting;
     if (

@@ -99,6 +99,7 @@ describe('the memory of a scraper', () => {
     await memory.settled();
     expect([...(await matrix('loss')).cells.sums.sent]).to.deep.equal([2]);
     expect(memory.recent.after(0).intervals).to.have.length(1);
+    expect(memory.counters().duplicates).to.equal(2);
   });
 
   it('leaves a histogram that cannot be read out, counts it, and says so once', async () => {
