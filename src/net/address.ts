@@ -75,6 +75,27 @@ export function writeSockaddr(
   return length;
 }
 
+/** The same, of an address in memory words from index `from` on, an IPv4 address in the first of four; allocates nothing. `port` in host order. */
+export function writeSockaddrWords(
+  memory: NativeMemory,
+  at: number,
+  family: Family,
+  words: Uint32Array,
+  from: number,
+  port: number,
+  scope: number,
+): number {
+  const length = sockaddrBytes(family);
+  memory.bytes.fill(0, at, at + length);
+  memory.u16[at >> 1] = family === 4 ? AF_INET : AF_INET6;
+  memory.view.setUint16(at + SOCKADDR_PORT, port);
+  const to = (at + sockaddrAddressOffset(family)) >> 2;
+  const count = family === 4 ? 1 : 4;
+  for (let word = 0; word < count; word++) memory.u32[to + word] = words[from + word];
+  if (family === 6) memory.u32[(at + SOCKADDR_IN6_SCOPE) >> 2] = scope;
+  return length;
+}
+
 /** Address text and port of the socket address at `at`. */
 export function readSockaddr(memory: NativeMemory, at: number): { address: string; port: number } {
   const family: Family = memory.u16[at >> 1] === AF_INET ? 4 : 6;

@@ -7,6 +7,7 @@ import {
   SOCKADDR_STRIDE,
   sockaddrBytes,
   writeSockaddr,
+  writeSockaddrWords,
   zoneIndex,
 } from './address.js';
 import * as c from './constants.js';
@@ -47,6 +48,8 @@ function describe(options: UdpSocketOptions): string {
 
 /** Where socket addresses lie in the scratch memory. */
 const ADDRESS = 128;
+/** A connected UDP socket sends nothing: any port serves to learn the route. */
+const DISCARD_PORT = 9;
 
 export class UdpSocket {
   readonly fd: number;
@@ -191,14 +194,14 @@ export function setFlowLabels(fd: number, on: boolean): boolean {
   return trySetOption(fd, c.IPPROTO_IPV6, c.IPV6_FLOWINFO_SEND, on ? 1 : 0);
 }
 
-/** The MTU of the interface that leads to `target`, or what is known of the path when that is less; 0 when there is no route. */
-export function pathMtu(family: Family, target: Uint8Array, scope: number, device?: string): number {
+/** The MTU of the interface that leads to the address from `words[at]` on, or what is known of the path when that is less; 0 when there is no route. */
+export function pathMtu(family: Family, words: Uint32Array, at: number, scope: number, device?: string): number {
   const fd = libc.socket(family === 4 ? c.AF_INET : c.AF_INET6, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0);
   if (fd < 0) return 0;
   try {
     setFragmentation(fd, family, 'never');
     tryBindToDevice(fd, device);
-    const length = writeSockaddr(optionMemory, ADDRESS, family, target, 9, scope);
+    const length = writeSockaddrWords(optionMemory, ADDRESS, family, words, at, DISCARD_PORT, scope);
     if (libc.connect(fd, optionMemory.address + ADDRESS, length) < 0) return 0;
     const known =
       family === 4 ? tryGetOption(fd, c.IPPROTO_IP, c.IP_MTU, 4) : tryGetOption(fd, c.IPPROTO_IPV6, c.IPV6_MTU, 4);
@@ -208,13 +211,13 @@ export function pathMtu(family: Family, target: Uint8Array, scope: number, devic
   }
 }
 
-/** Why the kernel has no way to an IPv4 target, as an errno; 0: it has one. */
-export function routeErrno4(target: Uint8Array, device?: string): number {
+/** Why the kernel has no way to the IPv4 target at `words[at]`, as an errno; 0: it has one. Allocates nothing: a prober calls it for each refused SYN. */
+export function routeErrno4(words: Uint32Array, at: number, device?: string): number {
   const fd = libc.socket(c.AF_INET, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0);
   if (fd < 0) return errno();
   try {
     if (!tryBindToDevice(fd, device)) return errno();
-    const length = writeSockaddr(optionMemory, ADDRESS, 4, target, 9);
+    const length = writeSockaddrWords(optionMemory, ADDRESS, 4, words, at, DISCARD_PORT, 0);
     return libc.connect(fd, optionMemory.address + ADDRESS, length) < 0 ? errno() : 0;
   } finally {
     libc.close(fd);
@@ -249,7 +252,7 @@ export class SourceAddressFinder {
     if (fd < 0) return undefined;
     // Again each time: an interface that was made again has another index.
     if (!tryBindToDevice(fd, device)) return undefined;
-    const length = writeSockaddr(optionMemory, ADDRESS, family, addressBytes(target), 9, zoneIndex(target));
+    const length = writeSockaddr(optionMemory, ADDRESS, family, addressBytes(target), DISCARD_PORT, zoneIndex(target));
     const connected = libc.connect(fd, optionMemory.address + ADDRESS, length) === 0;
     const address = connected ? localName(fd, 'find the source address towards a target').address : undefined;
     // Disconnect (AF_UNSPEC), so that the next connect chooses its source afresh. It also takes the interface off the socket: one that is bound already is

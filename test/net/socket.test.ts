@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import { LlamaError } from '../../src/errors.js';
 import {
@@ -16,7 +18,14 @@ import { interfaceIndex } from '../../src/net/device.js';
 import type { SocketFeature } from '../../src/net/features.js';
 import { EAGAIN, errnoName } from '../../src/net/libc.js';
 import { closeDescriptor, openWake, PollSet } from '../../src/net/poll.js';
-import { receiveQueueDrops, SourceAddressFinder, UdpSocket, type UdpSocketOptions } from '../../src/net/socket.js';
+import {
+  pathMtu,
+  receiveQueueDrops,
+  routeErrno4,
+  SourceAddressFinder,
+  UdpSocket,
+  type UdpSocketOptions,
+} from '../../src/net/socket.js';
 import { openDescriptors } from '../collector/live.js';
 import { needs } from '../support/needs.js';
 
@@ -262,4 +271,39 @@ describe('Socket addresses', () => {
       expect(addressBytes(read.address)).to.deep.equal(addressBytes(address));
       expect(memory.bytes[64 + sockaddrAddressOffset(family)]).to.equal(addressBytes(address)[0]);
     });
+});
+
+describe('questions about a route, asked by a prober', () => {
+  const words = new Uint32Array(12);
+  words.set(new Uint32Array(addressBytes('127.0.0.1').slice().buffer), 4);
+  words.set(new Uint32Array(addressBytes('::1').slice().buffer), 8);
+  const asked: Readonly<Record<string, () => number>> = {
+    'why there is no way to an IPv4 target': () => routeErrno4(words, 4),
+    'the MTU to an IPv4 target': () => pathMtu(4, words, 4, 0),
+    'the MTU to an IPv6 target': () => pathMtu(6, words, 8, 0),
+  };
+
+  it('are answered for the address at its place among others', () => {
+    expect(Object.values(asked).map((ask) => ask() > 1_000)).to.deep.equal([false, true, true]);
+    expect(routeErrno4(words, 4), 'loopback').to.equal(0);
+  });
+
+  it('allocate nothing', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const CALLS = 5_000;
+    const ROUNDS = 8;
+    // An object takes at least 16 bytes; a view of a buffer some 100.
+    const MOST_BYTES = 8;
+    for (const [title, ask] of Object.entries(asked)) {
+      // V8 itself allocates while it compiles: the least of some rounds counts.
+      const rounds = Array.from({ length: ROUNDS }, () => {
+        collect();
+        const before = process.memoryUsage().heapUsed;
+        for (let i = 0; i < CALLS; i++) ask();
+        return (process.memoryUsage().heapUsed - before) / CALLS;
+      });
+      expect(Math.min(...rounds), title).to.be.below(MOST_BYTES);
+    }
+  });
 });

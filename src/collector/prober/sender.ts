@@ -212,9 +212,7 @@ export class Sender {
     const slot = this.probes.slot[i];
     slots.state[slot * U8] = SlotState.tooBig;
     counters[COUNTER.tooBig]++;
-    const words = streams.address.subarray(stream[i] * 4, stream[i] * 4 + 4);
-    const address = new Uint8Array(words.buffer, words.byteOffset, 16);
-    const mtu = pathMtu(socket.family, address, streams.local[stream[i]], socket.device);
+    const mtu = pathMtu(socket.family, streams.address, stream[i] * 4, streams.local[stream[i]], socket.device);
     this.note(COUNTER.tooBig, stream[i], EMSGSIZE, mtu);
     this.state.record(
       stream[i],
@@ -235,8 +233,7 @@ export class Sender {
     const { streams } = this.state;
     const { stream, socket } = this.probes;
     if (socket.transport !== TRANSPORT['tcp-syn'] || streams.local[stream[i]] !== UNKNOWN_SOURCE) return EINVAL;
-    const word = streams.address.subarray(stream[i] * 4, stream[i] * 4 + 1);
-    return routeErrno4(new Uint8Array(word.buffer, word.byteOffset, 4), socket.device) || EADDRNOTAVAIL;
+    return routeErrno4(streams.address, stream[i] * 4, socket.device) || EADDRNOTAVAIL;
   }
 
   /** Keeps a probe that did not leave as the example of a counter. */
