@@ -1,6 +1,6 @@
 /** What a step of the wall clock did to the times of the intervals that are held, in words. */
 
-import type { SteadyClock } from '../stats/steadyClock.js';
+import { CLOCK_NOISE_MS, type SteadyClock } from '../stats/steadyClock.js';
 import { formatDuration, MS_PER_S, msToNs } from '../stats/units.js';
 import { aheadOf, type StoredInterval } from './results.js';
 
@@ -9,26 +9,31 @@ export function clockWarnings(
   held: readonly Pick<StoredInterval, 'report'>[],
   clock: Pick<SteadyClock, 'aheadMs' | 'wallMs'>,
 ): string[] {
-  const wallMs = clock.wallMs();
-  const ahead = held.map((interval) => aheadOf(interval, clock));
-  const wrong = ahead.filter((ms) => ms !== 0);
-  const future = held.filter(({ report }) => report.endMs > wallMs);
+  const latestMs = clock.wallMs() + CLOCK_NOISE_MS;
+  const wrong = held.map((interval) => aheadOf(interval, clock)).filter((ms) => ms !== 0);
+  const future = held.filter(({ report }) => report.endMs > latestMs);
   if (wrong.length === 0 && future.length === 0) return [];
   const most = wrong.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a), 0);
+  const upTo = wrong.some((ms) => Math.abs(ms - most) > MS_PER_S) ? 'up to ' : '';
+  const lastMs = Math.max(...future.map(({ report }) => report.endMs));
   const texts = [
     ...(wrong.length === 0
       ? []
-      : [`${wrong.length} of ${held.length} held intervals were measured while the wall clock was ${offText(most)}`]),
+      : [
+          `${wrong.length} of ${held.length} held intervals were measured while it was ${upTo}${offText(most)}${most < 0 ? '' : ' of'} what it is now`,
+        ]),
     ...(future.length === 0
       ? []
       : [
-          `${future.length} of ${held.length} held intervals end in the future, the last at ${new Date(Math.max(...future.map(({ report }) => report.endMs))).toISOString()}`,
+          `${future.length} of ${held.length} held intervals end in the future, the last at ${new Date(lastMs).toISOString()}`,
         ]),
   ];
-  return [`the wall clock was stepped: ${texts.join('; ')}; their times are wrong (clockAheadMs)`];
+  return [
+    `the wall clock was stepped: ${texts.join('; ')}; if the clock is right now, their times are wrong by their clockAheadMs, until they are no longer held`,
+  ];
 }
 
-/** `2h ahead`, `1m30s behind`. */
+/** `2h ahead`, `90s behind`. */
 export function offText(aheadMs: number): string {
   const ms = Math.abs(aheadMs);
   // Of a step of seconds its milliseconds say nothing.

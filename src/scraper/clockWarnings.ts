@@ -16,27 +16,39 @@ export function clocksApart(collectors: readonly Pick<CollectorState, 'name' | '
       : [{ name: name ?? url, aheadMs: clockAheadMs }],
   );
   if (apart.length === 0) return [];
-  const named = apart.slice(0, MOST_NAMED).map(({ name, aheadMs }) => `${name} ${offText(aheadMs)}`);
-  const more = apart.length > MOST_NAMED ? ` and ${apart.length - MOST_NAMED} more` : '';
+  const named = someOf(apart.map(({ name, aheadMs }) => `${name} ${offText(aheadMs)}`));
   const whose =
     apart.length > 1 && apart.length === collectors.length ? '; this host may be the one that is wrong' : '';
   return [
-    `the clocks of ${apart.length} of ${collectors.length} collectors are not that of this host: ${named.join(', ')}${more}; their results reach databases under their own times${whose}`,
+    `the clocks of ${apart.length} of ${collectors.length} collectors differ from the clock of this host: ${named}; their results reach databases under their own times${whose}`,
   ];
 }
 
-/** Until the last of them is let go. */
-export function heldClockWarnings(recent: RecentResults, clock: Pick<SteadyClock, 'wallMs'>): string[] {
+/** Until the last of them is no longer held. */
+export function heldClockWarnings(
+  recent: Pick<RecentResults, 'all' | 'clockAheadMs'>,
+  clock: Pick<SteadyClock, 'wallMs'>,
+): string[] {
   const held = recent.all();
-  const wallMs = clock.wallMs();
-  const wrong = held.filter((interval) => recent.clockAheadMs(interval) !== 0).length;
-  const future = held.filter(({ report }) => report.endMs > wallMs + CLOCKS_AGREE_MS).length;
+  const latestMs = clock.wallMs() + CLOCKS_AGREE_MS;
+  const wrong = held.filter((interval) => recent.clockAheadMs(interval) !== 0);
+  const future = held.filter(({ report }) => report.endMs > latestMs);
+  const named = (intervals: typeof held): string => someOf([...new Set(intervals.map(({ collector }) => collector))]);
   return [
-    ...(wrong === 0
+    ...(wrong.length === 0
       ? []
       : [
-          `${wrong} of ${held.length} held intervals were measured before the clock of their collector was stepped; their times are wrong (clockAheadMs)`,
+          `${wrong.length} of ${held.length} held intervals were measured before the clock of their collector was stepped (${named(wrong)}); their times differ from its present clock by their clockAheadMs`,
         ]),
-    ...(future === 0 ? [] : [`${future} of ${held.length} held intervals end in the future`]),
+    ...(future.length === 0
+      ? []
+      : [
+          `${future.length} of ${held.length} held intervals end in the future by the clock of this host (${named(future)}); until they are no longer held, check the clocks of both`,
+        ]),
   ];
+}
+
+function someOf(texts: readonly string[]): string {
+  const more = texts.length > MOST_NAMED ? ` and ${texts.length - MOST_NAMED} more` : '';
+  return texts.slice(0, MOST_NAMED).join(', ') + more;
 }

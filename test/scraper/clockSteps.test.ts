@@ -165,8 +165,8 @@ describe('a scraper over steps of all clocks, its own included', function () {
         name,
       ).to.be.at.least(4);
     const warnings = scraper.status().warnings.join('\n');
-    expect(warnings).to.match(/held intervals end in the future/);
-    expect(warnings).to.match(/measured before the clock of their collector was stepped/);
+    expect(warnings).to.match(/held intervals end in the future by the clock of this host \(.*\bb\b.*\)/);
+    expect(warnings).to.match(/measured before the clock of their collector was stepped \([abc], [abc], [abc]\)/);
     expect(warnings).to.match(/the clocks of 2 of 3 collectors .*a 10m behind/);
   });
 
