@@ -126,9 +126,15 @@ export class Listener {
     this.port = fresh[0].port;
     // The kernel reports the double of what it was asked for.
     this.granted = Math.min(...fresh.map((socket) => socket.receiveBufferBytes / 2));
-    for (const [thread, socket] of this.sockets.entries()) {
-      this.dropsBefore[thread] += receiveQueueDrops(socket.fd);
-      socket.become(fresh[thread]);
+    try {
+      for (const [thread, socket] of this.sockets.entries()) {
+        const drops = receiveQueueDrops(socket.fd);
+        const next = fresh.shift();
+        if (next !== undefined) socket.become(next);
+        this.dropsBefore[thread] += drops;
+      }
+    } finally {
+      for (const socket of fresh) socket.close();
     }
     this.index = index;
     this.bound = true;
