@@ -518,6 +518,10 @@ export class Collector implements CollectorService {
       this.logger.info('source ports that were missing are open now');
       await this.probers.tellSockets();
     }
+    const retired = this.sources.retire(this.groups(), this.clock.nowMs());
+    this.finder.keepOnly(new Set([undefined, ...this.groups().map((group) => this.sources.interfaceOf(group))]));
+    // Not in time: the next look asks the threads again.
+    if (retired.length > 0 && (await this.probers.closing(retired))) this.sources.closeRetired();
     for (const [name, plan] of this.plans) {
       const change = await this.locals.look(plan);
       if (change === undefined) continue;
@@ -574,6 +578,7 @@ export class Collector implements CollectorService {
 
   /** After the probers have taken the streams out: their time runs from then. */
   private retire(infos: readonly StreamInfo[], group: Group): void {
+    this.sources.ended(group, this.clock.nowMs());
     if (infos.length === 0) return;
     this.locals.forget(infos);
     this.streams.retire(infos, nsToMs(group.timeoutNs + GRACE_NS));

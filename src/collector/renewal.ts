@@ -8,12 +8,10 @@ import { LlamaError } from '../errors.js';
 import { formatDuration, MS_PER_S, msToNs, nsToMs } from '../stats/units.js';
 import type { ProberThreads } from './proberThreads.js';
 import type { RenewedPorts } from './service.js';
-import type { SourcePorts } from './sources.js';
+import { LATE_MS, type SourcePorts } from './sources.js';
 
 /** At most one renewal in so long: each makes every path another flow. */
 const EVERY_MS = 60 * MS_PER_S;
-/** How long a reply after its timeout is still known as late. */
-const LATE_MS = MS_PER_S;
 
 export interface RenewalOptions {
   readonly basePort: number;

@@ -1,14 +1,16 @@
 /**
- * The collector's source ports: all sets of sockets, which belong to the main thread. The UDP set of `source` is opened at the start, the others when a
- * group first needs them. Sets live as long as the collector, so that a path stays the same flow.
+ * The collector's source ports: all sets of sockets, which belong to the main thread. The UDP set of `source` is opened at the start and lives as long as
+ * the collector, so that a path stays the same flow. The others are opened when a group first needs them, and are closed some time after the last group that
+ * did: when every probe from them is decided.
  */
 
-import { basePortOf, sourceInterfaceOf } from '../config/limits.js';
+import { basePortOf, GRACE_NS, sourceInterfaceOf } from '../config/limits.js';
 import type { Group, SourceSettings, TimestampMode } from '../config/types.js';
 import { LlamaError } from '../errors.js';
 import { type Refusals, refusedFeatures, type SocketFeature, type Stamps } from '../net/features.js';
 import { SystemCallError } from '../net/libc.js';
 import { UNFRAGMENTED_BYTES } from '../net/socket.js';
+import { MS_PER_S, nsToMs } from '../stats/units.js';
 import { type SourceSocket, transportOf } from './messages.js';
 import { grantedStamps, lacksOf } from './refusals.js';
 import { FAMILIES, type Family, heals, SourceSet, type SourceSetOptions } from './sourceSet.js';
@@ -39,6 +41,11 @@ interface Renewal {
   readonly ports: ReadonlyMap<string, readonly number[]>;
 }
 
+/** How long a reply after its timeout is still known as late. */
+export const LATE_MS = MS_PER_S;
+/** A set that was opened for a group that never was in force is closed after so long. */
+const UNUSED_MS = 60 * MS_PER_S;
+
 /** Renewals that are remembered for intervals of before: an hour of them. */
 const MOST_RENEWALS = 60;
 
@@ -53,6 +60,9 @@ export class SourcePorts {
   private draining: SourceSet[] = [];
   /** Those that are about to be closed. */
   private released: SourceSet[] = [];
+  /** Until when sets without a group stay open, by the clock of `retire`; and sets that no thread begins to use any more. */
+  private readonly keepUntilMs = new Map<string, number>();
+  private retired: SourceSet[] = [];
   /** When ports were renewed, epoch ms, and the sets before; newest last. */
   private renewals: Renewal[] = [];
 
@@ -211,6 +221,36 @@ export class SourcePorts {
     this.released = [];
   }
 
+  /**
+   * Takes out the sets that no group in force has used for as long as its probes took to be decided. Returns their sockets: `closeRetired` closes them, when
+   * no thread uses them any more. Call it regularly.
+   */
+  retire(inForce: readonly Group[], nowMs: number): SourceSocket[] {
+    const used = new Set([{ protocol: 'stamp' } as const, ...inForce].map((user) => this.keyOf(user)));
+    for (const [key, set] of this.sets) {
+      const untilMs = this.keepUntilMs.get(key) ?? nowMs + UNUSED_MS;
+      if (!used.has(key)) this.keepUntilMs.set(key, untilMs);
+      if (used.has(key) || nowMs < untilMs) continue;
+      this.sets.delete(key);
+      this.keepUntilMs.delete(key);
+      this.retired.push(set);
+    }
+    return this.retired.flatMap(({ sockets }) => [...sockets]);
+  }
+
+  /** The last probes of a group have been sent, or those of some of its targets. */
+  ended(group: Group, nowMs: number): void {
+    const key = this.keyOf(group);
+    const untilMs = nowMs + nsToMs(group.timeoutNs + GRACE_NS) + LATE_MS;
+    this.keepUntilMs.set(key, Math.max(untilMs, this.keepUntilMs.get(key) ?? 0));
+  }
+
+  /** Closes what `retire` took out. */
+  closeRetired(): void {
+    for (const set of this.retired) set.close();
+    this.retired = [];
+  }
+
   /** A set of one port of its own, that is not among the collector's, with this family only. The caller closes it. @throws LlamaError as `need`. */
   fresh(user: SetUser, family: Family): SourceSet {
     const set = new SourceSet({ ...this.optionsOf(user), ports: 1, basePort: 0, threads: 1 });
@@ -238,13 +278,14 @@ export class SourcePorts {
       ...lacksOf(this.options.timestamps, this.refused),
       ...this.smallBuffers(),
       ...this.missing(inForce),
-      ...this.unbound(),
+      ...this.unbound(inForce),
     ];
   }
 
   close(): void {
     this.release();
     this.drained();
+    this.closeRetired();
     for (const set of this.sets.values()) set.close();
   }
 
@@ -285,11 +326,17 @@ export class SourcePorts {
         ];
   }
 
-  private unbound(): string[] {
-    return [...this.sets.values()]
-      .filter(({ unbound }) => unbound)
+  private unbound(inForce: readonly Group[]): string[] {
+    const used = new Set(inForce.map((group) => this.keyOf(group)));
+    return [...this.sets]
+      .filter(([key, { unbound }]) => unbound && used.has(key))
       .map(
-        ({ options: { device, transport } }) =>
+        ([
+          ,
+          {
+            options: { device, transport },
+          },
+        ]) =>
           `the interface ${device} was deleted and made again, and this process may not bind its ${transport} sockets to it again: nothing is sent by it; give CAP_NET_RAW, or restart the collector`,
       );
   }

@@ -244,7 +244,7 @@ export function sendBufferFull(fd: number): boolean {
  */
 export class SourceAddressFinder {
   /** By family and interface. */
-  private readonly sockets = new Map<string, number>();
+  private readonly sockets = new Map<string, { readonly fd: number; readonly device: string | undefined }>();
 
   /** The local address, of what leaves by `device` or as routes say; undefined when there is no route. */
   find(family: Family, target: string, device?: string): string | undefined {
@@ -262,18 +262,27 @@ export class SourceAddressFinder {
     return address;
   }
 
-  private socket(family: Family, device = ''): number {
-    const key = `${family} ${device}`;
+  /** Closes the sockets of other interfaces than these. */
+  keepOnly(devices: ReadonlySet<string | undefined>): void {
+    for (const [key, { fd, device }] of this.sockets) {
+      if (devices.has(device)) continue;
+      libc.close(fd);
+      this.sockets.delete(key);
+    }
+  }
+
+  private socket(family: Family, device?: string): number {
+    const key = `${family} ${device ?? ''}`;
     const known = this.sockets.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known.fd;
     const fd = libc.socket(family === 4 ? c.AF_INET : c.AF_INET6, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0);
     // There may be a descriptor the next time.
-    if (fd >= 0) this.sockets.set(key, fd);
+    if (fd >= 0) this.sockets.set(key, { fd, device });
     return fd;
   }
 
   close(): void {
-    for (const fd of this.sockets.values()) libc.close(fd);
+    for (const { fd } of this.sockets.values()) libc.close(fd);
     this.sockets.clear();
   }
 }

@@ -1,9 +1,11 @@
 /** Probes leave by the interface that the collector or a group is bound to, whatever the routes say. */
 
+import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
 import { TestCollector } from '../support/collector.js';
 import type { GroupSpec, PathRow, ResultRow } from '../support/contract.js';
 import { needs } from '../support/needs.js';
+import type { Spawner } from '../support/process.js';
 import { waitFor } from '../support/wait.js';
 import { TwoHosts } from './twoHosts.js';
 
@@ -16,6 +18,8 @@ const A = [
   { 4: '10.9.0.11', 6: 'fd00:9::11' },
 ] as const;
 const SEEN_MS = 15_000;
+/** A timeout, and two looks of the collector. */
+const CLOSED_MS = 20_000;
 /** Not what the kernel sends by itself: it ends a connection that a SYN+ACK wants to open, by any way. */
 const PROBES = [
   'udp dport 8100',
@@ -61,6 +65,16 @@ describe('lab: source interfaces', function () {
     await hosts.sysctl('a', `net.ipv4.conf.eth${link}.arp_ignore=1`, `net.ipv4.conf.eth${link}.arp_announce=2`);
     await hosts.ip('a', `address add ${A[link][4]}/24 dev eth${link}`);
     await hosts.ip('a', `address add ${A[link][6]}/64 dev eth${link} nodad`);
+  }
+
+  /** The second link, after it was deleted. */
+  async function makeAgain(): Promise<void> {
+    await hosts.ip('a', 'link add eth1 type veth', 'peer', 'name', 'eth1', 'netns', hosts.spaces.name('b'));
+    await hosts.sysctl('a', 'net.ipv6.conf.eth1.accept_dad=0');
+    await hosts.ip('a', 'link set eth1 up');
+    await hosts.ip('b', 'link set eth1 master br0');
+    await hosts.ip('b', 'link set eth1 up');
+    await address(1);
   }
 
   const groups = (more: object): Record<string, GroupSpec> =>
@@ -165,14 +179,46 @@ describe('lab: source interfaces', function () {
       () => (running.recorder.intervals.at(-1)?.results ?? []).every(({ received }) => received === 0),
       SEEN_MS,
     );
-    await hosts.ip('a', 'link add eth1 type veth', 'peer', 'name', 'eth1', 'netns', hosts.spaces.name('b'));
-    await hosts.sysctl('a', 'net.ipv6.conf.eth1.accept_dad=0');
-    await hosts.ip('a', 'link set eth1 up');
-    await hosts.ip('b', 'link set eth1 master br0');
-    await hosts.ip('b', 'link set eth1 up');
-    await address(1);
+    await makeAgain();
     const rows = await healthy(running, Object.keys(PROTOCOLS));
     expect(sources(rows)).to.deep.equal(new Set([A[1][4], A[1][6]]));
+  });
+
+  const descriptors = ({ process: { pid } }: TestCollector): number => readdirSync(`/proc/${pid}/fd`).length;
+
+  it('of no group any more: their sockets are closed when the last probe is decided, and opened again for another group', async () => {
+    const running = await start({}, {});
+    const all = groups({ sourceInterface: 'eth1' });
+    await waitFor('the collector measures', async () => (await running.status()).state === 'running', SEEN_MS);
+    for (let i = 0; i < 2; i++) {
+      const before = descriptors(running);
+      for (const [name, spec] of Object.entries(all)) await running.putGroup(name, spec);
+      await healthy(running, Object.keys(all));
+      expect(descriptors(running)).to.be.above(before);
+      for (const name of Object.keys(all)) await running.deleteGroup(name);
+      await waitFor('they are closed', () => descriptors(running) === before, CLOSED_MS);
+    }
+    await running.settle();
+    const rows = running.recorder.rows();
+    expect(rows.reduce((sum, { lost, late }) => sum + lost + late, 0)).to.equal(0);
+  });
+
+  it('made again, without CAP_NET_RAW: a warning says that nothing is sent by it, as long as a group needs it', async () => {
+    const withoutRaw: Spawner = (command, args, options) =>
+      hosts.at('a')('setpriv', ['--inh-caps=-net_raw', '--bounding-set=-net_raw', command, ...args], options);
+    const running = await TestCollector.start({ source: { ports: 2 }, groups: {} }, withoutRaw);
+    collector = running;
+    await running.putGroup('west', groups({ sourceInterface: 'eth1' }).stamp);
+    await healthy(running, ['west']);
+    const warning = async (): Promise<string | undefined> =>
+      (await running.status()).warnings.find((text) => text.includes('eth1 was deleted and made again'));
+    expect(await warning()).to.equal(undefined);
+    await hosts.ip('a', 'link del eth1');
+    await makeAgain();
+    const text = await waitFor('the warning', warning, SEEN_MS);
+    expect(text).to.include('may not bind its udp sockets to it again: nothing is sent by it; give CAP_NET_RAW');
+    await running.deleteGroup('west');
+    expect(await warning()).to.equal(undefined);
   });
 
   it('that do not exist are waited for, and said', async () => {
