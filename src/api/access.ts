@@ -8,6 +8,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isLoopback } from '../config/address.js';
 import type { WriteMode } from '../config/types.js';
 import { LlamaError } from '../errors.js';
+import { isManual } from './manual.js';
 import { isPage } from './page.js';
 import type { Tokens } from './tokens.js';
 
@@ -37,7 +38,8 @@ const OPEN_BELOW = '/docs';
 /** Whether a route can be read without a token, by its path as it was registered. */
 export function isOpen(path: string | undefined): boolean {
   return (
-    path !== undefined && (OPEN.has(path) || path === OPEN_BELOW || path.startsWith(`${OPEN_BELOW}/`) || isPage(path))
+    path !== undefined &&
+    (OPEN.has(path) || path === OPEN_BELOW || path.startsWith(`${OPEN_BELOW}/`) || isManual(path) || isPage(path))
   );
 }
 

@@ -15,6 +15,7 @@ import { refuseBrokenRequest, sendProblem, useProblemDocuments } from './errors.
 import { readJsonBodies } from './jsonBody.js';
 import { limitRate } from './limit.js';
 import { logRequests, requestId } from './log.js';
+import { manualRoutes } from './manual.js';
 import { watchRoutes } from './nowhere.js';
 import { type ApiDescription, documentApi, openApiRoute } from './openapi.js';
 import { pageRoutes } from './page.js';
@@ -72,6 +73,7 @@ export function baseApp(
     routes(app);
     openApiRoute(app);
     pageRoutes(app);
+    manualRoutes(app);
   });
   return app;
 }

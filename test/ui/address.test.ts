@@ -1,38 +1,16 @@
 /** The page by its address: what is wrong in it is said or mended, and a path prefix is kept. */
 
-import { createServer, request, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import type { Browser } from 'playwright-core';
 import { launch, needsPage, WatchedPage } from '../support/browser.js';
 import { TestCollector } from '../support/collector.js';
+import { PREFIX, prefixProxy } from '../support/prefixProxy.js';
 import { Responder } from '../support/responder.js';
 import { waitFor } from '../support/wait.js';
 
-const PREFIX = '/llama';
 const SOON_MS = 20_000;
-
-/** A proxy that serves the API below a prefix, and nothing elsewhere; `outside`: paths that were asked for there. */
-async function prefixProxy(to: string, outside: string[]): Promise<Server> {
-  const server = createServer((asked, answer) => {
-    const path = asked.url ?? '';
-    if (!path.startsWith(`${PREFIX}/`)) {
-      outside.push(path);
-      answer.writeHead(404).end();
-      return;
-    }
-    const { method, headers } = asked;
-    const onward = request(to + path.slice(PREFIX.length), { method, headers }, (response) => {
-      answer.writeHead(response.statusCode ?? 502, response.headers);
-      response.pipe(answer);
-    });
-    onward.on('error', () => answer.destroy());
-    answer.on('close', () => onward.destroy());
-    asked.pipe(onward);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return server;
-}
 
 describe('The address of the page', function () {
   this.timeout(60_000);

@@ -137,6 +137,7 @@ function Settings({ theme, needed }: { theme: string; needed: boolean }) {
   const shown = open || needed;
   return (
     <div class="settings no-print">
+      <a href="./manual/">Manual</a>
       <button
         type="button"
         aria-expanded={shown}
