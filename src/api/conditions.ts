@@ -1,7 +1,7 @@
 /** Conditional requests (RFC 9110, section 13): whether a group still is what the client believes. Decided at the turn of the change. */
 
 import type { FastifyRequest } from 'fastify';
-import type { KnownGroup } from '../collector/held.js';
+import type { KnownGroup } from '../collector/groups/groupRecord.js';
 import { LlamaError } from '../errors.js';
 
 export interface Conditions {

@@ -1,7 +1,7 @@
 /** What `?dryRun=1` answers: what a change would do, and what the plan would ask for then. */
 
 import { type Static, Type } from 'typebox';
-import type { KnownGroup } from '../collector/held.js';
+import type { KnownGroup } from '../collector/groups/groupRecord.js';
 import type { PlanDifference } from '../collector/plan.js';
 import type { CollectorService, GroupChange } from '../collector/service.js';
 import { groupFigures, NO_FIGURES, type PlanFigures, planFigures, sourcePortsOf } from '../config/limits.js';

@@ -1,7 +1,7 @@
 /** What the API says of groups: whole ones, summaries, and why there is none. */
 
 import type { FastifyReply } from 'fastify';
-import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from '../collector/held.js';
+import type { ActiveGroup, GroupOrigin, KnownGroup, SuspendedGroup } from '../collector/groups/groupRecord.js';
 import type { CollectorService } from '../collector/service.js';
 import { groupToJson } from '../config/group.js';
 import { groupFigures } from '../config/limits.js';
@@ -15,7 +15,7 @@ function originOf(name: string, origin: GroupOrigin, service: CollectorService) 
 }
 
 /** A group that is not in force, with the reason. */
-export function waitingSummary({ name, origin, reason }: WaitingGroup, service: CollectorService): WaitingSummary {
+export function waitingSummary({ name, origin, reason }: SuspendedGroup, service: CollectorService): WaitingSummary {
   return { ...originOf(name, origin, service), notInForce: reason };
 }
 
@@ -34,7 +34,7 @@ export function sendGroup(reply: FastifyReply, known: KnownGroup, service: Colle
     .send(`{${parts.filter((part) => part !== '').join()}}`);
 }
 
-export function summary(held: HeldGroup, service: CollectorService): GroupSummary {
+export function summary(held: ActiveGroup, service: CollectorService): GroupSummary {
   const { group } = held;
   const {
     protocol,

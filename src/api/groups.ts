@@ -6,7 +6,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify';
 import { Type } from 'typebox';
 import { yieldNow } from '../base/yielding.js';
-import type { HeldGroup, KnownGroup } from '../collector/held.js';
+import type { ActiveGroup, KnownGroup } from '../collector/groups/groupRecord.js';
 import type { CollectorService, GroupChange, GroupEdit } from '../collector/service.js';
 import { invalidGroup, parseGroupInTurns } from '../config/group.js';
 import { GroupSchema } from '../config/group-schema.js';
@@ -152,14 +152,14 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
   };
 
   app.get('/v1/groups', { schema: LIST }, () => ({
-    groups: service.heldGroups().map((held) => summary(held, service)),
-    notInForce: service.waitingGroups().map((waiting) => waitingSummary(waiting, service)),
+    groups: service.activeGroups().map((held) => summary(held, service)),
+    notInForce: service.suspendedGroups().map((waiting) => waitingSummary(waiting, service)),
     removed: service.removedGroups(),
   }));
 
   app.get<Named>('/v1/groups/:name', { schema: READ }, (request, reply) => {
     const { name } = request.params;
-    const held = service.heldGroup(name) ?? service.waitingGroup(name);
+    const held = service.activeGroup(name) ?? service.suspendedGroup(name);
     if (held === undefined) throw unknownGroup(name, service);
     const { ifNoneMatch } = conditionsOf(request);
     if (ifNoneMatch !== undefined && hasTag(ifNoneMatch, held)) return reply.code(304).header('etag', held.etag).send();
@@ -231,7 +231,7 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
   async function reverted(
     request: FastifyRequest<Removing>,
     name: string,
-  ): Promise<{ readonly group: HeldGroup } | { readonly dryRun: DryRun }> {
+  ): Promise<{ readonly group: ActiveGroup } | { readonly dryRun: DryRun }> {
     const conditions = conditionsOf(request);
     const dryRun = request.query.dryRun === '1';
     const may = (known: KnownGroup | undefined): void => {

@@ -3,7 +3,7 @@
  * changes nothing.
  */
 
-import { whyNotPrivileged } from '../collector/withheld.js';
+import { whyNotPrivileged } from '../collector/groups/privileges.js';
 import { formatBytes } from '../config/bytes.js';
 import { type LoadedConfig, type LocatedOption, loadConfigFile } from '../config/config.js';
 import { groupFigures, lastSourcePort, type PlanFigures, planFigures } from '../config/limits.js';

@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { Collector } from '../collector/collector.js';
-import { privilegeProblem } from '../collector/withheld.js';
+import { privilegeProblem } from '../collector/groups/privileges.js';
 import { GRACE_NS } from '../config/limits.js';
 import { formatEndpoint } from '../net/endpoint.js';
 import { formatDuration, nsToMs } from '../stats/units.js';

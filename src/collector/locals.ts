@@ -8,8 +8,6 @@ import { yieldNow } from '../base/yielding.js';
 import { type GroupPlan, localOf } from './plan.js';
 import type { StreamInfo } from './results.js';
 
-/** How soon a change of routes is noticed. Until then SYNs from an address that is gone are send errors; none has a wrong checksum. */
-export const LOOK_EVERY_MS = 5_000;
 /** Some 3 us each. */
 const CHUNK = 200;
 

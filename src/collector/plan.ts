@@ -8,7 +8,7 @@ import { sameKeys } from '../config/group-format.js';
 import type { Group, Target, TrafficClass } from '../config/types.js';
 import { addressBytes, zoneIndex } from '../net/address.js';
 import type { StreamNumbers } from './knownStreams.js';
-import { type StreamTable, UNKNOWN_SOURCE } from './messages.js';
+import { type StreamRow, type StreamTable, UNKNOWN_SOURCE } from './messages.js';
 import type { StreamInfo } from './results.js';
 
 /** A group as the threads know it. */
@@ -125,13 +125,10 @@ export async function planGroup(old: GroupPlan | undefined, group: Group, tools:
           const key = streamKey(target, trafficClass);
           const before = known.get(key);
           known.delete(key);
-          const info: StreamInfo = {
-            id: before?.id ?? tools.numbers.take(),
-            group,
-            target,
-            class: trafficClass,
-            source: before?.source ?? tools.sourceOf({ group, target }),
-          };
+          // Before a number is taken: what fails here has none to give back.
+          const source = before?.source ?? tools.sourceOf({ group, target });
+          const id = before?.id ?? tools.numbers.take();
+          const info: StreamInfo = { id, group, target, class: trafficClass, source };
           streams.push(info);
           if (before === undefined) added.push(info);
           else if (rowPrefix(before) !== rowPrefix(info)) changed.push(info);
@@ -219,4 +216,9 @@ export function rowPrefix(info: StreamInfo): string {
     tags: target.tags,
   };
   return `${JSON.stringify(row).slice(0, -1)},`;
+}
+
+/** A stream as the aggregator knows it. */
+export function streamRow(info: StreamInfo): StreamRow {
+  return { id: info.id, prefix: rowPrefix(info) };
 }

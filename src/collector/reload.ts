@@ -7,7 +7,7 @@ import { SerialQueue } from '../base/serialQueue.js';
 import type { LoadedConfig } from '../config/config.js';
 import type { Group } from '../config/types.js';
 import { LlamaError } from '../errors.js';
-import type { FileReload } from './fileReload.js';
+import type { FileReload } from './groups/registry.js';
 
 /** What a reload did: names of groups, and of options. */
 export interface ReloadReport extends FileReload {

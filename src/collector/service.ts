@@ -7,7 +7,7 @@ import type { MatrixHistory } from '../matrix/history.js';
 import type { Stamps } from '../net/features.js';
 import type { ProberCounter } from '../ring/control.js';
 import type { SteadyClock } from '../stats/steadyClock.js';
-import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from './held.js';
+import type { ActiveGroup, GroupOrigin, KnownGroup, SuspendedGroup } from './groups/groupRecord.js';
 import type { PlanDifference } from './plan.js';
 import type { ResultsStore } from './results.js';
 import type { FreshProbeStatus } from './staleFlows.js';
@@ -61,6 +61,9 @@ export interface CollectorStatus {
 /** What a group is to become, decided at the turn of the change; undefined: it is removed. A throw ends the change. */
 export type GroupEdit = (known: KnownGroup | undefined) => Group | undefined;
 
+/** Sees the meaning of a name at the turn of its revert. A throw ends the change. */
+export type RevertGuard = (known: KnownGroup | undefined) => void;
+
 export interface ChangeOptions {
   /** Only say what would be: the same checks, no change. */
   readonly dryRun?: boolean;
@@ -68,7 +71,7 @@ export interface ChangeOptions {
 
 export interface GroupChange {
   readonly before: KnownGroup | undefined;
-  readonly after: HeldGroup | undefined;
+  readonly after: ActiveGroup | undefined;
   readonly difference: PlanDifference;
 }
 
@@ -108,11 +111,11 @@ export interface CollectorService {
   /** How the source of a group's targets does; undefined when they are listed. */
   discoveryStatus(name: string): DiscoveryStatus | undefined;
   /** Groups in force, with where they come from. */
-  heldGroups(): readonly HeldGroup[];
-  heldGroup(name: string): HeldGroup | undefined;
+  activeGroups(): readonly ActiveGroup[];
+  activeGroup(name: string): ActiveGroup | undefined;
   /** Live groups that are kept and not in force, with the reason. */
-  waitingGroups(): readonly WaitingGroup[];
-  waitingGroup(name: string): WaitingGroup | undefined;
+  suspendedGroups(): readonly SuspendedGroup[];
+  suspendedGroup(name: string): SuspendedGroup | undefined;
   /** Names of groups of the config file that were removed by REST. */
   removedGroups(): readonly string[];
   /** Files and URLs that a group of this name set by REST may name. */
@@ -126,14 +129,10 @@ export interface CollectorService {
    */
   changeGroup(name: string, edit: GroupEdit, options?: ChangeOptions): Promise<GroupChange>;
   /**
-   * Drops the live change of a group: what the config file says of it is in force again. `may` sees what the name means at its turn; a
+   * Drops the live change of a group: what the config file says of it is in force again. `guard` sees what the name means at its turn; a
    * throw ends the change. Rejects as `changeGroup` does, and with `LLAMA_GROUP_CONFLICT` when there is nothing to go back to.
    */
-  revertGroup(
-    name: string,
-    may: (known: KnownGroup | undefined) => void,
-    options?: ChangeOptions,
-  ): Promise<GroupChange>;
+  revertGroup(name: string, guard: RevertGuard, options?: ChangeOptions): Promise<GroupChange>;
   /**
    * What the config file says of a group (or, with the origin `api`, the same as `changeGroup`). A group that was set or removed by REST
    * hides it: then it does not take effect. Rejects with `LLAMA_PLAN_TOO_LARGE`, and changes nothing.

@@ -199,7 +199,7 @@ describe('a group set by REST', () => {
     await waitFor('the target', () => collector.group('mesh')?.targets.length === 1);
     await end();
     await start({}, { mesh: { fromFile: { path } } });
-    expect(collector.waitingGroups()).to.deep.equal([]);
+    expect(collector.suspendedGroups()).to.deep.equal([]);
     expect(collector.group('mesh')?.periodNs).to.equal(2e9);
   });
 

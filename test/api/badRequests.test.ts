@@ -431,7 +431,7 @@ groups: { west: ${group}, east: ${group} }
     rmSync(folder, { recursive: true });
   });
 
-  const inForce = (): string => JSON.stringify(collector.heldGroups().map(({ text, origin }) => [text, origin]));
+  const inForce = (): string => JSON.stringify(collector.activeGroups().map(({ text, origin }) => [text, origin]));
 
   async function send(sent: Sent) {
     const { method = 'GET', path, body } = sent;

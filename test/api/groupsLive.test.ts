@@ -58,7 +58,7 @@ groups: { west: { period: 20ms, timeout: 50ms, port: ${peer.port}, targets: [127
       .filter((row) => row.group === group);
 
   afterEach(async () => {
-    for (const { group } of collector.heldGroups())
+    for (const { group } of collector.activeGroups())
       if (group.name !== 'west') await collector.changeGroup(group.name, () => undefined);
   });
 

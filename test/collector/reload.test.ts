@@ -3,46 +3,54 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Collector } from '../../src/collector/collector.js';
-import { Groups } from '../../src/collector/groups.js';
+import { Deployment } from '../../src/collector/deployment.js';
+import { Groups } from '../../src/collector/groups/groups.js';
 import { type Alongside, ConfigReloader } from '../../src/collector/reload.js';
-import { StateDirectory } from '../../src/collector/state.js';
+import { KeptState } from '../../src/collector/state/keptState.js';
 import { type LoadedConfig, readConfig } from '../../src/config/config.js';
 import { groupToJson, parseGroup } from '../../src/config/group.js';
 import { LlamaError } from '../../src/errors.js';
-import { FakePlan } from '../support/fake-plan.js';
+import { FakeThreads } from '../support/fake-threads.js';
 import { liveConfig, silent } from './live.js';
 
 const A = 'a: { targets: [10.0.0.1] }';
 const B = 'b: { targets: [10.0.0.2] }';
+const deployments: Deployment[] = [];
+
 const LIVE = { targets: ['10.0.0.9'] };
 
 /** The groups of a collector and a config file that can be rewritten; threads are left out. */
 class Fixture {
-  readonly plan: FakePlan;
+  readonly threads: FakeThreads;
+  /** How often a plan was checked. */
+  checks = 0;
   readonly groups: Groups;
   readonly reloader: ConfigReloader;
   private text: string;
 
-  private constructor(groups: string, rest: string, state?: StateDirectory) {
+  private constructor(groups: string, rest: string, kept?: KeptState) {
     this.text = `groups: { ${groups} }\n${rest}`;
     const loaded = this.load();
-    this.plan = new FakePlan(loaded.config);
-    this.groups = new Groups({
-      logger: silent,
-      plan: this.plan,
-      state,
-      allowed: loaded.config.api.allowed,
-      discovery: { ownAddresses: () => new Set(), reachable: () => true },
-    });
+    const { config } = loaded;
+    this.threads = new FakeThreads(config.source.ports);
+    const deployment = new Deployment({ config, logger: silent, threads: this.threads });
+    deployment.state = 'running';
+    const check = deployment.check.bind(deployment);
+    deployment.check = (planned) => {
+      this.checks += 1;
+      check(planned);
+    };
+    deployments.push(deployment);
+    this.groups = new Groups({ config, logger: silent, deployment, kept });
     this.reloader = new ConfigReloader(this.groups, loaded, () => this.load());
   }
 
-  static async start(groups: string, rest = '', state?: StateDirectory): Promise<Fixture> {
-    const fixture = new Fixture(groups, rest, state);
+  static async start(groups: string, rest = '', kept?: KeptState): Promise<Fixture> {
+    const fixture = new Fixture(groups, rest, kept);
     await fixture.groups.begin(fixture.load().config.groups);
-    fixture.plan.steps.length = 0;
-    fixture.plan.peak = 0;
-    fixture.plan.checks = 0;
+    fixture.threads.steps.length = 0;
+    fixture.threads.peak = 0;
+    fixture.checks = 0;
     return fixture;
   }
 
@@ -64,11 +72,11 @@ class Fixture {
   }
 
   names(): string[] {
-    return this.groups.all().map(({ group }) => group.name);
+    return this.groups.registry.active().map(({ group }) => group.name);
   }
 
   address(name: string): string | undefined {
-    return this.groups.get(name)?.group.targets[0]?.address;
+    return this.groups.registry.get(name)?.active?.group.targets[0]?.address;
   }
 
   /** Everything that a failed reload must leave alone. */
@@ -78,11 +86,11 @@ class Fixture {
         [...groups].map((group) => [group.name, JSON.stringify(groupToJson(parseGroupOf(group)))]).toSorted(),
       );
     return {
-      held: texts(this.groups.all().map(({ group }) => group)),
-      inForce: texts(this.plan.inForce.values()),
-      origins: Object.fromEntries(this.groups.all().map((held) => [held.group.name, held.origin])),
-      file: ['a', 'b', 'c', 'd'].filter((name) => this.groups.inFile(name)),
-      open: this.plan.open,
+      held: texts(this.groups.registry.active().map(({ group }) => group)),
+      inForce: texts(this.threads.inForce.values()),
+      origins: Object.fromEntries(this.groups.registry.active().map((held) => [held.group.name, held.origin])),
+      file: ['a', 'b', 'c', 'd'].filter((name) => this.groups.registry.fileGroup(name) !== undefined),
+      open: this.threads.open,
     };
   }
 }
@@ -99,15 +107,19 @@ async function failure(work: Promise<unknown>): Promise<LlamaError> {
 }
 
 describe('ConfigReloader', () => {
+  afterEach(() => {
+    for (const deployment of deployments.splice(0)) deployment.close();
+  });
+
   it('removes what vanished, changes what changed, adds what is new, and leaves groups of REST alone', async () => {
     const fixture = await Fixture.start(`${A}, ${B}, c: { targets: [10.0.0.3] }`);
     await fixture.put('live', LIVE);
-    fixture.plan.steps.length = 0;
+    fixture.threads.steps.length = 0;
     const report = await fixture.reload(`${A}, b: { targets: [10.0.0.2], classes: [ef] }, d: { targets: [10.0.0.4] }`);
     expect(report).to.deep.include({ added: ['d'], changed: ['b'], removed: ['c'], kept: [], restart: [] });
     expect(fixture.names()).to.have.members(['a', 'b', 'd', 'live']);
-    expect(fixture.plan.steps).to.deep.equal(['remove c', 'put b', 'put d']);
-    expect(fixture.groups.get('b')?.group.classes[0]?.name).to.equal('ef');
+    expect(fixture.threads.steps).to.deep.equal(['remove c', 'put b', 'put d']);
+    expect(fixture.groups.registry.get('b')?.active?.group.classes[0]?.name).to.equal('ef');
   });
 
   it('keeps what REST made of a group of the file, also that it removed it, and names it', async () => {
@@ -133,14 +145,16 @@ describe('ConfigReloader', () => {
     await fixture.remove('c');
     expect(await fixture.reload('b: { targets: [10.0.0.5] }')).to.deep.include({ added: ['b'], kept: ['a', 'c'] });
     expect(fixture.address('b'), 'a removal holds until the file changes').to.equal('10.0.0.5');
-    expect(['a', 'b', 'c'].filter((name) => fixture.groups.inFile(name))).to.deep.equal(['b']);
-    expect(fixture.groups.get('a')?.origin).to.equal('api');
+    expect(['a', 'b', 'c'].filter((name) => fixture.groups.registry.fileGroup(name) !== undefined)).to.deep.equal([
+      'b',
+    ]);
+    expect(fixture.groups.registry.get('a')?.active?.origin).to.equal('api');
     expect(await fixture.reload(`${A}, c: { targets: [10.0.0.3] }`)).to.deep.include({
       added: ['c'],
       removed: ['b'],
       kept: ['a'],
     });
-    expect(fixture.groups.inFile('a')).to.equal(true);
+    expect(fixture.groups.registry.fileGroup('a')).not.to.equal(undefined);
   });
 
   it('a wrong file changes nothing and says why, with lines; the next reload works', async () => {
@@ -181,8 +195,8 @@ describe('ConfigReloader', () => {
       it(`two groups exchange their rates: ${to}`, async () => {
         const fixture = await Fixture.start(from, budget);
         expect(await fixture.reload(to, budget)).to.deep.include({ changed: ['a', 'b'] });
-        expect(fixture.plan.peak, 'probes a second on the way').to.equal(2400);
-        expect(fixture.plan.checks).to.equal(1);
+        expect(fixture.threads.peak, 'probes a second on the way').to.equal(2400);
+        expect(fixture.checks).to.equal(1);
       });
 
     it('what grows in rate may shrink in memory: only the whole is checked', async () => {
@@ -193,14 +207,14 @@ describe('ConfigReloader', () => {
       const most = `${budget}\nsource: { ports: 16 }`.replace(' }', ', probeMemory: 5MiB }');
       const fixture = await Fixture.start(from, most);
       expect(await fixture.reload(to, most)).to.deep.include({ changed: ['a', 'b'] });
-      expect(fixture.plan.peak).to.equal(2400);
+      expect(fixture.threads.peak).to.equal(2400);
     });
 
     it('a group takes the place of another', async () => {
       const fixture = await Fixture.start(rates('10ms', '20ms'), budget);
       const to = 'c: { targets: [10.0.0.3], period: 10ms }, b: { targets: [10.0.0.2], period: 20ms }';
       expect(await fixture.reload(to, budget)).to.deep.include({ added: ['c'], removed: ['a'], changed: [] });
-      expect(fixture.plan.peak).to.equal(2400);
+      expect(fixture.threads.peak).to.equal(2400);
     });
 
     it('two groups of a collector that measures exchange their rates', async () => {
@@ -238,7 +252,7 @@ describe('ConfigReloader', () => {
         const fixture = await Fixture.start(from);
         const before = fixture.snapshot();
         let failed = false;
-        fixture.plan.fault = (now, behind) => {
+        fixture.threads.fault = (now, behind) => {
           if (failed || now !== step || behind !== taken) return;
           failed = true;
           throw new LlamaError('LLAMA_GROUP_INVALID', 'refused');
@@ -250,28 +264,28 @@ describe('ConfigReloader', () => {
         expect(fixture.snapshot()).to.deep.equal(before);
         expect(await fixture.reload(to)).to.deep.include({ added: ['d'], changed: ['b'], removed: ['a'] });
         expect(fixture.names()).to.have.members(['b', 'c', 'd']);
-        expect(fixture.plan.open).to.equal(0);
+        expect(fixture.threads.open).to.equal(0);
       });
 
     it('leaves removals in the state directory', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'llama-reload-'));
-      const state = await StateDirectory.open(folder, silent);
+      const kept = await KeptState.open({ ...liveConfig(), stateDir: folder }, silent);
       try {
-        const fixture = await Fixture.start(`${A}, ${B}`, '', state);
+        const fixture = await Fixture.start(`${A}, ${B}`, '', kept);
         await fixture.remove('a');
         const files = (): string[] => readdirSync(folder).filter((name) => name.endsWith('.json'));
         expect(files()).to.deep.equal(['a.group.json']);
-        fixture.plan.fault = (now) => {
+        fixture.threads.fault = (now) => {
           if (now === 'put a') throw new LlamaError('LLAMA_GROUP_INVALID', 'refused');
         };
         await failure(fixture.reload(`a: { targets: [10.0.0.7] }, ${B}`));
         expect(files()).to.deep.equal(['a.group.json']);
-        fixture.plan.fault = () => {};
+        fixture.threads.fault = () => {};
         expect((await fixture.reload(`${A}, ${B}`)).kept).to.deep.equal(['a']);
         expect((await fixture.reload(`a: { targets: [10.0.0.7] }, ${B}`)).added).to.deep.equal(['a']);
         expect(files()).to.deep.equal([]);
       } finally {
-        await state.close();
+        await kept?.close();
         rmSync(folder, { recursive: true });
       }
     });

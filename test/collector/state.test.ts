@@ -52,7 +52,7 @@ describe('the state directory', () => {
   const inForce = (collector: Collector): Record<string, string> =>
     Object.fromEntries(
       collector
-        .heldGroups()
+        .activeGroups()
         .map((held) => [
           held.group.name,
           `${held.origin}: ${held.group.targets.map(({ address }) => address).join(' ')}`,
@@ -90,11 +90,11 @@ describe('the state directory', () => {
     await remove(first, 'gone');
     const before = inForce(first);
     expect(before).to.deep.equal({ west: 'file: 127.0.0.1', live: 'api: 127.0.0.3 127.0.0.4' });
-    const { etag } = first.heldGroup('live') ?? {};
+    const { etag } = first.activeGroup('live') ?? {};
     await end(first);
     const second = await start({ west: ['127.0.0.1'], gone: ['127.0.0.2'] });
     expect(inForce(second)).to.deep.equal(before);
-    expect(second.heldGroup('live')?.etag).to.equal(etag);
+    expect(second.activeGroup('live')?.etag).to.equal(etag);
   });
 
   it('is made again, with all that is kept, when it was removed under a running collector', async () => {

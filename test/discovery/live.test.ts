@@ -76,7 +76,7 @@ describe('live groups with a source of targets', () => {
     await end();
     await start();
     await until('127.0.0.1', '127.0.0.2');
-    expect(collector.heldGroup('mesh')).to.include({ origin: 'api', etag: created.headers.etag });
+    expect(collector.activeGroup('mesh')).to.include({ origin: 'api', etag: created.headers.etag });
   });
 
   it('takes no patch of targets that come from elsewhere, and patches the list where own addresses are left out', async () => {

@@ -1,6 +1,6 @@
 /** A collector for the API's tests: groups in a map, intervals made by hand, nothing measured. */
 
-import type { GroupOrigin, HeldGroup, KnownGroup, WaitingGroup } from '../../src/collector/held.js';
+import type { ActiveGroup, GroupOrigin, KnownGroup, SuspendedGroup } from '../../src/collector/groups/groupRecord.js';
 import { historyInterval } from '../../src/collector/historyFeed.js';
 import {
   type HistoryColumns,
@@ -49,9 +49,16 @@ groups:
     targets: [10.1.0.2]
 `;
 
-function hold(group: Group, origin: GroupOrigin): HeldGroup {
+function hold(group: Group, origin: GroupOrigin): ActiveGroup {
   const text = JSON.stringify(groupToJson(group));
-  return { group, origin, text, digest: text, etag: `"${origin}-${text.length}-${group.targets.length}"` };
+  return {
+    defined: group,
+    group,
+    origin,
+    text,
+    digest: text,
+    etag: `"${origin}-${text.length}-${group.targets.length}"`,
+  };
 }
 
 const RUNNING: ThreadStatus = { thread: 'prober 0', state: 'running', restarts: 0, lastError: null };
@@ -78,8 +85,8 @@ export class FakeCollector implements CollectorService {
   /** How the sources of groups do. */
   readonly discovery = new Map<string, DiscoveryStatus>();
   /** Kept, and not in force. */
-  readonly waiting = new Map<string, WaitingGroup>();
-  private readonly held = new Map<string, HeldGroup>();
+  readonly waiting = new Map<string, SuspendedGroup>();
+  private readonly held = new Map<string, ActiveGroup>();
   /** Texts of what the config file has, and of what of it was removed by REST. */
   private readonly file = new Map<string, string>();
   private readonly removed = new Map<string, string>();
@@ -125,18 +132,18 @@ export class FakeCollector implements CollectorService {
   }
 
   groups(): readonly Group[] {
-    return this.heldGroups().map(({ group }) => group);
+    return this.activeGroups().map(({ group }) => group);
   }
 
   group(name: string): Group | undefined {
     return this.held.get(name)?.group;
   }
 
-  heldGroups(): readonly HeldGroup[] {
+  activeGroups(): readonly ActiveGroup[] {
     return [...this.held.values()];
   }
 
-  heldGroup(name: string): HeldGroup | undefined {
+  activeGroup(name: string): ActiveGroup | undefined {
     return this.held.get(name);
   }
 
@@ -144,11 +151,11 @@ export class FakeCollector implements CollectorService {
     return this.discovery.get(name);
   }
 
-  waitingGroups(): readonly WaitingGroup[] {
+  suspendedGroups(): readonly SuspendedGroup[] {
     return [...this.waiting.values()];
   }
 
-  waitingGroup(name: string): WaitingGroup | undefined {
+  suspendedGroup(name: string): SuspendedGroup | undefined {
     return this.waiting.get(name);
   }
 

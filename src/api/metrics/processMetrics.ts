@@ -170,7 +170,7 @@ export class ProcessMetrics {
       { name: 'llama_event_loop_lag_mean_seconds', help: `Mean lag of the main thread ${lagOver}.` },
       () => this.lagMeanS,
     );
-    this.addGauge(NOT_IN_FORCE, () => service.waitingGroups().length);
+    this.addGauge(NOT_IN_FORCE, () => service.suspendedGroups().length);
     for (const [key, named] of Object.entries(TARGET_SERIES))
       this.addGauge(named, () => this.targetSeries[key as keyof TargetSeries]);
     this.addCounter(

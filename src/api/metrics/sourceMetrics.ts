@@ -27,7 +27,7 @@ export function addSourceMetrics(registry: Registry, service: CollectorService):
   );
   return () => {
     for (const metric of [up, age, targets, failures]) metric.reset();
-    for (const { group } of service.heldGroups()) {
+    for (const { group } of service.activeGroups()) {
       const status = service.discoveryStatus(group.name);
       if (status === undefined) continue;
       const of = { group: group.name };
