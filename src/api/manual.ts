@@ -3,43 +3,44 @@
  * no token.
  */
 
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 import { LlamaError } from '../errors.js';
+import { pathOf } from './errors.js';
 
 /** Beside `dist/src/api`. */
 const BUILT = fileURLToPath(new URL('../../manual/', import.meta.url));
 const PATH = '/manual';
 
-/** Registers the files of the manual; where they were not built, an answer that says so. */
+/** Registers the manual; where it was not built, an answer that says so. */
 export function manualRoutes(app: FastifyInstance, directory = BUILT): void {
   const schema = { hide: true };
-  if (!existsSync(directory)) {
-    const absent = (): never => {
+  const built = existsSync(directory);
+  const files = new Set(built ? readdirSync(directory, { recursive: true, encoding: 'utf8' }) : []);
+  if (built) app.register(fastifyStatic, { root: directory, serve: false });
+  // Relative: a proxy may serve all of this below a prefix.
+  app.get(PATH, { schema }, (_request, reply) => reply.redirect('manual/', 308));
+  // One route, for a route for each of a hundred files would delay every start.
+  app.get<FilePath>(`${PATH}/*`, { schema }, (request, reply) => {
+    const file = request.params['*'] || 'index.html';
+    if (!built)
       throw new LlamaError(
         'LLAMA_NOT_FOUND',
         'found no manual in this installation, expected it in dist/manual; "npm run docs:site" builds it',
       );
-    };
-    app.get(PATH, { schema }, absent);
-    app.get(`${PATH}/*`, { schema }, absent);
-    return;
-  }
-  // Relative: a proxy may serve all of this below a prefix.
-  app.get(PATH, { schema }, (_request, reply) => reply.redirect('manual/', 308));
-  app.register(fastifyStatic, {
-    root: directory,
-    prefix: `${PATH}/`,
-    // A route for each file: a page that is not there is answered as everywhere.
-    wildcard: false,
-    decorateReply: false,
-    cacheControl: false,
-    setHeaders(response) {
-      response.header('cache-control', 'no-cache');
-    },
+    if (!files.has(file) || !file.includes('.'))
+      throw new LlamaError(
+        'LLAMA_NOT_FOUND',
+        `found ${request.method} ${pathOf(request)}, expected a page of the manual; ${PATH}/ leads to all of them`,
+      );
+    return reply.header('cache-control', 'no-cache').sendFile(file, { cacheControl: false });
   });
+}
+
+interface FilePath {
+  readonly Params: { readonly '*': string };
 }
 
 /** Whether a route, by its path as it was registered, is a file of the manual. */
