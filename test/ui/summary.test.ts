@@ -17,6 +17,7 @@ interface Cell {
   readonly sent: number;
   readonly lost: number;
   readonly unreachable: number;
+  readonly tooBig: number;
   readonly ageMs: number;
   readonly stale: boolean;
   readonly state: Answering;
@@ -50,7 +51,12 @@ describe('the summary that the overview shows', () => {
     for (let run = 0; run < 200; run++) {
       const metric = run % 2 === 0 ? 'loss' : 'p99';
       const rows = Array.from({ length: 4 }, (_, i) => [`host-${i % 3}`, `10.0.0.${i}`]);
-      const columns = Array.from({ length: 6 }, (_, i) => ['west', `10.1.0.${i >> 1}`, i % 2 === 0 ? 'cs0' : 'ef']);
+      const columns = Array.from({ length: 6 }, (_, i) => [
+        'west',
+        '10.1.0.1',
+        `${8100 + (i >> 1)}`,
+        i % 2 === 0 ? 'cs0' : 'ef',
+      ]);
       const cells: Cell[] = [];
       for (let row = 0; row < 4; row++)
         for (let column = 0; column < 6; column++) {
@@ -58,7 +64,8 @@ describe('the summary that the overview shows', () => {
           const value = random() < 0.1 ? null : randomInteger(random, 0, 5);
           const failed = metric === 'loss' ? (value ?? 0) : randomInteger(random, 0, 2);
           const unreachable = failed > 0 ? randomInteger(random, 0, failed + 1) : 0;
-          const counts = { sent: 100, lost: failed - unreachable, unreachable };
+          const tooBig = randomInteger(random, 0, 2);
+          const counts = { sent: 100, lost: failed - unreachable, unreachable, tooBig };
           const state = STATES[randomInteger(random, 0, 9)] ?? 'answers';
           const said = { state, reason: state === 'answers' ? null : 'no answer' };
           const age = { ageMs: randomInteger(random, 0, 9), stale: random() < 0.2 };
@@ -72,7 +79,7 @@ describe('the summary that the overview shows', () => {
         cells: {
           ...{ row: pick('row'), column: pick('column'), value: pick('value'), sent: pick('sent') },
           ...{ lost: pick('lost'), unreachable: pick('unreachable'), ageMs: pick('ageMs'), stale: pick('stale') },
-          ...{ state: pick('state'), reason: pick('reason') },
+          ...{ state: pick('state'), reason: pick('reason'), tooBig: pick('tooBig') },
         },
       };
       const found = summaryOf(packAnswer(answer), 5);
@@ -90,10 +97,12 @@ describe('the summary that the overview shows', () => {
         losing: losing.length,
         silent: of('silent').length,
         unmeasured: of('unmeasured').length,
+        tooBig: of('answers').filter((cell) => cell.tooBig > 0).length,
+        severalPorts: true,
         classes: new Set(cells.map(({ column }) => column % 2)).size,
       });
       expect(found.losingClasses).to.have.members([
-        ...new Set([...losing, ...of('silent')].map(({ column }) => columns[column][2])),
+        ...new Set([...losing, ...of('silent')].map(({ column }) => columns[column][3])),
       ]);
       // Of loss: those without an answer, those that are not measured, then the greatest loss.
       const byLoss = ({ state, value }: Cell): number | null =>
@@ -107,7 +116,8 @@ describe('the summary that the overview shows', () => {
       expect(found.worst).to.deep.equal(
         worst.map(({ row, column, value, state, reason }) => ({
           ...{ collector: rows[row][0], source: rows[row][1] },
-          ...{ group: 'west', target: columns[column][1], class: columns[column][2], value: value ?? Number.NaN },
+          ...{ group: 'west', target: '10.1.0.1', port: Number(columns[column][2]), class: columns[column][3] },
+          value: value ?? Number.NaN,
           ...{ state, reason },
         })),
       );

@@ -93,8 +93,7 @@ function middleTime<Item extends object>(items: readonly Item[], timeOf: (item: 
 
 interface Place {
   readonly group: string;
-  /** Of a path. */
-  readonly port?: number;
+  readonly port: number;
 }
 
 const several = new WeakMap<readonly Place[], { readonly groups: boolean; readonly ports: boolean }>();
@@ -112,11 +111,14 @@ export function severalOf(items: readonly Place[]): { readonly groups: boolean; 
 export function pairLines(picture: Picture, view: View, place: ListPlace, paint: Paint): ListShown {
   const { timeMetric, tool } = picture;
   const many = tool.kind === 'scraper';
-  const { groups } = severalOf(picture.pairs);
+  const { groups, ports } = severalOf(picture.pairs);
   const pairs = worstPairs(picture.pairs, view);
   const mid = middleTime(picture.pairs, ({ timeUs }) => timeUs);
   const head = {
-    names: [...(many ? ['collector'] : []), ...(groups ? ['group'] : []), 'source', 'target', 'class'],
+    names: [
+      ...[...(many ? ['collector'] : []), ...(groups ? ['group'] : [])],
+      ...['source', 'target', ...(ports ? ['to port'] : []), 'class'],
+    ],
     numbers: ['loss %', 'lost', 'sent', timeMetric, 'age'],
   };
   const row = (pair: Pair): Row => {
@@ -127,7 +129,10 @@ export function pairLines(picture: Picture, view: View, place: ListPlace, paint:
     const stale = isStale(pair.stale, pair.ageMs, place.sinceMs, tool.intervalMs);
     const age = `${Math.floor((pair.ageMs + place.sinceMs) / 1_000)}s`;
     return {
-      names: [...(many ? [pair.collector] : []), ...(groups ? [pair.group] : []), pair.source, pair.target, pair.class],
+      names: [
+        ...[...(many ? [pair.collector] : []), ...(groups ? [pair.group] : [])],
+        ...[pair.source, pair.target, ...(ports ? [String(pair.port)] : []), pair.class],
+      ],
       numbers: [
         lossText(shown),
         String(pair.lost + pair.unreachable),

@@ -16,7 +16,7 @@ const MOST_PATHS = 1_000;
 const AFTER_ALL = String(Number.MAX_SAFE_INTEGER);
 /** What a pair is. */
 const PAIR_ROWS = 'collector,source';
-const PAIR_COLUMNS = 'group,target,class';
+const PAIR_COLUMNS = 'group,target,port,class';
 const NORMAL_FOR_MS = 60_000;
 const MOST_SLOW = 10;
 const NO_MATRIX = { rows: [], columns: [], cells: { row: [], column: [], value: [] } };
@@ -144,20 +144,22 @@ function pairsOf(
   const classes = new Set<string>();
   for (let i = 0; i < cells.row.length; i++) {
     const [collector, source] = rows[cells.row[i]];
-    const [group, target, ofClass] = columns[cells.column[i]];
+    const [group, target, port, ofClass] = columns[cells.column[i]];
     if (ofClass !== '' && ofClass !== '(none)') classes.add(ofClass);
     if (className !== undefined && ofClass !== className) continue;
-    const { sent, received, lost, unreachable, ageMs, stale, value, state, reason } = cells;
+    const { sent, received, lost, unreachable, tooBig, ageMs, stale, value, state, reason } = cells;
     pairs.push({
       ...{
         collector,
         group,
         source,
         target,
+        port: Number(port),
         class: ofClass,
         sent: sent[i],
         lost: lost[i],
         unreachable: unreachable[i],
+        tooBig: tooBig[i],
       },
       ...{ state: state[i], reason: reason[i] },
       ...{

@@ -26,6 +26,7 @@ export interface CellColumns {
   readonly received: readonly number[];
   readonly lost: readonly number[];
   readonly unreachable: readonly number[];
+  readonly tooBig: readonly number[];
   readonly samples: readonly number[];
   readonly silentSeries: readonly number[];
   readonly unmeasuredSeries: readonly number[];
@@ -75,10 +76,12 @@ export interface Pair {
   readonly group: string;
   readonly source: string;
   readonly target: string;
+  readonly port: number;
   readonly class: string;
   readonly sent: number;
   readonly lost: number;
   readonly unreachable: number;
+  readonly tooBig: number;
   /** null: no probe tells of loss (`lossShare`). */
   readonly lossPct: number | null;
   readonly state: Answering;

@@ -20,21 +20,21 @@ export interface Verdict {
 const MOST_NAMED = 3;
 
 /** A pair is named once, whatever its classes, and one of each reason before others of the same. */
-function named(pairs: readonly Pair[], withGroup: boolean): string[] {
+function named(pairs: readonly Pair[], several: { readonly groups: boolean; readonly ports: boolean }): string[] {
   const reasons = new Set<string | null>();
   const seen = new Set<string>();
   const firsts: Pair[] = [];
   const others: Pair[] = [];
   for (const pair of pairs) {
-    const key = JSON.stringify([pair.collector, pair.group, pair.source, pair.target]);
+    const key = JSON.stringify([pair.collector, pair.group, pair.source, pair.target, pair.port]);
     if (seen.has(key)) continue;
     seen.add(key);
     (reasons.has(pair.reason) ? others : firsts).push(pair);
     reasons.add(pair.reason);
   }
-  const texts = [...firsts, ...others].slice(0, MOST_NAMED).map(({ group, source, target, reason }) => {
-    const name = withGroup ? `${group}: ${source}` : source;
-    return `${name} to ${target}: ${reason ?? 'unknown'}`;
+  const texts = [...firsts, ...others].slice(0, MOST_NAMED).map(({ group, source, target, port, reason }) => {
+    const name = several.groups ? `${group}: ${source}` : source;
+    return `${name} to ${target}${several.ports ? ` port ${port}` : ''}: ${reason ?? 'unknown'}`;
   });
   const more = seen.size - texts.length;
   return more === 0 ? texts : [...texts, `and ${more} more`];
@@ -53,6 +53,7 @@ export function networkOf({ pairs, slowness, tool }: Picture, sinceMs: number): 
     ...(unmeasured.length === 0 ? [] : [`not measured: ${unmeasured.length}`]),
     ...(answering.length === losing.length ? [] : [`no loss on ${answering.length - losing.length}`]),
   ];
+  const tooBig = answering.filter((pair) => pair.tooBig > 0).length;
   const which = slowness.compared > 0 ? normalOf(slowness.compared, answering.length, pairs.length) : null;
   const isSlow = which !== null && slowness.slow > 0;
   const latency = isSlow ? `slow: ${slowness.slow} of ${slowness.compared}` : `latency normal${which}`;
@@ -63,18 +64,19 @@ export function networkOf({ pairs, slowness, tool }: Picture, sinceMs: number): 
         ? 'unknown'
         : 'no data yet',
     ...(stale === 0 ? [] : [`${stale} stale`]),
+    ...(tooBig === 0 ? [] : [`some probes too big for the path on ${tooBig}`]),
     ...(which === null ? [] : [latency]),
   ];
-  const { groups } = severalOf(pairs);
+  const several = severalOf(pairs);
   const examples = [
-    ...named(silent, groups),
-    ...named(unmeasured, groups),
+    ...named(silent, several),
+    ...named(unmeasured, several),
     ...(isSlow ? slowness.worst.slice(0, 1).map(slowText) : []),
   ];
   return {
     text: parts.join('; '),
     examples,
-    style: styleOf(silent.length + losing.length > 0, unmeasured.length + stale > 0 || isSlow),
+    style: styleOf(silent.length + losing.length > 0, unmeasured.length + stale + tooBig > 0 || isSlow),
   };
 }
 

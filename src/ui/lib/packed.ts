@@ -10,7 +10,9 @@ export interface PackedColumns {
   /** NaN: nothing was measured. */
   readonly value: Float64Array;
   readonly sent?: Float64Array;
+  readonly received?: Float64Array;
   readonly lost?: Float64Array;
+  readonly tooBig?: Float64Array;
   readonly unreachable?: Float64Array;
   readonly ageMs?: Float64Array;
   readonly samples?: Float64Array;
@@ -30,7 +32,7 @@ export interface PackedAnswer extends Omit<MatrixAnswer, 'cells'> {
 }
 
 const NUMBERS = [
-  ...(['sent', 'lost', 'unreachable', 'ageMs', 'samples'] as const),
+  ...(['sent', 'received', 'lost', 'unreachable', 'tooBig', 'ageMs', 'samples'] as const),
   ...(['series', 'silentSeries', 'unmeasuredSeries'] as const),
 ] as const;
 

@@ -33,7 +33,9 @@ export interface MatrixColumns {
   readonly column: readonly number[];
   readonly value: readonly (number | null)[];
   readonly sent?: readonly number[];
+  readonly received?: readonly number[];
   readonly lost?: readonly number[];
+  readonly tooBig?: readonly number[];
   readonly unreachable?: readonly number[];
   readonly ageMs?: readonly number[];
   readonly stale?: readonly boolean[];

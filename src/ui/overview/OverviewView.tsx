@@ -60,7 +60,11 @@ export function OverviewView({ status }: { status: Loaded<Status> }) {
   });
   const own = useOwn(status);
   const troubled = (loss.body?.losing ?? 0) + (loss.body?.silent ?? 0) + (loss.body?.unmeasured ?? 0);
-  const several = { collectors: scrapes, groups: (loss.body?.groups ?? 0) > 1 };
+  const several = {
+    collectors: scrapes,
+    groups: (loss.body?.groups ?? 0) > 1,
+    ports: loss.body?.severalPorts === true,
+  };
   const slower = latency.body?.worst ?? [];
   return (
     <section class="overview" aria-label="Overview">
@@ -178,13 +182,13 @@ function Own({ own, status }: { own: readonly OwnTrouble[]; status: Status | und
 }
 
 function Totals({ summary, status }: { summary: Summary | undefined; status: Status | undefined }) {
-  const { rows = 0, stale = 0, sent = 0, failed = 0 } = summary ?? {};
+  const { rows = 0, stale = 0, sent = 0, received = 0, failed = 0 } = summary ?? {};
   const figures: (readonly [string, string])[] = [
     // As the verdict counts them: a pair of a removed group is held until the window has passed over it.
     ['pairs and classes', formatCount(rows - stale)],
     ...(stale > 0 ? [['stale or removed', formatCount(stale)] as const] : []),
     ['probes', formatCount(sent)],
-    ['lost', `${formatCount(failed)} (${sent === 0 ? '–' : formatLoss((failed / sent) * 100)})`],
+    ['lost', `${formatCount(failed)} (${received + failed === 0 ? '–' : formatLoss((failed / sent) * 100)})`],
   ];
   if (status !== undefined && !isScraper(status))
     figures.push(

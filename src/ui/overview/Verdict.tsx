@@ -58,10 +58,10 @@ export function Verdict(props: VerdictProps) {
 /** Well only where something was received, of data that are not stale. */
 function networkState({ summary, latency }: VerdictProps): 'unknown' | 'bad' | 'warn' | 'good' {
   if (summary === undefined) return 'unknown';
-  const { rows, stale, losing, silent, unmeasured } = summary;
+  const { rows, stale, losing, silent, unmeasured, tooBig } = summary;
   if (losing + silent > 0) return 'bad';
   if (rows - stale - unmeasured === 0) return 'unknown';
-  return unmeasured > 0 || (latency?.slow ?? 0) > 0 ? 'warn' : 'good';
+  return unmeasured + tooBig > 0 || (latency?.slow ?? 0) > 0 ? 'warn' : 'good';
 }
 
 interface Said {
@@ -112,7 +112,7 @@ function networkText(props: VerdictProps): Said {
         ...(silent > 0 ? [`No answer from ${formatCount(silent)} ${of}.`] : []),
         ...(losing > 0 ? [`Loss on ${formatCount(losing)} ${of}.`] : []),
       ].join(' '),
-      text: [worstText(props), latency.text].join(' '),
+      text: [worstText(props), tooBigText(summary), latency.text].filter((text) => text !== '').join(' '),
     };
   if (unmeasured === all)
     return {
@@ -125,9 +125,16 @@ function networkText(props: VerdictProps): Said {
   const which = `${unmeasured + stale > 0 ? `${formatCount(answering)} measured` : `All ${formatCount(answering)}`} pairs and classes`;
   return {
     head: latency.head === '' ? head : `${latency.head} ${head}`,
-    text: `${which} ${toMs === undefined ? 'answer' : 'answered'}. ${latency.text}`,
+    text: `${which} ${toMs === undefined ? 'answer' : 'answered'}. ${tooBigText(summary)} ${latency.text}`.replace(
+      '  ',
+      ' ',
+    ),
   };
 }
+
+/** They are in no loss, and prove nothing for larger packets. */
+const tooBigText = ({ tooBig }: Summary): string =>
+  tooBig === 0 ? '' : `Some probes were too big for the path on ${formatCount(tooBig)} of them.`;
 
 /** Against each pair's own normal: the hour before. */
 function latencyText({ latency, summary, toMs }: VerdictProps): Said {

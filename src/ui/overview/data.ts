@@ -12,6 +12,8 @@ import { type Onset, onsetOf } from './onset.js';
 import { COLUMN_TAGS, FIELDS, ROW_TAGS, type Summary, type SummaryRow } from './summary.js';
 
 export const MOST_TROUBLES = 10;
+/** Ports of one target in one group whose histories are looked through. */
+const MOST_PORTS = '64';
 
 /** Sums and the worst rows of a stretch of time, by loss or by a time. */
 export function askOverview(
@@ -56,16 +58,16 @@ export function askTroubles(
   const to = toMs === undefined ? '' : String(toMs);
   return Promise.all(
     rows.map(async (row) => {
-      const { collector, group, source, target, class: name } = row;
+      const { collector, group, source, target, port, class: name } = row;
       const series = { group, target, class: name };
       const [history, paths] = await Promise.all([
-        get<HistoryAnswer>('/v1/history', { ...series, collector, source, limit: '1', to }, signal).catch(
+        get<HistoryAnswer>('/v1/history', { ...series, collector, source, limit: MOST_PORTS, to }, signal).catch(
           () => undefined,
         ),
         askPaths({ ...series, ...(scrapes ? { collector } : {}) }, toMs, signal).catch(() => undefined),
       ]);
-      const mine = (paths?.paths ?? []).filter((path) => path.source === source);
-      const found = history?.series[0];
+      const mine = (paths?.paths ?? []).filter((path) => path.source === source && path.port === port);
+      const found = history?.series.find((series) => series.port === port);
       return {
         row,
         onset: found === undefined || history === undefined ? undefined : onsetOf(history.startMs, found, row.state),

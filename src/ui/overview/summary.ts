@@ -7,8 +7,8 @@ import type { Newest } from '../lib/types.js';
 
 /** What `SummaryRow` is made of: asked for as rows and columns of the matrix. */
 export const ROW_TAGS = ['collector', 'source'];
-export const COLUMN_TAGS = ['group', 'target', 'class'];
-export const FIELDS = 'sent,lost,unreachable,ageMs,stale,state,reason';
+export const COLUMN_TAGS = ['group', 'target', 'port', 'class'];
+export const FIELDS = 'sent,received,lost,unreachable,tooBig,ageMs,stale,state,reason';
 
 /** A pair in one class. */
 export interface SummaryRow {
@@ -16,6 +16,7 @@ export interface SummaryRow {
   readonly group: string;
   readonly source: string;
   readonly target: string;
+  readonly port: number;
   readonly class: string;
   /** NaN: not measured. */
   readonly value: number;
@@ -37,14 +38,19 @@ export interface Summary {
   readonly newest: Newest;
   readonly rows: number;
   readonly groups: number;
+  /** Targets have more than one port between them: a port is part of the name of a pair. */
+  readonly severalPorts: boolean;
   readonly stale: number;
   readonly sent: number;
+  readonly received: number;
   readonly failed: number;
   /** Rows that answer, lose probes and are not stale. */
   readonly losing: number;
   /** Rows that are not stale and of which nothing was received, by whose trouble that is: the network's, or this host's. */
   readonly silent: number;
   readonly unmeasured: number;
+  /** Rows that answer and are not stale, some of whose probes were too big for the path. */
+  readonly tooBig: number;
   /** The first of the unmeasured ones. */
   readonly firstUnmeasured: SummaryRow | undefined;
   /** Classes of losing and silent rows. */
@@ -56,9 +62,9 @@ export interface Summary {
 }
 
 export function summaryOf({ window, newest, metric, rows, columns, cells }: PackedAnswer, most: number): Summary {
-  const { row, column, value, sent, lost, unreachable, ageMs, stale, reason } = cells;
-  const classOf = (i: number): string => columns[column[i] ?? 0]?.[2] ?? '';
-  const sums = { stale: 0, sent: 0, failed: 0, losing: 0, silent: 0, unmeasured: 0 };
+  const { row, column, value, sent, received, lost, unreachable, tooBig, ageMs, stale, reason } = cells;
+  const classOf = (i: number): string => columns[column[i] ?? 0]?.[3] ?? '';
+  const sums = { stale: 0, sent: 0, received: 0, failed: 0, losing: 0, silent: 0, unmeasured: 0, tooBig: 0 };
   let firstUnmeasured: number | undefined;
   const classes = new Set<string>();
   const losingClasses = new Set<string>();
@@ -68,14 +74,15 @@ export function summaryOf({ window, newest, metric, rows, columns, cells }: Pack
   const worst = new Worst(rank, most);
   const rowOf = (i: number): SummaryRow => {
     const [collector = '', source = ''] = rows[row[i] ?? 0] ?? [];
-    const [group = '', target = '', name = ''] = columns[column[i] ?? 0] ?? [];
+    const [group = '', target = '', port = '', name = ''] = columns[column[i] ?? 0] ?? [];
     const said = { value: value[i] ?? Number.NaN, state: stateOf(cells, i), reason: reason?.[i] ?? null };
-    return { collector, source, group, target, class: name, ...said };
+    return { collector, source, group, target, port: Number(port), class: name, ...said };
   };
   for (let i = 0; i < value.length; i++) {
     const failed = (lost?.[i] ?? 0) + (unreachable?.[i] ?? 0);
     const isStale = stale?.[i] === 1;
     sums.sent += sent?.[i] ?? 0;
+    sums.received += received?.[i] ?? 0;
     sums.failed += failed;
     if (isStale) sums.stale += 1;
     classes.add(classOf(i));
@@ -84,6 +91,7 @@ export function summaryOf({ window, newest, metric, rows, columns, cells }: Pack
       if (state === 'silent') sums.silent += 1;
       else if (state === 'unmeasured') sums.unmeasured += 1;
       else if (failed > 0) sums.losing += 1;
+      if (state === 'answers' && (tooBig?.[i] ?? 0) > 0) sums.tooBig += 1;
       if (state === 'silent' || (state === 'answers' && failed > 0)) losingClasses.add(classOf(i));
       if (state === 'unmeasured') firstUnmeasured ??= i;
       if (metric !== 'loss' || state !== 'answers' || failed > 0) worst.offer(i);
@@ -100,6 +108,7 @@ export function summaryOf({ window, newest, metric, rows, columns, cells }: Pack
     firstUnmeasured: firstUnmeasured === undefined ? undefined : rowOf(firstUnmeasured),
     rows: value.length,
     groups: new Set(columns.map(([group]) => group)).size,
+    severalPorts: columns.some(([, , port]) => port !== columns[0]?.[2]),
     classes: classes.size,
     losingClasses: [...losingClasses],
     worst: worst.cells.map(rowOf),

@@ -13,7 +13,7 @@ import { type SummaryRow, withoutBadPathText } from './summary.js';
 import { sinceText } from './Verdict.js';
 
 export const keyOf = (row: SummaryRow): string =>
-  [row.collector, row.group, row.source, row.target, row.class].join(' ');
+  [row.collector, row.group, row.source, row.target, row.port, row.class].join(' ');
 /** From where to where; a click shows that pair. */
 type PairName = Pick<SummaryRow, 'collector' | 'group' | 'source' | 'target'>;
 
@@ -169,13 +169,17 @@ export function Slower({ pairs, several }: { pairs: readonly SlowPair[]; several
         </thead>
         <tbody>
           {pairs.map(
-            ({ row: [collector = '', source = ''], column: [group = '', target = '', name = ''], ...times }) => (
-              <tr key={[collector, group, source, target, name].join(' ')}>
+            ({
+              row: [collector = '', source = ''],
+              column: [group = '', target = '', port = '', name = ''],
+              ...times
+            }) => (
+              <tr key={[collector, group, source, target, port, name].join(' ')}>
                 <td>{formatUs(times.nowUs)}</td>
                 <td>{formatUs(times.normalUs)}</td>
                 <td>
                   <PairLink of={{ collector, group, source, target }} />
-                  <Beside of={{ collector, group }} several={several} />
+                  <Beside of={{ collector, group, port: Number(port) }} several={several} />
                 </td>
                 <td>{name}</td>
               </tr>

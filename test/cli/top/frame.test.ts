@@ -154,6 +154,25 @@ describe('the picture of llama top', () => {
     expect(worst).to.match(/41000 +- +0 .*too big for the path \(mtu 1400, from 10\.9\.0\.254\)/);
   });
 
+  it('says beside the verdict that probes of pairs that answer were too big, and tells two ports of one target apart', () => {
+    const picture = small();
+    const [first] = picture.pairs.filter(({ lossPct, stale, state }) => lossPct === 0 && !stale && state === 'answers');
+    const reason = 'no answer';
+    const silent = { ...first, state: 'silent', received: 0, reason, lossPct: null } as const;
+    const pairs = [
+      { ...first, tooBig: 3 },
+      { ...silent, port: 8101 },
+      { ...silent, port: 8102 },
+    ];
+    const { text, examples, style } = networkOf({ ...picture, pairs }, 0);
+    expect(text).to.include('no answer from 2').and.to.include('some probes too big for the path on 1');
+    expect(examples.slice(0, 2)).to.deep.equal(
+      [8101, 8102].map((port) => `${first.source} to ${first.target} port ${port}: no answer`),
+    );
+    expect(style).to.equal('bad');
+    expect(networkOf({ ...picture, pairs: pairs.slice(0, 1) }, 0).style, 'not as health').to.equal('warn');
+  });
+
   it('has paths whose probes were not sent among the worst, and marks one that answers all it was sent as a warning', () => {
     const picture = small();
     const [first, ...others] = picture.paths.paths;

@@ -51,6 +51,7 @@ export function matrixOf(
       lost,
       received: sent.map((count, i) => count - lost[i]),
       unreachable: cells.map(() => 0),
+      tooBig: cells.map(() => 0),
       samples: sent,
       ageMs: cells.map(({ stale }) => (stale === true ? 60_000 : 2_000)),
       stale: cells.map(({ stale }) => stale === true),
@@ -72,8 +73,10 @@ export function pictureOf(matrix: MatrixAnswer, changes: Partial<Picture> = {}):
         group: 'west',
         source: rows[row][0],
         target: columns[cells.column[i]][0],
+        port: 8100,
         class: 'ef',
         unreachable: 0,
+        tooBig: 0,
       },
       ...{
         sent: sent[i],
