@@ -8,7 +8,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { textTable } from '../src/cli/rows.js';
+import { textTable } from '../src/cli/shared/rows.js';
 import { median } from './harness.js';
 import { measurePairs } from './pairs.js';
 import { format } from './run.js';

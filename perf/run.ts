@@ -1,6 +1,6 @@
 /** Runs scenarios one after the other, prints a table of each and says what failed. A scenario that throws fails alone. */
 
-import { textTable } from '../src/cli/rows.js';
+import { textTable } from '../src/cli/shared/rows.js';
 import { failures, verdict } from './gate.js';
 import type { Goal, Scenario, ScenarioResult } from './harness.js';
 

@@ -5,11 +5,11 @@
  */
 
 import { type MessagePort, receiveMessageOnPort, threadId, workerData } from 'node:worker_threads';
-import { Aggregator } from '../src/collector/aggregator.js';
-import { AGGREGATOR_COUNTERS, type AggregatorStart, type ToAggregator } from '../src/collector/messages.js';
+import { Aggregator } from '../src/aggregator/aggregator.js';
 import { systemClock } from '../src/net/clock.js';
 import { goBeforeOthers } from '../src/net/priority.js';
 import { ControlBlock, ThreadState } from '../src/ring/control.js';
+import { AGGREGATOR_COUNTERS, type AggregatorStart, type ToAggregator } from '../src/threads/messages.js';
 
 /** Longest sleep: how late a record may be noticed. A ring holds 500 ms. */
 const IDLE_MS = 20;

@@ -1,8 +1,8 @@
 /** The man pages `llama(1)` and `llama-COMMAND(1)`, in the macros of man(7). Pure. */
 
-import type { CommandModel, OptionModel } from '../../src/cli/commandModel.js';
-import { type CommandNotes, LLAMA_NOTES } from '../../src/cli/commandNotes.js';
-import { VERSION } from '../../src/version.js';
+import { VERSION } from '../../src/base/version.js';
+import type { CommandModel, OptionModel } from '../../src/cli/shared/commandModel.js';
+import { type CommandNotes, LLAMA_NOTES } from '../../src/cli/shared/commandNotes.js';
 import { sentence } from './markdown.js';
 
 const ABOUT = 'measures round-trip latency and packet loss between groups of hosts';

@@ -2,15 +2,15 @@
 
 import type { FastifyInstance } from 'fastify';
 import pino from 'pino';
-import { buildApi } from '../../src/api/app.js';
+import { buildApi } from '../../src/api/collector/app.js';
 import { buildScraperApi } from '../../src/api/scraper/app.js';
 import { resultRoutes } from '../../src/api/scraper/routes.js';
 import { REFLECTOR_COUNTERS } from '../../src/reflector/messages.js';
 import { reflectorMetrics } from '../../src/reflector/metrics.js';
 import type { ReflectorStatus, ReflectorTotals } from '../../src/reflector/reflector.js';
-import { ScraperMemory } from '../../src/scraper/memory.js';
-import { FakeCollector, REFUSED_AND_UNREACHABLE } from '../../test/support/fake-collector.js';
-import { FakeScraper } from '../../test/support/fakeScraper.js';
+import { ScraperMemory } from '../../src/scraper/recent/memory.js';
+import { FakeCollector, REFUSED_AND_UNREACHABLE } from '../../test/support/fakes/fakeCollector.js';
+import { FakeScraper } from '../../test/support/fakes/fakeScraper.js';
 
 const AT = '2026-01-01T00:00:00.000Z';
 

@@ -1,9 +1,9 @@
 /** Writes `dist/share`: man pages and completion, laid out as /usr/share has them. A part of `npm run build`. */
 
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { commandModels } from '../../src/cli/commandModel.js';
-import { completionScript } from '../../src/cli/completion.js';
+import { completionScript } from '../../src/cli/completion/completion.js';
 import { program } from '../../src/cli/program.js';
+import { commandModels } from '../../src/cli/shared/commandModel.js';
 import { manPages } from './man.js';
 import { root } from './root.js';
 

@@ -7,12 +7,12 @@
  */
 
 import * as hdr from 'hdr-histogram-js';
-import { Aggregator } from '../../src/collector/aggregator.js';
-import { AGGREGATOR_COUNTERS } from '../../src/collector/messages.js';
+import { Aggregator } from '../../src/aggregator/aggregator.js';
+import { msToNs, NS_PER_S, nsToS, usToNs } from '../../src/base/units.js';
 import type { Clock } from '../../src/net/clock.js';
 import { ControlBlock, PROBER_COUNTERS } from '../../src/ring/control.js';
 import { createRing, Outcome, RecordFlag, RingProducer } from '../../src/ring/ring.js';
-import { msToNs, NS_PER_S, nsToS, usToNs } from '../../src/stats/units.js';
+import { AGGREGATOR_COUNTERS } from '../../src/threads/messages.js';
 import { median, type Scenario, type ScenarioOptions, type ScenarioResult } from '../harness.js';
 import { measurePairs } from '../pairs.js';
 

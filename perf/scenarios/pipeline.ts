@@ -1,7 +1,7 @@
 /** Echoes a second through reflector, prober, ring and aggregator, against the bare loop of system calls, in turns. */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { msToNs } from '../../src/stats/units.js';
+import { msToNs } from '../../src/base/units.js';
 import { freeUdpPort, median, round, type Scenario, type ScenarioOptions, type ScenarioResult } from '../harness.js';
 import { measurePairs } from '../pairs.js';
 import { Floor } from './floor.js';

@@ -1,6 +1,6 @@
 /** 100,000 probes a second with kernel stamps for sending and receiving: nothing lost, nothing late. */
 
-import { msToNs } from '../../src/stats/units.js';
+import { msToNs } from '../../src/base/units.js';
 import { freeUdpPort, median, round, type Scenario, type ScenarioOptions, type ScenarioResult } from '../harness.js';
 import { lossesOf, underLoad } from './load.js';
 

@@ -2,11 +2,11 @@
 /** The command line: one subcommand per file, loaded when it is called. Exit codes: 0 fine, 1 wrong input, 2 could not run, 3 (only probe) nothing was received. */
 
 import { CommanderError } from 'commander';
-import { ERROR_TABLE, LlamaError } from '../errors.js';
-import { exitProcess } from './exitProcess.js';
-import { requireFiles, requireLinux } from './host.js';
-import { logLevel, refuseSlips } from './logLevel.js';
+import { ERROR_TABLE, LlamaError } from '../base/errors.js';
 import { program } from './program.js';
+import { exitProcess } from './shared/exitProcess.js';
+import { requireFiles, requireLinux } from './shared/host.js';
+import { logLevel, refuseSlips } from './shared/logLevel.js';
 
 const EXIT_COULD_NOT_RUN = 2;
 

@@ -1,13 +1,13 @@
 /** The commands with their arguments and options. `--help`, the man pages, the completion and the reference page are made from it. */
 
 import { Command } from 'commander';
-import { unknownWord } from '../config/problems.js';
-import { LlamaError } from '../errors.js';
-import { VERSION } from '../version.js';
-import { commandModels } from './commandModel.js';
-import { COMMAND_NOTES, helpEnd, LLAMA_NOTES } from './commandNotes.js';
-import { overrideOption, scraperOverrideOption } from './optionsHelp.js';
-import { HangUps } from './signals.js';
+import { LlamaError } from '../base/errors.js';
+import { VERSION } from '../base/version.js';
+import { unknownWord } from '../config/files/problems.js';
+import { commandModels } from './shared/commandModel.js';
+import { COMMAND_NOTES, helpEnd, LLAMA_NOTES } from './shared/commandNotes.js';
+import { overrideOption, scraperOverrideOption } from './shared/optionsHelp.js';
+import { HangUps } from './shared/signals.js';
 
 const collect = (value: string, all: readonly string[] = []): string[] => [...all, value];
 
@@ -32,7 +32,7 @@ export function program(run: (work: () => Promise<number>) => Promise<void>): Co
     .action((options) =>
       run(async () => {
         const hangUps = new HangUps();
-        return (await import('./collector.js')).runCollector(options, hangUps);
+        return (await import('./commands/collector.js')).runCollector(options, hangUps);
       }),
     );
   llama
@@ -54,7 +54,7 @@ export function program(run: (work: () => Promise<number>) => Promise<void>): Co
     .action((options) =>
       run(async () => {
         const hangUps = new HangUps();
-        return (await import('./reflector.js')).runReflector(options, hangUps);
+        return (await import('./commands/reflector.js')).runReflector(options, hangUps);
       }),
     );
   llama
@@ -73,7 +73,7 @@ export function program(run: (work: () => Promise<number>) => Promise<void>): Co
     .action((options) =>
       run(async () => {
         const hangUps = new HangUps();
-        return (await import('./scraper.js')).runScraper(options, hangUps);
+        return (await import('./commands/scraper.js')).runScraper(options, hangUps);
       }),
     );
   llama
@@ -99,7 +99,7 @@ export function program(run: (work: () => Promise<number>) => Promise<void>): Co
       'print one JSON object: {"results": [...], "undecided": 0, "lossPct": ...}, one result per class, as in the REST API',
     )
     .addHelpText('after', helpEnd(COMMAND_NOTES.probe))
-    .action((host, options) => run(async () => (await import('./probe.js')).runProbe(host, options)));
+    .action((host, options) => run(async () => (await import('./commands/probe.js')).runProbe(host, options)));
   llama
     .command('top')
     .description('show the matrix, worst pairs and worst paths of a collector or a scraper, live or once')
@@ -113,7 +113,7 @@ export function program(run: (work: () => Promise<number>) => Promise<void>): Co
     .option('--once', 'print one picture and end; so does an output that is no terminal')
     .option('--json', 'print the data of one picture as JSON and end')
     .addHelpText('after', helpEnd(COMMAND_NOTES.top))
-    .action((options) => run(async () => (await import('./top.js')).runTop(options)));
+    .action((options) => run(async () => (await import('./commands/top.js')).runTop(options)));
   llama
     .command('check')
     .description('validate a config, say what it means and where each value came from')
@@ -122,19 +122,21 @@ export function program(run: (work: () => Promise<number>) => Promise<void>): Co
     .option(...overrideOption('listen', '<addr:port>'))
     .option(...overrideOption('stateDir', '<dir>'))
     .addHelpText('after', helpEnd(COMMAND_NOTES.check))
-    .action((file, options) => run(async () => (await import('./check.js')).check(file, options)));
+    .action((file, options) => run(async () => (await import('./commands/check.js')).check(file, options)));
   llama
     .command('demo')
     .description('reflectors and a collector on loopback, with a live table')
     .option('--seconds <n>', 'end after this long (default: at Ctrl-C)')
     .addHelpText('after', helpEnd(COMMAND_NOTES.demo))
-    .action((options) => run(async () => (await import('./demo.js')).runDemo(options)));
+    .action((options) => run(async () => (await import('./commands/demo.js')).runDemo(options)));
   llama
     .command('completion')
     .description('print the completion script of a shell')
     .argument('<shell>', 'bash, zsh or fish')
     .addHelpText('after', helpEnd(COMMAND_NOTES.completion))
-    .action((shell) => run(async () => (await import('./completion.js')).runCompletion(shell, commandModels(llama))));
+    .action((shell) =>
+      run(async () => (await import('./completion/completion.js')).runCompletion(shell, commandModels(llama))),
+    );
   llama
     .command('help')
     .description('display help for command')

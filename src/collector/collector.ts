@@ -2,11 +2,11 @@
 
 import type { Logger } from 'pino';
 import type { Config, Group } from '../config/types.js';
-import type { DiscoveryTools } from '../discovery/discovery.js';
 import type { InjectedStep } from '../net/clock.js';
+import type { DiscoveryTools } from '../targets/discovery.js';
 import { Deployment, FOLLOW_EVERY_MS } from './deployment.js';
 import { Groups } from './groups/groups.js';
-import { Intervals } from './results/intervals.js';
+import { Intervals } from './intervals.js';
 import type { ChangeOptions, CollectorService, GroupEdit, RevertGuard } from './service.js';
 import { KeptState } from './state/keptState.js';
 import { StatusReporter } from './status.js';

@@ -4,26 +4,26 @@
  */
 
 import type { Logger } from 'pino';
+import { LlamaError } from '../base/errors.js';
+import type { SteadyClock } from '../base/steadyClock.js';
+import { nsToMs } from '../base/units.js';
 import { yieldNow } from '../base/yielding.js';
-import { invalidGroup } from '../config/group.js';
-import { checkPlan, GRACE_NS, groupFigures } from '../config/limits.js';
-import { toPointer } from '../config/problems.js';
+import { toPointer } from '../config/files/problems.js';
+import { invalidGroup } from '../config/group/group.js';
+import { checkPlan, GRACE_NS, groupFigures } from '../config/group/limits.js';
 import type { Config, Group, Target } from '../config/types.js';
-import { LlamaError } from '../errors.js';
 import { SourceAddressFinder } from '../net/socket.js';
-import type { SteadyClock } from '../stats/steadyClock.js';
-import { nsToMs } from '../stats/units.js';
 import { hmacEngineName } from '../wire/hmacEngines.js';
-import type { AggregatorThread } from './aggregatorThread.js';
 import { privilegeProblem, whyNotPrivileged } from './groups/privileges.js';
 import type { Step } from './groups/registry.js';
-import type { KnownStreams } from './knownStreams.js';
-import { LocalAddresses } from './locals.js';
-import { type GroupPlan, type PlanChange, planGroup, streamRow } from './plan.js';
-import type { ProberThreads } from './proberThreads.js';
-import type { StreamInfo } from './results.js';
-import type { SourcePorts } from './sources.js';
-import type { StaleFlows } from './staleFlows.js';
+import type { KnownStreams } from './plan/knownStreams.js';
+import { LocalAddresses } from './plan/localAddresses.js';
+import { type GroupPlan, type PlanChange, planGroup, streamRow } from './plan/plan.js';
+import type { StreamInfo } from './results/results.js';
+import type { SourcePorts } from './sourcePorts/sourcePorts.js';
+import type { StaleFlows } from './sourcePorts/staleFlows.js';
+import type { AggregatorThread } from './threads/aggregatorThread.js';
+import type { ProberThreads } from './threads/proberThreads.js';
 
 /** How soon a change of routes is noticed. Until then SYNs from an address that is gone are send errors; none has a wrong checksum. */
 export const FOLLOW_EVERY_MS = 5_000;

@@ -5,7 +5,7 @@ import { addressText } from '../net/address.js';
 import { formatEndpoint } from '../net/endpoint.js';
 import type { Example } from '../ring/examples.js';
 import { icmpReason } from '../stats/reasons.js';
-import type { StreamInfo } from './results.js';
+import type { StreamInfo } from './results/results.js';
 import type { Totals } from './service.js';
 
 /** `info`: of the stream that the packet belongs to; undefined when it belongs to none. */

@@ -1,16 +1,16 @@
 /** What the API may ask of a collector: the seam between `src/api` and `src/collector`. */
 
+import type { SteadyClock } from '../base/steadyClock.js';
 import type { GroupRules } from '../config/allowed.js';
 import type { Config, Group } from '../config/types.js';
-import type { DiscoveryStatus } from '../discovery/discovery.js';
-import type { MatrixHistory } from '../matrix/history.js';
+import type { MatrixHistory } from '../history/history.js';
 import type { Stamps } from '../net/features.js';
 import type { ProberCounter } from '../ring/control.js';
-import type { SteadyClock } from '../stats/steadyClock.js';
+import type { DiscoveryStatus } from '../targets/discovery.js';
 import type { ActiveGroup, GroupOrigin, KnownGroup, SuspendedGroup } from './groups/groupRecord.js';
-import type { PlanDifference } from './plan.js';
-import type { ResultsStore } from './results.js';
-import type { FreshProbeStatus } from './staleFlows.js';
+import type { PlanDifference } from './plan/plan.js';
+import type { ResultsStore } from './results/results.js';
+import type { FreshProbeStatus } from './sourcePorts/staleFlows.js';
 
 /** State of one worker thread, for `/v1/status`. */
 export interface ThreadStatus {

@@ -1,23 +1,23 @@
 /** Is it the network or the tool? The status of a collector, with a warning for each trouble of this host that the results show. */
 
-import { planFigures } from '../config/limits.js';
+import { VERSION } from '../base/version.js';
+import { planFigures } from '../config/group/limits.js';
 import type { Config, Group } from '../config/types.js';
 import { COUNTER_READERS } from '../counters/readers.js';
 import { RecentWarnings } from '../counters/recentWarnings.js';
-import { unknownAddresses } from '../discovery/self.js';
-import type { HistoryRefusals } from '../matrix/history.js';
+import type { HistoryRefusals } from '../history/history.js';
 import { ClockSync, clockSyncWarnings } from '../net/clockSync.js';
 import { ThrottleWatch } from '../net/cpuQuota.js';
-import { VERSION } from '../version.js';
-import { clockWarnings } from './clockWarnings.js';
+import { unknownAddresses } from '../targets/ownAddresses.js';
 import type { Deployment } from './deployment.js';
 import { exampleText } from './exampleTexts.js';
 import type { SuspendedGroup } from './groups/groupRecord.js';
 import type { Groups } from './groups/groups.js';
-import type { Intervals } from './results/intervals.js';
+import type { Intervals } from './intervals.js';
+import { clockWarnings } from './results/clockWarnings.js';
 import type { CollectorStatus, Totals } from './service.js';
+import { SynPorts } from './sourcePorts/synPorts.js';
 import type { KeptState } from './state/keptState.js';
-import { SynPorts } from './synPorts.js';
 import type { CollectorThreads } from './threads/collectorThreads.js';
 
 export interface StatusSources {

@@ -8,7 +8,7 @@
 
 import { closeSync, constants, fstatSync, openSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { resolve, sep } from 'node:path';
-import { found, type Report, withoutSecrets } from './problems.js';
+import { found, type Report, withoutSecrets } from './files/problems.js';
 import type { Group, TargetSource } from './types.js';
 
 export interface Allowed {

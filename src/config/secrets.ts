@@ -1,11 +1,11 @@
 /** Small files with secrets: tokens and keys. What is in them gets into no message. */
 
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
-import { type ErrorCode, LlamaError } from '../errors.js';
-import { openFile } from '../files/openFile.js';
-import { shownPath, withoutPath } from '../files/shownPath.js';
+import { type ErrorCode, LlamaError } from '../base/errors.js';
+import { openFile } from '../base/files/openFile.js';
+import { shownPath, withoutPath } from '../base/files/shownPath.js';
 import { openAllowed } from './allowed.js';
-import { toPointer } from './problems.js';
+import { toPointer } from './files/problems.js';
 
 const MAX_BYTES = 2 ** 20;
 const READABLE_BY_ALL = 0o004;

@@ -3,7 +3,7 @@
  * line here. Whoever adds a counter adds its line; a test fails for a counter that has none.
  */
 
-import { nsToMs } from '../stats/units.js';
+import { nsToMs } from '../base/units.js';
 import type { CounterReader, CounterReaders } from './reader.js';
 
 /** Growth below this share of what is measured does not change a figure that anybody reads. */

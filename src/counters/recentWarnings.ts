@@ -1,6 +1,6 @@
 /** What went wrong lately, in words, from counters: a warning is said while its counter grew within the last two intervals. */
 
-import { MS_PER_S } from '../stats/units.js';
+import { MS_PER_S } from '../base/units.js';
 import type { CounterReaders, CounterWarning } from './reader.js';
 
 type Counts<Name extends string> = Readonly<Record<Name, number>>;

@@ -1,7 +1,7 @@
 /** Local endpoints as users write them: `192.0.2.1:8100`, `[2001:db8::1]:8100`. Pure text work; nothing is resolved or opened. */
 
 import ipaddr from 'ipaddr.js';
-import { LlamaError } from '../errors.js';
+import { LlamaError } from '../base/errors.js';
 import type { Family } from './address.js';
 
 export interface Endpoint {

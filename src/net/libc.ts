@@ -5,7 +5,7 @@
 
 import { constants } from 'node:os';
 import koffi from 'koffi';
-import { type ErrorCode, LlamaError } from '../errors.js';
+import { type ErrorCode, LlamaError } from '../base/errors.js';
 
 type Call = (...args: readonly number[]) => number;
 

@@ -1,7 +1,7 @@
 /** Raw sockets need CAP_NET_RAW: whether this process has it, and how to give it. */
 
 import { readFileSync } from 'node:fs';
-import { LlamaError } from '../errors.js';
+import { LlamaError } from '../base/errors.js';
 
 const CAP_NET_RAW = 13;
 

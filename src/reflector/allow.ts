@@ -1,7 +1,7 @@
 /** `--allow`: which source addresses are answered. Matched on the bytes of the address, without allocation. */
 
 import ipaddr from 'ipaddr.js';
-import { LlamaError } from '../errors.js';
+import { LlamaError } from '../base/errors.js';
 
 /** Words of an entry: four of the network, four of the mask (an IPv4 entry uses the first of each), then its index among the networks given. */
 const ENTRY_WORDS = 9;

@@ -3,13 +3,13 @@
  * and what LLAMA's reflectors do with LLAMA's probes. T3 and the HMAC of the base packet are written right before sending (replies.ts).
  */
 
+import { nsToS, usToNs } from '../base/units.js';
 import { SOCKADDR_PORT, sockaddrAddressOffset } from '../net/address.js';
 import type { ReceiveBatch } from '../net/batch.js';
 import { ClockSync } from '../net/clockSync.js';
-import { nsToS, usToNs } from '../stats/units.js';
+import { LLAMA_TOS } from '../wire/dropbox.js';
+import { LLAMA_LEGACY_TOS } from '../wire/dropboxLegacy.js';
 import type { PacketSigner } from '../wire/hmac.js';
-import { LLAMA_TOS } from '../wire/llama.js';
-import { LLAMA_LEGACY_TOS } from '../wire/llamaLegacy.js';
 import {
   LLAMA_ERROR_ESTIMATE,
   reflectStamp,

@@ -3,12 +3,12 @@
  * It must never allocate, block (but in `ppoll`) or throw because of what a packet holds, nor answer with more bytes than it was asked with.
  */
 
+import { msToNs, nsToMs, sToNs } from '../base/units.js';
 import { SOCKADDR_PORT, sockaddrAddressOffset } from '../net/address.js';
 import { ReceiveBatch } from '../net/batch.js';
 import { SystemClock } from '../net/clock.js';
 import { PollSet } from '../net/poll.js';
 import { ControlBlock, ThreadState } from '../ring/control.js';
-import { msToNs, nsToMs, sToNs } from '../stats/units.js';
 import { PacketSigner } from '../wire/hmac.js';
 import { AllowList } from './allow.js';
 import { Answerer } from './answer.js';

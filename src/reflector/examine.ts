@@ -3,13 +3,13 @@
  * where there are keys, a packet without the right HMAC costs its examination and nothing else.
  */
 
+import { NS_PER_S } from '../base/units.js';
 import { SOCKADDR_PORT, sockaddrAddressOffset } from '../net/address.js';
 import type { ReceiveBatch } from '../net/batch.js';
 import type { SystemClock } from '../net/clock.js';
-import { NS_PER_S } from '../stats/units.js';
+import { isLlamaProbe } from '../wire/dropbox.js';
+import { isLegacyProbe } from '../wire/dropboxLegacy.js';
 import type { PacketSigner } from '../wire/hmac.js';
-import { isLlamaProbe } from '../wire/llama.js';
-import { isLegacyProbe } from '../wire/llamaLegacy.js';
 import {
   checkStampRequest,
   extendShortRequest,

@@ -7,7 +7,7 @@
  */
 
 import ipaddr from 'ipaddr.js';
-import { LlamaError } from '../errors.js';
+import { LlamaError } from '../base/errors.js';
 import type { Endpoint } from '../net/endpoint.js';
 import { interfaceIndex, whyNotLocal } from '../net/localAddress.js';
 import { receiveQueueDrops, UdpSocket, type UdpSocketOptions } from '../net/socket.js';

@@ -1,7 +1,7 @@
 /** Opening the addresses that a reflector listens on. Main thread only. */
 
 import type { Logger } from 'pino';
-import { LlamaError } from '../errors.js';
+import { LlamaError } from '../base/errors.js';
 import { type Endpoint, formatEndpoint } from '../net/endpoint.js';
 import { whyNotLocal } from '../net/localAddress.js';
 import { checkFree, Listener } from './listener.js';

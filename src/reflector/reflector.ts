@@ -5,6 +5,8 @@
 
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
+import { nsToMs } from '../base/units.js';
+import { VERSION } from '../base/version.js';
 import { packetText, refusalText } from '../counters/exampleText.js';
 import { COUNTER_READERS } from '../counters/readers.js';
 import { RecentWarnings } from '../counters/recentWarnings.js';
@@ -15,9 +17,7 @@ import { type Endpoint, formatEndpoint } from '../net/endpoint.js';
 import { closeDescriptor, openWake, wake } from '../net/poll.js';
 import { ControlBlock } from '../ring/control.js';
 import { newest } from '../ring/examples.js';
-import { nsToMs } from '../stats/units.js';
 import { SupervisedThreads, type ThreadStatus } from '../threads/supervised.js';
-import { VERSION } from '../version.js';
 import { hmacEngineName } from '../wire/hmacEngines.js';
 import { AllowList } from './allow.js';
 import { SharedKeys } from './keys.js';

@@ -1,7 +1,7 @@
 /** What the reflector does without where the kernel refuses socket options, and what its replies lack then. */
 
 import ipaddr from 'ipaddr.js';
-import { LlamaError } from '../errors.js';
+import { LlamaError } from '../base/errors.js';
 import type { Family } from '../net/address.js';
 import type { Endpoint } from '../net/endpoint.js';
 import { type Refusals, refusedFeatures, type SocketFeature } from '../net/features.js';

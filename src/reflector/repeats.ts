@@ -16,7 +16,7 @@
  * A slot is taken over by the next packet that needs it. A loop is quick, so its slot survives among many others for long enough.
  */
 
-import { LLAMA_LEGACY_BYTES } from '../wire/llamaLegacy.js';
+import { LLAMA_LEGACY_BYTES } from '../wire/dropboxLegacy.js';
 
 const SLOTS = 8192;
 /** Copies that are answered. */

@@ -2,7 +2,7 @@
 
 import type { Server } from 'node:http';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { LlamaError } from '../errors.js';
+import { LlamaError } from '../base/errors.js';
 import { type Endpoint, formatEndpoint } from '../net/endpoint.js';
 import { listenHttp } from '../net/listenHttp.js';
 import { interfaceIndex, type LocalAddress, whyNotLocal } from '../net/localAddress.js';

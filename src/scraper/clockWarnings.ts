@@ -1,9 +1,9 @@
 /** Clocks of collectors that disagree with this host's, and times of held results that are wrong, in words. */
 
-import { offText } from '../collector/clockWarnings.js';
-import type { SteadyClock } from '../stats/steadyClock.js';
-import { CLOCKS_AGREE_MS } from './collectorClock.js';
-import type { RecentResults } from './recent.js';
+import type { SteadyClock } from '../base/steadyClock.js';
+import { offText } from '../collector/results/clockWarnings.js';
+import { CLOCKS_AGREE_MS } from './polling/collectorClock.js';
+import type { RecentResults } from './recent/recent.js';
 import type { CollectorState } from './service.js';
 
 const MOST_NAMED = 5;

@@ -4,24 +4,24 @@
  */
 
 import type { Logger } from 'pino';
+import { HttpClient } from '../base/http/httpClient.js';
+import { SteadyClock } from '../base/steadyClock.js';
+import { VERSION } from '../base/version.js';
 import type { CollectorList, ScraperConfig } from '../config/scraper/types.js';
-import type { SourceTools } from '../discovery/create.js';
-import { SYSTEM_TIMING, type Timing } from '../discovery/source.js';
+import type { WriterStatus } from '../config/scraper/writerConfig.js';
 import { ThrottleWatch } from '../net/cpuQuota.js';
-import { HttpClient } from '../net/httpClient.js';
-import { SteadyClock } from '../stats/steadyClock.js';
-import { VERSION } from '../version.js';
+import type { SourceTools } from '../targets/create.js';
+import { SYSTEM_TIMING, type Timing } from '../targets/source.js';
 import { clocksApart } from './clockWarnings.js';
-import { CLOCKS_AGREE_MS } from './collectorClock.js';
-import { Fleet, type FleetChange } from './fleet.js';
-import { Gate } from './gate.js';
-import type { Positions } from './poller.js';
-import { isoTime } from './record.js';
-import { Room } from './room.js';
+import { Room } from './polling/answerMemory.js';
+import { CLOCKS_AGREE_MS } from './polling/collectorClock.js';
+import { isoTime } from './polling/collectorStatus.js';
+import { Fleet, type FleetChange } from './polling/fleet.js';
+import type { Positions } from './polling/poller.js';
+import { Gate } from './polling/requestLimiter.js';
+import type { CollectedInterval, Delivery } from './results/types.js';
 import type { CollectorState, ReachableCollector, ScraperService, ScraperStatus } from './service.js';
 import { COMPARE_EVERY_MS, type MemoryCounter, Troubles } from './troubles.js';
-import type { CollectedInterval, Delivery } from './types.js';
-import type { WriterStatus } from './writers/config.js';
 
 /** Where intervals go, and what is remembered of them. */
 export interface Sinks {

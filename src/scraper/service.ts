@@ -1,9 +1,9 @@
 /** What the API may ask of a scraper: the seam between `src/api` and `src/scraper`. */
 
 import type { CollectorKind, ScraperConfig } from '../config/scraper/types.js';
+import type { WriterStatus } from '../config/scraper/writerConfig.js';
+import type { CollectedInterval } from './results/types.js';
 import type { MemoryCounter } from './troubles.js';
-import type { CollectedInterval } from './types.js';
-import type { WriterStatus } from './writers/config.js';
 
 /** Intervals of a collector that nobody will ever have. */
 export interface Gap {

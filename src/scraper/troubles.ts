@@ -1,11 +1,11 @@
 /** What of a scraper needs a person, in words: collectors that are down or far behind, writers that fail, counters that grew lately. */
 
+import type { WriterStatus } from '../config/scraper/writerConfig.js';
 import type { CounterReaders } from '../counters/reader.js';
 import { COUNTER_READERS } from '../counters/readers.js';
 import { RecentWarnings } from '../counters/recentWarnings.js';
-import type { HistoryRefusals } from '../matrix/history.js';
+import type { HistoryRefusals } from '../history/history.js';
 import type { CollectorState } from './service.js';
-import type { WriterStatus } from './writers/config.js';
 
 /** A scraper has no intervals of its own: counters are compared over two of these. */
 export const COMPARE_EVERY_MS = 60_000;

@@ -4,8 +4,8 @@
  * It must never round away a nanosecond of a measured time, nor print a number that was not measured: what has no sample is null.
  */
 
+import { nsToUs } from '../base/units.js';
 import { type LossCounts, lossShare } from './outcome.js';
-import { nsToUs } from './units.js';
 
 /** Thousandths of which `RttNumbers` has the percentiles. */
 export const PERCENTILES_PER_MILLE = [500, 900, 990, 999] as const;

@@ -3,7 +3,7 @@
  * intervals, targets and collectors may be added up. A time belongs to the first bucket whose bound it does not exceed.
  */
 
-import { NS_PER_US } from './units.js';
+import { NS_PER_US } from '../base/units.js';
 
 /** Upper bounds, ns; behind the last one is a bucket for everything greater. Fine where networks are: 25 µs to 2.5 s. */
 export const RTT_BOUNDS_NS: readonly number[] = [

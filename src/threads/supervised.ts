@@ -8,7 +8,7 @@ import type { Transferable } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { Piscina } from 'piscina';
 import { atMost } from '../base/atMost.js';
-import { LlamaError } from '../errors.js';
+import { LlamaError } from '../base/errors.js';
 import { cpuQuota } from '../net/cpuQuota.js';
 import { type ControlBlock, ThreadState } from '../ring/control.js';
 import { THREAD_EXEC_ARGV } from './execArgv.js';

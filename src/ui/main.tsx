@@ -1,7 +1,7 @@
 /** The web page of a collector or a scraper. */
 
 import { render } from 'preact';
-import { App } from './shell/App.js';
+import { App } from './App.js';
 import 'uplot/dist/uPlot.min.css';
 import './style/base.css';
 import './style/views.css';

@@ -3,7 +3,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
 import { expect } from 'chai';
-import { allPages, anchors, links, manual, page } from '../support/documents.js';
+import { allPages, anchors, links, manual, page } from '../support/harness/documents.js';
 
 const ROOT = new URL('../../../', import.meta.url);
 /** Addresses of other servers are not asked. */

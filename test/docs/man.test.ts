@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { manPages } from '../../docs/tools/man.js';
-import { commandModels } from '../../src/cli/commandModel.js';
 import { program } from '../../src/cli/program.js';
-import { needs } from '../support/needs.js';
+import { commandModels } from '../../src/cli/shared/commandModel.js';
+import { needs } from '../support/harness/needs.js';
 
 const ROOT = new URL('../../../', import.meta.url);
 const commands = commandModels(program(async () => {}));

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { generatedPages, outdatedPages } from '../../docs/tools/pages.js';
-import { commandModels } from '../../src/cli/commandModel.js';
 import { program } from '../../src/cli/program.js';
+import { commandModels } from '../../src/cli/shared/commandModel.js';
 
 const ROOT = new URL('../../../', import.meta.url);
 const GENERATOR = fileURLToPath(new URL('../../docs/tools/reference.js', import.meta.url));

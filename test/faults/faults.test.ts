@@ -3,10 +3,10 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { expect } from 'chai';
-import { TestCollector } from '../support/collector.js';
-import { type GroupSpec, type Outcomes, type StatusAnswer, sumOf, unaccounted } from '../support/contract.js';
-import { type Mode, Responder } from '../support/responder.js';
-import { waitFor } from '../support/wait.js';
+import { type Mode, Responder } from '../support/fakes/responder.js';
+import { type GroupSpec, type Outcomes, type StatusAnswer, sumOf, unaccounted } from '../support/harness/contract.js';
+import { waitFor } from '../support/harness/wait.js';
+import { TestCollector } from '../support/processes/collector.js';
 
 const MODES = {
   normal: { kind: 'normal' },

@@ -8,12 +8,12 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { freePort, HttpClient } from '../support/http.js';
-import { needs } from '../support/needs.js';
-import { seededRandom } from '../support/random.js';
-import { CollectorServer, FastTiming, row } from '../support/scraped.js';
-import { type DatabaseServer, influxQuery, startInfluxd } from '../support/servers.js';
-import { waitFor } from '../support/wait.js';
+import { CollectorServer, FastTiming, row } from '../support/fakes/scraped.js';
+import { needs } from '../support/harness/needs.js';
+import { seededRandom } from '../support/harness/random.js';
+import { waitFor } from '../support/harness/wait.js';
+import { freePort, HttpClient } from '../support/processes/http.js';
+import { type DatabaseServer, influxQuery, startInfluxd } from '../support/processes/servers.js';
 import { compare, Ledger } from './fleet/ledger.js';
 import { ScraperProcess } from './fleet/scraperProcess.js';
 import { storedInInflux } from './fleet/stored.js';

@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { freePort, HttpClient } from '../support/http.js';
-import { needs } from '../support/needs.js';
-import { CLI, Running } from '../support/process.js';
+import { needs } from '../support/harness/needs.js';
+import { freePort, HttpClient } from '../support/processes/http.js';
+import { CLI, Running } from '../support/processes/process.js';
 
-const FILTER = fileURLToPath(new URL('../../../test/support/refuseFamilies.py', import.meta.url));
+const FILTER = fileURLToPath(new URL('../../../test/support/processes/refuseFamilies.py', import.meta.url));
 const [AF_INET6, AF_NETLINK] = [10, 16];
 const START_MS = 60_000;
 

@@ -2,10 +2,10 @@
 
 import { once } from 'node:events';
 import { expect } from 'chai';
-import { TestCollector } from '../support/collector.js';
-import type { ConfigSpec, ResultRow } from '../support/contract.js';
-import { needs } from '../support/needs.js';
-import { waitFor } from '../support/wait.js';
+import type { ConfigSpec, ResultRow } from '../support/harness/contract.js';
+import { needs } from '../support/harness/needs.js';
+import { waitFor } from '../support/harness/wait.js';
+import { TestCollector } from '../support/processes/collector.js';
 import { B_ADDRESSES, B_ADDRESSES6, HOST_INTERFACE, type HostName, Network, SPINES } from './network.js';
 import { expectAccounted, printFound, startReflector } from './suites/lab.js';
 

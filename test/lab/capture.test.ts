@@ -2,7 +2,7 @@
 
 import { access } from 'node:fs/promises';
 import { expect } from 'chai';
-import { needs } from '../support/needs.js';
+import { needs } from '../support/harness/needs.js';
 import { Capture } from './capture.js';
 import { run } from './namespaces.js';
 import { A_ADDRESS, A_ADDRESS6, B_ADDRESSES, B_ADDRESSES6, Network } from './network.js';

@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { waitFor } from '../support/wait.js';
+import { waitFor } from '../support/harness/wait.js';
 import { HOST_INTERFACE, type HostName, type Network } from './network.js';
 import { readPcap, type StampPackets } from './pcap.js';
 

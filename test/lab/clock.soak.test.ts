@@ -7,9 +7,9 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import type { Reflector } from '../../src/reflector/reflector.js';
-import { Live, startReflector } from '../collector/live.js';
-import { needs } from '../support/needs.js';
-import { waitFor } from '../support/wait.js';
+import { Live, startReflector } from '../support/harness/live.js';
+import { needs } from '../support/harness/needs.js';
+import { waitFor } from '../support/harness/wait.js';
 
 const INTERVAL_MS = 500;
 const HOLD_S = 4;

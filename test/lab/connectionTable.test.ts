@@ -4,8 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { needs } from '../support/needs.js';
-import { runLlama } from '../support/process.js';
+import { needs } from '../support/harness/needs.js';
+import { runLlama } from '../support/processes/process.js';
 import { TwoHosts } from './twoHosts.js';
 
 const TARGET = '10.9.0.2';

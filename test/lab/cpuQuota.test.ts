@@ -5,9 +5,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { freePort, HttpClient } from '../support/http.js';
-import { needs } from '../support/needs.js';
-import { CLI, Running } from '../support/process.js';
+import { needs } from '../support/harness/needs.js';
+import { freePort, HttpClient } from '../support/processes/http.js';
+import { CLI, Running } from '../support/processes/process.js';
 
 /** A twelfth of a core: the start takes many times what it does without. */
 const PERIOD_US = 100_000;

@@ -1,9 +1,9 @@
 /** In which direction something is wrong: loss, rewritten markings and hops, on IPv4 and IPv6, held against what the spines did. */
 
 import { expect } from 'chai';
-import type { ResultRow } from '../support/contract.js';
-import { needs } from '../support/needs.js';
-import { waitFor } from '../support/wait.js';
+import type { ResultRow } from '../support/harness/contract.js';
+import { needs } from '../support/harness/needs.js';
+import { waitFor } from '../support/harness/wait.js';
 import { B_ADDRESSES, B_ADDRESSES6, SPINES } from './network.js';
 import type { Side } from './spine.js';
 import { DSCP, expectAccounted, Lab, pathKey, printFound, REFLECTOR_PORT } from './suites/lab.js';

@@ -1,10 +1,10 @@
 /** Source ports that can't be opened at the start: what ends the collector, what is tried again, and what is said until then. */
 
 import { expect } from 'chai';
-import { TestCollector } from '../support/collector.js';
-import type { ConfigSpec, GroupSpec, ResultRow } from '../support/contract.js';
-import { needs } from '../support/needs.js';
-import { waitFor } from '../support/wait.js';
+import type { ConfigSpec, GroupSpec, ResultRow } from '../support/harness/contract.js';
+import { needs } from '../support/harness/needs.js';
+import { waitFor } from '../support/harness/wait.js';
+import { TestCollector } from '../support/processes/collector.js';
 import { TwoHosts } from './twoHosts.js';
 
 const BASE_PORT = 30_000;

@@ -2,10 +2,10 @@
 
 import { expect } from 'chai';
 import type { ReflectorStatus } from '../../src/reflector/reflector.js';
-import { TestCollector } from '../support/collector.js';
-import { needs } from '../support/needs.js';
-import { type Running, startLlama } from '../support/process.js';
-import { waitFor } from '../support/wait.js';
+import { needs } from '../support/harness/needs.js';
+import { waitFor } from '../support/harness/wait.js';
+import { TestCollector } from '../support/processes/collector.js';
+import { type Running, startLlama } from '../support/processes/process.js';
 import { Namespaces, run } from './namespaces.js';
 
 const PORT = 8_100;

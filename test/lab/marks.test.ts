@@ -4,8 +4,8 @@
  */
 
 import { expect } from 'chai';
-import { needs } from '../support/needs.js';
-import { waitFor } from '../support/wait.js';
+import { needs } from '../support/harness/needs.js';
+import { waitFor } from '../support/harness/wait.js';
 import { B_ADDRESSES, B_ADDRESSES6 } from './network.js';
 import { flowKey, type Side } from './spine.js';
 import { expectAccounted, Lab, pathKey, printFound, REFLECTOR_PORT } from './suites/lab.js';

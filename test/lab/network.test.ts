@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { needs } from '../support/needs.js';
-import { waitFor } from '../support/wait.js';
+import { needs } from '../support/harness/needs.js';
+import { waitFor } from '../support/harness/wait.js';
 import { end } from './namespaces.js';
 import {
   A_ADDRESS,

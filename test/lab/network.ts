@@ -15,7 +15,7 @@
 
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import type { Spawner } from '../support/process.js';
+import type { Spawner } from '../support/processes/process.js';
 import { Namespaces, run } from './namespaces.js';
 import { type Side, Spine } from './spine.js';
 

@@ -1,10 +1,10 @@
 /** Probes that this host refuses to send: their rows have no loss, and say why; `llama probe` says it too, by exit code and in words. */
 
 import { expect } from 'chai';
-import { TestCollector } from '../support/collector.js';
-import type { GroupSpec, PathsAnswer, ResultRow } from '../support/contract.js';
-import { needs } from '../support/needs.js';
-import { runLlama, type Spawner } from '../support/process.js';
+import type { GroupSpec, PathsAnswer, ResultRow } from '../support/harness/contract.js';
+import { needs } from '../support/harness/needs.js';
+import { TestCollector } from '../support/processes/collector.js';
+import { runLlama, type Spawner } from '../support/processes/process.js';
 import { TwoHosts } from './twoHosts.js';
 
 const GOOD = '10.9.0.2';

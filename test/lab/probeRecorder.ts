@@ -16,14 +16,14 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
-import { StreamNumbers } from '../../src/collector/knownStreams.js';
-import { planGroup } from '../../src/collector/plan.js';
-import { ProberThreads } from '../../src/collector/proberThreads.js';
-import { SourcePorts } from '../../src/collector/sources.js';
+import { msToNs, NS_PER_S } from '../../src/base/units.js';
+import { StreamNumbers } from '../../src/collector/plan/knownStreams.js';
+import { planGroup } from '../../src/collector/plan/plan.js';
+import { SourcePorts } from '../../src/collector/sourcePorts/sourcePorts.js';
+import { ProberThreads } from '../../src/collector/threads/proberThreads.js';
 import type { Group } from '../../src/config/types.js';
 import { SystemClock } from '../../src/net/clock.js';
 import { Outcome, RecordFlag, RingConsumer } from '../../src/ring/ring.js';
-import { msToNs, NS_PER_S } from '../../src/stats/units.js';
 import { A_ADDRESS } from './network.js';
 
 const PROBES_PER_SECOND = 10_000;

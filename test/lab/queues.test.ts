@@ -1,9 +1,9 @@
 /** A queue of this host that is full for one destination or one class: its probes are refused, and cost no other probe. */
 
 import { expect } from 'chai';
-import { type GroupSpec, type Outcomes, type ResultRow, sumOf } from '../support/contract.js';
-import { needs } from '../support/needs.js';
-import { waitFor } from '../support/wait.js';
+import { type GroupSpec, type Outcomes, type ResultRow, sumOf } from '../support/harness/contract.js';
+import { needs } from '../support/harness/needs.js';
+import { waitFor } from '../support/harness/wait.js';
 import { B_ADDRESSES, HOST_INTERFACE } from './network.js';
 import { DSCP, expectAccounted, Lab, printFound, REFLECTOR_PORT } from './suites/lab.js';
 

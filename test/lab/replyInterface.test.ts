@@ -1,8 +1,8 @@
 /** Two hosts on two links to one reflector, all in one subnet: by which link a reply leaves. */
 
 import { expect } from 'chai';
-import { needs } from '../support/needs.js';
-import { type Running, startLlama } from '../support/process.js';
+import { needs } from '../support/harness/needs.js';
+import { type Running, startLlama } from '../support/processes/process.js';
 import { Namespaces } from './namespaces.js';
 
 const START_MS = 20_000;

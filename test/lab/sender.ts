@@ -10,7 +10,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { buildRequest } from '../support/responder.js';
+import { buildRequest } from '../support/fakes/responder.js';
 
 const [target, ...rest] = process.argv.slice(2);
 const [port, flows, perFlow, gapMs, firstPort = 0] = rest.map(Number);

@@ -1,10 +1,10 @@
 /** `source` of a row is the address that its packets carry, also when the host gets its address late or gets another one. */
 
 import { expect } from 'chai';
-import { TestCollector } from '../support/collector.js';
-import type { GroupSpec } from '../support/contract.js';
-import { needs } from '../support/needs.js';
-import { waitFor } from '../support/wait.js';
+import type { GroupSpec } from '../support/harness/contract.js';
+import { needs } from '../support/harness/needs.js';
+import { waitFor } from '../support/harness/wait.js';
+import { TestCollector } from '../support/processes/collector.js';
 import { TwoHosts } from './twoHosts.js';
 
 const PERIOD = { period: '200ms', timeout: '100ms' };

@@ -2,11 +2,11 @@
 
 import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
-import { TestCollector } from '../support/collector.js';
-import type { GroupSpec, PathRow, ResultRow } from '../support/contract.js';
-import { needs } from '../support/needs.js';
-import type { Spawner } from '../support/process.js';
-import { waitFor } from '../support/wait.js';
+import type { GroupSpec, PathRow, ResultRow } from '../support/harness/contract.js';
+import { needs } from '../support/harness/needs.js';
+import { waitFor } from '../support/harness/wait.js';
+import { TestCollector } from '../support/processes/collector.js';
+import type { Spawner } from '../support/processes/process.js';
 import { TwoHosts } from './twoHosts.js';
 
 const LINKS = 2;

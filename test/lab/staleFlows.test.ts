@@ -3,11 +3,11 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { TestCollector } from '../support/collector.js';
-import type { GroupSpec, ResultRow } from '../support/contract.js';
-import type { HttpResponse } from '../support/http.js';
-import { needs } from '../support/needs.js';
-import { waitFor } from '../support/wait.js';
+import type { GroupSpec, ResultRow } from '../support/harness/contract.js';
+import { needs } from '../support/harness/needs.js';
+import { waitFor } from '../support/harness/wait.js';
+import { TestCollector } from '../support/processes/collector.js';
+import type { HttpResponse } from '../support/processes/http.js';
 import { TwoHosts } from './twoHosts.js';
 
 const RESPOND = fileURLToPath(new URL('./respond.js', import.meta.url));

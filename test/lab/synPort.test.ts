@@ -1,11 +1,11 @@
 /** SYNs to port 0, the default, which a firewall of the target drops: total loss has a hint, and nothing but these SYNs is sent. */
 
 import { expect } from 'chai';
-import { TestCollector } from '../support/collector.js';
-import type { GroupSpec } from '../support/contract.js';
-import { needs } from '../support/needs.js';
-import { runLlama } from '../support/process.js';
-import { waitFor } from '../support/wait.js';
+import type { GroupSpec } from '../support/harness/contract.js';
+import { needs } from '../support/harness/needs.js';
+import { waitFor } from '../support/harness/wait.js';
+import { TestCollector } from '../support/processes/collector.js';
+import { runLlama } from '../support/processes/process.js';
 import { TwoHosts } from './twoHosts.js';
 
 const FILTERED = ['10.9.0.2', 'fd00:9::2'];

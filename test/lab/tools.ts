@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { Mode } from '../support/responder.js';
+import type { Mode } from '../support/fakes/responder.js';
 import type { HostName, Network } from './network.js';
 import type { ProbeColumns } from './witness.js';
 

@@ -5,10 +5,10 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { codeBlocks, page } from '../support/documents.js';
-import { needs } from '../support/needs.js';
-import { CLI, Running } from '../support/process.js';
-import { waitFor } from '../support/wait.js';
+import { codeBlocks, page } from '../support/harness/documents.js';
+import { needs } from '../support/harness/needs.js';
+import { waitFor } from '../support/harness/wait.js';
+import { CLI, Running } from '../support/processes/process.js';
 import { run } from './namespaces.js';
 
 const PAGE = page('docs/tutorial/find-a-faulty-link.md');

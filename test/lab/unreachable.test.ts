@@ -1,9 +1,9 @@
 /** In a network, "unreachable" is what a router or the host said, and "lost" is silence. */
 
 import { expect } from 'chai';
-import { type GroupSpec, type Outcomes, sumOf } from '../support/contract.js';
-import { needs } from '../support/needs.js';
-import { runLlama } from '../support/process.js';
+import { type GroupSpec, type Outcomes, sumOf } from '../support/harness/contract.js';
+import { needs } from '../support/harness/needs.js';
+import { runLlama } from '../support/processes/process.js';
 import { B_ADDRESSES, B_ADDRESSES6, HOLE_ADDRESS, SPINES } from './network.js';
 import { expectAccounted, Lab, REFLECTOR_PORT } from './suites/lab.js';
 

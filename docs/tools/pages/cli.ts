@@ -1,8 +1,8 @@
 /** `cli.md`: every command, from the command line's own definition. */
 
-import { type CommandModel, commandModels } from '../../../src/cli/commandModel.js';
-import { LLAMA_NOTES } from '../../../src/cli/commandNotes.js';
 import { program } from '../../../src/cli/program.js';
+import { type CommandModel, commandModels } from '../../../src/cli/shared/commandModel.js';
+import { LLAMA_NOTES } from '../../../src/cli/shared/commandNotes.js';
 import { code, codeBlock, page, sentence, table } from '../markdown.js';
 
 export function cliPage(): string {

@@ -1,6 +1,6 @@
 /** `errors.md`: every code, from the error table. */
 
-import { ERROR_TABLE } from '../../../src/errors.js';
+import { ERROR_TABLE } from '../../../src/base/errors.js';
 import { code, page, table } from '../markdown.js';
 
 export function errorsPage(): string {

@@ -1,6 +1,6 @@
 /** `group.md`: the keys of a group, of its targets and of the sources of targets, from their schemas. */
 
-import { GroupSchema, TargetSchema } from '../../../src/config/group-schema.js';
+import { GroupSchema, TargetSchema } from '../../../src/config/group/groupSchema.js';
 import { page } from '../markdown.js';
 import { keyTable } from './options.js';
 

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { metricFamilies } from '../../../test/support/exposition.js';
+import { metricFamilies } from '../../../test/support/harness/exposition.js';
 import { code, page, table } from '../markdown.js';
 import { root } from '../root.js';
 import { collectorApi, exposition, reflectorExposition, scraperApi } from '../services.js';

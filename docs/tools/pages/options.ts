@@ -1,10 +1,10 @@
 /** `options.md` and `scraper-options.md`: the options of a collector and of a scraper, from their tables and schemas. */
 
-import { allOptions } from '../../../src/config/options.js';
-import type { ProcessOption } from '../../../src/config/schema.js';
-import { CollectorSchema, CollectorSourceSchema, WRITER_SCHEMAS } from '../../../src/config/scraper/list-schema.js';
+import { namedOptions, type OptionTable } from '../../../src/config/options/optionSources.js';
+import { allOptions } from '../../../src/config/options/options.js';
+import type { ProcessOption } from '../../../src/config/options/schema.js';
+import { CollectorSchema, CollectorSourceSchema, WRITER_SCHEMAS } from '../../../src/config/scraper/listSchema.js';
 import { SCRAPER_OPTIONS } from '../../../src/config/scraper/schema.js';
-import { namedOptions, type OptionTable } from '../../../src/config/weigh.js';
 import type { JsonSchema } from '../jsonSchema.js';
 import { code, page, standard, table } from '../markdown.js';
 

@@ -1,12 +1,12 @@
 /** `rest-api.md`: every operation of a collector and of a scraper, from their OpenAPI documents. */
 
 import type { FastifyInstance } from 'fastify';
-import { PathSchema, ResultRowSchema } from '../../../src/api/answers.js';
-import { DryRunSchema } from '../../../src/api/dryRun.js';
-import { ShownGroupSchema } from '../../../src/api/groups.js';
-import { GroupSummary } from '../../../src/api/schemas.js';
-import { GroupSchema } from '../../../src/config/group-schema.js';
-import { ERROR_TABLE } from '../../../src/errors.js';
+import { DryRunSchema } from '../../../src/api/collector/dryRun.js';
+import { ShownGroupSchema } from '../../../src/api/collector/groups.js';
+import { GroupSummary } from '../../../src/api/server/schemas.js';
+import { PathSchema, ResultRowSchema } from '../../../src/api/shared/answers.js';
+import { ERROR_TABLE } from '../../../src/base/errors.js';
+import { GroupSchema } from '../../../src/config/group/groupSchema.js';
 import { fieldTable, type JsonSchema, type KnownSchema, typeText } from '../jsonSchema.js';
 import { code, page, sentence, standard, table } from '../markdown.js';
 import { collectorApi, scraperApi } from '../services.js';

@@ -1,6 +1,6 @@
 /** `result-fields.md`: the fields of a result row and of a path, from their schemas. */
 
-import { PathSchema, ResultRowSchema } from '../../../src/api/answers.js';
+import { PathSchema, ResultRowSchema } from '../../../src/api/shared/answers.js';
 import { fieldTable, type JsonSchema } from '../jsonSchema.js';
 import { page } from '../markdown.js';
 

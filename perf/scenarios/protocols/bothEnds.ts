@@ -4,8 +4,8 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { msToNs } from '../../../src/stats/units.js';
-import { LLAMA_BYTES } from '../../../src/wire/llama.js';
+import { msToNs } from '../../../src/base/units.js';
+import { LLAMA_BYTES } from '../../../src/wire/dropbox.js';
 import { STAMP_BYTES } from '../../../src/wire/stamp.js';
 import { STAMP_AUTH_BYTES } from '../../../src/wire/stampAuth.js';
 import { freeUdpPort } from '../../harness.js';

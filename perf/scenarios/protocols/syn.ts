@@ -5,7 +5,7 @@
 
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { msToNs } from '../../../src/stats/units.js';
+import { msToNs } from '../../../src/base/units.js';
 import { freeTcpPort, freeUdpPort, median } from '../../harness.js';
 import { type LoadOptions, type LoadRow, lossesOf, underLoad } from '../load.js';
 

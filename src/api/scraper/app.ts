@@ -3,11 +3,11 @@
 import type { FastifyInstance } from 'fastify';
 import type { ScraperReloadReport, ScraperService } from '../../scraper/service.js';
 import { isUp } from '../../scraper/troubles.js';
-import { type BaseOptions, baseApp } from '../base.js';
-import { type HealthChecks, healthRoutes } from '../health.js';
-import type { ApiDescription } from '../openapi.js';
-import { reloadRoute } from '../reload.js';
-import { NoQuery } from '../schemas.js';
+import type { ApiDescription } from '../server/openapi.js';
+import { NoQuery } from '../server/schemas.js';
+import { type BaseOptions, baseApp } from '../server/server.js';
+import { type HealthChecks, healthRoutes } from '../shared/health.js';
+import { reloadRoute } from '../shared/reload.js';
 import { scraperMetricsRoute } from './metrics.js';
 import { ScraperReloadSchema, ScraperStatusSchema } from './schemas.js';
 

@@ -4,11 +4,11 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { Type } from 'typebox';
+import { msToS, nsToS, usToS } from '../../base/units.js';
+import type { WriterStatus } from '../../config/scraper/writerConfig.js';
 import type { CollectorState, ScraperService, ScraperStatus } from '../../scraper/service.js';
 import { isUp } from '../../scraper/troubles.js';
-import type { WriterStatus } from '../../scraper/writers/config.js';
-import { msToS, nsToS, usToS } from '../../stats/units.js';
-import { NoQuery } from '../schemas.js';
+import { NoQuery } from '../server/schemas.js';
 
 /** How often the event loop is looked at. */
 const LAG_RESOLUTION_MS = 20;

@@ -2,9 +2,9 @@
 
 import type { FastifyInstance } from 'fastify';
 import { Breather } from '../../base/yielding.js';
-import { type AllPaths, allPaths } from '../../scraper/allPaths.js';
+import { type AllPaths, allPaths } from '../../scraper/polling/allPaths.js';
 import type { ScraperService } from '../../scraper/service.js';
-import { bodyOf, Chunk } from '../bodies.js';
+import { bodyOf, Chunk } from '../server/bodies.js';
 import { AllPathsQuery, AllPathsSchema } from './resultSchemas.js';
 
 const DEFAULT_LIMIT = 1_000;

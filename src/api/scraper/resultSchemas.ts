@@ -1,8 +1,8 @@
 /** The shapes of requests and answers with the results of all collectors, where they differ from those of one. */
 
 import { type Static, Type } from 'typebox';
-import { count, Nullable, PathSchema, PLACE, ResultRowSchema, time } from '../answers.js';
-import { FILTERS, PathsQuery, ResultsQuery, StreamQuery } from '../schemas.js';
+import { FILTERS, PathsQuery, ResultsQuery, StreamQuery } from '../server/schemas.js';
+import { count, Nullable, PathSchema, PLACE, ResultRowSchema, time } from '../shared/answers.js';
 
 const collector = Type.Optional(Type.String({ description: 'name of a collector: only its intervals' }));
 const after = (rest: string) =>

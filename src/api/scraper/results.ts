@@ -1,13 +1,13 @@
 /** `GET /v1/results` and `/v1/stream` of a scraper: the intervals of all collectors in the order in which they came, by a cursor that loses none. */
 
 import type { FastifyInstance } from 'fastify';
-import type { RecentResults } from '../../scraper/recent.js';
-import type { RecentInterval } from '../../scraper/recentRows.js';
-import type { AccessOptions } from '../access.js';
-import type { EventStreams } from '../eventStreams.js';
-import { rowFilter } from '../filter.js';
-import { streamRoute } from '../follow.js';
-import { PAGE_BYTES, pageBody } from '../results.js';
+import type { RecentResults } from '../../scraper/recent/recent.js';
+import type { RecentInterval } from '../../scraper/recent/recentRows.js';
+import type { AccessOptions } from '../server/access.js';
+import type { EventStreams } from '../server/eventStreams.js';
+import { rowFilter } from '../shared/filter.js';
+import { streamRoute } from '../shared/follow.js';
+import { PAGE_BYTES, pageBody } from '../shared/results.js';
 import { AllResultsQuery, AllResultsSchema, AllStreamQuery } from './resultSchemas.js';
 
 /** Registers the route. `pageBytes` is the size of an answer before filters, for tests. */

@@ -1,13 +1,13 @@
 /** The routes of a scraper that show what all collectors measured. */
 
 import type { FastifyInstance } from 'fastify';
-import type { ScraperMemory } from '../../scraper/memory.js';
+import type { ScraperMemory } from '../../scraper/recent/memory.js';
 import type { ScraperService } from '../../scraper/service.js';
-import type { AccessOptions } from '../access.js';
-import type { EventStreamOptions } from '../eventStream.js';
-import { EventStreams } from '../eventStreams.js';
-import { historyRoute } from '../history.js';
-import { matrixRoute } from '../matrix.js';
+import type { AccessOptions } from '../server/access.js';
+import type { EventStreamOptions } from '../server/eventStream.js';
+import { EventStreams } from '../server/eventStreams.js';
+import { historyRoute } from '../shared/history.js';
+import { matrixRoute } from '../shared/matrix.js';
 import { allPathsRoute } from './paths.js';
 import { allResultsRoute, allStreamRoute } from './results.js';
 

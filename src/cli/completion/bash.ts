@@ -1,6 +1,6 @@
 /** Completion of bash: one function that looks at the command, the option before the cursor and the word under it. */
 
-import type { CommandModel } from '../commandModel.js';
+import type { CommandModel } from '../shared/commandModel.js';
 import { flagsOf, operandValues, type Values, valuesOf } from './values.js';
 
 export function bashCompletion(commands: readonly CommandModel[]): string {

@@ -1,6 +1,6 @@
 /** Completion of fish: a line for each command and each option. */
 
-import type { CommandModel, OptionModel } from '../commandModel.js';
+import type { CommandModel, OptionModel } from '../shared/commandModel.js';
 import { operandValues, type Values, valuesOf } from './values.js';
 
 export function fishCompletion(commands: readonly CommandModel[]): string {

@@ -1,10 +1,10 @@
 /** What the value of an option or an argument may be, as far as a shell can offer it. */
 
-import { CLASS_NAMES } from '../../config/classes.js';
-import { PROTOCOLS } from '../../config/group-format.js';
-import { BUILT_IN } from '../../matrix/dimensions.js';
-import { METRICS } from '../../matrix/matrix.js';
-import type { CommandModel, OptionModel } from '../commandModel.js';
+import { CLASS_NAMES } from '../../config/group/classes.js';
+import { PROTOCOLS } from '../../config/group/groupFormat.js';
+import { BUILT_IN } from '../../history/dimensions.js';
+import { METRICS } from '../../history/matrix.js';
+import type { CommandModel, OptionModel } from '../shared/commandModel.js';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];

@@ -1,6 +1,6 @@
 /** Completion of zsh, by its own `_arguments`. */
 
-import type { CommandModel, OptionModel } from '../commandModel.js';
+import type { CommandModel, OptionModel } from '../shared/commandModel.js';
 import { operandValues, type Values, valuesOf } from './values.js';
 
 export function zshCompletion(commands: readonly CommandModel[]): string {

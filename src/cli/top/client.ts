@@ -1,10 +1,10 @@
 /** Requests to a collector or a scraper. What goes wrong is told with its remedy; the token is in no message. */
 
 import type { IncomingMessage } from 'node:http';
+import { LlamaError } from '../../base/errors.js';
+import { isToken } from '../../base/files/tokenFile.js';
+import { HttpClient } from '../../base/http/httpClient.js';
 import { readSecret } from '../../config/secrets.js';
-import { LlamaError } from '../../errors.js';
-import { isToken } from '../../files/tokenFile.js';
-import { HttpClient } from '../../net/httpClient.js';
 import { clean } from './text.js';
 
 const TIMEOUTS = { connectMs: 3_000, headerMs: 15_000, totalMs: 30_000 };

@@ -1,6 +1,6 @@
 /** Keys: from the bytes of a terminal to names, and from names to another view. Pure. */
 
-import { METRICS } from '../../matrix/matrix.js';
+import { METRICS } from '../../history/matrix.js';
 import type { Frame } from './frame.js';
 import { SECTIONS, SORTS, type View } from './types.js';
 

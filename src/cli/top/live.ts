@@ -1,11 +1,11 @@
 /** The live picture in a terminal: what the feed brings and what the keys ask, drawn when it changes and once a second, for ages grow. */
 
-import { signalled } from '../signals.js';
+import { signalled } from '../shared/signals.js';
 import type { ServiceClient } from './client.js';
-import { Feed } from './feed.js';
 import { type Frame, frame, helpLines } from './frame.js';
 import { keysOf, pressed } from './keys.js';
-import type { Looker } from './look.js';
+import { Feed } from './refresher.js';
+import type { Looker } from './snapshot.js';
 import { Terminal } from './terminal.js';
 import type { Paint } from './text.js';
 import type { Picture, View } from './types.js';

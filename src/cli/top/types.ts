@@ -1,7 +1,7 @@
 /** What `llama top` shows: the answers of the API that it reads, and the state of the view over them. */
 
-import type { Metric } from '../../matrix/matrix.js';
-import type { Slowness } from '../../matrix/slowness.js';
+import type { Metric } from '../../history/matrix.js';
+import type { Slowness } from '../../history/slowness.js';
 import type { Answering } from '../../stats/outcome.js';
 import type { SendErrorReason, TooBigReason, UnreachableReason } from '../../stats/reasons.js';
 

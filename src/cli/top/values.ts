@@ -1,8 +1,8 @@
 /** Values as text, and how bad they are. A small loss is never rounded to none, nor a large one to all. */
 
-import type { Metric } from '../../matrix/matrix.js';
+import type { Metric } from '../../history/matrix.js';
 import { type Answering, type LossCounts, lossShare } from '../../stats/outcome.js';
-import { formatPct, formatUs } from '../rows.js';
+import { formatPct, formatUs } from '../shared/rows.js';
 import type { Style } from './text.js';
 
 const BAD_LOSS_PCT = 1;

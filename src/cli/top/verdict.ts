@@ -3,7 +3,7 @@
  * and one that this host did not measure is in no verdict on the network.
  */
 
-import { normalOf, type SlowPair } from '../../matrix/slowness.js';
+import { normalOf, type SlowPair } from '../../history/slowness.js';
 import { severalOf } from './lists.js';
 import type { Style } from './text.js';
 import type { Pair, Picture } from './types.js';

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { yieldNow } from '../../base/yielding.js';
-import { type GroupJson, groupToJson } from '../../config/group.js';
+import { type GroupJson, groupToJson } from '../../config/group/group.js';
 import type { Group } from '../../config/types.js';
 
 /** `file`: from the config file. `api`: set by REST. */

@@ -1,9 +1,9 @@
 /** Privileges of this process that the protocol of a group needs. */
 
+import { LlamaError } from '../../base/errors.js';
 import type { Group } from '../../config/types.js';
-import { LlamaError } from '../../errors.js';
 import { missingPrivilege } from '../../net/privilege.js';
-import { transportOf } from '../messages.js';
+import { transportOf } from '../../threads/messages.js';
 
 /** Why this process can't probe by the protocol of a group; undefined when it can. */
 export function whyNotPrivileged({ protocol }: Pick<Group, 'protocol'>): LlamaError | undefined {

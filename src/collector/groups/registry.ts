@@ -5,10 +5,10 @@
  * hears of the outcome by `inForce` and `commit`.
  */
 
-import { sameKeys } from '../../config/group-format.js';
+import { LlamaError } from '../../base/errors.js';
+import { sameKeys } from '../../config/group/groupFormat.js';
 import type { Group } from '../../config/types.js';
-import { LlamaError } from '../../errors.js';
-import type { StateEntry } from '../stateFormat.js';
+import type { StateEntry } from '../state/stateFormat.js';
 import type { ActiveGroup, DefinedGroup, GroupRecord, KnownGroup, SuspendedGroup } from './groupRecord.js';
 
 /** One group takes the place of another of its name. Undefined: none is probed. */

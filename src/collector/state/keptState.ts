@@ -2,11 +2,11 @@
 
 import type { Logger } from 'pino';
 import type { Config } from '../../config/types.js';
-import { KeptPlace } from '../keptPlace.js';
-import { KeptResults } from '../keptResults.js';
-import { KeptTargets } from '../keptTargets.js';
-import type { HeldResults, IntervalPlace, ResultsStore } from '../results.js';
-import { StateDirectory } from '../state.js';
+import type { HeldResults, IntervalPlace, ResultsStore } from '../results/results.js';
+import { KeptPlace } from './keptPlace.js';
+import { KeptResults } from './keptResults.js';
+import { KeptTargets } from './keptTargets.js';
+import { StateDirectory } from './state.js';
 
 export class KeptState {
   readonly directory: StateDirectory;

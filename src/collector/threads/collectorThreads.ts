@@ -1,21 +1,21 @@
 /** The threads of a collector with the sockets they read: opened together, stopped in the order in which probes pass them, closed together. */
 
 import type { Logger } from 'pino';
-import { GRACE_NS } from '../../config/limits.js';
+import { SteadyClock } from '../../base/steadyClock.js';
+import { nsToMs, sToMs } from '../../base/units.js';
+import { GRACE_NS } from '../../config/group/limits.js';
 import type { Config, Group } from '../../config/types.js';
 import { type InjectedStep, timeBaseNow } from '../../net/clock.js';
-import { SteadyClock } from '../../stats/steadyClock.js';
-import { nsToMs, sToMs } from '../../stats/units.js';
-import { AggregatorThread, type AggregatorThreadOptions } from '../aggregatorThread.js';
-import { FreshProber } from '../freshProber.js';
-import { KnownStreams } from '../knownStreams.js';
-import { streamRow } from '../plan.js';
-import { ProberThreads } from '../proberThreads.js';
-import { PortRenewal } from '../renewal.js';
+import { KnownStreams } from '../plan/knownStreams.js';
+import { streamRow } from '../plan/plan.js';
 import type { ProberStatus, Totals } from '../service.js';
-import type { Family } from '../sourceSet.js';
-import { SourcePorts } from '../sources.js';
-import { StaleFlows } from '../staleFlows.js';
+import { FreshProber } from '../sourcePorts/freshProber.js';
+import { PortRenewal } from '../sourcePorts/renewal.js';
+import { SourcePorts } from '../sourcePorts/sourcePorts.js';
+import type { Family } from '../sourcePorts/sourceSet.js';
+import { StaleFlows } from '../sourcePorts/staleFlows.js';
+import { AggregatorThread, type AggregatorThreadOptions } from './aggregatorThread.js';
+import { ProberThreads } from './proberThreads.js';
 
 /** At a clean end, probes under way are awaited for at most this long. */
 const STOP_GRACE_MS = 1_150;

@@ -10,16 +10,16 @@ import {
   reportUnknownKeys,
   unknownWord,
   withoutSecrets,
-} from '../problems.js';
-import { reportShape } from '../schema-problems.js';
-import { readSource, sourceToJson } from '../target-source.js';
+} from '../files/problems.js';
+import { reportShape } from '../group/schemaProblems.js';
+import { readSource, sourceToJson } from '../group/targetSource.js';
 import {
   COLLECTOR_KINDS,
   COLLECTORS_EXPECTED,
   CollectorSchema,
   CollectorSourceSchema,
   MAX_COLLECTORS,
-} from './list-schema.js';
+} from './listSchema.js';
 import type { CollectorAccess, CollectorAddress, CollectorKind, CollectorList } from './types.js';
 import { defaultOf, expectedBy, formatMs, lacksPort, readMs, readUrl, textOrNull } from './values.js';
 

@@ -1,11 +1,10 @@
 /** A scraper's config in, a validated `ScraperConfig` out. The only entry to reading them; nothing behind it checks again. */
 
-import type { Problem } from '../../errors.js';
-
-import { strangeVariables } from '../environment.js';
-import { isRecord, kindOf, type Path, type Report, reportUnknownKeys, toPointer } from '../problems.js';
-import { PROCESS_OPTIONS } from '../schema.js';
-import { configFailure, readConfigText } from '../text.js';
+import type { Problem } from '../../base/errors.js';
+import { isRecord, kindOf, type Path, type Report, reportUnknownKeys, toPointer } from '../files/problems.js';
+import { configFailure, readConfigText } from '../files/text.js';
+import { readYaml } from '../files/yaml.js';
+import { strangeVariables } from '../options/environment.js';
 import {
   checkAccess,
   type EffectiveOption,
@@ -14,8 +13,8 @@ import {
   type Override,
   variablesOf,
   WeighedOptions,
-} from '../weigh.js';
-import { readYaml } from '../yaml.js';
+} from '../options/optionSources.js';
+import { PROCESS_OPTIONS } from '../options/schema.js';
 import { portWarnings, readCollectors } from './collectors.js';
 import { isCollectorConfig, SCRAPER_KEYS } from './form.js';
 import { SCRAPER_OPTIONS, SCRAPER_OVERRIDE_OF, type ScraperOverrides } from './schema.js';

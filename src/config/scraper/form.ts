@@ -1,6 +1,6 @@
 /** Whether a config is one of `llama scraper` or of `llama collector`, told by its keys. */
 
-import { isRecord } from '../problems.js';
+import { isRecord } from '../files/problems.js';
 
 /** Keys at the top of a scraper's config. */
 export const SCRAPER_KEYS: readonly string[] = ['scraper', 'stateDir', 'collectors', 'writers'];

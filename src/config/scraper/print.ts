@@ -1,7 +1,7 @@
 /** A validated config of a scraper as text; `parseScraperConfig` makes an equal config of it. */
 
-import { settingsOf, yamlText } from '../print.js';
-import { namedOptions, type OptionTable } from '../weigh.js';
+import { settingsOf, yamlText } from '../collector/print.js';
+import { namedOptions, type OptionTable } from '../options/optionSources.js';
 import { collectorsToJson } from './collectors.js';
 import type { LoadedScraperConfig } from './config.js';
 import { SCRAPER_OPTIONS } from './schema.js';

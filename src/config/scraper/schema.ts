@@ -1,8 +1,8 @@
 /** Every process option of a scraper, once: its documentation, `--help` and tests read this table too. */
 
-import { nsToMs, parseDurationNs } from '../../stats/units.js';
-import { parseBytes } from '../bytes.js';
-import { filePath, integer, option, PROCESS_OPTIONS, type ProcessOption } from '../schema.js';
+import { nsToMs, parseDurationNs } from '../../base/units.js';
+import { parseBytes } from '../options/bytes.js';
+import { filePath, integer, option, PROCESS_OPTIONS, type ProcessOption } from '../options/schema.js';
 
 const MAX_MATRIX_HOURS = 168;
 const MIN_BYTES = 2 ** 20;

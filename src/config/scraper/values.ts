@@ -1,7 +1,7 @@
 /** What collectors and writers have in common: URLs and durations as they are written. */
 
-import { formatDuration, msToNs, nsToMs, parseDurationNs } from '../../stats/units.js';
-import { found, type Path, type Report, withoutSecrets } from '../problems.js';
+import { formatDuration, msToNs, nsToMs, parseDurationNs } from '../../base/units.js';
+import { found, type Path, type Report, withoutSecrets } from '../files/problems.js';
 
 /**
  * The URL without a slash at its end; empty, and reported, when it is none that a request can go to. A password must not get into logs by way of

@@ -1,5 +1,10 @@
 /** The writers of a scraper's config: from the shape in which they are written to the one that they are made of, and back. */
 
+import { found, isRecord, kindOf, type Path, type Report, unknownWord } from '../files/problems.js';
+import { reportShape } from '../group/schemaProblems.js';
+import { formatBytes, parseBytes } from '../options/bytes.js';
+import { WRITER_SCHEMAS } from './listSchema.js';
+import { defaultOf, expectedBy, formatMs, readMs, readUrl, textOrNull } from './values.js';
 import {
   type FileConfig,
   POINT_LAYOUTS,
@@ -7,12 +12,7 @@ import {
   WRITER_DEFAULTS,
   type WriterConfig,
   writerName,
-} from '../../scraper/writers/config.js';
-import { formatBytes, parseBytes } from '../bytes.js';
-import { found, isRecord, kindOf, type Path, type Report, unknownWord } from '../problems.js';
-import { reportShape } from '../schema-problems.js';
-import { WRITER_SCHEMAS } from './list-schema.js';
-import { defaultOf, expectedBy, formatMs, readMs, readUrl, textOrNull } from './values.js';
+} from './writerConfig.js';
 
 export const WRITER_KINDS = Object.keys(WRITER_SCHEMAS) as readonly WriterConfig['kind'][];
 const LIST = `a list of writers, each a map with kind: ${WRITER_KINDS.join(', ')}; [] when nothing is to be written`;

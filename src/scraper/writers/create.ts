@@ -1,8 +1,8 @@
-/** Makes a writer of its config. A new kind of sink has a branch here, a type in `config.ts` and a file of its own. */
+/** Makes a writer of its config. A new kind of sink has a branch here, a type in `writerConfig.ts` and a file of its own. */
 
 import type { Logger } from 'pino';
-import type { Writer } from '../types.js';
-import { type WriterConfig, writerName } from './config.js';
+import { type WriterConfig, writerName } from '../../config/scraper/writerConfig.js';
+import type { Writer } from '../results/types.js';
 import { openFileWriter } from './file.js';
 import { InfluxWriter } from './influx.js';
 

@@ -9,12 +9,11 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { DirectoryLock } from '../../files/directoryLock.js';
-import { diskReason } from '../../files/ownDirectory.js';
-import { stillThere, syncDirectory } from '../../files/syncedFile.js';
-import { linesOf } from '../points.js';
-import type { CollectedInterval, Writer, Written } from '../types.js';
-import { type FileConfig, type PointLayout, WRITER_DEFAULTS } from './config.js';
+import { stillThere, syncDirectory } from '../../base/files/syncedFile.js';
+import { type FileConfig, type PointLayout, WRITER_DEFAULTS } from '../../config/scraper/writerConfig.js';
+import { DirectoryLock } from '../../net/directoryLock.js';
+import { diskReason } from '../../net/ownDirectory.js';
+import type { CollectedInterval, Writer, Written } from '../results/types.js';
 import {
   begunMsOf,
   closeName,
@@ -26,7 +25,8 @@ import {
   removeOldest,
   scanFile,
 } from './files.js';
-import { WriteLater } from './later.js';
+import { linesOf } from './points.js';
+import { WriteLater } from './retryableError.js';
 
 const LOCK = '.lock';
 /** For others to read, too: what is in the files is for Telegraf and the like. */

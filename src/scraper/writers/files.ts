@@ -6,7 +6,7 @@
 import { createReadStream } from 'node:fs';
 import { readdir, rename, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncDirectory } from '../../files/syncedFile.js';
+import { syncDirectory } from '../../base/files/syncedFile.js';
 
 const NAME = /^llama-(\d{4})-(\d\d)-(\d\d)T(\d\d)(\d\d)(\d\d)\.(\d{3})Z\.lp(\.open)?$/;
 const OPEN = '.open';

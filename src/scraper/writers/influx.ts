@@ -6,14 +6,19 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { HttpError, InfluxDB, type Transport } from '@influxdata/influxdb-client';
-import { secretOf } from '../../files/tokenFile.js';
-import { systemNames } from '../../net/names.js';
-import { refusesPlainHttp, SPEAKS_TLS, schemeAdvice } from '../../net/schemeAdvice.js';
-import { linesOf } from '../points.js';
-import type { CollectedInterval, Writer, Written } from '../types.js';
-import { type Influx1Config, type Influx2Config, type PointLayout, WRITER_DEFAULTS } from './config.js';
-import { retryAfterMs, WriteLater } from './later.js';
+import { secretOf } from '../../base/files/tokenFile.js';
+import { refusesPlainHttp, SPEAKS_TLS, schemeAdvice } from '../../base/http/schemeAdvice.js';
+import { systemNames } from '../../base/resolver/names.js';
+import {
+  type Influx1Config,
+  type Influx2Config,
+  type PointLayout,
+  WRITER_DEFAULTS,
+} from '../../config/scraper/writerConfig.js';
+import type { CollectedInterval, Writer, Written } from '../results/types.js';
+import { linesOf } from './points.js';
 import { type Refusal, RefusedForAnotherReason, sendAll } from './refused.js';
+import { retryAfterMs, WriteLater } from './retryableError.js';
 
 /** Answers that are about what a request holds: 400 Bad Request, 413 Content Too Large, 422 Unprocessable Content. */
 const ABOUT_CONTENT = new Set([400, 413, 422]);

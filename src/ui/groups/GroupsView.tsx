@@ -1,10 +1,10 @@
 /** What is probed: groups to see, add, change and remove. Every change is shown as a dry run before it is made. */
 
 import { useState } from 'preact/hooks';
+import { useLoaded } from '../data/load.js';
 import { get, request, urlOf } from '../lib/api.js';
 import { formatCount } from '../lib/format.js';
 import { ApiError } from '../lib/http.js';
-import { useLoaded } from '../lib/load.js';
 import { go } from '../lib/store.js';
 import type { DryRun, GroupListAnswer } from '../lib/types.js';
 import { Notice } from '../shell/Notice.js';

@@ -2,7 +2,7 @@
 
 import { formatCount } from '../lib/format.js';
 import { LEAST_EXCESS_US } from '../lib/palette.js';
-import { GONE, type Grid, STALE, UNMEASURED, WELL } from './grid.js';
+import { GONE, type Grid, STALE, UNMEASURED, WELL } from '../worker/grid.js';
 
 export function Legend({ grid, bounds, isLoss }: { grid: Grid; bounds: readonly number[]; isLoss: boolean }) {
   const unit = isLoss ? ' %' : ' × normal';

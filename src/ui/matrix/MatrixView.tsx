@@ -1,20 +1,20 @@
 /** The matrix: any tags against any tags, coloured by loss or a time. */
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useLive } from '../data/live.js';
+import { useLoaded } from '../data/load.js';
+import { useKnown } from '../data/series.js';
 import { formatValue } from '../lib/format.js';
-import { useLive } from '../lib/live.js';
-import { useLoaded } from '../lib/load.js';
 import { DEFAULT_LOSS_BOUNDS, DEFAULT_TIME_BOUNDS, parseBounds } from '../lib/palette.js';
-import { useKnown } from '../lib/series.js';
 import { useView, type ViewState } from '../lib/store.js';
 import { usePalette } from '../lib/theme.js';
 import { isPast } from '../lib/time.js';
 import { DataOf } from '../shell/DataOf.js';
 import { Notice } from '../shell/Notice.js';
 import { forgetMatrices, makeKeptGrid } from '../worker/client.js';
+import { classOfCode, GONE, type Grid, type GridOptions, isWorse, STALE, worstCells } from '../worker/grid.js';
 import type { Kept } from '../worker/messages.js';
 import { labelOf } from './draw.js';
-import { classOfCode, GONE, type Grid, type GridOptions, isWorse, STALE, worstCells } from './grid.js';
 import { Legend } from './Legend.js';
 import { openCell } from './open.js';
 import { askNormal, askNow, askOf } from './query.js';

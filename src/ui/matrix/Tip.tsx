@@ -1,8 +1,8 @@
 /** What a cell says when it is pointed at. */
 
 import { formatAge, formatCount, formatUs, formatValue } from '../lib/format.js';
+import { GONE, type Grid, NONE, STALE, UNMEASURED } from '../worker/grid.js';
 import { labelOf } from './draw.js';
-import { GONE, type Grid, NONE, STALE, UNMEASURED } from './grid.js';
 
 /** Lines about a cell; the first is its value. */
 export function tipLines(grid: Grid, unit: string, past: boolean, row: number, column: number): string[] {

@@ -1,8 +1,8 @@
 /** What the matrix shows: tags, measure, class, window, thresholds, order, filters. */
 
 import { useState } from 'preact/hooks';
+import type { Known } from '../data/series.js';
 import { parseBounds } from '../lib/palette.js';
-import type { Known } from '../lib/series.js';
 import { DEFAULTS, go, type ViewState } from '../lib/store.js';
 import { Choice, Field, same } from '../shell/fields.js';
 import { TimeRange } from '../shell/TimeRange.js';

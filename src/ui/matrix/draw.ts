@@ -2,7 +2,7 @@
 
 import { shortValue } from '../lib/format.js';
 import type { Palette } from '../lib/palette.js';
-import { GONE, type Grid, levelOfCode, NONE, STALE, UNMEASURED } from './grid.js';
+import { GONE, type Grid, levelOfCode, NONE, STALE, UNMEASURED } from '../worker/grid.js';
 import { coloursOf, type Raster } from './raster.js';
 import type { Viewport } from './viewport.js';
 

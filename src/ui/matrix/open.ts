@@ -1,8 +1,8 @@
 /** What a click on a cell leads to: a pair, or a finer matrix of what the cell is made of. */
 
 import { go, type ViewState } from '../lib/store.js';
+import { withTerm } from '../lib/terms.js';
 import type { MatrixAsk } from './query.js';
-import { withTerm } from './terms.js';
 
 export function openCell(view: ViewState, ask: MatrixAsk, row: readonly string[], column: readonly string[]): void {
   const said: Record<string, string> = {};

@@ -1,12 +1,12 @@
 /** What a matrix view asks the service for. Pure but for `ask`. */
 
-import { withCollector } from '../../matrix/dimensions.js';
-import { NORMAL_WINDOW } from '../../matrix/slowness.js';
+import { withCollector } from '../../history/dimensions.js';
+import { NORMAL_WINDOW } from '../../history/slowness.js';
 import type { ViewState } from '../lib/store.js';
+import { extraNames, parseTerms, type Term } from '../lib/terms.js';
 import { durationMs, matrixStretch } from '../lib/time.js';
 import { keepMatrix } from '../worker/client.js';
 import type { Kept } from '../worker/messages.js';
-import { extraNames, parseTerms, type Term } from './terms.js';
 
 /** Choices of how long, ms. */
 export const WINDOWS: Readonly<Record<string, number>> = Object.fromEntries(

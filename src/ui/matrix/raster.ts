@@ -4,7 +4,7 @@
  */
 
 import type { Palette } from '../lib/palette.js';
-import { GONE, type Grid, NONE, STALE, UNMEASURED, WELL } from './grid.js';
+import { GONE, type Grid, NONE, STALE, UNMEASURED, WELL } from '../worker/grid.js';
 
 export interface Raster {
   /** By power of two. */

@@ -1,8 +1,8 @@
 /** The canvas of a matrix: pointer, wheel, touch and keys; a picture for each change, at most one a frame. */
 
 import type { Palette } from '../lib/palette.js';
+import type { Grid } from '../worker/grid.js';
 import { draw, labelOf, type Scene } from './draw.js';
-import type { Grid } from './grid.js';
 import { makeRaster } from './raster.js';
 import { Viewport } from './viewport.js';
 

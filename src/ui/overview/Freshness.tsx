@@ -2,7 +2,7 @@
 
 import { formatAge } from '../lib/format.js';
 import { isScraper, type Status } from '../lib/types.js';
-import type { Summary } from './summary.js';
+import type { Summary } from '../worker/summary.js';
 
 interface Line {
   readonly name: string;

@@ -1,9 +1,9 @@
 /** The first look: is it the network, where, since when, which class, which paths – or is it the tool? */
 
 import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useLive } from '../data/live.js';
+import { type Loaded, useLoaded } from '../data/load.js';
 import { formatCount, formatLoss } from '../lib/format.js';
-import { useLive } from '../lib/live.js';
-import { type Loaded, useLoaded } from '../lib/load.js';
 import { DEFAULT_LOSS_BOUNDS, parseBounds } from '../lib/palette.js';
 import { useView } from '../lib/store.js';
 import { endOf } from '../lib/time.js';
@@ -12,10 +12,10 @@ import { WINDOWS } from '../matrix/query.js';
 import { DataOf } from '../shell/DataOf.js';
 import { Notice } from '../shell/Notice.js';
 import { TimeRange } from '../shell/TimeRange.js';
+import { type Summary, type SummaryRow, withoutTroubleText } from '../worker/summary.js';
 import { askLatency, askOverview, askPaths, askTroubles, type Trouble } from './data.js';
 import { Freshness } from './Freshness.js';
 import { type OwnTrouble, ownTroubles } from './own.js';
-import { type Summary, type SummaryRow, withoutTroubleText } from './summary.js';
 import { keyOf, Pairs, Paths, Slower, Slowest } from './tables.js';
 import { Verdict } from './Verdict.js';
 

@@ -1,12 +1,12 @@
 /** The answer in two sentences: how the network is, and how the tool is. */
 
-import { normalOf, type Slowness } from '../../matrix/slowness.js';
+import { normalOf, type Slowness } from '../../history/slowness.js';
 import { formatAge, formatCount, formatLoss, formatUs } from '../lib/format.js';
 import { clockText } from '../lib/time.js';
+import type { Summary, SummaryRow } from '../worker/summary.js';
 import type { Trouble } from './data.js';
-import type { Onset } from './onset.js';
+import type { Onset } from './lossOnset.js';
 import type { OwnTrouble } from './own.js';
-import type { Summary, SummaryRow } from './summary.js';
 
 interface VerdictProps {
   /** undefined: not known yet. */

@@ -1,15 +1,15 @@
 /** What the overview is made of: the worst pairs, since when they are bad, and which of their paths. */
 
-import { NORMAL_WINDOW, type Slowness } from '../../matrix/slowness.js';
+import { NORMAL_WINDOW, type Slowness } from '../../history/slowness.js';
 import { answeringOf, countsOf } from '../../stats/outcome.js';
 import { get, type Query } from '../lib/api.js';
+import { askPathsThen } from '../lib/pastPaths.js';
 import type { ViewState } from '../lib/store.js';
-import { askPathsThen } from '../lib/thenPaths.js';
 import { matrixStretch } from '../lib/time.js';
 import type { HistoryAnswer, PathsAnswer } from '../lib/types.js';
 import { askSlowness, askSummary } from '../worker/client.js';
-import { type Onset, onsetOf } from './onset.js';
-import { COLUMN_TAGS, FIELDS, ROW_TAGS, type Summary, type SummaryRow } from './summary.js';
+import { COLUMN_TAGS, FIELDS, ROW_TAGS, type Summary, type SummaryRow } from '../worker/summary.js';
+import { type Onset, onsetOf } from './lossOnset.js';
 
 export const MOST_TROUBLES = 10;
 /** Ports of one target in one group whose histories are looked through. */

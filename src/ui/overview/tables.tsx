@@ -1,15 +1,15 @@
 /** The tables of the overview: worst pairs, worst paths, slowest pairs. */
 
-import type { SlowPair } from '../../matrix/slowness.js';
+import type { SlowPair } from '../../history/slowness.js';
 import { answeringOf, countsOf, failureRank, failuresOf, reasonOf } from '../../stats/outcome.js';
 import { formatLoss, formatUs } from '../lib/format.js';
 import { levelOf } from '../lib/palette.js';
 import { go } from '../lib/store.js';
 import type { PathRow, PathsAnswer } from '../lib/types.js';
 import { HeadRow } from '../shell/HeadRow.js';
+import { type SummaryRow, withoutBadPathText } from '../worker/summary.js';
 import { besideText, hasPorts, type Several } from './beside.js';
 import type { Trouble } from './data.js';
-import { type SummaryRow, withoutBadPathText } from './summary.js';
 import { sinceText } from './Verdict.js';
 
 export const keyOf = (row: SummaryRow): string =>

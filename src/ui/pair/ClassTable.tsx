@@ -5,7 +5,7 @@ import { formatCount, formatLoss, formatUs } from '../lib/format.js';
 import { levelOf } from '../lib/palette.js';
 import { clockText } from '../lib/time.js';
 import type { HistorySeries, ResultRow } from '../lib/types.js';
-import { onsetOf } from '../overview/onset.js';
+import { onsetOf } from '../overview/lossOnset.js';
 import { sinceText } from '../overview/Verdict.js';
 import { HeadRow } from '../shell/HeadRow.js';
 import type { PairHistory } from './data.js';

@@ -2,11 +2,11 @@
 
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { lossShare } from '../../stats/outcome.js';
+import { useLive } from '../data/live.js';
+import { type Loaded, useLoaded } from '../data/load.js';
+import { useKnown } from '../data/series.js';
 import { formatLoss, formatUs } from '../lib/format.js';
-import { useLive } from '../lib/live.js';
-import { type Loaded, useLoaded } from '../lib/load.js';
 import { DEFAULT_LOSS_BOUNDS, DEFAULT_TIME_BOUNDS, type Palette, parseBounds } from '../lib/palette.js';
-import { useKnown } from '../lib/series.js';
 import { go, hrefOf, useView, type ViewState } from '../lib/store.js';
 import { usePalette } from '../lib/theme.js';
 import { clockText, endOf, lengthOf } from '../lib/time.js';

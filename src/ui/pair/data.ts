@@ -1,8 +1,8 @@
 /** What a pair view asks for. */
 
 import { get, urlOf } from '../lib/api.js';
+import { askPathsThen } from '../lib/pastPaths.js';
 import type { ViewState } from '../lib/store.js';
-import { askPathsThen } from '../lib/thenPaths.js';
 import { durationMs } from '../lib/time.js';
 import type {
   HistoryAnswer,

@@ -1,11 +1,11 @@
 /** The page's end of its worker: one, started with the page, so that it is there when the first answer is asked for. */
 
-import type { Slowness } from '../../matrix/slowness.js';
+import type { Slowness } from '../../history/slowness.js';
 import { headers, type Query, urlOf } from '../lib/api.js';
 import { ApiError } from '../lib/http.js';
-import type { Grid, GridOptions } from '../matrix/grid.js';
-import type { Summary } from '../overview/summary.js';
+import type { Grid, GridOptions } from './grid.js';
 import type { FromWorker, Job, Kept, Results, Slot, ToWorker } from './messages.js';
+import type { Summary } from './summary.js';
 
 interface Waiting {
   readonly resolve: (result: Results[Job['kind']]) => void;

@@ -3,11 +3,11 @@
  * pointer meanwhile; what comes back is small, or typed arrays that are handed over.
  */
 
-import type { Slowness } from '../../matrix/slowness.js';
+import type { Slowness } from '../../history/slowness.js';
 import type { Problem } from '../lib/http.js';
 import type { MatrixAnswer, Newest } from '../lib/types.js';
-import type { Grid, GridOptions } from '../matrix/grid.js';
-import type { Summary } from '../overview/summary.js';
+import type { Grid, GridOptions } from './grid.js';
+import type { Summary } from './summary.js';
 
 /** An answer that the worker keeps: of the window that is shown, and of the long one that says what is normal. */
 export type Slot = 'now' | 'normal';

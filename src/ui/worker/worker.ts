@@ -1,12 +1,12 @@
 /** The page's worker: fetches matrices, keeps them, and makes of them what is drawn. See `messages.ts`. */
 
-import { slownessOf, type Times } from '../../matrix/slowness.js';
+import { slownessOf, type Times } from '../../history/slowness.js';
 import { ApiError, ask } from '../lib/http.js';
 import { type PackedAnswer, packAnswer } from '../lib/packed.js';
 import type { MatrixAnswer } from '../lib/types.js';
-import { makeGrid } from '../matrix/grid.js';
-import { summaryOf } from '../overview/summary.js';
+import { makeGrid } from './grid.js';
 import type { FromWorker, Job, Results, Slot, ToWorker } from './messages.js';
+import { summaryOf } from './summary.js';
 
 const kept = new Map<Slot, PackedAnswer>();
 const running = new Map<number, AbortController>();

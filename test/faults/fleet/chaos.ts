@@ -4,8 +4,8 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Random, seededRandom } from '../../support/random.js';
-import { waitFor } from '../../support/wait.js';
+import { type Random, seededRandom } from '../../support/harness/random.js';
+import { waitFor } from '../../support/harness/wait.js';
 import type { Fleet } from './fleet.js';
 import { nameOf } from './hosts.js';
 import type { Cut } from './star.js';

@@ -3,10 +3,15 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HttpClient } from '../../support/http.js';
-import { type Running, startLlama } from '../../support/process.js';
-import { type DatabaseServer, influxQuery, startInfluxd, startVictoriaMetrics } from '../../support/servers.js';
-import { waitFor } from '../../support/wait.js';
+import { waitFor } from '../../support/harness/wait.js';
+import { HttpClient } from '../../support/processes/http.js';
+import { type Running, startLlama } from '../../support/processes/process.js';
+import {
+  type DatabaseServer,
+  influxQuery,
+  startInfluxd,
+  startVictoriaMetrics,
+} from '../../support/processes/servers.js';
 import { API_PORT, collectorConfig, nameOf, PROBE_PORT, startCollector, startGoLlama, Witness } from './hosts.js';
 import { Ledger } from './ledger.js';
 import { ScraperProcess } from './scraperProcess.js';

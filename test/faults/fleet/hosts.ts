@@ -3,10 +3,10 @@
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { ResultsAnswer } from '../../support/contract.js';
-import { HttpClient } from '../../support/http.js';
-import { Running, startLlama } from '../../support/process.js';
-import { waitFor } from '../../support/wait.js';
+import type { ResultsAnswer } from '../../support/harness/contract.js';
+import { waitFor } from '../../support/harness/wait.js';
+import { HttpClient } from '../../support/processes/http.js';
+import { Running, startLlama } from '../../support/processes/process.js';
 import type { Ledger, Point } from './ledger.js';
 import { Star } from './star.js';
 

@@ -1,8 +1,8 @@
 /** The scraper as a process that is killed and started again, and all that it ever logged. */
 
 import type { ScraperStatus } from '../../../src/scraper/service.js';
-import type { HttpClient } from '../../support/http.js';
-import { type Running, type Spawner, startLlama } from '../../support/process.js';
+import type { HttpClient } from '../../support/processes/http.js';
+import { type Running, type Spawner, startLlama } from '../../support/processes/process.js';
 
 const START_MS = 30_000;
 

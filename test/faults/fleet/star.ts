@@ -8,7 +8,7 @@
  */
 
 import { Namespaces, run } from '../../lab/namespaces.js';
-import type { Spawner } from '../../support/process.js';
+import type { Spawner } from '../../support/processes/process.js';
 
 const TABLE = 'inet cut';
 

@@ -2,8 +2,8 @@
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseLine } from '../../scraper/samples.js';
-import { type DatabaseServer, influxQuery, victoriaExport } from '../../support/servers.js';
+import { parseLine } from '../../support/fakes/intervals.js';
+import { type DatabaseServer, influxQuery, victoriaExport } from '../../support/processes/servers.js';
 import { Ledger, type PointName } from './ledger.js';
 
 type Tags = Readonly<Record<string, string>>;

@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
-import { KEPT_PLACE } from '../../../src/collector/keptPlace.js';
-import { KEPT_RESULTS } from '../../../src/collector/keptResults.js';
-import { type Command, endCommands, llama } from '../../support/command.js';
-import { seededRandom } from '../../support/random.js';
-import { waitFor } from '../../support/wait.js';
+import { KEPT_PLACE } from '../../../src/collector/state/keptPlace.js';
+import { KEPT_RESULTS } from '../../../src/collector/state/keptResults.js';
+import { seededRandom } from '../../support/harness/random.js';
+import { waitFor } from '../../support/harness/wait.js';
+import { type Command, endCommands, llama } from '../../support/processes/command.js';
 
 const CLIENTS = 20;
 /** Each client has names of its own, so that it knows what must be there whatever the others do. */

@@ -7,7 +7,7 @@
  */
 
 import { expect } from 'chai';
-import { needs } from '../../support/needs.js';
+import { needs } from '../../support/harness/needs.js';
 import { Chaos } from '../fleet/chaos.js';
 import { Fleet } from '../fleet/fleet.js';
 import { nameOf } from '../fleet/hosts.js';

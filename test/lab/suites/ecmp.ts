@@ -1,8 +1,8 @@
 /** Source ports spread probes over all spines, and what the collector says it sent and received is what the spines saw. */
 
 import { expect } from 'chai';
-import { sumOf } from '../../support/contract.js';
-import { needs } from '../../support/needs.js';
+import { sumOf } from '../../support/harness/contract.js';
+import { needs } from '../../support/harness/needs.js';
 import { B_ADDRESSES, B_ADDRESSES6, SPINES } from '../network.js';
 import { expectAccounted, Lab, pathKey, printFound, REFLECTOR_PORT, sumByPath } from './lab.js';
 

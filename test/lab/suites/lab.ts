@@ -1,10 +1,10 @@
 /** What all suites in the lab start with: the network, reflectors on B, a collector on A; and what they end with. */
 
 import { expect } from 'chai';
-import { TestCollector } from '../../support/collector.js';
-import type { ConfigSpec, Outcomes, PathRow } from '../../support/contract.js';
-import { unaccounted } from '../../support/contract.js';
-import { type Running, startLlama } from '../../support/process.js';
+import type { ConfigSpec, Outcomes, PathRow } from '../../support/harness/contract.js';
+import { unaccounted } from '../../support/harness/contract.js';
+import { TestCollector } from '../../support/processes/collector.js';
+import { type Running, startLlama } from '../../support/processes/process.js';
 import { backlogDrops, Network } from '../network.js';
 import { type FlowCount, flowKey, type Side, type SpineCounters } from '../spine.js';
 

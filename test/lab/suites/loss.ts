@@ -1,10 +1,10 @@
 /** Loss in one spine shows on the paths that go through it, in the classes that it hits, while it lasts; and nowhere else. */
 
 import { expect } from 'chai';
-import type { PathRow } from '../../support/contract.js';
-import { sumOf } from '../../support/contract.js';
-import { needs } from '../../support/needs.js';
-import type { RecordedInterval } from '../../support/recorder.js';
+import type { PathRow } from '../../support/harness/contract.js';
+import { sumOf } from '../../support/harness/contract.js';
+import { needs } from '../../support/harness/needs.js';
+import type { RecordedInterval } from '../../support/harness/recorder.js';
 import { B_ADDRESSES, SPINES } from '../network.js';
 import type { DropRule, Side } from '../spine.js';
 import { DSCP, expectAccounted, Lab, pathKey, printFound, REFLECTOR_PORT, sumByPath } from './lab.js';

@@ -7,8 +7,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { needs, schemathesis } from '../../support/needs.js';
-import { CLI, Running } from '../../support/process.js';
+import { needs, schemathesis } from '../../support/harness/needs.js';
+import { CLI, Running } from '../../support/processes/process.js';
 import { Namespaces } from '../namespaces.js';
 
 const START_MS = 60_000;

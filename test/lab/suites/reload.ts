@@ -6,11 +6,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import type { GroupSpec } from '../../support/contract.js';
-import { sumOf, unaccounted } from '../../support/contract.js';
-import { needs } from '../../support/needs.js';
-import { expectBoundedLosses, RING_BATCH } from '../../support/threadLosses.js';
-import { waitFor } from '../../support/wait.js';
+import type { GroupSpec } from '../../support/harness/contract.js';
+import { sumOf, unaccounted } from '../../support/harness/contract.js';
+import { needs } from '../../support/harness/needs.js';
+import { expectBoundedLosses, RING_BATCH } from '../../support/harness/threadLosses.js';
+import { waitFor } from '../../support/harness/wait.js';
 import { B_ADDRESSES, B_ADDRESSES6, HOLE_ADDRESS } from '../network.js';
 import { expectAccounted, Lab, printFound, REFLECTOR_PORT } from './lab.js';
 

@@ -2,8 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { sumOf } from '../../support/contract.js';
-import { needs } from '../../support/needs.js';
+import { sumOf } from '../../support/harness/contract.js';
+import { needs } from '../../support/harness/needs.js';
 import { B_ADDRESSES } from '../network.js';
 import { respond } from '../tools.js';
 import { Lab, printFound, REFLECTOR_PORT } from './lab.js';

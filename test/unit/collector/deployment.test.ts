@@ -3,10 +3,10 @@ import pino from 'pino';
 import { Deployment } from '../../../src/collector/deployment.js';
 import { type ActiveGroup, defineGroup } from '../../../src/collector/groups/groupRecord.js';
 import type { Step } from '../../../src/collector/groups/registry.js';
-import { parseConfig } from '../../../src/config/config.js';
-import { parseGroup } from '../../../src/config/group.js';
-import { FakeThreads } from '../../support/fake-threads.js';
-import { seededRandom } from '../../support/random.js';
+import { parseConfig } from '../../../src/config/collector/config.js';
+import { parseGroup } from '../../../src/config/group/group.js';
+import { FakeThreads } from '../../support/fakes/fakeThreads.js';
+import { seededRandom } from '../../support/harness/random.js';
 
 const NAMES = ['a', 'b', 'c', 'd'];
 

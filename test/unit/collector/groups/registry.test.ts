@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { LlamaError } from '../../../../src/base/errors.js';
 import { type DefinedGroup, defineGroup, suspendGroup } from '../../../../src/collector/groups/groupRecord.js';
 import {
   type FileGroup,
@@ -6,10 +7,9 @@ import {
   GroupRegistry,
   type Transition,
 } from '../../../../src/collector/groups/registry.js';
-import type { StateEntry } from '../../../../src/collector/stateFormat.js';
-import { parseGroup } from '../../../../src/config/group.js';
-import { LlamaError } from '../../../../src/errors.js';
-import { type Random, seededRandom } from '../../../support/random.js';
+import type { StateEntry } from '../../../../src/collector/state/stateFormat.js';
+import { parseGroup } from '../../../../src/config/group/group.js';
+import { type Random, seededRandom } from '../../../support/harness/random.js';
 
 const NAMES = ['a', 'b', 'c', 'd'];
 const VERSIONS = [1, 2, 3];

@@ -1,0 +1,120 @@
+/**
+ * What every HTTP interface of this program has, whatever it serves: the server's limits, problem documents, headers, the limit of requests,
+ * tokens, the log and the OpenAPI document. A service adds its routes and nothing of this.
+ */
+
+import helmet from '@fastify/helmet';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify';
+import { type AccessOptions, accessHook, sectionOf } from './access.js';
+import { refuseBrokenRequest, sendProblem, useProblemDocuments } from './errors.js';
+import { readJsonBodies } from './jsonBody.js';
+import { limitRate } from './limit.js';
+import { logRequests, requestId } from './log.js';
+import { manualRoutes } from './manual.js';
+import { watchRoutes } from './notFound.js';
+import { type ApiDescription, documentApi, openApiRoute } from './openapi.js';
+import { pageRoutes } from './page.js';
+import type { TlsOptions } from './tls.js';
+
+export interface BaseOptions extends AccessOptions {
+  /** A pino logger; without one nothing is logged. */
+  readonly logger?: FastifyBaseLogger;
+  /** Most bytes of a request body; 16 MiB when not given: a group of some 100,000 targets. */
+  readonly bodyLimitBytes?: number;
+  /** Most requests a second of one client; no limit when not given, or 0. */
+  readonly rateLimit?: number;
+  /** HTTPS; plain HTTP when not given. */
+  readonly tls?: TlsOptions;
+}
+
+const BODY_LIMIT_BYTES = 16 * 2 ** 20;
+/** A client that takes longer to send its request is not one; the answer may take as long as it likes. */
+const REQUEST_TIMEOUT_MS = 60_000;
+/** A group name has 64 characters at most; each may be percent-encoded. */
+const MAX_PARAM_LENGTH = 3 * 64;
+
+/** An app with everything but the routes, ready to listen or to be injected into. `about` is what its documentation says of it. */
+export function baseApp(
+  options: BaseOptions,
+  about: ApiDescription,
+  routes: (app: FastifyInstance) => void,
+): FastifyInstance {
+  const app = Fastify({
+    ...(options.logger === undefined ? {} : { loggerInstance: options.logger }),
+    ...(options.tls === undefined ? {} : { https: options.tls }),
+    bodyLimit: options.bodyLimitBytes ?? BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: requestId,
+    // A reader that stalls in the middle of an answer must not keep the process from ending.
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    ajv: { customOptions: { allErrors: true, removeAdditional: false, useDefaults: true, coerceTypes: true } },
+    frameworkErrors: (error, request, reply) => sendProblem(error, request, reply),
+    clientErrorHandler: refuseBrokenRequest,
+  } as FastifyServerOptions) as FastifyInstance;
+  // The schemas of answers are documentation, held against the answers by tests; they must not drop a field in silence.
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.removeContentTypeParser('text/plain');
+  readJsonBodies(app);
+  useProblemDocuments(app);
+  logRequests(app);
+  const refuse = watchRoutes(app);
+  protect(app, options, refuse);
+  documentApi(app, about, options.tokens);
+  // Plugins see only the routes that come after them.
+  app.after((error) => {
+    if (error) throw error;
+    routes(app);
+    openApiRoute(app);
+    pageRoutes(app);
+    manualRoutes(app);
+  });
+  return app;
+}
+
+/** Whether a request is for the API's documentation. */
+const isDocs = ({ url }: { readonly url?: string | undefined }): boolean =>
+  url === '/docs' || url?.startsWith('/docs/') === true;
+
+/** What stands before every route, also before those that do not exist: headers, then the limit, then who may do what, then `refuse`. */
+function protect(app: FastifyInstance, options: BaseOptions, refuse: ReturnType<typeof watchRoutes>): void {
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('cache-control', 'no-store');
+  });
+  app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'self'"],
+        baseUri: ["'self'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+        imgSrc: ["'self'", (request) => (isDocs(request) ? 'data:' : "'self'")],
+        objectSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        // Swagger UI styles its elements as it draws them.
+        styleSrc: ["'self'", (request) => (isDocs(request) ? "'unsafe-inline'" : "'self'")],
+        workerSrc: ["'self'"],
+      },
+    },
+    // For browsers that do not know frame-ancestors.
+    xFrameOptions: { action: 'deny' },
+    // It would hold for every port of this host name, also for those that speak plain HTTP.
+    strictTransportSecurity: false,
+  });
+  if (options.rateLimit) limitRate(app, options.rateLimit, sectionOf(options));
+  app.after((error) => {
+    if (error) throw error;
+    app.addHook('onRequest', accessHook(options));
+    // Before a body is read, which nobody would want.
+    app.addHook('onRequest', async (request, reply) => {
+      if (request.is404) refuse(request, reply);
+    });
+  });
+}

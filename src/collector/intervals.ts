@@ -1,0 +1,57 @@
+/** Finished intervals on their way from the aggregator: to the results and the history, into the state directory, and to those that watch them. */
+
+import type { Logger } from 'pino';
+import type { Config } from '../config/types.js';
+import { MatrixHistory } from '../history/history.js';
+import type { IntervalReport } from '../threads/messages.js';
+import { historyInterval } from './results/historyFeed.js';
+import { ResultsStore, steadyEndMs } from './results/results.js';
+import type { KeptState } from './state/keptState.js';
+import type { CollectorThreads } from './threads/collectorThreads.js';
+
+/** How far back the matrix reaches at most. */
+const HISTORY_MS = 3_600_000;
+
+export interface IntervalsOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly threads: Pick<CollectorThreads, 'aggregator' | 'clock' | 'staleFlows' | 'streams'>;
+  readonly kept: KeptState | undefined;
+}
+
+export class Intervals {
+  readonly results: ResultsStore;
+  readonly history: MatrixHistory;
+  private readonly options: IntervalsOptions;
+
+  constructor(options: IntervalsOptions) {
+    const { config, threads, kept } = options;
+    const { clock } = threads;
+    this.options = options;
+    this.results = new ResultsStore(config.collector.retention);
+    const [results, place] = kept?.takeResults() ?? [];
+    this.results.restore(place, results, clock.wallMs());
+    this.history = new MatrixHistory({
+      horizonMs: HISTORY_MS,
+      memoryBytes: config.collector.historyMemoryBytes,
+      now: () => clock.nowMs(),
+      clockAheadMs: () => clock.aheadMs(),
+    });
+  }
+
+  take(report: IntervalReport): void {
+    const { config, logger, kept, threads } = this.options;
+    const { results, history } = this;
+    const infos = threads.streams.of(report.streams);
+    const before = results.latest;
+    const stored = results.add({ report: { ...report, forHistory: null }, infos });
+    if (before === undefined) kept?.resultsContinued();
+    history
+      .add(historyInterval(config.collector.name, config.collector.intervalMs, { ...stored, report }))
+      .catch((error) => logger.error({ err: error, endMs: report.endMs }, 'an interval is missing in the history'));
+    threads.staleFlows.interval(report, infos);
+    // By its label an interval may begin later than it did, over a step of the clock.
+    const free = threads.streams.release(before === undefined ? 0 : steadyEndMs(before));
+    if (free.length > 0) threads.aggregator.forget(Uint32Array.from(free));
+  }
+}

@@ -1,0 +1,35 @@
+/** A group as a prober thread is told of it. */
+
+import { sourcePortsOf } from '../../config/group/limits.js';
+import { MAX_SOURCE_PORTS } from '../../config/options/schema.js';
+import { formatOf } from '../../prober/formats/format.js';
+import type { RunMessage, StreamTable } from '../../threads/messages.js';
+import type { StreamInfo } from '../results/results.js';
+import { type GroupPlan, sharedIds } from './plan.js';
+
+/** What is to change in a run. */
+export interface RunChange {
+  readonly added: StreamTable;
+  readonly removed: readonly StreamInfo[];
+  readonly count: number;
+  readonly set: number;
+  readonly revision: number;
+}
+
+/** What a prober thread is told of a group. */
+export function runMessage({ group, run, streams }: GroupPlan, { removed, ...change }: RunChange): RunMessage {
+  return {
+    type: 'run',
+    run,
+    periodNs: group.periodNs,
+    timeoutNs: group.timeoutNs,
+    payloadBytes: group.payloadBytes,
+    sourcePorts: sourcePortsOf(group, MAX_SOURCE_PORTS),
+    format: formatOf(group),
+    neverFragment: group.dontFragment === true,
+    parts: group.protocol === 'tcp-syn' ? group.classes.length : 1,
+    order: sharedIds(streams),
+    removed: sharedIds(removed),
+    ...change,
+  };
+}

@@ -1,0 +1,42 @@
+/** What a step of the wall clock did to the times of the intervals that are held, in words. */
+
+import { CLOCK_NOISE_MS, type SteadyClock } from '../../base/steadyClock.js';
+import { formatDuration, MS_PER_S, msToNs } from '../../base/units.js';
+import { aheadOf, type StoredInterval } from './results.js';
+
+/** Until the last of them is let go: with the usual retention, for ten minutes after a step. */
+export function clockWarnings(
+  held: readonly Pick<StoredInterval, 'report'>[],
+  clock: Pick<SteadyClock, 'aheadMs' | 'wallMs'>,
+): string[] {
+  const latestMs = clock.wallMs() + CLOCK_NOISE_MS;
+  const wrong = held.map((interval) => aheadOf(interval, clock)).filter((ms) => ms !== 0);
+  const future = held.filter(({ report }) => report.endMs > latestMs);
+  if (wrong.length === 0 && future.length === 0) return [];
+  const most = wrong.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a), 0);
+  const upTo = wrong.some((ms) => Math.abs(ms - most) > MS_PER_S) ? 'up to ' : '';
+  const lastMs = Math.max(...future.map(({ report }) => report.endMs));
+  const texts = [
+    ...(wrong.length === 0
+      ? []
+      : [
+          `${wrong.length} of ${held.length} held intervals were measured while it was ${upTo}${offText(most)}${most < 0 ? '' : ' of'} what it is now`,
+        ]),
+    ...(future.length === 0
+      ? []
+      : [
+          `${future.length} of ${held.length} held intervals end in the future, the last at ${new Date(lastMs).toISOString()}`,
+        ]),
+  ];
+  return [
+    `the wall clock was stepped: ${texts.join('; ')}; if the clock is right now, their times are wrong by their clockAheadMs, until they are no longer held`,
+  ];
+}
+
+/** `2h ahead`, `90s behind`. */
+export function offText(aheadMs: number): string {
+  const ms = Math.abs(aheadMs);
+  // Of a step of seconds its milliseconds say nothing.
+  const shownMs = ms < MS_PER_S ? ms : Math.round(ms / MS_PER_S) * MS_PER_S;
+  return `${formatDuration(msToNs(shownMs))} ${aheadMs < 0 ? 'behind' : 'ahead'}`;
+}

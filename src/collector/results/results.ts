@@ -1,0 +1,260 @@
+/** Finished intervals in memory: the last `retention` of them, and the cursor over them. It keeps bytes; it never parses them. */
+
+import { CLOCK_NOISE_MS, type SteadyClock } from '../../base/steadyClock.js';
+import type { Group, Target, TrafficClass } from '../../config/types.js';
+import { drawCursorStart, LEAST_CURSOR } from '../../stats/cursorStart.js';
+import type { IntervalReport } from '../../threads/messages.js';
+
+/** What a row is about; the filter works on this. */
+export interface StreamInfo {
+  readonly id: number;
+  readonly group: Group;
+  readonly target: Target;
+  readonly class: TrafficClass;
+  /** The local address that the system chooses towards this target. */
+  readonly source: string;
+}
+
+/** What the aggregator finished, and whose its rows are. */
+export interface FinishedInterval {
+  readonly report: IntervalReport;
+  /** Beside `report.streams`. */
+  readonly infos: readonly StreamInfo[];
+}
+
+/** The place of an interval. `incarnation`, `clockEpoch` and `endMs` together name it. */
+export interface IntervalPlace {
+  /** A random number, the same as long as each process goes on exactly where the one before ended; cursors began behind it. */
+  readonly incarnation: number;
+  /** One more than that of the interval closed before it. */
+  readonly cursor: number;
+  readonly endMs: number;
+  /** Grows by one when `endMs` is not after that of the interval closed before: the wall clock was set back. */
+  readonly clockEpoch: number;
+}
+
+/** A finished interval in its place. */
+export interface StoredInterval extends FinishedInterval, Omit<IntervalPlace, 'endMs'> {
+  /** Cursor of the interval that this one goes on from without a pause; 0 for the first of a process. */
+  readonly follows: number;
+}
+
+/** A page of intervals. */
+export interface ResultsPage {
+  readonly intervals: readonly StoredInterval[];
+  /** Cursor of the last interval of the page, else the cursor that was asked with. */
+  readonly next: number;
+  /** Cursor of the oldest interval held; 0 when none is. */
+  readonly oldest: number;
+  /** Intervals after the cursor are no longer held, or the cursor is unknown: it is of another incarnation, and all that is held follows. */
+  readonly gap: boolean;
+}
+
+/** What outlives the process. */
+export interface HeldResults {
+  readonly intervals: readonly StoredInterval[];
+  /** Cursor of the newest interval that is not among them; 0: there was none. */
+  readonly droppedCursor: number;
+}
+
+/** Rows and histograms that outlive it, at most. */
+const MOST_KEPT_BYTES = 16 * 2 ** 20;
+
+/** The paths of older intervals are let go when they take more: 8 MiB an interval with 10,000 targets on 16 source ports. */
+const MOST_PATH_BYTES = 64 * 2 ** 20;
+
+const PATHLESS = {
+  paths: new Uint32Array(0),
+  pathCounters: new Uint32Array(0),
+  pathRttNs: new Float32Array(0),
+  pathDelayNs: new Float32Array(0),
+  pathTraits: new Uint8Array(0),
+  pathReasons: new Uint32Array(0),
+};
+
+/** Its end by `SteadyClock.nowMs`. */
+export const steadyEndMs = ({ report }: FinishedInterval): number => report.endMs - report.clockStepMs;
+
+/** How far its times are ahead of the wall clock as it is now, ms; 0: they are right, as far as is known. */
+export function aheadOf(
+  { report }: { readonly report: Pick<IntervalReport, 'clockStepMs'> },
+  clock: Pick<SteadyClock, 'aheadMs'>,
+): number {
+  const aheadMs = report.clockStepMs - clock.aheadMs();
+  return Math.abs(aheadMs) < CLOCK_NOISE_MS ? 0 : aheadMs;
+}
+
+/** Without its paths, and with its times fixed that much later. */
+function withStep(interval: StoredInterval, byMs: number): StoredInterval {
+  const { report } = interval;
+  return { ...interval, report: { ...report, ...PATHLESS, clockStepMs: report.clockStepMs + byMs } };
+}
+
+/** Where a reader is. */
+interface ReaderPlace {
+  /** It has all intervals up to this one. */
+  readonly cursor: number;
+  /** It lacks intervals that are no longer held, or what it has is not known. */
+  readonly gap: boolean;
+}
+
+export class ResultsStore {
+  private readonly retention: number;
+  private readonly held: StoredInterval[] = [];
+  private droppedCursor = 0;
+  /** Intervals up to this one are held without their paths. */
+  private pathlessCursor = 0;
+  /** There is an interval of this process. */
+  private measured = false;
+  /** Where the newest interval is. */
+  private last: IntervalPlace;
+  private readonly listeners = new Set<(interval: StoredInterval) => void>();
+
+  /** `start`: cursors are greater than this. */
+  constructor(retention: number, start = drawCursorStart()) {
+    this.retention = retention;
+    this.last = { incarnation: start, cursor: start, endMs: 0, clockEpoch: 0 };
+  }
+
+  add(finished: FinishedInterval): StoredInterval {
+    const { last } = this;
+    const { endMs } = finished.report;
+    this.last = {
+      incarnation: last.incarnation,
+      cursor: last.cursor + 1,
+      endMs,
+      clockEpoch: endMs > last.endMs ? last.clockEpoch : last.clockEpoch + 1,
+    };
+    const { incarnation, cursor, clockEpoch } = this.last;
+    const interval = { ...finished, incarnation, cursor, clockEpoch, follows: this.measured ? last.cursor : 0 };
+    this.measured = true;
+    this.held.push(interval);
+    while (this.held.length > this.retention) this.droppedCursor = this.held.shift()?.cursor ?? this.droppedCursor;
+    this.trimPaths();
+    for (const listener of this.listeners) listener(interval);
+    return interval;
+  }
+
+  /** The first interval after the cursor whose paths are held; `gap`: those of one before it are not. */
+  pathsAfter(cursor: number): { readonly interval: StoredInterval | undefined; readonly gap: boolean } {
+    const { cursor: known, gap } = this.placeOf(cursor);
+    const from = Math.max(known, this.pathlessCursor);
+    return {
+      interval: this.held.find((interval) => interval.cursor > from),
+      gap: gap || (cursor > 0 && known < this.pathlessCursor),
+    };
+  }
+
+  /** Takes the paths off the oldest intervals while all of them take too much; the newest keeps its own. */
+  private trimPaths(): void {
+    let bytes = 0;
+    for (let i = this.held.length - 1; i >= 0; i--) {
+      const { report, cursor } = this.held[i];
+      if (cursor <= this.pathlessCursor) return;
+      bytes += report.paths.byteLength + report.pathCounters.byteLength + report.pathRttNs.byteLength;
+      bytes += report.pathDelayNs.byteLength + report.pathTraits.byteLength;
+      bytes += report.pathReasons.byteLength;
+      if (bytes <= MOST_PATH_BYTES || i === this.held.length - 1) continue;
+      this.pathlessCursor = Math.max(this.pathlessCursor, cursor);
+      this.held[i] = { ...this.held[i], report: { ...report, ...PATHLESS } };
+    }
+  }
+
+  /**
+   * Goes on after an earlier process, from `place`, and holds its intervals; to be called before the first interval of this one. Without a place it
+   * is not known how far that process came: then its intervals are given cursors of this one. `nowMs` is the wall clock: what ends after it was
+   * measured under a clock that was ahead, by as much at least.
+   */
+  restore(place: IntervalPlace | undefined, kept: HeldResults | undefined, nowMs: number): void {
+    const { intervals = [], droppedCursor = 0 } = kept ?? {};
+    const aheadMs = Math.max(0, ...intervals.map(({ report }) => report.endMs - report.clockStepMs - nowMs));
+    if (place !== undefined) this.last = place;
+    for (const one of intervals) {
+      if (place === undefined) this.last = { ...this.last, cursor: this.last.cursor + 1 };
+      const where = place === undefined ? { cursor: this.last.cursor, follows: 0 } : {};
+      this.held.push({ ...withStep(one, aheadMs), ...where });
+    }
+    if (place !== undefined)
+      this.droppedCursor = intervals.at(-1)?.cursor === place.cursor ? droppedCursor : place.cursor;
+    this.pathlessCursor = this.last.cursor;
+  }
+
+  /**
+   * The newest intervals, without their paths, as many as are not too large to outlive the process. `aheadMs`: all that the wall clock was
+   * stepped by in this process, from which the next one counts steps.
+   */
+  toKeep(aheadMs = 0): HeldResults {
+    let from = this.held.length;
+    for (let bytes = 0; from > 0; from--) {
+      const { rows, histograms } = this.held[from - 1].report;
+      bytes += rows.byteLength + histograms.byteLength;
+      if (bytes > MOST_KEPT_BYTES && from < this.held.length) break;
+    }
+    const intervals = this.held.slice(from).map((one) => withStep(one, -aheadMs));
+    return { intervals, droppedCursor: this.held[from - 1]?.cursor ?? this.droppedCursor };
+  }
+
+  /** The last interval of this process. */
+  get latest(): StoredInterval | undefined {
+    return this.measured ? this.held.at(-1) : undefined;
+  }
+
+  /** Where the last interval is, of this process or one before; before the first, its cursor is the start of all. */
+  get newest(): IntervalPlace {
+    return this.last;
+  }
+
+  /**
+   * The interval that `ms` is in, or the first after it, whose paths are held; undefined when there is none. `ms` is without steps: epoch ms less
+   * `SteadyClock.aheadMs`.
+   */
+  pathsAt(ms: number): StoredInterval | undefined {
+    return this.held.find((one) => one.cursor > this.pathlessCursor && steadyEndMs(one) >= ms);
+  }
+
+  /** All that is held, oldest first. */
+  all(): readonly StoredInterval[] {
+    return this.held;
+  }
+
+  /** Intervals after `cursor`, oldest first, at most `limit`. */
+  after(cursor: number, limit: number): ResultsPage {
+    const { cursor: known, gap } = this.placeOf(cursor);
+    const intervals = this.held.filter((interval) => interval.cursor > known).slice(0, limit);
+    return { intervals, next: intervals.at(-1)?.cursor ?? known, oldest: this.held[0]?.cursor ?? 0, gap };
+  }
+
+  /** The first interval after `cursor`, undefined while there is none; `gap`: one between them is no longer held, or the cursor is unknown. */
+  firstAfter(cursor: number): { readonly interval: StoredInterval | undefined; readonly gap: boolean } {
+    const { cursor: known, gap } = this.placeOf(cursor);
+    let index = this.held.length;
+    // From the end: those who follow as intervals are finished are there at once.
+    while (index > 0 && this.held[index - 1].cursor > known) index -= 1;
+    return { interval: this.held[index], gap };
+  }
+
+  /** Calls `listener` with every interval from now on; the result ends that. */
+  subscribe(listener: (interval: StoredInterval) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /**
+   * A cursor that is none of this incarnation says nothing of what its reader has: then all that is held follows a gap, as soon as there is any.
+   * So does it after a time beyond the newest interval: that was taken from a clock that was ahead.
+   */
+  private placeOf(cursor: number): ReaderPlace {
+    const { last, held } = this;
+    if (cursor === 0) return { cursor, gap: false };
+    const [oldest] = held;
+    if (cursor >= LEAST_CURSOR) {
+      const known = cursor >= last.incarnation && cursor <= last.cursor;
+      if (known) return { cursor, gap: cursor < this.droppedCursor };
+    } else if (cursor <= last.endMs) {
+      const index = held.findIndex(({ report }) => report.endMs > cursor);
+      const dropped = this.droppedCursor > 0 && cursor < (oldest?.report.startMs ?? last.endMs);
+      return { cursor: index === -1 ? last.cursor : held[index].cursor - 1, gap: dropped };
+    }
+    return oldest === undefined ? { cursor, gap: false } : { cursor: 0, gap: true };
+  }
+}

@@ -1,0 +1,204 @@
+/** The aggregator thread, as the main thread sees it: its messages, its restarts, and what was lost with it. */
+
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { Logger } from 'pino';
+import type { AggregatorTask } from '../../../workers/aggregator.js';
+import { atMost } from '../../base/atMost.js';
+import type { TimeBase } from '../../net/clock.js';
+import { ControlBlock } from '../../ring/control.js';
+import { RingConsumer } from '../../ring/ring.js';
+import {
+  AGGREGATOR_COUNTERS,
+  type AggregatorCounter,
+  type AggregatorStart,
+  type FromAggregator,
+  type IntervalReport,
+  type StreamRow,
+  type ToAggregator,
+} from '../../threads/messages.js';
+import { SupervisedThreads, type ThreadTask } from '../../threads/supervised.js';
+import type { CollectorStatus } from '../service.js';
+
+/** In place of the number of a life that died. */
+const STOPPED = -1;
+const WORKER_FILE = fileURLToPath(new URL('../../../workers/aggregator.js', import.meta.url));
+/** Until the last messages of a dead thread are in; they come at once, unless this thread is held up. */
+const LAST_MESSAGES_TIMEOUT_MS = 5_000;
+
+export interface AggregatorThreadOptions
+  extends Pick<AggregatorStart, 'timeBase' | 'intervalMs' | 'sourcePorts' | 'probers'> {
+  readonly timeBase: TimeBase;
+  readonly logger: Logger;
+  /** All rows in force, for a new life of the thread. */
+  readonly rows: () => readonly StreamRow[];
+  readonly report: (report: IntervalReport) => void;
+}
+
+export class AggregatorThread {
+  private readonly options: AggregatorThreadOptions;
+  private readonly control = new ControlBlock<AggregatorCounter>(AGGREGATOR_COUNTERS);
+  private readonly supervised: SupervisedThreads<AggregatorTask>;
+  private port: MessagePort | undefined;
+  /** Resolves when the port of the present life is closed: by then its last message is in. It may close before the thread is seen to be dead. */
+  private portClosed: Promise<unknown> = Promise.resolve();
+  private lastEndMs = 0;
+  /** Final records in the intervals that came, and those that died with a life of the thread (without `orphans`, counted by the thread). */
+  private reported = 0;
+  private lost = 0;
+  private readonly losses: number[];
+  /** Only for reading what was released of each ring. */
+  private readonly rings: readonly RingConsumer[];
+  /** Deaths of probers that are not settled: told again to a new life. */
+  private readonly unsettled = new Map<string, { thread: number; life: number; settle: (probes: number) => void }>();
+  private flushed: (() => void) | undefined;
+
+  constructor(options: AggregatorThreadOptions) {
+    this.options = options;
+    this.losses = options.probers.map(() => 0);
+    this.rings = options.probers.map(({ ring }) => new RingConsumer(ring));
+    this.supervised = new SupervisedThreads<AggregatorTask>({
+      name: 'aggregator',
+      file: WORKER_FILE,
+      controls: [this.control],
+      logger: options.logger,
+      begin: () => this.begin(),
+      died: () => this.settleDeath(),
+    });
+  }
+
+  started(): Promise<void> {
+    return this.supervised.started();
+  }
+
+  addRows(rows: readonly StreamRow[]): void {
+    if (rows.length > 0) this.tell({ type: 'streams', rows });
+  }
+
+  forget(ids: Uint32Array): void {
+    this.tell({ type: 'forget', ids });
+  }
+
+  /**
+   * Resolves when the aggregator has read all that the dead thread left and said what is missing. When the aggregator is dead too, that is its
+   * next life: until then the prober must not go on, for its new probes would count as lost with the old ones.
+   */
+  async proberDied(thread: number, life: number): Promise<void> {
+    await this.bury(thread, life);
+  }
+
+  private bury(thread: number, life: number): Promise<number> {
+    const settled = new Promise<number>((settle) => {
+      this.unsettled.set(`${thread} ${life}`, { thread, life, settle });
+    });
+    this.tell({ type: 'proberDied', thread, life });
+    return settled;
+  }
+
+  /** At a clean end: reads all that the thread left, within `ms`. Resolves with the number of its probes that have no outcome. */
+  async proberStopped(thread: number, ms: number): Promise<number> {
+    return (await atMost(this.bury(thread, STOPPED), ms)) ?? 0;
+  }
+
+  /** Probes that died with lives of a prober thread. */
+  lossesOf(thread: number): number {
+    return this.losses[thread];
+  }
+
+  /** Closes the open intervals early; resolves when their reports are here, or after `ms`. */
+  async flush(ms: number): Promise<void> {
+    this.supervised.ending();
+    const done = new Promise<void>((resolve) => {
+      this.flushed = resolve;
+    });
+    this.tell({ type: 'flush' });
+    await atMost(done, ms);
+    this.countLost();
+  }
+
+  kill(): Promise<void> {
+    return this.supervised.kill(0);
+  }
+
+  async close(): Promise<void> {
+    await this.supervised.stop(0);
+    this.port?.close();
+  }
+
+  status(): CollectorStatus['aggregator'] {
+    return {
+      ...this.supervised.status(0),
+      consumed: this.control.read('consumed'),
+      reported: this.reported,
+      orphans: this.control.read('orphans'),
+      threadLosses: this.lost + this.control.read('orphans'),
+    };
+  }
+
+  private tell(message: ToAggregator): void {
+    this.port?.postMessage(message);
+    this.control.ring();
+  }
+
+  private begin(): ThreadTask<AggregatorTask> {
+    const { port1, port2 } = new MessageChannel();
+    this.port = port1;
+    this.portClosed = once(port1, 'close');
+    port1.on('message', (message: FromAggregator) => this.take(message));
+    port1.unref();
+    const rows = this.options.rows();
+    if (rows.length > 0) this.tell({ type: 'streams', rows });
+    for (const { thread, life } of this.unsettled.values()) this.tell({ type: 'proberDied', thread, life });
+    const { timeBase, intervalMs, sourcePorts, probers } = this.options;
+    const start: AggregatorStart = {
+      timeBase,
+      intervalMs,
+      sourcePorts,
+      probers,
+      control: this.control.memory,
+      resumeAfterMs: this.lastEndMs,
+    };
+    return { task: { start, port: port2 }, transfer: [port2] };
+  }
+
+  private take(message: FromAggregator): void {
+    switch (message.type) {
+      case 'interval':
+        this.lastEndMs = message.report.endMs;
+        this.reported += message.report.sent;
+        this.options.report(message.report);
+        break;
+      case 'threadLosses': {
+        const died = message.life !== STOPPED;
+        if (died) this.losses[message.thread] += message.probes;
+        if (died && message.probes > 0)
+          this.options.logger.warn(
+            { thread: message.thread, probes: message.probes },
+            'probes were lost with a prober thread',
+          );
+        const key = `${message.thread} ${message.life}`;
+        this.unsettled.get(key)?.settle(message.probes);
+        this.unsettled.delete(key);
+        break;
+      }
+      case 'flushed':
+        this.flushed?.();
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** What the dead thread had read and not reported is gone: count it, when its last messages are in. */
+  private async settleDeath(): Promise<void> {
+    await atMost(this.portClosed, LAST_MESSAGES_TIMEOUT_MS);
+    this.countLost();
+  }
+
+  /** Only while the thread does nothing. By the rings: what the thread counted may be ahead of them, by a batch that its next life reads again. */
+  private countLost(): void {
+    const released = this.rings.reduce((sum, ring) => sum + ring.finalsReleased, 0);
+    this.lost = released - this.reported - this.control.read('orphans');
+  }
+}

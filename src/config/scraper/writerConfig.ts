@@ -1,0 +1,151 @@
+/**
+ * What a writer is made of: the validated config of one place that results go to. Whoever reads a config makes these of it; `scraper/writers/create.ts`
+ * makes the writer. Nothing here is checked again: a config that gets this far is right.
+ */
+
+/**
+ * Which points an interval becomes: `llama` is one point of measurement `raw_stats` for a row, with every field; `llama-legacy` is that of
+ * Dropbox's LLAMA in Python, measurements `rtt` and `loss` with a field `value`.
+ */
+export type PointLayout = 'llama' | 'llama-legacy';
+
+export const POINT_LAYOUTS: readonly PointLayout[] = ['llama', 'llama-legacy'];
+
+export type WriterConfig = Influx2Config | Influx1Config | FileConfig;
+
+interface CommonConfig {
+  /** Default `llama`. */
+  readonly layout?: PointLayout;
+}
+
+interface HttpConfig extends CommonConfig {
+  /** Base URL, `http://127.0.0.1:8086`; a path in it stays in front of the API's own. */
+  readonly url: string;
+  /** Points in one request; default 5000. */
+  readonly batchPoints?: number;
+  /** How long the answer to one request may take, ms; default 10,000. */
+  readonly timeoutMs?: number;
+  /** Whether requests are compressed; default true. */
+  readonly gzip?: boolean;
+}
+
+/** InfluxDB 2 and 3, VictoriaMetrics: `/api/v2/write`. */
+export interface Influx2Config extends HttpConfig {
+  readonly kind: 'influx2';
+  readonly org: string;
+  readonly bucket: string;
+  /** At most one of the two; a file is read again when the database says 401. */
+  readonly token?: string;
+  readonly tokenFile?: string;
+}
+
+/** InfluxDB 1, and what takes its `/write?db=`. */
+export interface Influx1Config extends HttpConfig {
+  readonly kind: 'influx1';
+  readonly database: string;
+  readonly user?: string;
+  /** At most one of the two; a file is read again when the database says 401. */
+  readonly password?: string;
+  readonly passwordFile?: string;
+  /** Default: that of the database. */
+  readonly retentionPolicy?: string;
+}
+
+/** Line protocol in files, for `influx write`, Telegraf or an archive. */
+export interface FileConfig extends CommonConfig {
+  readonly kind: 'file';
+  /** Made when it is missing. */
+  readonly dir: string;
+  /** A file is closed, and the next begun, when it has grown to this, bytes; default 64 MiB. */
+  readonly maxBytes?: number;
+  /** … or when it is this old, ms; default one hour. */
+  readonly maxAgeMs?: number;
+  /** How many closed files are kept, the oldest being removed; default 0: all. */
+  readonly keep?: number;
+}
+
+export const WRITER_DEFAULTS = {
+  layout: 'llama',
+  batchPoints: 5000,
+  timeoutMs: 10_000,
+  gzip: true,
+  maxBytes: 64 * 1024 * 1024,
+  maxAgeMs: 3_600_000,
+  keep: 0,
+} as const;
+
+/** What every writer's queue and spool are bounded by. */
+export interface DeliveryOptions {
+  /** Each writer has a directory of its own in here, made when it is missing. */
+  readonly stateDir: string;
+  /** Bytes that one writer's spool may take; default 1 GiB. Over it the oldest intervals are dropped, by name. */
+  readonly spoolMaxBytes?: number;
+  /** Rows in memory for one writer, beyond which intervals go to its spool while it fails, or takes 2 s for a batch; default 5,000. */
+  readonly queueMaxRows?: number;
+  /** How long an interval waits in memory for a writer that is away before it goes to the spool, ms; default 5000. */
+  readonly spoolAfterMs?: number;
+}
+
+export const DELIVERY_DEFAULTS = {
+  spoolMaxBytes: 1024 * 1024 * 1024,
+  queueMaxRows: 5_000,
+  spoolAfterMs: 5000,
+} as const;
+
+/** How one writer is doing, for status and metrics. Counters count from the start of the process. */
+export interface WriterStatus {
+  readonly name: string;
+  readonly kind: WriterConfig['kind'];
+  /** Whether the last write was acknowledged; true before the first. */
+  readonly up: boolean;
+  /** Points that the sink acknowledged. */
+  readonly points: number;
+  readonly intervals: number;
+  /** Writes that it acknowledged; one may hold several intervals. */
+  readonly batches: number;
+  /** Writes that were put off, and tried again. */
+  readonly retries: number;
+  /** Points that it refused for what they are. */
+  readonly rejected: number;
+  /** The last reasons, newest last, at most ten. */
+  readonly rejectedReasons: readonly string[];
+  /** Intervals in whose place the database holds another one of the same end, measured after the collector's clock was set back. */
+  readonly overwritten: number;
+  /** Intervals dropped, and named in the log, because the spool was full. */
+  readonly lostIntervals: number;
+  /** Records of the spool that were damaged, and left out. */
+  readonly damagedRecords: number;
+  /** Intervals that wait in memory, and their rows. */
+  readonly queued: number;
+  readonly queuedRows: number;
+  readonly spoolBytes: number;
+  readonly spoolIntervals: number;
+  /** Times that the spool could not be written: a full or read-only disk. */
+  readonly spoolErrors: number;
+  /** Epoch ms of the last acknowledged write; null before the first. */
+  readonly lastSuccessMs: number | null;
+  /** Why the last write failed; null since the last that did not. */
+  readonly lastError: string | null;
+  /** Between the end of an interval and its acknowledgement, of the last one written, ms; null before the first. */
+  readonly writeLagMs: number | null;
+}
+
+/** Kind, place, and the layout when it is not the usual one: what tells a config's writers apart. Never a password. */
+export function writerName(config: WriterConfig): string {
+  const layout = config.layout === undefined || config.layout === WRITER_DEFAULTS.layout ? '' : ` ${config.layout}`;
+  return `${config.kind} ${placeOf(config)}${layout}`;
+}
+
+function placeOf(config: WriterConfig): string {
+  if (config.kind === 'file') return config.dir;
+  const base = urlPlace(config.url);
+  if (config.kind === 'influx2') return `${base} ${config.org}/${config.bucket}`;
+  return `${base} ${config.database}${config.retentionPolicy === undefined ? '' : `/${config.retentionPolicy}`}`;
+}
+
+/** One text for all ways to write a URL. One that is none is named as it is: its config is being refused. */
+function urlPlace(text: string): string {
+  if (!URL.canParse(text)) return text;
+  const { origin, pathname } = new URL(text);
+  return `${origin}${pathname.replace(/\/$/, '')}`;
+}

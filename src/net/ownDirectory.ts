@@ -1,0 +1,61 @@
+/** A directory that one process has for itself: made when it is missing, and locked until the handle is closed or the process ends. */
+
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LlamaError } from '../base/errors.js';
+import { makeDirectory } from '../base/files/makeDirectory.js';
+import { FILE_MODE } from '../base/files/syncedFile.js';
+import { tryLock } from './lock.js';
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOSPC: 'the file system is full; make room',
+  EDQUOT: 'the disk quota is used up; make room or raise it',
+  EROFS: 'the file system is read-only',
+  EACCES: 'this user may not write there; change its owner or mode',
+  EPERM: 'this user may not write there; change its owner or mode',
+  ENOTDIR: 'a part of the path is a file',
+  EEXIST: 'it is a file; name a directory',
+  ENOENT: 'the directory is gone, or its file system makes none there; name another',
+};
+
+/**
+ * Makes the directory, for its owner only unless `mode` says otherwise, and takes the lock `file` in it. `how` another process would get one of its own, for the message.
+ * @throws LlamaError `LLAMA_STATE_UNWRITABLE`, or `LLAMA_STATE_IN_USE` with the process that has it.
+ */
+export async function ownDirectory(path: string, file: string, how: string, mode = 0o700): Promise<FileHandle> {
+  let lock: FileHandle | undefined;
+  try {
+    await makeDirectory(path, mode);
+    // Opened without truncating: the number of the holder must stay readable for those who come second.
+    lock = await open(join(path, file), 'a+', FILE_MODE);
+    if (!tryLock(lock.fd, `lock the directory ${path}`)) {
+      const holder = (await readFile(join(path, file), 'utf8')).trim();
+      throw new LlamaError(
+        'LLAMA_STATE_IN_USE',
+        `${path}: another LLAMA uses this directory${holder === '' ? '' : `, process ${holder}`}; end it, or give each its own ${how}`,
+      );
+    }
+    // Only for those who come second to read: a full disk must not keep anything from starting.
+    await nameHolder(lock).catch(() => undefined);
+    return lock;
+  } catch (error) {
+    await lock?.close();
+    if (error instanceof LlamaError) throw error;
+    throw new LlamaError('LLAMA_STATE_UNWRITABLE', `${path}: the directory cannot be written: ${diskReason(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** What a disk's error means, and what to do. */
+export function diskReason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code = '' } = error as NodeJS.ErrnoException;
+  const remedy = REMEDIES[code];
+  return remedy === undefined ? error.message : `${code}: ${remedy}`;
+}
+
+async function nameHolder(lock: FileHandle): Promise<void> {
+  await lock.truncate(0);
+  await lock.write(`${process.pid}\n`);
+}

@@ -1,0 +1,186 @@
+/** What comes back to a socket beside replies: the stamps of what it sent, and ICMP errors. Both bring a request of ours, which names its probe. */
+
+import { NS_PER_S, NS_PER_US } from '../base/units.js';
+import { SOCKADDR_IN_ADDRESS, SOCKADDR_IN6_ADDRESS } from '../net/address.js';
+import { ReceiveBatch } from '../net/batch.js';
+import {
+  AF_INET,
+  AF_INET6,
+  SO_EE_ORIGIN_ICMP,
+  SO_EE_ORIGIN_ICMP6,
+  SO_EE_ORIGIN_TIMESTAMPING,
+} from '../net/constants.js';
+import { EMSGSIZE } from '../net/libc.js';
+import { ORIGIN_WORDS, Outcome } from '../ring/ring.js';
+import { STAMP_BYTES } from '../wire/stamp.js';
+import { FormatKind, type ProbeFormat, Reply } from './formats/format.js';
+import { ProbeLookup } from './probeMatcher.js';
+import { F64, SlotState, U8, U32 } from './slots.js';
+import { BATCHES_A_TURN, DISCARD_BATCHES, type ProberSocket, RECEIVE_BATCH, TRANSPORT } from './sources.js';
+import { COUNTER, type ProberState } from './state.js';
+
+/** Link, network and UDP headers in front of a payload that comes back with a send stamp. */
+const HEADERS_BYTES = 128;
+/** Link, IP and UDP headers at least: so many bytes are looked at in front of a payload. */
+const LEAST_HEADERS_BYTES = { 4: 28, 6: 48 } as const;
+/** How far kernel stamps may be off the time line, beside steps of the wall clock: the uncertainty of the offset between the two. */
+const CLOCK_NOISE_NS = 100 * NS_PER_US;
+
+export class ErrorQueue {
+  private readonly state: ProberState;
+  private readonly lookup: ProbeLookup;
+  private batch = new ReceiveBatch(RECEIVE_BATCH, STAMP_BYTES + HEADERS_BYTES, 'errors');
+  /** Formats in use. The looped-back packet of a send stamp begins with headers of unknown length, and ends with the payload. */
+  private formats: readonly ProbeFormat[] = [];
+  /** What a request of ours that came back says. */
+  private readonly name = new Reply();
+  /** When the last batch was read. */
+  private readNs = 0;
+
+  constructor(state: ProberState) {
+    this.state = state;
+    this.lookup = new ProbeLookup(state);
+  }
+
+  /** Makes room for, and looks for, probes of these formats. */
+  useFormats(formats: readonly ProbeFormat[]): void {
+    this.formats = formats;
+    const bytes = Math.max(STAMP_BYTES, ...formats.map((format) => format.payloadBytes)) + HEADERS_BYTES;
+    if (bytes > this.batch.payloadStride) this.batch = new ReceiveBatch(RECEIVE_BATCH, bytes, 'errors');
+  }
+
+  /** Throws away what waits. */
+  discard(socket: ProberSocket): void {
+    for (let count = 0; count < DISCARD_BATCHES; count++) if (this.batch.fill(socket.fd) <= 0) return;
+  }
+
+  /** Reads the error queue of `socket` empty. */
+  read(socket: ProberSocket): void {
+    for (let turn = 0; turn < BATCHES_A_TURN; turn++) {
+      const count = this.batch.receive(socket.fd);
+      this.readNs = this.state.clock.nowNs();
+      for (let i = 0; i < count; i++) {
+        const origin = this.batch.errorOrigin[i];
+        if (origin === SO_EE_ORIGIN_TIMESTAMPING) this.takeSendStamp(socket, i);
+        else if (origin === SO_EE_ORIGIN_ICMP || origin === SO_EE_ORIGIN_ICMP6) this.takeIcmpError(socket, i);
+      }
+      if (count < RECEIVE_BATCH) return;
+    }
+  }
+
+  /** Hot: the packet that came back with the stamp names its probe. */
+  private takeSendStamp(socket: ProberSocket, i: number): void {
+    const { slots, steps, clock } = this.state;
+    const { formats, batch } = this;
+    const start = batch.payloadAt(i);
+    const end = start + batch.lengths[i];
+    for (let k = 0; k < formats.length; k++) {
+      const format = formats[k];
+      if (format.transport !== socket.transport) continue;
+      const at = end - format.payloadBytes;
+      if (at < start || !format.readRequest(batch.memory.view, at, format.payloadBytes, this.name)) continue;
+      if (format.kind === FormatKind.llamaLegacy) {
+        if (at - start < LEAST_HEADERS_BYTES[socket.family]) continue;
+        this.lookup.farEndBefore(batch.memory.view, at, socket.family);
+        this.name.kind = FormatKind.llamaLegacy;
+      }
+      const slot = this.slotOfName(socket);
+      if (slot < 0) continue;
+      const wallNs = (batch.stampS[i] - clock.timeBase.epochS) * NS_PER_S + batch.stampNs[i];
+      const leftNs = wallNs - steps.offsetNs;
+      // Outside these bounds: the wall clock was stepped, which is not seen before the next look at the clocks.
+      if (leftNs < slots.sentNs[slot * F64] - CLOCK_NOISE_NS || leftNs > this.readNs + CLOCK_NOISE_NS) return;
+      // Never before `sentNs`: the watermark may have passed that time.
+      slots.kernelNs[slot * F64] = Math.max(leftNs, slots.sentNs[slot * F64]);
+      return;
+    }
+  }
+
+  /** The slot of the probe that `name` says, which a socket of this kind sent; or -1. */
+  private slotOfName(socket: ProberSocket): number {
+    if (socket.transport !== TRANSPORT['tcp-syn']) return this.lookup.slotOf(socket, this.name);
+    const source = socket.queue.tcpPorts.get(this.name.port);
+    return source === undefined ? -1 : this.lookup.slotOfSyn(source, this.name);
+  }
+
+  /** An ICMP error quotes the start of our datagram: at least 8 bytes of UDP header, and with any router of today the payload too. */
+  private takeIcmpError(socket: ProberSocket, i: number): void {
+    const { slots, streams, counters } = this.state;
+    const slot = this.quotedSlot(socket, i);
+    if (slot < 0 || slots.state[slot * U8] !== SlotState.waiting) {
+      // A raw socket hears of the errors of this host's own traffic, too.
+      if (socket.transport === TRANSPORT.udp) {
+        counters[COUNTER.icmpUnmatched]++;
+        this.noteUnmatched(socket, i);
+      }
+      return;
+    }
+    const tooBig = this.batch.errorErrno[i] === EMSGSIZE;
+    slots.state[slot * U8] = tooBig ? SlotState.tooBig : SlotState.unreachable;
+    counters[tooBig ? COUNTER.tooBig : COUNTER.unreachable]++;
+    const path = slots.path[slot * U32];
+    const stream = Math.floor(path / streams.ports);
+    const outcome = tooBig ? Outcome.tooBig : Outcome.unreachable;
+    const localIndex = path - stream * streams.ports;
+    const detail = tooBig ? this.batch.errorInfo[i] : socket.family;
+    this.state.record(
+      stream,
+      localIndex,
+      outcome,
+      0,
+      tooBig ? socket.family : this.batch.errorType[i],
+      tooBig ? 0 : this.batch.errorCode[i],
+      slots.sentNs[slot * F64],
+      0,
+      detail,
+      slots.sequence[slot * U32],
+    );
+    this.readOrigin(i);
+    this.state.origin();
+    if (tooBig) this.noteTooBig(socket, i, stream);
+  }
+
+  /** The router or host that sent ICMP error `i`: `originWords`; zeros when it is unknown. */
+  private readOrigin(i: number): void {
+    const { u16, u32 } = this.batch.memory;
+    const { originWords } = this.state;
+    const at = this.batch.errorOriginAt[i];
+    const family = u16[at >> 1];
+    originWords.fill(0);
+    if (family === AF_INET) originWords[0] = u32[(at + SOCKADDR_IN_ADDRESS) >> 2];
+    else if (family === AF_INET6) {
+      for (let word = 0; word < ORIGIN_WORDS; word++)
+        originWords[word] = u32[((at + SOCKADDR_IN6_ADDRESS) >> 2) + word];
+    }
+  }
+
+  private noteTooBig(socket: ProberSocket, i: number, stream: number): void {
+    const { examples } = this.state;
+    const { words, port } = this.lookup;
+    const { lengths, errorInfo } = this.batch;
+    examples.note(COUNTER.tooBig, socket.family, words, 0, port, lengths[i], 0, errorInfo[i], stream);
+  }
+
+  private noteUnmatched(socket: ProberSocket, i: number): void {
+    const { examples, originWords } = this.state;
+    const { errorType, errorCode, lengths } = this.batch;
+    const code = errorType[i] * 256 + errorCode[i];
+    this.readOrigin(i);
+    examples.note(COUNTER.icmpUnmatched, socket.family, originWords, 0, 0, lengths[i], code, 0, -1);
+  }
+
+  /** The slot of the probe that ICMP error `i` quotes, or -1. */
+  private quotedSlot(socket: ProberSocket, i: number): number {
+    const { formats, batch, name } = this;
+    for (const format of formats) {
+      if (format.transport !== socket.transport) continue;
+      if (!format.readRequest(batch.memory.view, batch.payloadAt(i), batch.lengths[i], name)) continue;
+      name.kind = format.kind;
+      // The kernel names the address that the probe was for.
+      this.lookup.farEndOf(batch, i, socket.family);
+      const slot = this.slotOfName(socket);
+      if (slot >= 0) return slot;
+    }
+    return -1;
+  }
+}

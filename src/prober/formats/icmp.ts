@@ -1,0 +1,65 @@
+/** Echo requests: the data behind the header names the probe, and comes back unchanged. */
+
+import type { SendBatch } from '../../net/batch.js';
+import { checksumEcho, Echo, ICMP_ECHO_BYTES, readEchoRequest, writeEchoRequest } from '../../wire/icmpEcho.js';
+import { U32 } from '../slots.js';
+import { TRANSPORT } from '../sources.js';
+import { FormatKind, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
+
+export const ICMP_HEADER_BYTES = 8;
+
+export class IcmpFormat implements ProbeFormat {
+  readonly kind = FormatKind.icmp;
+  readonly transport = TRANSPORT.icmp;
+  /** With the ICMP header. */
+  readonly payloadBytes: number;
+  readonly t1StepNs = 1;
+  readonly anySource = false;
+  readonly checks = false;
+  private readonly echo = new Echo();
+
+  constructor(payloadBytes: number) {
+    this.payloadBytes = ICMP_HEADER_BYTES + payloadBytes;
+  }
+
+  writeFrame(): void {}
+
+  write(batch: SendBatch, { slots, socket, stream, slot, count }: ProbeBatch): void {
+    const { view } = batch.memory;
+    const { family, port } = socket;
+    for (let i = 0; i < count; i++) {
+      const s = slot[i];
+      const at = batch.payloadAt(i);
+      writeEchoRequest(
+        view,
+        at,
+        family,
+        port,
+        slots.sequence[s * U32],
+        slots.t1S[s * U32],
+        slots.t1Ns[s * U32],
+        stream[i] + 1,
+      );
+      // Behind these bytes there are zeros, which add nothing. (That of ICMPv6 is the kernel's to write.)
+      if (family === 4) checksumEcho(view, at, ICMP_ECHO_BYTES);
+    }
+  }
+
+  readRequest(view: DataView, at: number, length: number, name: Reply): boolean {
+    const { echo } = this;
+    if (!readEchoRequest(view, at, length, 4, echo) && !readEchoRequest(view, at, length, 6, echo)) return false;
+    takeEcho(echo, name);
+    return name.ssid !== 0;
+  }
+
+  check(): boolean {
+    return true;
+  }
+}
+
+export function takeEcho(echo: Echo, name: Reply): void {
+  name.ssid = echo.ssid;
+  name.senderSequence = echo.sequence;
+  name.t1S = echo.t1S;
+  name.t1Ns = echo.t1Ns;
+}

@@ -1,0 +1,153 @@
+/**
+ * What a scraper keeps in memory of all collectors: the history behind the matrix, and the intervals that came last. Beside the way to the
+ * databases, which shares the room for answers with it, but never waits for it for long: when more comes than can be taken in, the surplus is
+ * left out here, and counted.
+ */
+
+import type { Logger } from 'pino';
+import { MatrixHistory } from '../../history/history.js';
+import { TakenByCollector } from '../../history/seenIntervals.js';
+import type { CollectedInterval } from '../results/types.js';
+import type { MemoryCounter } from '../troubles.js';
+import { MatrixFeed } from './matrixFeed.js';
+import { RecentResults } from './recent.js';
+
+/** Share of the memory for the intervals that came last; the rest is the history's. */
+const RECENT_SHARE = 0.25;
+/** Above this many rows that wait to be taken in for longer than this, what comes is left out: about half of the room for answers. */
+const MOST_WAITING_ROWS = 5_000;
+const MOST_WAIT_MS = 5_000;
+/** A log line about the histograms of a collector is enough, for so long. */
+const TELL_AGAIN_MS = 600_000;
+
+const LEFT_OUT =
+  'intervals come faster than the matrix takes them in: some are missing in it (the databases get all of them); does the scraper have a core of its own?';
+
+export interface MemoryOptions {
+  readonly hours: number;
+  readonly memoryBytes: number;
+  readonly logger: Logger;
+  /** Epoch ms, without steps: `SteadyClock.nowMs`. */
+  readonly now?: () => number;
+  /** `SteadyClock.aheadMs` of the same clock. */
+  readonly clockAheadMs?: () => number;
+  /** `recent.end` of an earlier process; 0 when not given: none is known. */
+  readonly earlierEnd?: number;
+  /** Told of the bytes that the history let go. */
+  readonly letGo?: (bytes: number) => void;
+}
+
+export class ScraperMemory {
+  readonly history: MatrixHistory;
+  readonly recent: RecentResults;
+  /** Intervals that were left out because too many waited. */
+  leftOut = 0;
+  /** Intervals that came again; the history is not asked. */
+  duplicates = 0;
+  private readonly feed: MatrixFeed;
+  private readonly logger: Logger;
+  private readonly now: () => number;
+  private readonly taken = new TakenByCollector();
+  private readonly toldMs = new Map<string, number>();
+  private waitingRows = 0;
+  /** Oldest first. */
+  private readonly waiting = new Set<{ readonly sinceMs: number }>();
+
+  constructor({
+    hours,
+    memoryBytes,
+    logger,
+    now = Date.now,
+    clockAheadMs = () => 0,
+    earlierEnd = 0,
+    letGo = () => {},
+  }: MemoryOptions) {
+    const horizonMs = hours * 3_600_000;
+    this.logger = logger;
+    this.now = now;
+    this.history = new MatrixHistory({
+      horizonMs,
+      memoryBytes: memoryBytes * (1 - RECENT_SHARE),
+      now,
+      clockAheadMs,
+      letGo,
+    });
+    this.recent = new RecentResults(memoryBytes * RECENT_SHARE, earlierEnd);
+    this.feed = new MatrixFeed((problem, row, { collector }) => this.unreadable(problem, collector, row.target));
+  }
+
+  /** Histograms that could not be read. */
+  get unreadableHistograms(): number {
+    return this.feed.unreadable;
+  }
+
+  /** What the matrix does not show, and why. */
+  counters(): Readonly<Record<MemoryCounter, number>> {
+    const { duplicates, leftOut, unreadableHistograms } = this;
+    return { ...this.history.refused, duplicates, leftOut, unreadableHistograms };
+  }
+
+  /** Takes an interval in, in turns of the event loop; one that was fetched before is counted, and passed over. Resolves when that is done; never rejects. */
+  async take(interval: CollectedInterval): Promise<void> {
+    if (!this.isNew(interval)) {
+      this.duplicates += 1;
+      return;
+    }
+    const rows = interval.rows.length;
+    const [oldest] = this.waiting;
+    if (
+      oldest !== undefined &&
+      this.waitingRows + rows > MOST_WAITING_ROWS &&
+      this.now() - oldest.sinceMs > MOST_WAIT_MS
+    ) {
+      this.leftOut += 1;
+      if (this.mayTell('')) this.logger.warn({ leftOut: this.leftOut }, LEFT_OUT);
+      return;
+    }
+    const one = { sinceMs: this.now() };
+    this.waitingRows += rows;
+    this.waiting.add(one);
+    try {
+      await this.takeIn(interval);
+    } catch (error) {
+      this.logger.error({ err: error, collector: interval.collector }, 'an interval is missing in the matrix');
+    } finally {
+      this.waitingRows -= rows;
+      this.waiting.delete(one);
+    }
+  }
+
+  /** Rows are read once for both. */
+  private async takeIn(interval: CollectedInterval): Promise<void> {
+    const recent = this.recent.begin(interval);
+    await this.history.add(this.feed.interval(interval, (row) => recent.add(row)));
+    // A history that does not want the interval, for its age or the collector's clock, did not look at its rows.
+    if (recent.length === interval.rows.length) this.recent.take(recent);
+    else await this.recent.add(interval);
+  }
+
+  /** Resolves when all that was taken is in. */
+  async settled(): Promise<void> {
+    while (this.waiting.size > 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  private isNew(interval: CollectedInterval): boolean {
+    return this.taken.take(interval, this.now() - this.history.horizonMs);
+  }
+
+  /** Whether it is time to log something about `what` again. */
+  private mayTell(what: string): boolean {
+    const now = this.now();
+    if (now - (this.toldMs.get(what) ?? Number.NEGATIVE_INFINITY) < TELL_AGAIN_MS) return false;
+    this.toldMs.set(what, now);
+    return true;
+  }
+
+  private unreadable(problem: string, collector: string, target: string): void {
+    if (!this.mayTell(collector)) return;
+    this.logger.warn(
+      { collector, target, problem },
+      'a histogram cannot be read: percentiles of the matrix leave its row out; do both run the same version?',
+    );
+  }
+}

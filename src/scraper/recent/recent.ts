@@ -1,0 +1,109 @@
+/**
+ * The intervals that came last from all collectors, as the bytes that `/v1/results` and `/v1/stream` answer with: as many as fit.
+ *
+ * The cursor over them is a number of arrival, not a time: intervals of many collectors that end together come one after the other, some of
+ * them minutes late, and a reader whose cursor was a time would miss those. Numbers go up by one with every interval, from a random start, or behind
+ * the last that is known of an earlier process: so a cursor of an earlier process is none of this one, whatever the clock was in between.
+ * It must never give a number to two intervals, nor skip an interval without saying so (`gap`).
+ */
+
+import { Breather } from '../../base/yielding.js';
+import { drawCursorStart } from '../../stats/cursorStart.js';
+import { type CollectedInterval, oneByOne } from '../results/types.js';
+import { type RecentInterval, RecentRows, RecentRowsTools } from './recentRows.js';
+
+/** An earlier process may have given out so many more than it could write down. */
+const UNKNOWN_NUMBERS = 1_000_000;
+
+export class RecentResults {
+  private readonly mostBytes: number;
+  private held: RecentInterval[] = [];
+  private heldBytes = 0;
+  private last: number;
+  /** Cursor of the newest interval that is no longer held; at first, that of all that came before this process. */
+  private dropped: number;
+  private readonly listeners = new Set<() => void>();
+  /** By collector: how far its clock is ahead of the steady clock of this process, ms, as of its last interval. */
+  private readonly offsets = new Map<string, number>();
+  private readonly tools = new RecentRowsTools();
+
+  /** `earlierEnd`: the last number that is known of an earlier process; 0: none is. */
+  constructor(mostBytes: number, earlierEnd = 0) {
+    this.mostBytes = mostBytes;
+    this.last = earlierEnd === 0 ? drawCursorStart() : earlierEnd + UNKNOWN_NUMBERS;
+    this.dropped = this.last;
+  }
+
+  /** Resolves when the interval can be asked for. One larger than all the memory is counted as dropped at once. */
+  async add(interval: CollectedInterval): Promise<void> {
+    const writing = this.begin(interval);
+    const breather = new Breather();
+    for (const row of oneByOne(interval.rows)) {
+      if (breather.due) await breather.breathe();
+      writing.add(row);
+    }
+    this.take(writing);
+  }
+
+  /** How far the times of an interval are ahead of the clock of its collector as it is now, ms: that was stepped by as much since. 0: not at all. */
+  clockAheadMs({ collector, report }: Pick<RecentInterval, 'collector' | 'report'>): number {
+    return report.aheadMs - (this.offsets.get(collector) ?? report.aheadMs);
+  }
+
+  /** For whoever reads the rows anyway: those of this interval are written as they are added, in order, and can be asked for when all were taken. */
+  begin(interval: CollectedInterval): RecentRows {
+    this.offsets.set(interval.collector, (interval.aheadMs ?? 0) - (interval.clockAheadMs ?? 0));
+    return new RecentRows(interval, this.tools);
+  }
+
+  take(rows: RecentRows): void {
+    const made = rows.finish();
+    // Number and place in one turn: a reader who knows the number must not miss what bears it.
+    this.last += 1;
+    this.held.push({ ...made, cursor: this.last });
+    this.heldBytes += made.bytes;
+    let out = 0;
+    while (this.heldBytes > this.mostBytes) {
+      this.dropped = this.held[out].cursor;
+      this.heldBytes -= this.held[out].bytes;
+      out += 1;
+    }
+    if (out > 0) this.held = this.held.slice(out);
+    for (const listener of this.listeners) listener();
+  }
+
+  /** All that is held, oldest first. */
+  all(): readonly RecentInterval[] {
+    return this.held;
+  }
+
+  get bytes(): number {
+    return this.heldBytes;
+  }
+
+  /** The cursor behind everything that came: with it only what comes from now on is new. */
+  get end(): number {
+    return this.last;
+  }
+
+  /** The cursor before the oldest interval that is held: `after` it comes all that is held. */
+  get oldest(): number {
+    return this.held[0]?.cursor ?? 0;
+  }
+
+  /** All that came after `cursor`, oldest first; `gap`: some of it is no longer held, or the cursor is none of this scraper's. */
+  after(cursor: number): { readonly intervals: readonly RecentInterval[]; readonly gap: boolean } {
+    // A number that was not given out is of another process: nothing is known of what that reader has.
+    const foreign = cursor > this.last;
+    const from = foreign ? 0 : cursor;
+    let index = this.held.length;
+    while (index > 0 && this.held[index - 1].cursor > from) index -= 1;
+    return { intervals: this.held.slice(index), gap: foreign || (cursor > 0 && cursor < this.dropped) };
+  }
+
+  /** Calls `listener` when there is something new; the result ends that. */
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * An interval as the bytes that `/v1/results` and `/v1/stream` answer with, written row by row by whoever reads the rows anyway. What is kept
+ * of it is copies of exact length; the columns that it is written into, and what its rows are about, are shared with the next ones.
+ */
+
+import { ByteColumn, WordColumn } from '../../base/columns.js';
+import { RowBytes } from '../results/rowBytes.js';
+import type { CollectedInterval, ResultRow } from '../results/types.js';
+
+/** Beside the bytes of a row: where it is, and whose. */
+const ROW_OVERHEAD_BYTES = 64;
+const INTERVAL_OVERHEAD_BYTES = 512;
+const MOST_INFOS = 20_000;
+
+/** In the shape of what a collector holds, for the same code answers with both. */
+export interface RecentInterval {
+  readonly cursor: number;
+  readonly collector: string;
+  readonly intervalMs: number;
+  readonly report: {
+    readonly startMs: number;
+    readonly endMs: number;
+    readonly clockEpoch: number;
+    /** How far its times are ahead of the steady clock of this process, ms. */
+    readonly aheadMs: number;
+    readonly rows: Uint8Array;
+    readonly rowOffsets: Uint32Array;
+    readonly histograms: Uint8Array;
+    readonly histogramOffsets: Uint32Array;
+  };
+  /** Beside the rows. */
+  readonly infos: readonly RowInfo[];
+  readonly bytes: number;
+}
+
+export interface RowInfo {
+  readonly group: { readonly name: string };
+  readonly target: { readonly address: string };
+  readonly class: { readonly name: string };
+}
+
+class Columns {
+  readonly rows = new ByteColumn();
+  readonly rowOffsets = new WordColumn();
+  readonly histograms = new ByteColumn();
+  readonly histogramOffsets = new WordColumn();
+}
+
+/** What all intervals are written with. */
+export class RecentRowsTools {
+  /** Nobody writes into them now: there are as many as were ever written into at once. */
+  readonly spare: Columns[] = [];
+  private readonly infos = new Map<string, RowInfo>();
+
+  /** The same rows come with every interval, and of many collectors: what they are about is kept once. */
+  info({ group, target, class: className }: ResultRow): RowInfo {
+    const key = `${group}\n${className}\n${target}`;
+    let info = this.infos.get(key);
+    if (info === undefined) {
+      // Those that are in use stay for as long as they are.
+      if (this.infos.size === MOST_INFOS) this.infos.clear();
+      info = { group: { name: group }, target: { address: target }, class: { name: className } };
+      this.infos.set(key, info);
+    }
+    return info;
+  }
+}
+
+export class RecentRows {
+  private readonly interval: CollectedInterval;
+  private readonly tools: RecentRowsTools;
+  private readonly sent: RowBytes | undefined;
+  /** What every row begins with. */
+  private readonly begin: string;
+  private readonly beginBytes: Buffer;
+  private readonly infos: RowInfo[] = [];
+  private columns: Columns | undefined;
+
+  constructor(interval: CollectedInterval, tools: RecentRowsTools) {
+    this.interval = interval;
+    this.tools = tools;
+    this.sent = interval.rows instanceof RowBytes ? interval.rows : undefined;
+    this.begin = `{"collector":${JSON.stringify(interval.collector)},`;
+    this.beginBytes = Buffer.from(this.begin);
+  }
+
+  /** Rows that were added. */
+  get length(): number {
+    return this.infos.length;
+  }
+
+  add(row: ResultRow): void {
+    const { rows, rowOffsets, histograms, histogramOffsets } = this.opened();
+    const { infos } = this;
+    if (infos.length > 0) rows.ascii(',');
+    const own = this.sent?.withoutHistogram(infos.length);
+    if (own === undefined) rows.raw(Buffer.from(this.begin + withoutHistogram(row).slice(1)));
+    else {
+      rows.raw(this.beginBytes);
+      rows.raw(own);
+      rows.ascii('}');
+    }
+    rowOffsets.push(rows.length + 1);
+    if (row.hdr) histograms.raw(Buffer.from(row.hdr));
+    histogramOffsets.push(histograms.length);
+    infos.push(this.tools.info(row));
+  }
+
+  finish(): Omit<RecentInterval, 'cursor'> {
+    const { infos } = this;
+    const { collector, intervalMs, startMs, endMs, clockEpoch = 0, aheadMs = 0 } = this.interval;
+    const columns = this.opened();
+    const { rows, rowOffsets, histograms, histogramOffsets } = columns;
+    const bytes = INTERVAL_OVERHEAD_BYTES + rows.length + histograms.length + infos.length * ROW_OVERHEAD_BYTES;
+    const report = {
+      ...{ startMs, endMs, clockEpoch, aheadMs },
+      rows: rows.take(),
+      rowOffsets: rowOffsets.take(),
+      histograms: histograms.take(),
+      histogramOffsets: histogramOffsets.take(),
+    };
+    this.columns = undefined;
+    this.tools.spare.push(columns);
+    return { collector, intervalMs, report, infos, bytes };
+  }
+
+  private opened(): Columns {
+    if (this.columns === undefined) {
+      this.columns = this.tools.spare.pop() ?? new Columns();
+      this.columns.rowOffsets.push(0);
+      this.columns.histogramOffsets.push(0);
+    }
+    return this.columns;
+  }
+}
+
+function withoutHistogram({ hdr: _, ...row }: ResultRow): string {
+  return JSON.stringify(row);
+}

