@@ -57,7 +57,7 @@ describe('/manual/', () => {
       '/manual/none.html',
       '/manual/reference',
       '/manual/..%2f..%2fpackage.json',
-      '/manual/%2e%2e/src/version.js',
+      '/manual/%2e%2e/src/base/version.js',
     ]) {
       const answer = await app.inject(path);
       expect([path, answer.statusCode, answer.json().code]).to.deep.equal([path, 404, 'LLAMA_NOT_FOUND']);

@@ -67,7 +67,7 @@ describe("the page's files", () => {
   });
 
   it('do not leave their directory', async () => {
-    for (const path of ['/..%2f..%2fpackage.json', '/assets/..%2f..%2fsrc/version.js', '/.%2e/package.json'])
+    for (const path of ['/..%2f..%2fpackage.json', '/assets/..%2f..%2fsrc/base/version.js', '/.%2e/package.json'])
       expect((await app.inject(path)).statusCode, path).to.equal(404);
   });
 
