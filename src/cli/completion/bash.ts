@@ -20,6 +20,7 @@ ${commands.flatMap((command) => casesOf(command, commands)).join('\n')}
   case $kind in
     file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     directory) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+    host) mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur") ;;
     words) mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur") ;;
   esac
 }

@@ -29,7 +29,12 @@ function flags(option: OptionModel): string {
 
 function offer(values: Values): string {
   if (values.kind === 'words') return `-f -a ${quote(values.words.join(' '))}`;
-  return { file: '-F', directory: "-f -a '(__fish_complete_directories)'", any: '-f' }[values.kind];
+  return {
+    file: '-F',
+    directory: "-f -a '(__fish_complete_directories)'",
+    host: "-f -a '(__fish_print_hostnames)'",
+    any: '-f',
+  }[values.kind];
 }
 
 const quote = (text: string): string => `'${text.replaceAll(/['\\]/g, '\\$&')}'`;

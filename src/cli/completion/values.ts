@@ -11,7 +11,7 @@ export type Shell = (typeof SHELLS)[number];
 
 /** `any`: nothing can be offered. */
 export type Values =
-  | { readonly kind: 'file' | 'directory' | 'any' }
+  | { readonly kind: 'file' | 'directory' | 'host' | 'any' }
   | { readonly kind: 'words'; readonly words: readonly string[] };
 
 const words = (list: readonly string[]): Values => ({ kind: 'words', words: list });
@@ -30,6 +30,7 @@ const OF_FLAGS: Readonly<Record<string, Values>> = {
 const OF_NAMES: Readonly<Record<string, Values>> = {
   file: { kind: 'file' },
   dir: { kind: 'directory' },
+  'host[:port]': { kind: 'host' },
   shell: words(SHELLS),
 };
 

@@ -45,7 +45,7 @@ function optionSpec(option: OptionModel): string {
 
 function action(values: Values): string {
   if (values.kind === 'words') return `(${values.words.join(' ')})`;
-  return { file: '_files', directory: '_files -/', any: ' ' }[values.kind];
+  return { file: '_files', directory: '_files -/', host: '_hosts', any: ' ' }[values.kind];
 }
 
 const escapeColons = (text: string): string => text.replaceAll(':', '\\:');

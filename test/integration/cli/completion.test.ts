@@ -108,6 +108,12 @@ describe('llama completion', () => {
     expect(offered('llama probe --protocol tc')).to.deep.equal(['tcp-syn']);
   });
 
+  it('offers hosts to measure, beside options', () => {
+    expect(completionScript('bash', commands)).to.match(/\*:probe:\*\).* kind=host/);
+    expect(completionScript('zsh', commands)).to.include("':host[\\:port]:_hosts'");
+    expect(completionScript('fish', commands)).to.match(/seen_subcommand_from probe' -f -a .*hostnames/);
+  });
+
   it('is read by zsh without a complaint', function () {
     needs(this, 'zsh');
     const { status, stderr } = spawnSync('zsh', ['-n', scriptOf('zsh')], { encoding: 'utf8' });
