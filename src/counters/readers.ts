@@ -342,7 +342,7 @@ const REFLECTOR = table({
   sessions: { harmless: 'a number of now, not a count' },
   sessionsEvicted: {
     warning: {
-      text: 'sessions were forgotten for want of room',
+      text: 'sessions were evicted because the table was full',
       advice: 'the direction of loss is unknown to their senders; raise --max-sessions',
     },
     alerts: ['LlamaReflectorSessions'],

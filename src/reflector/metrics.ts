@@ -34,8 +34,8 @@ const COUNTERS: readonly { readonly name: string; readonly help: string; readonl
     help: 'Requests answered whose TLVs failed their integrity check.',
     total: 'forgedTlvs',
   },
-  { name: 'sessions_evicted_total', help: 'Sessions forgotten for want of room.', total: 'sessionsEvicted' },
-  { name: 'sessions_expired_total', help: 'Sessions forgotten for age.', total: 'sessionsExpired' },
+  { name: 'sessions_evicted_total', help: 'Sessions evicted because the table was full.', total: 'sessionsEvicted' },
+  { name: 'sessions_expired_total', help: 'Sessions forgotten after --session-timeout.', total: 'sessionsExpired' },
 ];
 
 /** A registry whose values are those of `status()` at the time of reading. */

@@ -37,7 +37,7 @@ Times are ISO 8601 in UTC, or epoch milliseconds where the name ends in Ms; late
   tags: [
     { name: 'results', description: 'What was measured' },
     { name: 'groups', description: 'What is probed' },
-    { name: 'service', description: 'How the collector does' },
+    { name: 'service', description: 'State of the collector' },
   ],
   section: 'api',
 };

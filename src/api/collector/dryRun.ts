@@ -24,7 +24,7 @@ export const DryRunSchema = Type.Object(
   {
     name: Type.String({ description: 'name of the group' }),
     action: Type.String({ description: 'create, change or remove' }),
-    restarts: Type.Boolean({ description: 'the timing changes: every path of the group begins anew' }),
+    restarts: Type.Boolean({ description: 'the timing changes: every path of the group starts again' }),
     targets: Type.Object(
       { ...COUNTS, retagged: Type.Integer({ description: 'kept, with other tags' }) },
       { description: 'what the change does to the targets of the group' },

@@ -59,7 +59,7 @@ const ShownGroup = {
   discovery: Type.Optional(DiscoverySchema),
 };
 export const ShownGroupSchema = Type.Object(ShownGroup, {
-  description: 'the group as a config would have it, and how its source does',
+  description: 'the group as a config would have it, and the state of its source',
 });
 const Created = Type.Object(ShownGroup, { description: 'new: the group that is now in force' });
 const Replaced = Type.Union([ShownGroupSchema, DryRunSchema], {

@@ -26,7 +26,7 @@ Times are ISO 8601 in UTC, or epoch milliseconds where the name ends in Ms. Erro
 Reloads need the token of scraper.tokenFile; where there is none they come from the scraper's own host, unless scraper.writes is token.`,
   tags: [
     { name: 'results', description: 'What all collectors measured' },
-    { name: 'service', description: 'How collectors, writers and the scraper itself do' },
+    { name: 'service', description: 'State of the collectors, the writers and the scraper' },
   ],
   section: 'scraper',
 };
@@ -38,7 +38,7 @@ export function buildScraperApi(service: ScraperService, options: ScraperApiOpti
       {
         schema: {
           operationId: 'getStatus',
-          summary: 'Every collector and every writer: how they do',
+          summary: 'State of every collector and every writer',
           tags: ['service'],
           querystring: NoQuery,
           response: { 200: ScraperStatusSchema },

@@ -59,7 +59,7 @@ const OF_COLLECTOR: readonly Metric<CollectorState>[] = [
   { name: 'llama_scraper_collector_errors_total', help: 'Questions that failed.', value: ({ errors }) => errors },
   {
     name: 'llama_scraper_collector_gaps_total',
-    help: 'Stretches of time that nobody will have results of.',
+    help: 'Stretches of time without results.',
     value: ({ gaps }) => gaps,
   },
   {

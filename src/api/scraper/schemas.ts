@@ -24,13 +24,13 @@ const CollectorSchema = Type.Object({
   errors: count('questions that failed'),
   lastError: orNull(Type.String(), 'why the last one failed; null when it did not'),
   resets: count('how often its clock went back, or another collector answered'),
-  gaps: count('stretches of time that nobody will have results of'),
+  gaps: count('stretches of time without results'),
   lostIntervals: count('intervals in them'),
   lastGaps: Type.Array(
     Type.Object({
       from: Type.String({ description: 'start of the gap, ISO 8601' }),
       to: Type.String({ description: 'end of the gap, ISO 8601' }),
-      reason: Type.String({ description: 'notHeld: let go before it was fetched; notMeasured: there was none' }),
+      reason: Type.String({ description: 'notHeld: dropped before it was fetched; notMeasured: there was none' }),
       at: Type.String({ description: 'when it was found' }),
     }),
     { description: 'the last ten' },
@@ -82,7 +82,7 @@ export const ScraperStatusSchema = Type.Object(
     uptimeMs: Type.Number({ description: 'time since then' }),
     state: Type.String({ description: 'running or stopping' }),
     collectors: Type.Array(CollectorSchema, { description: 'every collector that is polled' }),
-    source: orNull(SourceSchema, 'how the source of the collectors does; null when they are listed'),
+    source: orNull(SourceSchema, 'state of the source of the collectors; null when they are listed'),
     writers: Type.Array(WriterSchema, { description: 'every writer' }),
     matrix: orNull(
       Type.Record(Type.String(), Type.Integer({ minimum: 0 })),

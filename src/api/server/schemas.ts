@@ -84,7 +84,7 @@ export const StreamQuery = Type.Object(
       }),
     ),
     limit: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 10_000, description: 'end after so many intervals, 1 to 10000' }),
+      Type.Integer({ minimum: 1, maximum: 10_000, description: 'end after this many intervals, 1 to 10000' }),
     ),
   },
   { additionalProperties: false },
@@ -187,7 +187,7 @@ export const DiscoverySchema = Type.Object(
     ),
     keepFailures: Type.Integer({ description: 'how often that was tried in vain' }),
   },
-  { description: 'how the source of the targets does; absent when they are listed. Ignored in a request' },
+  { description: 'state of the source of the targets; absent when they are listed. Ignored in a request' },
 );
 
 /** One group in the list: what it is and what it asks for, without its targets. */

@@ -30,7 +30,9 @@ export const MatrixQuery = Type.Object(
     ),
     class: Type.Optional(Type.String({ description: 'name of a class: only its results' })),
     group: Type.Optional(Type.String({ description: 'name of a group: only its results' })),
-    window: Type.Optional(Type.String({ default: '5m', description: 'duration: so much, back from the end' })),
+    window: Type.Optional(
+      Type.String({ default: '5m', description: 'duration: length of the window, back from its end' }),
+    ),
     to: Type.Optional(
       Type.Integer({
         minimum: 0,
@@ -72,8 +74,8 @@ const CELL = {
   localDrops: count('probes of sent whose reply this host may have dropped'),
   samples: count('round trips that a time is computed from'),
   series: count('how many (collector, group, source, target, port, class) are behind it'),
-  silentSeries: count('of them without an answer lately, though probes were sent'),
-  unmeasuredSeries: count('of them of which this host sent nothing lately, or dropped every reply'),
+  silentSeries: count('series without an answer lately, though probes were sent'),
+  unmeasuredSeries: count('series to which this host sent nothing lately, or of which it dropped every reply'),
   ageMs: Type.Number({ description: 'how long ago its newest interval ended; with to: how long before that' }),
   stale: Type.Boolean({ description: 'that is longer than 2.5 intervals of its collector' }),
   state: Type.Enum(ANSWERING, {

@@ -138,7 +138,7 @@ export const GroupSchema = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: MAX_SOURCE_PORTS,
-        description: `an integer from 1 to ${MAX_SOURCE_PORTS}, at most source.ports: probes leave from the first so many of the collector's source ports only; by default from all; icmp has none`,
+        description: `an integer from 1 to ${MAX_SOURCE_PORTS}, at most source.ports: probes leave from this many of the collector's source ports, the first ones; by default from all; icmp has none`,
       }),
     ),
     sourceInterface: Type.Optional(

@@ -55,7 +55,7 @@ export const FromHttpSchema = Type.Object(
       Type.String({
         minLength: 1,
         description:
-          'a path of a file: the bearer token in it is sent, read anew every time; by REST only in api.allowedDirectories',
+          'a path of a file: the bearer token in it is sent; it is read again for every request; by REST only in api.allowedDirectories',
       }),
     ),
     allowEmpty,

@@ -182,7 +182,7 @@ export const PROCESS_OPTIONS = {
       parse: (written) => localAddress(written, 6),
     }),
     interface: option<string | null>({
-      doc: 'Interface or VRF that probes leave by (SO_BINDTODEVICE), whatever the routes say; null: as routes say. A group can have its own.',
+      doc: 'Interface or VRF that probes leave by (SO_BINDTODEVICE), independent of the routes; null: by the routes. A group can have its own.',
       unit: 'name of an interface',
       default: null,
       env: 'LLAMA_SOURCE_INTERFACE',
@@ -232,7 +232,7 @@ export const PROCESS_OPTIONS = {
       parse: filePath,
     }),
     writes: option<WriteMode>({
-      doc: 'Changes without a token: loopback: from the loopback address, where tokenFile is null; token: never, so without tokenFile nobody changes anything.',
+      doc: 'Changes without a token: loopback: from the loopback address, where tokenFile is null; token: never, so that without tokenFile there are no changes.',
       unit: 'loopback or token',
       default: 'loopback',
       env: 'LLAMA_API_WRITES',
@@ -288,7 +288,7 @@ export const PROCESS_OPTIONS = {
       parse: (written) => integer(written, 0, 1_000_000),
     }),
     bodyLimit: option<number>({
-      doc: 'Largest body of a request; 16MiB has room for a group of some 100,000 targets.',
+      doc: 'Largest body of a request; 16MiB is enough for a group of some 100,000 targets.',
       unit: 'bytes, or with a unit: KiB, MiB, GiB; 1KiB to 1GiB',
       default: '16MiB',
       env: 'LLAMA_API_BODY_LIMIT',

@@ -23,7 +23,9 @@ const ACCESS = {
       description: "collector or llama: llama collector, or Dropbox's LLAMA in Go, whose /influxdata is asked",
     }),
   ),
-  tokenFile: optionalFile('a path of a file, or null: the bearer token in it is sent, read anew every time'),
+  tokenFile: optionalFile(
+    'a path of a file, or null: the bearer token in it is sent; it is read again for every request',
+  ),
   interval: Type.Optional(
     Type.String({
       default: '30s',

@@ -73,7 +73,7 @@ export const SCRAPER_OPTIONS = {
       parse: (written) => integer(written, 0, MAX_MATRIX_HOURS),
     }),
     matrixMemory: memory(
-      'Most memory that they take; the oldest are let go before it is exceeded.',
+      'Most memory for these results; the oldest are dropped before it is exceeded.',
       '256MiB',
       'LLAMA_SCRAPER_MATRIX_MEMORY',
     ),

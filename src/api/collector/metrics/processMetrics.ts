@@ -198,7 +198,7 @@ export class ProcessMetrics {
     this.addCounter(
       {
         name: 'llama_stream_gaps_total',
-        help: 'Gaps that readers of /v1/stream were told of: intervals no longer held.',
+        help: 'Gap events sent to readers of /v1/stream: intervals no longer held.',
       },
       () => streams.gaps,
     );

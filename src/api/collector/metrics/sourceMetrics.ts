@@ -13,7 +13,7 @@ export function addSourceMetrics(registry: Registry, service: CollectorService):
   const age = new Gauge(
     named(
       'llama_target_source_age_seconds',
-      "Time since the group's source of targets last gave a good answer, be it in an earlier run; absent before the first.",
+      "Time since the group's source of targets last gave a good answer, in this run or an earlier one; absent before the first.",
     ),
   );
   const targets = new Gauge(
