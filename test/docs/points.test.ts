@@ -1,10 +1,10 @@
 /** The documents' account of points against the points. */
 
 import { expect } from 'chai';
-import { DELIVERY_DEFAULTS, WRITER_DEFAULTS } from '../../../src/config/scraper/writerConfig.js';
-import { linesOf } from '../../../src/scraper/writers/points.js';
-import { parseLine, sampleInterval } from '../../support/fakes/intervals.js';
-import { page } from '../../support/harness/documents.js';
+import { DELIVERY_DEFAULTS, WRITER_DEFAULTS } from '../../src/config/scraper/writerConfig.js';
+import { linesOf } from '../../src/scraper/writers/points.js';
+import { parseLine, sampleInterval } from '../support/fakes/intervals.js';
+import { page } from '../support/harness/documents.js';
 
 const GUIDE = page('docs/guide/scraper.md').text.replaceAll(/\s+/g, ' ');
 const REFERENCE = page('docs/reference/line-protocol.md').text;

@@ -22,6 +22,7 @@ import { RowDirections } from '../../src/stats/directionRow.js';
 import { explanationsJson, NO_EXPLANATIONS } from '../../src/stats/explanations.js';
 import { OutcomeNumbers, RttNumbers, rowJson } from '../../src/stats/row.js';
 import { AGGREGATOR_COUNTERS, PATH_COLUMNS } from '../../src/threads/messages.js';
+import { ROOMS } from '../house/structure.js';
 import { FakeCollector, REFUSED_AND_UNREACHABLE } from '../support/fakes/fakeCollector.js';
 import { FakeScraper } from '../support/fakes/fakeScraper.js';
 import { codeBlocks, manual, page, pagesBelow } from '../support/harness/documents.js';
@@ -293,10 +294,16 @@ describe('README.md and docs/', () => {
   });
 
   it('has a code map with every folder of src', () => {
-    const folders = table('folder', '').map(([cell]) => plain(cell));
+    const folders = table('folder', '').flatMap(([cell]) => plain(cell).split(', '));
     for (const path of folders) expect(existsSync(new URL(path, ROOT)), path).to.equal(true);
     const sources = readdirSync(new URL('src/', ROOT), { withFileTypes: true }).filter((entry) => entry.isDirectory());
     expect(folders).to.include.members([...sources.map(({ name }) => `src/${name}`), 'workers', 'config', 'perf']);
+    const order = ROOMS.map((room) => (room === 'workers' ? room : `src/${room}`)).filter((room) =>
+      folders.includes(room),
+    );
+    expect(folders.filter((folder) => order.includes(folder))).to.deep.equal(order);
+    const rooms = ROOMS.filter((room) => order.includes(room === 'workers' ? room : `src/${room}`));
+    expect(MANUAL.replaceAll(/\s+/g, ' ')).to.include(`included: ${rooms.map((room) => `\`${room}\``).join(', ')}.`);
   });
 });
 
