@@ -56,6 +56,18 @@ describe('the manual', () => {
       }
   });
 
+  it('has no script or style within a page, which the policy of the service forbids', () => {
+    for (const [name, html] of files)
+      expect(html, name).not.to.match(/<style|<script(?![^>]*\ssrc=)|<[^>]*\s(?:style|on\w+)=/);
+  });
+
+  it('is carried by the package', () => {
+    const { files: carried, scripts } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8'));
+    expect(carried).to.include('dist/manual');
+    expect(scripts.build).to.match(/ && node dist\/docs\/tools\/site\.js$/);
+    expect(scripts.prepack).to.include('npm run -s build');
+  });
+
   it('finds the sections of a word', () => {
     const index = MiniSearch.loadJSON<Section>(readFileSync(new URL('search.json', SITE), 'utf8'), SEARCH_OPTIONS);
     const urls = (text: string): unknown[] => index.search(text).map(({ url }) => url);
