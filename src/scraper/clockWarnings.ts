@@ -1,4 +1,4 @@
-/** Clocks of collectors that disagree with this host's, and times of held results that are wrong, in words. */
+/** Warnings about collectors whose clock disagrees with this host's, and about stored results with wrong times. */
 
 import type { SteadyClock } from '../base/steadyClock.js';
 import { offText } from '../collector/results/clockWarnings.js';
@@ -24,7 +24,7 @@ export function clocksApart(collectors: readonly Pick<CollectorState, 'name' | '
   ];
 }
 
-/** Until the last of them is no longer held. */
+/** Until the last of them leaves the memory. */
 export function heldClockWarnings(
   recent: Pick<RecentResults, 'all' | 'clockAheadMs'>,
   clock: Pick<SteadyClock, 'wallMs'>,

@@ -1,7 +1,8 @@
 /**
- * The epochs of the intervals of each collector, counted here, and where its last interval was; kept over restarts beside the cursors. A collector that
- * was started again without memory of the process before begins with epoch 0 again, in another incarnation: its intervals are others, though they may
- * end at the same times. An epoch here grows in the order in which intervals were closed.
+ * Counts the clock epochs of each collector's intervals, and remembers where its last interval was. Kept over restarts,
+ * with the cursors. A collector that restarts without memory of the process before begins with epoch 0 again, as
+ * another incarnation. Its intervals are different ones, even if they end at the same times. An epoch here grows in the
+ * order in which intervals were closed.
  */
 
 import { isRecord } from '../config/files/problems.js';
@@ -22,7 +23,7 @@ export interface LastInterval {
 interface Known {
   /** The greatest epoch; -1 before the first. */
   newest: number;
-  /** Counts the new beginnings of a collector that tells no incarnation. */
+  /** Counts the restarts of a collector that reports no incarnation. */
   beginnings: number;
   /** Each as `INCARNATION CLOCKEPOCH`, with the epoch here. */
   readonly epochs: Map<string, number>;
@@ -45,7 +46,7 @@ export class CollectorEpochs {
     return known.newest;
   }
 
-  /** A collector that tells no incarnation knows nothing of what it told before. */
+  /** A collector that reports no incarnation forgets the intervals it reported before. */
   startOver(key: string): void {
     this.known(key).beginnings += 1;
   }
@@ -68,7 +69,7 @@ export class CollectorEpochs {
     );
   }
 
-  /** Takes over what `toJSON` gave; false when it is something else: then nothing is known. */
+  /** Restores the output of `toJSON`. Returns false, and starts empty, when the content has another shape. */
   restore(content: unknown): boolean {
     if (!isRecord(content)) return false;
     for (const [key, value] of Object.entries(content)) {

@@ -1,4 +1,7 @@
-/** Reads the config again while the scraper runs, for SIGHUP and `POST /v1/reload` alike: the list of collectors takes effect, the rest at the next start. */
+/**
+ * Reads the config again while the scraper runs, for SIGHUP and `POST /v1/reload`: the list of collectors takes effect
+ * at once, the rest at the next start.
+ */
 
 import type { LoadedScraperConfig } from '../config/scraper/config.js';
 import { writersToJson } from '../config/scraper/writers.js';
@@ -10,7 +13,7 @@ export class ScraperReloader {
   private readonly started: LoadedScraperConfig;
   private readonly load: () => LoadedScraperConfig;
 
-  /** `started` is what the scraper runs by; `load` reads the file again and throws when it is wrong. */
+  /** `started` is the config that the scraper runs with; `load` reads the file again and throws when it is wrong. */
   constructor(scraper: Pick<Scraper, 'follow'>, started: LoadedScraperConfig, load: () => LoadedScraperConfig) {
     this.scraper = scraper;
     this.started = started;
@@ -18,8 +21,8 @@ export class ScraperReloader {
   }
 
   /**
-   * `alongside` reads what else there is, and its result puts that into effect.
-   * @throws LlamaError what either throws, with problems and lines; nothing has changed then.
+   * `alongside` reads other files that are reloaded too; its result applies them.
+   * @throws LlamaError of either, with problems and lines; nothing has changed then.
    */
   async reload(alongside: () => () => void): Promise<ScraperReloadReport> {
     const loaded = this.load();

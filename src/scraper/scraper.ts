@@ -1,6 +1,6 @@
 /**
- * The scraper: pollers on one side, writers on the other, and who else wants to know of intervals. It owns their lives and says how all of
- * it does.
+ * The scraper: pollers on one side, writers on the other, and other listeners to intervals. It starts and stops them,
+ * and reports their status.
  */
 
 import type { Logger } from 'pino';
@@ -23,12 +23,14 @@ import type { CollectedInterval, Delivery } from './results/types.js';
 import type { CollectorState, ReachableCollector, ScraperService, ScraperStatus } from './service.js';
 import { COMPARE_EVERY_MS, type MemoryCounter, Troubles } from './troubles.js';
 
-/** Where intervals go, and what is remembered of them. */
+/** Where intervals go, and the positions that are remembered. */
 export interface Sinks {
   readonly delivery: Delivery;
   readonly positions: Positions;
   status(): readonly WriterStatus[];
-  /** What was handed over is safe when it resolves, or its delivery has rejected. It takes about a second at most. */
+  /**
+   * When it resolves, each delivered interval is safe or its delivery has rejected. It takes about a second at most.
+   */
   close(): Promise<void>;
   /** Puts the positions on the disk. */
   save(): Promise<void>;
@@ -41,18 +43,18 @@ export interface ScraperTools {
   readonly clock?: SteadyClock;
   /** Timers and chance; its clock is `clock` when not given. */
   readonly timing?: Timing;
-  /** What else is to be warned of; nothing when not given. */
+  /** Further warnings; none by default. */
   readonly warnings?: () => readonly string[];
   readonly source?: SourceTools;
-  /** Whether somebody wants histograms with the intervals; nobody does when not given. */
+  /** Whether a reader wants histograms with the intervals; false by default. */
   readonly histograms?: () => boolean;
-  /** Told of the bytes of each answer that nobody needs any more. */
+  /** Called with the bytes of each answer that is no longer needed. */
   readonly passed?: (bytes: number) => void;
-  /** Counters of what is kept in memory; absent where nothing is. */
+  /** Counters of the data in memory; absent where none are kept. */
   readonly memoryCounters?: (() => Readonly<Record<MemoryCounter, number>>) | undefined;
 }
 
-/** Answers on their way; with histograms a row takes 1.3 KB, so these are 6,500 rows. */
+/** Answers on their way, in bytes; with histograms a row takes 1.3 KB, so these are 6,500 rows. */
 const ANSWER_BYTES = 8 * 2 ** 20;
 
 type Listener = (interval: CollectedInterval) => void | Promise<void>;
@@ -77,7 +79,7 @@ export class Scraper implements ScraperService {
   private readonly names = new Map<string, string>();
   private ending: Promise<void> | undefined;
 
-  /** Nothing is asked before `start()`. */
+  /** Sends no request before `start()`. */
   constructor(config: ScraperConfig, tools: ScraperTools) {
     const { connectTimeoutMs, headerTimeoutMs, timeoutMs, concurrency } = config.scraper;
     this.config = config;
@@ -108,7 +110,7 @@ export class Scraper implements ScraperService {
     });
   }
 
-  /** Adds a warning that holds until the end, such as what the API lacks on this host. */
+  /** Adds a warning that stays until the end, such as a feature of the API that this host lacks. */
   warn(text: string): void {
     this.lasting.push(text);
   }
@@ -122,7 +124,7 @@ export class Scraper implements ScraperService {
     this.fleet.follow(this.config.collectors);
   }
 
-  /** Polls the collectors of another list from now on. Those that stay do not notice. */
+  /** Polls the collectors of another list from now on. Those in both lists continue undisturbed. */
   follow(list: CollectorList): FleetChange {
     const change = this.fleet.follow(list);
     for (const url of change.removed) this.names.delete(url);
@@ -175,7 +177,10 @@ export class Scraper implements ScraperService {
     };
   }
 
-  /** Asks nothing more, and closes the writers: what was handed over is acknowledged or in a spool then, and positions say so. */
+  /**
+   * Stops the requests and closes the writers: each delivered interval is then acknowledged or in a spool, and the
+   * positions say so.
+   */
   close(): Promise<void> {
     this.ending ??= this.end();
     return this.ending;
@@ -183,7 +188,7 @@ export class Scraper implements ScraperService {
 
   private async end(): Promise<void> {
     clearInterval(this.comparing);
-    // From here on nothing new is handed over, not even of an answer that is here already.
+    // From here on no interval is delivered, not even from an answer that has arrived already.
     const polled = this.fleet.close();
     await this.sinks.close();
     await polled;
@@ -210,7 +215,7 @@ export class Scraper implements ScraperService {
   }
 }
 
-/** What is within the noise of asking is no difference. */
+/** A difference within the noise of the measurement counts as 0. */
 const agreed = (aheadMs: number | null): number =>
   aheadMs === null || Math.abs(aheadMs) <= CLOCKS_AGREE_MS ? 0 : Math.round(aheadMs);
 

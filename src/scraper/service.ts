@@ -1,11 +1,11 @@
-/** What the API may ask of a scraper: the seam between `src/api` and `src/scraper`. */
+/** The interface between the API and a scraper (`src/api` and `src/scraper`). */
 
 import type { CollectorKind, ScraperConfig } from '../config/scraper/types.js';
 import type { WriterStatus } from '../config/scraper/writerConfig.js';
 import type { CollectedInterval } from './results/types.js';
 import type { MemoryCounter } from './troubles.js';
 
-/** Intervals of a collector that nobody will ever have. */
+/** Intervals of a collector that are lost for good. */
 export interface Gap {
   readonly from: string;
   readonly to: string;
@@ -28,7 +28,9 @@ export interface CollectorState {
   readonly intervalMs: number | null;
   /** ISO 8601: when it last gave a good answer; null before the first. */
   readonly lastSuccess: string | null;
-  /** ISO 8601, by this host's clock: end of the last interval that is safe with every writer; null when there is none. */
+  /**
+   * ISO 8601, by this host's clock: end of the last interval that is safe with every writer; null when there is none.
+   */
   readonly lastEnd: string | null;
   /** Finished intervals that are not fetched yet; null before its first answer. */
   readonly lagIntervals: number | null;
@@ -40,14 +42,17 @@ export interface CollectorState {
   readonly errors: number;
   /** Why the last question failed; null when it did not. */
   readonly lastError: string | null;
-  /** How often it turned out that it had begun anew, or that another collector answers. */
+  /** How often the collector turned out to have restarted, or another collector to answer. */
   readonly resets: number;
   readonly gaps: number;
   /** Intervals in all gaps. */
   readonly lostIntervals: number;
   /** The last ten. */
   readonly lastGaps: readonly Gap[];
-  /** What it says is wrong with itself, as of its last answer: empty when all is well, null when it does not tell. */
+  /**
+   * Troubles that the collector reports of itself in its last answer: empty when healthy, null when it does not report
+   * any.
+   */
   readonly troubles: readonly string[] | null;
   /** ISO 8601; null while it is being asked. */
   readonly nextAt: string | null;
@@ -72,9 +77,9 @@ export interface ScraperStatus {
   readonly collectors: readonly CollectorState[];
   readonly source: CollectorSourceState | null;
   readonly writers: readonly WriterStatus[];
-  /** What the matrix and `/v1/results` do not show, by reason; null where nothing is kept in memory. */
+  /** Data that the matrix and `/v1/results` do not show, by reason; null where nothing is kept in memory. */
   readonly matrix: Readonly<Record<MemoryCounter, number>> | null;
-  /** What needs a person; empty when all is well. */
+  /** Conditions that need a person; empty when healthy. */
   readonly warnings: readonly string[];
 }
 
@@ -84,7 +89,7 @@ export interface ScraperReloadReport {
   /** Asked otherwise now: kind, token. */
   readonly changed: readonly string[];
   readonly removed: readonly string[];
-  /** What else is written otherwise than at the start, and takes effect at the next start. */
+  /** Other changes since the start, which take effect at the next start. */
   readonly restart: readonly string[];
 }
 
@@ -106,8 +111,9 @@ export interface ScraperService {
   /** The collectors that are polled now. */
   collectors(): readonly ReachableCollector[];
   /**
-   * Calls `listener` with every interval that is fetched from now on, once each; the result ends that. A listener must not throw; one that needs
-   * the rows for longer returns a promise for as long as it does, and there is room for few such.
+   * Calls `listener` once with every interval fetched from now on, until the returned function is called. A listener
+   * must not throw. One that needs the rows for longer returns a promise that settles when it is done; the capacity for
+   * such rows is small.
    */
   onInterval(listener: (interval: CollectedInterval) => void | Promise<void>): () => void;
 }

@@ -1,4 +1,7 @@
-/** What of a scraper needs a person, in words: collectors that are down or far behind, writers that fail, counters that grew lately. */
+/**
+ * Warnings of a scraper that need a person: collectors that are down or far behind, writers that fail, counters that
+ * grew lately.
+ */
 
 import type { WriterStatus } from '../config/scraper/writerConfig.js';
 import type { CounterReaders } from '../counters/reader.js';
@@ -14,7 +17,7 @@ const FEW_BEHIND = 10;
 
 type CollectorCounter = keyof typeof COUNTER_READERS.scraperCollector;
 type WriterCounter = keyof typeof COUNTER_READERS.scraperWriter;
-/** Of what is kept in memory for the matrix and `/v1/results`. */
+/** Counters of the data in memory for the matrix and `/v1/results`. */
 export type MemoryCounter = keyof HistoryRefusals | keyof typeof COUNTER_READERS.scraper;
 
 interface Parts {
@@ -39,7 +42,7 @@ export class Troubles {
   });
   readonly memory: (() => Readonly<Record<MemoryCounter, number>>) | undefined;
 
-  /** `memory`: its counters; undefined where nothing is kept in memory. */
+  /** `memory`: its counters; undefined where no data are kept in memory. */
   constructor(memory?: () => Readonly<Record<MemoryCounter, number>>) {
     this.memory = memory;
   }
@@ -95,7 +98,7 @@ function writersFailing(writers: readonly WriterStatus[]): string[] {
   ];
 }
 
-/** Sums of the counters of all members of a list. They never fall: a member that is removed leaves what it counted. */
+/** Sums of the counters of all members of a list. They never fall: the counts of a removed member stay. */
 class Sums<Name extends string, One extends Readonly<Record<Name, number>>> {
   private readonly names: readonly Name[];
   private readonly keyOf: (one: One) => string;

@@ -1,6 +1,7 @@
 /**
- * How far each collector was read: the cursor of the last interval that is safe with every writer, and what tells its intervals apart. On the disk at
- * most about a second later, so that a crash fetches again what was delivered since, which does no harm; a cursor is never ahead of what is safe.
+ * How far each collector was read: the cursor of the last interval that is safe with every writer, and the data that
+ * tell its intervals apart. Saved to disk about a second later at most. After a crash, intervals delivered since are
+ * fetched again, which does no harm. Invariant: a cursor is never ahead of the safe intervals.
  */
 
 import { dirname } from 'node:path';
@@ -41,17 +42,20 @@ export class Cursors {
     this.saveAfterMs = saveAfterMs;
   }
 
-  /** Reads the file at `path`, whose directory must be there. A damaged one is set aside, and the log says so: all is fetched again then. */
+  /**
+   * Reads the file at `path`; its directory must exist. A damaged file is quarantined and logged; all intervals are
+   * then fetched again.
+   */
   static async open(path: string, logger: Logger, saveAfterMs: number = SAVE_AFTER_MS): Promise<Cursors> {
     return new Cursors(path, await load(path, logger), logger, saveAfterMs);
   }
 
-  /** Of the last interval of this collector that is safe; undefined when there is none. */
+  /** Cursor of the collector's last safe interval; undefined when absent. */
   get(key: string): number | undefined {
     return this.cursors.get(key);
   }
 
-  /** Every interval of this collector up to `cursor` is safe. A smaller one than before changes nothing. */
+  /** Every interval of this collector up to `cursor` is safe. A cursor smaller than the stored one changes nothing. */
   advance(key: string, cursor: number): void {
     const before = this.cursors.get(key);
     if (!Number.isFinite(cursor) || (before !== undefined && cursor <= before)) return;
@@ -59,7 +63,10 @@ export class Cursors {
     this.saveSoon();
   }
 
-  /** Forgets a collector's cursor, so that it is read from its oldest interval again: it knows nothing of the cursor. */
+  /**
+   * Forgets a collector's cursor, so that the collector is read from its oldest interval again. Used when the collector
+   * does not know the cursor.
+   */
   forget(key: string): void {
     if (this.cursors.delete(key)) this.saveSoon();
   }
@@ -74,7 +81,7 @@ export class Cursors {
   private saveSoon(): void {
     this.changed = true;
     this.timer ??= setTimeout(() => {
-      // It was told, and is tried again.
+      // The failure is logged already, and the save is retried.
       this.flush().catch(() => undefined);
     }, this.saveAfterMs).unref();
   }
@@ -138,7 +145,7 @@ async function load(path: string, logger: Logger): Promise<Content> {
   return nothing();
 }
 
-/** The content, or what is wrong with it. */
+/** The content, or a description of the error in it. */
 function contentOf(content: unknown): Content | string {
   if (!isRecord(content) || !isRecord(content.cursors)) return 'it has no object of cursors';
   const read = nothing();

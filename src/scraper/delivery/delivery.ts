@@ -48,8 +48,10 @@ export class WriterDelivery implements Delivery {
   }
 
   /**
-   * Makes the writers, and opens their spools with what waits in them. `ends` are those of earlier processes. `tuning` is for tests.
-   * @throws LlamaError `LLAMA_CONFIG_INVALID` when two writers are the same; `LLAMA_STATE_UNWRITABLE`, `LLAMA_STATE_IN_USE`.
+   * Creates the writers and opens their spools with the intervals that wait there. `ends` come from earlier processes.
+   * `tuning` is for tests.
+   * @throws LlamaError `LLAMA_CONFIG_INVALID` when two writers are the same; `LLAMA_STATE_UNWRITABLE`,
+   * `LLAMA_STATE_IN_USE`.
    */
   static async open(
     configs: readonly WriterConfig[],

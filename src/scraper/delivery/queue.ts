@@ -1,11 +1,12 @@
 /**
- * One writer's intervals on their way: in memory while the writer answers, in its spool while it does not. Each writer has a queue of its own,
- * so a slow or dead one holds up no other.
+ * The delivery queue of one writer: in memory while the writer answers, in its spool while it does not. Each writer has
+ * a queue of its own, so that a slow or failed writer delays no other.
  *
- * Waits are measured by `performance.now()`: a step of the wall clock neither ends nor prolongs one.
+ * Waits are measured with `performance.now()`: a step of the wall clock neither ends nor prolongs one.
  *
- * An interval is safe when the writer acknowledged it, or when it is in the spool. One that the disk refuses stays in memory until the one or
- * the other comes true; whoever handed it over waits, fetches no more, and the collector holds the rest.
+ * An interval is safe when the writer acknowledged it, or when it is in the spool. An interval that the disk refuses
+ * stays in memory until either succeeds. Its poller waits and fetches no more, so that the collector keeps the later
+ * intervals (backpressure).
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,15 +25,16 @@ const MIN_SWEEP_MS = 10;
 export interface QueueOptions extends BackoffOptions {
   readonly queueMaxRows: number;
   /**
-   * What is beyond them goes to the spool while the writer fails, or has had a batch in hand for so long, or has not caught up for `crowdedAfterMs`: then
-   * it is not to keep others waiting. A writer that gets on needs no spool: where nothing but time is short, the spool would cost more of it.
+   * Rows above `queueMaxRows` are spooled while the writer fails, while one batch takes longer than `fullAfterMs`, or
+   * when the queue stays above the bound for `crowdedAfterMs`: the writer must not delay others. A writer that makes
+   * progress needs no spool; when only time is short, the spool would cost more of it.
    */
   readonly fullAfterMs: number;
   readonly crowdedAfterMs: number;
   readonly spoolAfterMs: number;
   /** Rows that go to the writer at once; a larger interval goes alone. */
   readonly batchRows: number;
-  /** Whether another interval takes the place of this one in the sink; then it is not written. Not given: none does. */
+  /** Whether another interval replaces this one in the sink; then it is not written. Default: never. */
   readonly superseded?: (interval: CollectedInterval) => boolean;
   /** How long a disk that refused an interval is left alone, ms. */
   readonly spoolRetryMs: number;
@@ -41,20 +43,20 @@ export interface QueueOptions extends BackoffOptions {
 interface Item {
   readonly interval: CollectedInterval;
   readonly sinceMs: number;
-  /** It is not in the queue any more: whoever still reads its rows holds them himself. */
+  /** Called when the item leaves the queue. A reader that still needs the rows holds its own lease. */
   readonly release: (() => void) | undefined;
   readonly safe: () => void;
   readonly ended: (error: Error) => void;
-  /** The writer has it in hand. */
+  /** The item is in the batch that the writer is writing. */
   writing: boolean;
   written: boolean;
-  /** The spool is taking it, or has it; undefined when it does not. Never rejects. */
+  /** Settles when the spool has appended the item; undefined while it is not spooled. Never rejects. */
   spooling: Promise<void> | undefined;
   /** Where it is in the spool. */
   entry: SpoolEntry | undefined;
 }
 
-/** What goes to the writer at once: of the memory, or of the spool. */
+/** One batch for the writer: from memory, or from the spool. */
 type Batch = { readonly items: readonly Item[] } | { readonly taken: readonly Taken[] };
 
 export class WriterQueue {
@@ -76,7 +78,7 @@ export class WriterQueue {
   /** The disk refused an interval: it is asked again then. */
   private diskRetryMs = 0;
   private diskDown = false;
-  /** The writer has a batch in hand since then. */
+  /** Start of the current batch, `performance.now()`; undefined between batches. */
   private writingSinceMs: number | undefined;
   /** Since then more rows wait than `queueMaxRows`. */
   private crowdedSinceMs: number | undefined;
@@ -127,7 +129,10 @@ export class WriterQueue {
     });
   }
 
-  /** Ends the writing within `graceMs`; what is not safe then goes to the spool, and what the disk refuses is told to whoever waits. */
+  /**
+   * Finishes writing within `graceMs`. Unsafe intervals are then spooled; if the disk refuses one, its `deliver`
+   * rejects.
+   */
   async close(graceMs: number): Promise<void> {
     clearInterval(this.sweep);
     if (this.items.length > 0 && this.counters.up) {
@@ -150,7 +155,7 @@ export class WriterQueue {
   private async loop(): Promise<void> {
     const { signal } = this.ending;
     while (!signal.aborted) {
-      // Before the look: what comes while it looks is seen by the next one.
+      // Cleared before reading: an interval that arrives during the read is then seen by the next iteration.
       this.poked = false;
       const batch = await this.nextBatch();
       if (batch === undefined) await this.woken();
@@ -158,7 +163,7 @@ export class WriterQueue {
     }
   }
 
-  /** Of the memory and the spool in turns, so that neither waits for the other; undefined when both are empty. */
+  /** Alternates between memory and spool, so that neither waits for the other; undefined when both are empty. */
   private async nextBatch(): Promise<Batch | undefined> {
     const items = this.itemsToWrite();
     if (this.spool.intervals > 0 && (this.spoolsTurn || items.length === 0)) {
@@ -239,15 +244,15 @@ export class WriterQueue {
     this.spoolOverdue();
   }
 
-  /** Spools what has waited for long, and everything while the writer is away or the memory is full. */
+  /** Spools intervals that waited too long, and all of them while the writer is unavailable or the memory is full. */
   private spoolOverdue(): void {
     const now = performance.now();
     if (now < this.diskRetryMs) return;
     const { spoolAfterMs, queueMaxRows, fullAfterMs, crowdedAfterMs } = this.options;
     this.crowdedSinceMs = this.rows <= queueMaxRows ? undefined : (this.crowdedSinceMs ?? now);
     const { downSinceMs, lastSuccessMs } = this.counters;
-    // Where a former process left a spool, the writer was away, and is until it takes something: a process that is killed again and again would
-    // otherwise never come to make anything safe.
+    // A spool left by an earlier process means that the writer was unavailable; it counts as unavailable until its
+    // first success. Otherwise a process that is killed repeatedly would never make an interval safe.
     const away = now - downSinceMs >= spoolAfterMs || (this.inherited && lastSuccessMs === null);
     const slow =
       !this.counters.up ||
@@ -265,7 +270,7 @@ export class WriterQueue {
     if (performance.now() >= this.diskRetryMs) item.spooling ??= this.append(item);
   }
 
-  /** What the disk refuses stays in memory. */
+  /** An interval that the disk refuses stays in memory. */
   private async append(item: Item): Promise<void> {
     let entry: SpoolEntry | 'lost';
     const release = item.interval.rows.hold?.();
@@ -275,7 +280,7 @@ export class WriterQueue {
       item.spooling = undefined;
       this.diskRetryMs = performance.now() + this.options.spoolRetryMs;
       this.tellDisk(error);
-      // The writer may take what the disk does not.
+      // The writer may accept an interval that the disk refuses.
       this.poke();
       return;
     } finally {

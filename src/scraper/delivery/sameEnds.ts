@@ -1,8 +1,9 @@
 /**
- * Which intervals of a collector end at the same time, because its clock was set back in between. A database keeps one point for a time and a
- * set of tags: of such intervals it keeps the one that was closed last, whatever the order in which they are written. All others are counted.
+ * Finds intervals of a collector that end at the same time because its clock was set back in between. A database keeps
+ * one point for a time and a set of tags. Of such intervals it keeps the one that was closed last, in whatever order
+ * they are written. The others are counted.
  *
- * It is kept over restarts, beside the cursors.
+ * Kept over restarts, with the cursors.
  */
 
 import { isRecord } from '../../config/files/problems.js';
@@ -21,7 +22,7 @@ type Named = Pick<CollectedInterval, 'collector' | 'clockEpoch' | 'endMs' | 'int
 export class SameEnds {
   private readonly byCollector = new Map<string, Map<number, TakenIntervals>>();
 
-  /** Notes an interval on its way to databases; true when it takes the place of an earlier one there. */
+  /** Records an interval on its way to databases; true when it replaces an earlier one there. */
   note({ collector, clockEpoch = 0, endMs, intervalMs }: Named): boolean {
     const epochs = this.byCollector.get(collector) ?? new Map<number, TakenIntervals>();
     this.byCollector.set(collector, epochs);
@@ -41,7 +42,7 @@ export class SameEnds {
     );
   }
 
-  /** Takes over what `toJSON` gave; false when it is something else: then nothing is known. */
+  /** Restores the output of `toJSON`. Returns false, and starts empty, when the content has another shape. */
   restore(content: unknown): boolean {
     if (!isRecord(content)) return false;
     for (const [name, epochs] of Object.entries(content)) {

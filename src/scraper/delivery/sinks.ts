@@ -13,7 +13,7 @@ import { WriterDelivery } from './delivery.js';
 const CURSORS = 'cursors.json';
 const PRIVATE = 0o700;
 
-/** @throws LlamaError `LLAMA_STATE_UNWRITABLE` or `LLAMA_STATE_IN_USE`; nothing is open then. */
+/** @throws LlamaError `LLAMA_STATE_UNWRITABLE` or `LLAMA_STATE_IN_USE`; no sink is open then. */
 export async function openSinks(config: ScraperConfig, stateDir: string, logger: Logger): Promise<Sinks> {
   try {
     await makeDirectory(stateDir, PRIVATE);
@@ -25,7 +25,8 @@ export async function openSinks(config: ScraperConfig, stateDir: string, logger:
     );
   }
   const options = { stateDir, spoolMaxBytes: config.scraper.spoolBytes };
-  // Before the spools, which are emptied at once: what was closed later is not to be overwritten by what waits there.
+  // Opened before the spools, which are drained at once: a waiting interval must not overwrite one that was closed
+  // later.
   const positions = await Cursors.open(join(stateDir, CURSORS), logger);
   const delivery = await WriterDelivery.open(config.writers, { ...options, ends: positions.ends }, logger);
   return {
@@ -33,7 +34,7 @@ export async function openSinks(config: ScraperConfig, stateDir: string, logger:
     positions,
     status: () => delivery.status(),
     close: () => delivery.close(),
-    // A disk that refuses is in the log; what is fetched twice then does no harm.
+    // A disk error is logged already. Intervals that are fetched twice then do no harm.
     save: () => positions.flush().catch(() => undefined),
   };
 }

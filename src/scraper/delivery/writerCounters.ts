@@ -1,4 +1,7 @@
-/** What one writer took, put off and refused, for status and metrics; and the log lines that say so, once per outage and minute. */
+/**
+ * Counters of one writer for status and metrics: accepted, deferred and rejected intervals. Also logs them, once per
+ * outage and minute.
+ */
 
 import type { Logger } from 'pino';
 import type { CollectedInterval, Written } from '../results/types.js';
@@ -22,7 +25,7 @@ export class WriteCounters {
   private toldMs = Number.NEGATIVE_INFINITY;
   /** Status, or text where there was no answer, of the failure that the log has last. */
   private toldKind = '';
-  /** Intervals in whose place the sink holds another one that ends at the same time. */
+  /** Intervals that the sink replaced by another one with the same end. */
   overwritten = 0;
   private toldOverwrittenMs = Number.NEGATIVE_INFINITY;
   private readonly logger: Logger;
@@ -31,7 +34,7 @@ export class WriteCounters {
     this.logger = logger;
   }
 
-  /** An interval takes the place of an earlier one. */
+  /** An interval replaces an earlier one. */
   overwrites({ collector, endMs, clockEpoch }: CollectedInterval): void {
     this.overwritten++;
     const now = performance.now();

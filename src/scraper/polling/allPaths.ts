@@ -1,6 +1,7 @@
 /**
- * The paths of all collectors, asked for when somebody wants them: they are too many to keep, a path for each source port. A bounded number
- * is asked at a time, none for longer than a moment, and what one of them fails to say does not keep the others' from being shown.
+ * The paths of all collectors, requested on demand: one path for each source port is too much to keep. The number of
+ * concurrent requests is bounded, and each has a timeout. An error of one collector does not hide the paths of the
+ * others.
  */
 
 import type { Breather } from '../../base/yielding.js';
@@ -12,9 +13,9 @@ import type { ReachableCollector } from '../service.js';
 
 /** Collectors that are asked at a time. */
 const CONCURRENCY = 16;
-/** A collector that takes longer is left out, and said to be. */
+/** A collector that takes longer is left out, and reported as such. */
 const TIMEOUT_MS = 5_000;
-/** Far above what the greatest limit asks for. */
+/** Far above the largest answer that the greatest limit allows. */
 const MOST_BYTES = 16 * 2 ** 20;
 
 export interface PathsOfCollector {
@@ -23,7 +24,7 @@ export interface PathsOfCollector {
   readonly start: string | null;
   readonly end: string | null;
   readonly endMs: number | null;
-  /** Place of the interval at its collector. */
+  /** The interval's cursor at its collector. */
   readonly cursor: number | null;
   /** How far its times are ahead of this host's clock, ms. */
   readonly clockAheadMs: number | null;
@@ -34,7 +35,7 @@ export interface PathsOfCollector {
   readonly error: string | null;
 }
 
-/** A path as the collector said it, with what it is sorted by. */
+/** A path as the collector reported it, with its sort keys. */
 export interface CollectorPath {
   readonly collector: string | null;
   readonly path: Readonly<Record<string, unknown>>;
@@ -105,7 +106,7 @@ function onItsClock(query: URLSearchParams, clockAheadMs: number): URLSearchPara
   return own;
 }
 
-/** @throws Error that says what was found, and what was expected */
+/** @throws Error that says what was found and what was expected */
 function read(body: string, of: PathsOfCollector, clockAheadMs: number): Answer {
   const answer = parseJson(body);
   if (!isRecord(answer)) throw wrong('', answer, 'the object of GET /v1/paths');

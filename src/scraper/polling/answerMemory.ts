@@ -1,10 +1,12 @@
 /**
- * Room for answers on their way through the scraper: from the question until the last who needs its rows is done with them. What a fleet sends
- * in one moment stays in the collectors until there is room, so the memory of the scraper follows from the bound and not from the fleet.
+ * Admission of answers by memory: from the request until the last reader of its rows is done. When a fleet answers all
+ * at once, the rest of the answers stay in the collectors until capacity is free. The memory of the scraper follows
+ * from the bound and not from the fleet.
  *
- * Over the bound goes what nobody could know beforehand: an answer larger than the collector's last one, by the difference, and one that came
- * more than a second after the question (places are not kept for collectors that hang). An answer larger than all the room has it alone.
- * Whoever has a place must never wait for another one.
+ * Two cases may exceed the bound, because they cannot be known in advance: an answer larger than the collector's last
+ * one, by the difference, and an answer that comes more than a second after its request (capacity is not reserved for
+ * collectors that hang). An answer larger than the whole capacity is admitted alone. Invariant: the owner of a lease
+ * must never wait for another one.
  */
 
 import { Admission } from '../../base/admission.js';
@@ -12,14 +14,14 @@ import type { Timing } from '../../targets/source.js';
 import type { Lease } from '../results/rowBytes.js';
 import { BufferPool } from './bufferPool.js';
 
-/** A question has its place for so long; its answer has one however late it comes. */
+/** A request reserves its capacity for this time, ms. Its answer has capacity however late it comes. */
 const LONGEST_QUESTION_MS = 1_000;
 
 interface RoomTools {
   readonly timing: Timing;
   readonly pool: BufferPool;
   readonly admission: Admission;
-  /** Told of the bytes of each answer that nobody needs any more. */
+  /** Called with the bytes of each answer that is no longer needed. */
   readonly passed: (bytes: number) => void;
 }
 
@@ -34,23 +36,23 @@ export class Room {
     return this.tools.admission.used;
   }
 
-  /** A place for about so many bytes when there is one, first come, first served. Rejects with the signal's reason when it is aborted before. */
+  /** Reserves about this many bytes, first come, first served. Rejects with the signal's reason when aborted before. */
   async enter(bytes: number, signal: AbortSignal): Promise<Place> {
     return new Place(await this.tools.admission.enter(bytes, signal), this.tools);
   }
 }
 
-/** Room for one answer, and the memory that it is read into, for as long as anybody needs it. */
+/** Capacity for one answer, and the memory that it is read into, while a reader needs it. */
 export class Place implements Lease {
   private readonly room: RoomTools;
   private bytes: number;
   private memory: Buffer | undefined;
   private holders = 0;
   private cancel: () => void = () => {};
-  /** Whoever entered is done with it. */
+  /** The caller of `enter` is done with it. */
   readonly leave = this.hold();
 
-  /** It is counted with so many bytes already. */
+  /** `bytes` are counted already. */
   constructor(bytes: number, room: RoomTools) {
     this.bytes = bytes;
     this.room = room;
@@ -65,7 +67,7 @@ export class Place implements Lease {
     this.cancel = this.room.timing.after(LONGEST_QUESTION_MS, () => this.resize(0));
   }
 
-  /** Memory for the answer, of at least so many bytes; asked for once. */
+  /** Memory for the answer, of at least this many bytes; called once. */
   readonly memoryFor = (bytes: number): Buffer => {
     this.cancel();
     this.memory = this.room.pool.take(bytes);

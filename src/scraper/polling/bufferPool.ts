@@ -1,7 +1,8 @@
 /**
- * Memory for answers, lent out and given back: what an answer was read into is used for a later one as soon as nobody needs its rows. Left to
- * the garbage collector, it lay about until V8 had 64 MiB of such memory more than after its last full collection, which its options do not
- * change. What was given back must never be read again: whoever tries is told so, for it may hold another answer by then.
+ * A pool of buffers for answers: a buffer is reused for a later answer as soon as no reader needs its rows. Left to the
+ * garbage collector, buffers stayed allocated until V8 had 64 MiB of such memory more than after its last full
+ * collection, which its options do not change. A released buffer must never be read again, for it may contain another
+ * answer by then; a reader that tries gets an error.
  */
 
 /** Sizes are rounded up to this, so that one answer's memory fits the next. */
@@ -24,11 +25,11 @@ export class BufferPool {
     return this.freeBytes;
   }
 
-  /** Memory of at least so many bytes; what is in it is anything. */
+  /** A buffer of at least this many bytes; its content is undefined. */
   take(bytes: number): Buffer {
     const at = this.free.findIndex((buffer) => buffer.length >= bytes);
     const found = at === -1 ? undefined : this.free[at];
-    // One that is much larger is left for what needs it.
+    // A much larger buffer is left for an answer that needs it.
     if (found === undefined || found.length > 2 * bytes + STEP_BYTES)
       return Buffer.allocUnsafeSlow(Math.ceil(bytes / STEP_BYTES) * STEP_BYTES);
     this.free.splice(at, 1);

@@ -1,4 +1,7 @@
-/** One question to one collector: the request of its kind, and its answer as checked intervals or an error that says what to do. */
+/**
+ * One request to one collector: the request of its kind, and its answer as checked intervals or an error that says what
+ * to do.
+ */
 
 import { bearerHeaders } from '../../base/files/tokenFile.js';
 import type { HttpAnswer, HttpClient, Reading } from '../../base/http/httpClient.js';
@@ -10,7 +13,7 @@ import { InfluxDataReader } from './dropbox.js';
 
 /** Where to go on, and how much to take. */
 export interface Question {
-  /** 0: whatever is held. */
+  /** 0: all intervals in memory. */
   readonly after: number;
   /** Most intervals. */
   readonly limit: number;
@@ -28,7 +31,7 @@ export interface Reply {
 /** An answer with a status other than 200. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';
-  /** What Retry-After says; 0 when it says nothing. */
+  /** Value of Retry-After; 0 when absent. */
   readonly retryAfterMs: number;
 
   constructor(message: string, retryAfterMs: number) {
@@ -52,7 +55,7 @@ export class Asker {
       address.kind === 'llama' ? new InfluxDataReader(new URL(address.url).hostname, address.intervalMs) : undefined;
   }
 
-  /** The answer is read into the memory of its place. Rejects with an error whose message is for the operator. */
+  /** Reads the answer into the memory of `place`. Rejects with an error whose message is for the operator. */
   async ask({ after, limit, histograms }: Question, signal: AbortSignal, place: Place): Promise<Reply> {
     const path =
       this.legacy === undefined

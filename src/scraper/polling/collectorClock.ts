@@ -1,12 +1,15 @@
 /**
- * How far the clock of a collector is ahead of this process's steady clock, so that results of all collectors are filed and aged by one clock, whichever
- * of them is wrong, this host's included.
+ * How far a collector's clock is ahead of this process's steady clock. With it, results of all collectors are filed and
+ * aged by one clock, whichever clock is wrong, this host's included.
  *
- * It stays the same number while the clocks keep their distance, and is 0 between clocks that agree: results are moved by steps of clocks, never by
- * the noise of asking.
+ * The value is constant while the clocks keep their distance, and 0 between clocks that agree. Results are moved by
+ * steps of clocks, never by the noise of the measurement.
  */
 
-/** Clocks that agree to this are taken to be the same: collectors of older kinds tell theirs to half a second, and answers are on their way. */
+/**
+ * Clocks count as equal within this bound: older kinds of collectors report theirs to half a second, and answers take
+ * time on the way.
+ */
 export const CLOCKS_AGREE_MS = 2_000;
 
 export class CollectorClock {

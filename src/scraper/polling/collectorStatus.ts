@@ -1,4 +1,4 @@
-/** What is known of one collector: counters, times and gaps, for status and metrics. It decides nothing. */
+/** The state of one collector for status and metrics: counters, times and gaps. It decides nothing. */
 
 import type { CollectorAddress } from '../../config/scraper/types.js';
 import type { CollectorState, Gap } from '../service.js';

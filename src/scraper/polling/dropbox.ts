@@ -1,10 +1,12 @@
 /**
- * Collectors of Dropbox's LLAMA in Go: the answer of `GET /influxdata` as text in, one interval out. What it does not tell stays null.
+ * Collectors of Dropbox's LLAMA in Go: the answer of `GET /influxdata` as text in, one interval out. Fields that it
+ * does not report stay null.
  *
- * It holds the last interval only, and says of its time either nothing (Go's zero time, as Dropbox's own does) or, in other versions, when it was
- * summed up. Its intervals are aligned to their length, so without a time they end at the last such moment on the collector's clock. An
- * answer that is the same to the byte as the one before is the same interval once more, unless every probe was lost: two intervals of a
- * dead network look alike, and must not pass for one. Right after the end of an interval nothing is taken that has no time.
+ * Such a collector keeps the last interval only. It reports as time either none (Go's zero time, as Dropbox's own
+ * version does) or, in other versions, when the interval was summed up. Its intervals are aligned to their length, so
+ * without a time they end at the last such moment on the collector's clock. An answer that equals the one before to the
+ * byte is the same interval, unless every probe was lost: two intervals of a dead network look alike and must not be
+ * merged. Right after the end of an interval an answer without a time is ignored.
  */
 
 import { isRecord } from '../../config/files/problems.js';
@@ -16,8 +18,9 @@ import type { CollectedInterval, ResultRow } from '../results/types.js';
 const PROTOCOL = 'llama';
 const EMPTY = '[]';
 /**
- * So soon after the end of an interval (by a clock that is known to half a second) it may not have been summed up yet, and what is held is the one
- * before: without a time of its own it would pass for the new one. A part of the interval, where intervals are short.
+ * This soon after the end of an interval (by a clock known to half a second) the interval may not be summed up yet, and
+ * the answer is the one before. Without a time of its own it would be mistaken for the new one. A share of the interval
+ * where intervals are short.
  */
 const UNSETTLED_MS = 1_000;
 const UNSETTLED_SHARE = 0.25;
@@ -28,7 +31,10 @@ export class InfluxDataReader {
   private lastText = '';
   private lastEndMs = 0;
 
-  /** `collector` names it in results, for it does not say its name; `intervalMs` is what its intervals are taken to be. */
+  /**
+   * `collector` names it in results, for it does not report its name; `intervalMs` is the assumed length of its
+   * intervals.
+   */
   constructor(collector: string, intervalMs: number) {
     this.collector = collector;
     this.intervalMs = intervalMs;
@@ -37,7 +43,7 @@ export class InfluxDataReader {
   /** `nowMs` is the collector's clock. Throws an error that says what was found, where, and what was expected. */
   read(text: string, after: number, nowMs: number): Page {
     const trimmed = text.trim();
-    // An empty slice that was never filled is null in Go.
+    // Go writes null for an empty slice that was never filled.
     if (trimmed === EMPTY || trimmed === 'null') return this.page([]);
     const points = parseJson(text);
     if (!Array.isArray(points)) throw wrong('', points, 'a list of points, as GET /influxdata has it');
@@ -103,7 +109,7 @@ function readPoint(point: Readonly<Record<string, unknown>>, place: string): Res
     tags: own,
     sent,
     received: sent - lost,
-    // It knows no ICMP errors and no drops of its own: whatever brought no reply is lost.
+    // It does not tell ICMP errors and local drops from loss: every probe without a reply is lost.
     lost,
     unreachable: 0,
     lossPct: lossPct({ sent, received: sent - lost, lost, unreachable: 0 }),
@@ -118,7 +124,7 @@ function readPoint(point: Readonly<Record<string, unknown>>, place: string): Res
   };
 }
 
-/** Whole nanoseconds, which is what its six decimals of a millisecond are. */
+/** Whole nanoseconds: the six decimals of a millisecond. */
 function meanOnly(rttMs: number): NonNullable<ResultRow['rttUs']> {
   const mean = Math.round(rttMs * 1e6) / 1e3;
   return { min: null, mean, stddev: null, p50: null, p90: null, p99: null, p999: null, max: null };

@@ -1,6 +1,6 @@
 /**
- * The collectors that are polled: those that are listed, or those that a source gives. It makes pollers and ends them; a collector that stays
- * does not notice what happens to others.
+ * The polled collectors: from the list, or from a source. Creates and ends pollers; a collector that stays is not
+ * affected by changes of others.
  */
 
 import type { Logger } from 'pino';
@@ -52,7 +52,10 @@ export class Fleet {
     return this.members.size;
   }
 
-  /** Makes the collectors those of a list. With a source they are those that it gave last, or until its first good answer those of before. */
+  /**
+   * Polls the collectors of a list. With a source: those of its last good answer, or the previous ones until its first
+   * good answer.
+   */
   follow(list: CollectorList): FleetChange {
     const before = this.list;
     this.list = list;

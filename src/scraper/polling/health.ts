@@ -1,21 +1,24 @@
 /**
- * What a collector says of itself, asked once an interval beside its results: whether it skipped probes, dropped results or lost a thread. So whoever looks at
- * the whole matrix can tell the tool's troubles from the network's. It must never hold up the fetching of results, nor fail it.
+ * A collector's own status, requested once an interval in addition to its results: skipped probes, dropped results,
+ * stopped threads. It lets a reader of the whole matrix tell trouble of the tool from trouble of the network. It must
+ * never delay the results, nor fail them.
  */
 
 import type { HttpAnswer } from '../../base/http/httpClient.js';
 import type { Timing } from '../../targets/source.js';
 
-/** Its warnings are of the last interval or two: asked more seldom than once in an interval, some would never be seen. */
+/**
+ * A collector's warnings cover the last interval or two: requested less than once an interval, some would be missed.
+ */
 const LEAST_PAUSE_MS = 1_000;
-/** The words are a collector's: only so many of them are kept. */
+/** The texts come from a collector, so their number is bounded. */
 const MOST_TROUBLES = 10;
 const MOST_CHARACTERS = 300;
 /** A collector with a hundred threads says a tenth of this. */
 export const MOST_STATUS_BYTES = 2 ** 20;
 
 export class CollectorHealth {
-  /** Empty when all is well; null while it is not known. */
+  /** Empty when the collector is healthy; null while unknown. */
   troubles: readonly string[] | null = null;
   private readonly get: (signal: AbortSignal) => Promise<HttpAnswer>;
   private readonly timing: Timing;
@@ -40,13 +43,13 @@ export class CollectorHealth {
     });
   }
 
-  /** Another collector answers: it is asked anew. */
+  /** Another collector answers: request its status again. */
   forget(): void {
     this.troubles = null;
     this.askedMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when no request is under way. */
   async idle(): Promise<void> {
     await this.asking;
   }
@@ -56,13 +59,16 @@ export class CollectorHealth {
       const { content } = await this.get(signal);
       this.troubles = troublesOf(JSON.parse(content.toString()));
     } catch {
-      // That it does not answer is seen, counted and told by who fetches its results.
+      // The poller of its results sees, counts and logs that it does not answer.
       this.troubles = null;
     }
   }
 }
 
-/** Of a status as `llama collector` writes it; null when it is none. Threads that do not run, then its warnings. */
+/**
+ * Troubles in a status as `llama collector` writes it: threads that do not run, then its warnings; null when it is no
+ * such status.
+ */
 function troublesOf(status: unknown): readonly string[] | null {
   if (!isRecord(status) || !Array.isArray(status.warnings) || !Array.isArray(status.workers)) return null;
   const threads = [...status.workers, status.aggregator].filter(isRecord);

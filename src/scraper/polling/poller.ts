@@ -1,7 +1,8 @@
 /**
- * Follows one collector: asks it when an interval is ready, hands over what it says, and moves on only when that is safe. It has its own
- * schedule, errors and memory, so that no collector is the worse for another one. It must never skip an interval without a word, nor
- * stand still because a cursor has become meaningless, nor let a step of a clock, the collector's or this host's, move or hide a result.
+ * Polls one collector: requests an interval when it is ready, delivers it, and advances the cursor only when the
+ * interval is safe. Each poller has its own schedule, errors and memory, so that collectors do not affect each other.
+ * It must never skip an interval silently, nor stop because a cursor has become meaningless. No step of a clock, the
+ * collector's or this host's, may move or hide a result.
  */
 
 import type { Logger } from 'pino';
@@ -26,10 +27,10 @@ import { Schedule } from './schedule.js';
  */
 export interface Positions {
   get(key: string): number | undefined;
-  /** A cursor below that of before changes nothing. */
+  /** A cursor smaller than the stored one changes nothing. */
   advance(key: string, cursor: number): void;
   forget(key: string): void;
-  /** Kept beside them, by URL and name. */
+  /** Kept with the cursors, by URL and name. */
   readonly epochs: CollectorEpochs;
 }
 
@@ -46,16 +47,16 @@ export interface PollerTools {
   /** Whether somebody wants histograms now. */
   readonly histograms: () => boolean;
   readonly room: Room;
-  /** Told of every interval, before it is handed over; the result is settled when nobody there needs its rows any more. */
+  /** Called with every interval before it is delivered; the result settles when the rows are no longer needed there. */
   readonly fetched: (interval: CollectedInterval) => Promise<unknown>;
-  /** Told when the collector's name is known, and when it is another one. */
+  /** Called when the collector's name becomes known, and when it changes. */
   readonly named: (url: string, name: string) => void;
 }
 
-/** A page is about as large as this, or one interval: what is in memory for a collector that is far behind. */
+/** A page is about this large, or one interval: the memory used for a collector that is far behind. */
 const PAGE_BYTES = 4 * 2 ** 20;
 const FIRST_LIMIT = 4;
-/** What a first answer is taken to be. */
+/** Assumed size of a first answer. */
 const FIRST_BYTES = 2 ** 20;
 const MOST_INTERVALS = 100;
 /** Dropbox's LLAMA sums up at the end of an interval, by a timer that may be a little late: too early means the interval before. */
@@ -78,7 +79,7 @@ export class Poller {
   private limit = FIRST_LIMIT;
   /** Of the last answer with intervals: the next one is as large, or about. */
   private usualBytes = FIRST_BYTES;
-  /** Of the collector whose name is `record.name`. */
+  /** The clock of the collector named `record.name`. */
   private clock = new CollectorClock();
   private wake: (() => void) | undefined;
 
@@ -104,12 +105,15 @@ export class Poller {
     return this.record.state(timing.nowMs(), clockAheadMs(), this.health.troubles);
   }
 
-  /** Asks the collector for something else, on behalf of a reader. Rejects with an error whose message is for people. */
+  /** Another request to the collector, on behalf of a reader. Rejects with an error whose message is for people. */
   async get(path: string, signal: AbortSignal): Promise<HttpAnswer> {
     return this.asker.get(path, AbortSignal.any([signal, this.ending.signal]));
   }
 
-  /** Asks nothing more. Resolves when nothing is under way any more; what was being handed over is safe then, or was not moved past. */
+  /**
+   * Sends no more requests. Resolves when none is under way; an interval in delivery is then safe, or the cursor was
+   * not moved past it.
+   */
   async close(): Promise<void> {
     this.ending.abort(new Error('the collector is polled no more'));
     this.wake?.();
@@ -142,7 +146,7 @@ export class Poller {
     return !this.closed;
   }
 
-  /** One question and what follows from it; resolves with the time until the next one. Never rejects. */
+  /** One request and its consequences; resolves with the time until the next one. Never rejects. */
   private async round(): Promise<number> {
     const { record, schedule, logger } = this;
     try {
@@ -167,7 +171,7 @@ export class Poller {
     }
   }
 
-  /** The place of the answer is the caller's to leave. */
+  /** The caller releases the lease of the answer. */
   private async ask(after: number, limit: number, histograms: boolean): Promise<PlacedReply> {
     const { record, tools } = this;
     const { signal } = this.ending;
@@ -219,7 +223,7 @@ export class Poller {
     return full && this.address.kind === 'collector' ? 0 : waitMs;
   }
 
-  /** With what its name and times are worth here. */
+  /** The interval with its name and times as used here. */
   private placed(interval: CollectedInterval): CollectedInterval {
     const { clockAheadMs = 0 } = interval;
     const clockEpoch = this.tools.positions.epochs.of(this.ownKey, interval);
@@ -232,7 +236,7 @@ export class Poller {
     const handed = intervals.map((interval) => {
       place.until(tools.fetched(interval));
       const safe = tools.delivery.deliver(interval);
-      // The first failure is told below; the others must not be unhandled meanwhile.
+      // The first failure is handled below; the others must not be unhandled meanwhile.
       place.until(safe);
       return { interval, safe };
     });
@@ -294,7 +298,8 @@ export class Poller {
     for (const [index, interval] of intervals.entries()) {
       const { startMs, endMs, intervalMs, aheadMs = 0, cursor = endMs, follows = 0 } = interval;
       const notHeld = index === 0 && gap;
-      // Between two that follow each other time may be missing on the clock, but nothing was left out. Else both by one clock.
+      // Consecutive intervals may have a gap in clock time, but nothing was left out. Otherwise both are compared by
+      // one clock.
       const apartMs = follows !== 0 && follows === last.cursor ? 0 : startMs - aheadMs - (last.endMs - last.endAheadMs);
       if (notHeld || (last.endMs > 0 && apartMs >= intervalMs / 2)) {
         const reason = notHeld ? 'notHeld' : 'notMeasured';
@@ -309,7 +314,10 @@ export class Poller {
     }
   }
 
-  /** An empty answer: the usual thing when it is asked too early. One of Dropbox's holds one interval only: an end before the cursor says that its clock went back. */
+  /**
+   * An empty answer: normal when requested too early. Dropbox's collector has one interval only: an end before the
+   * cursor means that its clock was set back.
+   */
   private nothingNew({ newest = 0 }: Page): number {
     const { cursor } = this.record;
     if (cursor === 0 || newest === 0 || newest >= cursor) return this.schedule.afterNothing();
@@ -317,13 +325,16 @@ export class Poller {
     return 0;
   }
 
-  /** The first of all that a collector holds is none that goes on from what was fetched: it knows nothing of the cursor. */
+  /**
+   * True when the first interval in the answer does not continue from the fetched ones: the collector does not know the
+   * cursor.
+   */
   private isOfAnother({ endMs, cursor = endMs, incarnation }: CollectedInterval): boolean {
     const last = this.tools.positions.epochs.last(this.ownKey);
     return cursor <= this.record.cursor || (last !== undefined && last.incarnation !== incarnation);
   }
 
-  /** Its last end stays: by that it is told how long it did not measure. */
+  /** The last end is kept: it shows how long the collector did not measure. */
   private startedAgain({ endMs }: CollectedInterval): void {
     const { record, logger } = this;
     const isSetBack = endMs <= record.endMs;
@@ -336,7 +347,10 @@ export class Poller {
     record.cursor = 0;
   }
 
-  /** Of a collector that has no cursor: its clock was set back, and what it holds was measured later than all that was fetched. */
+  /**
+   * For a collector without cursors: its clock was set back, and its intervals were measured later than all that was
+   * fetched.
+   */
   private startOver(): void {
     const { record, logger, tools } = this;
     record.resets += 1;

@@ -1,12 +1,12 @@
 /**
- * Lets a bounded number of requests be under way at a time, first come, first served. One that takes long keeps its connection but not its
- * place: collectors that hang or drip must not keep the others from being asked.
+ * Limits the number of concurrent requests, first come, first served. A slow request keeps its connection but loses its
+ * slot: collectors that hang or trickle must not block requests to others.
  */
 
 import { Admission } from '../../base/admission.js';
 import type { Timing } from '../../targets/source.js';
 
-/** A place is given back after this, done or not. */
+/** A slot is released after this time, ms, whether the request is done or not. */
 const LONGEST_HOLD_MS = 1_000;
 
 export class Gate {
@@ -18,7 +18,7 @@ export class Gate {
     this.timing = timing;
   }
 
-  /** Runs `work` when a place is free. Rejects with the signal's reason when it is aborted before. */
+  /** Runs `work` when a slot is free. Rejects with the signal's reason when aborted before. */
   async run<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
     await this.admission.enter(1, signal);
     let inside = true;

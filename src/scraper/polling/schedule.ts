@@ -1,9 +1,10 @@
 /**
  * When a collector is asked next. Pure; the clocks are passed in.
  *
- * An interval is ready some time after it ends (its last probes have to time out), and that time is learned: asked in vain, later next time.
- * What the scraper's clock says plays no part but as a stop-watch: ends of intervals are compared with the collector's own clock, as the
- * Date header of its answers tells it. No wait is longer than an interval, whatever the clocks do meanwhile.
+ * An interval is ready some time after its end (its last probes have to time out). That time is learned: after a
+ * request in vain, the next one comes later. The scraper's clock serves as a stop-watch only: ends of intervals are
+ * compared with the collector's own clock, from the Date header of its answers. No wait is longer than an interval,
+ * whatever the clocks do meanwhile.
  */
 
 /** A share of the interval over which the collectors are spread, so that they are not all asked in one moment. */
@@ -15,7 +16,7 @@ const FORGETTING = 0.98;
 const LEAST_RETRY_MS = 100;
 const FIRST_BACKOFF_MS = 1_000;
 const LONGEST_BACKOFF_MS = 60_000;
-/** A collector holds some tens of intervals: it must be asked again before they are gone. */
+/** A collector keeps some tens of intervals: it must be asked again before they are gone. */
 const LONGEST_BACKOFF_INTERVALS = 3;
 
 export class Schedule {
@@ -29,7 +30,7 @@ export class Schedule {
   private emptyInARow = 0;
   private failuresInARow = 0;
 
-  /** `key` decides the collector's place among the others; it keeps that over restarts. */
+  /** `key` decides the collector's phase among the others; it is the same after a restart. */
   constructor(key: string, random: () => number, leastSettleMs = LEAST_RETRY_MS) {
     this.leastSettleMs = leastSettleMs;
     this.settleMs = Math.max(FIRST_SETTLE_MS, leastSettleMs);
@@ -46,7 +47,10 @@ export class Schedule {
     return this.share * FIRST_BACKOFF_MS;
   }
 
-  /** After an answer whose newest interval ended at `endMs`; `nowMs` is the collector's clock, undefined when it does not tell. */
+  /**
+   * After an answer whose newest interval ended at `endMs`; `nowMs` is the collector's clock, undefined when it does
+   * not report one.
+   */
   afterIntervals(endMs: number, nowMs: number | undefined): number {
     if (this.emptyInARow === 0) this.settleMs = Math.max(this.leastSettleMs, this.settleMs * FORGETTING);
     else if (nowMs !== undefined) this.learn(nowMs - endMs - this.spreadMs);
@@ -66,7 +70,7 @@ export class Schedule {
     return this.jittered(waitMs);
   }
 
-  /** After an error; `leastMs` is what the collector asked for (Retry-After). */
+  /** After an error; `leastMs` comes from the collector (Retry-After). */
   afterError(leastMs = 0): number {
     const mostMs = Math.min(
       LONGEST_BACKOFF_MS,

@@ -1,4 +1,7 @@
-/** A fetched interval as the history takes it in: histograms are read out of their texts, row by row, as the history asks for the rows. */
+/**
+ * Adapts a fetched interval to the history: histograms are decoded from their texts row by row, as the history asks for
+ * the rows.
+ */
 
 import { usToNs } from '../../base/units.js';
 import type { HistoryInterval, HistoryRow } from '../../history/types.js';
@@ -14,14 +17,14 @@ export class MatrixFeed {
   private readonly sparse = new Uint8Array(MAX_SPARSE_BYTES);
   private readonly told: (problem: string, row: ResultRow, interval: CollectedInterval) => void;
 
-  /** `told` is called for every histogram that cannot be read. */
+  /** `told` is called for every histogram that cannot be decoded. */
   constructor(told: (problem: string, row: ResultRow, interval: CollectedInterval) => void) {
     this.told = told;
   }
 
   /**
-   * Its rows can be asked for once, and one interval at a time: they share the memory that histograms are read into. `seen` is told of each
-   * that is asked for.
+   * The rows can be iterated once, and one interval at a time: they share the memory that histograms are decoded into.
+   * `seen` is called with each row that is iterated.
    */
   interval(interval: CollectedInterval, seen: (row: ResultRow) => void): HistoryInterval {
     const { collector, clockEpoch = 0, intervalMs, startMs, endMs, aheadMs = 0 } = interval;

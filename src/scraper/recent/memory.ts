@@ -1,7 +1,7 @@
 /**
- * What a scraper keeps in memory of all collectors: the history behind the matrix, and the intervals that came last. Beside the way to the
- * databases, which shares the room for answers with it, but never waits for it for long: when more comes than can be taken in, the surplus is
- * left out here, and counted.
+ * The scraper's memory of all collectors: the history behind the matrix, and the most recent intervals. Independent of
+ * the delivery to databases, with which it shares the capacity for answers. Delivery never waits for it for long: when
+ * more comes than it can take in, the surplus is left out here, and counted.
  */
 
 import type { Logger } from 'pino';
@@ -14,10 +14,13 @@ import { RecentResults } from './recent.js';
 
 /** Share of the memory for the intervals that came last; the rest is the history's. */
 const RECENT_SHARE = 0.25;
-/** Above this many rows that wait to be taken in for longer than this, what comes is left out: about half of the room for answers. */
+/**
+ * New intervals are left out when more than this many rows wait for longer than this: about half of the capacity for
+ * answers.
+ */
 const MOST_WAITING_ROWS = 5_000;
 const MOST_WAIT_MS = 5_000;
-/** A log line about the histograms of a collector is enough, for so long. */
+/** At most one log line about a collector's histograms in this time. */
 const TELL_AGAIN_MS = 600_000;
 
 const LEFT_OUT =
@@ -33,7 +36,7 @@ export interface MemoryOptions {
   readonly clockAheadMs?: () => number;
   /** `recent.end` of an earlier process; 0 when not given: none is known. */
   readonly earlierEnd?: number;
-  /** Told of the bytes that the history let go. */
+  /** Called with the bytes that the history released. */
   readonly letGo?: (bytes: number) => void;
 }
 
@@ -81,13 +84,16 @@ export class ScraperMemory {
     return this.feed.unreadable;
   }
 
-  /** What the matrix does not show, and why. */
+  /** Intervals and histograms that the matrix does not show, by reason. */
   counters(): Readonly<Record<MemoryCounter, number>> {
     const { duplicates, leftOut, unreadableHistograms } = this;
     return { ...this.history.refused, duplicates, leftOut, unreadableHistograms };
   }
 
-  /** Takes an interval in, in turns of the event loop; one that was fetched before is counted, and passed over. Resolves when that is done; never rejects. */
+  /**
+   * Takes an interval in, yielding to the event loop; an interval that was fetched before is counted and skipped.
+   * Resolves when done; never rejects.
+   */
   async take(interval: CollectedInterval): Promise<void> {
     if (!this.isNew(interval)) {
       this.duplicates += 1;
@@ -126,7 +132,7 @@ export class ScraperMemory {
     else await this.recent.add(interval);
   }
 
-  /** Resolves when all that was taken is in. */
+  /** Resolves when all accepted intervals are in. */
   async settled(): Promise<void> {
     while (this.waiting.size > 0) await new Promise((resolve) => setImmediate(resolve));
   }
@@ -135,7 +141,7 @@ export class ScraperMemory {
     return this.taken.take(interval, this.now() - this.history.horizonMs);
   }
 
-  /** Whether it is time to log something about `what` again. */
+  /** Whether `what` may be logged again by now. */
   private mayTell(what: string): boolean {
     const now = this.now();
     if (now - (this.toldMs.get(what) ?? Number.NEGATIVE_INFINITY) < TELL_AGAIN_MS) return false;

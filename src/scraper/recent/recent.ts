@@ -1,10 +1,12 @@
 /**
- * The intervals that came last from all collectors, as the bytes that `/v1/results` and `/v1/stream` answer with: as many as fit.
+ * The most recent intervals of all collectors, as the bytes that `/v1/results` and `/v1/stream` answer with; the bytes
+ * are bounded.
  *
- * The cursor over them is a number of arrival, not a time: intervals of many collectors that end together come one after the other, some of
- * them minutes late, and a reader whose cursor was a time would miss those. Numbers go up by one with every interval, from a random start, or behind
- * the last that is known of an earlier process: so a cursor of an earlier process is none of this one, whatever the clock was in between.
- * It must never give a number to two intervals, nor skip an interval without saying so (`gap`).
+ * The cursor is an arrival number, not a time: intervals of many collectors that end together arrive one after the
+ * other, some of them minutes late, and a reader with a time as its cursor would miss those. The number grows by one
+ * with every interval. It starts at random, or above the last known number of an earlier process: so a cursor of an
+ * earlier process is never valid here, whatever the clock was in between. Invariants: no number is given to two
+ * intervals, and no interval is skipped without `gap`.
  */
 
 import { Breather } from '../../base/yielding.js';
@@ -12,7 +14,7 @@ import { drawCursorStart } from '../../stats/cursorStart.js';
 import { type CollectedInterval, oneByOne } from '../results/types.js';
 import { type RecentInterval, RecentRows, RecentRowsTools } from './recentRows.js';
 
-/** An earlier process may have given out so many more than it could write down. */
+/** An earlier process may have used this many numbers more than it saved. */
 const UNKNOWN_NUMBERS = 1_000_000;
 
 export class RecentResults {
@@ -20,7 +22,7 @@ export class RecentResults {
   private held: RecentInterval[] = [];
   private heldBytes = 0;
   private last: number;
-  /** Cursor of the newest interval that is no longer held; at first, that of all that came before this process. */
+  /** Cursor of the newest interval that was dropped; at first, of everything before this process. */
   private dropped: number;
   private readonly listeners = new Set<() => void>();
   /** By collector: how far its clock is ahead of the steady clock of this process, ms, as of its last interval. */
@@ -50,7 +52,10 @@ export class RecentResults {
     return report.aheadMs - (this.offsets.get(collector) ?? report.aheadMs);
   }
 
-  /** For whoever reads the rows anyway: those of this interval are written as they are added, in order, and can be asked for when all were taken. */
+  /**
+   * For the code that reads the rows anyway: the rows of this interval are written as they are added, in order, and are
+   * available when complete.
+   */
   begin(interval: CollectedInterval): RecentRows {
     this.offsets.set(interval.collector, (interval.aheadMs ?? 0) - (interval.clockAheadMs ?? 0));
     return new RecentRows(interval, this.tools);
@@ -58,7 +63,8 @@ export class RecentResults {
 
   take(rows: RecentRows): void {
     const made = rows.finish();
-    // Number and place in one turn: a reader who knows the number must not miss what bears it.
+    // The number and its interval become visible in one step: a reader that knows the number must not miss the
+    // interval.
     this.last += 1;
     this.held.push({ ...made, cursor: this.last });
     this.heldBytes += made.bytes;
@@ -72,7 +78,7 @@ export class RecentResults {
     for (const listener of this.listeners) listener();
   }
 
-  /** All that is held, oldest first. */
+  /** All intervals in memory, oldest first. */
   all(): readonly RecentInterval[] {
     return this.held;
   }
@@ -81,19 +87,23 @@ export class RecentResults {
     return this.heldBytes;
   }
 
-  /** The cursor behind everything that came: with it only what comes from now on is new. */
+  /** The newest cursor: a reader that starts with it gets only intervals that come later. */
   get end(): number {
     return this.last;
   }
 
-  /** The cursor before the oldest interval that is held: `after` it comes all that is held. */
+  /** The cursor before the oldest interval in memory: a reader that starts with it gets all of them. */
   get oldest(): number {
     return this.held[0]?.cursor ?? 0;
   }
 
-  /** All that came after `cursor`, oldest first; `gap`: some of it is no longer held, or the cursor is none of this scraper's. */
+  /**
+   * All intervals after `cursor`, oldest first; `gap`: some of them were dropped, or the cursor is not from this
+   * scraper.
+   */
   after(cursor: number): { readonly intervals: readonly RecentInterval[]; readonly gap: boolean } {
-    // A number that was not given out is of another process: nothing is known of what that reader has.
+    // A number that was never given out is from another process: it says nothing about the intervals that the reader
+    // has.
     const foreign = cursor > this.last;
     const from = foreign ? 0 : cursor;
     let index = this.held.length;

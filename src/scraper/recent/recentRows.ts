@@ -1,18 +1,19 @@
 /**
- * An interval as the bytes that `/v1/results` and `/v1/stream` answer with, written row by row by whoever reads the rows anyway. What is kept
- * of it is copies of exact length; the columns that it is written into, and what its rows are about, are shared with the next ones.
+ * An interval as the bytes that `/v1/results` and `/v1/stream` answer with, written row by row by the code that reads
+ * the rows anyway. It keeps copies of exact length. The columns it is written into, and the descriptions of its rows,
+ * are shared with the next intervals.
  */
 
 import { ByteColumn, WordColumn } from '../../base/columns.js';
 import { RowBytes } from '../results/rowBytes.js';
 import type { CollectedInterval, ResultRow } from '../results/types.js';
 
-/** Beside the bytes of a row: where it is, and whose. */
+/** Per row in addition to its bytes: its position and its description. */
 const ROW_OVERHEAD_BYTES = 64;
 const INTERVAL_OVERHEAD_BYTES = 512;
 const MOST_INFOS = 20_000;
 
-/** In the shape of what a collector holds, for the same code answers with both. */
+/** The same shape as a collector's stored interval, for the same code answers with both. */
 export interface RecentInterval {
   readonly cursor: number;
   readonly collector: string;
@@ -28,7 +29,7 @@ export interface RecentInterval {
     readonly histograms: Uint8Array;
     readonly histogramOffsets: Uint32Array;
   };
-  /** Beside the rows. */
+  /** One description per row. */
   readonly infos: readonly RowInfo[];
   readonly bytes: number;
 }
@@ -46,18 +47,18 @@ class Columns {
   readonly histogramOffsets = new WordColumn();
 }
 
-/** What all intervals are written with. */
+/** Shared by all intervals that are being written. */
 export class RecentRowsTools {
-  /** Nobody writes into them now: there are as many as were ever written into at once. */
+  /** Columns that are not in use: as many as were ever in use at once. */
   readonly spare: Columns[] = [];
   private readonly infos = new Map<string, RowInfo>();
 
-  /** The same rows come with every interval, and of many collectors: what they are about is kept once. */
+  /** The same rows come with every interval and from many collectors, so their description is kept once. */
   info({ group, target, class: className }: ResultRow): RowInfo {
     const key = `${group}\n${className}\n${target}`;
     let info = this.infos.get(key);
     if (info === undefined) {
-      // Those that are in use stay for as long as they are.
+      // Descriptions in use stay alive until their intervals are dropped.
       if (this.infos.size === MOST_INFOS) this.infos.clear();
       info = { group: { name: group }, target: { address: target }, class: { name: className } };
       this.infos.set(key, info);
@@ -70,7 +71,7 @@ export class RecentRows {
   private readonly interval: CollectedInterval;
   private readonly tools: RecentRowsTools;
   private readonly sent: RowBytes | undefined;
-  /** What every row begins with. */
+  /** The common beginning of all rows. */
   private readonly begin: string;
   private readonly beginBytes: Buffer;
   private readonly infos: RowInfo[] = [];

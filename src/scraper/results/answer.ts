@@ -1,6 +1,7 @@
 /**
- * The answer of `GET /v1/results` as bytes in, checked intervals out. Pure. Whatever is wrong in it is an error of that collector: nothing
- * behind this checks again, and a half-read answer is none, for what it leaves out would be lost without a word.
+ * The answer of `GET /v1/results` as bytes in, checked intervals out. Pure. Any error in it is an error of that
+ * collector: later code does not check again. A partly readable answer is rejected whole, because the missing part
+ * would be lost silently.
  */
 
 import { isUtf8 } from 'node:buffer';
@@ -11,7 +12,7 @@ import type { CheckedFields } from './rowPattern.js';
 import { RowShapes } from './rowShape.js';
 import type { CollectedInterval } from './types.js';
 
-/** What a collector said, whatever its kind. */
+/** The answer of a collector of any kind. */
 export interface Page {
   /** The collector's own name. */
   readonly collector: string;
@@ -20,16 +21,22 @@ export interface Page {
   readonly nowMs?: number;
   /** Oldest first; each comes after the cursor that was asked with, unless there is a gap. */
   readonly intervals: readonly CollectedInterval[];
-  /** That of the newest, where the collector tells: Dropbox's holds one only. */
+  /** End of the newest interval, where the collector reports it: Dropbox's has one only. */
   readonly newest?: number;
-  /** It says itself that intervals after the cursor are gone, or that it does not know the cursor: then these are all that it holds. */
+  /**
+   * The collector says that intervals after the cursor are gone, or that it does not know the cursor: then these are
+   * all it has.
+   */
   readonly gap: boolean;
 }
 
-/** Ten times as many as anybody asks for. Each takes memory, even if it is empty. */
+/** Ten times the largest limit of a request. Each interval takes memory, even an empty one. */
 const MOST_INTERVALS = 1000;
 
-/** The rows stay in `bytes`, for as long as `lease` says. Throws Error that says what was found, where, and what was expected. */
+/**
+ * The rows stay in `bytes` for the duration of `lease`. Throws Error that says what was found, where, and what was
+ * expected.
+ */
 export function readResults(bytes: Buffer, after: number, lease?: Lease): Page {
   const { collector, intervalMs, nowMs, next = after, gap, intervals } = readAnswer(bytes, lease);
   // A scraper answers for many.
@@ -69,7 +76,7 @@ export function readResults(bytes: Buffer, after: number, lease?: Lease): Page {
 
 /** The answer as JSON.parse would give it, but for the lists of results, which are checked and left as bytes. */
 function readAnswer(sent: Buffer, lease: Lease | undefined): Record<string, unknown> {
-  // What is no UTF-8 is read as Node.js reads it, here and by whoever the bytes are passed on to.
+  // Invalid UTF-8 is decoded as Node.js decodes it, here and by the readers that the bytes are passed on to.
   const bytes = isUtf8(sent) ? sent : Buffer.from(sent.toString());
   const walk = new JsonWalk(bytes);
   const shapes = new RowShapes(CHECKED);
@@ -127,7 +134,10 @@ interface Value {
   readonly end: number;
 }
 
-/** A map whose members are parsed, but for those that `other` reads. Of a name that is there twice the last one counts, as everywhere. */
+/**
+ * A map whose members are parsed, except those that `other` reads. Of a duplicate name the last one counts, as in
+ * `JSON.parse`.
+ */
 function readMap(
   walk: JsonWalk,
   from: number,
@@ -171,14 +181,14 @@ const COUNTS = [
   ...['late', 'duplicates', 'reordered', 'sendErrors', 'localDrops'],
 ];
 const RTTS = ['min', 'mean', 'stddev', 'p50', 'p90', 'p99', 'p999', 'max'];
-/** What `checkRow` checks, in the terms of shapes. */
+/** The checks of `checkRow`, in the terms of shapes. */
 export const CHECKED: CheckedFields = {
   counts: new Set(COUNTS),
   numbers: new Set(RTTS),
   nullable: new Set(['rttUs', 'hdr']),
 };
 
-/** Of what kind the values are, and nothing else of them: rows of a known shape do not come by here. */
+/** Checks the kinds of the values only. Rows of a known shape skip this. */
 function checkRow(row: unknown, interval: string, index: number): void {
   const place = (field: string): string => `${interval}/results/${index}${field}`;
   if (!isRecord(row)) throw wrong(place(''), row, 'a row');

@@ -1,6 +1,7 @@
 /**
- * Where a value of a JSON text ends, of which it is known what it should be. It must never take for one what `JSON.parse` would refuse, nor what is of another
- * kind; what it refuses may be one all the same, written in a way that no collector writes it (escapes, exponents).
+ * Finds where a value of a known kind ends in a JSON text. It must never accept a value that `JSON.parse` would refuse,
+ * nor one of another kind. It may refuse valid values that are written in a way that no collector uses (escapes,
+ * exponents).
  */
 
 import { BACKSLASH, MINUS, NINE, POINT, QUOTE, SPACE, ZERO } from './jsonBytes.js';
@@ -9,16 +10,16 @@ export const NULL = Buffer.from('null');
 export const TRUE = Buffer.from('true');
 export const FALSE = Buffer.from('false');
 
-/** What a value is. It stands in the place of the value; JSON has no such bytes. */
+/** Kinds of values. The byte replaces the value in a pattern; JSON has no such bytes. */
 export const TEXT = 1;
 export const COUNT = 2;
 export const NUMBER = 3;
 export const NUMBER_OR_NULL = 4;
 export const BOOLEAN = 5;
 
-/** A number of so many digits is a safe integer, whichever they are. */
+/** Every number with at most this many digits is a safe integer. */
 const MOST_COUNT_DIGITS = 15;
-/** So long it is finite, whatever it is. */
+/** Every number of at most this many bytes is finite. */
 const MOST_NUMBER_BYTES = 40;
 
 export const isDigit = (byte: number): boolean => byte >= ZERO && byte <= NINE;
@@ -28,7 +29,7 @@ export function isWord(bytes: Uint8Array, at: number, word: Uint8Array): boolean
   return true;
 }
 
-/** Where the text is closed that begins at `at`; -1 when there is an escape in it, or what JSON wants escaped. */
+/** End of the text that begins at `at`; -1 when it contains an escape or a byte that JSON requires to be escaped. */
 export function endOfText(bytes: Uint8Array, at: number): number {
   for (let next = at; next < bytes.length; next++) {
     const byte = bytes[next];

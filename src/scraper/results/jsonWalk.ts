@@ -1,14 +1,15 @@
 /**
- * Where the values in a JSON text are, found by their bytes: so that a list of thousands of rows can be parsed one row at a time, and what is
- * parsed of one is garbage before the next. It knows brackets, quotes and commas only; whoever is given a value's place checks it, by
- * parsing it as a rule. It must never read beyond the bytes, nor nest calls as deep as the text nests.
+ * Finds the values in a JSON text by their bytes. A list of thousands of rows can then be parsed one row at a time, and
+ * each parsed row is garbage before the next. It knows brackets, quotes and commas only; the caller checks each value,
+ * usually by parsing it. Invariants: it never reads beyond the bytes, and its call depth does not grow with the nesting
+ * of the text.
  *
- * Measured (Intel Xeon, Node 20): 1 µs for a row of 850 bytes, beside 4 for JSON.parse of it.
+ * Measured (Intel Xeon, Node 20): 1 µs for a row of 850 bytes, plus 4 µs for its JSON.parse.
  */
 
 import { BACKSLASH, COLON, COMMA, LIST, LIST_END, MAP, MAP_END, QUOTE } from './jsonBytes.js';
 
-/** Told where a value begins; returns where it ends. */
+/** Called with the start of a value; returns its end. */
 type Visit = (from: number) => number;
 
 export class JsonWalk {
@@ -39,7 +40,7 @@ export class JsonWalk {
     return next;
   }
 
-  /** Visits the members of the map that begins at `at`; returns where it ends. Throws SyntaxError where it is none. */
+  /** Visits the members of the map that begins at `at`; returns its end. Throws SyntaxError when there is no map. */
   members(at: number, visit: (name: string, from: number) => number): number {
     return this.inside(at, MAP_END, (from) => {
       if (this.bytes[from] !== QUOTE) throw this.unexpected(from);
@@ -50,7 +51,7 @@ export class JsonWalk {
     });
   }
 
-  /** Visits the values of the list that begins at `at`; returns where it ends. Throws SyntaxError where it is none. */
+  /** Visits the values of the list that begins at `at`; returns its end. Throws SyntaxError when there is no list. */
   values(at: number, visit: Visit): number {
     return this.inside(at, LIST_END, visit);
   }
@@ -100,7 +101,7 @@ export class JsonWalk {
     throw this.unexpected(length);
   }
 
-  /** A number, true, false or null; whatever else it is, is found out by parsing it. */
+  /** A number, true, false or null; the parser finds out anything else. */
   private endOfWord(at: number): number {
     const { bytes } = this;
     let next = at;

@@ -1,4 +1,7 @@
-/** What is to be compared of a row with others: its bytes but those of its values, and where the values are between them. */
+/**
+ * The pattern of a row, to compare rows by: its bytes without those of its values, and the positions of the values
+ * between them.
+ */
 
 import { COLON, LIST, LIST_END, MAP, MAP_END, MINUS, QUOTE, SPACE } from './jsonBytes.js';
 import {
@@ -16,18 +19,22 @@ import {
   TRUE,
 } from './jsonValue.js';
 
-/** The fields of a row whose kind is checked, by name, wherever in a row that name is. All others may have any value. */
+/**
+ * The fields of a row whose kind is checked, by name, wherever in a row that name occurs. All others may have any
+ * value.
+ */
 export interface CheckedFields {
   /** Whole and not below zero. */
   readonly counts: ReadonlySet<string>;
   readonly numbers: ReadonlySet<string>;
-  /** Those where nothing may stand, but no number. */
+  /** Fields that may be null but not a number. */
   readonly nullable: ReadonlySet<string>;
 }
 
 /**
- * A row is some hundred bytes and 60 values. What is larger comes from no collector, and is not worth the memory: patterns are kept, and each value has a path, so that
- * a row of a collector that is up to no good could otherwise take thousands of times its own size.
+ * Bounds of a pattern. A row is some hundred bytes and 60 values; a larger row comes from no collector. Patterns are
+ * kept, and each value has a path, so a row of a malicious collector could otherwise take thousands of times its own
+ * size.
  */
 const MOST_ROW_BYTES = 65_536;
 const MOST_PATTERN_BYTES = 8_192;
@@ -37,7 +44,7 @@ const MOST_NAME_BYTES = 128;
 /** Between the names of a value inside of maps. No name has it. */
 const INSIDE = '\0';
 
-/** Of a value: its name (`sent`, `rttUs\0p50`), what it is, and how many bytes are between it and the value before. */
+/** One value: its name (`sent`, `rttUs\0p50`), its kind, and the number of bytes between it and the value before. */
 export interface RowValue {
   readonly path: string;
   readonly kind: number;
@@ -55,7 +62,7 @@ interface Around {
 }
 
 export interface RowPattern {
-  /** Of the row, with its kind in place of each value. */
+  /** The bytes of the row, with each value replaced by its kind. */
   readonly bytes: Uint8Array;
   readonly values: readonly RowValue[];
   readonly ending: Ending;
@@ -114,7 +121,7 @@ export function patternOf(row: Buffer, checked: CheckedFields): RowPattern | und
       kind = BOOLEAN;
       end = endOfValue(row, at, kind);
     } else if (byte <= SPACE) {
-      // White space may be anywhere; the look for a colon, above, is right only where there is none.
+      // White space may occur anywhere; the search for a colon, above, is right only without it.
       return undefined;
     }
     if (end < 0) return undefined;
@@ -128,7 +135,10 @@ export function patternOf(row: Buffer, checked: CheckedFields): RowPattern | und
   return ending === undefined ? undefined : { bytes, values, ending };
 }
 
-/** What a row ends with: so many bytes that are the histogram's name and the like, and before the last two of them the histogram. */
+/**
+ * The end of a row: this many bytes with the histogram's name and the like, and the histogram before the last two of
+ * them.
+ */
 export interface Ending {
   readonly bytes: number;
   readonly histogram: boolean;
@@ -147,6 +157,6 @@ function endingOf(pattern: Uint8Array): Ending | undefined {
   return bytes.includes(HISTOGRAM_NAME) ? undefined : { bytes: '}'.length, histogram: false };
 }
 
-/** Whether a number may be nothing there, and nothing a number. */
+/** Whether the field may be null instead of a number, or a number instead of null. */
 const isLoose = (name: string, { counts, numbers, nullable }: CheckedFields): boolean =>
   !counts.has(name) && !numbers.has(name) && !nullable.has(name);

@@ -1,27 +1,29 @@
 /**
- * What the rows of an answer have in common: of a row that was parsed and checked, all bytes but those of its values. A row with the same bytes around
- * values of the same kinds is as right as that one was, whatever the values are, and so most rows are checked without being parsed. Where
- * the values of such a row are follows from how long each is: that is noted, and so nobody has to parse it afterwards either (`rowView.ts`).
+ * The common part of the rows of an answer: all bytes of a parsed and checked row except its values. A row with the
+ * same bytes around values of the same kinds is as valid as that one, whatever the values. So most rows are checked
+ * without being parsed. The positions of the values in such a row follow from their lengths. The lengths are stored, so
+ * that no later reader has to parse the row either (`rowView.ts`).
  *
- * It must never take a row for right that `JSON.parse` or the check of its fields would refuse. When in doubt it does not know.
+ * It must never accept a row that `JSON.parse` or the check of its fields would refuse. When in doubt, the row is
+ * parsed.
  *
- * Measured (Intel Xeon, Node 20, rows of 870 bytes), where finding its end, parsing and checking it took 8 µs a row: 2.6 when all are of one shape, 3.3
- * with every tenth, and 3.7 with every second of another one.
+ * Measured (Intel Xeon, Node 20, rows of 870 bytes), where finding its end, parsing and checking it took 8 µs a row:
+ * 2.6 when all have one shape, 3.3 with every tenth, and 3.7 with every second of another one.
  */
 
 import { endOfText, endOfValue, TEXT } from './jsonValue.js';
 import { type CheckedFields, type Ending, patternOf, type RowPattern, type RowValue } from './rowPattern.js';
 
-/** How long the one value of a row is that is longer than others: what they leave of it. */
+/** Stands for the length of the one long value of a row: the rest of the row after all others. */
 const REST = 255;
 /** Shapes of all answers that are known. */
 const MOST_MET = 64;
 
 export class RowShape {
-  /** Of all answers: what is known of a shape elsewhere need not be found out again. */
+  /** Shared by all answers: a shape that was learned from one answer is known to the next. */
   private static readonly met = new Map<string, RowShape>();
   readonly values: readonly RowValue[];
-  /** Bytes of the row, with its kind in place of each value. */
+  /** Bytes of the row, with each value replaced by its kind. */
   private readonly bytes: Uint8Array;
   private readonly gaps: Uint32Array;
   /** Bytes of a row that are no values. */
@@ -51,8 +53,8 @@ export class RowShape {
   }
 
   /**
-   * Where the row that begins at `at` ends, when it is one of this shape, whose values are as long as `lengths` is told then; -1: it has to
-   * be looked at. The bytes are UTF-8. Hot.
+   * End of the row that begins at `at` if it has this shape, with the lengths of its values stored in `lengths`; -1:
+   * the row has to be parsed. The bytes are UTF-8. Hot.
    */
   endOf(bytes: Uint8Array, at: number, lengths: ValueLengths): number {
     const { bytes: pattern, gaps } = this;
@@ -77,7 +79,7 @@ export class RowShape {
     return next;
   }
 
-  /** Where the values of a row of this shape begin and end, whose lengths stand at `first`. Hot. */
+  /** Start and end of each value of a row of this shape, whose lengths begin at `first`. Hot. */
   places(row: RowPlace, lengths: Uint8Array, starts: Uint32Array, ends: Uint32Array): void {
     const { gaps } = this;
     let at = row.from;
@@ -117,7 +119,7 @@ export class ValueLengths {
   length = 0;
   private bytes = new Uint8Array(4096);
 
-  /** Memory with room for so many more. */
+  /** The memory, grown to have capacity for `more` bytes. */
   room(more: number): Uint8Array {
     if (this.length + more > this.bytes.length) {
       const larger = new Uint8Array(2 * (this.length + more));
@@ -127,7 +129,7 @@ export class ValueLengths {
     return this.bytes;
   }
 
-  /** All of them, and begins anew. */
+  /** Returns all of them, and starts empty. */
   take(): Uint8Array {
     const taken = this.bytes.slice(0, this.length);
     this.length = 0;
@@ -136,11 +138,14 @@ export class ValueLengths {
 }
 
 const MOST_SHAPES = 8;
-/** So many rows are learned from in any case, and one more for so many that are known: to learn from one takes as long as to check it by parsing. */
+/**
+ * This many rows are always learned from, and one more for each group of known ones: to learn from a row takes as long
+ * as to check it by parsing.
+ */
 const LEARNED_ANYWAY = 16;
 const KNOWN_FOR_ONE = 8;
 
-/** The shapes that occur in an answer: those without replies differ from others, and groups in the names of their tags. */
+/** The shapes in an answer: rows without replies differ from others, and groups differ in the names of their tags. */
 export class RowShapes {
   /** Of the values of all rows that were of a known shape. */
   readonly lengths = new ValueLengths();

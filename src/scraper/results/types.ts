@@ -1,5 +1,6 @@
 /**
- * What goes through the scraper: finished intervals of collectors, from the poller to the writers and into the matrix.
+ * The data that pass through the scraper: finished intervals of collectors, from the poller to the writers and into the
+ * matrix.
  *
  * collector -> poller -> delivery -> writers (each behind a queue and a spool) -> databases
  *                     -> matrix history -> /v1/matrix, /v1/results
@@ -8,15 +9,15 @@
 import type { SendErrorReason, TooBigReason, UnreachableReason } from '../../stats/reasons.js';
 
 /**
- * One result, with the fields of `GET /v1/results`. What a collector of another kind does not tell is null, never invented; a name that
- * it does not tell (`group`, `class`) is empty.
+ * One result, with the fields of `GET /v1/results`. A field that a collector of another kind does not report is null,
+ * never invented; a name that it does not report (`group`, `class`) is empty.
  */
 export interface ResultRow {
   readonly group: string;
   readonly protocol: string;
   readonly source: string;
   readonly target: string;
-  /** 0: not told. */
+  /** 0: not reported. */
   readonly port: number;
   readonly class: string;
   readonly dscp: number | null;
@@ -25,7 +26,7 @@ export interface ResultRow {
   readonly received: number;
   readonly lost: number;
   readonly unreachable: number;
-  /** 100 (lost + unreachable) / sent; null when no probe tells of loss (`lossShare`). */
+  /** 100 (lost + unreachable) / sent; null when no probe says anything about loss (`lossShare`). */
   readonly lossPct: number | null;
   readonly late: number | null;
   readonly duplicates: number | null;
@@ -36,15 +37,18 @@ export interface ResultRow {
   readonly tooBig?: number | null;
   /** The least MTU that a probe was too big for; null or absent when none was named. */
   readonly mtu?: number | null;
-  /** Why the kernel refused probes, which ICMP errors came back, and who said that probes were too big; null or absent when there were none. */
+  /**
+   * Reasons of refused sends, ICMP errors that came back, and senders of "too big" errors; null or absent when there
+   * were none.
+   */
   readonly sendErrorsBy?: readonly SendErrorReason[] | null;
   readonly unreachableBy?: readonly UnreachableReason[] | null;
   readonly tooBigBy?: readonly TooBigReason[] | null;
-  /** µs; null when nothing came back. */
+  /** µs; null without a reply. */
   readonly rttUs: RttUs | null;
   readonly residenceUs: number | null;
   readonly jitterUs: number | null;
-  /** What is known of each direction; absent from collectors that do not tell. */
+  /** Loss by direction; absent from collectors that do not report it. */
   readonly lostForward?: number | null;
   readonly lostReverse?: number | null;
   readonly lostUnknown?: number | null;
@@ -63,7 +67,7 @@ export interface OneWayUs {
   readonly relative: boolean;
 }
 
-/** Round trips in µs. Of a collector that tells the mean only, the rest is null. */
+/** Round trips in µs. From a collector that reports the mean only, the rest is null. */
 export interface RttUs {
   readonly min: number | null;
   readonly mean: number;
@@ -75,12 +79,18 @@ export interface RttUs {
   readonly max: number | null;
 }
 
-/** Rows, asked for one by one, as often as one likes: each may be made anew every time. */
+/** Rows, iterated any number of times; each iteration may create new objects. */
 export interface Rows extends Iterable<ResultRow> {
   readonly length: number;
-  /** As by iterating, in half the time: all are one object, to be read field by field before the next is asked for, never kept or spread. */
+  /**
+   * Iterates in half the time: all rows are one object. Read it field by field before the next row; never keep or
+   * spread it.
+   */
   oneByOne?(): Iterable<ResultRow>;
-  /** Where rows are lent: they can be asked for until the result is called. Whoever needs them for longer than he was told must hold them. */
+  /**
+   * Extends the lease of lent rows: they can be iterated until the returned function is called. For readers that need
+   * them longer than their caller promised.
+   */
   hold?(): () => void;
 }
 
@@ -97,7 +107,7 @@ export interface CollectedInterval {
   /** Epoch milliseconds. */
   readonly startMs: number;
   readonly endMs: number;
-  /** Its place at the collector; `endMs` where it does not tell. */
+  /** Its cursor at the collector; `endMs` where the collector reports none. */
   readonly cursor?: number;
   /** Cursor of the interval that it goes on from without a pause; 0: it is the first of a process, or it does not tell. */
   readonly follows?: number;
@@ -112,10 +122,13 @@ export interface CollectedInterval {
   readonly rows: Rows;
 }
 
-/** What became of a batch that a sink took. */
+/** The outcome of a batch that a sink accepted. */
 export interface Written {
   readonly points: number;
-  /** Points that the sink refused for what they are; to send them again would not help. The first reasons are for the operator. */
+  /**
+   * Points that the sink refused for their content; to send them again would not help. The first reasons are for the
+   * operator.
+   */
   readonly rejected: number;
   readonly reasons: readonly string[];
 }
@@ -125,19 +138,19 @@ export interface Writer {
   /** For logs and metrics, unique within a config: `influx2 http://127.0.0.1:8086 llama`. */
   readonly name: string;
   /**
-   * Writes intervals, whole. Resolves when the sink acknowledged them; to write the same again must do no harm. Rejects when the sink is
-   * away or says "later" (the delivery tries again), never because of a single bad point.
+   * Writes whole intervals. Resolves when the sink acknowledged them; to write the same again must do no harm. Rejects
+   * when the sink is unavailable or asks to retry later (the delivery retries), never because of a single bad point.
    */
   write(intervals: readonly CollectedInterval[], signal: AbortSignal): Promise<Written>;
   close(): Promise<void>;
 }
 
-/** Where pollers hand over what they fetched. */
+/** Where pollers deliver the intervals they fetched. */
 export interface Delivery {
   /**
-   * Resolves when the interval is safe with every writer: acknowledged by it, or on disk in its spool, or lost by name because the spool is full
-   * (counted and logged). Only then may the collector's cursor move past it. Rejects only when the scraper ends. It holds the rows for as
-   * long as it needs them.
+   * Resolves when the interval is safe with every writer: acknowledged by it, on disk in its spool, or lost and named
+   * because the spool is full (counted and logged). Only then may the collector's cursor move past it. Rejects only
+   * when the scraper ends. It keeps a lease on the rows while it needs them.
    */
   deliver(interval: CollectedInterval): Promise<void>;
 }

@@ -1,9 +1,10 @@
 /**
- * Where intervals wait on the disk for a writer that is away: safe against a crash once `append` has resolved, read oldest first, removed when
- * they are settled. What is in segment files is in `spoolSegment.ts`, what a record looks like in `spoolRecord.ts`.
+ * The on-disk queue of intervals for an unavailable writer: safe against a crash once `append` has resolved, read
+ * oldest first, removed when settled. Segment files are in `spoolSegment.ts`, the record format in `spoolRecord.ts`.
  *
- * It never grows over its bound: the oldest segment goes to make room, and every interval in it is named. It never gives an interval that is
- * not as it was appended: a damaged record is left out, and counted. After a crash an interval may be given again that was settled before.
+ * It never grows over its bound: the oldest segment is dropped to make room, and every interval in it is named. It
+ * never returns an interval that differs from the appended one: a damaged record is left out, and counted. After a
+ * crash, a settled interval may be returned again.
  */
 
 import { readdir } from 'node:fs/promises';
@@ -19,7 +20,7 @@ import { type Appending, Run, type SpoolEntry } from './spoolRun.js';
 import { fileName, Segment, segmentIds } from './spoolSegment.js';
 
 const LOCK = 'lock';
-/** A segment is what is given up at once when the spool is full: a small part of it. */
+/** A full spool gives up one segment at a time: a small part of it. */
 const SEGMENTS = 16;
 const MAX_SEGMENT_BYTES = 8 * 1024 * 1024;
 
@@ -51,7 +52,7 @@ export class Spool {
   }
 
   /**
-   * Opens the spool in `dir`, which is made when it is missing, with what a former process left in it.
+   * Opens the spool in `dir`, with the intervals that an earlier process left; creates `dir` when missing.
    * @throws LlamaError `LLAMA_STATE_UNWRITABLE`, or `LLAMA_STATE_IN_USE` when another process has it.
    */
   static async open(dir: string, maxBytes: number, logger: Logger): Promise<Spool> {
@@ -69,20 +70,21 @@ export class Spool {
   }
 
   /**
-   * Appends an interval; on the disk when this resolves. It is held: `take` does not give it before `release`, because somebody may be writing
-   * it just now. Resolves with `lost` when it was given up for want of room, by name. Rejects with the disk's error; nothing has changed then.
+   * Appends an interval; it is on the disk when this resolves. It is reserved: `take` skips it before `release`,
+   * because the writer may be writing it just now. Resolves with `lost` when it was dropped for lack of space, by name.
+   * Rejects with the disk's error; nothing has changed then.
    */
   async append(interval: CollectedInterval): Promise<SpoolEntry | 'lost'> {
     const record = await encodeRecord(interval);
     const done = new Promise<SpoolEntry | 'lost'>((resolve, reject) => {
       this.appending.push({ record, done: resolve, failed: reject });
     });
-    // Those that came while the disk was busy share one sync.
+    // Records that arrive while the disk is busy share one sync.
     void this.queue.run(() => this.flush());
     return done;
   }
 
-  /** The oldest intervals, of at most `maxRows` rows but at least one; held until they are settled or released. */
+  /** The oldest intervals, of at most `maxRows` rows but at least one; reserved until they are settled or released. */
   take(maxRows: number): Promise<Taken[]> {
     return this.queue.run(async () => {
       const taken: Taken[] = [];
@@ -117,7 +119,7 @@ export class Spool {
     });
   }
 
-  /** They were not written: to be taken again, unless they had to make room meanwhile. */
+  /** They were not written: `take` returns them again, unless they were dropped to make room meanwhile. */
   release(entries: readonly SpoolEntry[]): void {
     const lost: RecordName[] = [];
     for (const { segment, offset, name } of entries) {
@@ -166,7 +168,7 @@ export class Spool {
       );
   }
 
-  /** Writes what is waiting. Each record is answered once it is synced, or refused. */
+  /** Writes the waiting records. Each append resolves once its record is synced, or rejects. */
   private async flush(): Promise<void> {
     const group = this.appending;
     this.appending = [];
@@ -199,7 +201,10 @@ export class Spool {
     }
   }
 
-  /** Goes on in a new directory where the old one was removed. What waited in that one is found lost when it is taken. */
+  /**
+   * Continues in a new directory where the old one was removed. Intervals in the old one are found lost when they are
+   * read.
+   */
   private async followDirectory(): Promise<void> {
     if (!(await this.lock.renew())) return;
     this.logger.error({ dir: this.dir }, 'the directory of the spool was removed; it was made again');

@@ -1,6 +1,7 @@
 /**
- * How far a spool's segment was settled, in a file beside it, so that a process that was killed does not begin at its front again. Not synced:
- * after a power cut an old mark, or none, only makes intervals be written twice.
+ * A checkpoint of how far a spool's segment is settled, in a file next to it, so that a restart after a kill does not
+ * begin at the front. Not synced: after a power cut a stale or missing checkpoint only makes intervals be written
+ * twice.
  */
 
 import { readFile, rm, writeFile } from 'node:fs/promises';

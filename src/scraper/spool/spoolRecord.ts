@@ -44,7 +44,7 @@ export const MAX_RECORD_BYTES = 512 * 1024 * 1024;
 const deflate = promisify(deflateRaw);
 const inflate = promisify(inflateRaw);
 
-/** What an interval is called, and how much it is. */
+/** The identity of an interval, and its number of rows. */
 export interface RecordName {
   readonly collector: string;
   readonly startMs: number;
@@ -70,7 +70,7 @@ export async function encodeRecord(interval: CollectedInterval): Promise<Buffer>
   return record;
 }
 
-/** The whole length of the record whose header begins at `offset`; undefined when there is none. */
+/** The whole length of the record whose header begins at `offset`; undefined when no header is there. */
 export function recordLength(bytes: Buffer, offset: number): number | undefined {
   if (offset + HEADER_BYTES > bytes.length || bytes.compare(MAGIC, 0, 4, offset, offset + 4) !== 0) return undefined;
   const length = HEADER_BYTES + bytes.readUInt16LE(offset + NAME_LENGTH) + bytes.readUInt32LE(offset + PAYLOAD_LENGTH);
@@ -84,7 +84,10 @@ export function isRecord(bytes: Buffer, offset: number): boolean {
   return crc32(bytes.subarray(offset + CHECKED, offset + length)) === bytes.readUInt32LE(offset + CRC);
 }
 
-/** Whether what is from `offset` to the end is the beginning of a record, as a crash leaves it; anything else is damage. */
+/**
+ * Whether the bytes from `offset` to the end are the beginning of a record, as a crash leaves it; anything else is
+ * damage.
+ */
 export function isUnfinished(bytes: Buffer, offset: number): boolean {
   const left = bytes.length - offset;
   const begun = Math.min(MAGIC.length, left);
@@ -124,7 +127,7 @@ export async function decodeRecord(record: Buffer): Promise<CollectedInterval> {
   return { collector, intervalMs: record.readDoubleLE(INTERVAL_MS), startMs, endMs, ...epoch, rows };
 }
 
-/** Others get their turn after each line: a large interval must not hold up the process. */
+/** Yields after each line: a large interval must not block the process. */
 async function rowsText(rows: Rows): Promise<Buffer> {
   const lines: Buffer[] = [];
   let some: string[] = [];

@@ -1,4 +1,4 @@
-/** What a spool could not keep or read: counted, and told by name. Nothing is lost in silence. */
+/** Counts and logs by name the intervals that a spool could not keep or read. No loss is silent. */
 
 import type { Logger } from 'pino';
 import type { RecordName } from './spoolRecord.js';

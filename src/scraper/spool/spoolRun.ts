@@ -3,7 +3,7 @@
 import type { RecordName } from './spoolRecord.js';
 import type { Segment } from './spoolSegment.js';
 
-/** An interval's place in the spool. */
+/** The position of an interval in the spool. */
 export interface SpoolEntry {
   readonly segment: Segment;
   readonly offset: number;

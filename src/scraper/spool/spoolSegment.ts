@@ -1,7 +1,9 @@
 /**
- * One file of a spool: records one after the other, appended until it is full, read from the front, removed when all of it is settled.
+ * One file of a spool: records one after the other, appended until it is full, read from the front, removed when all of
+ * it is settled.
  *
- * `from` is where the first record begins that is not settled; what is settled behind it, or damaged, is in `settled` until `from` gets there.
+ * `from` is the start of the first record that is not settled. Settled or damaged records behind it are in `settled`
+ * until `from` gets there.
  */
 
 import { type FileHandle, open, readFile, rm, truncate } from 'node:fs/promises';
@@ -35,7 +37,7 @@ export class Segment {
   left = 0;
   /** Records that somebody is writing just now, by offset. */
   readonly held = new Set<number>();
-  /** Its file was removed to make room. */
+  /** The file was removed to make room. */
   dropped = false;
   private readonly settled = new Map<number, number>();
   private handle: FileHandle | undefined;
@@ -51,7 +53,7 @@ export class Segment {
     return segment;
   }
 
-  /** Reads what a former process left. `last`: the one it was writing, of which the end may be unfinished. */
+  /** Reads a segment of an earlier process. `last`: the one it was writing, whose end may be unfinished. */
   static async read(dir: string, id: number, last: boolean): Promise<Opened> {
     const segment = new Segment(dir, id);
     const bytes = await readFile(segment.path);
@@ -61,7 +63,7 @@ export class Segment {
     let end = bytes.length;
     const mark = await readMark(segment.path);
     for (let at = 0; at < end; ) {
-      // Only where a record begins: what is before it was settled.
+      // Valid only at the start of a record: everything before it is settled.
       if (at === mark) {
         segment.from = at;
         segment.settled.clear();
@@ -90,7 +92,7 @@ export class Segment {
     return { segment, records, damaged, tornBytes };
   }
 
-  /** Whether nothing in it is waiting any more. */
+  /** Whether no record in it is waiting any more. */
   get done(): boolean {
     return this.from >= this.bytes;
   }
@@ -132,7 +134,10 @@ export class Segment {
     await removeMark(this.path);
   }
 
-  /** Calls `visit` with the whole records that are not settled and not held, oldest first, until it says false. Returns stretches found damaged. */
+  /**
+   * Calls `visit` with the whole records that are neither settled nor reserved, oldest first, until it returns false.
+   * Returns the number of damaged stretches found.
+   */
   async each(visit: (found: Found) => boolean): Promise<number> {
     const file = await open(this.path, 'r');
     let damaged = 0;
@@ -166,7 +171,7 @@ export class Segment {
     this.settle(offset, length);
   }
 
-  /** Tells a later process how far it is settled. */
+  /** Saves how far it is settled, for a later process. */
   mark(): Promise<void> {
     return writeMark(this.path, this.from);
   }

@@ -1,9 +1,10 @@
 /**
- * Points in files of line protocol. What `write` acknowledged is on the disk, and no interval is there twice: a database overwrites what it
- * gets again, a file would not. So the writer knows which intervals its open file and the last closed ones hold, counts their lines,
- * and of one that comes again, after a crash in the midst of it, writes only the lines that are missing.
+ * Points in files of line protocol. Acknowledged points are on the disk, and no interval is there twice: a database
+ * overwrites a repeated point, a file would not. So the writer knows which intervals its open file and the last closed
+ * ones contain, and counts their lines. When an interval comes again after a crash in its middle, the writer adds only
+ * the missing lines.
  *
- * One write at a time: whoever calls waits for the one before.
+ * One write at a time: a second call waits for the first.
  */
 
 import { type FileHandle, open } from 'node:fs/promises';
@@ -29,11 +30,14 @@ import { linesOf } from './points.js';
 import { WriteLater } from './retryableError.js';
 
 const LOCK = '.lock';
-/** For others to read, too: what is in the files is for Telegraf and the like. */
+/** Readable by others: Telegraf and similar tools read the files. */
 const MODE = 0o644;
 const DIR_MODE = 0o755;
 
-/** Closed files that are searched for an interval that comes again: more than the delivery writes at once, and a segment of its spool holds. */
+/**
+ * Closed files that are searched for a repeated interval: more than one write of the delivery and one segment of its
+ * spool.
+ */
 const KNOWN_BYTES = 128 * 1024 * 1024;
 
 interface ClosedFile {
@@ -47,7 +51,7 @@ interface OpenFile {
   readonly begunMs: number;
   readonly handle: FileHandle;
   bytes: number;
-  /** Up to here it holds what was acknowledged. */
+  /** Size up to which the content is acknowledged. */
   syncedBytes: number;
 }
 
@@ -72,7 +76,9 @@ class FileWriter implements Writer {
   private readonly logger: Logger;
   private readonly now: () => number;
   private readonly lock: DirectoryLock;
-  /** Undefined before the first write, after a rotation, and after an error that leaves it open what the file holds. */
+  /**
+   * Undefined before the first write, after a rotation, and after an error that leaves the content of the file unknown.
+   */
   private file: OpenFile | undefined;
   private resumed = false;
   /** Lines of each interval in the open file. */
@@ -189,7 +195,7 @@ class FileWriter implements Writer {
     await removeOldest(this.dir, (await listFiles(this.dir)).closed, this.keep);
   }
 
-  /** Remembers what a closed file holds, and forgets the oldest ones that are not needed for it. */
+  /** Remembers the content of a closed file, and forgets the oldest files that are no longer needed. */
   private know(file: ClosedFile): void {
     this.closed.push(file);
     for (const [key, lines] of file.counts) this.before.set(key, (this.before.get(key) ?? 0) + lines);
@@ -206,7 +212,7 @@ class FileWriter implements Writer {
     }
   }
 
-  /** Learns what the files hold, at the start and after an error. */
+  /** Reads the content of the files, at the start and after an error. */
   private async resume(): Promise<void> {
     const { closed, open: opened } = await listFiles(this.dir);
     const name = opened.pop();
@@ -239,8 +245,8 @@ class FileWriter implements Writer {
   }
 
   /**
-   * After an error nobody knows how much was written. What was not acknowledged is cut, because the kernel may have dropped what it could not
-   * sync and still show it; the file is read again before the next write.
+   * After an error the number of written bytes is unknown. Bytes that were not acknowledged are cut, because the kernel
+   * may have dropped data it could not sync and still show them. The file is read again before the next write.
    */
   private async forget(): Promise<void> {
     await this.file?.handle.truncate(this.file.syncedBytes).catch(() => undefined);

@@ -1,6 +1,7 @@
 /**
- * The files that a file writer writes, and what they hold. The one that is being written is `llama-TIME.lp.open`; it becomes `llama-TIME.lp`
- * when it is closed, TIME being when it was begun. Line protocol and nothing else, so that any of its readers takes them.
+ * The files of a file writer and their content. The file being written is `llama-TIME.lp.open`; it becomes
+ * `llama-TIME.lp` when it is closed. TIME is when it was begun. They contain line protocol only, so that any of its
+ * readers accepts them.
  */
 
 import { createReadStream } from 'node:fs';
@@ -56,7 +57,7 @@ export interface Scanned {
   /** Lines of each interval that the file has. */
   readonly counts: Map<string, number>;
   readonly bytes: number;
-  /** Bytes after the last line break: what a crash left of a line. */
+  /** Bytes after the last line break: an incomplete line that a crash left. */
   readonly tornBytes: number;
 }
 
@@ -78,7 +79,7 @@ export async function linesWithKey(path: string, key: string): Promise<Set<strin
   return lines;
 }
 
-/** Cuts what a crash left of a line. */
+/** Cuts an incomplete line that a crash left. */
 export async function cutTorn(path: string, { bytes, tornBytes }: Scanned): Promise<void> {
   if (tornBytes > 0) await truncate(path, bytes);
 }

@@ -1,6 +1,6 @@
 /**
- * Points to InfluxDB 1, 2 and 3 and VictoriaMetrics. The versions differ in the path and the credentials only; both go through the
- * transport of InfluxDB's own client, not through its WriteApi, whose queue and retries would be a second one behind ours.
+ * Points to InfluxDB 1, 2 and 3 and VictoriaMetrics. The versions differ in the path and the credentials only. All use
+ * the transport of InfluxDB's own client, not its WriteApi, whose queue and retries would duplicate ours.
  */
 
 import { Agent as HttpAgent } from 'node:http';
@@ -20,7 +20,7 @@ import { linesOf } from './points.js';
 import { type Refusal, RefusedForAnotherReason, sendAll } from './refused.js';
 import { retryAfterMs, WriteLater } from './retryableError.js';
 
-/** Answers that are about what a request holds: 400 Bad Request, 413 Content Too Large, 422 Unprocessable Content. */
+/** Status codes about the content of a request: 400 Bad Request, 413 Content Too Large, 422 Unprocessable Content. */
 const ABOUT_CONTENT = new Set([400, 413, 422]);
 const GZIP_FROM_BYTES = 1000;
 const NO_CONTENT = 204;
@@ -145,7 +145,7 @@ export class InfluxWriter implements Writer {
   }
 }
 
-/** As the config names it: in place, or in a file. */
+/** The credential from the config, inline or from a file. */
 async function credentialOf(
   value: string | undefined,
   file: string | undefined,
@@ -159,7 +159,7 @@ async function credentialOf(
   }
 }
 
-/** A refusal for what the request holds; throws what is to be tried again. */
+/** A refusal because of the content of the request; throws errors that are to be retried. */
 function refusalOf(error: HttpError): Refusal {
   const status = error.statusCode;
   const body = error.body ?? '';

@@ -1,9 +1,11 @@
 /**
  * Finished intervals as InfluxDB's line protocol. Pure.
  *
- * Two rows of an interval must never become points of the same series, because one would overwrite the other: the tags that identify a row
- * (addresses, port, collector, group, class) are always there, and no tag of a target takes the place of one. What was not measured is
- * left out, never 0. Written by hand but for the escapes: through the client's `Point` the same lines took three times as long. Every field is a float, always: a field that is an integer in one point and a float in another is refused.
+ * Two rows of an interval must never become points of the same series, because one would overwrite the other. So the
+ * tags that identify a row (addresses, port, collector, group, class) are always present, and no tag of a target
+ * replaces one. A value that was not measured is left out, never 0. Written by hand except for the escapes: through the
+ * client's `Point` the same lines took three times as long. Every field is always a float: a field that is an integer
+ * in one point and a float in another is refused.
  */
 
 import { escape as escapes } from '@influxdata/influxdb-client';
@@ -18,7 +20,10 @@ export type Precision = 'ms' | 'ns';
 
 const RAW_STATS = 'raw_stats';
 
-/** Names a target's own tag must not have: our tags, our fields (InfluxDB 3 has one name space for both), and what InfluxDB keeps for itself. */
+/**
+ * Names that a target's own tag must not have: our tags, our fields (InfluxDB 3 has one name space for both), and names
+ * reserved by InfluxDB.
+ */
 const TAKEN = new Set([
   ...['src_ip', 'dst_ip', 'dst_port', 'collector', 'group', 'class'],
   ...[
@@ -42,10 +47,10 @@ const TAKEN = new Set([
 ]);
 const OWN_PREFIX = 'tag_';
 
-/** Rows after which others get their turn: about 10 ms. */
+/** Rows between two yields: about 10 ms. */
 const ROWS_AT_ONCE = 2000;
 
-/** The lines of intervals, in the order of their rows. A row of which nothing was measured has none. */
+/** The lines of intervals, in the order of their rows. A row without any measured value has none. */
 export async function linesOf(
   intervals: readonly CollectedInterval[],
   layout: PointLayout,
@@ -87,7 +92,10 @@ function pushValue(lines: string[], measurement: string, tags: string, value: st
 
 const piece = Buffer.allocUnsafe(4096);
 
-/** A line waits until it is written; put together from fifty pieces, as V8 keeps it, it takes five times the memory as long as it does. */
+/**
+ * A line waits until it is written. V8 keeps a concatenation of fifty pieces as a tree, which takes five times the
+ * memory; this flattens it.
+ */
 function inOnePiece(line: string): string {
   // A line of UTF-16 has at most three bytes for each of its units.
   return line.length > piece.length / 3 ? line : piece.toString('utf8', 0, piece.write(line));
@@ -116,20 +124,23 @@ function rowTags(row: ResultRow, collector: string): string {
 /** Most rows have their tags from `rowView.ts`, which are one object as long as they are the same: put together each time, they took a third of a line's time. */
 const targetTags = new WeakMap<ResultRow['tags'], string>();
 
-/** Those of the target, behind the others. */
+/** The target's own tags, after the others. */
 function tagsOfTarget(row: ResultRow, base: string): string {
   let text = '';
   // Sorted, so that the same interval is always the same lines.
   for (const name of Object.keys(row.tags).sort()) {
     const value = row.tags[name];
     const free = freeName(name, row);
-    // Two names may be the same without what the line protocol cannot hold; a line with a tag twice is refused.
+    // Two names may be equal after escaping; a line with a duplicate tag is refused.
     if (free !== undefined && !(base + text).includes(`,${escapeTag(free)}=`)) text += tag(free, value);
   }
   return text;
 }
 
-/** What a target's own tag is called in points: its name, or `tag_` before it when that is taken; undefined when it only repeats ours. */
+/**
+ * The name of a target's own tag in points: its name, or with `tag_` before it on a collision; undefined when it only
+ * repeats ours.
+ */
 function freeName(name: string, row: ResultRow): string | undefined {
   if (!TAKEN.has(escapeTag(name)) && !name.startsWith('_')) return name;
   if (name === 'src_ip' && row.tags[name] === row.source) return undefined;
@@ -204,7 +215,7 @@ function ms(us: number | null | undefined): string | null {
   return Number.isFinite(ns) ? msText(ns) : null;
 }
 
-/** Of so many digits JavaScript writes each. */
+/** JavaScript writes every digit of numbers below this. */
 const EXACT_NS = 1e15;
 const NS_DIGITS = 1000;
 const THREE = Array.from({ length: NS_DIGITS }, (_, n) => `${n}`.padStart(3, '0'));
@@ -221,7 +232,7 @@ export function msText(ns: number): string {
   return belowMs > 0 ? `${whole}.${TRIMMED[belowMs]}` : `${whole}`;
 }
 
-/** `,name=` and the value; nothing when that is empty. */
+/** `,name=` and the value; empty when the value is empty. */
 function ownTag(key: string, value: string): string {
   const text = escapeTag(value);
   return text === '' ? '' : key + text;
@@ -233,13 +244,13 @@ function tag(name: string, value: string): string {
 }
 
 const PLAIN = /^[\w.:/@+#-]*$/;
-/** Backslashes that would be taken for the escape of what follows them. */
+/** Backslashes that would be read as the escape of the next character. */
 const AMBIGUOUS = /\\+(?=[ ,=]|$)/g;
 
 /**
- * A tag's name or value as a line has it. A line break or tab becomes `\n`, `\r`, `\t` in two characters, as InfluxDB's own clients do it.
- * Backslashes before a comma, equals sign, space or the end are left out, as Telegraf does: InfluxDB cannot read one at the end, and
- * databases differ in what they read before the others.
+ * Escapes a tag's name or value for a line. A line break or tab becomes `\n`, `\r`, `\t` in two characters, as in
+ * InfluxDB's own clients. Backslashes before a comma, equals sign, space or the end are left out, as in Telegraf:
+ * InfluxDB cannot read one at the end, and databases differ in how they read one before the others.
  */
 export function escapeTag(text: string): string {
   return PLAIN.test(text) ? text : escapes.tag(text.replace(AMBIGUOUS, ''));

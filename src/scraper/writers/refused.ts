@@ -1,12 +1,13 @@
 /**
- * Lines that a database refuses for what they are: found among those that it takes, so that a bad point never keeps a good one from being
- * written. Pure but for the `send` that is passed in.
+ * Finds the lines that a database refuses for their content among those that it accepts, so that a bad point never
+ * keeps a good one from being written. Pure except for the `send` that is passed in.
  *
- * A line counts as written only when a request that held it was acknowledged whole, and as rejected only when the database named it, or
- * refused it alone. What was refused in part is sent again in parts: to write a point twice does no harm.
+ * A line counts as written only when a request with it was acknowledged whole. It counts as rejected only when the
+ * database named it, or refused it alone. A partly refused request is sent again in parts: to write a point twice does
+ * no harm.
  */
 
-/** What a database says to lines that it does not take for what they are. */
+/** The answer of a database to lines that it refuses for their content. */
 export interface Refusal {
   readonly status: number;
   /** For people: the message of the answer. */
@@ -26,7 +27,10 @@ export interface Sent {
 
 const MAX_REASONS = 10;
 const MAX_REASON_LENGTH = 300;
-/** When so many requests are refused, none is taken, and nothing says that it is about points, then it is not: a wrong parameter, say. */
+/**
+ * After this many refused requests, with none accepted and no message about points, the cause is another one: a wrong
+ * parameter, for instance.
+ */
 const CANARY = 24;
 /** How databases speak of points: InfluxDB 1, 2 and 3, VictoriaMetrics. */
 const ABOUT_POINTS =
@@ -41,7 +45,7 @@ export class RefusedForAnotherReason extends Error {
   }
 }
 
-/** Sends all lines, in requests of at most `batch`, and those that are refused in ever smaller ones. */
+/** Sends all lines, in requests of at most `batch`, and refused ones in ever smaller requests. */
 export async function sendAll(lines: readonly string[], batch: number, send: SendLines): Promise<Sent> {
   const sent: Sent = { written: 0, rejected: 0, reasons: [] };
   let refusals = 0;
@@ -64,7 +68,7 @@ export async function sendAll(lines: readonly string[], batch: number, send: Sen
     reject(sent, bad);
     parts.push(...rest.reverse());
   }
-  // Nothing was taken, and nothing says that the points are why: to give them up would be to lose all over a wrong parameter.
+  // No line was accepted, and no message is about points: to reject them would lose all because of a wrong parameter.
   if (last !== undefined && !aboutPoints && sent.written === 0) throw new RefusedForAnotherReason(last);
   return sent;
 }

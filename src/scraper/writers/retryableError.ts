@@ -1,10 +1,13 @@
-/** A sink that is away, or says "later" or "not you": what was to be written is tried again, and nothing of it is given up. */
+/**
+ * A sink that is unavailable, asks to retry later or rejects the credentials: the write is retried, and no point is
+ * dropped.
+ */
 
 export class WriteLater extends Error {
   override readonly name = 'WriteLater';
   /** HTTP status; undefined when there was no answer. */
   readonly status: number | undefined;
-  /** What the sink asked for with `Retry-After`; 0 when it did not. */
+  /** Value of `Retry-After`; 0 when absent. */
   readonly retryAfterMs: number;
 
   constructor(message: string, options: { status?: number; retryAfterMs?: number; cause?: unknown } = {}) {
