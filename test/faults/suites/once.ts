@@ -102,7 +102,9 @@ export function onceSuite({ seed, faults, runMs, retention, outageMs, report }: 
         );
         named ??= gone;
         const expected = finished.select((collector, endMs) => !gone.ends.get(collector)?.has(endMs));
-        expect(compare(expected, stored), store).to.deep.equal({ missing: [], extra: [], different: [] });
+        const found = compare(expected, stored);
+        const known = JSON.stringify({ deaths: chaos.deaths, gaps });
+        expect(found, `${store}; ${known}`).to.deep.equal({ missing: [], extra: [], different: [] });
         expect(stored.sums(), `sums of ${store}`).to.deep.equal(expected.sums());
         if (store === 'InfluxDB')
           expect(await sumsOfInflux(fleet.influx, 'llama', untilMs), 'sums by InfluxQL').to.deep.equal(expected.sums());
