@@ -1,11 +1,11 @@
-/** A collector: started and stopped as a whole, and its face to the API. Probes never pass this thread. */
+/** A collector on its main thread: started and stopped as a whole, and the facade to the API. Probes never pass this thread. */
 
 import type { Logger } from 'pino';
 import type { Config, Group } from '../config/types.js';
 import type { InjectedStep } from '../net/clock.js';
 import type { DiscoveryTools } from '../targets/discovery.js';
 import { Deployment, FOLLOW_EVERY_MS } from './deployment.js';
-import { Groups } from './groups/groups.js';
+import { GroupChanges } from './groupChanges.js';
 import { Intervals } from './intervals.js';
 import type { ChangeOptions, CollectorService, GroupEdit, RevertGuard } from './service.js';
 import { KeptState } from './state/keptState.js';
@@ -36,7 +36,7 @@ export class Collector implements Service {
   private readonly threads: CollectorThreads;
   private readonly deployment: Deployment;
   private readonly intervals: Intervals;
-  private readonly changes: Groups;
+  private readonly changes: GroupChanges;
   private readonly reporter: StatusReporter;
   private following: NodeJS.Timeout | undefined;
   private stopped: Promise<void> | undefined;
@@ -58,9 +58,9 @@ export class Collector implements Service {
     const { threads } = this;
     this.deployment = new Deployment({ config, logger, threads });
     this.intervals = new Intervals({ config, logger, threads, kept });
-    this.changes = new Groups({ config, logger, deployment: this.deployment, kept, discovery });
-    const { deployment, intervals, changes: groups } = this;
-    this.reporter = new StatusReporter({ config, threads, deployment, groups, intervals, kept });
+    this.changes = new GroupChanges({ config, logger, deployment: this.deployment, kept, discovery });
+    const { deployment, intervals, changes } = this;
+    this.reporter = new StatusReporter({ config, threads, deployment, changes, intervals, kept });
     this.results = intervals.results;
     this.history = intervals.history;
     this.clock = threads.clock;
@@ -98,7 +98,7 @@ export class Collector implements Service {
     this.followLater();
   }
 
-  /** Stops probing, waits for what is under way (at most about a second), closes the current interval. The results stay readable. */
+  /** Stops probing, waits for probes under way (at most about a second), closes the current interval. The results stay readable. */
   stop(): Promise<void> {
     clearTimeout(this.following);
     this.threads.quiesce();
@@ -222,7 +222,7 @@ export class Collector implements Service {
       try {
         await this.changes.inTurn(() => this.followHost());
       } catch (error) {
-        // Such as no descriptor left: that may end.
+        // For instance, no descriptor is left: that may heal.
         this.logger.error({ err: error }, 'could not look for changed routes and missing source ports; tried again');
       }
       this.followLater();

@@ -1,6 +1,6 @@
 /**
- * What is in force: the streams of each group, and what the threads know of them. Checks, prepares and carries out steps, and answers which of them are in
- * force. It knows no origins, files or tags beyond the steps it is given, and calls nobody back.
+ * The groups in force: their streams, and the messages about them to the threads. Checks steps, prepares them, carries all of them out or none, and answers
+ * which of them are in force. It knows nothing of files, REST and the state directory, and has no call-back.
  */
 
 import type { Logger } from 'pino';

@@ -1,27 +1,27 @@
 /**
- * Changes of groups, by the config file, by REST, by a source of targets and at the start. They happen one after the other, and each takes the same way:
- * the registry says which steps it means, the deployment prepares them, the state directory keeps them, the deployment carries them out, and the registry
- * notes the outcome.
+ * Changes of groups: by the config file, by REST, by a source of targets, and at the start. They run one after the other, and all take one way: the
+ * registry returns the steps, the deployment prepares them, the state directory keeps the new entries, the deployment carries the steps out, and the
+ * registry notes the outcome.
  */
 
 import type { Logger } from 'pino';
-import { SerialQueue } from '../../base/serialQueue.js';
-import { yieldNow } from '../../base/yielding.js';
-import { type Allowed, type GroupRules, isTrustedSource } from '../../config/allowed.js';
-import { parseGroupInTurns } from '../../config/group/group.js';
-import type { Config, Group } from '../../config/types.js';
-import { Discovery, type DiscoveryTools } from '../../targets/discovery.js';
-import { ownAddresses } from '../../targets/ownAddresses.js';
-import type { Deployment } from '../deployment.js';
-import { groupDifference } from '../plan/plan.js';
-import type { ChangeOptions, GroupChange, GroupEdit, RevertGuard } from '../service.js';
-import type { KeptState } from '../state/keptState.js';
-import type { SavedState } from '../state/state.js';
-import type { StateEntry } from '../state/stateFormat.js';
-import { defineGroup, type KnownGroup, suspendGroup } from './groupRecord.js';
-import { type FileGroup, type FileReload, GroupRegistry, type Transition, unknownGroup } from './registry.js';
+import { SerialQueue } from '../base/serialQueue.js';
+import { yieldNow } from '../base/yielding.js';
+import { type Allowed, type GroupRules, isTrustedSource } from '../config/allowed.js';
+import { parseGroupInTurns } from '../config/group/group.js';
+import type { Config, Group } from '../config/types.js';
+import { Discovery, type DiscoveryTools } from '../targets/discovery.js';
+import { ownAddresses } from '../targets/ownAddresses.js';
+import type { Deployment } from './deployment.js';
+import { defineGroup, type KnownGroup, suspendGroup } from './groups/groupRecord.js';
+import { type FileGroup, type FileReload, GroupRegistry, type Transition, unknownGroup } from './groups/registry.js';
+import { groupDifference } from './plan/plan.js';
+import type { ChangeOptions, GroupChange, GroupEdit, RevertGuard } from './service.js';
+import type { KeptState } from './state/keptState.js';
+import type { SavedState } from './state/state.js';
+import type { StateEntry } from './state/stateFormat.js';
 
-export interface GroupsOptions {
+export interface GroupChangesOptions {
   readonly config: Pick<Config, 'api' | 'source'>;
   readonly logger: Logger;
   readonly deployment: Deployment;
@@ -30,7 +30,7 @@ export interface GroupsOptions {
   readonly discovery?: DiscoveryTools | undefined;
 }
 
-export class Groups {
+export class GroupChanges {
   readonly registry = new GroupRegistry();
   readonly discovery: Discovery;
   private readonly logger: Logger;
@@ -42,7 +42,7 @@ export class Groups {
   /** Suspended groups are being put in force, or will be after the changes that are queued now. */
   private retrying = false;
 
-  constructor({ config, logger, deployment, kept, discovery }: GroupsOptions) {
+  constructor({ config, logger, deployment, kept, discovery }: GroupChangesOptions) {
     this.logger = logger;
     this.deployment = deployment;
     this.state = kept?.directory;
@@ -204,8 +204,8 @@ export class Groups {
   }
 
   /**
-   * All of it, or nothing: then it rejects with the reason. The state directory is written first: a client that is told of a change finds it after any
-   * crash.
+   * Carries out all steps; otherwise it rejects with the reason, and nothing changes. The state directory is written first: a change that was answered
+   * survives any crash.
    */
   private async carryOut(transition: Transition): Promise<void> {
     const { steps, entries, changes } = transition;
@@ -250,7 +250,7 @@ export class Groups {
     return before;
   }
 
-  /** Never rejects: there is a failure to tell of already. */
+  /** Never rejects: the failure that led here is reported already. */
   private async putBack(entries: ReadonlyMap<string, StateEntry | undefined>): Promise<void> {
     for (const [group, entry] of entries)
       await this.state
@@ -331,7 +331,7 @@ export class Groups {
     });
   }
 
-  /** Groups whose source has not answered yet probe the targets that it gave in an earlier run; those of other names are forgotten. */
+  /** Groups whose source has not answered yet probe the targets that it gave in an earlier run; other kept targets are forgotten. */
   private async restoreTargets(): Promise<void> {
     for (const name of (await this.keptTargets?.names()) ?? []) {
       const { active, suspended } = this.registry.get(name) ?? {};

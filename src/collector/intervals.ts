@@ -1,4 +1,4 @@
-/** Finished intervals on their way from the aggregator: to the results and the history, into the state directory, and to those that watch them. */
+/** Takes finished intervals from the aggregator into results and history, and tells the parts that watch them. */
 
 import type { Logger } from 'pino';
 import type { Config } from '../config/types.js';

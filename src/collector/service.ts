@@ -5,30 +5,18 @@ import type { GroupRules } from '../config/allowed.js';
 import type { Config, Group } from '../config/types.js';
 import type { MatrixHistory } from '../history/history.js';
 import type { Stamps } from '../net/features.js';
-import type { ProberCounter } from '../ring/control.js';
 import type { DiscoveryStatus } from '../targets/discovery.js';
 import type { ActiveGroup, GroupOrigin, KnownGroup, SuspendedGroup } from './groups/groupRecord.js';
 import type { PlanDifference } from './plan/plan.js';
 import type { ResultsStore } from './results/results.js';
+import type { RenewedPorts } from './sourcePorts/renewal.js';
 import type { FreshProbeStatus } from './sourcePorts/staleFlows.js';
+import type { AggregatorStatus } from './threads/aggregatorThread.js';
+import type { ProberStatus, Totals } from './threads/proberThreads.js';
 
-/** State of one worker thread, for `/v1/status`. */
-export interface ThreadStatus {
-  readonly thread: string;
-  readonly state: 'starting' | 'running' | 'restarting' | 'stopped';
-  readonly restarts: number;
-  /** Message of the error that ended the last life; null when there was none. */
-  readonly lastError: string | null;
-}
-
-export type Totals = Record<ProberCounter | 'threadLosses', number>;
-
-export interface ProberStatus extends ThreadStatus {
-  readonly sourcePorts: readonly number[];
-  readonly paths: number;
-  readonly ringFill: number;
-  readonly totals: Totals;
-}
+export type { ThreadStatus } from '../threads/supervised.js';
+export type { RenewedPorts } from './sourcePorts/renewal.js';
+export type { ProberStatus, Totals } from './threads/proberThreads.js';
 
 export interface CollectorStatus {
   readonly name: string;
@@ -45,13 +33,7 @@ export interface CollectorStatus {
   readonly probesPerSecond: number;
   readonly totals: Totals;
   readonly workers: readonly ProberStatus[];
-  readonly aggregator: ThreadStatus & {
-    readonly consumed: number;
-    readonly reported: number;
-    readonly orphans: number;
-    /** Probes that were read from a ring but not reported, because the aggregator died; part of `totals.threadLosses`. */
-    readonly threadLosses: number;
-  };
+  readonly aggregator: AggregatorStatus;
   /** Targets that answer none of their paths, and were asked from a fresh source port: at most 100, answered ones first. */
   readonly freshProbes: readonly (Omit<FreshProbeStatus, 'decidedMs'> & { readonly at: string })[];
   /** Why results may be about the tool and not the network; empty when all is well. */
@@ -73,15 +55,6 @@ export interface GroupChange {
   readonly before: KnownGroup | undefined;
   readonly after: ActiveGroup | undefined;
   readonly difference: PlanDifference;
-}
-
-/** What a renewal of the source ports did. */
-export interface RenewedPorts {
-  /** UDP source ports over IPv4 of groups without an interface of their own. */
-  readonly before: readonly number[];
-  readonly after: readonly number[];
-  /** Replies to probes from the old ports are awaited for so long. */
-  readonly drainMs: number;
 }
 
 export interface CollectorService {

@@ -11,8 +11,8 @@ import { ThrottleWatch } from '../net/cpuQuota.js';
 import { unknownAddresses } from '../targets/ownAddresses.js';
 import type { Deployment } from './deployment.js';
 import { exampleText } from './exampleTexts.js';
+import type { GroupChanges } from './groupChanges.js';
 import type { SuspendedGroup } from './groups/groupRecord.js';
-import type { Groups } from './groups/groups.js';
 import type { Intervals } from './intervals.js';
 import { clockWarnings } from './results/clockWarnings.js';
 import type { CollectorStatus, Totals } from './service.js';
@@ -24,7 +24,7 @@ export interface StatusSources {
   readonly config: Config;
   readonly threads: CollectorThreads;
   readonly deployment: Deployment;
-  readonly groups: Groups;
+  readonly changes: GroupChanges;
   readonly intervals: Intervals;
   readonly kept: KeptState | undefined;
 }
@@ -89,7 +89,7 @@ export class StatusReporter {
   }
 
   private warnings(inForce: readonly Group[], totals: Totals): string[] {
-    const { threads, intervals, groups, kept } = this.sources;
+    const { threads, intervals, changes, kept } = this.sources;
     return [
       ...threads.sources.warnings(inForce),
       ...threads.staleFlows.warnings(),
@@ -98,8 +98,8 @@ export class StatusReporter {
       ...this.clockSyncWarnings(),
       ...this.recentHistory.warnings(intervals.history.refused),
       ...clockWarnings(intervals.results.all(), threads.clock),
-      ...notInForce(groups.registry.suspended()),
-      ...groups.discovery.failures(),
+      ...notInForce(changes.registry.suspended()),
+      ...changes.discovery.failures(),
       ...this.synPorts.warnings,
       ...(kept?.warnings ?? []),
       ...selfWarnings(inForce),

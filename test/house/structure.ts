@@ -56,10 +56,6 @@ export const FILE_CIRCLES: readonly string[] = [
 
 /** Imports between folders that close a circle of folders. */
 export const FOLDER_CIRCLES: readonly string[] = [
-  'src/collector/groups -> src/collector',
-  'src/collector/sourcePorts -> src/collector',
-  'src/collector/sourcePorts -> src/collector/threads',
-  'src/collector/threads -> src/collector',
   'src/config/scraper -> src/config/collector',
   'src/prober/formats -> src/prober',
   'src/scraper/polling -> src/scraper',

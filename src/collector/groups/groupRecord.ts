@@ -40,7 +40,7 @@ export interface SuspendedGroup {
   readonly reason: string;
 }
 
-/** The meaning of a name to a client: what `PUT`, `DELETE` and `If-Match` refer to. */
+/** A name as a client sees it: `PUT`, `DELETE` and `If-Match` refer to it. */
 export type KnownGroup = ActiveGroup | SuspendedGroup;
 
 export interface GroupRecord {

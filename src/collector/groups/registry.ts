@@ -76,7 +76,7 @@ export class GroupRegistry {
     return record?.suspended ?? (record && refusedOf(record));
   }
 
-  /** What a live change meets. A refused group of the config file is no group to REST. */
+  /** The group that a live change finds. REST does not see a refused group of the config file. */
   known(name: string): KnownGroup | undefined {
     const record = this.records.get(name);
     return record?.active ?? record?.suspended;
@@ -123,7 +123,7 @@ export class GroupRegistry {
   }
 
   /**
-   * REST takes its word on a group back: the group of the config file counts again.
+   * REST drops its change of a group: the group of the config file counts again.
    * @throws LlamaError `LLAMA_GROUP_UNKNOWN`, `LLAMA_GROUP_CONFLICT` when there is nothing to revert
    */
   revert(name: string): Transition {

@@ -6,17 +6,30 @@ import { LlamaError } from '../../base/errors.js';
 import { formatDuration, MS_PER_S, msToNs, nsToMs } from '../../base/units.js';
 import { GRACE_NS } from '../../config/group/limits.js';
 import type { Group } from '../../config/types.js';
-import type { RenewedPorts } from '../service.js';
-import type { ProberThreads } from '../threads/proberThreads.js';
+import type { SourceSocket } from '../../threads/messages.js';
 import { LATE_MS, type SourcePorts } from './sourcePorts.js';
 
 /** At most one renewal in so long: each makes every path another flow. */
 const EVERY_MS = 60 * MS_PER_S;
 
+/** What a renewal of the source ports did. */
+export interface RenewedPorts {
+  /** UDP source ports over IPv4 of groups without an interface of their own. */
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+  /** Replies to probes from the old ports are awaited for so long. */
+  readonly drainMs: number;
+}
+
 export interface RenewalOptions {
   readonly basePort: number;
   readonly sources: SourcePorts;
-  readonly probers: Pick<ProberThreads, 'tellSockets' | 'closing'>;
+  readonly probers: {
+    /** Tells the threads of new sockets; resolves when they have them. */
+    tellSockets(): Promise<void>;
+    /** Resolves with whether all threads have let go of these sockets. */
+    closing(sockets: readonly SourceSocket[]): Promise<boolean>;
+  };
   readonly groups: () => readonly Group[];
   readonly logger: Logger;
   /** A clock that no step moves, ms; and epoch ms by the same clock as the intervals. */

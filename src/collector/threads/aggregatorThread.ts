@@ -18,14 +18,21 @@ import {
   type StreamRow,
   type ToAggregator,
 } from '../../threads/messages.js';
-import { SupervisedThreads, type ThreadTask } from '../../threads/supervised.js';
-import type { CollectorStatus } from '../service.js';
+import { SupervisedThreads, type ThreadStatus, type ThreadTask } from '../../threads/supervised.js';
 
 /** In place of the number of a life that died. */
 const STOPPED = -1;
 const WORKER_FILE = fileURLToPath(new URL('../../../workers/aggregator.js', import.meta.url));
 /** Until the last messages of a dead thread are in; they come at once, unless this thread is held up. */
 const LAST_MESSAGES_TIMEOUT_MS = 5_000;
+
+export interface AggregatorStatus extends ThreadStatus {
+  readonly consumed: number;
+  readonly reported: number;
+  readonly orphans: number;
+  /** Probes that were read from a ring but not reported, because the aggregator died; part of `totals.threadLosses`. */
+  readonly threadLosses: number;
+}
 
 export interface AggregatorThreadOptions
   extends Pick<AggregatorStart, 'timeBase' | 'intervalMs' | 'sourcePorts' | 'probers'> {
@@ -126,7 +133,7 @@ export class AggregatorThread {
     this.port?.close();
   }
 
-  status(): CollectorStatus['aggregator'] {
+  status(): AggregatorStatus {
     return {
       ...this.supervised.status(0),
       consumed: this.control.read('consumed'),

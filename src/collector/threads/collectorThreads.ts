@@ -8,19 +8,18 @@ import type { Config, Group } from '../../config/types.js';
 import { type InjectedStep, timeBaseNow } from '../../net/clock.js';
 import { KnownStreams } from '../plan/knownStreams.js';
 import { streamRow } from '../plan/plan.js';
-import type { ProberStatus, Totals } from '../service.js';
 import { FreshProber } from '../sourcePorts/freshProber.js';
 import { PortRenewal } from '../sourcePorts/renewal.js';
 import { SourcePorts } from '../sourcePorts/sourcePorts.js';
 import type { Family } from '../sourcePorts/sourceSet.js';
 import { StaleFlows } from '../sourcePorts/staleFlows.js';
 import { AggregatorThread, type AggregatorThreadOptions } from './aggregatorThread.js';
-import { ProberThreads } from './proberThreads.js';
+import { type ProberStatus, ProberThreads, type Totals } from './proberThreads.js';
 
 /** At a clean end, probes under way are awaited for at most this long. */
 const STOP_GRACE_MS = 1_150;
 const STOP_MARGIN_MS = 150;
-/** From the beginning of a stop until the last interval is reported; what the probers do not use of it is the aggregator's, on a host whose cores are taken. */
+/** From the beginning of a stop until the last interval is reported. The aggregator gets the time that the probers leave, on a busy host. */
 const STOP_MS = 1_650;
 /** The least that the aggregator has for one answer at a stop. */
 const AGGREGATOR_MS = 500;
@@ -104,7 +103,7 @@ export class CollectorThreads {
     await Promise.all([this.probers.started(), this.aggregator.started()]);
   }
 
-  /** Nothing new is begun any more, such as single probes from fresh ports. */
+  /** Ends the timers that begin something new, such as single probes from fresh ports. */
   quiesce(): void {
     this.staleFlows.close();
     this.renewal.end();

@@ -15,12 +15,11 @@ import { ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../../ring/co
 import { type Example, newest } from '../../ring/examples.js';
 import { createRing, RingProducer } from '../../ring/ring.js';
 import type { CloseMessage, LocalsMessage, RunMessage, SourceSocket, ToProber } from '../../threads/messages.js';
-import { SupervisedThreads, type ThreadTask } from '../../threads/supervised.js';
+import { SupervisedThreads, type ThreadStatus, type ThreadTask } from '../../threads/supervised.js';
 import type { LocalChange } from '../plan/localAddresses.js';
 import { type GroupPlan, streamTable, streamTableInTurns } from '../plan/plan.js';
 import { runMessage } from '../plan/runMessage.js';
 import type { StreamInfo } from '../results/results.js';
-import type { ProberStatus } from '../service.js';
 import type { SourcePorts } from '../sourcePorts/sourcePorts.js';
 
 const WORKER_FILE = fileURLToPath(new URL('../../../workers/prober.js', import.meta.url));
@@ -29,6 +28,15 @@ const RING_RECORDS = 2 ** 18;
 const APPLY_POLL_MS = 1;
 /** A change that a thread has not carried out by then is left to it: it is alive and late, or its next life will get the whole plan. */
 const APPLY_TIMEOUT_MS = 2_000;
+
+export type Totals = Record<ProberCounter | 'threadLosses', number>;
+
+export interface ProberStatus extends ThreadStatus {
+  readonly sourcePorts: readonly number[];
+  readonly paths: number;
+  readonly ringFill: number;
+  readonly totals: Totals;
+}
 
 export interface ProberThreadsOptions {
   readonly sources: SourcePorts;

@@ -81,7 +81,7 @@ describe('Deployment', () => {
       const prepared = await deployment.prepare(steps).catch(() => undefined);
       const outcome = prepared && (await deployment.apply(prepared));
       threads.fault = () => {};
-      expect(threads.open, 'numbers that nobody has').to.equal(0);
+      expect(threads.open, 'stream numbers that are neither used nor free').to.equal(0);
       if (outcome === undefined || outcome.failure !== undefined) {
         failures += 1;
         expect(outcome?.applied ?? []).to.deep.equal([]);

@@ -30,7 +30,7 @@ const inFile = (name: string, version: number, refused = false): FileGroup => ({
   refused: refused ? REFUSED : undefined,
 });
 
-/** What a name has to mean, kept as simply as possible. */
+/** The model of a name, as simple as possible. */
 interface Meaning {
   file: { readonly version: number; readonly refused: boolean } | undefined;
   /** Version of the file's group that REST removed. */
@@ -48,7 +48,7 @@ function inForce(meaning: Meaning): string | undefined {
   return version === undefined || version === removed ? undefined : `file ${version}`;
 }
 
-/** A registry with a deployment and a state directory that do at once what transitions say, beside the model of both. */
+/** A registry, a deployment and a state directory that carry transitions out at once, and the model that they have to agree with. */
 class Machine {
   readonly model = new Map<string, Meaning>(
     NAMES.map((name) => [name, { file: undefined, removed: undefined, live: undefined }]),
@@ -221,7 +221,7 @@ describe('GroupRegistry', () => {
           definitions.set(`${origin} ${name} ${version}`, await defineGroup(groupOf(name, version), origin));
   });
 
-  it('means what a simple model means after any sequence of changes, failures and restarts', () => {
+  it('agrees with a simple model after any sequence of changes, failures and restarts', () => {
     for (let seed = 1; seed <= 100; seed++) {
       const random = seededRandom(seed);
       const one = <T>(list: readonly T[]): T => list[random.below(list.length)];

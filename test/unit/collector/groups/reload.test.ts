@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { LlamaError } from '../../../../src/base/errors.js';
 import { Collector } from '../../../../src/collector/collector.js';
 import { Deployment } from '../../../../src/collector/deployment.js';
-import { Groups } from '../../../../src/collector/groups/groups.js';
+import { GroupChanges } from '../../../../src/collector/groupChanges.js';
 import { type Alongside, ConfigReloader } from '../../../../src/collector/groups/reload.js';
 import { KeptState } from '../../../../src/collector/state/keptState.js';
 import { type LoadedConfig, readConfig } from '../../../../src/config/collector/config.js';
@@ -24,7 +24,7 @@ class Fixture {
   readonly threads: FakeThreads;
   /** How often a plan was checked. */
   checks = 0;
-  readonly groups: Groups;
+  readonly groups: GroupChanges;
   readonly reloader: ConfigReloader;
   private text: string;
 
@@ -41,7 +41,7 @@ class Fixture {
       check(planned);
     };
     deployments.push(deployment);
-    this.groups = new Groups({ config, logger: silent, deployment, kept });
+    this.groups = new GroupChanges({ config, logger: silent, deployment, kept });
     this.reloader = new ConfigReloader(this.groups, loaded, () => this.load());
   }
 
