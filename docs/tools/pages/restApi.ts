@@ -5,7 +5,7 @@ import { DryRunSchema } from '../../../src/api/collector/dryRun.js';
 import { ShownGroupSchema } from '../../../src/api/collector/groups.js';
 import { GroupSummary } from '../../../src/api/server/schemas.js';
 import { PathSchema, ResultRowSchema } from '../../../src/api/shared/answers.js';
-import { ERROR_TABLE } from '../../../src/base/errors.js';
+import { ERROR_TABLE, type ErrorCode } from '../../../src/base/errors.js';
 import { GroupSchema } from '../../../src/config/group/groupSchema.js';
 import { fieldTable, type JsonSchema, type KnownSchema, typeText } from '../jsonSchema.js';
 import { code, page, sentence, standard, table } from '../markdown.js';
@@ -77,7 +77,8 @@ export async function restApiPage(): Promise<string> {
   return page(
     '# REST API',
     `Every service answers \`GET /openapi.json\` with this as an OpenAPI 3.1 document, and \`/docs\` shows it, to read and try. An error is a
-[problem document](errors.md).`,
+[problem document](errors.md). Besides the errors of each operation, almost every operation may answer with
+${EVERYWHERE.map((name) => `${code(name)} (${ERROR_TABLE[name].status})`).join(', ')}.`,
     await serviceSection('Collector', collectorApi),
     SECTIONS.flatMap(({ schema, title, about }) => [
       `### ${title}`,
@@ -137,25 +138,53 @@ function routeSection({ method, path, operation }: Route, title: string): string
             standard(one.schema.default),
           ]),
         ),
-    ...bodySection('The body of the request is JSON', requestBody),
+    ...bodySection(requestBody),
+    answerTable(responses),
     ...Object.entries(responses)
-      .filter(([status]) => status < '400')
-      .flatMap(([status, response]) => bodySection(`Status ${status}: ${response.description}`, response)),
-    errorsLine(responses),
+      .filter(([status]) => isSuccess(status))
+      .flatMap(([status, response]) => fieldSection(`Fields of the answer with status ${status}:`, response)),
   ];
 }
 
-function bodySection(title: string, body: Body | undefined): string[] {
+function bodySection(body: Body | undefined): string[] {
   if (body === undefined) return [];
-  const [[type, { schema }] = ['', { schema: {} }]] = Object.entries(body.content ?? {});
-  const named = type === '' || type === 'application/json' ? '' : ` (${code(type)})`;
-  return (schema.anyOf ?? [schema]).flatMap((one, i) => {
-    const start = i === 0 ? title + named : `or, ${one.description ?? ''}`;
-    const whole = KNOWN.find((known) => isWhole(one, known.schema));
-    const fields = whole === undefined ? fieldTable(one, KNOWN) : '';
-    const end = whole === undefined ? '' : `: ${whole.link}`;
-    return [`${start}${end}${fields === '' ? '.' : ':'}`, fields];
+  const links = wholes(body);
+  return links === '' ? fieldSection('Fields of the body, which is JSON:', body) : [`The body is JSON: ${links}.`];
+}
+
+/** A row for each status; of problem documents only those that not every operation may answer with. */
+function answerTable(responses: Operation['responses']): string {
+  const rows = Object.entries(responses).flatMap(([status, response]) => {
+    if (!response.description.includes('LLAMA_')) return [[status, answerText(response)]];
+    const codes = ownCodes(response.description);
+    return codes.length === 0
+      ? []
+      : [[status, codes.map((name) => `${code(name)}: ${ERROR_TABLE[name].title}`).join('; ')]];
   });
+  return table(['status', 'answer'], rows);
+}
+
+function answerText(response: Body & { readonly description: string }): string {
+  const links = wholes(response);
+  const [type = 'application/json'] = Object.keys(response.content ?? {});
+  const named = type === 'application/json' ? '' : ` (${code(type)})`;
+  return `${response.description}${named}${links === '' ? '' : `. It is ${links}`}`;
+}
+
+/** Links to what the body is, when known schemas describe all that it may be: `a [group](group.md) or a [dry run](#dry-run)`. */
+function wholes(body: Body): string {
+  const links = alternatives(body).map((one) => KNOWN.find((known) => isWhole(one, known.schema))?.link);
+  return links.includes(undefined) ? '' : links.join(' or ');
+}
+
+function fieldSection(title: string, body: Body): string[] {
+  if (wholes(body) !== '') return [];
+  const tables = alternatives(body).map((one) => fieldTable(one, KNOWN));
+  return tables.flatMap((fields) => (fields === '' ? [] : [title, fields]));
+}
+
+function alternatives({ content = {} }: Body): readonly JsonSchema[] {
+  return Object.values(content).flatMap(({ schema }) => schema.anyOf ?? [schema]);
 }
 
 /** Whether a body is what a known schema describes, and nothing more. */
@@ -163,14 +192,18 @@ function isWhole(body: JsonSchema, known: JsonSchema): boolean {
   return Object.keys(body.properties ?? {}).join() === Object.keys(known.properties ?? {}).join();
 }
 
-/** Codes with a page of their own meaning; those that every route has are left out. */
-function errorsLine(responses: Operation['responses']): string {
-  const codes = Object.values(responses)
-    .flatMap(({ description }) => description.match(/\bLLAMA_[A-Z_]+/g) ?? [])
-    .filter((name) => name in ERROR_TABLE);
-  const own = [...new Set(codes)].filter((name) => !EVERYWHERE.has(name));
-  return own.length === 0 ? '' : `Errors: ${own.map(code).join(', ')}.`;
+const isSuccess = (status: string): boolean => status < '400';
+
+function ownCodes(description: string): ErrorCode[] {
+  const named: readonly string[] = description.match(/\bLLAMA_[A-Z_]+/g) ?? [];
+  return ALL_CODES.filter((name) => named.includes(name) && !EVERYWHERE.includes(name));
 }
 
-/** Codes that almost every route may answer with. */
-const EVERYWHERE = new Set(['LLAMA_INTERNAL', 'LLAMA_UNAUTHORIZED', 'LLAMA_RATE_LIMIT', 'LLAMA_REQUEST_INVALID']);
+const ALL_CODES = Object.keys(ERROR_TABLE) as ErrorCode[];
+/** Codes that almost every operation may answer with. */
+const EVERYWHERE: readonly ErrorCode[] = [
+  'LLAMA_REQUEST_INVALID',
+  'LLAMA_UNAUTHORIZED',
+  'LLAMA_RATE_LIMIT',
+  'LLAMA_INTERNAL',
+];

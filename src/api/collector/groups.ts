@@ -63,15 +63,15 @@ export const ShownGroupSchema = Type.Object(ShownGroup, {
 });
 const Created = Type.Object(ShownGroup, { description: 'new: the group that is now in force' });
 const Replaced = Type.Union([ShownGroupSchema, DryRunSchema], {
-  description: 'replaced: the group that is now in force; with dryRun=1, what would be',
+  description: 'replaced: the group that is now in force; with dryRun=1: what the change would do',
 });
 const Changed = Type.Union([GroupSummary, DryRunSchema], {
-  description: 'changed: the group without its targets; with dryRun=1, what would be',
+  description: 'changed: the group without its targets; with dryRun=1: what the change would do',
 });
 const Reverted = Type.Union([ShownGroupSchema, DryRunSchema], {
-  description: 'with revert=1: the group of the config file, in force again; with dryRun=1: what would be',
+  description: 'with revert=1: the group of the config file, in force again; with dryRun=1: what the change would do',
 });
-const WouldBe = Type.Object(DryRunSchema.properties, { description: 'with dryRun=1: what would be' });
+const WouldBe = Type.Object(DryRunSchema.properties, { description: 'with dryRun=1: what the change would do' });
 const REMOVED = { type: 'null', description: 'removed' };
 const UNCHANGED = { type: 'null', description: 'the group is the one of If-None-Match' };
 
