@@ -1,33 +1,24 @@
-/** Links in the documents: each leads to a file or folder of the repository, and to a heading that the page has. */
+/** Links in the documents, and the files that they name. */
 
-import { existsSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
 import { expect } from 'chai';
-import { allPages, anchors, links, manual, page } from '../support/harness/documents.js';
+import {
+  allPages,
+  anchorsOf,
+  documentProblems,
+  linkProblems,
+  linksOf,
+  namedFileProblems,
+} from '../../docs/tools/documents.js';
+import { root } from '../../docs/tools/root.js';
+import { manual, page } from '../support/harness/documents.js';
 
-const ROOT = new URL('../../../', import.meta.url);
-/** Addresses of other servers are not asked. */
-const ELSEWHERE = /^(https?|mailto):/;
 const MOST_README_BYTES = 10 * 1024;
 
 describe('documents', () => {
-  it('have no dead link and no dead anchor', () => {
-    const dead: string[] = [];
-    let checked = 0;
-    for (const from of allPages())
-      for (const { to, line } of links(from)) {
-        if (ELSEWHERE.test(to)) continue;
-        checked++;
-        const [file, anchor] = to.split('#');
-        const path = file === '' ? from.path : posix.join(posix.dirname(from.path), decodeURI(file));
-        const url = new URL(path, ROOT);
-        const there = !path.startsWith('..') && existsSync(url);
-        if (!there) dead.push(`${from.path}:${line}: ${to}: no such file`);
-        else if (anchor !== undefined && (statSync(url).isDirectory() || !anchors(page(path)).has(anchor)))
-          dead.push(`${from.path}:${line}: ${to}: no such heading`);
-      }
-    expect(dead, dead.join('\n')).to.deep.equal([]);
-    expect(checked).to.be.at.least(150);
+  it('have no dead link or anchor, and name only files that exist', () => {
+    expect(documentProblems(root)).to.deep.equal([]);
+    expect(allPages(root).flatMap(linksOf)).to.have.length.at.least(200);
   });
 
   it('lead to every page of docs/ from README.md', () => {
@@ -36,11 +27,7 @@ describe('documents', () => {
     for (const path of reached) {
       const from = pages.get(path);
       if (from === undefined) continue;
-      for (const { to } of links(from)) {
-        const target = posix.join(posix.dirname(path), to.split('#')[0]);
-        if (target.endsWith('/')) for (const one of pages.keys()) if (one.startsWith(target)) reached.add(one);
-        reached.add(target);
-      }
+      for (const { to } of linksOf(from)) reached.add(posix.join(posix.dirname(path), to.split('#')[0]));
     }
     expect([...pages.keys()].filter((path) => !reached.has(path))).to.deep.equal([]);
   });
@@ -48,24 +35,45 @@ describe('documents', () => {
   it('have a README.md of at most 10 KB', () => {
     expect(Buffer.byteLength(page('README.md').text)).to.be.at.most(MOST_README_BYTES);
   });
+});
 
-  it('name files and folders that exist', () => {
-    const missing = manual().flatMap(({ path, text }) =>
-      [...text.matchAll(/`((?:src|workers|test|perf|config)\/[\w./-]*\w)`/g)]
-        .map(([, name]) => name)
-        .filter((name) => !existsSync(new URL(name, ROOT)))
-        .map((name) => `${path}: ${name}`),
-    );
-    expect(missing, missing.join('\n')).to.deep.equal([]);
+describe('check of the documents', () => {
+  const files = new Map([
+    ['docs/a.md', '# A\n\n## Over `x`, twice\n\n## Over x, twice\n'],
+    ['src/x.ts', ''],
+    ['docs', ''],
+  ]);
+  const repository = {
+    has: (path: string): boolean => files.has(path),
+    textOf: (path: string): string | undefined => (path.endsWith('.md') ? files.get(path) : undefined),
+  };
+  const problems = (text: string): string[] => linkProblems([{ path: 'docs/b.md', text }], repository);
+
+  it('finds links to files and headings that do not exist, with their line', () => {
+    expect(problems('# B\n[a](a.md) [b](c.md)')).to.deep.equal(['docs/b.md:2 links to c.md, which does not exist']);
+    expect(problems('[a](a.md#a) [b](a.md#b)')).to.deep.equal([
+      'docs/b.md:1 links to a.md#b, a heading that does not exist',
+    ]);
+    expect(problems('[a](../src/x.ts) [b](../src/x.ts#a) [c](../docs/)')).to.have.length(1);
   });
 
-  it('name source files by their whole path', () => {
-    const bare = [...manual(), page('CONTRIBUTING.md')].flatMap(({ path, text }) =>
-      [...text.matchAll(/`([\w./-]+\.tsx?)`/g)]
-        .map(([, name]) => name)
-        .filter((name) => !existsSync(new URL(name, ROOT)))
-        .map((name) => `${path}: ${name}`),
-    );
-    expect(bare, bare.join('\n')).to.deep.equal([]);
+  it('takes no link from code, and none to other servers', () => {
+    expect(problems('`[a](c.md)` [b](https://example.net/c)\n\n```text\n[a](c.md)\n```\n')).to.deep.equal([]);
+  });
+
+  it('knows the anchors of GitHub, a repeated one with a number', () => {
+    expect([...anchorsOf({ text: files.get('docs/a.md') ?? '' })]).to.deep.equal([
+      'a',
+      'over-x-twice',
+      'over-x-twice-1',
+    ]);
+  });
+
+  it('finds names of files that do not exist, and source files without their folder', () => {
+    const text = '`src/x.ts` `src/y.ts` `x.ts` `llama.yaml` `/v1/results`';
+    const [first, second, ...others] = namedFileProblems([{ path: 'docs/b.md', text }], repository);
+    expect(first).to.include('names src/y.ts');
+    expect(second).to.include('names x.ts');
+    expect(others).to.deep.equal([]);
   });
 });

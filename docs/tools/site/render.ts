@@ -79,7 +79,7 @@ export function renderPage(path: string, markdown: string, has: (file: string) =
 }
 
 /** As GitHub makes it; of equal ones the later ones get a number. */
-function uniqueAnchor(heading: string, taken: Map<string, number>): string {
+export function uniqueAnchor(heading: string, taken: Map<string, number>): string {
   const anchor = headingText(heading)
     .toLowerCase()
     .replaceAll(/[^\p{L}\p{N}_ -]/gu, '')
@@ -89,7 +89,7 @@ function uniqueAnchor(heading: string, taken: Map<string, number>): string {
   return before === 0 ? anchor : `${anchor}-${before}`;
 }
 
-const headingText = (markdown: string): string =>
+export const headingText = (markdown: string): string =>
   markdown.replaceAll(/!?\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll(/[`*]/g, '');
 
 /** Markdown without its marks. */
