@@ -137,7 +137,6 @@ export class ErrorQueue {
     );
     this.readOrigin(i);
     this.state.origin();
-    if (tooBig) this.noteTooBig(socket, i, stream);
   }
 
   /** The router or host that sent ICMP error `i`: `originWords`; zeros when it is unknown. */
@@ -154,19 +153,12 @@ export class ErrorQueue {
     }
   }
 
-  private noteTooBig(socket: ProberSocket, i: number, stream: number): void {
-    const { examples } = this.state;
-    const { words, port } = this.lookup;
-    const { lengths, errorInfo } = this.batch;
-    examples.note(COUNTER.tooBig, socket.family, words, 0, port, lengths[i], 0, errorInfo[i], stream);
-  }
-
   private noteUnmatched(socket: ProberSocket, i: number): void {
     const { examples, originWords } = this.state;
     const { errorType, errorCode, lengths } = this.batch;
     const code = errorType[i] * 256 + errorCode[i];
     this.readOrigin(i);
-    examples.note(COUNTER.icmpUnmatched, socket.family, originWords, 0, 0, lengths[i], code, 0, -1);
+    examples.note(COUNTER.icmpUnmatched, socket.family, originWords, 0, 0, lengths[i], code, -1);
   }
 
   /** The slot of the probe that ICMP error `i` quotes, or -1. */

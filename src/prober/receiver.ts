@@ -362,7 +362,7 @@ export class Receiver {
     const { counters, examples } = this.state;
     const { words, port } = this.lookup;
     counters[counter]++;
-    examples.note(counter, socket.family, words, 0, port, this.data.fullLengths[i], 0, 0, stream);
+    examples.note(counter, socket.family, words, 0, port, this.data.fullLengths[i], 0, stream);
   }
 
   /** How long ago the T1 of the reply is, ns; negative in the future. */

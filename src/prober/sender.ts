@@ -109,9 +109,8 @@ export class Sender {
 
   /** The family of a stream has no socket: the address or interface to send from is not there yet. */
   refuseWithoutSocket(stream: number, localIndex: number): void {
-    const { streams, counters, clock } = this.state;
-    counters[COUNTER.sendErrors]++;
-    this.note(COUNTER.sendErrors, stream, EADDRNOTAVAIL, 0);
+    const { streams, clock } = this.state;
+    this.countRefusal(stream, EADDRNOTAVAIL);
     const sequence = streams.nextSequence[stream * streams.ports + localIndex];
     const { sendError } = Outcome;
     this.state.record(stream, localIndex, sendError, 0, 0, 0, clock.nowNs(), 0, EADDRNOTAVAIL, sequence);
@@ -213,7 +212,6 @@ export class Sender {
     slots.state[slot * U8] = SlotState.tooBig;
     counters[COUNTER.tooBig]++;
     const mtu = pathMtu(socket.family, streams.address, stream[i] * 4, streams.local[stream[i]], socket.device);
-    this.note(COUNTER.tooBig, stream[i], EMSGSIZE, mtu);
     this.state.record(
       stream[i],
       socket.localIndex,
@@ -236,12 +234,13 @@ export class Sender {
     return routeErrno4(streams.address, stream[i] * 4, socket.device) || EADDRNOTAVAIL;
   }
 
-  /** Keeps a probe that did not leave as the example of a counter. */
-  private note(counter: number, stream: number, errno: number, mtu: number): void {
-    const { streams, examples } = this.state;
+  /** Counts a probe that the kernel refused, and keeps it as the example of that counter. */
+  private countRefusal(stream: number, errno: number): void {
+    const { streams, counters, examples } = this.state;
+    counters[COUNTER.sendErrors]++;
     const bytes = this.run?.format.payloadBytes ?? 0;
     const { family, address, port } = streams;
-    examples.note(counter, family[stream], address, stream * 4, port[stream], bytes, errno, mtu, stream);
+    examples.note(COUNTER.sendErrors, family[stream], address, stream * 4, port[stream], bytes, errno, stream);
   }
 
   private refuse(i: number, sentNs: number, errno: number): void {
@@ -254,8 +253,7 @@ export class Sender {
     // The number was not used, unless a later probe of the path left already.
     if (streams.nextSequence[path] === (sequence + 1) >>> 0) streams.nextSequence[path] = sequence;
     counters[COUNTER.sent]--;
-    counters[COUNTER.sendErrors]++;
-    this.note(COUNTER.sendErrors, stream[i], errno, 0);
+    this.countRefusal(stream[i], errno);
     this.state.record(stream[i], socket.localIndex, Outcome.sendError, 0, 0, 0, sentNs, 0, errno, sequence);
   }
 }

@@ -189,7 +189,7 @@ export class ReflectorEngine {
     const name = this.batch.nameAt(j);
     const address = (name + sockaddrAddressOffset(family)) >> 2;
     const port = u16[(name + SOCKADDR_PORT) >> 1];
-    this.control.examples.note(counter, family, u32, address, port, this.batch.lengths[j], errno, 0, -1);
+    this.control.examples.note(counter, family, u32, address, port, this.batch.lengths[j], errno, -1);
   }
 
   /** Takes replies that were not sent out of what was reflected. */

@@ -9,19 +9,18 @@
  * | 8 | u32 | port, 0: none |
  * | 12 | u32 | bytes of the packet |
  * | 16 | u32 | code: an errno, or ICMP type * 256 + code |
- * | 20 | u32 | MTU, 0: unknown |
- * | 24 | u32 | stream + 1; 0: the packet belongs to none |
- * | 32 | 16 bytes | address in network order, an IPv4 address in the first 4 |
- * | 48 | f64 | when, ns on the thread's time line |
+ * | 20 | u32 | stream + 1; 0: the packet belongs to none |
+ * | 24 | 16 bytes | address in network order, an IPv4 address in the first 4 |
+ * | 40 | f64 | when, ns on the thread's time line |
  *
  * A reader copies the record between two equal even versions, else it tries again: the writer never waits. Versions are written and read with
  * Atomics, so that no store of the record moves across them.
  */
 
-export const EXAMPLE_BYTES = 56;
+export const EXAMPLE_BYTES = 48;
 const WORDS = EXAMPLE_BYTES / 4;
-const ADDRESS_WORD = 8;
-const AT_DOUBLE = 6;
+const ADDRESS_WORD = 6;
+const AT_DOUBLE = 5;
 /** A reader that always meets the writer at work gives up: the packets come faster than a person reads. */
 const TRIES = 100;
 
@@ -32,7 +31,6 @@ export interface Example {
   readonly port: number;
   readonly bytes: number;
   readonly code: number;
-  readonly mtu: number;
   /** undefined: the packet belongs to no stream. */
   readonly stream: number | undefined;
   /** ns on the thread's time line. */
@@ -65,7 +63,6 @@ export class Examples {
     port: number,
     bytes: number,
     code: number,
-    mtu: number,
     stream: number,
   ): void {
     const { u32, i32 } = this;
@@ -77,8 +74,7 @@ export class Examples {
     u32[word + 2] = ((port & 0xff) << 8) | (port >> 8);
     u32[word + 3] = bytes;
     u32[word + 4] = code;
-    u32[word + 5] = mtu;
-    u32[word + 6] = stream + 1;
+    u32[word + 5] = stream + 1;
     const count = version === 6 ? 4 : 1;
     for (let i = 0; i < count; i++) u32[word + ADDRESS_WORD + i] = words[at + i];
     this.f64[counter * (EXAMPLE_BYTES / 8) + AT_DOUBLE] = this.nowNs;
@@ -107,8 +103,7 @@ export class Examples {
       port: record[2],
       bytes: record[3],
       code: record[4],
-      mtu: record[5],
-      stream: record[6] === 0 ? undefined : record[6] - 1,
+      stream: record[5] === 0 ? undefined : record[5] - 1,
       atNs: new Float64Array(record.buffer)[AT_DOUBLE],
     };
   }

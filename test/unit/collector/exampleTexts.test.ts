@@ -11,7 +11,6 @@ const EXAMPLE: Example = {
   port: 8100,
   bytes: 44,
   code: 0,
-  mtu: 0,
   stream: undefined,
   atNs: 0,
 };
