@@ -12,8 +12,9 @@ import {
 } from '../net/constants.js';
 import { EMSGSIZE } from '../net/libc.js';
 import { ORIGIN_WORDS, Outcome } from '../ring/ring.js';
+import { FormatKind } from '../threads/messages.js';
 import { STAMP_BYTES } from '../wire/stamp.js';
-import { FormatKind, type ProbeFormat, Reply } from './formats/format.js';
+import { type ProbeFormat, Reply } from './formats/format.js';
 import { ProbeLookup } from './probeMatcher.js';
 import { F64, SlotState, U8, U32 } from './slots.js';
 import { BATCHES_A_TURN, DISCARD_BATCHES, type ProberSocket, RECEIVE_BATCH, TRANSPORT } from './sources.js';

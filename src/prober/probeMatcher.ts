@@ -2,8 +2,9 @@
 
 import { SOCKADDR_PORT, sockaddrAddressOffset } from '../net/address.js';
 import type { ReceiveBatch } from '../net/batch.js';
+import { FormatKind } from '../threads/messages.js';
 import { legacySentMs } from '../wire/dropboxLegacy.js';
-import { FormatKind, type Reply } from './formats/format.js';
+import type { Reply } from './formats/format.js';
 import { SlotState, U8, U32 } from './slots.js';
 import type { ProberSocket } from './sources.js';
 import type { ProberState } from './state.js';

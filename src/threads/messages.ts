@@ -13,7 +13,7 @@
 import type { Protocol } from '../config/types.js';
 import type { TimeBase } from '../net/clock.js';
 import type { Stamps } from '../net/features.js';
-import type { FormatSpec } from '../prober/formats/format.js';
+import type { ProbeTlv } from '../wire/stampTlv.js';
 
 export const MAX_STREAMS = 65_535;
 
@@ -39,6 +39,21 @@ export type Transport = 'udp' | 'tcp-syn' | 'icmp';
 
 export const transportOf = (protocol: Protocol): Transport =>
   protocol === 'tcp-syn' || protocol === 'icmp' ? protocol : 'udp';
+
+/** The packet layouts that are told apart. */
+export const FormatKind = { stamp: 0, stampAuth: 1, llama: 2, llamaLegacy: 3, tcpSyn: 4, icmp: 5 } as const;
+export type FormatKind = (typeof FormatKind)[keyof typeof FormatKind];
+
+/** How the probes of a group are written; travels in messages to the prober threads. */
+export interface FormatSpec {
+  readonly kind: FormatKind;
+  /** TLVs behind a STAMP packet, in this order. */
+  readonly tlvs: readonly ProbeTlv[];
+  /** Authenticated STAMP: the first key signs, any of them verifies. */
+  readonly keys: readonly Uint8Array[];
+  /** Replies count from any address and port. Of formats whose replies return a secret: not of `llama-legacy`, nor below UDP. */
+  readonly anySource?: boolean;
+}
 
 /** What a prober thread gets once, when it starts. */
 export interface ProberStart {

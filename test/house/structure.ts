@@ -26,8 +26,8 @@ export const ROOMS: readonly string[] = [
   'contract',
   'counters',
   'stats',
-  'wire',
   'threads',
+  'wire',
   'ring',
   'net',
   'base',
@@ -39,7 +39,6 @@ export const UPWARD: readonly string[] = [
   'src/collector/threads/proberThreads.ts -> workers/prober.ts',
   'src/scraper/clockWarnings.ts -> src/collector/results/clockWarnings.ts',
   'src/threads/messages.ts -> src/config/types.ts',
-  'src/threads/messages.ts -> src/prober/formats/format.ts',
 ];
 
 /** Imports that close a circle of files. Without them there is none. */
@@ -51,7 +50,6 @@ export const FILE_CIRCLES: readonly string[] = [
   'src/prober/lossDirections.ts -> src/prober/run.ts',
   'src/prober/sender.ts -> src/prober/run.ts',
   'src/scraper/troubles.ts -> src/scraper/service.ts',
-  'src/threads/messages.ts -> src/prober/formats/format.ts',
 ];
 
 /** Imports between folders that close a circle of folders. */
@@ -60,7 +58,6 @@ export const FOLDER_CIRCLES: readonly string[] = [
   'src/prober/formats -> src/prober',
   'src/scraper/polling -> src/scraper',
   'src/scraper/recent -> src/scraper',
-  'src/threads -> src/prober/formats',
 ];
 
 /** Modules that a program or the browser starts: tests reach them from outside. */

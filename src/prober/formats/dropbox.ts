@@ -1,10 +1,11 @@
 /** The probes of LLAMA in Go, which reflectors return unchanged. */
 
 import type { SendBatch } from '../../net/batch.js';
+import { FormatKind, type FormatSpec } from '../../threads/messages.js';
 import { LLAMA_BYTES, LlamaReply, readLlamaReply, writeLlamaFrame, writeLlamaRequest } from '../../wire/dropbox.js';
 import { U32 } from '../slots.js';
 import { TRANSPORT } from '../sources.js';
-import { FormatKind, type FormatSpec, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
+import type { ProbeBatch, ProbeFormat, Reply } from './format.js';
 
 export class LlamaFormat implements ProbeFormat {
   readonly kind = FormatKind.llama;

@@ -1,6 +1,7 @@
 /** The probes of LLAMA in Python. They have no number: a reply is known by where it comes from, its TOS byte and its T1. */
 
 import type { SendBatch } from '../../net/batch.js';
+import { FormatKind } from '../../threads/messages.js';
 import {
   isLegacyProbe,
   LLAMA_LEGACY_BYTES,
@@ -12,7 +13,7 @@ import {
 } from '../../wire/dropboxLegacy.js';
 import { U32 } from '../slots.js';
 import { TRANSPORT } from '../sources.js';
-import { FormatKind, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
+import type { ProbeBatch, ProbeFormat, Reply } from './format.js';
 
 export class LlamaLegacyFormat implements ProbeFormat {
   readonly kind = FormatKind.llamaLegacy;

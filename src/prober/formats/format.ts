@@ -9,26 +9,11 @@
 
 import type { Group } from '../../config/types.js';
 import type { SendBatch } from '../../net/batch.js';
+import { FormatKind, type FormatSpec } from '../../threads/messages.js';
 import { StampReply } from '../../wire/stamp.js';
-import type { ProbeTlv } from '../../wire/stampTlv.js';
 import type { ProbeSlots } from '../slots.js';
 import type { ProberSocket, TransportNumber } from '../sources.js';
 import type { Streams } from '../streams.js';
-
-/** The packet layouts that are told apart. */
-export const FormatKind = { stamp: 0, stampAuth: 1, llama: 2, llamaLegacy: 3, tcpSyn: 4, icmp: 5 } as const;
-export type FormatKind = (typeof FormatKind)[keyof typeof FormatKind];
-
-/** How the probes of a group are written; travels in messages to the prober threads. */
-export interface FormatSpec {
-  readonly kind: FormatKind;
-  /** TLVs behind a STAMP packet, in this order. */
-  readonly tlvs: readonly ProbeTlv[];
-  /** Authenticated STAMP: the first key signs, any of them verifies. */
-  readonly keys: readonly Uint8Array[];
-  /** Replies count from any address and port. Of formats whose replies return a secret: not of `llama-legacy`, nor below UDP. */
-  readonly anySource?: boolean;
-}
 
 export const PLAIN_STAMP: FormatSpec = { kind: FormatKind.stamp, tlvs: [], keys: [] };
 

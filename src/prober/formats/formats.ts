@@ -1,10 +1,11 @@
 /** The formats that one prober thread uses. */
 
 import { randomInt } from 'node:crypto';
+import { FormatKind, type FormatSpec } from '../../threads/messages.js';
 import { TRANSPORT } from '../sources.js';
 import { LlamaFormat } from './dropbox.js';
 import { LlamaLegacyFormat } from './dropboxLegacy.js';
-import { FormatKind, type FormatSpec, formatKey, type ProbeFormat } from './format.js';
+import { formatKey, type ProbeFormat } from './format.js';
 import { IcmpFormat } from './icmp.js';
 import { formatBit } from './replies.js';
 import { StampFormat } from './stamp.js';

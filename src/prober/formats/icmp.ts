@@ -1,10 +1,11 @@
 /** Echo requests: the data behind the header names the probe, and comes back unchanged. */
 
 import type { SendBatch } from '../../net/batch.js';
+import { FormatKind } from '../../threads/messages.js';
 import { checksumEcho, Echo, ICMP_ECHO_BYTES, readEchoRequest, writeEchoRequest } from '../../wire/icmpEcho.js';
 import { U32 } from '../slots.js';
 import { TRANSPORT } from '../sources.js';
-import { FormatKind, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
+import type { ProbeBatch, ProbeFormat, Reply } from './format.js';
 
 export const ICMP_HEADER_BYTES = 8;
 

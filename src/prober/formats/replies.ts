@@ -1,12 +1,13 @@
 /** Which format a reply has, by its bytes, and what it says. Nothing of it is to be believed before the stream that it names has confirmed the format. */
 
+import { FormatKind } from '../../threads/messages.js';
 import { hasLlamaHead } from '../../wire/dropbox.js';
 import { isLegacyProbe } from '../../wire/dropboxLegacy.js';
 import { parseStampReply, STAMP_REPLY_MIN_BYTES } from '../../wire/stamp.js';
 import { hasStampAuthLayout, parseStampAuthReply } from '../../wire/stampAuth.js';
 import { readLlama } from './dropbox.js';
 import { readLegacy } from './dropboxLegacy.js';
-import { FormatKind, type Reply } from './format.js';
+import type { Reply } from './format.js';
 
 /** Bit of a format in a set of those in use. */
 export const formatBit = (kind: FormatKind): number => 1 << kind;

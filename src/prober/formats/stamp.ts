@@ -1,10 +1,11 @@
 /** STAMP, unauthenticated: with TLVs where a group asks for them. */
 
 import type { SendBatch } from '../../net/batch.js';
+import { FormatKind, type FormatSpec } from '../../threads/messages.js';
 import { STAMP_BYTES, STAMP_SEQUENCE, STAMP_SSID, STAMP_TIMESTAMP, writeStampRequest } from '../../wire/stamp.js';
 import { U32 } from '../slots.js';
 import { TRANSPORT } from '../sources.js';
-import { FormatKind, type FormatSpec, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
+import type { ProbeBatch, ProbeFormat, Reply } from './format.js';
 import { ProbeTlvs } from './tlvs.js';
 
 /** Bytes at the start of a request that name its probe: sequence number, T1, SSID. */

@@ -1,6 +1,7 @@
 /** STAMP, authenticated: probes are signed, and a reply counts only with the HMAC of one of the keys. */
 
 import type { SendBatch } from '../../net/batch.js';
+import { FormatKind, type FormatSpec } from '../../threads/messages.js';
 import { PacketSigner } from '../../wire/hmac.js';
 import {
   STAMP_AUTH_BYTES,
@@ -12,7 +13,7 @@ import {
 } from '../../wire/stampAuth.js';
 import { U32 } from '../slots.js';
 import { TRANSPORT } from '../sources.js';
-import { FormatKind, type FormatSpec, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
+import type { ProbeBatch, ProbeFormat, Reply } from './format.js';
 import { ProbeTlvs } from './tlvs.js';
 
 /** Bytes at the start of a request that name its probe. */

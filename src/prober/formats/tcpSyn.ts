@@ -1,10 +1,11 @@
 /** SYNs. Their sequence numbers name stream and probe; only they and source and destination differ from one to the next, and the checksum. */
 
 import type { SendBatch } from '../../net/batch.js';
+import { FormatKind } from '../../threads/messages.js';
 import { checksumTcp4, readSynName, synSequence, TCP_BYTES, TcpAnswer, writeTcpSyn } from '../../wire/tcpSyn.js';
 import { U32 } from '../slots.js';
 import { TRANSPORT } from '../sources.js';
-import { FormatKind, type ProbeBatch, type ProbeFormat, type Reply } from './format.js';
+import type { ProbeBatch, ProbeFormat, Reply } from './format.js';
 
 /** Enough of a segment to name its probe: what any ICMP error quotes. */
 const NAMING_BYTES = 8;
