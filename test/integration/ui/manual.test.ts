@@ -95,6 +95,23 @@ describe('The manual in Chromium', function () {
     expect(await watched.violations()).to.deep.equal([]);
   });
 
+  it('opens every page of its order without a complaint', async () => {
+    const { page, complaints, hosts } = watched;
+    complaints.length = 0;
+    hosts.clear();
+    await page.goto(`${bases.get('a collector')}/manual/`);
+    const urls = await page
+      .locator('nav a')
+      .evaluateAll((links) => links.map((link) => new URL(link.getAttribute('href') ?? '', link.baseURI).href));
+    expect(urls).to.have.length.above(50);
+    for (const url of urls) {
+      await page.goto(url);
+      expect(await page.locator('main h1').count(), url).to.equal(1);
+    }
+    expect(complaints).to.deep.equal([]);
+    expect([...hosts]).to.have.length(1);
+  });
+
   it('is linked from the page, and links back', async () => {
     const { page } = watched;
     await page.goto(`${bases.get('a proxy with a path')}/`);
