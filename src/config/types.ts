@@ -1,10 +1,8 @@
 /** The validated configuration that everything behind the readers works with. Durations are numbers here, with their unit in the name. */
 
+import type { Protocol } from '../wire/protocol.js';
 import type { ProbeTlv } from '../wire/stampTlv.js';
 import type { Allowed } from './allowed.js';
-
-/** `stamp`: RFC 8762. `llama`: of LLAMA in Go. `llama-legacy`: of LLAMA in Python. The others need no reflector. */
-export type Protocol = 'stamp' | 'llama' | 'llama-legacy' | 'tcp-syn' | 'icmp';
 
 /** ECN codepoint of the probes: `ect0`, so that queues can mark them instead of dropping them. */
 export type Ecn = 'ect0';

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { LlamaError } from '../base/errors.js';
 import { makeDirectory } from '../base/files/makeDirectory.js';
 import { FILE_MODE } from '../base/files/syncedFile.js';
-import { tryLock } from './lock.js';
+import { LOCK_EX, LOCK_NB } from './constants.js';
+import { EAGAIN, errno, libc, systemError } from './libc.js';
 
 const REMEDIES: Readonly<Record<string, string>> = {
   ENOSPC: 'the file system is full; make room',
@@ -58,4 +59,15 @@ export function diskReason(error: unknown): string {
 async function nameHolder(lock: FileHandle): Promise<void> {
   await lock.truncate(0);
   await lock.write(`${process.pid}\n`);
+}
+
+/**
+ * Locks the open file for this process; false when another open file has the lock. Closing the descriptor ends it, and the kernel gives the lock
+ * back when its holder dies, however it dies: there is no stale lock to judge.
+ */
+function tryLock(fd: number, tried: string): boolean {
+  if (libc.flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
+  const code = errno();
+  if (code === EAGAIN) return false;
+  throw systemError('flock', code, tried);
 }

@@ -10,9 +10,9 @@
  * it read the heads of the rings, so no record of an unknown stream can turn up.
  */
 
-import type { Protocol } from '../config/types.js';
 import type { TimeBase } from '../net/clock.js';
 import type { Stamps } from '../net/features.js';
+import type { Protocol } from '../wire/protocol.js';
 import type { ProbeTlv } from '../wire/stampTlv.js';
 
 export const MAX_STREAMS = 65_535;

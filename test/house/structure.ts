@@ -38,7 +38,6 @@ export const UPWARD: readonly string[] = [
   'src/collector/threads/aggregatorThread.ts -> workers/aggregator.ts',
   'src/collector/threads/proberThreads.ts -> workers/prober.ts',
   'src/scraper/clockWarnings.ts -> src/collector/results/clockWarnings.ts',
-  'src/threads/messages.ts -> src/config/types.ts',
 ];
 
 /** Imports that close a circle of files. Without them there is none. */

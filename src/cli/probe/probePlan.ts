@@ -9,8 +9,9 @@ import { parseConfig } from '../../config/collector/config.js';
 import { MAX_TIMEOUT_NS, MIN_DURATION_NS } from '../../config/group/group.js';
 import { PROTOCOLS } from '../../config/group/groupFormat.js';
 import { checkPlan } from '../../config/group/limits.js';
-import type { Config, Group, Protocol } from '../../config/types.js';
+import type { Config, Group } from '../../config/types.js';
 import { SourceAddressFinder } from '../../net/socket.js';
+import type { Protocol } from '../../wire/protocol.js';
 import { argumentError, parseCount, parseDuration } from '../shared/arguments.js';
 
 export interface ProbeOptions {

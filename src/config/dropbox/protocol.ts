@@ -1,6 +1,6 @@
 /** How groups of Dropbox's LLAMA are probed: with its own packets (the Go version's), so that its reflectors answer as they are. */
 
-import type { Protocol } from '../types.js';
+import type { Protocol } from '../../wire/protocol.js';
 
 export const LEGACY_PROTOCOL: Protocol = 'llama';
 export const LEGACY_PROTOCOL_NOTE =

@@ -1,8 +1,9 @@
 /** What probing without a reflector asks of a group: ports, and how SYNs keep out of each other's way. */
 
 import { formatDuration } from '../../base/units.js';
+import type { Protocol } from '../../wire/protocol.js';
 import type { Path, Report } from '../files/problems.js';
-import type { Group, Protocol } from '../types.js';
+import type { Group } from '../types.js';
 import { PROTOCOLS } from './groupFormat.js';
 
 type Input = Readonly<Record<string, unknown>>;

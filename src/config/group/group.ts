@@ -3,6 +3,7 @@
 import { LlamaError, type Problem } from '../../base/errors.js';
 import { formatDuration, NS_PER_MS, NS_PER_S, parseDurationNs } from '../../base/units.js';
 import { atOnce, inTurns } from '../../base/yielding.js';
+import type { Protocol } from '../../wire/protocol.js';
 import type { ProbeTlv } from '../../wire/stampTlv.js';
 import { type Address, parseAddress, whyNotTarget } from '../address.js';
 import { checkSource, type GroupRules } from '../allowed.js';
@@ -17,7 +18,7 @@ import {
   unknownWord,
 } from '../files/problems.js';
 import { INTERFACE_NAME } from '../options/schema.js';
-import type { Ecn, Group, Protocol, Target, TrafficClass } from '../types.js';
+import type { Ecn, Group, Target, TrafficClass } from '../types.js';
 import { checkPort, checkTiming, readPort, readSourcePorts } from './agentless.js';
 import { CLASS_NAMES, parseClass } from './classes.js';
 import { PROTOCOLS, readFormat, readProtocol } from './groupFormat.js';

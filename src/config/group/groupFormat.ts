@@ -3,12 +3,13 @@
 import { LlamaError } from '../../base/errors.js';
 import { LLAMA_BYTES } from '../../wire/dropbox.js';
 import { LLAMA_LEGACY_BYTES } from '../../wire/dropboxLegacy.js';
+import type { Protocol } from '../../wire/protocol.js';
 import { STAMP_BYTES } from '../../wire/stamp.js';
 import { STAMP_AUTH_BYTES } from '../../wire/stampAuth.js';
 import { PROBE_TLVS, type ProbeTlv, tlvBytes } from '../../wire/stampTlv.js';
 import { type GroupRules, whyOutside } from '../allowed.js';
 import { found, type Report, unknownWord } from '../files/problems.js';
-import type { Ecn, Group, Protocol } from '../types.js';
+import type { Ecn, Group } from '../types.js';
 import { defaultOf, expectedBy, GroupSchema } from './groupSchema.js';
 import { readKeyFile } from './keyFile.js';
 

@@ -3,9 +3,10 @@
 import { LlamaError } from '../../base/errors.js';
 import { formatDuration, NS_PER_MS, NS_PER_S } from '../../base/units.js';
 import { MAX_STREAMS } from '../../threads/messages.js';
+import type { Protocol } from '../../wire/protocol.js';
 import { toPointer } from '../files/problems.js';
 import { formatBytes } from '../options/bytes.js';
-import type { CollectorSettings, Group, Protocol, SourceSettings } from '../types.js';
+import type { CollectorSettings, Group, SourceSettings } from '../types.js';
 import { sharedSynTargets } from './agentless.js';
 
 /** Memory of one slot for a waiting probe, and of one path, on all threads together. A stream has one slot more than its paths need (`Streams.slotsOf`). */
