@@ -4,20 +4,15 @@
  * A pool calls the default export; a plain `Worker` gets the same task as its `workerData`.
  */
 
-import { type MessagePort, receiveMessageOnPort, threadId, workerData } from 'node:worker_threads';
+import { receiveMessageOnPort, threadId, workerData } from 'node:worker_threads';
 import { Aggregator } from '../src/aggregator/aggregator.js';
 import { systemClock } from '../src/net/clock.js';
 import { goBeforeOthers } from '../src/net/priority.js';
 import { ControlBlock, ThreadState } from '../src/ring/control.js';
-import { AGGREGATOR_COUNTERS, type AggregatorStart, type ToAggregator } from '../src/threads/messages.js';
+import { AGGREGATOR_COUNTERS, type AggregatorTask, type ToAggregator } from '../src/threads/messages.js';
 
 /** Longest sleep: how late a record may be noticed. A ring holds 500 ms. */
 const IDLE_MS = 20;
-
-export interface AggregatorTask {
-  readonly start: AggregatorStart;
-  readonly port: MessagePort;
-}
 
 /** Runs until `flushed` was posted. */
 export default function runAggregator({ start, port }: AggregatorTask): void {

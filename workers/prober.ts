@@ -1,15 +1,10 @@
 /** Entry of a prober thread: its task runs until the thread is told to stop. */
 
-import { type MessagePort, receiveMessageOnPort, threadId } from 'node:worker_threads';
+import { receiveMessageOnPort, threadId } from 'node:worker_threads';
 import { systemClock } from '../src/net/clock.js';
 import { goBeforeOthers, Urgency } from '../src/net/priority.js';
 import { Prober } from '../src/prober/prober.js';
-import type { ProberStart, ToProber } from '../src/threads/messages.js';
-
-export interface ProberTask {
-  readonly start: ProberStart;
-  readonly port: MessagePort;
-}
+import type { ProberTask, ToProber } from '../src/threads/messages.js';
 
 export default function probe({ start, port }: ProberTask): void {
   const messages = (): ToProber | undefined => receiveMessageOnPort(port)?.message as ToProber | undefined;

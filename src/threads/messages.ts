@@ -10,6 +10,7 @@
  * it read the heads of the rings, so no record of an unknown stream can turn up.
  */
 
+import type { MessagePort } from 'node:worker_threads';
 import type { TimeBase } from '../net/clock.js';
 import type { Stamps } from '../net/features.js';
 import type { Protocol } from '../wire/protocol.js';
@@ -73,6 +74,12 @@ export interface ProberStart {
   readonly ring: SharedArrayBuffer;
   /** Most probes waiting at a time; 0: no limit but the plan's. The perf harness closes its loop with it. */
   readonly window: number;
+}
+
+/** The task of a prober thread: its start, and the port of its messages. */
+export interface ProberTask {
+  readonly start: ProberStart;
+  readonly port: MessagePort;
 }
 
 /** In `StreamTable.locals`: the local address is not known yet. The kernel refuses to send from it. */
@@ -170,6 +177,12 @@ export interface AggregatorStart {
   readonly probers: readonly { readonly ring: SharedArrayBuffer; readonly control: SharedArrayBuffer }[];
   /** End of the last interval that was reported (after a restart), else 0. */
   readonly resumeAfterMs: number;
+}
+
+/** The task of an aggregator thread: its start, and the port of its messages. */
+export interface AggregatorTask {
+  readonly start: AggregatorStart;
+  readonly port: MessagePort;
 }
 
 export type ToAggregator =

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import type { AggregatorTask } from '../../../workers/aggregator.js';
 import { atMost } from '../../base/atMost.js';
 import type { TimeBase } from '../../net/clock.js';
 import { ControlBlock } from '../../ring/control.js';
@@ -13,6 +12,7 @@ import {
   AGGREGATOR_COUNTERS,
   type AggregatorCounter,
   type AggregatorStart,
+  type AggregatorTask,
   type FromAggregator,
   type IntervalReport,
   type StreamRow,

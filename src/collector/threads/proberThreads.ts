@@ -4,7 +4,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import type { ProberTask } from '../../../workers/prober.js';
 import { msToNs } from '../../base/units.js';
 import { yieldNow } from '../../base/yielding.js';
 import { sourcePortsOf } from '../../config/group/limits.js';
@@ -14,7 +13,14 @@ import { closeDescriptor, openWake, wake } from '../../net/poll.js';
 import { ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../../ring/control.js';
 import { type Example, newest } from '../../ring/examples.js';
 import { createRing, RingProducer } from '../../ring/ring.js';
-import type { CloseMessage, LocalsMessage, RunMessage, SourceSocket, ToProber } from '../../threads/messages.js';
+import type {
+  CloseMessage,
+  LocalsMessage,
+  ProberTask,
+  RunMessage,
+  SourceSocket,
+  ToProber,
+} from '../../threads/messages.js';
 import { SupervisedThreads, type ThreadStatus, type ThreadTask } from '../../threads/supervised.js';
 import type { LocalChange } from '../plan/localAddresses.js';
 import { type GroupPlan, streamTable, streamTableInTurns } from '../plan/plan.js';

@@ -3,8 +3,7 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { ControlBlock, PROBER_COUNTERS, ThreadState } from '../../../src/ring/control.js';
 import { createRing, Outcome, RingProducer } from '../../../src/ring/ring.js';
-import { AGGREGATOR_COUNTERS, type FromAggregator } from '../../../src/threads/messages.js';
-import type { AggregatorTask } from '../../../workers/aggregator.js';
+import { AGGREGATOR_COUNTERS, type AggregatorTask, type FromAggregator } from '../../../src/threads/messages.js';
 
 describe('aggregator thread', () => {
   let worker: Worker | undefined;
