@@ -5,6 +5,8 @@
  * Both clocks are slewed alike, so the difference between them changes by steps only. A difference below `CLOCK_NOISE_MS` is a reading that was held up.
  */
 
+import { formatDuration, MS_PER_S, msToNs } from './units.js';
+
 /** Less than this is no step: both readings are whole milliseconds, and may be taken apart on a busy host. */
 export const CLOCK_NOISE_MS = 10;
 
@@ -73,4 +75,12 @@ export class SteadyClock {
   wallMs(): number {
     return this.clocks.wallMs();
   }
+}
+
+/** `2h ahead`, `90s behind`. */
+export function offText(aheadMs: number): string {
+  const ms = Math.abs(aheadMs);
+  // Of a step of seconds its milliseconds say nothing.
+  const shownMs = ms < MS_PER_S ? ms : Math.round(ms / MS_PER_S) * MS_PER_S;
+  return `${formatDuration(msToNs(shownMs))} ${aheadMs < 0 ? 'behind' : 'ahead'}`;
 }

@@ -1,7 +1,6 @@
 /** Warnings about collectors whose clock disagrees with this host's, and about stored results with wrong times. */
 
-import type { SteadyClock } from '../base/steadyClock.js';
-import { offText } from '../collector/results/clockWarnings.js';
+import { offText, type SteadyClock } from '../base/steadyClock.js';
 import { CLOCKS_AGREE_MS } from './polling/collectorClock.js';
 import type { RecentResults } from './recent/recent.js';
 import type { CollectorState } from './service.js';

@@ -1,7 +1,7 @@
 /** What a step of the wall clock did to the times of the intervals that are held, in words. */
 
-import { CLOCK_NOISE_MS, type SteadyClock } from '../../base/steadyClock.js';
-import { formatDuration, MS_PER_S, msToNs } from '../../base/units.js';
+import { CLOCK_NOISE_MS, offText, type SteadyClock } from '../../base/steadyClock.js';
+import { MS_PER_S } from '../../base/units.js';
 import { aheadOf, type StoredInterval } from './results.js';
 
 /** Until the last of them is let go: with the usual retention, for ten minutes after a step. */
@@ -31,12 +31,4 @@ export function clockWarnings(
   return [
     `the wall clock was stepped: ${texts.join('; ')}; if the clock is right now, their times are wrong by their clockAheadMs, until they are no longer held`,
   ];
-}
-
-/** `2h ahead`, `90s behind`. */
-export function offText(aheadMs: number): string {
-  const ms = Math.abs(aheadMs);
-  // Of a step of seconds its milliseconds say nothing.
-  const shownMs = ms < MS_PER_S ? ms : Math.round(ms / MS_PER_S) * MS_PER_S;
-  return `${formatDuration(msToNs(shownMs))} ${aheadMs < 0 ? 'behind' : 'ahead'}`;
 }
