@@ -12,7 +12,6 @@ import { Outcome } from '../ring/ring.js';
 import { MAX_STREAMS } from '../threads/messages.js';
 import { FARTHEST, LARGEST_MARGIN, LossSplit } from './lossSplit.js';
 import { OwnNumbers } from './ownNumbers.js';
-import type { ProbeRun } from './run.js';
 import { F64, SlotState, U8, U32 } from './slots.js';
 import { COUNTER, type ProberState } from './state.js';
 
@@ -137,6 +136,15 @@ export class WaitingLosses {
   }
 }
 
+/** What a run keeps for the directions of its losses. */
+export interface LossRun {
+  readonly losses: WaitingLosses;
+  /** How long a loss waits for its direction. */
+  readonly holdNs: number;
+  /** Of `LossSplit`. */
+  readonly margin: number;
+}
+
 export class LossDirections {
   private readonly state: ProberState;
   private readonly split: LossSplit;
@@ -204,7 +212,7 @@ export class LossDirections {
   }
 
   /** Hot: the next probe of its path is decided, and is still in `slot`. */
-  decided(run: ProbeRun, slot: number, nowNs: number): void {
+  decided(run: LossRun, slot: number, nowNs: number): void {
     const { slots } = this.state;
     const path = slots.path[slot * U32];
     const state = slots.state[slot * U8];
@@ -243,7 +251,7 @@ export class LossDirections {
   }
 
   /** Gives up what waited too long. Returns when the oldest loss of `run` that waits was sent, or infinity. */
-  waitingSince(run: ProbeRun, nowNs: number): number {
+  waitingSince(run: LossRun, nowNs: number): number {
     const { losses } = run;
     losses.trim();
     while (!losses.empty && losses.oldestUntilNs < nowNs) {
@@ -254,7 +262,7 @@ export class LossDirections {
     return losses.empty ? Number.POSITIVE_INFINITY : losses.oldestSentNs;
   }
 
-  private lost(run: ProbeRun, path: number, sentNs: number, nowNs: number): void {
+  private lost(run: LossRun, path: number, sentNs: number, nowNs: number): void {
     // Of a path without known numbers no direction will ever be known.
     if (!this.split.isKnown(path) || !this.split.lost(path)) return;
     if (this.answers[path] === 0 || run.holdNs === 0) {
@@ -268,7 +276,7 @@ export class LossDirections {
   }
 
   /** What waits on the path waits no more. */
-  private abandon(run: ProbeRun, path: number): void {
+  private abandon(run: LossRun, path: number): void {
     this.answers[path] = 0;
     let gone = this.gone[path];
     for (let number = this.firstWaiting[path]; number !== 0; number = run.losses.settle(number)) gone++;
@@ -277,7 +285,7 @@ export class LossDirections {
   }
 
   /** The path's next `count` losses, in one step, have a direction, `forward` of them out; which of them does not matter. It is to be confirmed. */
-  private direct(run: ProbeRun, path: number, count: number, forward: number): void {
+  private direct(run: LossRun, path: number, count: number, forward: number): void {
     let number = this.undirected[path];
     for (let i = 0; i < count && number !== 0; i++)
       number = run.losses.direct(number, i < forward ? Outcome.lostForward : Outcome.lostReverse);
@@ -285,7 +293,7 @@ export class LossDirections {
   }
 
   /** All losses of the path are settled: the directions noted are right (`known`), or stay unknown. */
-  private settle(run: ProbeRun, path: number, known: boolean): void {
+  private settle(run: LossRun, path: number, known: boolean): void {
     const { state } = this;
     const { ports } = state.streams;
     const stream = Math.floor(path / ports);

@@ -12,9 +12,8 @@
 import { column } from '../base/growable.js';
 import { GRACE_NS, slotsPerPath } from '../config/group/limits.js';
 import { UNFRAGMENTED_BYTES } from '../net/socket.js';
-import type { ProbeFormat } from './formats/format.js';
+import { type ProbeFormat, SEND_BATCH } from './formats/format.js';
 import { holdNs, marginOf, WaitingLosses } from './lossDirections.js';
-import { SEND_BATCH } from './sender.js';
 import type { SocketSet } from './sources.js';
 
 const FIRST_CAPACITY = 64;

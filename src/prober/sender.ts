@@ -14,14 +14,12 @@ import { EADDRNOTAVAIL, EAGAIN, EINVAL, EMSGSIZE, ENOBUFS } from '../net/libc.js
 import { pathMtu, routeErrno4, sendBufferFull, setFlowLabels, setFragmentation } from '../net/socket.js';
 import { Outcome } from '../ring/ring.js';
 import { UNKNOWN_SOURCE } from '../threads/messages.js';
-import type { ProbeBatch, ProbeFormat } from './formats/format.js';
+import { type ProbeBatch, type ProbeFormat, SEND_BATCH } from './formats/format.js';
 import type { ProbeRun } from './run.js';
 import { F64, SlotState, U8, U32 } from './slots.js';
 import { type ProberSocket, TRANSPORT } from './sources.js';
 import { COUNTER, type ProberState } from './state.js';
 
-/** Most probes a system call. All of a call get the same T1, and the last leaves some 2 us a probe after the first: kernel send stamps cure that. */
-export const SEND_BATCH = 32;
 /** A pending ICMP error makes the kernel refuse one send to anybody; several may be pending, one behind the other. */
 const PENDING_ERRORS = 8;
 

@@ -42,8 +42,6 @@ export const FILE_CIRCLES: readonly string[] = [
   'src/config/types.ts -> src/config/allowed.ts',
   'src/history/answering.ts -> src/history/series.ts',
   'src/history/fitting.ts -> src/history/history.ts',
-  'src/prober/lossDirections.ts -> src/prober/run.ts',
-  'src/prober/sender.ts -> src/prober/run.ts',
   'src/scraper/troubles.ts -> src/scraper/service.ts',
 ];
 

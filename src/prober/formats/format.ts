@@ -17,6 +17,9 @@ import type { Streams } from '../streams.js';
 
 export const PLAIN_STAMP: FormatSpec = { kind: FormatKind.stamp, tlvs: [], keys: [] };
 
+/** Most probes a system call. All of a call get the same T1, and the last leaves some 2 us a probe after the first: kernel send stamps cure that. */
+export const SEND_BATCH = 32;
+
 /** The probes of one batch. Their slots hold sequence number and T1. Made once, filled again and again. */
 export interface ProbeBatch {
   readonly slots: ProbeSlots;
