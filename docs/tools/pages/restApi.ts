@@ -74,12 +74,13 @@ const KNOWN: readonly KnownSchema[] = [
 ];
 
 export async function restApiPage(): Promise<string> {
+  const written: Written = new Map();
   return page(
     '# REST API',
     `Every service answers \`GET /openapi.json\` with this as an OpenAPI 3.1 document, and \`/docs\` shows it, to read and try. An error is a
 [problem document](errors.md). Besides the errors of each operation, almost every operation may answer with
 ${EVERYWHERE.map((name) => `${code(name)} (${ERROR_TABLE[name].status})`).join(', ')}.`,
-    await serviceSection('Collector', collectorApi),
+    await serviceSection('Collector', collectorApi, written),
     SECTIONS.flatMap(({ schema, title, about }) => [
       `### ${title}`,
       about,
@@ -88,7 +89,7 @@ ${EVERYWHERE.map((name) => `${code(name)} (${ERROR_TABLE[name].status})`).join('
         KNOWN.filter((known) => known.schema !== schema),
       ),
     ]),
-    await serviceSection('Scraper', scraperApi),
+    await serviceSection('Scraper', scraperApi, written),
     [
       '## Reflector',
       'With `--status ADDR:PORT` a reflector answers `GET /v1/status` (counters and warnings as JSON), `/metrics` (for Prometheus), `/healthz` (200 while every thread runs) and `/readyz` (200 while it also listens on every address).',
@@ -96,7 +97,11 @@ ${EVERYWHERE.map((name) => `${code(name)} (${ERROR_TABLE[name].status})`).join('
   );
 }
 
-async function serviceSection(title: string, build: () => Promise<FastifyInstance>): Promise<string[]> {
+async function serviceSection(
+  title: string,
+  build: () => Promise<FastifyInstance>,
+  written: Written,
+): Promise<string[]> {
   const app = await build();
   const { info, tags, paths }: Document = JSON.parse((await app.inject('/openapi.json')).body);
   await app.close();
@@ -116,14 +121,32 @@ async function serviceSection(title: string, build: () => Promise<FastifyInstanc
         ),
       ];
     }),
-    ...routes.flatMap((route) => routeSection(route, title)),
+    ...routes.flatMap((route) => routeSection(route, title, written)),
   ];
 }
 
-function routeSection({ method, path, operation }: Route, title: string): string[] {
+/** Headings of the operations that are described already, by what is said of them. */
+type Written = Map<string, string>;
+
+/** An operation; one that another service has in the same words is a link to that. */
+function routeSection(route: Route, title: string, written: Written): string[] {
+  const heading = `${title}: ${route.method} ${route.path}`;
+  const text = operationText(route);
+  const before = written.get(text.join());
+  if (before !== undefined) return [`### ${heading}`, `The same as [${before}](#${anchorOf(before)}).`];
+  written.set(text.join(), heading);
+  return [`### ${heading}`, ...text];
+}
+
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\w -]/g, '')
+    .replaceAll(' ', '-');
+
+function operationText({ operation }: Route): string[] {
   const { summary, description = '', parameters = [], requestBody, responses } = operation;
   return [
-    `### ${title}: ${method} ${path}`,
     sentence(summary),
     description,
     parameters.length === 0
