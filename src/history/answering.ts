@@ -1,6 +1,6 @@
 /**
- * Whether a series answers by its newest intervals. Pure. What was received earlier in a window does not count: a target that stopped answering must
- * not look well until the window has passed over it.
+ * Decides whether a series answers, from its newest intervals. Pure. Earlier replies in a window do not count: a target
+ * that stopped answering must not look healthy until the window has passed over it.
  */
 
 import { type Answering, answeringOf } from '../stats/outcome.js';
@@ -11,12 +11,16 @@ export type { Answering } from '../stats/outcome.js';
 
 /** Data older than this many intervals are stale. */
 export const STALE_INTERVALS = 2.5;
-/** Intervals with probes and without a reply that may be chance, at a low rate: a series stops answering with the next one. */
+/**
+ * Intervals with probes and without a reply that may be chance, at a low rate: a series stops answering with the next
+ * one.
+ */
 export const MOST_MISSES = 1;
 
 /**
- * Whether a series answers, and the end of its newest interval. `slots`, oldest first: the ones of a window in the past, and what came after it does
- * not count; undefined: now. Within a slot it is not known when a series stopped: it counts as fresh to the slot's end.
+ * Whether a series answers, and the end of its newest interval. `slots`, oldest first: those of a window in the past;
+ * later data do not count. undefined: now. Within a slot the moment when a series stopped is unknown: it counts as
+ * fresh to the slot's end.
  */
 export const stateOf = (table: SeriesTable, series: number, slots: readonly Slot[] | undefined): Answering =>
   slots === undefined ? table.answering(series) : answeringIn(slots, series, table.cadenceMs(series));

@@ -1,13 +1,13 @@
 /**
- * Numbers the cells of a matrix by their row and column. There are at most as many as series, so its table is made once: a Map of a million
- * cells would grow, and hold everybody up for a tenth of a second each time.
+ * Numbers the cells of a matrix by row and column. There are at most as many cells as series, so the table is allocated
+ * once: a growing Map of a million cells would block the thread for a tenth of a second each time.
  */
 
 export class CellIndex {
   length = 0;
   private readonly rows: Uint32Array;
   private readonly columns: Uint32Array;
-  /** Open addressing; a number plus one, 0: nobody. At most half full. */
+  /** Open addressing; a number plus one, 0: empty. At most half full. */
   private readonly places: Uint32Array;
 
   constructor(most: number) {
@@ -25,7 +25,10 @@ export class CellIndex {
     return this.columns.subarray(0, this.length);
   }
 
-  /** The number of a cell; a new one when there is none yet. @throws RangeError when there are more cells than there may be */
+  /**
+   * The number of a cell; a new number for a new cell. @throws RangeError when there are more cells than the table's
+   * maximum
+   */
   numberOf(row: number, column: number): number {
     const mask = this.places.length - 1;
     let hash = Math.imul(row, 0x9e3779b1) ^ Math.imul(column, 0x85ebca6b);

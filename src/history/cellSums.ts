@@ -74,8 +74,8 @@ export class CellSums {
   }
 
   /**
-   * How old the data of each cell are, when they are too old, and how many of its series have no answer. `slots`: of a window in the past, as for
-   * `stateOf`.
+   * How old the data of each cell are, when they are too old, and how many of its series have no answer. `slots`: of a
+   * window in the past, as for `stateOf`.
    */
   async addAges(
     table: SeriesTable,

@@ -14,7 +14,7 @@ export class CountColumn {
   values: CountArray;
   private most = MAX_U16;
   private length: number;
-  /** Every count is 0, and takes no memory. */
+  /** True while every count is 0; the column then takes no memory. */
   private absent: boolean;
 
   /** `rare`: takes no memory until a count is above 0. */
@@ -63,8 +63,8 @@ function wideArray(most: number, length: number): Uint32Array | Float64Array {
 const IN_US = 2 ** 31;
 
 /**
- * A time of up to 35 minutes in 32 bits: 0 not known, then nanoseconds plus one (up to 2.1 s: exact to what is published), above that
- * microseconds.
+ * A time of up to 35 minutes in 32 bits: 0 unknown, then nanoseconds plus one (up to 2.1 s: exact to the published
+ * precision), above that microseconds.
  */
 export function packTime(ns: number): number {
   if (!(ns >= 0)) return 0;
@@ -78,12 +78,17 @@ export function unpackTime(packed: number): number {
   return packed < IN_US ? packed - 1 : (packed - IN_US) * NS_PER_US;
 }
 
-/** A percentile in 16 bits: 0 not known, else its index in the histogram plus one; so nothing is lost of what a histogram tells. */
+/**
+ * A percentile in 16 bits: 0 unknown, else its index in the histogram plus one; lossless for a percentile of a
+ * histogram.
+ */
 export function packPercentile(ns: number): number {
   return ns >= 0 ? indexOfNs(Math.min(Math.round(ns), MAX_SAMPLE_NS)) + 1 : 0;
 }
 
-/** ns: the greatest value of the index; NaN when it is not known. It may be above the exact maximum, by less than 0.1 %. */
+/**
+ * ns: the greatest value of the index; NaN when it is not known. It may be above the exact maximum, by less than 0.1 %.
+ */
 export function unpackPercentile(packed: number): number {
   return packed === 0 ? Number.NaN : highestNsAt(packed - 1);
 }

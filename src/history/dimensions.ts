@@ -1,8 +1,8 @@
-/** What rows and columns of a matrix may be: what every series has, and any tag. */
+/** The dimensions that rows and columns of a matrix may have: those of every series, and any tag. */
 
 import type { SeriesTable } from './series.js';
 
-/** What a key says for a series that does not have the tag. */
+/** Stands in a key for a tag that the series does not have. */
 export const NONE = '(none)';
 /** Names that are no tags; a tag of such a name can't be asked for. */
 export const BUILT_IN = ['collector', 'group', 'source', 'target', 'port', 'class'] as const;
@@ -11,13 +11,13 @@ type BuiltIn = (typeof BUILT_IN)[number];
 export const MOST_DIMENSIONS = 8;
 const SEPARATOR = '\u0000';
 
-/** The names in `text`, separated by commas; undefined when there is none, an empty one, or too many. */
+/** The names in `text`, separated by commas; undefined when a name is missing or there are too many. */
 export function parseDimensions(text: string): string[] | undefined {
   const names = text.split(',').map((name) => name.trim());
   return names.length > MOST_DIMENSIONS || names.includes('') ? undefined : names;
 }
 
-/** Sources of two collectors may have one address: the collector is part of what a source is. */
+/** Sources of two collectors may have the same address: the collector is part of the identity of a source. */
 export const withCollector = (tags: readonly string[], others: readonly string[]): readonly string[] =>
   tags.includes('source') && ![...tags, ...others].includes('collector')
     ? tags.flatMap((tag) => (tag === 'source' ? ['collector', tag] : [tag]))
@@ -50,7 +50,9 @@ export class Keys {
     return number;
   }
 
-  /** The keys in order, and for each number where its key is then. Numbers in texts count as numbers: r2 is before r10. */
+  /**
+   * The keys in order, and for each number where its key is then. Numbers in texts count as numbers: r2 is before r10.
+   */
   sorted(): { readonly keys: readonly (readonly string[])[]; readonly places: Uint32Array } {
     const collator = new Intl.Collator('en', { numeric: true });
     const order = this.list.map((_, number) => number);

@@ -1,4 +1,7 @@
-/** Keeps a history within its memory: which slots are merged, whose histograms go, which slots are dropped. */
+/**
+ * Keeps a history within its memory: decides which slots are merged, whose histograms are dropped, and which slots are
+ * dropped.
+ */
 
 import type { Breather } from '../base/yielding.js';
 import type { MatrixHistory } from './history.js';
@@ -7,17 +10,17 @@ import { Slot } from './slot.js';
 
 const MINUTE_MS = 60_000;
 /**
- * Lengths that slots are merged to; each holds whole ones of those before. Of each length there have to be fewer than make the next one, so some
- * sixteen slots reach back for hours: steps that are small cost few.
+ * Lengths that slots are merged to; each is a multiple of those before. Fewer slots of a length are needed than make
+ * the next one, so about sixteen slots reach back for hours: with small steps few slots are needed.
  */
 const LENGTHS_MS = [0.5, 1, 5, 15, 60, 3 * 60, 12 * 60].map((minutes) => minutes * MINUTE_MS);
 /** Slots with histograms are merged up to this, so that a window of minutes does not begin long before it should. */
 const LONGEST_WITH_HISTOGRAMS_MS = MINUTE_MS;
 /** Share of the memory that columns may take. */
 const COLUMNS_SHARE = 0.5;
-/** Of the histograms of some slots: what is left of them in one. 480 samples of a series took four fifths of what three times 160 take. */
+/** Size of a merged histogram as a share of its parts: 480 samples of a series took four fifths of three times 160. */
 const MERGED_SHARE = 0.8;
-/** In lengths of what slots become: none that is still being filled. */
+/** In lengths of the merged slot; excludes slots that are still being filled. */
 const LEAST_AGE = 1;
 
 interface Merge {
@@ -29,8 +32,9 @@ interface Merge {
 }
 
 /**
- * Merges what would have to be merged as soon as a slot like this one came, in turns of the event loop. When that comes, with everything else there is to do
- * then, nothing has to wait for it. Nothing is dropped that may still have room. Nothing may be filed meanwhile.
+ * Merges in advance the slots that would have to be merged when the next slot like this one comes; yields to the event
+ * loop. The next interval then does not have to wait for it. Data that may still fit are not dropped. No interval may
+ * be filed meanwhile.
  */
 export async function makeRoomFor(
   slot: Slot,
@@ -47,7 +51,10 @@ export async function makeRoomFor(
   }
 }
 
-/** Merges and drops, in turns of the event loop, until the history is within its memory. Nothing may be filed meanwhile. */
+/**
+ * Merges and drops, yielding to the event loop, until the history is within its memory. No interval may be filed
+ * meanwhile.
+ */
 export async function fitMemory(history: MatrixHistory, merging: Merging, breather: Breather): Promise<void> {
   for (;;) {
     const short = shortOf(history);
@@ -64,7 +71,7 @@ export async function fitMemory(history: MatrixHistory, merging: Merging, breath
   }
 }
 
-/** What there is too much for, with so much more: columns, or all together. */
+/** The part that exceeds its memory with `more` in addition: the columns, or the total. */
 function shortOf(
   history: MatrixHistory,
   more: Pick<Slot, 'columnBytes' | 'histogramBytes'> = { columnBytes: 0, histogramBytes: 0 },
@@ -83,8 +90,9 @@ function bytesOf({ slots, series }: MatrixHistory): { readonly columns: number; 
 }
 
 /**
- * undefined also where the result would have to be let go before as many slots have come again as it is made of: then histograms reach back no further than without, and
- * to merge those of 100,000 series takes two seconds of CPU time, and as much memory again.
+ * Also undefined when the result would be dropped before as many new slots have come as it is made of. Histograms then
+ * reach back no further than without merging, and to merge those of 100,000 series takes two seconds of CPU time, and
+ * as much memory again.
  */
 function bestMergeOfHistograms(history: MatrixHistory): Merge | undefined {
   const merge = bestMerge(history, LONGEST_WITH_HISTOGRAMS_MS, true);
@@ -94,7 +102,7 @@ function bestMergeOfHistograms(history: MatrixHistory): Merge | undefined {
   return MERGED_SHARE * parts + parts > room ? undefined : merge;
 }
 
-/** The slots whose merging is felt least: those that are oldest, measured by the length of what they become. */
+/** The slots whose merging loses least: the oldest ones, relative to the length of the merged slot. */
 function bestMerge(
   history: MatrixHistory,
   longestMs = Number.POSITIVE_INFINITY,
@@ -124,7 +132,7 @@ function bestMerge(
 async function carryOut(history: MatrixHistory, merge: Merge, merging: Merging, breather: Breather): Promise<void> {
   const { slots } = merge;
   const bytes = slots.reduce((sum, slot) => sum + slot.columnBytes + slot.histogramBytes, 0);
-  // As much again is taken for a moment, and let go then.
+  // The same number of bytes again is allocated for a moment, and released then.
   history.letGo(bytes);
   const capacity = Math.max(...slots.map((slot) => slot.capacity));
   const keep = slots.every(({ histograms }) => histograms !== null);
@@ -143,7 +151,7 @@ async function carryOut(history: MatrixHistory, merge: Merge, merging: Merging, 
   history.letGo(bytes);
 }
 
-/** Lets the oldest histograms go, but for those of the last slot: without them there would be no percentiles at all. */
+/** Drops the oldest histograms, except those of the last slot: without them there would be no percentiles at all. */
 function dropHistograms(history: MatrixHistory): boolean {
   const oldest = history.slots.findIndex(({ histograms }) => histograms !== null);
   if (oldest < 0 || oldest === history.slots.length - 1) return false;

@@ -1,20 +1,23 @@
 /**
- * What was measured lately, by series and slot of time, within a fixed amount of memory. It is what `/v1/matrix` and `/v1/history` are
- * answered from, in a collector over its own results, in a scraper over those of all.
+ * Recent measurements, by series and time slot, within a fixed amount of memory. `/v1/matrix` and `/v1/history` are
+ * answered from it: in a collector over its own results, in a scraper over those of all collectors.
  *
- * An interval is filed in the slot that it ends in: 10 s long at first. When memory runs out, or the next slot would not fit, slots are merged into ones of half a minute, one,
- * five and so on, the oldest first, so that resolution falls with age; when nothing is left to merge, the oldest are dropped. Counts and
- * extremes stay exact through all of it. Histograms have at least half of the memory; without room for them those of the oldest slots
- * are let go. Bytes in typed arrays, for S series:
+ * An interval is filed in the slot that it ends in; slots are 10 s long at first. When memory runs out, or the next
+ * slot would not fit, slots are merged into ones of half a minute, one, five minutes and so on, the oldest first, so
+ * that resolution falls with age. When no more slots can be merged, the oldest are dropped. Counts and extremes stay
+ * exact throughout. Histograms have at least half of the memory; when it is full, those of the oldest slots are
+ * dropped. Bytes in typed arrays, for S series:
  *
  *     S x SERIES_BYTES + slots x S x SLOT_BYTES + slots with histograms x (S x ADDRESS_BYTES + sum of histograms)
  *
- * and for a moment, while slots are merged, those of one more slot. A sparse histogram takes 1 to 2 bytes a sample at first, less when merged.
+ * and for a moment, while slots are merged, those of one more slot. A sparse histogram takes 1 to 2 bytes a sample at
+ * first, less when merged.
  *
- * All times are of a clock without steps (`src/base/steadyClock.ts`): an interval comes with how far its own are ahead of that, and what is shown is
- * moved to the wall clock of the moment. So a step of any clock neither empties a window nor freezes it.
+ * All times are of a steady clock (`src/base/steadyClock.ts`): an interval comes with the offset of its own times from
+ * that clock, and shown times are moved to the current wall clock. So a step of any clock neither empties a window nor
+ * freezes it.
  *
- * It must never count an interval twice, or answer for a time that it has no data of.
+ * It must never count an interval twice, or answer for a time without data.
  */
 
 import { SerialQueue } from '../base/serialQueue.js';
@@ -30,11 +33,11 @@ import type { HistoryInterval, HistoryRow } from './types.js';
 export const SLOT_MS = 10_000;
 /** A clock that is ahead by more would push everybody's data out of the window. */
 const MOST_AHEAD_MS = 5 * 60_000;
-/** Room that is made for series at a time. */
+/** Series are allocated in steps of this many. */
 const CAPACITY_STEP = 64;
-/** Nothing came for so long: all collectors whose intervals ended together have sent them. */
+/** After this time without a new interval, ms, all collectors whose intervals ended together have sent them. */
 const QUIET_MS = 500;
-/** Of a slot that new series turn up in. */
+/** Growth of a slot in which new series turn up. */
 const GROWTH = 1.125;
 
 export interface HistoryOptions {
@@ -44,19 +47,25 @@ export interface HistoryOptions {
   readonly memoryBytes: number;
   /** Epoch ms, without steps: `SteadyClock.nowMs`. Everything in the history is ordered and aged by this clock. */
   readonly now?: () => number;
-  /** The wall clock less that one, ms: what is added to all times that are shown. */
+  /** The wall clock minus the steady clock, ms: added to all times that are shown. */
   readonly clockAheadMs?: () => number;
-  /** Told of the bytes that are garbage after slots were merged or let go, and before slots are merged, which takes as many for a moment. */
+  /**
+   * Called with the bytes that became garbage after slots were merged or dropped; also before slots are merged, which
+   * allocates as many for a moment.
+   */
   readonly letGo?: (bytes: number) => void;
 }
 
-/** What was not taken in, since the start. */
+/** Data that were refused, since the start. */
 export interface HistoryRefusals {
-  /** Intervals that had been taken before. */
+  /** Intervals that had been filed before. */
   duplicates: number;
   /** Intervals that ended before the horizon. */
   tooOld: number;
-  /** Intervals that end more than five minutes from now, though what is known of the collector's clock was taken off: its clock or this one is wrong. */
+  /**
+   * Intervals that end more than five minutes in the future, even after correction for the known offset of the
+   * collector's clock: its clock or this one is wrong.
+   */
   ahead: number;
   /** Rows of new series for which there is no memory. */
   seriesWithoutRoom: number;
@@ -72,7 +81,7 @@ export class MatrixHistory {
   readonly refused: HistoryRefusals = { duplicates: 0, tooOld: 0, ahead: 0, seriesWithoutRoom: 0 };
   /** Oldest first; they don't overlap. Only this class and `fitting.ts` change it. */
   slots: Slot[] = [];
-  /** End of the newest interval, epoch ms; 0: there is none. */
+  /** End of the newest interval, epoch ms; 0 without one. */
   newestMs = 0;
   private readonly mostSeries: number;
   private readonly taken = new TakenByCollector();
@@ -86,13 +95,14 @@ export class MatrixHistory {
     this.now = now;
     this.clockAheadMs = clockAheadMs;
     this.letGo = letGo;
-    // Room for three slots, one of them being merged, and the table while it grows.
+    // Enough for three slots, one of them being merged, and the table while it grows.
     this.mostSeries = Math.floor(memoryBytes / (2 * SERIES_BYTES + 3 * SLOT_WITH_HISTOGRAMS_BYTES));
   }
 
   /**
-   * Takes an interval in, in turns of the event loop: a reader in between finds some series with it and some without, never half of a
-   * row. Resolves when that is done and the memory is in its bounds again. What is refused is counted. When nothing comes any more for a moment, room is made for what will.
+   * Files an interval, yielding to the event loop: a reader in between finds some series with it and some without,
+   * never half of a row. Resolves when that is done and the memory is within its bounds again. Refused data are
+   * counted. After a pause without intervals, memory is freed in advance for the next ones.
    */
   add(given: HistoryInterval): Promise<void> {
     return this.queue.run(async () => {
@@ -112,7 +122,7 @@ export class MatrixHistory {
     return this.slots.reduce((sum, slot) => sum + slot.columnBytes + slot.histogramBytes, this.series.bytes);
   }
 
-  /** Epoch ms: nothing that ended at or before this is held. */
+  /** Epoch ms: data that ended at or before this are gone. */
   get oldestMs(): number {
     return Math.min(this.newestMs, this.now()) - this.horizonMs;
   }
@@ -173,7 +183,7 @@ export class MatrixHistory {
     merging.writeTo(slot, series);
   }
 
-  /** The slot that an interval is filed in; made when there is none. */
+  /** The slot that an interval is filed in; created when missing. */
   private slotOf(endMs: number): Slot {
     let at = this.slots.length;
     for (; at > 0; at--) {
@@ -189,7 +199,7 @@ export class MatrixHistory {
     return slot;
   }
 
-  /** Drops what is beyond the horizon, and gets the memory into its bounds. */
+  /** Drops data beyond the horizon, and brings the memory within its bounds. */
   private async fit(): Promise<void> {
     const { oldestMs } = this;
     this.slots = this.slots.filter((slot) => slot.endMs > oldestMs);
@@ -206,14 +216,14 @@ export class MatrixHistory {
         if (isWhole) await makeRoomFor(last, this, this.merging, new Breather());
       })
       .catch(() => {
-        // Whoever adds the next interval is told.
+        // The caller that adds the next interval gets the error.
       });
   }
 
-  /** Series and collectors of which nothing is held. */
+  /** Forgets series and collectors without any data. */
   private forget(): void {
     const { oldestMs } = this;
-    // An interval begins before it ends: what ended before the start of every slot is in none.
+    // An interval begins before it ends: one that ended before the start of every slot is in none of them.
     this.series.forgetUpTo(this.slots.reduce((least, { startMs }) => Math.min(least, startMs), oldestMs));
     this.taken.forgetUpTo(oldestMs);
   }

@@ -12,7 +12,7 @@ export class Interner<Value> {
     return this.numbers.size;
   }
 
-  /** The number of a value that is held; undefined when it is not. Nothing changes. */
+  /** The number of a known value; undefined for an unknown one. Read-only. */
   numberOf(key: string): number | undefined {
     return this.numbers.get(key);
   }

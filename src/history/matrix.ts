@@ -1,7 +1,7 @@
 /**
- * The matrix: loss or a time by two sets of tags, over a window that ends with the newest interval, or before. Loss comes from sums of counts, percentiles
- * from the sum of all histograms in a cell, never from other percentiles. It works in turns of the event loop, for a hundred thousand
- * series take longer than others should wait.
+ * The matrix: loss or a time by two sets of tags, over a window that ends with the newest interval, or before. Loss
+ * comes from sums of counts, percentiles from the sum of all histograms in a cell, never from other percentiles. It
+ * yields to the event loop, for a hundred thousand series take longer than other work should wait.
  */
 
 import { Breather } from '../base/yielding.js';
@@ -31,7 +31,7 @@ export interface MatrixRequest {
 }
 
 export interface MatrixWindow {
-  /** Epoch ms; what the data in the answer are of. 0 and 0 when there are none. */
+  /** Epoch ms: the time that the data in the answer cover. Both 0 without data. */
   readonly startMs: number;
   readonly endMs: number;
   readonly coveredMs: number;
@@ -44,21 +44,21 @@ export interface MatrixNewest {
   readonly staleAfterMs: number | null;
 }
 
-/** Columns of cells, beside each other. */
+/** Columns of cells, with one element for each cell. */
 export interface MatrixCells {
   readonly row: Uint32Array;
   readonly column: Uint32Array;
-  /** NaN where nothing was measured. */
+  /** NaN where there is no measurement. */
   readonly value: Float64Array;
   readonly sums: CellSums;
   readonly stale: Uint8Array;
-  /** Why probes of the newest interval of one of its series have no answer; null: nothing is known but the counts. */
+  /** Why probes of the newest interval of one of its series have no answer; null when only the counts are known. */
   readonly reason: (cell: number) => string | null;
 }
 
 export interface Matrix {
   readonly window: MatrixWindow;
-  /** Epoch ms: what ages are reckoned to, now or the end of a window in the past. */
+  /** Epoch ms that ages refer to: now, or the end of a window in the past. */
   readonly atMs: number;
   readonly rows: readonly (readonly string[])[];
   readonly columns: readonly (readonly string[])[];
@@ -103,8 +103,8 @@ export async function makeMatrix(history: MatrixHistory, request: MatrixRequest)
 }
 
 /**
- * The slots of a window, oldest first, by the ends of the intervals that are filed in them. With histograms: back to the first that has none any
- * more, for a percentile of less than all samples is not one of the window.
+ * The slots of a window, oldest first, by the ends of the intervals that are filed in them. With histograms: back to
+ * the first that has none any more, for a percentile of less than all samples is not one of the window.
  */
 function windowSlots(
   history: MatrixHistory,
@@ -114,7 +114,7 @@ function windowSlots(
   const endMs = toMs ?? Math.min(history.newestMs, history.now());
   const slots = history
     .slotsAfter(endMs - windowMs)
-    // What is a little ahead of this clock is of now all the same.
+    // Data slightly ahead of this clock count as current.
     .filter((slot) => toMs === undefined || slot.fromMs < toMs);
   return withHistograms ? withoutGaps(slots) : slots;
 }
@@ -141,7 +141,7 @@ interface PlacedCells {
   readonly columns: Keys;
 }
 
-/** Which series belong to which cell. Only those that have data in the slots get one, so there is no empty cell. */
+/** Assigns series to cells. Only series with data in the slots get one, so there is no empty cell. */
 async function placeCells(
   { series: table }: MatrixHistory,
   request: MatrixRequest,
@@ -170,7 +170,10 @@ function newestOf({ newestMs, staleMs }: CellSums, atMs: number): MatrixNewest {
   return { ageMs: Math.max(0, atMs - newestMs[newest]), staleAfterMs: staleMs[newest] - newestMs[newest] };
 }
 
-/** One cell after the other: one sum of histograms serves all. Sets the samples of each cell to those in its histograms. */
+/**
+ * Handles cells one after the other, so that one sum of histograms serves all. Sets the samples of each cell to those
+ * in its histograms.
+ */
 async function percentiles(
   value: Float64Array,
   perMille: number,

@@ -1,4 +1,7 @@
-/** Several parts of one series (rows, or slots) as one: counts add up, and percentiles come from the sum of the histograms when all of them are there. */
+/**
+ * Several parts of one series (rows, or slots) as one: counts add up, and percentiles come from the sum of the
+ * histograms when all of them are there.
+ */
 
 import { HistogramSum } from '../stats/histogramSum.js';
 import { unpackPercentile, unpackTime } from './columns.js';
@@ -24,7 +27,7 @@ export class Merging implements Numbers {
   p50Ns = 0;
   p90Ns = 0;
   p99Ns = 0;
-  /** The percentiles are the greatest of those of the parts, not those of the whole. */
+  /** The percentiles are the maxima over the parts, not those of the whole. */
   upperBound = false;
   parts = 0;
   /** The samples of all parts, when `complete`. */
@@ -115,14 +118,14 @@ export class Merging implements Numbers {
     }
   }
 
-  /** Puts the result in the place of what the slot has of the series. */
+  /** Replaces the slot's data of the series with the result. */
   writeTo(slot: Slot, series: number): void {
     slot.write(series, this, this.upperBound);
     if (this.complete && this.sum.total > 0) slot.histograms?.putSum(series, this.sum);
     else slot.histograms?.drop(series);
   }
 
-  /** What one part does not know is not known of the whole: NaN goes through all of these. */
+  /** A value that is unknown for one part is unknown for the whole: NaN propagates through all of these. */
   private addTimes(
     samples: number,
     minNs: number,
@@ -143,7 +146,7 @@ export class Merging implements Numbers {
     this.p50Ns = Math.max(this.p50Ns, p50Ns);
     this.p90Ns = Math.max(this.p90Ns, p90Ns);
     this.p99Ns = Math.max(this.p99Ns, p99Ns);
-    // A single probe has no jitter, which says nothing of the others.
+    // A single probe has no jitter; that does not affect the other parts.
     if (Number.isNaN(jitterNs)) return;
     this.jitterNs += jitterNs * samples;
     this.jitterSamples += samples;

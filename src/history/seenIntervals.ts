@@ -1,6 +1,7 @@
 /**
- * Which intervals of a collector were taken already, by their ends: a poller that starts over, or two that ask the same collector, must not
- * count anything twice. Kept as runs of ends that are one interval apart, so that hours of intervals are one run.
+ * Deduplicates the intervals of a collector by their ends: a poller that starts over, or two that poll the same
+ * collector, must not cause double counts. Kept as runs of ends that are one interval apart, so that hours of intervals
+ * are one run.
  */
 
 import type { HistoryInterval } from './types.js';
@@ -12,7 +13,7 @@ export interface Run {
   readonly step: number;
 }
 
-/** A collector whose ends follow no grid can't make this grow without end; the oldest runs go first. */
+/** Bounds the memory for a collector whose ends follow no grid; the oldest runs go first. */
 const MOST_RUNS = 10_000;
 
 export class TakenIntervals {
@@ -23,12 +24,12 @@ export class TakenIntervals {
     this.runs = runs.map((run) => ({ ...run }));
   }
 
-  /** The last runs, at most so many. */
+  /** The last runs, at most `most`. */
   newest(most: number): readonly Run[] {
     return this.runs.slice(-most);
   }
 
-  /** Notes an interval; false when it was taken before. */
+  /** Records an interval; false when it was recorded before. */
   take(endMs: number, intervalMs: number): boolean {
     if (this.has(endMs)) return false;
     const after = this.runs.find((run) => run.step === intervalMs && run.last + intervalMs === endMs);
@@ -43,7 +44,7 @@ export class TakenIntervals {
     return true;
   }
 
-  /** Whether an interval that ended then was taken. */
+  /** Whether an interval with this end was recorded. */
   has(endMs: number): boolean {
     for (let i = this.runs.length - 1; i >= 0; i--) {
       const { first, last, step } = this.runs[i];
@@ -68,7 +69,7 @@ export class TakenIntervals {
 export class TakenByCollector {
   private readonly byName = new Map<string, { readonly ends: TakenIntervals; aheadMs: number }>();
 
-  /** Notes an interval; false when it was taken before. With `oldestMs`, forgets as `forgetUpTo`. */
+  /** Records an interval; false when it was recorded before. With `oldestMs`, forgets as `forgetUpTo`. */
   take(
     interval: Pick<HistoryInterval, 'collector' | 'clockEpoch' | 'endMs' | 'intervalMs' | 'aheadMs'>,
     oldestMs?: number,

@@ -1,8 +1,10 @@
 /**
- * Which series there are: (collector, group, source, target, port, class), each with a small number that is an index into the columns of
- * every slot. It must never give out a number again while a slot has data of it: whoever frees it sees to that.
+ * The table of series: (collector, group, source, target, port, class), each with a small number that is an index into
+ * the columns of every slot. A number must never be reused while a slot has data of its series: the caller that frees
+ * it ensures that.
  *
- * A series takes `SERIES_BYTES` in typed arrays (twice that right after they grew); its texts and tags are shared with others.
+ * A series takes `SERIES_BYTES` in typed arrays (twice that right after they grew); its texts and tags are shared with
+ * others.
  */
 
 import { ANSWERING, type Answering, answeringOf, type OutcomeCounts } from '../stats/outcome.js';
@@ -19,7 +21,7 @@ export const SERIES_BYTES = TEXTS * 4 + 2 + 4 + 4 + 8 + 1 + 1 + 4 + 4 + 2 * 4;
 const MOST_REASON_LENGTH = 200;
 const MOST_REASONS = 10_000;
 
-/** The end of a series of which no interval was noted yet. */
+/** The end of a series without any recorded interval. */
 const NEW = 1;
 /** In `misses`. */
 const NO_ANSWER = 0xff;
@@ -48,14 +50,16 @@ export class SeriesTable {
   private cadences = new Uint32Array(INITIAL_CAPACITY);
   /** End of the newest interval, epoch ms; 0: the number is free. */
   private ends = new Float64Array(INITIAL_CAPACITY);
-  /** Intervals with probes and without a reply since the newest reply; `NO_ANSWER`: there was none, or it is long ago. */
+  /**
+   * Intervals with probes and without a reply since the newest reply; `NO_ANSWER`: there was none, or it is long ago.
+   */
   private misses = new Uint8Array(INITIAL_CAPACITY);
   /** Of the newest interval: an index into `ANSWERING`. */
   private outcomes = new Uint8Array(INITIAL_CAPACITY);
   private hashes = new Int32Array(INITIAL_CAPACITY);
   /** Number of a text plus one; 0: none. */
   private reasons = new Uint32Array(INITIAL_CAPACITY);
-  /** Open addressing; a number plus one, 0: nobody. Twice the capacity. */
+  /** Open addressing; a number plus one, 0: empty. Twice the capacity. */
   private places = new Uint32Array(INITIAL_CAPACITY * 2);
   private readonly wanted = new Uint32Array(TEXTS);
 
@@ -105,7 +109,7 @@ export class SeriesTable {
   ): void {
     const isNew = this.ends[series] === NEW;
     if (endMs < this.ends[series]) return;
-    // A reply that came after its interval, and no probe, says nothing new.
+    // A late reply in an interval without probes says nothing new about the state.
     if (isNew || row.sent > 0 || row.sendErrors > 0)
       this.judge(series, row, isNew ? 0 : endMs - this.ends[series], intervalMs);
     this.ends[series] = endMs;
@@ -117,7 +121,7 @@ export class SeriesTable {
     this.tagSets.release(before);
   }
 
-  /** Forgets the series whose newest interval ended at `ms` or before. Returns how many. */
+  /** Forgets the series whose newest interval ended at `ms` or before. Returns their number. */
   forgetUpTo(ms: number): number {
     let forgotten = 0;
     for (let series = 0; series < this.length; series++) {
@@ -152,7 +156,10 @@ export class SeriesTable {
     return this.misses[series] <= MOST_MISSES ? 'answers' : ANSWERING[this.outcomes[series]];
   }
 
-  /** From one interval with probes to the next, ms: the collector's interval, or the period of a group that is probed less often. */
+  /**
+   * From one interval with probes to the next, ms: the collector's interval, or the period of a group that is probed
+   * less often.
+   */
   cadenceMs(series: number): number {
     return this.cadences[series];
   }
@@ -175,7 +182,7 @@ export class SeriesTable {
     return this.reasons[series] !== 0;
   }
 
-  /** Why probes of its newest interval have no answer; null when nothing is known but the counts. */
+  /** Why probes of its newest interval have no answer; null when only the counts are known. */
   reason(series: number): string | null {
     return this.reasons[series] === 0 ? null : this.reasonTexts.value(this.reasons[series] - 1);
   }
@@ -265,7 +272,10 @@ export class SeriesTable {
   }
 }
 
-/** Rows come with the same tags again and again; to write them as text each time took three times as long. Another order is taken for other tags. */
+/**
+ * Rows come with the same tags again and again; to write them as text each time took three times as long. The same tags
+ * in another order count as different.
+ */
 function sameTags(some: Tags, others: Tags): boolean {
   if (some === others) return true;
   const names = Object.keys(others);
@@ -278,7 +288,7 @@ function sameTags(some: Tags, others: Tags): boolean {
 const withoutAddresses = (reason: string): string =>
   reason.replace(/,? ?(?:from |to |towards )?\b[0-9a-f]*(?:[.:][0-9a-f]*){2,}(?:%\w+)?/gi, '');
 
-/** FNV-1a over the numbers of the texts, with a last stir: the low bits choose the place. */
+/** FNV-1a over the numbers of the texts, with a final mix: the low bits choose the slot of the table. */
 function hashOf(names: Uint32Array, port: number): number {
   let hash = 0x811c9dc5 ^ port;
   for (let i = COLLECTOR; i < TAGS; i++) hash = Math.imul(hash ^ names[i], 0x01000193);

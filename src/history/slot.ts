@@ -1,7 +1,8 @@
 /**
- * What was measured in one slot of time, by series: outcomes, times, percentiles, and the histograms for as long as there is memory.
+ * The measurements of one time slot, by series: outcomes, times, percentiles, and the histograms while there is memory.
  *
- * Bytes a series, whether it has data in the slot or not (`SLOT_BYTES`, when no count is above 65,535; up to 54 more when some are, and rare outcomes occur):
+ * Bytes a series, with or without data in the slot (`SLOT_BYTES`, when no count is above 65,535; up to 54 more when
+ * some are, and rare outcomes occur):
  *
  * | bytes | column |
  * | ---: | --- |
@@ -11,8 +12,8 @@
  * | 1 | flags |
  * | 3 x 2, once one is above 0 | tooBig, sendErrors, localDrops |
  *
- * and with histograms `ADDRESS_BYTES` and the histogram itself. It must never say a percentile that is not the one of all samples without
- * saying so (`Flag.upperBound`).
+ * and with histograms `ADDRESS_BYTES` and the histogram itself. A percentile that is not the one of all samples must
+ * always be marked (`Flag.upperBound`).
  */
 
 import type { OutcomeCounts } from '../stats/outcome.js';
@@ -26,17 +27,20 @@ export const SLOT_WITH_HISTOGRAMS_BYTES = SLOT_BYTES + ADDRESS_BYTES;
 export const Flag = {
   /** The series has data in this slot. */
   present: 1,
-  /** The percentiles are the greatest of those of parts whose histograms are gone: the true ones are at most that. */
+  /** The percentiles are the maxima over parts whose histograms are gone: upper bounds of the true ones. */
   upperBound: 2,
 } as const;
 
 export const PERCENTILES = [500, 900, 990] as const;
 
 export class Slot {
-  /** The stretch of time that is filed here, by the ends of intervals: from this (without) to `fromMs + lengthMs` (with). */
+  /**
+   * The stretch of time that is filed here, by the ends of intervals: from this (without) to `fromMs + lengthMs`
+   * (with).
+   */
   readonly fromMs: number;
   readonly lengthMs: number;
-  /** What its intervals cover. */
+  /** The time that its intervals cover. */
   startMs = Number.POSITIVE_INFINITY;
   endMs = 0;
   readonly sent: CountColumn;
@@ -101,7 +105,7 @@ export class Slot {
     return (this.flags[series] & Flag.present) !== 0;
   }
 
-  /** Notes what an interval covers. */
+  /** Records the time that an interval covers. */
   cover(startMs: number, endMs: number): void {
     this.startMs = Math.min(this.startMs, startMs);
     this.endMs = Math.max(this.endMs, endMs);
@@ -144,7 +148,7 @@ export class Slot {
     if (row.histogram !== null) this.histograms?.put(series, row.histogram);
   }
 
-  /** Makes room for `capacity` series. */
+  /** Grows or shrinks the columns to `capacity` series. */
   resize(capacity: number): void {
     for (const column of this.counts()) column.resize(capacity);
     this.min = longer(this.min, new Uint32Array(capacity));

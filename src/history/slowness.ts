@@ -1,9 +1,10 @@
 /**
- * Which pairs are slower than their own normal: that of the hour before the window that is looked at. Pure; page and `llama top` share it.
+ * Finds pairs that are slower than their own normal: that of the hour before the window. Pure; shared by the page and
+ * `llama top`.
  *
- * A pair is slow when its median is at least 1.5 times its normal median and 100 µs above it, and its mean rose as well. A few slow replies
- * move no median; a pair of paths with two latencies, whose median flips between them, has the same mean as before. It must never judge a pair
- * of which too little is known.
+ * A pair is slow when its median is at least 1.5 times its normal median and 100 µs above it, and its mean rose as
+ * well. A few slow replies move no median. A pair of paths with two latencies, whose median flips between them, has the
+ * same mean as before. A pair with too little data must never be judged.
  */
 
 /** How far back the normal reaches, before the window. */
@@ -44,7 +45,7 @@ export interface SlowPair {
 }
 
 export interface Slowness {
-  /** Pairs whose normal is known. */
+  /** Pairs with a known normal. */
   readonly compared: number;
   /** Slowest by its normal first, at most as many as asked for. */
   readonly worst: readonly SlowPair[];
@@ -80,7 +81,7 @@ const isSlow = (now: Known, normal: Known): boolean =>
   now.p50 - normal.p50 >= ABOVE_NORMAL_US &&
   now.mean >= normal.mean * MEAN_TIMES_NORMAL;
 
-/** `before` undefined: nothing is held of the time before the window. */
+/** `before` undefined: no data of the time before the window. */
 export function slownessOf(now: Times, before: Times | undefined, most: number): Slowness {
   if (before === undefined) return { compared: 0, slow: 0, worst: [] };
   const normals = byKey(before);
@@ -108,8 +109,8 @@ export function slownessOf(now: Times, before: Times | undefined, most: number):
 }
 
 /**
- * Of which pairs a latency is called normal: ` on 4 of 13`, ` on the 3 that answer`; empty: of all. null: of none, for no pair answers. A pair that
- * does not answer, is not measured or is stale is among `all` only.
+ * The pairs that "normal latency" refers to: ` on 4 of 13`, ` on the 3 that answer`; empty: all. null when no pair
+ * answers. A pair that does not answer, is not measured or is stale counts in `all` only.
  */
 export function normalOf(compared: number, answering: number, all: number): string | null {
   if (answering === 0) return null;

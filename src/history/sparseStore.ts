@@ -1,8 +1,8 @@
 /**
- * Sparse histograms of one slot of time, by series, one behind the other in pieces of memory that grow with what there is.
+ * Sparse histograms of one time slot, by series, one after the other in chunks of memory that are added as needed.
  *
- * It only ever adds: what replaces a histogram leaves the old one behind, until the slot is merged or dropped. Four bytes a series for
- * where its histogram is (piece << 18 | offset in it; 0: none), then the histograms.
+ * Append-only: a replaced histogram leaves its old bytes behind until the slot is merged or dropped. Four bytes a
+ * series for the address of its histogram (chunk << 18 | offset in it; 0: none), then the histograms.
  */
 
 import { type HistogramSum, MAX_SPARSE_BYTES } from '../stats/histogramSum.js';
@@ -24,7 +24,7 @@ export class SparseStore {
   bytes: number;
   private addresses: Uint32Array;
   private readonly pieces: Uint8Array[] = [];
-  /** Where the last piece is free; an address of 0 is nobody's. */
+  /** Free offset in the last chunk; address 0 is reserved. */
   private at = 0;
 
   constructor(length: number) {
@@ -63,10 +63,11 @@ export class SparseStore {
     if (address !== 0) sum.addSparse(this.pieces[address >>> OFFSET_BITS], address & OFFSET_MASK);
   }
 
-  /** Gives back what the last piece has free, when it is worth a copy: little more will come. */
+  /** Releases the free end of the last chunk when that is worth a copy; little more data will come. */
   seal(): void {
     const last = this.pieces.at(-1);
-    // A piece that is full but for less than a histogram is not copied: that left as much garbage behind as there is in the store.
+    // A piece that is full but for less than a histogram is not copied: that left as much garbage behind as there is in
+    // the store.
     if (last === undefined || last.length - this.at <= last.length * MOST_WASTE) return;
     this.bytes -= last.length - this.at;
     this.pieces[this.pieces.length - 1] = last.slice(0, this.at);
@@ -75,7 +76,7 @@ export class SparseStore {
   private append(sparse: Uint8Array): number {
     let last = this.pieces.at(-1);
     if (last === undefined || this.at + sparse.length > last.length) {
-      // 4 GiB in one slot; what has no address counts as not known.
+      // 4 GiB in one slot; a histogram without an address counts as unknown.
       if (this.pieces.length === MAX_PIECES) return 0;
       this.seal();
       const usual = Math.min(MAX_PIECE_BYTES, Math.max(MIN_PIECE_BYTES, this.bytes >> 1));

@@ -13,7 +13,7 @@ export interface SeriesFilter {
   readonly class?: string | undefined;
 }
 
-/** One point; times are ns, NaN when nothing came back or it is not known. */
+/** One point; times are ns, NaN when unknown or without replies. */
 export interface Point {
   readonly sent: number;
   readonly received: number;
@@ -59,7 +59,7 @@ export function slotsWithin(history: MatrixHistory, fromMs: number, toMs: number
   return history.slots.filter((slot) => slot.endMs > fromMs && slot.startMs < toMs);
 }
 
-/** What a series has in a slot; undefined when nothing. */
+/** The data of a series in a slot; undefined without data. */
 export function pointOf(slot: Slot, series: number): Point | undefined {
   if (!slot.has(series)) return undefined;
   const maxNs = unpackTime(slot.max[series]);

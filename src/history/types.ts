@@ -1,6 +1,6 @@
-/** What goes into a history: finished intervals, whoever fetched or made them. */
+/** The input of a history: finished intervals, whether fetched or measured here. */
 
-/** What a row is about, without its numbers. Together with the collector this names a series; the tags may change. */
+/** The identity of a row, without its numbers. Together with the collector it names a series; the tags may change. */
 export interface SeriesName {
   readonly group: string;
   readonly source: string;
@@ -34,9 +34,15 @@ export interface Numbers {
 }
 
 export interface HistoryRow extends SeriesName, Numbers {
-  /** Why probes of the interval have no answer, in words for a person; null when all have one, or nothing is known but the counts. */
+  /**
+   * Why probes of the interval have no answer, in words for a person; null when all have one, or only the counts are
+   * known.
+   */
   readonly reason: string | null;
-  /** All samples, in the sparse form of `src/stats/histogramSum.ts`; null when there are none, or when they are not known. */
+  /**
+   * All samples, in the sparse form of `src/stats/histogramSum.ts`; null when there are none, or when they are not
+   * known.
+   */
   readonly histogram: Uint8Array | null;
 }
 
@@ -50,6 +56,6 @@ export interface HistoryInterval {
   readonly endMs: number;
   /** How far its times are ahead of the history's clock, ms; 0 when not given. */
   readonly aheadMs?: number;
-  /** Asked for one by one; a row, and its histogram, need to hold only until the next one is asked for. */
+  /** Iterated one by one; a row, and its histogram, must stay valid only until the next one is requested. */
   readonly rows: Iterable<HistoryRow>;
 }
