@@ -1,4 +1,4 @@
-/** From what a config says of a source to one that can be asked. */
+/** Creates a source of targets from its config. */
 
 import { promises } from 'node:dns';
 import type { TargetSource } from '../config/types.js';
@@ -16,7 +16,7 @@ export interface SourceTools {
   readonly resolver?: () => DnsResolver;
 }
 
-/** `parser` reads the lists of files and servers; whoever has it ends it. */
+/** `parser` reads the lists of files and servers; its owner closes it. */
 export function createSource(
   from: TargetSource,
   timing: Timing,

@@ -1,4 +1,4 @@
-/** From what a source gave to the group that is probed, and back. Pure. */
+/** Converts the entries of a source to the group that is probed, and back. Pure. */
 
 import type { Group, Target } from '../config/types.js';
 import { isOwn } from './ownAddresses.js';
@@ -10,7 +10,10 @@ export interface Derived {
   readonly leftOut: readonly string[];
 }
 
-/** `own`: addresses to leave out, when the group wants that. `reachable`: false when this host cannot send to addresses of a family at all. */
+/**
+ * `own`: addresses to leave out, when the group wants that. `reachable`: false when this host cannot send to addresses
+ * of a family at all.
+ */
 export function deriveGroup(
   group: Group,
   entries: readonly Entry[],
@@ -41,7 +44,10 @@ export function deriveGroup(
   return { group: { ...rest, targets, ...(listed === undefined ? {} : { listed }) }, leftOut };
 }
 
-/** The listed targets of a group, or those in force; the port only where it is not the group's, which may change. */
+/**
+ * The listed targets of a group, or those in force; with a port only where it differs from the group's, which may
+ * change.
+ */
 export function entriesOf(group: Group): Entry[] {
   return (group.listed ?? group.targets).map(({ address, family, port, tags }) => ({
     address,

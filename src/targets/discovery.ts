@@ -1,6 +1,6 @@
 /**
- * The groups whose targets are not simply those that are listed: one follower for each, from the moment that the group is in force until it is
- * replaced or removed. It decides what such a group probes; the collector puts that into effect.
+ * The groups whose targets come from a source or are filtered: one follower for each, from the moment the group is in
+ * force until it is replaced or removed. It decides which targets such a group probes; the collector applies that.
  */
 
 import type { Logger } from 'pino';
@@ -24,27 +24,33 @@ export interface DiscoveryStatus {
   /** ISO 8601: when the source last gave a good answer, and how long ago; null before the first. */
   readonly updatedAt: string | null;
   readonly ageMs: number | null;
-  /** The targets in force are those that the source gave in an earlier run: it has not given a good answer since the start. */
+  /** The targets in force come from an earlier run: the source has not given a good answer since the start. */
   readonly restored: boolean;
   /** Why the latest answer is not in force; null when it is. */
   readonly error: string | null;
-  /** What was left out of the answer in force. */
+  /** Entries that were left out of the answer in force. */
   readonly warnings: readonly string[];
   /** ISO 8601; null while it is being asked. */
   readonly nextAt: string | null;
-  /** Why the targets in force are not in the state directory; null when they are, or will be in a moment, or nothing is kept at all. */
+  /**
+   * Why the targets in force are not in the state directory; null when they are, or will be in a moment, or when
+   * targets are not saved at all.
+   */
   readonly keepError: string | null;
   /** How often that was tried in vain. */
   readonly keepFailures: number;
 }
 
-/** What a source gave, and when. */
+/** The entries of a source, and when they came. */
 export interface GivenTargets {
   readonly entries: readonly Entry[];
   readonly updatedAtMs: number;
 }
 
-/** Keeps the last good targets over the end of the process. Nothing of it may throw or be waited for but `load`, which never rejects. */
+/**
+ * Keeps the last good targets over the end of the process. None of its methods may throw, or be waited for except
+ * `load`, which never rejects.
+ */
 export interface TargetKeeper {
   load(name: string, from: TargetSource): Promise<GivenTargets | undefined>;
   keep(name: string, from: TargetSource, entries: readonly Entry[]): void;
@@ -63,11 +69,15 @@ export interface DiscoveryOptions extends DiscoveryTools {
   /** False when this host cannot send to addresses of a family at all. */
   readonly reachable: (family: 4 | 6) => boolean;
   /**
-   * Puts a group into effect, which is made when its turn has come; undefined: it is not wanted any more. `done` is called before the next
-   * change of any group, so that a `PUT` finds what is in force. Rejects when it can't be, and changes nothing.
+   * Applies a group, which is built when the change is carried out; undefined: it is not wanted any more. `done` is
+   * called before the next change of any group, so that a `PUT` finds the group in force. Rejects on failure, and
+   * changes nothing.
    */
   readonly apply: (name: string, make: () => Group | undefined, done: () => void) => Promise<void>;
-  /** Files and URLs that the source of a group may read, asked each time; undefined: any, for the config file names them. */
+  /**
+   * Files and URLs that the source of a group may read, asked each time; undefined: any, for the config file names
+   * them.
+   */
   readonly allowed?: (group: Group) => Allowed | undefined;
   /** None: targets are forgotten at the end. */
   readonly keeper?: TargetKeeper;
@@ -75,7 +85,7 @@ export interface DiscoveryOptions extends DiscoveryTools {
 
 interface Followed {
   group: Group;
-  /** Identifies what is followed: a group with the same source goes on with its follower. */
+  /** Identifies the source: a group with the same source keeps its follower. */
   readonly key: string;
   readonly follower: Follower;
 }
@@ -93,14 +103,14 @@ export class Discovery {
   }
 
   /**
-   * The group with the targets that it probes from now on. With a source, those are what the source gave last, or until its first good answer
-   * what the group of this name probed before.
+   * The group with the targets that it probes from now on. With a source, those are its last entries, or until its
+   * first good answer the targets that the group of this name probed before.
    */
   effective(group: Group, before: Group | undefined): Group {
     return isFollowed(group) ? this.derive(group, this.firstEntries(group, before)).group : group;
   }
 
-  /** Follows a group that is in force now, in the place of what its name meant before. */
+  /** Follows a group that is in force now; replaces the follower of the same name. */
   follow(group: Group, before: Group | undefined): void {
     if (this.closed) return;
     if (!isFollowed(group)) {
@@ -135,8 +145,8 @@ export class Discovery {
   }
 
   /**
-   * Puts back in force what the source of a group gave in an earlier run, unless it has answered since. Never rejects; what has no room any
-   * more is told in the log.
+   * Restores the targets that the source of a group gave in an earlier run, unless it has answered since. Never
+   * rejects; targets that exceed the limits now are logged.
    */
   async restore(name: string): Promise<void> {
     const { keeper, logger } = this.options;
@@ -166,7 +176,7 @@ export class Discovery {
     this.followed.delete(name);
   }
 
-  /** Undefined for a group whose targets are listed. `targets`: how many are in force. */
+  /** Undefined for a group whose targets are listed. `targets`: the number in force. */
   status(name: string, targets: number): DiscoveryStatus | undefined {
     const followed = this.followed.get(name);
     if (followed?.group.from === undefined) return undefined;
@@ -197,14 +207,14 @@ export class Discovery {
     });
   }
 
-  /** Ends everything; nothing is applied from the call on. Resolves when its thread has ended. */
+  /** Stops everything; no change is applied after the call. Resolves when its thread has ended. */
   close(): Promise<void> {
     this.closed = true;
     for (const name of [...this.followed.keys()]) this.end(name);
     return this.parser.close();
   }
 
-  /** A good answer of a source. Resolves with what is left out of it. */
+  /** Applies a good answer of a source. Resolves with the entries that are left out. */
   private take(followed: Followed, entries: readonly Entry[]): Promise<readonly string[]> {
     const done = (): void => {
       followed.follower.entries = entries;

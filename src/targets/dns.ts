@@ -1,8 +1,9 @@
 /**
- * Targets from the DNS: A and AAAA records of a name, or of the names in its SRV records (RFC 2782: with the ports from there). The records are
- * asked of the name servers directly; /etc/hosts and search lists play no part.
+ * Targets from the DNS: A and AAAA records of a name, or of the names in its SRV records (RFC 2782: with the ports from
+ * there). The records are asked of the name servers directly; /etc/hosts and search lists play no part.
  *
- * A name server that says there is no such record is believed. One that does not answer, or fails, is not: the records that it gave last stay.
+ * A name server that says there is no such record is believed. One that does not answer, or fails, is not: the records
+ * that it gave last stay.
  */
 
 import type { promises } from 'node:dns';
@@ -17,7 +18,7 @@ export type DnsResolver = Pick<promises.Resolver, 'resolve4' | 'resolve6' | 'res
 /** More often is asking in vain; more seldom, and a name server's long TTL would hide a change for a day. */
 export const MIN_TTL_S = 5;
 export const MAX_TTL_S = 3600;
-/** For what has no TTL: no records, or no answer. */
+/** For answers without a TTL: no records, or no answer. */
 const OTHER_TTL_S = 30;
 /** Lookups under way at a time. */
 const PARALLEL = 32;
@@ -28,7 +29,7 @@ interface Records {
 }
 type AddressType = 'A' | 'AAAA';
 
-/** What one round of lookups came to. */
+/** The result of one round of lookups. */
 interface Round {
   readonly resolver: DnsResolver;
   readonly used: Map<string, Records>;
@@ -43,7 +44,7 @@ export class DnsSource implements Source {
   /** The last good records by type and name, only of names that are still asked for. */
   private known = new Map<string, Records>();
 
-  /** `resolver` is called for each round: a new one reads /etc/resolv.conf anew. */
+  /** `resolver` is called for each round: a new one reads /etc/resolv.conf again. */
   constructor(settings: DnsSettings, resolver: () => DnsResolver) {
     this.settings = settings;
     this.resolver = resolver;
@@ -137,7 +138,7 @@ export class DnsSource implements Source {
   }
 }
 
-/** Name servers turn the order of records around to spread load; it means nothing here. */
+/** Name servers rotate the order of records to spread load; the order means nothing here. */
 function sorted(entries: readonly Entry[]): Entry[] {
   const key = ({ family, address, port }: Entry): string => `${family} ${address} ${port}`;
   const byKey = new Map(entries.map((entry) => [key(entry), entry]));

@@ -1,7 +1,8 @@
 /**
- * Targets from a file. Its folder is watched, not the file: a file that is replaced by a rename, or that is a symbolic link which somebody swaps
- * (as Kubernetes does for a ConfigMap), is another inode then, and a watch on the old one would never speak again. Where the path leads
- * through links, the folder it leads to is watched as well. What no watch can see (NFS, a folder that comes later) the regular reading finds.
+ * Targets from a file. Its folder is watched, not the file: a file that is replaced by a rename, or a symbolic link
+ * that is swapped (as Kubernetes does for a ConfigMap), is another inode then, and a watch on the old one would never
+ * fire again. When the path leads through links, the folder at their end is watched as well. Changes that no watch can
+ * see (NFS, a folder that is created later) are found by the periodic reading.
  */
 
 import { constants, type FSWatcher, watch } from 'node:fs';
@@ -11,12 +12,12 @@ import { mustBeInside, whyOutside } from '../config/allowed.js';
 import { type AllowedNow, type Answer, MAX_ANSWER_BYTES, messageOf, type Source, type Timing } from './source.js';
 import { type ParseTargets, parseTargets } from './targetParser.js';
 
-/** A writer makes several events of one change; what it does in place is probably done after this. */
+/** A writer causes several events with one change; a change in place is probably done after this time. */
 const SETTLE_MS = 50;
 
 interface Watched {
   readonly watcher: FSWatcher;
-  /** Device and inode: a folder that was made anew under the same name is another one. */
+  /** Device and inode: a folder that was recreated under the same name is another one. */
   readonly identity: string;
 }
 
@@ -78,7 +79,10 @@ export class FileSource implements Source {
     for (const folder of wanted) await this.watchFolder(folder);
   }
 
-  /** A folder that can't be watched is left to the regular reading, which says what is wrong if the file can't be read either. */
+  /**
+   * A folder that can't be watched is left to the periodic reading, which reports the error if the file can't be read
+   * either.
+   */
   private async watchFolder(folder: string): Promise<void> {
     const identity = await stat(folder).then(
       ({ dev, ino }) => `${dev} ${ino}`,
@@ -101,7 +105,9 @@ export class FileSource implements Source {
     this.watched.delete(folder);
   }
 
-  /** Any event in the folder, for a swapped link has another name than the file: reading a file too often costs little. */
+  /**
+   * Any event in the folder, for a swapped link has another name than the file: reading a file too often costs little.
+   */
   private noticed(): void {
     if (this.changed === undefined || this.cancel !== undefined) return;
     this.cancel = this.timing.after(SETTLE_MS, () => {
@@ -119,7 +125,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 /** The text of a list of targets, which must be in one of `directories` where they are given. */
 async function readText(path: string, directories: readonly string[] | undefined): Promise<string> {
   try {
-    // Not blocking, so that a pipe in the place of the file does not hold a thread for ever.
+    // Non-blocking, so that a pipe at this path does not block a thread for ever.
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const { size } = await handle.stat().then((stats) => {

@@ -1,6 +1,6 @@
 /**
- * Follows one source for one group: asks it again in time, takes good answers, and keeps the last good one whatever else happens. Its clock is
- * passed in. It never empties a group because of an error.
+ * Follows one source for one group: asks it periodically, applies good answers, and keeps the last good one through all
+ * errors. Its clock is passed in. It never empties a group because of an error.
  */
 
 import type { Logger } from 'pino';
@@ -18,25 +18,28 @@ export interface FollowerOptions {
   readonly source: Source;
   readonly timing: Timing;
   readonly logger: Logger;
-  /** Between two questions when all is well; null: what the answer says. */
+  /** Pause between two successful requests; null: the answer sets it. */
   readonly refreshMs: number | null;
   readonly allowEmpty: boolean;
-  /** What the entries are, for messages; `targets` when not given. */
+  /** The kind of the entries, for messages; default `targets`. */
   readonly subject?: 'targets' | 'collectors';
   /** In force until the first good answer. */
   readonly entries: readonly Entry[];
-  /** Puts entries in force, and sets `entries`; resolves with what is left out of them. Rejects when they can't be, and changes nothing. */
+  /**
+   * Applies entries, and sets `entries`; resolves with those that are left out. Rejects on failure, and changes
+   * nothing.
+   */
   readonly apply: (entries: readonly Entry[]) => Promise<readonly string[]>;
 }
 
 export class Follower {
-  /** In force; set by whoever puts them there. */
+  /** In force; set by `apply`. */
   entries: readonly Entry[];
   /** The source has given a good answer, which is in force; set as `entries` is. */
   answered = false;
   /** When the source last gave a good answer, be it in an earlier run; null before the first. */
   updatedAtMs: number | null = null;
-  /** What is in force is from an earlier run. */
+  /** The entries in force come from an earlier run. */
   restored = false;
   /** Why the latest answer is not in force; null when it is. */
   error: string | null = null;
@@ -60,7 +63,7 @@ export class Follower {
     this.askNow();
   }
 
-  /** What the source gave in an earlier run is in force again. */
+  /** The entries of an earlier run are in force again. */
   restore(entries: readonly Entry[], updatedAtMs: number): void {
     this.entries = entries;
     this.updatedAtMs = updatedAtMs;

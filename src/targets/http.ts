@@ -1,6 +1,7 @@
 /**
- * Targets from an HTTP server (Prometheus' http_sd). Bounded in time, size and redirects; a redirect never leads from https to http, and the
- * token goes to no other server than the configured one. Nothing of a body, nor of a header, gets into a message. What the server says is unchanged (ETag) is not sent again.
+ * Targets from an HTTP server (Prometheus' http_sd). Bounded in time, size and redirects. A redirect never leads from
+ * https to http, and the token goes only to the configured server. No part of a body or of a header gets into a
+ * message. An unchanged body (ETag) is not sent again.
  */
 
 import { closeSync, fstatSync, readFileSync } from 'node:fs';

@@ -8,12 +8,15 @@ import type { SourceSettings } from '../config/types.js';
 
 const PROC_NET = '/proc/net';
 
-/** Whether a canonical address is this host's own: one of `own`, or any of 127.0.0.0/8 and ::1, which never leave a host. */
+/**
+ * Whether a canonical address is this host's own: one of `own`, or any of 127.0.0.0/8 and ::1, which never leave a
+ * host.
+ */
 export function isOwn(own: ReadonlySet<string>, address: string): boolean {
   return own.has(address) || address.startsWith('127.') || address === '::1';
 }
 
-/** The addresses of all interfaces and those that probes are sent from, in canonical form. */
+/** The addresses of all interfaces and the source addresses of probes, in canonical form. */
 export function ownAddresses(
   source: Pick<SourceSettings, 'address' | 'address6'>,
   interfaces = networkInterfaces,
@@ -27,15 +30,15 @@ export function ownAddresses(
   return own;
 }
 
-/** What `skipSelf` lacks on this host; undefined when it knows all addresses. */
+/** Which addresses `skipSelf` cannot find on this host; undefined when it knows all. */
 export function unknownAddresses(interfaces = networkInterfaces, proc = PROC_NET): string | undefined {
   if (interfaceAddresses(interfaces, proc) !== undefined) return undefined;
   return "skipSelf leaves out loopback addresses and those of source only: the addresses of this host's interfaces cannot be listed; add AF_NETLINK to RestrictAddressFamilies=";
 }
 
 /**
- * Node asks for them by a netlink socket, which a service may not have (RestrictAddressFamilies= without AF_NETLINK): then the kernel's tables
- * in /proc say the same. Undefined where neither can be read.
+ * Node reads them through a netlink socket, which a service may lack (RestrictAddressFamilies= without AF_NETLINK); the
+ * kernel's tables in /proc then have the same data. Undefined where neither can be read.
  */
 function interfaceAddresses(interfaces: typeof networkInterfaces, proc: string): string[] | undefined {
   try {

@@ -1,4 +1,6 @@
-/** What every source of targets is to the rest: it can be asked, and may notice on its own when asking again is worthwhile. */
+/**
+ * The interface of every source of targets: it can be asked, and may signal on its own that asking again is worthwhile.
+ */
 
 import type { Allowed } from '../config/allowed.js';
 
@@ -15,7 +17,7 @@ export interface Entry {
 
 export interface Answer {
   readonly entries: readonly Entry[];
-  /** What was refused of an answer whose rest is good. */
+  /** Entries that were refused in an otherwise good answer. */
   readonly warnings: readonly string[];
   /** When to ask again at the earliest; absent when the source has no opinion. */
   readonly ttlMs?: number;
@@ -24,7 +26,10 @@ export interface Answer {
 }
 
 export interface Source {
-  /** Asks once, and ends soon when aborted. Rejects with an error whose message is for the operator. Never called while a call is under way. */
+  /**
+   * Asks once, and ends soon when aborted. Rejects with an error whose message is for the operator. Calls never
+   * overlap.
+   */
   ask(signal: AbortSignal): Promise<Answer>;
   /** Calls `changed` whenever the answer may have changed; the result ends that. */
   watch?(changed: () => void): () => void;
@@ -52,7 +57,7 @@ export const SYSTEM_TIMING: Timing = {
 /** More than any answer that the plan's limits allow: 65,535 targets with some labels each. */
 export const MAX_ANSWER_BYTES = 16 * 2 ** 20;
 
-/** The message of whatever was thrown. */
+/** The message of any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

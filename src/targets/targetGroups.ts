@@ -1,11 +1,13 @@
 /**
- * Prometheus' lists of target groups (file_sd, http_sd): `[{ "targets": ["10.0.0.1:8100"], "labels": { "rack": "r1" } }]`. Pure.
+ * Prometheus' lists of target groups (file_sd, http_sd): `[{ "targets": ["10.0.0.1:8100"], "labels": { "rack": "r1" }
+ * }]`. Pure.
  *
- * A list of the wrong shape is refused as a whole, for what it leaves out is not known. In a list of the right shape a single target
- * that can't be probed is left out with a warning, and the rest holds. So is a label that is no text.
+ * A list of the wrong shape is refused as a whole, because the missing part is unknown. In a list of the right shape, a
+ * single target that can't be probed is left out with a warning, and the rest is accepted. The same is true of a label
+ * that is no text.
  *
- * Messages name places and kinds of values, never a value or the name of a label: the file may be another than it was meant to be, and what is
- * in it must not reach those who read the API or the log.
+ * Messages name positions and kinds of values, never a value or the name of a label: the path may lead to the wrong
+ * file, and its content must not reach readers of the API or the log.
  */
 
 import { endsLikePort, parseAddress, whyNotTarget } from '../config/address.js';
@@ -18,7 +20,7 @@ import type { Answer, Entry } from './source.js';
 const MAX_TAG_CHARACTERS = 1024;
 const SHAPE = 'expected a list of target groups such as [{ "targets": ["10.0.0.1:8100"], "labels": { "rack": "r1" } }]';
 
-/** Reads JSON, or YAML where it is not JSON. Throws an error that names the place. */
+/** Reads JSON, or YAML where it is not JSON. Throws an error that names the position. */
 export function parseTargetText(text: string): Answer {
   return parseTargetGroups(/^\s*\[/.test(text) ? readJsonOrYaml(text) : readYamlValue(text));
 }
@@ -67,7 +69,7 @@ export function parseTargetGroups(value: unknown): Answer {
   return { entries, warnings };
 }
 
-/** `10.0.0.1`, `10.0.0.1:8100`, `2001:db8::1` or `[2001:db8::1]:8100`; in words what is wrong with anything else. */
+/** `10.0.0.1`, `10.0.0.1:8100`, `2001:db8::1` or `[2001:db8::1]:8100`; for any other text, the error in words. */
 export function readTarget(text: string, tags: Readonly<Record<string, string>>): Entry | string {
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(text);
   const host = match === null ? text : (match[1] ?? match[2] ?? '');
@@ -88,7 +90,10 @@ export function readTarget(text: string, tags: Readonly<Record<string, string>>)
   return { ...address, port, tags };
 }
 
-/** Labels become tags; those that begin with two underscores are for Prometheus only. A value of null is a label that is not set. */
+/**
+ * Labels become tags; those that begin with two underscores are for Prometheus only. A null value means that the label
+ * is not set.
+ */
 function readLabels(labels: unknown, index: number, warnings: string[]): Record<string, string> {
   if (labels === null) return {};
   if (!isRecord(labels)) throw new Error(`found ${kindOf(labels)} at /${index}/labels, expected a map, text to text`);

@@ -1,6 +1,7 @@
 /**
- * Reads lists of targets: short ones at once, long ones in a thread of its own. Five thousand targets in YAML take some hundred milliseconds,
- * in which the main thread would answer nobody. The thread is started when it is needed, and ends when it is not for a while.
+ * Parses lists of targets: short ones at once, long ones in a separate thread. Five thousand targets in YAML take some
+ * hundred milliseconds, during which the main thread could not answer requests. The thread is started on demand, and
+ * ends after a while without work.
  */
 
 import { fileURLToPath } from 'node:url';
@@ -9,9 +10,9 @@ import { THREAD_EXEC_ARGV } from '../threads/execArgv.js';
 import type { Answer } from './source.js';
 import { parseTargetJson, parseTargetText } from './targetGroups.js';
 
-/** Longer text is read in the thread: this much YAML takes about 20 ms. */
+/** Longer text is parsed in the thread: this much YAML takes about 20 ms. */
 export const LONG_TEXT = 8 * 1024;
-/** A thread that has nothing to read for so long ends. */
+/** The thread ends after this time without work. */
 const IDLE_MS = 10_000;
 
 /** `json`: JSON only, as http_sd wants it; else YAML where it is not JSON, as file_sd. */
@@ -20,7 +21,7 @@ export interface TargetText {
   readonly form: 'json' | 'yaml';
 }
 
-/** Rejects with an error that names the place in the text. */
+/** Rejects with an error that names the position in the text. */
 export type ParseTargets = (text: TargetText) => Promise<Answer>;
 
 /** Throws as `ParseTargets` rejects. */
@@ -46,7 +47,7 @@ export class TargetParser {
     return this.pool.run(text);
   };
 
-  /** Ends the thread; what it was reading is rejected. */
+  /** Ends the thread; a text in progress is rejected. */
   async close(): Promise<void> {
     this.closed = true;
     await this.pool?.destroy();
