@@ -1,10 +1,16 @@
-/** IP addresses as text in, canonical text out. Names are never resolved here: a name's address can change, a path's cannot. */
+/**
+ * IP addresses as text in, canonical text out. Names are never resolved here: a name's address can change, a path's
+ * cannot.
+ */
 
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 export interface Address {
-  /** RFC 5952 for IPv6, a link-local one with its zone where it has one (`fe80::1%eth0`); an IPv4 address mapped into IPv6 becomes the IPv4 address. */
+  /**
+   * RFC 5952 for IPv6, a link-local one with its zone where it has one (`fe80::1%eth0`); an IPv4 address mapped into
+   * IPv6 becomes the IPv4 address.
+   */
   readonly address: string;
   readonly family: 4 | 6;
 }
@@ -12,7 +18,10 @@ export interface Address {
 /** An interface's name or number. */
 const ZONE = /^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,31}$/;
 
-/** An address in canonical form; undefined when the text is no IPv4 or IPv6 address. A zone (`%eth0`) belongs to link-local IPv6 addresses only. */
+/**
+ * An address in canonical form; undefined when the text is no IPv4 or IPv6 address. A zone (`%eth0`) belongs to
+ * link-local IPv6 addresses only.
+ */
 export function parseAddress(text: string): Address | undefined {
   const [literal = '', zone] = text.split(/%(.*)/s);
   if (isIP(literal) === 0 || (zone !== undefined && !ZONE.test(zone))) return undefined;
@@ -27,8 +36,9 @@ export function parseAddress(text: string): Address | undefined {
 }
 
 /**
- * Address and port that an IPv6 address without brackets may be meant as: `::1:8100` is an address, and so is `::1` in front of `:8100`.
- * Undefined where the end cannot be meant as a port: ports of five digits are no part of an address, and below 100 hosts are numbered.
+ * Address and port that an IPv6 address without brackets may be meant as: `::1:8100` is an address, and so is `::1` in
+ * front of `:8100`. Undefined where the end cannot be meant as a port: ports of five digits are no part of an address,
+ * and below 100 hosts are numbered.
  */
 export function endsLikePort(text: string): { readonly address: string; readonly port: string } | undefined {
   const [, head = '', port = ''] = /^(.*):([1-9]\d{2,3})$/.exec(text) ?? [];

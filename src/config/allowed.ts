@@ -1,9 +1,10 @@
 /**
- * What a group set by REST may name: files in the directories, and URLs below the prefixes, that the config lists; none by default. A client
- * with the write token could otherwise have any file of the host read, or sent to any server.
+ * Files and URLs that a group set by REST may name: files in the directories, and URLs below the prefixes, that the
+ * config lists; none by default. Otherwise a client with the write token could make the collector read any file of the
+ * host, or send a file to any server.
  *
- * A path is compared twice: as it is written, before anything is opened, and where the kernel says the open file is, behind symbolic links.
- * A file with several names (hard links) is refused: one of them may be outside.
+ * A path is compared twice: as it is written, before anything is opened, and as the kernel reports the open file,
+ * behind symbolic links. A file with several names (hard links) is refused: one of them may be outside.
  */
 
 import { closeSync, constants, fstatSync, openSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
@@ -18,7 +19,10 @@ export interface Allowed {
   readonly urls: readonly string[];
 }
 
-/** The same for one group: the files and the source that the config file gives to the group of this name may stay as they are. */
+/**
+ * The same for one group: the files and the source that the config file gives to the group of this name may stay as
+ * they are.
+ */
 export interface GroupRules extends Allowed {
   readonly trusted?: Pick<Group, 'from' | 'keyFile'> | undefined;
 }
@@ -70,7 +74,7 @@ export function whyOutside(path: string, directories: readonly string[]): string
 }
 
 /**
- * Opens a file for reading that REST named. Never waits: a pipe in the place of the file does not hold the thread.
+ * Opens a file for reading that REST named. Never blocks, not even on a pipe at this path.
  * @throws Error when the file is outside of the directories, with a message for the operator; or the system's error.
  */
 export function openAllowed(path: string, directories: readonly string[]): number {
@@ -86,14 +90,19 @@ export function openAllowed(path: string, directories: readonly string[]): numbe
   }
 }
 
-/** What is wrong with a file that has several names: who may not read it under the one may have linked it into an allowed directory. */
+/**
+ * The error for a file with several names: a user who may not read it could have linked it into an allowed directory.
+ */
 function whySeveralNames(path: string, stats: Stats): string | undefined {
   return stats.isFile() && stats.nlink > 1
     ? `found ${found(path)}, a file with ${stats.nlink} names (hard links), expected one with a single name, for another one may be outside of the directories that ${DIRECTORIES} names; copy the file instead of linking it`
     : undefined;
 }
 
-/** Throws unless an open file is in one of the directories, under this name only: a link may have been swapped since its path was looked at. */
+/**
+ * Throws unless an open file is in one of the directories, under this name only: a link may have been swapped since its
+ * path was looked at.
+ */
 export function mustBeInside(descriptor: number, path: string, directories: readonly string[]): void {
   const real = readlinkSync(`/proc/self/fd/${descriptor}`);
   const roots = realRoots(directories.map((directory) => resolve(directory)));
@@ -103,7 +112,10 @@ export function mustBeInside(descriptor: number, path: string, directories: read
   if (several !== undefined) throw new Error(several);
 }
 
-/** Whether a URL has the origin of a prefix, and its path segments at the beginning. A path that servers read in different ways is never allowed. */
+/**
+ * Whether a URL has the origin of a prefix and begins with its path segments. A path that servers interpret in
+ * different ways is never allowed.
+ */
 export function allowsUrl(url: URL, prefixes: readonly string[]): boolean {
   const segments = segmentsOf(url);
   if (segments === undefined) return false;
@@ -115,7 +127,7 @@ export function allowsUrl(url: URL, prefixes: readonly string[]): boolean {
   });
 }
 
-/** A prefix in the form in which it is compared; undefined when it is none. */
+/** A prefix in the form that is compared; undefined when it is not a URL prefix. */
 export function urlPrefix(text: string): string | undefined {
   if (!URL.canParse(text)) return undefined;
   const url = new URL(text);
@@ -124,7 +136,7 @@ export function urlPrefix(text: string): string | undefined {
   return http && plain && segmentsOf(url) !== undefined ? url.href : undefined;
 }
 
-/** What is said of a URL, or a redirect, that is below none of the prefixes. */
+/** The message for a URL, or a redirect, that is below none of the prefixes. */
 export function expectedUrl(urls: readonly string[]): string {
   return `expected a URL below one that ${URLS} names${urls.length === 0 ? ', which names none' : ''}; add its beginning there, or define the group in the config file`;
 }
@@ -147,7 +159,10 @@ function isBelow(path: string, root: string): boolean {
   return path.startsWith(root.endsWith(sep) ? root : `${root}${sep}`);
 }
 
-/** Decoded segments of the path; undefined when a server may read them as others: encoded slashes, dots, and what stays encoded. */
+/**
+ * Decoded segments of the path; undefined when a server may interpret them differently: encoded slashes, dots, and
+ * doubly encoded characters.
+ */
 function segmentsOf({ pathname }: URL): string[] | undefined {
   const segments: string[] = [];
   for (const written of pathname.split('/').slice(1)) {

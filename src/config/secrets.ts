@@ -1,4 +1,4 @@
-/** Small files with secrets: tokens and keys. What is in them gets into no message. */
+/** Small files with secrets: tokens and keys. Their content gets into no message. */
 
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { type ErrorCode, LlamaError } from '../base/errors.js';
@@ -12,7 +12,8 @@ const READABLE_BY_ALL = 0o004;
 const TYPE_BITS = 0o777;
 
 /**
- * The text of a file, which must be in one of `directories` where they are given; warns when every user of the host can read it.
+ * The text of a file, which must be in one of `directories` where they are given; warns when every user of the host can
+ * read it.
  * @throws LlamaError `code`, with the file and the option that names it
  */
 export function readSecret(

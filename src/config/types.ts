@@ -1,4 +1,7 @@
-/** The validated configuration that everything behind the readers works with. Durations are numbers here, with their unit in the name. */
+/**
+ * The validated configuration that everything behind the readers works with. Durations are numbers here, with their
+ * unit in the name.
+ */
 
 import type { Protocol } from '../wire/protocol.js';
 import type { ProbeTlv } from '../wire/stampTlv.js';
@@ -10,7 +13,7 @@ export type Ecn = 'ect0';
 /** `full`: kernel stamps for sending and receiving. `receive`: for receiving only; cheaper at very high rates. */
 export type TimestampMode = 'full' | 'receive';
 
-/** Who may change something without a token: `loopback`, whoever comes from there; `token`, nobody. */
+/** Clients that may change something without a token: `loopback`, those on this host; `token`, none. */
 export type WriteMode = 'loopback' | 'token';
 
 /** A QoS class: the name as written (`ef`, `cs0`, `46`) and its DSCP, 0-63. */
@@ -55,11 +58,11 @@ export interface Group {
   readonly periodNs: number;
   readonly timeoutNs: number;
   readonly classes: readonly TrafficClass[];
-  /** UDP payload of a probe; of icmp what stands behind the ICMP header; 0 of tcp-syn. */
+  /** UDP payload of a probe; for icmp the bytes after the ICMP header; 0 for tcp-syn. */
   readonly payloadBytes: number;
-  /** Probes are never fragmented: those that are larger than a link lets through are `tooBig`. */
+  /** Probes are never fragmented: a probe larger than the MTU of a link is `tooBig`. */
   readonly dontFragment?: true;
-  /** Probes leave from the first so many of the collector's source ports; absent: from all. */
+  /** Number of the collector's source ports, from the first, that probes leave from; absent: all. */
   readonly sourcePorts?: number;
   /** The interface or VRF that its probes leave by; absent: that of `source`. */
   readonly sourceInterface?: string;
@@ -72,7 +75,7 @@ export interface Group {
   readonly tlvs?: readonly ProbeTlv[];
   /** Absent: not-ECT. */
   readonly ecn?: Ecn;
-  /** As listed; of a group with `from` or `skipSelf` that is in force, those that are probed. */
+  /** As listed; for a group in force with `from` or `skipSelf`, the probed ones. */
   readonly targets: readonly Target[];
   /** Absent when the targets are listed. */
   readonly from?: TargetSource;
@@ -119,16 +122,16 @@ export interface ApiSettings {
   readonly host: string;
   /** 0: chosen by the system. */
   readonly port: number;
-  /** Holds the token that allows everything; null: changes come from this host only. */
+  /** File with the token that allows everything; null: changes come from this host only. */
   readonly tokenFile: string | null;
-  /** Holds the token that allows reading; null: reading is open. */
+  /** File with the token that allows reading; null: reading is open. */
   readonly readTokenFile: string | null;
   readonly writes: WriteMode;
   /** null: where there is a token. */
   readonly allowRemoteWrites: boolean | null;
   /** null: plain HTTP. */
   readonly tls: TlsFiles | null;
-  /** What groups set by REST may name. */
+  /** Files and URLs that groups set by REST may name. */
   readonly allowed: Allowed;
   /** Requests a second of one client; 0: no limit. */
   readonly rateLimit: number;

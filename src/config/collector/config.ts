@@ -1,4 +1,7 @@
-/** A config file in, a validated `Config` out. The only entry to reading configurations; nothing behind it checks again. */
+/**
+ * A config file in, a validated `Config` out. The only entry to reading configurations; later code does not check
+ * again.
+ */
 
 import { LlamaError, type Problem } from '../../base/errors.js';
 import { convertLegacy } from '../dropbox/convert.js';
@@ -30,19 +33,25 @@ import { isScraperConfig, SCRAPER_GIVEN } from '../scraper/form.js';
 import { SCRAPER_OPTIONS } from '../scraper/schema.js';
 import type { Config, Group } from '../types.js';
 
-/** A config together with what a person wants to know of how it came about. */
+/** A config together with its sources, notes and warnings for a person. */
 export interface LoadedConfig {
   readonly config: Config;
   readonly form: ConfigForm;
-  /** What of a LLAMA configuration could not be carried over, or not as it was; one sentence each, with its line. Empty for our own form. */
+  /**
+   * Parts of a LLAMA configuration that could not be carried over unchanged; one sentence each, with its line. Empty
+   * for our own form.
+   */
   readonly notes: readonly string[];
-  /** What looks like a mistake and is none for certain; one sentence each. */
+  /** Probable mistakes; one sentence each. */
   readonly warnings: readonly string[];
   /** Every process option and where its value came from. */
   readonly options: readonly LocatedOption[];
   /** Where each group stands, by its name: `file.yaml:12`. */
   readonly groupPlaces: ReadonlyMap<string, string>;
-  /** The error with the place in the file of each of its problems, and in its message, as far as they are about something in the file. */
+  /**
+   * Adds the position in the file to each problem of an error, and to its message, where it is about something in the
+   * file.
+   */
   readonly located: (error: LlamaError) => LlamaError;
 }
 
@@ -52,7 +61,8 @@ export interface LocatedOption extends EffectiveOption {
 }
 
 /**
- * Reads and validates a config file of any accepted form. The environment counts more than the file, `overrides` more than both.
+ * Reads and validates a config file of any accepted form. The environment counts more than the file, `overrides` more
+ * than both.
  * @throws LlamaError `LLAMA_CONFIG_UNREADABLE`, or as `parseConfig`.
  */
 export function loadConfig(file: string, overrides: ConfigOverrides = {}): Config {
@@ -66,7 +76,8 @@ export function loadConfigFile(file: string, overrides: ConfigOverrides = {}): L
 
 /**
  * Validates the text of a config file; `fileName` is for messages only.
- * @throws LlamaError `LLAMA_CONFIG_SYNTAX`, `LLAMA_CONFIG_INVALID` or `LLAMA_PLAN_TOO_LARGE`, with every problem, line and column.
+ * @throws LlamaError `LLAMA_CONFIG_SYNTAX`, `LLAMA_CONFIG_INVALID` or `LLAMA_PLAN_TOO_LARGE`, with every problem, line
+ * and column.
  */
 export function parseConfig(
   text: string,
@@ -141,13 +152,13 @@ export function readConfig(
   };
 }
 
-/** A file of any form, as a value of our own form whose parts know their place in the file. */
+/** A file of any form, converted to a value of our own form whose parts know their position in the file. */
 interface ConfigInput {
   readonly value: Readonly<Record<string, unknown>>;
   readonly notes: readonly string[];
   /** Whether a value was written in the file; else it is a default of its form. */
   isWritten(path: Path): boolean;
-  /** Pointer, line and column in the file of what is at `path` of the value. */
+  /** Pointer, line and column in the file for `path` of the value. */
   place(path: Path, at: 'key' | 'value'): Place;
 }
 

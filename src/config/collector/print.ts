@@ -7,7 +7,10 @@ import type { LoadedConfig } from './config.js';
 
 const LINE_WIDTH = 120;
 
-/** YAML with every process option as it is in effect (environment and command line too), the groups, and the notes as comments at the top. */
+/**
+ * YAML with every process option as it is in effect (environment and command line too), the groups, and the notes as
+ * comments at the top.
+ */
 export function printConfig({ config, options, notes }: LoadedConfig, heading: string): string {
   const groups = Object.fromEntries(config.groups.map((group) => [group.name, groupToJson(group)]));
   return yamlText({ ...settingsOf(options, allOptions()), groups }, [heading, ...notes]);
@@ -29,7 +32,7 @@ export function settingsOf(
   return value;
 }
 
-/** YAML with comments at the top. What stands in a list is one line. */
+/** YAML with comments at the top. Each list item is one line. */
 export function yamlText(value: object, comments: readonly string[]): string {
   const document = new Document(value, { aliasDuplicateObjects: false, compat: 'yaml-1.1' });
   // A target or a list of classes is one line.

@@ -1,4 +1,4 @@
-/** What Dropbox's LLAMA assumes where its configuration says nothing. */
+/** Defaults of Dropbox's LLAMA. */
 
 export const LEGACY_DEFAULTS = {
   intervalS: 30,

@@ -1,4 +1,4 @@
-/** Which of the accepted forms a config has, told by its keys. */
+/** Detects by its keys which of the accepted forms a config has. */
 
 import { parseAddress } from '../address.js';
 import { isRecord, nearest } from '../files/problems.js';
@@ -9,10 +9,10 @@ export type ConfigForm = 'own' | 'simple' | 'full';
 
 export const FULL_KEYS = ['summarization', 'api', 'ports', 'port_groups', 'rate_limits', 'tests', 'targets'] as const;
 
-/** Four numbers, or something with a double colon: meant for an address, even when it is none. */
+/** Four numbers, or text with a double colon: meant as an address, even an invalid one. */
 const LIKE_AN_ADDRESS = /^(?:\d+(?:\.\d+){3}|\[?[\da-f:]*::[\da-f:.]*\]?)$/i;
 
-/** `api` is a key of two forms, so it decides only when there is nothing else: LLAMA's has `bind`. */
+/** `api` is a key of two forms, so it decides only when it is the only key: LLAMA's has `bind`. */
 export function configForm(value: Readonly<Record<string, unknown>>, ownKeys: readonly string[]): ConfigForm {
   const keys = Object.keys(value);
   const isFull = (key: string): boolean => (FULL_KEYS as readonly string[]).includes(key);
@@ -23,7 +23,7 @@ export function configForm(value: Readonly<Record<string, unknown>>, ownKeys: re
   return keys.some(isAddress) || isOfNames(value, ownKeys) ? 'simple' : 'own';
 }
 
-/** LLAMA's simple form with host names: nothing but maps of text. Told apart so that it is the names that are found fault with. */
+/** LLAMA's simple form with host names: only maps of text. Detected so that the problem is reported at the names. */
 function isOfNames(value: Readonly<Record<string, unknown>>, ownKeys: readonly string[]): boolean {
   const known = [...ownKeys, ...FULL_KEYS];
   const isTags = (tags: unknown): boolean =>

@@ -1,4 +1,6 @@
-/** LLAMA's full form (Go): ports, port groups, rate limits and targets by name, and the tests that put them together. */
+/**
+ * LLAMA's full form (Go): ports, port groups, rate limits and targets by name, and the tests that put them together.
+ */
 
 import type { Path } from '../files/problems.js';
 import { LEGACY_DEFAULTS } from './defaults.js';
@@ -35,7 +37,10 @@ function readSummarization(input: LegacyInput, written: unknown): Record<string,
   return { interval: `${seconds ?? LEGACY_DEFAULTS.intervalS}s` };
 }
 
-/** Go listens on all addresses where none is given, and resolves names; of these only `localhost` is sure to mean the same everywhere. */
+/**
+ * Go listens on all addresses where none is given, and resolves names; of these only `localhost` is sure to mean the
+ * same everywhere.
+ */
 function readApi(input: LegacyInput, written: unknown): Record<string, unknown> {
   const path: Path = ['api'];
   const map = input.map(written, path, 'a map with bind');

@@ -30,7 +30,7 @@ export function groupOf({ cps, timeoutMs, dscps, targets }: LegacyGroup): Record
     period: periodOf(cps),
     timeout: formatDuration(msToNs(timeoutMs)),
     classes: dscps.map(className),
-    // LLAMA's collector never looked at where a reply came from.
+    // LLAMA's collector never checked the source of a reply.
     anySource: true,
     targets,
   };

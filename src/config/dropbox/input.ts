@@ -1,4 +1,7 @@
-/** What the readers of both LLAMA forms share: the text with its lines, the notes, and values as those programs read them. */
+/**
+ * Shared by the readers of both LLAMA forms: the text with its lines, the notes, and values as those programs read
+ * them.
+ */
 
 import { formatProblem, found, isRecord, nearest, type Path, type Report, toPointer } from '../files/problems.js';
 import type { YamlInput } from '../files/yaml.js';
@@ -10,17 +13,17 @@ export interface Place {
 }
 
 /**
- * A LLAMA configuration in our own form, not yet validated: every value is checked by the same readers as a file in our form, and
- * `places` says where in the LLAMA file it came from.
+ * A LLAMA configuration in our own form, not yet validated: every value is checked by the same readers as a file in our
+ * form, and `places` says where in the LLAMA file it came from.
  */
 export interface Converted {
   readonly value: Record<string, unknown>;
-  /** By JSON pointer into `value`. What is not in here is LLAMA's default. */
+  /** By JSON pointer into `value`. A value without an entry is LLAMA's default. */
   readonly places: ReadonlyMap<string, Place>;
   readonly notes: readonly string[];
 }
 
-/** Notes of one wording that are given with their place. */
+/** Notes with the same wording that are listed with their position. */
 const MOST_ALIKE = 3;
 
 export class LegacyInput {
@@ -42,7 +45,7 @@ export class LegacyInput {
       this.notes.push(`${fileName}:${line}: ${message.replace(/: remove one of the two$/, '; the last one counts')}`);
   }
 
-  /** Something that is not carried over, or not as it was. Said once, also of what several tests share. */
+  /** A part that is not carried over unchanged. Noted once, also for a part that several tests share. */
   note(path: Path, message: string, at: 'key' | 'value' = 'value'): void {
     const { line, column } = this.yaml.locate(path, at);
     const note = formatProblem({ path: toPointer(path), message, line, column }, this.fileName);
@@ -64,7 +67,7 @@ export class LegacyInput {
     this.places.set(toPointer(own), { path, at });
   }
 
-  /** A map; an empty one where nothing is written. */
+  /** A map; empty where the value is missing. */
   map(value: unknown, path: Path, what: string): Record<string, unknown> {
     if (isRecord(value)) return value;
     if (!isNothing(value)) this.report(path, `found ${shown(value)}, expected ${what}`);
@@ -106,7 +109,7 @@ export class LegacyInput {
   }
 }
 
-/** What LLAMA's readers take for no value. */
+/** Values that LLAMA's readers treat as missing. */
 export function isNothing(value: unknown): value is undefined | null {
   return value === undefined || value === null;
 }

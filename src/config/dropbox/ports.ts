@@ -89,7 +89,7 @@ export function readPortGroups(
   return groups;
 }
 
-/** LLAMA opens none for a count of 0, and sends nothing when that is all there is. */
+/** LLAMA opens none for a count of 0, and sends nothing when no other ports are listed. */
 function withoutNone(input: LegacyInput, uses: readonly PortUse[]): readonly PortUse[] {
   const some = uses.filter(({ count }) => count > 0);
   for (const { path } of uses.filter(({ count }) => count === 0)) {
@@ -149,7 +149,7 @@ export function readRateLimits(input: LegacyInput, written: unknown): Map<string
 
 const CPS = `a number of cycles per second above 0, from one an hour to ${MAX_CPS}: probes to each target from each source port`;
 
-/** What a name stands for; a problem when nothing has it. */
+/** The value with a name; a problem when the name is unknown. */
 export function named<Value>(
   input: LegacyInput,
   written: unknown,

@@ -1,4 +1,7 @@
-/** How groups of Dropbox's LLAMA are probed: with its own packets (the Go version's), so that its reflectors answer as they are. */
+/**
+ * How groups of Dropbox's LLAMA are probed: with its own packets (the Go version's), so that its reflectors answer as
+ * they are.
+ */
 
 import type { Protocol } from '../../wire/protocol.js';
 

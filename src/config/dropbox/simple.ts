@@ -1,4 +1,4 @@
-/** LLAMA's simple form: a YAML map from IP address to a map of tags, nothing else. Everything else is LLAMA's default. */
+/** LLAMA's simple form: a YAML map from IP address to a map of tags. Every other option has LLAMA's default. */
 
 import { formatDuration, sToNs } from '../../base/units.js';
 import { LEGACY_DEFAULTS } from './defaults.js';

@@ -1,6 +1,6 @@
 /**
- * A collector has one range of source ports, of which every group uses the first so many; LLAMA opens its own for each port group. What that can say
- * of them is carried over; the rest is named.
+ * A collector has one range of source ports, and every group uses the first N of them; LLAMA opens separate ones for
+ * each port group. Settings that fit one range are carried over; the others are noted.
  */
 
 import { parseAddress } from '../address.js';
@@ -9,7 +9,9 @@ import type { LegacyInput } from './input.js';
 import type { LegacyPort } from './ports.js';
 import type { LegacyFlow } from './tests.js';
 
-/** The source ports of the collector, as many as the group with the most has; a group with fewer gets its `sourcePorts`. */
+/**
+ * The source ports of the collector, as many as the group with the most has; a group with fewer gets its `sourcePorts`.
+ */
 export function sourceOf(
   input: LegacyInput,
   groups: ReadonlyMap<string, Record<string, unknown>>,

@@ -11,7 +11,7 @@ export interface LegacyTarget {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** Tags are text to text: whatever was written counts as text, so `rack: 007` is "007" and `up: yes` is "yes". */
+/** Tags are text to text: every value counts as the written text, so `rack: 007` is "007" and `up: yes` is "yes". */
 export function readTags(input: LegacyInput, value: unknown, path: Path): Record<string, string> {
   const entries: [string, string][] = [];
   for (const [tag, text] of Object.entries(input.map(value, path, 'a map of tags, text to text'))) {
@@ -22,7 +22,10 @@ export function readTags(input: LegacyInput, value: unknown, path: Path): Record
   return Object.fromEntries(entries);
 }
 
-/** Puts a target into the list of its group, and remembers where it came from. The same one again replaces the tags, as in LLAMA. */
+/**
+ * Puts a target into the list of its group, and remembers where it came from. The same one again replaces the tags, as
+ * in LLAMA.
+ */
 export class TargetList {
   readonly targets: LegacyTarget[] = [];
   private readonly indexes = new Map<string, number>();

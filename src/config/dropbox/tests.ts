@@ -1,6 +1,7 @@
 /**
- * `tests` and `targets` of LLAMA's full form: every test becomes a group, or several where its ports differ in their timeout, or where there are
- * more of one TOS than of another. The ports of a test that differ in their TOS only become the classes of the group.
+ * `tests` and `targets` of LLAMA's full form: every test becomes a group, or several where its ports differ in their
+ * timeout, or where there are more of one TOS than of another. The ports of a test that differ in their TOS only become
+ * the classes of the group.
  */
 
 import type { Path } from '../files/problems.js';
@@ -12,7 +13,7 @@ import { type LegacyPort, named, type PortUse, readPortGroups, readPorts, readRa
 import { type LegacyTarget, readTags, TargetList } from './targets.js';
 
 const LONGEST_NAME = 64;
-/** For `-2` and so on behind a name that is taken. */
+/** Characters reserved for `-2` and so on after a name that exists already. */
 const ROOM_FOR_NUMBER = 8;
 
 /** The source ports that LLAMA would send from in one class of one group. */
@@ -82,7 +83,10 @@ interface PortClass {
   readonly entries: readonly PortUse[];
 }
 
-/** What of a test can be one group: one timeout, and as many source ports in each class. `suffix` tells it from the others of the test. */
+/**
+ * Splits a test into groups: one timeout each, and the same number of source ports in each class. `suffix` tells a
+ * group from the others of the test.
+ */
 function alikeIn(uses: readonly PortUse[]): { suffix: string; timeoutMs: number; classes: readonly PortClass[] }[] {
   const byTimeout = groupBy(uses, ({ port }) => port.timeoutMs);
   return [...byTimeout].flatMap(([timeoutMs, entries]) => {

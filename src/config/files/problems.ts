@@ -1,6 +1,6 @@
 /**
- * How a wrong input is described: where (JSON pointer, line, column), what was found, what is expected, what to do.
- * All readers of configurations and request bodies word their problems with these helpers, so that they read alike.
+ * How a wrong input is described: where (JSON pointer, line, column), what was found, what is expected, what to do. All
+ * readers of configurations and request bodies word their problems with these helpers, so that they read alike.
  */
 
 import { distance } from 'fastest-levenshtein';
@@ -9,7 +9,7 @@ import type { Problem } from '../../base/errors.js';
 /** Keys and indexes from the root of the input to a value. */
 export type Path = readonly (string | number)[];
 
-/** What of a path is meant: its key, its value (the usual), or something outside the file, which has no line. */
+/** The part that a problem is about: the key, the value (default), or something outside the file, which has no line. */
 export type At = 'key' | 'value' | 'outside';
 
 /** Takes a problem. */
@@ -23,7 +23,7 @@ export function toPointer(path: Path): string {
 /** Longer pointers are cut: the keys and the nesting of a body have no other bound than its size. */
 const MOST_POINTER_CHARACTERS = 256;
 
-/** The pointer to a place in a body of a request; only its beginning when it is very long. */
+/** The pointer to a position in the body of a request; only its beginning when it is very long. */
 export function shortPointer(path: Path): string {
   let pointer = '';
   for (const segment of path) {
@@ -41,10 +41,13 @@ export function fromPointer(pointer: string): string[] {
     .map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-/** Most problems of one input that are listed; the others are counted. Nobody reads ten thousand, and writing them takes long. */
+/**
+ * Most problems of one input that are listed; the others are counted. No person reads ten thousand, and writing them
+ * takes long.
+ */
 export const MOST_PROBLEMS = 100;
 
-/** Takes the problems of an input that is not a file: the first are kept. */
+/** Collects the problems of an input that is not a file: the first are kept. */
 export class ProblemList {
   readonly listed: Problem[] = [];
   /** How many there were. */
@@ -55,7 +58,7 @@ export class ProblemList {
     if (!this.full) this.listed.push({ path: shortPointer(path), message });
   };
 
-  /** What comes now is only counted. */
+  /** Further problems are only counted. */
   get full(): boolean {
     return this.listed.length >= MOST_PROBLEMS;
   }
@@ -82,12 +85,12 @@ export function kindOf(value: unknown): string {
   }
 }
 
-/** A URL, or what was meant as one, as messages show it: without user, password and query, which may be secrets. */
+/** A URL, or an attempt at one, for messages: without user, password and query, which may be secrets. */
 export function withoutSecrets(url: string): string {
   return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1…@').replace(/\?.*$/s, '?…');
 }
 
-/** Keys whose value is a secret, or is a secret by mistake in the place of a file's path. */
+/** Keys whose value is a secret, or is by mistake a secret instead of a file's path. */
 const SECRET_KEY = /(?:token|password|secret|key)(?:file)?$/i;
 
 /** A value as a message shows it: only its kind where the key at the end of its path is one of a secret. */
@@ -106,7 +109,7 @@ export function found(value: unknown): string {
   return 'a map';
 }
 
-/** True for what a YAML map or a JSON object becomes. */
+/** True for the result of a YAML map or a JSON object. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -144,7 +147,7 @@ export function reportUnknownKeys(
   for (const key of Object.keys(map)) {
     if (known.includes(key)) continue;
     unknown += 1;
-    // What is near is looked for only as long as it will be shown: a map of a million keys must not take seconds.
+    // The nearest key is computed only for problems that are shown: a map of a million keys must not take seconds.
     const near = unknown > MOST_PROBLEMS ? undefined : nearest(key, known);
     report(
       [...path, key],

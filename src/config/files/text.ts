@@ -37,7 +37,7 @@ export function configFailure(
   problems: readonly Problem[],
   cause?: LlamaError,
 ): LlamaError {
-  // What two tests of a LLAMA configuration share is wrong once, not twice.
+  // A mistake that two tests of a LLAMA configuration share is reported once.
   const distinct = [...new Map(problems.map((problem) => [formatProblem(problem, fileName), problem])).values()];
   const sorted = distinct.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
   const listed = sorted.slice(0, MOST_PROBLEMS);

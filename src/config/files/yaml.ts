@@ -1,4 +1,4 @@
-/** YAML text -> plain values, and for each value its line and column. Knows nothing of what the values mean. */
+/** YAML text -> plain values, and for each value its line and column. Independent of the meaning of the values. */
 
 import {
   type Document,
@@ -27,7 +27,7 @@ export interface Position {
 export interface YamlInput {
   /** null for an empty document. */
   readonly value: unknown;
-  /** Where the value (or its key) at a path stands; for what is not in the text, the nearest value around it. */
+  /** Position of the value (or its key) at a path; for a missing path, of the nearest value around it. */
   locate(path: Path, at?: 'key' | 'value'): Position;
   /** The text is not YAML: `value` is null then. */
   readonly syntaxProblems: readonly Problem[];
@@ -39,7 +39,10 @@ export interface YamlInput {
 const MAX_ALIASES = 10_000;
 
 export interface YamlOptions {
-  /** Every scalar stays the text that was written: `010`, `yes` and `1.50` are not numbers or booleans. Only null, ~ and nothing are null. */
+  /**
+   * Every scalar stays the text that was written: `010`, `yes` and `1.50` are not numbers or booleans. Only null, ~ and
+   * an empty value are null.
+   */
   readonly textOnly?: boolean;
 }
 
@@ -64,7 +67,7 @@ export function readYaml(text: string, options: YamlOptions = {}): YamlInput {
       logLevel: 'silent',
     });
     if (document.errors.length > 0) {
-      // One slip makes the parser complain many times of one place; the first complaint is the cause.
+      // One mistake causes many errors of the parser at one position; the first is the cause.
       const first = new Map<number, string>();
       for (const { pos, code, message } of document.errors)
         if (!first.has(pos[0])) first.set(pos[0], withoutText(code, message));
@@ -78,7 +81,8 @@ export function readYaml(text: string, options: YamlOptions = {}): YamlInput {
       duplicateKeys: [...duplicateKeys(document.contents, [], position)],
     };
   } catch (cause) {
-    // Thrown for aliases that cannot be resolved or would make the document explode, and for nesting deeper than the stack.
+    // Thrown for aliases that cannot be resolved or would make the document explode, and for nesting deeper than the
+    // stack.
     const alias = cause instanceof ReferenceError && !/count/.test(cause.message);
     const message = alias ? BAD_ALIAS : cause instanceof Error ? cause.message : String(cause);
     return failed([syntaxProblem(message, { line: 1, column: 1 })]);
@@ -94,7 +98,7 @@ function keepText(scalar: Scalar): void {
 
 const BAD_ALIAS = 'an alias (*name) without an anchor (&name) before it; put quotes around text that begins with *';
 
-/** A complaint of the parser without any text of the file, which may be a secret: its place says where to look. */
+/** The parser's error without any text of the file, which may be a secret; its position says where to look. */
 function withoutText(code: ErrorCode, message: string): string {
   switch (code) {
     case 'BAD_ALIAS':

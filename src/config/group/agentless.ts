@@ -1,4 +1,4 @@
-/** What probing without a reflector asks of a group: ports, and how SYNs keep out of each other's way. */
+/** Constraints on a group that probes without a reflector: ports, and how SYNs keep apart from each other. */
 
 import { formatDuration } from '../../base/units.js';
 import type { Protocol } from '../../wire/protocol.js';
@@ -8,7 +8,7 @@ import { PROTOCOLS } from './groupFormat.js';
 
 type Input = Readonly<Record<string, unknown>>;
 
-/** The port of targets that have none of their own. A wrong type was reported already. */
+/** The default port of targets. A wrong type was reported already. */
 export function readPort(input: Input, protocol: Protocol, report: Report): number {
   const { port } = input;
   if (port === undefined) return PROTOCOLS[protocol].port;
@@ -38,8 +38,8 @@ export function readSourcePorts({ sourcePorts }: Input, protocol: Protocol, repo
 }
 
 /**
- * A server that has not heard yet that a connection is over takes no second SYN for it, of whatever class. So one SYN is under way at a time between
- * two ports; else whoever answers slowly would seem to lose probes.
+ * A server that has not yet seen the end of a connection accepts no second SYN for it, of any class. So one SYN at a
+ * time is outstanding between two ports; otherwise a server that answers slowly would seem to lose probes.
  */
 export function checkTiming({ protocol, periodNs, timeoutNs, classes }: Group, report: Report): void {
   if (protocol !== 'tcp-syn' || periodNs === 0 || periodNs >= timeoutNs * classes.length) return;
@@ -49,7 +49,10 @@ export function checkTiming({ protocol, periodNs, timeoutNs, classes }: Group, r
   );
 }
 
-/** Targets that several tcp-syn groups probe on the same port: their SYNs would meet. By the later group's name: what is wrong with it. */
+/**
+ * Targets that several tcp-syn groups probe on the same port: their SYNs would collide. The problem of each, by the
+ * later group's name.
+ */
 export function sharedSynTargets(groups: readonly Group[]): Map<string, string> {
   const groupOf = new Map<string, string>();
   const problems = new Map<string, string>();

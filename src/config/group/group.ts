@@ -1,4 +1,7 @@
-/** One group: from the shape in which it is written (config file, REST body) to the shape that the collector works with, and back. */
+/**
+ * One group: from the shape in which it is written (config file, REST body) to the shape that the collector works with,
+ * and back.
+ */
 
 import { LlamaError, type Problem } from '../../base/errors.js';
 import { formatDuration, NS_PER_MS, NS_PER_S, parseDurationNs } from '../../base/units.js';
@@ -65,7 +68,8 @@ export interface GroupJson extends SourceJson {
 export type LineOf = (path: readonly (string | number)[]) => number;
 
 /**
- * Validates a group that does not come from a config file. `rules` bound the files and URLs that it may name; absent: they are not bounded.
+ * Validates a group that does not come from a config file. `rules` bound the files and URLs that it may name; absent:
+ * they are not bounded.
  * @throws LlamaError `LLAMA_GROUP_INVALID` with every problem; their pointers are relative to `input`.
  */
 export function parseGroup(input: unknown, name: string, rules?: GroupRules): Group {
@@ -224,7 +228,7 @@ function readClasses(value: unknown, report: Report): TrafficClass[] {
   return classes;
 }
 
-/** Targets of a list that has the right shape already. `groupPort` is for those without a port of their own. */
+/** Targets of a list with a valid shape. `groupPort` is for those without a port of their own. */
 function* readingTargets(
   value: unknown,
   protocol: Protocol,
@@ -255,7 +259,10 @@ function* readingTargets(
   return targets;
 }
 
-/** The address of a target in a list; undefined when it is none that can be probed, which is reported unless its type is wrong already. */
+/**
+ * The address of a target in a list; undefined when it can't be probed. That is reported unless its type is reported
+ * already.
+ */
 export function readAddress(written: unknown, path: Path, report: Report): Address | undefined {
   const plain = typeof written === 'string';
   const text: unknown = plain ? written : isRecord(written) ? written.address : undefined;
@@ -270,7 +277,7 @@ export function readAddress(written: unknown, path: Path, report: Report): Addre
   return undefined;
 }
 
-/** What is said of a target that is in a list twice. */
+/** The message for a target that is in a list twice. */
 export function secondTime(written: unknown, port: unknown, where: string): string {
   const text = isRecord(written) ? written.address : written;
   return `found ${found(text)} with port ${port} a second time, expected every address and port once in a group; it is first at ${where}: remove one of the two`;

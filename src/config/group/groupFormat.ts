@@ -1,4 +1,4 @@
-/** How the probes of a group are written: protocol, keys, TLVs, length; and what these are where the group does not say. */
+/** The packet format of a group's probes: protocol, keys, TLVs, length; and the defaults of these. */
 
 import { LlamaError } from '../../base/errors.js';
 import { LLAMA_BYTES } from '../../wire/dropbox.js';
@@ -13,11 +13,11 @@ import type { Ecn, Group } from '../types.js';
 import { defaultOf, expectedBy, GroupSchema } from './groupSchema.js';
 import { readKeyFile } from './keyFile.js';
 
-/** What differs from protocol to protocol. */
+/** Defaults that differ by protocol. */
 interface ProtocolDefaults {
   readonly port: number;
   readonly timeout: string;
-  /** Every probe has exactly so many bytes; undefined: at least its packet and TLVs. */
+  /** Fixed size of every probe, bytes; undefined: at least its packet and TLVs. */
   readonly fixedBytes?: number;
 }
 
@@ -126,7 +126,10 @@ function readEcn(value: unknown, report: Report): Ecn | undefined {
   return undefined;
 }
 
-/** Warnings about short keys and open files are the reflector's, and of `llama check`'s reader; here they would come with every reload. */
+/**
+ * Warnings about short keys and open files are the reflector's, and of `llama check`'s reader; here they would come
+ * with every reload.
+ */
 function readKeys(file: string, report: Report, rules?: GroupRules): readonly Uint8Array[] | undefined {
   const directories = rules?.trusted?.keyFile === file ? undefined : rules?.directories;
   const outside = directories && whyOutside(file, directories);

@@ -1,8 +1,8 @@
 /**
  * The shape of a group, once: for the config file, for REST bodies and for the API's documentation.
  *
- * A `description` starts with what is expected, in words that complete "expected …"; behind `: ` it says what it is for.
- * What a schema cannot say (durations, class names, addresses) is checked in `group.ts`.
+ * A `description` starts with the expected value, in words that complete "expected …"; after `: ` it states the
+ * purpose. Checks that a schema cannot express (durations, class names, addresses) are in `group.ts`.
  */
 
 import { type Static, type TSchema, Type } from 'typebox';
@@ -10,7 +10,7 @@ import { MAX_SOURCE_PORTS } from '../options/schema.js';
 import { CLASS_NAMES } from './classes.js';
 import { FromDnsSchema, FromFileSchema, FromHttpSchema } from './sourceSchema.js';
 
-/** The shortest packet of any format; and more than a jumbo frame of 9,000 bytes holds with its headers. */
+/** The shortest packet of any format; and more than the payload of a jumbo frame of 9,000 bytes. */
 export const MIN_PAYLOAD_BYTES = 36;
 export const MAX_PAYLOAD_BYTES = 9000;
 export const MAX_TARGETS = 65_535;
@@ -181,7 +181,7 @@ export const GroupSchema = Type.Object(
 /** A group as it is written in a config file or a request. */
 export type GroupInput = Static<typeof GroupSchema>;
 
-/** What a schema's description says is expected. */
+/** The expected value from a schema's description. */
 export function expectedBy(schema: TSchema | undefined): string {
   const description: unknown = schema === undefined ? undefined : Reflect.get(schema, 'description');
   return typeof description === 'string' ? (description.split(': ')[0] ?? description) : 'something else';

@@ -7,19 +7,20 @@
  * | `text:secret` | the characters behind the colon to the end of the line, in UTF-8 |
  * | empty, or beginning with `#` | none |
  *
- * What is in the file gets into no message.
+ * The content of the file gets into no message.
  */
 
 import { LlamaError } from '../../base/errors.js';
 import { MAX_KEY_BYTES, MAX_KEYS } from '../../wire/hmac.js';
 import { readSecret } from '../secrets.js';
 
-/** Shorter ones can be guessed by who has captured a packet. */
+/** Shorter keys can be guessed by an attacker who has captured a packet. */
 const SAFE_KEY_BYTES = 16;
 const REMEDY = 'make one with: openssl rand -hex 32';
 
 /**
- * The keys in a file, at least one. `option` is how the user named the file; `warn` is told of a file that all users can read, and of short keys. `directories` bound where the file may be; absent: anywhere.
+ * The keys in a file, at least one. `option` is how the user named the file. `warn` is called for a file that all users
+ * can read, and for short keys. `directories` bound where the file may be; absent: anywhere.
  * @throws LlamaError `LLAMA_KEY_FILE` with file, line and remedy
  */
 export function readKeyFile(
@@ -54,7 +55,7 @@ export function readKeyFile(
   return keys;
 }
 
-/** The key in a line, or what is wrong with it. */
+/** The key in a line, or the error in it. */
 function keyOf(line: string): Uint8Array | string {
   const key = line.startsWith('text:')
     ? Buffer.from(line.slice('text:'.length))

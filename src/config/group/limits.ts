@@ -1,4 +1,4 @@
-/** What a plan asks for, in numbers, and the limits that it must keep. Pure; called for the file and again for every change by REST. */
+/** The load of a plan, in numbers, and its limits. Pure; called for the file and again for every change by REST. */
 
 import { LlamaError } from '../../base/errors.js';
 import { formatDuration, NS_PER_MS, NS_PER_S } from '../../base/units.js';
@@ -9,15 +9,21 @@ import { formatBytes } from '../options/bytes.js';
 import type { CollectorSettings, Group, SourceSettings } from '../types.js';
 import { sharedSynTargets } from './agentless.js';
 
-/** Memory of one slot for a waiting probe, and of one path, on all threads together. A stream has one slot more than its paths need (`Streams.slotsOf`). */
+/**
+ * Memory of one slot for a waiting probe, and of one path, on all threads together. A stream has one slot more than its
+ * paths need (`Streams.slotsOf`).
+ */
 export const SLOT_BYTES = 64;
 export const PATH_BYTES = 64;
 /**
- * A probe waits this much longer than its timeout before it is given up: a reply may be stamped by the kernel in time and yet need this long
- * to reach the socket's queue, when the machine is busy.
+ * A probe waits this much longer than its timeout before it is given up: a reply may be stamped by the kernel in time
+ * and yet need this long to reach the socket's queue, when the machine is busy.
  */
 export const GRACE_NS = 20 * NS_PER_MS;
-/** The longest turn of a prober thread that is not held up: a probe is given up this much later than it could be. */
+/**
+ * The longest iteration of a prober thread that is not delayed from outside: a probe times out at most this much later
+ * than it could.
+ */
 export const LONGEST_TURN_NS = 50 * NS_PER_MS;
 
 /** In front of the payload: UDP, ICMP, TCP. */
@@ -30,7 +36,7 @@ const HEADER_BYTES: Readonly<Record<Protocol, number>> = {
 };
 const IP_HEADER_BYTES = { 4: 20, 6: 40 } as const;
 
-/** What groups ask of the collector and of the network. */
+/** The load of groups on the collector and the network. */
 export interface PlanFigures {
   readonly targets: number;
   /** Targets times classes: rows of the results. */
@@ -45,13 +51,19 @@ export interface PlanFigures {
   readonly wireBytesPerSecond: number;
 }
 
-/** Slots of a path: the power of two above the probes that can wait at a time, at least 2. So a slot is free again when its turn comes. */
+/**
+ * Slots of a path: the power of two above the number of probes that can be outstanding, at least 2. So a slot is free
+ * again when it is next used.
+ */
 export function slotsPerPath(group: Pick<Group, 'periodNs' | 'timeoutNs'>): number {
   const waiting = (group.timeoutNs + GRACE_NS + Math.min(LONGEST_TURN_NS, group.periodNs)) / group.periodNs;
   return 2 ** Math.max(1, Math.floor(Math.log2(waiting)) + 1);
 }
 
-/** How many of the collector's source ports a group probes from: the first of them. ICMP has no ports, so one path per class is all there is. */
+/**
+ * How many of the collector's source ports a group probes from: the first of them. ICMP has no ports, so one path per
+ * class is all there is.
+ */
 export function sourcePortsOf(
   { protocol, sourcePorts }: Pick<Group, 'protocol' | 'sourcePorts'>,
   ports: number,
@@ -74,8 +86,9 @@ export const hasOwnPorts = (
 ): boolean => sourceInterfaceOf(group, source) !== (source.interface ?? undefined);
 
 /**
- * First source port of a group; 0: chosen by the system. A socket that is bound to an interface and one that is bound to none can't have the same port; two
- * that are bound to different ones can. So all groups with an interface of their own use the ports behind the collector's.
+ * First source port of a group; 0: chosen by the system. A socket that is bound to an interface and one that is bound
+ * to none can't have the same port; two that are bound to different ones can. So all groups with an interface of their
+ * own use the ports behind the collector's.
  */
 export function basePortOf(group: Pick<Group, 'sourceInterface'>, source: PortNumbers): number {
   return source.basePort === 0 || !hasOwnPorts(group, source) ? source.basePort : source.basePort + source.ports;
@@ -87,7 +100,10 @@ export function lastSourcePort(source: PortNumbers, groups: readonly Group[]): n
   return first + source.ports - 1;
 }
 
-/** `sourcePorts`: of the collector. A prober thread has slots for all of its source ports, also where a group does not use them. */
+/**
+ * `sourcePorts`: of the collector. A prober thread has slots for all of its source ports, also where a group does not
+ * use them.
+ */
 export function groupFigures(group: Group, sourcePorts: number): PlanFigures {
   const targets = group.targets.length;
   const streams = targets * group.classes.length;
@@ -135,7 +151,7 @@ export function planFigures(groups: readonly Group[], sourcePorts: number): Plan
   return groups.reduce((sum, group) => addFigures(sum, groupFigures(group, sourcePorts)), NO_FIGURES);
 }
 
-/** What the limits depend on; a whole `Config` will do. */
+/** The input of the limits; a whole `Config` fits. */
 type PortNumbers = Pick<SourceSettings, 'ports' | 'basePort' | 'interface'>;
 
 export interface PlanLimits {
@@ -150,7 +166,8 @@ const formatRate = (rate: number): string => String(Number(rate.toFixed(rate < 1
 
 /**
  * Refuses groups that need more than there is.
- * @throws LlamaError `LLAMA_PLAN_TOO_LARGE`; its problems point to the group with which each limit is passed, or to its `sourcePorts`.
+ * @throws LlamaError `LLAMA_PLAN_TOO_LARGE`; its problems point to the group with which each limit is passed, or to its
+ * `sourcePorts`.
  */
 export function checkPlan(limits: PlanLimits, groups: readonly Group[]): void {
   const mostBytes = limits.collector.probeMemoryBytes;

@@ -1,6 +1,6 @@
 /**
- * Whether a map whose lists may have ten thousands of items has the shape of its schema: at once when it has, item by item and in short turns
- * when it has not, because naming what is wrong takes far longer than finding that something is.
+ * Checks a map whose lists may have tens of thousands of items against its schema: in one step when it is valid.
+ * Otherwise item by item, with yields, because naming the problems takes far longer than finding that there is one.
  */
 
 import { type Static, type TObject, type TSchema, Type } from 'typebox';
@@ -90,7 +90,7 @@ export class ListShape<Schema extends TObject> {
     }
   }
 
-  /** What is wrong with the map but for the items of its lists does not depend on how many there are. */
+  /** The problems outside the items of its lists do not depend on the number of items. */
   private withShortLists(input: Readonly<Record<string, unknown>>): Record<string, unknown> {
     const short = { ...input };
     for (const { key } of this.lists) {

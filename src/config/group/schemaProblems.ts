@@ -1,4 +1,6 @@
-/** What TypeBox finds wrong, in the words of a person: one problem per value, with what the schema's description expects. */
+/**
+ * Words TypeBox's errors for a person: one problem per value, with the expected value from the schema's description.
+ */
 
 import type { TSchema } from 'typebox';
 import { Settings } from 'typebox/system';
@@ -6,7 +8,7 @@ import { Value } from 'typebox/value';
 import { foundAt, fromPointer, isRecord, kindOf, type Report, reportUnknownKeys } from '../files/problems.js';
 import { expectedBy } from './groupSchema.js';
 
-// TypeBox stops after 8 errors; whoever mends a file wants them all.
+// TypeBox stops after 8 errors by default; a user who corrects a file wants them all.
 Settings.Set({ maxErrors: Number.MAX_SAFE_INTEGER });
 
 /** Reports everything about `input` that does not have the shape of `schema`. */
@@ -40,7 +42,7 @@ export function reportShape(schema: TSchema, input: unknown, report: Report): vo
   }
 }
 
-/** A list or text of the right type can be wrong by its length only, so that is what is shown. */
+/** A list or text of the right type can be wrong by its length only, so the length is shown. */
 function shown(path: readonly string[], value: unknown, node: TSchema | undefined): string {
   if (Array.isArray(value) && value.length > 0) return `a list of ${value.length}`;
   // A map without a space behind a colon is text, `tokenFile:secret` for instance.

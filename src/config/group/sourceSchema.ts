@@ -1,11 +1,12 @@
 /**
- * The shapes of the sources that a group's targets may come from, once: for the config file, for REST bodies and for the API's
- * documentation. As in `groupSchema.ts`, a `description` starts with what is expected; behind `: ` it says what it is for.
+ * The shapes of the sources that a group's targets may come from, once: for the config file, for REST bodies and for
+ * the API's documentation. As in `groupSchema.ts`, a `description` starts with the expected value; after `: ` it states
+ * the purpose.
  */
 
 import { Type } from 'typebox';
 
-/** The ways to say what a group probes; a group has exactly one of them. */
+/** Keys that define the targets of a group; a group has exactly one of them. */
 export const TARGET_KEYS = ['targets', 'fromFile', 'fromHttp', 'fromDns'] as const;
 
 export const DNS_TYPES = ['A', 'AAAA', 'A+AAAA', 'SRV'] as const;

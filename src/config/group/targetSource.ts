@@ -1,4 +1,7 @@
-/** Where a group's targets come from, when they are not listed: from the shape in which it is written to the one that discovery works with, and back. */
+/**
+ * Where a group's targets come from, when they are not listed: from the shape in which it is written to the one that
+ * discovery works with, and back.
+ */
 
 import { isIP } from 'node:net';
 import { formatDuration, msToNs, NS_PER_MS, NS_PER_S, nsToMs, parseDurationNs } from '../../base/units.js';
@@ -23,7 +26,10 @@ const TIMEOUT: Limits = { leastNs: 100 * NS_PER_MS, mostNs: 60 * NS_PER_S };
 const DNS_NAME =
   /^(?=.{1,254}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$/;
 
-/** Reads the source of a group, and reports unless the group says in exactly one way what it probes. Wrong types were reported before. */
+/**
+ * Reads the source of a group, and reports a group that does not define its targets in exactly one way. Wrong types
+ * were reported before.
+ */
 export function readSource(input: Readonly<Record<string, unknown>>, report: Report): TargetSource | undefined {
   const given = TARGET_KEYS.filter((key) => input[key] !== undefined);
   if (given.length === 0)
@@ -44,7 +50,7 @@ export function readSource(input: Readonly<Record<string, unknown>>, report: Rep
   return undefined;
 }
 
-/** The inverse of `readSource`, with what has a default filled in. */
+/** The inverse of `readSource`, with defaults filled in. */
 export function sourceToJson(source: TargetSource): SourceJson {
   const empty = source.allowEmpty ? { allowEmpty: true } : {};
   switch (source.kind) {

@@ -1,11 +1,14 @@
-/** Variables of the environment that begin as ours do and are none of ours: a slip in a name must not leave an option as it was in silence. */
+/**
+ * Environment variables with our prefix that are no option: a typo in a name must not silently leave an option at its
+ * default.
+ */
 
 import { distance } from 'fastest-levenshtein';
 import { found } from '../files/problems.js';
 import type { Environment } from './options.js';
 
 const PREFIX = 'LLAMA_';
-/** Those that are no option of the config. */
+/** Variables that are not options of the config. */
 const OTHERS: readonly string[] = ['LLAMA_LOG_LEVEL'];
 /** So few changes lead from one name to another only by a slip. */
 const SLIP = 3;
@@ -20,8 +23,8 @@ export interface StrangeVariable {
 }
 
 /**
- * `known` are the variables of the options of `command` (null: of every command); those of other commands (`ofOthers`) may be in an environment that they share. One that
- * is set but empty counts as not set.
+ * `known` are the variables of the options of `command` (null: of every command); those of other commands (`ofOthers`)
+ * may be in an environment that they share. A variable that is set but empty counts as not set.
  */
 export function strangeVariables(
   environment: Environment,
@@ -56,7 +59,10 @@ function closest(name: string, names: readonly string[]): string | undefined {
   return best?.one;
 }
 
-/** Kubernetes tells every container of every service, by its name: of one named llama, `LLAMA_SERVICE_HOST` or `LLAMA_PORT_8100_UDP_ADDR`. */
+/**
+ * Kubernetes sets variables in every container for every service, by its name: for one named llama,
+ * `LLAMA_SERVICE_HOST` or `LLAMA_PORT_8100_UDP_ADDR`.
+ */
 function isOfKubernetes(name: string, value: string): boolean {
   if (/_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name))
     return true;

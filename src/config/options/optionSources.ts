@@ -1,6 +1,6 @@
 /**
- * Weighs defaults, file, environment and command line for a table of options, by convict; each value is read one by one, so that no
- * problem hides another. What the options are for is the business of whoever has the table.
+ * Merges defaults, file, environment and command line for a table of options with convict. Each value is read
+ * separately, so that no problem hides another. Independent of the meaning of the options.
  */
 
 import convict from 'convict';
@@ -15,7 +15,7 @@ export type OptionTable = Readonly<
   Record<string, ProcessOption<unknown> | Readonly<Record<string, ProcessOption<unknown>>>>
 >;
 
-/** Where the value of an option came from: the weightiest of those that gave one. */
+/** The origin of an option's value: the source with the highest precedence that set it. */
 export type OptionOrigin =
   | { readonly from: 'default' | 'file' }
   | { readonly from: 'environment'; readonly variable: string }
@@ -28,7 +28,7 @@ export interface EffectiveOption {
   readonly origin: OptionOrigin;
 }
 
-/** What the command line says of an option. */
+/** An option on the command line. */
 export interface Override {
   readonly flag: string;
   readonly value: unknown;
@@ -121,7 +121,10 @@ export class WeighedOptions {
     return { from: isSet(this.known, name) ? 'file' : 'default' };
   }
 
-  /** The file without what convict would trip over: unknown keys, and maps where a plain value belongs. An empty section is fine. */
+  /**
+   * The file without parts that convict would fail on: unknown keys, and maps where a plain value belongs. An empty
+   * section is valid.
+   */
   private knownParts(file: Readonly<Record<string, unknown>>): Record<string, unknown> {
     const known: Record<string, unknown> = {};
     for (const [section, entry] of Object.entries(this.table)) {
@@ -147,7 +150,7 @@ export class WeighedOptions {
   }
 }
 
-/** What the message of a wrong value says of its origin; nothing for the file, whose line it names. */
+/** The origin of a wrong value in a message; empty for the file, whose line is named. */
 function place(origin: OptionOrigin): string {
   if (origin.from === 'command line') return ` for ${origin.flag}`;
   return origin.from === 'environment' ? ` in the environment variable ${origin.variable}` : '';

@@ -1,4 +1,7 @@
-/** Process options: defaults < file < environment < command line, weighed by convict, checked one by one so that no problem hides another. */
+/**
+ * Process options: defaults < file < environment < command line, weighed by convict, checked one by one so that no
+ * problem hides another.
+ */
 
 import { hostname } from 'node:os';
 import { usableCores } from '../../net/cpuQuota.js';
@@ -16,7 +19,7 @@ import { PROCESS_OPTIONS, type ProcessOption } from './schema.js';
 
 export type { EffectiveOption, Environment } from './optionSources.js';
 
-/** What the command line may say; undefined where it says nothing. */
+/** Options from the command line; undefined where not given. */
 export interface ConfigOverrides {
   /** `--listen` */
   readonly listen?: string | undefined;

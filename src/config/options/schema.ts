@@ -1,6 +1,6 @@
 /**
- * Every process option, once: what it is for, its unit, default, environment variable, and how its text becomes a value.
- * convict weighs file, environment and command line by this table; `--help`, documentation and tests read it too.
+ * Every process option, once: its purpose, unit, default, environment variable, and how its text becomes a value.
+ * convict merges file, environment and command line by this table; `--help`, documentation and tests read it too.
  * Groups have a schema of their own (`groupSchema.ts`), for they also come by REST.
  */
 
@@ -11,7 +11,7 @@ import { urlPrefix } from '../allowed.js';
 import type { TimestampMode, WriteMode } from '../types.js';
 import { parseBytes } from './bytes.js';
 
-/** One process option. The value it has in a file is called `Raw` text here, whatever its type. */
+/** One process option. Its value in a file is called `Raw` text here, whatever its type. */
 export interface ProcessOption<Value> {
   readonly doc: string;
   readonly unit: string;
@@ -22,7 +22,7 @@ export interface ProcessOption<Value> {
   readonly expected: string;
   /** undefined when the written value is not valid. */
   readonly parse: (written: unknown) => Value | undefined;
-  /** Tells convict to take the text of environment variables as it is: `12abc` must not become 12. */
+  /** Makes convict keep the text of environment variables: `12abc` must not become 12. */
   readonly format: '*';
 }
 
@@ -49,7 +49,7 @@ function localAddress(written: unknown, family: 4 | 6): string | undefined {
 
 export function listenAddress(written: unknown): { readonly host: string; readonly port: number } | undefined {
   const endpoint = typeof written === 'string' ? readEndpoint(written) : 'no text';
-  // A link-local address: nothing else in the config can name its interface.
+  // A link-local address: no other part of the config can name its interface.
   if (typeof endpoint === 'string' || endpoint.zone !== undefined) return undefined;
   return { host: endpoint.address, port: endpoint.port };
 }
@@ -57,7 +57,7 @@ export function listenAddress(written: unknown): { readonly host: string; readon
 export const filePath = (written: unknown): string | null | undefined =>
   written === null ? null : text(written, /^[^\0]+$/);
 
-/** A list of texts, each of which `read` takes; null: an empty one. The environment separates them by commas. */
+/** A list of texts that `read` accepts; null: an empty list. In the environment they are separated by commas. */
 function listOf(written: unknown, read: (text: string) => string | undefined): readonly string[] | undefined {
   if (written === null) return [];
   const list: unknown = typeof written === 'string' ? written.split(',').map((text) => text.trim()) : written;
@@ -91,7 +91,7 @@ function intervalMs(written: unknown): number | undefined {
 }
 
 const MIN_PROBE_MEMORY = 2 ** 20;
-/** What one thread can hold at most. */
+/** The memory that one thread can address at most. */
 const MAX_PROBE_MEMORY = 4 * 2 ** 30;
 
 const MIN_HISTORY_MEMORY = 2 ** 20;

@@ -1,4 +1,7 @@
-/** The collectors of a scraper's config: from the shape in which they are written to the one that it works with, and back. */
+/**
+ * The collectors of a scraper's config: from the shape in which they are written to the one that it works with, and
+ * back.
+ */
 
 import { API_PATH } from '../apiPath.js';
 import {
@@ -155,7 +158,7 @@ function isKind(value: unknown): value is CollectorKind {
   return (COLLECTOR_KINDS as readonly unknown[]).includes(value);
 }
 
-/** The inverse of `readCollectors`, with what has a default filled in. */
+/** The inverse of `readCollectors`, with defaults filled in. */
 export function collectorsToJson(list: CollectorList): unknown {
   if (list.kind === 'listed') return list.collectors.map(({ url, ...access }) => ({ url, ...accessToJson(access) }));
   const { from, scheme, port, access } = list;

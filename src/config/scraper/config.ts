@@ -1,4 +1,7 @@
-/** A scraper's config in, a validated `ScraperConfig` out. The only entry to reading them; nothing behind it checks again. */
+/**
+ * A scraper's config in, a validated `ScraperConfig` out. The only entry to reading them; later code does not check
+ * again.
+ */
 
 import type { Problem } from '../../base/errors.js';
 import { isRecord, kindOf, type Path, type Report, reportUnknownKeys, toPointer } from '../files/problems.js';
@@ -23,7 +26,7 @@ import { readWriters } from './writers.js';
 
 export interface LoadedScraperConfig {
   readonly config: ScraperConfig;
-  /** What is probably not meant as it is, a sentence each. */
+  /** Probable mistakes, a sentence each. */
   readonly warnings: readonly string[];
   /** Every process option and where its value came from, as `llama check` shows it. */
   readonly options: readonly (EffectiveOption & { readonly from: string })[];
@@ -31,7 +34,8 @@ export interface LoadedScraperConfig {
 
 /**
  * Reads and validates a scraper's config file. The environment counts more than the file, `overrides` more than both.
- * @throws LlamaError `LLAMA_CONFIG_UNREADABLE`, `LLAMA_CONFIG_SYNTAX` or `LLAMA_CONFIG_INVALID`, with every problem, line and column.
+ * @throws LlamaError `LLAMA_CONFIG_UNREADABLE`, `LLAMA_CONFIG_SYNTAX` or `LLAMA_CONFIG_INVALID`, with every problem,
+ * line and column.
  */
 export function loadScraperConfig(file: string, overrides: ScraperOverrides = {}): LoadedScraperConfig {
   return parseScraperConfig(readConfigText(file), file, process.env, overrides);
@@ -71,7 +75,9 @@ interface ReadScraper {
   readonly options: readonly EffectiveOption[];
 }
 
-/** Reads a config that is a value already, wherever it came from. Reports every problem; undefined when there was one. */
+/**
+ * Reads a config that is a value already, wherever it came from. Reports every problem; undefined when there was one.
+ */
 export function readScraperValue(
   value: Readonly<Record<string, unknown>>,
   env: Environment,

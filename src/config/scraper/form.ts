@@ -1,4 +1,4 @@
-/** Whether a config is one of `llama scraper` or of `llama collector`, told by its keys. */
+/** Detects by its keys whether a config is for `llama scraper` or `llama collector`. */
 
 import { isRecord } from '../files/problems.js';
 
@@ -7,11 +7,11 @@ export const SCRAPER_KEYS: readonly string[] = ['scraper', 'stateDir', 'collecto
 const ONLY_SCRAPER = ['scraper', 'collectors', 'writers'];
 const ONLY_COLLECTOR = ['collector', 'source', 'api', 'groups'];
 
-/** What is told when a scraper's config is given to a collector. */
+/** The message when a scraper's config is given to a collector. */
 export const SCRAPER_GIVEN =
   'found a config of llama scraper, expected one of llama collector; start it with llama scraper --config';
 
-/** Whether a parsed file is a config of `llama scraper`, told by its keys. */
+/** Whether a parsed file is a config of `llama scraper`, detected by its keys. */
 export function isScraperConfig(value: unknown): boolean {
   if (!isRecord(value)) return false;
   return ONLY_SCRAPER.some((key) => key in value) && !ONLY_COLLECTOR.some((key) => key in value);

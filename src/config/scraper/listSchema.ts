@@ -1,6 +1,6 @@
 /**
- * The shapes of collectors and writers, once: for the config file, its documentation and tests. As in `../group-schema.ts`, a `description`
- * starts with what is expected; behind `: ` it says what it is for.
+ * The shapes of collectors and writers, once: for the config file, its documentation and tests. As in
+ * `../group/groupSchema.ts`, a `description` starts with the expected value; after `: ` it states the purpose.
  */
 
 import { type TObject, Type } from 'typebox';

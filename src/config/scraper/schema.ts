@@ -112,7 +112,7 @@ export const SCRAPER_OPTIONS = {
   }),
 } as const;
 
-/** What the command line may say; undefined where it says nothing. */
+/** Options from the command line; undefined where not given. */
 export interface ScraperOverrides {
   /** `--listen` */
   readonly listen?: string | undefined;

@@ -9,7 +9,7 @@ export type CollectorKind = 'collector' | 'llama';
 /** How a collector is asked. */
 export interface CollectorAccess {
   readonly kind: CollectorKind;
-  /** Holds the bearer token to send; null: none is sent. */
+  /** File with the bearer token to send; null: no token is sent. */
   readonly tokenFile: string | null;
   /** Of the kind `llama`, which does not tell it: the length of its intervals. */
   readonly intervalMs: number;

@@ -1,11 +1,11 @@
-/** What collectors and writers have in common: URLs and durations as they are written. */
+/** Shared by collectors and writers: reading and writing URLs and durations. */
 
 import { formatDuration, msToNs, nsToMs, parseDurationNs } from '../../base/units.js';
 import { found, type Path, type Report, withoutSecrets } from '../files/problems.js';
 
 /**
- * The URL without a slash at its end; empty, and reported, when it is none that a request can go to. A password must not get into logs by way of
- * a message, so it is not shown.
+ * The URL without a slash at its end; empty, and reported, when a request cannot go to it. The message does not show
+ * the URL, because a password must not get into logs.
  */
 export function readUrl(written: unknown, path: Path, example: string, remedy: string, report: Report): string {
   if (typeof written !== 'string') return '';
@@ -47,7 +47,7 @@ export function readMs(
   return limits.leastMs;
 }
 
-/** What a schema's description expects. */
+/** The expected value from a schema's description. */
 export function expectedBy(schema: object): string {
   return String(Reflect.get(schema, 'description')).split(': ')[0] ?? '';
 }

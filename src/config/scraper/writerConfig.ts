@@ -1,11 +1,11 @@
 /**
- * What a writer is made of: the validated config of one place that results go to. Whoever reads a config makes these of it; `scraper/writers/create.ts`
- * makes the writer. Nothing here is checked again: a config that gets this far is right.
+ * The validated config of a writer: one destination of results. Readers of a config create these;
+ * `scraper/writers/create.ts` creates the writer. Later code does not check again.
  */
 
 /**
- * Which points an interval becomes: `llama` is one point of measurement `raw_stats` for a row, with every field; `llama-legacy` is that of
- * Dropbox's LLAMA in Python, measurements `rtt` and `loss` with a field `value`.
+ * Which points an interval becomes: `llama` is one point of measurement `raw_stats` for a row, with every field;
+ * `llama-legacy` is that of Dropbox's LLAMA in Python, measurements `rtt` and `loss` with a field `value`.
  */
 export type PointLayout = 'llama' | 'llama-legacy';
 
@@ -39,7 +39,7 @@ export interface Influx2Config extends HttpConfig {
   readonly tokenFile?: string;
 }
 
-/** InfluxDB 1, and what takes its `/write?db=`. */
+/** InfluxDB 1, and servers that accept its `/write?db=`. */
 export interface Influx1Config extends HttpConfig {
   readonly kind: 'influx1';
   readonly database: string;
@@ -74,13 +74,16 @@ export const WRITER_DEFAULTS = {
   keep: 0,
 } as const;
 
-/** What every writer's queue and spool are bounded by. */
+/** Bounds of every writer's queue and spool. */
 export interface DeliveryOptions {
   /** Each writer has a directory of its own in here, made when it is missing. */
   readonly stateDir: string;
   /** Bytes that one writer's spool may take; default 1 GiB. Over it the oldest intervals are dropped, by name. */
   readonly spoolMaxBytes?: number;
-  /** Rows in memory for one writer, beyond which intervals go to its spool while it fails, or takes 2 s for a batch; default 5,000. */
+  /**
+   * Rows in memory for one writer. Above that, intervals go to its spool while it fails, or takes 2 s for a batch;
+   * default 5,000.
+   */
   readonly queueMaxRows?: number;
   /** How long an interval waits in memory for a writer that is away before it goes to the spool, ms; default 5000. */
   readonly spoolAfterMs?: number;
@@ -101,15 +104,18 @@ export interface WriterStatus {
   /** Points that the sink acknowledged. */
   readonly points: number;
   readonly intervals: number;
-  /** Writes that it acknowledged; one may hold several intervals. */
+  /** Writes that it acknowledged; one may contain several intervals. */
   readonly batches: number;
   /** Writes that were put off, and tried again. */
   readonly retries: number;
-  /** Points that it refused for what they are. */
+  /** Points that it refused for their content. */
   readonly rejected: number;
   /** The last reasons, newest last, at most ten. */
   readonly rejectedReasons: readonly string[];
-  /** Intervals in whose place the database holds another one of the same end, measured after the collector's clock was set back. */
+  /**
+   * Intervals that the database replaced by another one with the same end, measured after the collector's clock was set
+   * back.
+   */
   readonly overwritten: number;
   /** Intervals dropped, and named in the log, because the spool was full. */
   readonly lostIntervals: number;
@@ -130,7 +136,7 @@ export interface WriterStatus {
   readonly writeLagMs: number | null;
 }
 
-/** Kind, place, and the layout when it is not the usual one: what tells a config's writers apart. Never a password. */
+/** Kind, destination, and a layout other than the default: the identity of a writer in a config. Never a password. */
 export function writerName(config: WriterConfig): string {
   const layout = config.layout === undefined || config.layout === WRITER_DEFAULTS.layout ? '' : ` ${config.layout}`;
   return `${config.kind} ${placeOf(config)}${layout}`;
@@ -143,7 +149,7 @@ function placeOf(config: WriterConfig): string {
   return `${base} ${config.database}${config.retentionPolicy === undefined ? '' : `/${config.retentionPolicy}`}`;
 }
 
-/** One text for all ways to write a URL. One that is none is named as it is: its config is being refused. */
+/** Normalizes all spellings of a URL. An invalid one is returned unchanged: its config is being refused. */
 function urlPlace(text: string): string {
   if (!URL.canParse(text)) return text;
   const { origin, pathname } = new URL(text);

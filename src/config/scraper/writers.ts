@@ -1,4 +1,7 @@
-/** The writers of a scraper's config: from the shape in which they are written to the one that they are made of, and back. */
+/**
+ * The writers of a scraper's config: from the shape in which they are written to the one that they are made of, and
+ * back.
+ */
 
 import { found, isRecord, kindOf, type Path, type Report, unknownWord } from '../files/problems.js';
 import { reportShape } from '../group/schemaProblems.js';
@@ -148,7 +151,7 @@ function isKind(kind: string): kind is WriterConfig['kind'] {
   return (WRITER_KINDS as readonly string[]).includes(kind);
 }
 
-/** The inverse of `readWriters`, with what has a default filled in. */
+/** The inverse of `readWriters`, with defaults filled in. */
 export function writersToJson(writers: readonly WriterConfig[]): object[] {
   return writers.map((writer) => {
     const { layout = WRITER_DEFAULTS.layout } = writer;
@@ -168,7 +171,7 @@ export function writersToJson(writers: readonly WriterConfig[]): object[] {
   });
 }
 
-/** With a unit where that loses nothing. */
+/** With a unit where that is exact. */
 function exactBytes(bytes: number): string | number {
   const text = formatBytes(bytes);
   return parseBytes(text) === bytes ? text : bytes;
