@@ -10,8 +10,8 @@ export interface Gap {
   readonly from: string;
   readonly to: string;
   /**
-   * `notHeld`: the collector let them go before they were fetched. `notMeasured`: there were none, or they went with a restart of the
-   * collector.
+   * `notHeld`: the collector let them go before they were fetched. `notMeasured`: there were none, or they went with a
+   * restart of the collector.
    */
   readonly reason: 'notHeld' | 'notMeasured';
   /** When it was found. */
@@ -34,7 +34,9 @@ export interface CollectorState {
   readonly lastEnd: string | null;
   /** Finished intervals that are not fetched yet; null before its first answer. */
   readonly lagIntervals: number | null;
-  /** By how much its clock is ahead of this host's, ms; of Dropbox's LLAMA to half a second; null when it does not tell. */
+  /**
+   * By how much its clock is ahead of this host's, ms; of Dropbox's LLAMA to half a second; null when it does not tell.
+   */
   readonly clockAheadMs: number | null;
   readonly intervals: number;
   readonly rows: number;
@@ -101,7 +103,9 @@ export interface ReachableCollector {
   readonly name: string | null;
   /** By how much its clock is ahead of this host's, ms; 0 while they agree to two seconds. */
   readonly clockAheadMs: number;
-  /** A GET of a path of its API, with the query; status 200, or it rejects with an error whose message is for people. */
+  /**
+   * A GET of a path of its API, with the query; status 200, or it rejects with an error whose message is for people.
+   */
   get(path: string, signal: AbortSignal): Promise<{ readonly body: string; readonly bytes: number }>;
 }
 

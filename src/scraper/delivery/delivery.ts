@@ -1,4 +1,7 @@
-/** From the pollers to all writers: an interval is delivered when it is safe with each of them. Each has its own queue and spool. */
+/**
+ * From the pollers to all writers: an interval is delivered when it is safe with each of them. Each has its own queue
+ * and spool.
+ */
 
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
@@ -107,7 +110,10 @@ export class WriterDelivery implements Delivery {
     });
   }
 
-  /** Lets the writers that answer finish for `graceMs`, spools the rest, and closes everything. Deliveries that are not safe then reject. */
+  /**
+   * Lets the writers that answer finish for `graceMs`, spools the rest, and closes everything. Deliveries that are not
+   * safe then reject.
+   */
   async close(graceMs: number = GRACE_MS): Promise<void> {
     await Promise.all(this.lanes.map(({ queue }) => queue.close(graceMs)));
   }
@@ -157,7 +163,10 @@ function spoolName(writer: string): string {
   return `${writer.replace(/[^A-Za-z0-9.-]+/g, '_').slice(0, 80)}-${hash}`;
 }
 
-/** A writer that is no longer in the config, or has another address now, leaves its spool behind: that is said, not removed. */
+/**
+ * A writer that is no longer in the config, or has another address now, leaves its spool behind: that is said, not
+ * removed.
+ */
 async function tellUnused(stateDir: string, lanes: readonly Lane[], logger: Logger): Promise<void> {
   const used = new Set(lanes.map(({ writer }) => spoolName(writer.name)));
   const names = await readdir(join(stateDir, SPOOLS)).catch(() => []);

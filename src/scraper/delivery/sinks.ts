@@ -1,4 +1,7 @@
-/** Where a scraper's intervals go, opened from its config: the writers with their spools, and the cursors, in one state directory. */
+/**
+ * Where a scraper's intervals go, opened from its config: the writers with their spools, and the cursors, in one state
+ * directory.
+ */
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';

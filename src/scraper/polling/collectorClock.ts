@@ -16,7 +16,9 @@ export class CollectorClock {
   /** The collector's clock less the steady one, ms. */
   offsetMs = 0;
 
-  /** The collector said `theirsMs` in an answer to a question that was asked at `askedMs` and answered at `answeredMs`. */
+  /**
+   * The collector said `theirsMs` in an answer to a question that was asked at `askedMs` and answered at `answeredMs`.
+   */
   see(theirsMs: number, askedMs: number, answeredMs: number): void {
     const least = theirsMs - answeredMs;
     const most = theirsMs - askedMs;

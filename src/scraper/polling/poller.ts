@@ -22,8 +22,8 @@ import type { Gate } from './requestLimiter.js';
 import { Schedule } from './schedule.js';
 
 /**
- * How far collectors were fetched, kept over restarts: the cursor of the last interval that is safe with every writer. By URL that of the
- * collector which answered there last, and by URL and name that of each which ever did.
+ * How far collectors were fetched, kept over restarts: the cursor of the last interval that is safe with every writer.
+ * By URL that of the collector which answered there last, and by URL and name that of each which ever did.
  */
 export interface Positions {
   get(key: string): number | undefined;
@@ -59,7 +59,10 @@ const FIRST_LIMIT = 4;
 /** Assumed size of a first answer. */
 const FIRST_BYTES = 2 ** 20;
 const MOST_INTERVALS = 100;
-/** Dropbox's LLAMA sums up at the end of an interval, by a timer that may be a little late: too early means the interval before. */
+/**
+ * Dropbox's LLAMA sums up at the end of an interval, by a timer that may be a little late: too early means the interval
+ * before.
+ */
 const LEGACY_SETTLE_MS = 2_000;
 
 interface PlacedReply extends Reply {
@@ -269,8 +272,9 @@ export class Poller {
   }
 
   /**
-   * Another name than before. False when the question was meant for the other one: then the answer is not to be used. Cursors of both are
-   * kept, for an address that is shared by two (a load balancer) must not have everything fetched again each time.
+   * Another name than before. False when the question was meant for the other one: then the answer is not to be used.
+   * Cursors of both are kept, for an address that is shared by two (a load balancer) must not have everything fetched
+   * again each time.
    */
   private meet(name: string): boolean {
     const { record, tools, logger, address } = this;

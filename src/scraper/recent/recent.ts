@@ -47,7 +47,10 @@ export class RecentResults {
     this.take(writing);
   }
 
-  /** How far the times of an interval are ahead of the clock of its collector as it is now, ms: that was stepped by as much since. 0: not at all. */
+  /**
+   * How far the times of an interval are ahead of the clock of its collector as it is now, ms: that was stepped by as
+   * much since. 0: not at all.
+   */
   clockAheadMs({ collector, report }: Pick<RecentInterval, 'collector' | 'report'>): number {
     return report.aheadMs - (this.offsets.get(collector) ?? report.aheadMs);
   }

@@ -102,7 +102,10 @@ export class RowBytes implements Rows {
     }
   }
 
-  /** The members of a row as they were sent, but its histogram; without a line break. undefined when it is not written in the usual way. */
+  /**
+   * The members of a row as they were sent, but its histogram; without a line break. undefined when it is not written
+   * in the usual way.
+   */
   withoutHistogram(row: number): Uint8Array | undefined {
     const place = this.place(row);
     if (place.shape === NO_SHAPE) return undefined;

@@ -97,8 +97,8 @@ export interface Rows extends Iterable<ResultRow> {
 export const oneByOne = (rows: Rows): Iterable<ResultRow> => rows.oneByOne?.() ?? rows;
 
 /**
- * A finished interval of one collector. `collector`, `clockEpoch` and `endMs` together name it behind the poller, which counts epochs over all
- * incarnations: the same interval fetched again is the same.
+ * A finished interval of one collector. `collector`, `clockEpoch` and `endMs` together name it behind the poller, which
+ * counts epochs over all incarnations: the same interval fetched again is the same.
  */
 export interface CollectedInterval {
   /** The collector's own name. */
@@ -109,13 +109,21 @@ export interface CollectedInterval {
   readonly endMs: number;
   /** Its cursor at the collector; `endMs` where the collector reports none. */
   readonly cursor?: number;
-  /** Cursor of the interval that it goes on from without a pause; 0: it is the first of a process, or it does not tell. */
+  /**
+   * Cursor of the interval that it goes on from without a pause; 0: it is the first of a process, or it does not tell.
+   */
   readonly follows?: number;
-  /** A random number of the collector: another one after a start that did not go on where the process before ended. Absent when it does not tell. */
+  /**
+   * A random number of the collector: another one after a start that did not go on where the process before ended.
+   * Absent when it does not tell.
+   */
   readonly incarnation?: number | undefined;
   /** Grows when the collector's clock was set back over time already reported; 0 when not given. */
   readonly clockEpoch?: number;
-  /** How far its times are ahead of the collector's clock of the moment it was fetched, ms: that was stepped by as much since. 0 when not given. */
+  /**
+   * How far its times are ahead of the collector's clock of the moment it was fetched, ms: that was stepped by as much
+   * since. 0 when not given.
+   */
   readonly clockAheadMs?: number;
   /** How far its times are ahead of the steady clock of this process, ms (`SteadyClock`); 0 when not given. */
   readonly aheadMs?: number;

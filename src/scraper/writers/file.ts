@@ -86,7 +86,10 @@ class FileWriter implements Writer {
   /** The same of the last closed files, oldest first, and of all of them together. */
   private closed: ClosedFile[] = [];
   private before = new Map<string, number>();
-  /** Epochs of the collector's clock in which each of these intervals was written by this process: another epoch is another interval of the same end. */
+  /**
+   * Epochs of the collector's clock in which each of these intervals was written by this process: another epoch is
+   * another interval of the same end.
+   */
   private readonly epochs = new Map<string, Set<number>>();
 
   constructor(config: FileConfig, name: string, logger: Logger, now: () => number, lock: DirectoryLock) {
@@ -150,7 +153,10 @@ class FileWriter implements Writer {
     this.counts.set(key, (this.counts.get(key) ?? 0) + missing.length);
   }
 
-  /** Notes the epoch of an interval. True: one of the same end was written in another epoch. Undefined: this is the first of its end that is known. */
+  /**
+   * Notes the epoch of an interval. True: one of the same end was written in another epoch. Undefined: this is the
+   * first of its end that is known.
+   */
   private isAnother(key: string, epoch: number): boolean | undefined {
     const known = this.epochs.get(key);
     if (known?.has(epoch)) return false;

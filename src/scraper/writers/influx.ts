@@ -90,7 +90,8 @@ export class InfluxWriter implements Writer {
     authorization: string,
     signal: AbortSignal,
   ): Promise<Refusal | undefined> {
-    // A signal of its own for each request: the client's listeners would pile up on one that lives longer, and its timeout leaves the socket open.
+    // A signal of its own for each request: the client's listeners would pile up on one that lives longer, and its
+    // timeout leaves the socket open.
     const request = new AbortController();
     const abort = (): void => request.abort(signal.reason);
     const timer = setTimeout(() => request.abort(), this.timeoutMs);
@@ -115,7 +116,8 @@ export class InfluxWriter implements Writer {
           status = statusCode ?? 0;
         },
       );
-      // Anything else may be a login page of something that stands in between: to take it for an acknowledgement would lose the points.
+      // Anything else may be a login page of something that stands in between: to take it for an acknowledgement would
+      // lose the points.
       if (status === NO_CONTENT || (status === 200 && isEmpty(answer))) return undefined;
       throw new WriteLater(`it answered ${status} with a body, not 204; check the URL`, { status });
     } catch (error) {

@@ -121,7 +121,10 @@ function rowTags(row: ResultRow, collector: string): string {
   return base + text;
 }
 
-/** Most rows have their tags from `rowView.ts`, which are one object as long as they are the same: put together each time, they took a third of a line's time. */
+/**
+ * Most rows have their tags from `rowView.ts`, which are one object as long as they are the same: put together each
+ * time, they took a third of a line's time.
+ */
 const targetTags = new WeakMap<ResultRow['tags'], string>();
 
 /** The target's own tags, after the others. */
@@ -221,7 +224,10 @@ const NS_DIGITS = 1000;
 const THREE = Array.from({ length: NS_DIGITS }, (_, n) => `${n}`.padStart(3, '0'));
 const TRIMMED = THREE.map((digits) => digits.replace(/0+$/, ''));
 
-/** As JavaScript writes `nsToMs(ns)`, in a third of the time: that has to find out how many digits are needed to tell it from all others. */
+/**
+ * As JavaScript writes `nsToMs(ns)`, in a third of the time: that has to find out how many digits are needed to tell it
+ * from all others.
+ */
 export function msText(ns: number): string {
   if (!(ns >= 0 && ns < EXACT_NS)) return `${nsToMs(ns)}`;
   const us = Math.floor(ns / NS_DIGITS);

@@ -15,7 +15,10 @@ export interface Refusal {
   readonly body: string;
 }
 
-/** Sends lines in one request: undefined when they were acknowledged. Throws when the database is away, or says "later" or "not you". */
+/**
+ * Sends lines in one request: undefined when they were acknowledged. Throws when the database is away, or says "later"
+ * or "not you".
+ */
 export type SendLines = (lines: readonly string[]) => Promise<Refusal | undefined>;
 
 export interface Sent {
@@ -106,7 +109,10 @@ function dropped({ message }: Refusal): number | undefined {
   return match?.[1] === undefined ? undefined : Number(match[1]);
 }
 
-/** Lines that the answer names, each with the reason: by their text (`unable to parse '…': why`), or their number, as InfluxDB 3 does. */
+/**
+ * Lines that the answer names, each with the reason: by their text (`unable to parse '…': why`), or their number, as
+ * InfluxDB 3 does.
+ */
 function namedLines(part: readonly string[], { message, body }: Refusal): Map<number, string> {
   const named = new Map<number, string>();
   const indexes = new Map<string, number>();
