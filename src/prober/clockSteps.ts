@@ -1,20 +1,20 @@
 /**
- * Tells steps of the wall clock from noise of reading it. CLOCK_REALTIME and CLOCK_MONOTONIC are slewed alike, so the offset between
- * them changes by steps only (settimeofday, leap seconds, a machine that slept).
+ * Tells steps of the wall clock from the noise of reading it. CLOCK_REALTIME and CLOCK_MONOTONIC are slewed alike, so
+ * their offset changes by steps only (settimeofday, leap seconds, a suspended machine).
  *
- * The offset in use stays the same number through an epoch: stamps that are subtracted from each other were moved by the very same amount.
- * An epoch ends with a step, or when the offset, taken while the thread was held up, can be made more exact.
+ * The offset in use is constant through an epoch, so that stamps of one epoch are shifted by the same amount. An epoch
+ * ends with a step, or when a more exact reading replaces an offset that was read while the thread was delayed.
  */
 
-/** Beside the two readings' own uncertainty, what a step must exceed. */
+/** A step must exceed this plus the uncertainty of both readings. */
 const NOISE_NS = 2_000;
-/** An offset less certain than this is replaced by the next that is twice as certain. */
+/** A less certain offset is replaced by the next reading that is at least twice as certain. */
 const UNCERTAIN_NS = 50_000;
 
 export class ClockSteps {
   /** CLOCK_REALTIME (since the epoch second) minus the time line, ns: subtract it from a kernel stamp. */
   offsetNs: number;
-  /** Changes with the offset, modulo 256: a probe that was sent in one epoch and answered in another has no RTT. */
+  /** Changes with the offset, modulo 256. A probe sent in one epoch and answered in another has no RTT. */
   epoch = 0;
   private errorNs: number;
 
@@ -23,7 +23,9 @@ export class ClockSteps {
     this.errorNs = errorNs;
   }
 
-  /** Takes a reading of the offset, exact to `errorNs`; true when the clock was stepped since the last one. */
+  /**
+   * Takes a reading of the offset, exact to `errorNs`. Returns true when the clock was stepped since the last reading.
+   */
   see(offsetNs: number, errorNs: number): boolean {
     const stepped = Math.abs(offsetNs - this.offsetNs) > this.errorNs + errorNs + NOISE_NS;
     const moreExact = this.errorNs > UNCERTAIN_NS && errorNs <= this.errorNs / 2;

@@ -1,4 +1,7 @@
-/** What comes back to a socket beside replies: the stamps of what it sent, and ICMP errors. Both bring a request of ours, which names its probe. */
+/**
+ * The error queue of a socket: send stamps and ICMP errors. Both carry a request of this collector, which identifies
+ * the probe.
+ */
 
 import { NS_PER_S, NS_PER_US } from '../base/units.js';
 import { SOCKADDR_IN_ADDRESS, SOCKADDR_IN6_ADDRESS } from '../net/address.js';
@@ -20,20 +23,23 @@ import { F64, SlotState, U8, U32 } from './slots.js';
 import { BATCHES_A_TURN, DISCARD_BATCHES, type ProberSocket, RECEIVE_BATCH, TRANSPORT } from './sources.js';
 import { COUNTER, type ProberState } from './state.js';
 
-/** Link, network and UDP headers in front of a payload that comes back with a send stamp. */
+/** Space for link, network and UDP headers before a payload that returns with a send stamp. */
 const HEADERS_BYTES = 128;
-/** Link, IP and UDP headers at least: so many bytes are looked at in front of a payload. */
+/** Minimum of IP and UDP headers before a payload, which are read. */
 const LEAST_HEADERS_BYTES = { 4: 28, 6: 48 } as const;
-/** How far kernel stamps may be off the time line, beside steps of the wall clock: the uncertainty of the offset between the two. */
+/**
+ * Tolerance of kernel stamps against the time line, apart from steps of the wall clock: the uncertainty of the offset
+ * between both.
+ */
 const CLOCK_NOISE_NS = 100 * NS_PER_US;
 
 export class ErrorQueue {
   private readonly state: ProberState;
   private readonly lookup: ProbeLookup;
   private batch = new ReceiveBatch(RECEIVE_BATCH, STAMP_BYTES + HEADERS_BYTES, 'errors');
-  /** Formats in use. The looped-back packet of a send stamp begins with headers of unknown length, and ends with the payload. */
+  /** Formats in use. The packet of a send stamp begins with headers of unknown length, and ends with the payload. */
   private formats: readonly ProbeFormat[] = [];
-  /** What a request of ours that came back says. */
+  /** Scratch: the identity in a returned request. */
   private readonly name = new Reply();
   /** When the last batch was read. */
   private readNs = 0;
@@ -43,14 +49,14 @@ export class ErrorQueue {
     this.lookup = new ProbeLookup(state);
   }
 
-  /** Makes room for, and looks for, probes of these formats. */
+  /** Sets the formats to recognise, and enlarges the buffers for them. */
   useFormats(formats: readonly ProbeFormat[]): void {
     this.formats = formats;
     const bytes = Math.max(STAMP_BYTES, ...formats.map((format) => format.payloadBytes)) + HEADERS_BYTES;
     if (bytes > this.batch.payloadStride) this.batch = new ReceiveBatch(RECEIVE_BATCH, bytes, 'errors');
   }
 
-  /** Throws away what waits. */
+  /** Discards the waiting messages. */
   discard(socket: ProberSocket): void {
     for (let count = 0; count < DISCARD_BATCHES; count++) if (this.batch.fill(socket.fd) <= 0) return;
   }
@@ -69,7 +75,7 @@ export class ErrorQueue {
     }
   }
 
-  /** Hot: the packet that came back with the stamp names its probe. */
+  /** Hot: matches a send stamp to its probe by the returned packet. */
   private takeSendStamp(socket: ProberSocket, i: number): void {
     const { slots, steps, clock } = this.state;
     const { formats, batch } = this;
@@ -89,27 +95,30 @@ export class ErrorQueue {
       if (slot < 0) continue;
       const wallNs = (batch.stampS[i] - clock.timeBase.epochS) * NS_PER_S + batch.stampNs[i];
       const leftNs = wallNs - steps.offsetNs;
-      // Outside these bounds: the wall clock was stepped, which is not seen before the next look at the clocks.
+      // Outside these bounds the wall clock was stepped, which the next comparison of the clocks will show.
       if (leftNs < slots.sentNs[slot * F64] - CLOCK_NOISE_NS || leftNs > this.readNs + CLOCK_NOISE_NS) return;
-      // Never before `sentNs`: the watermark may have passed that time.
+      // Not before `sentNs`: the watermark may have passed that time.
       slots.kernelNs[slot * F64] = Math.max(leftNs, slots.sentNs[slot * F64]);
       return;
     }
   }
 
-  /** The slot of the probe that `name` says, which a socket of this kind sent; or -1. */
+  /** Slot of the probe that `name` identifies, among probes of this kind of socket; or -1. */
   private slotOfName(socket: ProberSocket): number {
     if (socket.transport !== TRANSPORT['tcp-syn']) return this.lookup.slotOf(socket, this.name);
     const source = socket.queue.tcpPorts.get(this.name.port);
     return source === undefined ? -1 : this.lookup.slotOfSyn(source, this.name);
   }
 
-  /** An ICMP error quotes the start of our datagram: at least 8 bytes of UDP header, and with any router of today the payload too. */
+  /**
+   * An ICMP error quotes the start of the datagram: at least 8 bytes of UDP header, and with current routers the
+   * payload as well.
+   */
   private takeIcmpError(socket: ProberSocket, i: number): void {
     const { slots, streams, counters } = this.state;
     const slot = this.quotedSlot(socket, i);
     if (slot < 0 || slots.state[slot * U8] !== SlotState.waiting) {
-      // A raw socket hears of the errors of this host's own traffic, too.
+      // A raw socket also receives errors of the host's other traffic.
       if (socket.transport === TRANSPORT.udp) {
         counters[COUNTER.icmpUnmatched]++;
         this.noteUnmatched(socket, i);
@@ -140,7 +149,7 @@ export class ErrorQueue {
     this.state.origin();
   }
 
-  /** The router or host that sent ICMP error `i`: `originWords`; zeros when it is unknown. */
+  /** Fills `originWords` with the sender of ICMP error `i`; zeros when unknown. */
   private readOrigin(i: number): void {
     const { u16, u32 } = this.batch.memory;
     const { originWords } = this.state;
@@ -162,14 +171,14 @@ export class ErrorQueue {
     examples.note(COUNTER.icmpUnmatched, socket.family, originWords, 0, 0, lengths[i], code, -1);
   }
 
-  /** The slot of the probe that ICMP error `i` quotes, or -1. */
+  /** Slot of the probe that ICMP error `i` quotes, or -1. */
   private quotedSlot(socket: ProberSocket, i: number): number {
     const { formats, batch, name } = this;
     for (const format of formats) {
       if (format.transport !== socket.transport) continue;
       if (!format.readRequest(batch.memory.view, batch.payloadAt(i), batch.lengths[i], name)) continue;
       name.kind = format.kind;
-      // The kernel names the address that the probe was for.
+      // The kernel reports the address that the probe was sent to.
       this.lookup.farEndOf(batch, i, socket.family);
       const slot = this.slotOfName(socket);
       if (slot >= 0) return slot;

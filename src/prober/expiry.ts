@@ -1,6 +1,6 @@
 /**
- * Giving probes up. A probe without a reply is lost, or a local drop when its socket's receive queue overflowed while it waited: then we
- * can't know, so we don't blame the network.
+ * Expires probes. A probe without a reply is lost. It is a local drop when its socket's receive queue overflowed while
+ * it waited: the cause is then unknown, and the network is not blamed.
  */
 
 import { NS_PER_MS } from '../base/units.js';
@@ -13,7 +13,7 @@ import { F64, SlotState, U8, U32 } from './slots.js';
 import { placeOf, type ReceiveQueue } from './sources.js';
 import { COUNTER, type ProberState } from './state.js';
 
-/** Drop counters are read at least this often, so that a rise is known to have happened within so short a stretch. */
+/** Longest time between two readings of the drop counters: a rise is known to have happened within it. */
 const DROPS_EVERY_NS = 100 * NS_PER_MS;
 
 export class Expiry {
@@ -29,9 +29,9 @@ export class Expiry {
   }
 
   /**
-   * Gives up what is due, but only up to the moment `emptyNs` at which all sockets were last read empty: a reply that the kernel
-   * took in time is there by then, however long this thread was held up.
-   * Returns the time before which all probes of `run` are decided.
+   * Expires due probes, but only up to `emptyNs`, when all sockets were last read empty. A reply that the kernel
+   * received in time has been read by then, even if this thread was delayed. Returns the time before which all probes
+   * of `run` are decided.
    */
   expire(run: ProbeRun, emptyNs: number, nowNs: number): number {
     const { slots } = this.state;
@@ -39,12 +39,13 @@ export class Expiry {
     while (run.waiting > 0) {
       const slot = run.oldest;
       const leftNs = run.oldestSentNs;
-      // Sent later than the entry says: the slot's next probe, which has an entry of its own.
+      // Sent after the entry was made: the slot holds a later probe, which has its own entry.
       if (slots.sentNs[slot * F64] > leftNs) {
         this.directions.uncertain(slots.path[slot * U32]);
       } else {
         if (slots.state[slot * U8] === SlotState.waiting) {
-          // The thread may have been held up between noting the time and sending: the timeout runs from when the probe had left for sure.
+          // The thread may be delayed between reading the time and sending, so the timeout begins after the system
+          // call.
           if (leftNs > limitNs) return this.notBefore(run, slots.sentNs[slot * F64], nowNs);
           this.giveUp(run, slot, nowNs);
         }
@@ -80,7 +81,7 @@ export class Expiry {
     this.state.counters[COUNTER.receiveQueueDrops] += more;
   }
 
-  /** Gives up all probes of `stream` that wait, as local drops: its slots are taken away. */
+  /** Decides all waiting probes of `stream` as local drops, because its slots are freed. */
   abandon(stream: number): void {
     const { slots, streams } = this.state;
     const first = streams.slot(stream, 0, 0);
@@ -96,7 +97,7 @@ export class Expiry {
     const path = slots.path[slot * U32];
     const stream = Math.floor(path / streams.ports);
     const localIndex = path - stream * streams.ports;
-    // Its reply may have been for the socket that sent here before.
+    // The reply may have gone to the socket that sent in this place before.
     let local = false;
     let socket = run.sockets[placeOf(localIndex, streams.family[stream])];
     for (; socket !== undefined; socket = socket.replaces) {

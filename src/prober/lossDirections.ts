@@ -1,9 +1,10 @@
 /**
- * Direction of the losses of a thread: feeds `LossSplit` with every path's probes in the order of sending, and writes, on top of each `lost` record, one
- * that has the direction, where it is known.
+ * Direction of a thread's losses. Feeds `LossSplit` with the probes of each path in the order of sending. Where the
+ * direction of a loss becomes known, it writes a second record after the `lost` record.
  *
- * A loss waits for its direction at most 3 s, and the watermark with it, so that the direction lands in the probe's own interval. What is not known by then
- * stays unknown, and until the path answers again no further loss of it waits: a dead path must not hold results back.
+ * A loss waits at most 3 s for its direction, and the watermark waits with it: the direction belongs to the probe's own
+ * interval. After that the direction stays unknown, and further losses of the path do not wait until the path answers
+ * again. A dead path must not delay results.
  */
 
 import { column, grown } from '../base/growable.js';
@@ -18,29 +19,34 @@ import { COUNTER, type ProberState } from './state.js';
 /** The direction of a loss is confirmed by the second reply after it at the earliest. */
 const LEAST_PERIODS = 2;
 const HOLD_NS = msToNs(3000);
-/** Probes of a path that are looked at for having overtaken one. */
+/** Limit of the search for later probes that overtook this one, in probes of the path. */
 const LOOK_AHEAD = 64;
 
-/** How long a loss waits for its direction, from when it is known to be lost; 0 where probes are too far apart for that. */
+/**
+ * How long a loss waits for its direction after it is known to be lost, ns; 0 where the period is too long for that.
+ */
 export function holdNs(periodNs: number, timeoutNs: number): number {
   return LEAST_PERIODS * periodNs <= timeoutNs + HOLD_NS ? HOLD_NS : 0;
 }
 
-/** Clean steps around a window of losses: as many as probes that may overtake one, for none is overtaken after its timeout. */
+/**
+ * Clean steps required around a window of losses. A probe is overtaken only within its timeout, so the number of probes
+ * sent in a timeout is enough.
+ */
 export function marginOf(periodNs: number, timeoutNs: number): number {
   return Math.min(LARGEST_MARGIN, Math.ceil(timeoutNs / periodNs));
 }
 
-/** Losses of a run that wait for their direction, in the order of sending. Numbers of entries are never used again. */
+/** Losses of a run that wait for their direction, in the order of sending. An entry number is never reused. */
 export class WaitingLosses {
   private sentNs = new Float64Array(16);
   private untilNs = new Float64Array(16);
   private path = new Uint32Array(16);
-  /** Number of the path's next entry; 0: none. */
+  /** Number of the path's next entry; 0 without one. */
   private following = new Float64Array(16);
   private settled = new Uint8Array(16);
   private life = new Uint8Array(16);
-  /** Outcome that says the direction, should it be confirmed; 0: not known. */
+  /** Outcome with the direction, still unconfirmed; 0 while unknown. */
   private direction = new Uint8Array(16);
   private first = 1;
   private end = 1;
@@ -48,7 +54,7 @@ export class WaitingLosses {
   get empty(): boolean {
     return this.first === this.end;
   }
-  /** When the oldest was sent; only where there is one. */
+  /** Send time of the oldest loss, ns; valid only when not empty. */
   get oldestSentNs(): number {
     return this.sentNs[this.at(this.first)];
   }
@@ -67,7 +73,7 @@ export class WaitingLosses {
     this.settled[this.at(this.first)] = 1;
   }
 
-  /** Returns the entry's number. `before`: number of the path's entry before it; 0: none. */
+  /** Returns the entry's number. `before`: number of the path's previous entry, or 0. */
   push(path: number, life: number, sentNs: number, untilNs: number, before: number): number {
     if (this.end - this.first === this.path.length) this.grow();
     const number = this.end++;
@@ -91,13 +97,13 @@ export class WaitingLosses {
     return this.direction[this.at(number)];
   }
 
-  /** Notes the direction of an entry; returns the number of the path's next one, or 0. */
+  /** Notes the direction of an entry. Returns the number of the path's next entry, or 0. */
   direct(number: number, outcome: number): number {
     this.direction[this.at(number)] = outcome;
     return this.following[this.at(number)];
   }
 
-  /** The entry waits no more; returns the number of the path's next one, or 0. */
+  /** Ends the wait of an entry. Returns the number of the path's next entry, or 0. */
   settle(number: number): number {
     this.settled[this.at(number)] = 1;
     return this.following[this.at(number)];
@@ -150,14 +156,17 @@ export class LossDirections {
   private readonly split: LossSplit;
   private readonly numbers: OwnNumbers;
   private paths = 0;
-  /** By path: numbers of its first and last entry that waits and of the first one without a direction, 0: none; and how many losses have no entry. */
+  /**
+   * By path: the first and the last waiting entry, and the first entry without a direction (0 without one); the number
+   * of losses without an entry.
+   */
   private firstWaiting: Float64Array;
   private lastWaiting: Float64Array;
   private undirected: Float64Array;
   private gone: Uint32Array;
-  /** By path: 1 since it last answered, until a loss waited in vain. */
+  /** By path: 1 from an answer until a loss waited in vain. */
   private answers: Uint8Array;
-  /** By path: changes when another target gets the stream's number. */
+  /** By path: incarnation of the stream number, incremented when another target gets it. */
   private life: Uint8Array;
 
   constructor(state: ProberState) {
@@ -173,7 +182,7 @@ export class LossDirections {
     this.life = column(Uint8Array, 0, most);
   }
 
-  /** Makes room for all paths that the thread knows. */
+  /** Grows the columns to all paths of the thread. */
   reserve(): void {
     const { streams } = this.state;
     const paths = streams.family.length * streams.ports;
@@ -189,7 +198,7 @@ export class LossDirections {
     this.life = grown(this.life, paths);
   }
 
-  /** Another target has the stream's number now. */
+  /** Forgets a stream number that now belongs to another target. */
   forget(stream: number): void {
     const { ports } = this.state.streams;
     for (let path = stream * ports; path < (stream + 1) * ports; path++) {
@@ -200,7 +209,7 @@ export class LossDirections {
     this.numbers.added(stream);
   }
 
-  /** Every path goes on as another flow, of which nothing is known. */
+  /** Forgets the paths' numbers: from a new source port, a reflector counts from its start. */
   forgetAll(): void {
     for (let path = 0; path < this.paths; path++) this.life[path]++;
     this.firstWaiting.fill(0);
@@ -211,12 +220,12 @@ export class LossDirections {
     this.numbers.lapseAll();
   }
 
-  /** Hot: the next probe of its path is decided, and is still in `slot`. */
+  /** Hot: takes the decision on the path's next probe, which is still in `slot`. */
   decided(run: LossRun, slot: number, nowNs: number): void {
     const { slots } = this.state;
     const path = slots.path[slot * U32];
     const state = slots.state[slot * U8];
-    // Late, but answered: its number is as good as any.
+    // A late reply carries a valid number as well.
     if (state === SlotState.received || state === SlotState.late) {
       const sequence = slots.sequence[slot * U32];
       const number = slots.number[slot * U32];
@@ -235,22 +244,22 @@ export class LossDirections {
     }
   }
 
-  /** The next probe of the path was dropped by this host, or its slot holds another one already. */
+  /** The path's next probe was dropped by this host, or its slot already holds another probe. */
   uncertain(path: number): void {
     this.split.uncertain(path);
   }
 
-  /** A lost probe of the path was answered after all: what waits was not lost where the numbers say. */
+  /** A lost probe of the path was answered after all, so the directions of its pending losses may be wrong. */
   doubt(path: number): void {
     if (this.split.pending(path) > 0) this.split.doubt(path);
   }
 
-  /** A probe of the path got two numbers. */
+  /** The reflector numbered one probe of the path twice. */
   doubled(path: number): void {
     this.split.distrust(path);
   }
 
-  /** Gives up what waited too long. Returns when the oldest loss of `run` that waits was sent, or infinity. */
+  /** Gives up losses that waited too long. Returns the send time of the run's oldest waiting loss, or Infinity. */
   waitingSince(run: LossRun, nowNs: number): number {
     const { losses } = run;
     losses.trim();
@@ -263,7 +272,7 @@ export class LossDirections {
   }
 
   private lost(run: LossRun, path: number, sentNs: number, nowNs: number): void {
-    // Of a path without known numbers no direction will ever be known.
+    // Without known numbers the path's losses never get a direction.
     if (!this.split.isKnown(path) || !this.split.lost(path)) return;
     if (this.answers[path] === 0 || run.holdNs === 0) {
       this.gone[path]++;
@@ -275,7 +284,7 @@ export class LossDirections {
     this.lastWaiting[path] = number;
   }
 
-  /** What waits on the path waits no more. */
+  /** Gives up all waiting losses of the path. */
   private abandon(run: LossRun, path: number): void {
     this.answers[path] = 0;
     let gone = this.gone[path];
@@ -284,7 +293,10 @@ export class LossDirections {
     this.gone[path] = gone;
   }
 
-  /** The path's next `count` losses, in one step, have a direction, `forward` of them out; which of them does not matter. It is to be confirmed. */
+  /**
+   * Notes a direction, still unconfirmed, for the path's next `count` losses: the first `forward` were lost on the way
+   * out. Within one step the assignment is arbitrary.
+   */
   private direct(run: LossRun, path: number, count: number, forward: number): void {
     let number = this.undirected[path];
     for (let i = 0; i < count && number !== 0; i++)
@@ -292,7 +304,10 @@ export class LossDirections {
     this.undirected[path] = number;
   }
 
-  /** All losses of the path are settled: the directions noted are right (`known`), or stay unknown. */
+  /**
+   * Settles all losses of the path. With `known`, the noted directions are confirmed and recorded; otherwise they stay
+   * unknown.
+   */
   private settle(run: LossRun, path: number, known: boolean): void {
     const { state } = this;
     const { ports } = state.streams;
@@ -314,7 +329,7 @@ export class LossDirections {
     this.gone[path] = 0;
   }
 
-  /** How many probes later the last one of the path was sent that has a lower number; 0: none. */
+  /** How many probes later the last probe with a lower number was sent; 0 without one. */
   private overtakenBy(path: number, slot: number, sequence: number, number: number): number {
     const { slots, streams } = this.state;
     const mask = streams.slotMask[Math.floor(path / streams.ports)];

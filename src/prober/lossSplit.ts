@@ -1,81 +1,100 @@
 /**
- * Direction of lost probes: from the numbers that a stateful reflector gives its replies (RFC 8762 section 4.3), or from its count of received packets
- * (direct measurement, RFC 8972 section 4.5). Pure; in columns.
+ * Splits lost probes by direction. The input is the number that a stateful reflector gives each reply (RFC 8762 section
+ * 4.3), or its count of received packets (direct measurement, RFC 8972 section 4.5). Pure; state in columns.
  *
- * Between two replies the sender knows how many probes it sent and how many came back, and the numbers tell how many the reflector saw:
+ * Between two replies the sender knows how many probes it sent and how many were answered. The numbers tell how many
+ * the reflector received:
  *
  *     lost on the way back = (number - earlier number) - replies since the earlier one
  *     lost on the way out  = lost - lost on the way back
  *
- * A direction is stated only when nothing contradicts it:
- * - Probes come here in the order of sending, each after its timeout, so that every reply that will count is known.
- * - A step goes from one reply to the next that neither overtook a reply of the step nor was overtaken. Losses of consecutive steps form one window. A
- *   window begins and ends with clean steps (no loss, and the number one higher): with more the farther probes of the path were seen to overtake each
- *   other (`reach`). So a lost probe that was overtaken makes a number of the window or of its margins wrong.
- * - A step whose number does not add up (reflector restarted, packet doubled, probes overtook each other) leaves its window unknown. Unless probes of the
- *   path overtake each other anyway, or the number fell, the path's stream is distrusted: nothing is stated before a long run of steps that add up. Nor at
- *   first: a network that doubles packets shows it.
- * - A number equal to the sender's own is no information: a stateless reflector copies it. Senders leave out number 0, so that a stateful
- *   one is behind from the start.
+ * A direction is stated only when all of these rules hold:
+ * - Probes arrive here in the order of sending, each after its timeout. So every reply that counts is known.
+ * - A step goes from one reply to the next reply that neither overtook another of the step nor was overtaken.
+ *   Consecutive steps with losses form one window. A window begins and ends with clean steps (no loss, number one higher).
+ *   The required count grows with the distance over which probes of the path overtook each other (`reach`). So a lost
+ *   probe that was overtaken makes a number of the window or of its margins wrong.
+ * - A step whose number does not add up leaves its window unknown. Causes: the reflector restarted, the network
+ *   duplicated a packet, or probes overtook each other. The path's stream is then distrusted: it needs a long run of
+ *   steps that add up before a direction is stated. Exceptions: probes of the path overtake each other anyway, or the
+ *   number fell. A new stream needs such a run as well, because it reveals a network that duplicates packets.
+ * - A number equal to the sender's own carries no information: a stateless reflector copies it. Senders skip number 0,
+ *   so that a stateful reflector is behind from the start.
  *
- * The caller has to know that the numbers are the path's own (`src/prober/ownNumbers.ts`).
+ * The caller must know that the numbers are the path's own (`src/prober/ownNumbers.ts`).
  *
- * Not visible to any sender: the first doubled probe of a path whose second reply is lost, within a step that also lost a probe on the way out.
+ * No sender can detect this case: the first duplicated probe of a path whose second reply is lost, within a step that
+ * also lost a probe on the way out.
  */
 
 import { column, grown } from '../base/growable.js';
 
-/** Replies that a step with overtaken probes stays open for. */
+/** Replies after which a step with overtaken probes is closed. */
 const PATIENCE = 8;
-/** Steps of a stream that must add up in a row before a direction is stated: at first; after the first contradiction; and four times as many with each further one, up to `MOST_CLEAN`. */
+/**
+ * Consecutive steps of a stream that must add up before a direction is stated: initially; after the first
+ * contradiction; then four times as many after each further one, at most `MOST_CLEAN`.
+ */
 const FIRST_STEPS = 256;
 const PROBATION_STEPS = 1024;
 const MOST_CONTRADICTIONS = 4;
 /**
- * Clean steps at least that a window begins and ends with, where a probe can be overtaken by several later ones. Where overtaking was seen, it is twice as
- * far and one more: the farthest may not have been seen yet.
+ * Minimum of clean steps before and after a window where several later probes can overtake one. Where overtaking was
+ * seen, the minimum is twice its distance plus one: a longer distance may still appear.
  */
 export const LARGEST_MARGIN = 3;
 /** Clean steps after which `reach` is halved. */
 const REACH_HALVED_AFTER = 8192;
-/** A number that is lower by more than this is no sign of probes that overtook each other, but of a reflector that started again. */
+/** A number that falls by more than this means a restarted reflector, not probes that overtook each other. */
 export const FARTHEST = 128;
 const MOST_PENDING = 0xffff;
 const MOST_CLEAN = 0xffff;
 
 const KNOWN = 1;
-/** Whether the reflector numbered a probe of this step can't be known. */
+/** The reflector may or may not have numbered a probe of this step. */
 const STEP_UNCERTAIN = 2;
 /** The losses of this window stay unknown. */
 const WINDOW_UNCERTAIN = 4;
 
 export class LossSplit {
-  /** Result of the last `received`: losses of the step that it closed, and how many of them were on the way out, should the window be confirmed. */
+  /**
+   * Result of the last `received`: losses of the closed step, and how many of them were lost on the way out if the
+   * window is confirmed.
+   */
   stepLost = 0;
   stepForward = 0;
-  /** Result of the last `received`: that many of the path's pending losses (always all) are settled, and how many of them were on the way out; -1: not known. */
+  /**
+   * Result of the last `received`: the number of pending losses settled (always all of the path), and how many of them
+   * were lost on the way out; -1 while unknown.
+   */
   settled = 0;
   settledForward = -1;
-  /** Result of the last `received`: the number contradicts what is known of the path. */
+  /** Result of the last `received`: the number contradicts earlier numbers of the path. */
   contradicted = false;
-  /** By path: the number of the reply that opened the step, the highest since, replies since (the opening one is not one), probes lost since, and flags. */
+  /**
+   * By path: the number of the reply that opened the step, the highest number since, replies since (without the opening
+   * one), losses since, and flags.
+   */
   private base: Uint32Array;
   private highest: Uint32Array;
   private replies: Uint8Array;
   private lostCount: Uint16Array;
   private flags: Uint8Array;
-  /** By path: losses of the window's closed steps, and how many of them on the way out; clean steps since the last loss. */
+  /**
+   * By path: losses of the window's closed steps, and how many were lost on the way out; clean steps since the last
+   * loss.
+   */
   private windowLost: Uint16Array;
   private windowForward: Uint16Array;
   private run: Uint8Array;
-  /** By path: how far probes were seen to overtake each other. */
+  /** By path: largest distance over which a probe overtook another. */
   private reach: Uint8Array;
-  /** By stream: steps that added up since the last contradiction; contradictions, up to `MOST_CONTRADICTIONS`. */
+  /** By stream: steps that added up since the last contradiction; contradictions, at most `MOST_CONTRADICTIONS`. */
   private clean: Uint16Array;
   private contradictions: Uint8Array;
   private readonly ports: number;
 
-  /** Room for `paths`, `ports` of each stream side by side, and without copying anything for `most`. */
+  /** Capacity for `paths`, with the `ports` paths of a stream adjacent; it grows to `most` without a copy. */
   constructor(paths: number, ports: number, most = paths) {
     this.ports = ports;
     this.base = column(Uint32Array, paths, most);
@@ -91,7 +110,7 @@ export class LossSplit {
     this.contradictions = column(Uint8Array, paths / ports, most / ports);
   }
 
-  /** Makes room for paths below `paths`. */
+  /** Grows the columns to `paths` paths. */
   reserve(paths: number): void {
     if (paths <= this.flags.length) return;
     this.base = grown(this.base, paths);
@@ -107,7 +126,7 @@ export class LossSplit {
     this.contradictions = grown(this.contradictions, paths / this.ports);
   }
 
-  /** Forgets what is known of a stream: another target has its number now. */
+  /** Forgets a stream number that now belongs to another target. */
   forget(stream: number): void {
     this.clean[stream] = 0;
     this.contradictions[stream] = 0;
@@ -124,19 +143,19 @@ export class LossSplit {
     this.reach[path] = 0;
   }
 
-  /** Forgets what is known of all streams: they go on as other flows. */
+  /** Forgets all streams: they continue as other flows. */
   forgetAll(): void {
     const { flags, replies, lostCount, windowLost, windowForward, run, reach, clean, contradictions } = this;
     for (const one of [flags, replies, lostCount, windowLost, windowForward, run, reach, clean, contradictions])
       one.fill(0);
   }
 
-  /** Probes of the path that were lost and are not settled. */
+  /** Lost probes of the path that are not settled. */
   pending(path: number): number {
     return this.windowLost[path] + this.lostCount[path];
   }
 
-  /** Whether the last reply of the path had a number that tells something. */
+  /** Whether the last reply of the path had a number with information. */
   isKnown(path: number): boolean {
     return (this.flags[path] & KNOWN) !== 0;
   }
@@ -146,12 +165,15 @@ export class LossSplit {
     return this.lostCount[path] !== 0 || this.replies[path] !== 0 || number !== (this.base[path] + 1) >>> 0;
   }
 
-  /** What the numbers say of the path's pending losses may be wrong: they stay unknown. */
+  /** The directions of the path's pending losses may be wrong: they stay unknown. */
   doubt(path: number): void {
     this.flags[path] |= WINDOW_UNCERTAIN;
   }
 
-  /** Hot: the next probe of the path was lost. False: so many are pending that this one is not counted; its direction stays unknown. */
+  /**
+   * Hot: the next probe of the path was lost. False when the counter is full: the loss is not counted, and its
+   * direction stays unknown.
+   */
   lost(path: number): boolean {
     if (this.pending(path) === MOST_PENDING) {
       this.flags[path] |= STEP_UNCERTAIN;
@@ -161,12 +183,15 @@ export class LossSplit {
     return true;
   }
 
-  /** The next probe of the path was dropped by this host, or its slot is gone: whether the reflector numbered it can't be known. */
+  /**
+   * The path's next probe was dropped by this host, or its slot is reused: the reflector may or may not have numbered
+   * it.
+   */
   uncertain(path: number): void {
     this.flags[path] |= STEP_UNCERTAIN;
   }
 
-  /** A probe was numbered twice: the network doubles packets, so numbers of the path's stream can't be trusted for now. */
+  /** A probe was numbered twice: the network duplicates packets, so the numbers of the path's stream are distrusted. */
   distrust(path: number): void {
     const stream = this.streamOf(path);
     const forgotten = this.clean[stream] === MOST_CLEAN;
@@ -175,8 +200,9 @@ export class LossSplit {
   }
 
   /**
-   * Hot: the next probe of the path was answered with `number`; its own was `sequence`. `overtakenBy`: how many probes later the last one was sent that
-   * has a lower number; 0: none. `margin`: clean steps that a window begins and ends with at least. Fills the result fields.
+   * Hot: the path's next probe, with the number `sequence`, was answered with `number`. `overtakenBy`: how many probes
+   * later the last probe with a lower number was sent; 0 without one. `margin`: minimum of clean steps before and after
+   * a window. Fills the result fields.
    */
   received(path: number, sequence: number, number: number, overtakenBy: number, margin = LARGEST_MARGIN): void {
     this.stepLost = 0;
@@ -192,7 +218,7 @@ export class LossSplit {
     const behind = replies > 1 && ((number - this.highest[path]) | 0) < 0;
     if (!behind) this.highest[path] = number;
     if (overtakenBy > this.reach[path]) this.reach[path] = Math.min(overtakenBy, 0xff);
-    // A step ends between probes that overtook each other and later ones.
+    // A step ends only where no earlier probe overtook a later one.
     const mixed = behind || overtakenBy > 0;
     if (mixed && replies < PATIENCE) return;
     const lost = this.lostCount[path];
@@ -201,7 +227,7 @@ export class LossSplit {
       this.giveUp(path);
     } else if (mixed || back < 0 || back > lost) {
       this.contradicted = true;
-      // Numbers that fall are those of a reflector that started again.
+      // A number that fell points to a restarted reflector, which is no reason for distrust.
       if (this.reach[path] === 0 && back > lost) this.distrust(path);
       this.giveUp(path);
     } else {
@@ -210,7 +236,7 @@ export class LossSplit {
     this.open(path, number, (this.flags[path] & WINDOW_UNCERTAIN) | KNOWN);
   }
 
-  /** Hot: the step adds up. */
+  /** Hot: closes a step whose number adds up. */
   private addUp(path: number, lost: number, forward: number, margin: number): void {
     const stream = this.streamOf(path);
     if (this.clean[stream] < MOST_CLEAN && ++this.clean[stream] % REACH_HALVED_AFTER === 0) this.reach[path] >>= 1;
@@ -241,7 +267,7 @@ export class LossSplit {
     return this.clean[stream] >= Math.min(steps, MOST_CLEAN);
   }
 
-  /** All that is pending stays unknown. */
+  /** Settles all pending losses as unknown. */
   private giveUp(path: number): void {
     this.settle(path, this.pending(path), -1);
     this.run[path] = 0;

@@ -1,29 +1,30 @@
 /**
- * Whether a responder numbers the replies of each path on its own. One that tells sessions by addresses and ports only (TWAMP-Light) shares its numbers
- * among all classes of a source port. Shared numbers say nothing of a single path's losses, so a path's numbers are taken for its own only after
- * this proof:
+ * Whether a responder numbers the replies of each path separately. A responder that tells sessions by addresses and
+ * ports only (TWAMP-Light) shares its numbers among all classes of a source port. Shared numbers say nothing about the
+ * losses of a single path. So a path's numbers are used only after this proof:
  *
- * In a stretch of time let the path's numbers grow by g, let o of its probes be answered, and s probes of the other classes, which certainly arrived within
- * the stretch. Were the numbers shared, then g >= o + s. So g < o + s proves that they are not.
+ * In a stretch of time, the path's numbers grow by g, o of its probes are answered, and s probes of the other classes
+ * certainly arrive. If the numbers were shared, then g >= o + s. So g < o + s proves separate numbers.
  *
- * Certainly arrived: an answered probe arrived within its timeout. So the others count that were sent at least a timeout after the stretch's
- * first probe, and whose timeout was over before its last one was sent. A path without other classes has none to share numbers with.
+ * An answered probe certainly arrived within its timeout. So s counts the probes that were sent at least a timeout
+ * after the stretch's first probe, and whose timeout ended before its last probe was sent. A path without other classes
+ * needs no proof.
  *
- * Hot, until proven: other classes are looked at about once a timeout.
+ * Hot, until proven: the other classes are read about once a timeout.
  */
 
 import { column, grown } from '../base/growable.js';
 import { MAX_STREAMS } from '../threads/messages.js';
 import type { ProberState } from './state.js';
 
-/** What is known of a path. The stages of its proof follow each other in this order. */
+/** State of a path's proof. The stages follow each other in this order. */
 const Stage = {
   nothing: 0,
   /** The stretch has begun. */
   begun: 1,
-  /** Other classes' answers count. */
+  /** Answers of the other classes count. */
   counting: 2,
-  /** And were read, in case the stretch ends with the next probe. */
+  /** They were also read, in case the stretch ends with the next probe. */
   counted: 3,
   proven: 4,
 } as const;
@@ -32,10 +33,13 @@ export class OwnNumbers {
   private readonly state: ProberState;
   /** By path: probes answered in time, modulo 2^32. */
   private answers: Uint32Array;
-  /** By path: its stage, and since when, ns. */
+  /** By path: its stage, and its start, ns. */
   private stage: Uint8Array;
   private sinceNs: Float64Array;
-  /** By path: its number and its answers at the beginning of the stretch; the others' answers when counting began, and from then until they were read. */
+  /**
+   * By path: number and answers at the beginning of the stretch; the others' answers when counting began, and from then
+   * to the last reading.
+   */
   private numberBefore: Uint32Array;
   private answersBefore: Uint32Array;
   private othersBefore: Uint32Array;
@@ -57,7 +61,7 @@ export class OwnNumbers {
     this.others = column(Uint32Array, 0, most);
   }
 
-  /** Makes room for paths below `paths`. */
+  /** Grows the columns to `paths` paths. */
   reserve(paths: number): void {
     this.answers = grown(this.answers, paths);
     this.stage = grown(this.stage, paths);
@@ -68,22 +72,22 @@ export class OwnNumbers {
     this.others = grown(this.others, paths);
   }
 
-  /** Whether the numbers of the path are proven to be its own. */
+  /** Whether the path's numbers are proven to be its own. */
   isOwn(path: number): boolean {
     return this.stage[path] === Stage.proven;
   }
 
-  /** A contradiction in the path's numbers: another responder may answer by now. */
+  /** The path's numbers contradict each other: another responder may answer by now. */
   lapse(path: number): void {
     this.stage[path] = Stage.nothing;
   }
 
-  /** Every path goes on as another flow, whose numbers begin anew: what they grow by from before tells nothing. */
+  /** Each path continues as another flow, whose numbers start again. Earlier numbers can't be compared with them. */
   lapseAll(): void {
     this.stage.fill(Stage.nothing);
   }
 
-  /** A stream was added: the other classes of its target have to prove their numbers again. */
+  /** A stream was added: the other classes of its target must prove their numbers again. */
   added(stream: number): void {
     const { streams } = this.state;
     for (let other = streams.first(streams.flow[stream]); other >= 0; other = streams.next(other))
@@ -91,7 +95,10 @@ export class OwnNumbers {
         this.stage.fill(Stage.nothing, other * streams.ports, (other + 1) * streams.ports);
   }
 
-  /** Hot: a probe of the path, sent at `sentNs`, was answered in time with `number`. For each path in the order of sending. */
+  /**
+   * Hot: a probe of the path, sent at `sentNs`, was answered in time with `number`. Called in the order of sending
+   * within each path.
+   */
   answered(path: number, number: number, sentNs: number, nowNs: number): void {
     this.answers[path]++;
     const stage = this.stage[path];
@@ -110,7 +117,7 @@ export class OwnNumbers {
     }
   }
 
-  /** Counting begins when all probes are decided that were sent less than a timeout after the stretch's first one. */
+  /** Counting begins when all probes sent less than a timeout after the stretch's first one are decided. */
   private count(path: number, nowNs: number): void {
     const { streams, watermarkNs } = this.state;
     const stream = Math.floor(path / streams.ports);
@@ -125,7 +132,7 @@ export class OwnNumbers {
 
   private read(path: number, nowNs: number): void {
     this.look(path);
-    // Negative when a stream was taken out.
+    // Negative when a stream was removed.
     this.others[path] = Math.max(0, (this.sum - this.othersBefore[path]) | 0);
     this.sinceNs[path] = nowNs;
     this.stage[path] = Stage.counted;
@@ -137,7 +144,7 @@ export class OwnNumbers {
     if (grownBy >= 0 && grownBy < own + this.others[path]) this.stage[path] = Stage.proven;
   }
 
-  /** Looks at the other streams towards the path's target: what was answered on its source port, and the longest timeout. */
+  /** Reads the other streams towards the path's target: answers on its source port, and the longest timeout. */
   private look(path: number): void {
     const { streams } = this.state;
     const stream = Math.floor(path / streams.ports);

@@ -1,6 +1,6 @@
 /**
- * Carrying out what the main thread asks for, in pieces: streams are taken in, taken out and forgotten a few at a time, turn by turn, so that
- * a change of ten thousand is not noticed by the probes that are due meanwhile.
+ * Carries out plan changes in pieces. Each iteration adds, retires and forgets a few streams, so that a change of ten
+ * thousand does not delay due probes.
  */
 
 import { slotsPerPath } from '../config/group/limits.js';
@@ -9,17 +9,21 @@ import type { Expiry } from './expiry.js';
 import type { ProberState } from './state.js';
 
 /**
- * What one turn may do, in units of one stream taken in, taken out or forgotten: some 0.1 ms of CPU time. Streams with many slots count for more.
+ * Work limit of an iteration, in units of one stream added, retired or forgotten: about 0.1 ms of CPU time. Streams
+ * with many slots count for more.
  */
 export const WORK_A_TURN = 128;
-/** Clearing so many slots takes about as long as the rest of a stream. */
+/** Slots whose clearing takes about as long as the rest of a stream. */
 const SLOTS_A_UNIT = 1024;
 
-/** Streams that were taken out, on their way to being forgotten. */
+/** Retired streams that are not forgotten yet. */
 interface Retired {
   readonly change: number;
   readonly streams: Uint32Array;
-  /** When their last probe is decided, if the sockets were read; and when late replies have had their time too. */
+  /**
+   * When the last probe of the streams is decided, if the sockets were read; and when late replies are no longer
+   * expected.
+   */
   readonly decidedNs: number;
   readonly atNs: number;
   forgotten: number;
@@ -37,7 +41,7 @@ export class Changes {
   private added = 0;
   private removed = 0;
   private swapped: RetirementTimes | undefined;
-  /** Number of the change that is being carried out, from 1. */
+  /** Number of the change in progress, from 1. */
   private change = 1;
   private readonly retired: Retired[] = [];
 
@@ -46,24 +50,26 @@ export class Changes {
     this.expiry = expiry;
   }
 
-  /** A turn begins. */
+  /** Begins an iteration. */
   beginTurn(): void {
     this.left = WORK_A_TURN;
   }
 
-  /** Whether the new order of the change that is being carried out is in effect, but not all of its streams are taken out. */
+  /**
+   * Whether the new order of the change in progress is in effect, and some of its removed streams are not retired yet.
+   */
   get midway(): boolean {
     return this.swapped !== undefined;
   }
 
-  /** Whether streams could be forgotten that the last turn had no time for. */
+  /** Whether the last iteration left streams that could be forgotten. */
   get behind(): boolean {
     return this.retired.some(({ forgotten }) => forgotten > 0);
   }
 
   /**
-   * Goes on with a change as far as this turn allows; true when it is done. `swap` puts the new order into effect, when all new streams are
-   * in, and says when those that are taken out can be forgotten.
+   * Continues a change within the work limit; true when it is done. `swap` puts the new order into effect once all new
+   * streams are added, and returns when the retired ones can be forgotten.
    */
   carryOut(message: RunMessage, swap: () => RetirementTimes): boolean {
     const { added, removed } = message;
@@ -71,7 +77,7 @@ export class Changes {
       if (this.left <= 0) return false;
       this.takeIn(message, this.added);
     }
-    // That a message was there costs something too.
+    // A message costs one unit itself.
     if (this.left <= 0) return false;
     this.left--;
     this.swapped ??= swap();
@@ -79,7 +85,7 @@ export class Changes {
       if (this.left <= 0) return false;
       this.left--;
       const stream = removed[this.removed];
-      // Not known to a life of the thread that began when the stream was out already.
+      // Unknown to an incarnation of the thread that began after the stream was removed.
       if (this.state.streams.has(stream)) this.state.streams.retiredBy[stream] = this.change;
     }
     if (removed.length > 0) this.retired.push({ change: this.change, streams: removed, ...this.swapped, forgotten: 0 });
@@ -90,12 +96,15 @@ export class Changes {
     return true;
   }
 
-  /** Whether any streams that were taken out wait to be forgotten. */
+  /** Whether any retired streams wait to be forgotten. */
   get hasRetired(): boolean {
     return this.retired.length > 0;
   }
 
-  /** Frees streams that were taken out, when their last probe is decided and late replies to it have had their time. True when all of a change are. */
+  /**
+   * Frees retired streams whose last probe is decided and whose late replies are no longer expected. True when all of a
+   * change are freed.
+   */
   forget(nowNs: number, watermarkNs: number): boolean {
     let freed = false;
     for (let i = 0; i < this.retired.length && this.left > 0; i++) {
@@ -104,7 +113,7 @@ export class Changes {
       for (; set.forgotten < set.streams.length && this.left > 0; set.forgotten++) {
         const stream = set.streams[set.forgotten];
         this.left--;
-        // Its number may have come back meanwhile.
+        // The stream number may be in use again.
         if (this.state.streams.retiredBy[stream] === set.change) this.remove(stream);
       }
       if (set.forgotten < set.streams.length) break;
@@ -118,8 +127,8 @@ export class Changes {
     const { added, periodNs, timeoutNs, payloadBytes, format } = message;
     const { streams, formats } = this.state;
     const stream = added.ids[row];
-    // The number of a stream that was taken out is given out again before its time here is over: this thread was held up so long that
-    // it hears of both at once. What still waits was this host's fault.
+    // The stream number is in use again before its retirement here is over: this thread was delayed so long that it
+    // receives both changes at once. The remaining probes are charged to this host.
     if (streams.has(stream)) {
       this.expiry.abandon(stream);
       this.remove(stream);

@@ -1,4 +1,7 @@
-/** Finds the probe that a reply, or a request of ours that came back, is about: by index where it carries our number, else by where it comes from and its T1. */
+/**
+ * Finds the probe of a reply or of a returned request: by index where the packet carries the stream number, otherwise
+ * by its far end and its T1.
+ */
 
 import { SOCKADDR_PORT, sockaddrAddressOffset } from '../net/address.js';
 import type { ReceiveBatch } from '../net/batch.js';
@@ -22,7 +25,7 @@ export class ProbeLookup {
     this.state = state;
   }
 
-  /** The far end is where datagram `i` came from. */
+  /** Sets the far end to the source of datagram `i`. */
   farEndOf(batch: ReceiveBatch, i: number, family: number): void {
     const { u16, u32 } = batch.memory;
     const name = batch.nameAt(i);
@@ -31,12 +34,15 @@ export class ProbeLookup {
     for (let word = 0; word < (family === 6 ? 4 : 1); word++) this.words[word] = u32[address + word];
   }
 
-  /** Its port, where that is not in the address that the kernel gives. */
+  /** Sets the port of the far end, where the kernel's address lacks it. */
   farEndPort(port: number): void {
     this.port = ((port & 0xff) << 8) | (port >> 8);
   }
 
-  /** The far end is the destination in the headers that end at `at`: an IP header without options, and a UDP header. */
+  /**
+   * Sets the far end to the destination in the headers that end at `at`: an IP header without options, and a UDP
+   * header.
+   */
   farEndBefore(view: DataView, at: number, family: number): void {
     const words = family === 6 ? 4 : 1;
     const address = at - UDP_HEADER_BYTES - words * 4;
@@ -45,8 +51,8 @@ export class ProbeLookup {
   }
 
   /**
-   * The slot of a SYN, from the stream and the lowest 16 bits of the number in `name`, or -1. Of the numbers that end in these bits the newest that was
-   * sent is meant; `name` gets it.
+   * Slot of a SYN, from the stream and the lowest 16 bits of the sequence number in `name`, or -1. The full number is
+   * the newest sent one with these bits; `name` receives it.
    */
   slotOfSyn(socket: ProberSocket, name: Reply): number {
     const { streams, slots } = this.state;
@@ -58,7 +64,7 @@ export class ProbeLookup {
     return slots.state[slot * U8] !== SlotState.free && slots.sequence[slot * U32] === name.senderSequence ? slot : -1;
   }
 
-  /** Hot: the slot of the probe that `name` says, or -1 when there is none such any more. Without a session in it, the far end must be set. */
+  /** Hot: slot of the probe that `name` identifies, or -1. Without a session identifier the far end must be set. */
   slotOf(socket: ProberSocket, name: Reply): number {
     const { streams, slots } = this.state;
     if (name.ssid === 0) return this.streamOf(socket, name, true) < 0 ? -1 : this.foundSlot;
@@ -76,8 +82,9 @@ export class ProbeLookup {
   private foundSlot = -1;
 
   /**
-   * The stream that `name`, without a session in it, is of: among those of the far end the one that has its probe; else, unless `exact`,
-   * the first that could have had. LLAMA's older format gets number and T1 of the probe filled in.
+   * Stream of a `name` without a session identifier: the far end's stream that has the probe. Without such a stream: -1
+   * if `exact`, otherwise the far end's first stream of that format. For LLAMA's older format it fills in the probe's
+   * number and T1.
    */
   streamOf(socket: ProberSocket, name: Reply, exact: boolean): number {
     const { streams, formats } = this.state;
@@ -108,7 +115,7 @@ export class ProbeLookup {
       : -1;
   }
 
-  /** The newest probes first: replies are mostly to these. */
+  /** Searches the newest probes first, because most replies are to them. */
   private legacySlot(socket: ProberSocket, stream: number, name: Reply): number {
     const { streams, slots } = this.state;
     const newest = streams.nextSequence[stream * streams.ports + socket.localIndex] - 1;
@@ -128,7 +135,7 @@ export class ProbeLookup {
     return -1;
   }
 
-  /** Hot: whether the target of `stream` is the far end. */
+  /** Hot: whether the far end is the target of `stream`. */
   isFarEnd(stream: number): boolean {
     const { streams } = this.state;
     const { words } = this;

@@ -1,7 +1,7 @@
 /**
- * One prober thread: a synchronous loop over its sockets. It uses neither Node's event loop nor its sockets, and never allocates, throws
- * or searches per probe. A turn: messages, send what is due, read stamps and replies, give up what timed out. Then it sleeps, at most
- * `LONGEST_TURN_NS`: replies wait in the socket meanwhile, stamped by the kernel.
+ * One prober thread: a synchronous loop over its sockets, without Node's event loop and Node's sockets. It never
+ * allocates, throws or searches per probe. One iteration reads messages, sends due probes, reads stamps and replies,
+ * and expires probes. Then it sleeps, at most `LONGEST_TURN_NS`; replies wait in the socket, stamped by the kernel.
  */
 
 import { NS_PER_MS, NS_PER_US } from '../base/units.js';
@@ -22,47 +22,48 @@ import { type ProberSocket, ProberSources, placeOf } from './sources.js';
 import { COUNTER, ProberState } from './state.js';
 
 /**
- * Further behind than this, probes are skipped and counted: catching up would be a burst. Slow schedules may be a few probes
- * behind instead: these go to different targets.
+ * Beyond this delay probes are skipped and counted, because catching up would send a burst. A slow schedule may be a
+ * few probes behind instead: these go to different targets.
  */
 const SLIP_NS = 5 * NS_PER_MS;
 const SLIP_PROBES = 4;
 const LONGEST_SLIP_NS = 50 * NS_PER_MS;
 /**
- * From the beginning of one turn to that of the next, at least, unless the thread is behind: so long that this many probes are due, within these
- * bounds. They go to different targets and leave in one call. At 160,000 probes/s turns of 250 us take a third less CPU time
- * than turns as short as can be (4,000 instead of 40,000 a second).
+ * Minimum from the start of one iteration to the start of the next, unless the thread is behind: the time in which this
+ * many probes become due, within these bounds. They go to different targets and leave in one system call. At 160,000
+ * probes/s, iterations of 250 us take a third less CPU time than the shortest possible ones (4,000 instead of 40,000 a
+ * second).
  */
 const PROBES_A_SLEEP = 8;
 const SHORTEST_SLEEP_NS = 250 * NS_PER_US;
 const LONGEST_GATHERING_NS = 2 * NS_PER_MS;
-/** Shorter than the grace time, so that an ICMP error is read before its probe is given up. */
+/** Shorter than the grace time, so that an ICMP error is read before its probe expires. */
 const ERRORS_EVERY_NS = 5 * NS_PER_MS;
 const WATERMARK_EVERY_NS = 10 * NS_PER_MS;
-/** How often the kernel is asked whether this host's clock is kept. */
+/** How often the thread asks the kernel whether the host's clock is synchronised. */
 const ASK_CLOCK_EVERY_NS = 1_000 * NS_PER_MS;
-/** Probes of one group sent before replies are read. */
+/** Limit of probes of one group sent before replies are read. */
 const PROBES_A_TURN = 256;
-/** Most probes that are due whose slots are fetched together. */
+/** Limit of due probes whose slots are prefetched together. */
 const FETCH_AHEAD = 32;
-/** How long a late reply to a removed stream is still known. */
+/** How long a late reply to a removed stream is still recognised. */
 const LATE_NS = 1_000 * NS_PER_MS;
 
 const NO_RUNS: readonly ProbeRun[] = [];
 
-/** The messages that wait for the thread; undefined when none does. */
+/** Next waiting message for the thread; undefined without one. */
 export type MessageSource = () => ToProber | undefined;
 
-/** What a prober takes from outside, so that tests can pass their own. */
+/** Dependencies of a prober, replaceable in tests. */
 export interface ProberTools {
   readonly clock: Clock;
-  /** 0 to 1, without 1. */
+  /** At least 0, below 1. */
   readonly random: () => number;
-  /** Whether a time service keeps this host's clock. */
+  /** Whether a time service keeps this host's clock synchronised. */
   readonly clockKept: () => boolean;
   /** The drop counter of a socket's receive queue. */
   readonly readDrops: (fd: number) => number;
-  /** Told the time at every turn of `run`. */
+  /** Called with the time of each iteration of `run`. */
   readonly watch: (nowNs: number) => void;
 }
 
@@ -71,7 +72,7 @@ export class Prober {
   private readonly ring: RingProducer;
   private readonly clock: Clock;
   private readonly state: ProberState;
-  /** The sockets whose family has targets, and the poll set of these. */
+  /** Sockets whose set and family have or had targets, and their poll set. */
   private used: readonly ProberSocket[] = [];
   /** Sets and families that have or had targets, by `usedKey`. */
   private readonly inUse = new Set<number>();
@@ -83,7 +84,7 @@ export class Prober {
   private readonly expiry: Expiry;
   private readonly messages: MessageSource;
   private readonly window: number;
-  /** Probes that died with earlier lives of this thread: sent, never to be decided. */
+  /** Probes of earlier incarnations of this thread: sent, but never decided. */
   private readonly neverDecided: number;
   private readonly random: () => number;
   private readonly watch: (nowNs: number) => void;
@@ -91,13 +92,13 @@ export class Prober {
   private clockAskedNs = Number.NEGATIVE_INFINITY;
   private runs: ProbeRun[] = [];
   private readonly changes: Changes;
-  /** The message that is being carried out, and the revision of the last one that was. */
+  /** Message in progress, and the revision of the last finished message. */
   private message: ToProber | undefined;
   private carriedOut = 0;
   private doorbell = -1;
   private empty = true;
   private emptyNs = 0;
-  /** When the last turn began to send. */
+  /** When the last iteration began to send. */
   private sentAtNs = 0;
   private errorsReadNs = 0;
   private watermarkSentNs = 0;
@@ -126,7 +127,7 @@ export class Prober {
     this.neverDecided = this.undecided();
   }
 
-  /** Works until it is told to stop. */
+  /** Runs until a stop message is carried out. */
   run(): void {
     this.begin();
     while (this.turn()) {
@@ -136,14 +137,14 @@ export class Prober {
     this.control.state = ThreadState.stopped;
   }
 
-  /** Throws away what answers probes of earlier lives. */
+  /** Discards replies to probes of earlier incarnations. */
   begin(): void {
     const { counters, sources } = this.state;
     for (const socket of sources.readers(() => true)) counters[COUNTER.invalidStale] += this.receiver.discard(socket);
     this.control.state = ThreadState.running;
   }
 
-  /** One turn of the loop, without the rest after it; false when the thread is done. */
+  /** One iteration, without the sleep after it. Returns false when the thread is done. */
   turn(): boolean {
     const { counters } = this.state;
     this.control.beat();
@@ -159,7 +160,7 @@ export class Prober {
     const lookNs = this.clock.nowNs();
     let empty = true;
     if (this.poll.wait(0) > 0) {
-      // Send stamps are wanted when a reply is there; alone, they and ICMP errors may wait a little.
+      // A reply needs its send stamp at once. Stamps without replies, and ICMP errors, may wait a little.
       const readErrors = lookNs - this.errorsReadNs > ERRORS_EVERY_NS;
       if (readErrors) this.errorsReadNs = lookNs;
       for (let i = 0; i < this.used.length; i++) {
@@ -182,9 +183,9 @@ export class Prober {
     return true;
   }
 
-  /** Sleeps until there is something to send, or to read where that is waited for. */
+  /** Sleeps until a probe is due. Without kernel stamps a reply ends the sleep as well. */
   private rest(): void {
-    // More waits than one turn reads.
+    // The sockets still hold more than one iteration reads.
     if (!this.empty) return;
     const nowNs = this.clock.nowNs();
     const stopping = this.stopAtNs !== Number.POSITIVE_INFINITY;
@@ -192,23 +193,23 @@ export class Prober {
       this.poll.wait(NS_PER_MS);
       return;
     }
-    // A change is carried out piece by piece: the next is due.
+    // A change is carried out in pieces, and the next piece is due.
     const workToDo = this.message !== undefined || this.changes.behind;
     let dueNs = workToDo ? nowNs : nowNs + (stopping ? NS_PER_MS : LONGEST_TURN_NS);
     let gatheringNs = LONGEST_GATHERING_NS;
-    // What was due when the stop came is never sent.
+    // After a stop message nothing more is sent.
     for (const run of stopping ? NO_RUNS : this.runs) {
       dueNs = Math.min(dueNs, run.dueNs);
       gatheringNs = Math.min(gatheringNs, PROBES_A_SLEEP * run.spacingNs);
     }
     if (workToDo) gatheringNs = 0;
     gatheringNs = Math.max(gatheringNs, SHORTEST_SLEEP_NS);
-    // Behind by more than is gathered at a time: no rest.
+    // Behind by more than one gathering time: no sleep.
     if (nowNs - dueNs > gatheringNs) return;
     const sleepNs = Math.max(dueNs, this.sentAtNs + gatheringNs) - nowNs;
     if (sleepNs <= 0) return;
     if (this.kernelStamps) this.poll.sleep(sleepNs);
-    // A reply has the time at which it is read: none may wait.
+    // A reply gets its time when it is read, so it must not wait.
     else this.poll.wait(sleepNs);
   }
 
@@ -227,7 +228,7 @@ export class Prober {
     return counters[COUNTER.sent] - decided;
   }
 
-  /** Hot: sends what is due of each group. */
+  /** Hot: sends the due probes of each group. */
   private sendDue(nowNs: number): void {
     const { counters } = this.state;
     for (const run of this.runs) {
@@ -259,7 +260,7 @@ export class Prober {
     }
   }
 
-  /** Gives up what timed out, moves the watermark; whether any probe still waits. */
+  /** Expires probes and moves the watermark. Returns whether any probe still waits. */
   private expireAll(nowNs: number): boolean {
     let decidedNs = nowNs;
     let waiting = false;
@@ -278,7 +279,7 @@ export class Prober {
       this.clockAskedNs = nowNs;
       this.state.clockKept = this.clockKept();
     }
-    // A full ring drops it: the next one comes.
+    // A full ring drops this watermark; the next one replaces it.
     this.ring.push(0, Outcome.watermark, 0, 0, 0, this.state.watermarkNs, 0, 0, 0);
     this.ring.publish();
   }
@@ -292,11 +293,11 @@ export class Prober {
       this.carriedOut = this.message.revision;
       this.message = undefined;
     }
-    // Only now: the messages that a life begins with all have the same revision.
+    // Published at the end only: the initial messages of an incarnation all have the same revision.
     this.control.applied = this.carriedOut;
   }
 
-  /** Goes on with what a message asks for; false when there is more to do at the next turn. */
+  /** Continues a message. Returns false when the next iteration must continue it. */
   private carryOut(message: ToProber): boolean {
     switch (message.type) {
       case 'run':
@@ -307,7 +308,7 @@ export class Prober {
       case 'close':
         for (const set of this.state.sources.remove(message.fds))
           for (const family of [4, 6]) this.inUse.delete(usedKey({ set, family }));
-        // What came to them meanwhile contradicted the numbers of the ports in their places.
+        // Probes to the removed sockets contradict the numbers of the replacing ports.
         this.expiry.directions.forgetAll();
         this.pollUsed();
         return true;
@@ -327,7 +328,7 @@ export class Prober {
   private addSockets(sockets: readonly SourceSocket[]): void {
     let replaced = false;
     for (const socket of sockets) replaced = this.state.sources.add(socket) || replaced;
-    // From another port a reflector counts from the start again.
+    // A reflector counts from its start for another source port.
     if (replaced) this.expiry.directions.forgetAll();
     this.pollUsed();
   }
@@ -335,7 +336,7 @@ export class Prober {
   /** Starts, changes or ends a group. */
   private takeRun(message: RunMessage): boolean {
     const known = this.runs.find(({ id }) => id === message.run);
-    // Ended before this life of the thread began.
+    // The group ended before this incarnation of the thread began.
     if (known === undefined && message.order.length === 0 && !this.changes.midway) return true;
     return this.changes.carryOut(message, () => this.reorder(known ?? this.newRun(message), message));
   }
@@ -367,7 +368,7 @@ export class Prober {
     return { decidedNs, atNs: decidedNs + LATE_NS };
   }
 
-  /** Polls the sockets of the sets and families that ever had targets, and only these: each costs about 60 ns a turn. */
+  /** Polls only the sockets of sets and families that ever had targets: each costs about 60 ns an iteration. */
   private pollUsed(): void {
     const used = this.state.sources.readers((socket) => this.inUse.has(usedKey(socket)));
     if (used.length === this.used.length && used.every((socket, i) => socket === this.used[i])) return;

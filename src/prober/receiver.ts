@@ -1,4 +1,4 @@
-/** Receiving: replies from the data queue of a socket. A reply finds its probe by index. */
+/** Receives replies from the data queue of a socket. A reply finds its probe by index. */
 
 import { NS_PER_S } from '../base/units.js';
 import { ReceiveBatch } from '../net/batch.js';
@@ -20,13 +20,13 @@ import { COUNTER, type ProberState } from './state.js';
 
 /** ECN codepoint: congestion experienced. */
 const CE = 3;
-/** A residence is kept as u32. */
+/** A record stores the residence as u32. */
 const LONGEST_RESIDENCE_NS = 0xffff_ffff;
 
-/** Of a reply below UDP: the longest IPv4 header, and what names the probe. */
+/** Bytes to read of a reply below UDP: the longest IPv4 header, and the bytes that identify the probe. */
 const RAW_REPLY_BYTES = 84;
 
-/** How much of a reply must be read: TLVs to their end. */
+/** Bytes to read of a reply; with TLVs, up to their end. */
 function replyBytes(format: ProbeFormat): number {
   if (format.transport !== TRANSPORT.udp) return RAW_REPLY_BYTES;
   if (format.kind === FormatKind.stamp && !format.checks) return STAMP_BYTES;
@@ -36,19 +36,19 @@ function replyBytes(format: ProbeFormat): number {
 export class Receiver {
   private readonly state: ProberState;
   private readonly fullStamps: boolean;
-  /** Replies have the time at which they are read. */
+  /** Without kernel stamps, replies get the time at which they are read. */
   private readonly userStamps: boolean;
   /** 1 for a family whose sockets do not deliver the marking of replies. */
   private readonly tosUnknown = new Uint8Array(7);
   private readonly directions: LossDirections;
   private readonly lookup: ProbeLookup;
   private data: ReceiveBatch;
-  /** Beside it: send stamps and ICMP errors. */
+  /** Error queue of the same sockets: send stamps and ICMP errors. */
   readonly errors: ErrorQueue;
   private readonly reply = new Reply();
   private readonly answer = new TcpAnswer();
   private readonly echo = new Echo();
-  /** Of no use but to keep `fetch` from being optimised away. */
+  /** Keeps the compiler from removing `fetch` as dead code. */
   fetched = 0;
 
   constructor(
@@ -66,14 +66,17 @@ export class Receiver {
     this.errors = new ErrorQueue(state);
   }
 
-  /** Makes room for, and looks for, probes of these formats. */
+  /** Sets the formats to recognise, and enlarges the buffers for them. */
   useFormats(formats: readonly ProbeFormat[]): void {
     this.errors.useFormats(formats);
     const replies = Math.max(STAMP_BYTES, ...formats.map(replyBytes));
     if (replies > this.data.payloadStride) this.data = new ReceiveBatch(RECEIVE_BATCH, replies);
   }
 
-  /** Throws away what waits on `socket`: it answers probes of an earlier life of this thread. Returns how many replies that were. */
+  /**
+   * Discards the replies that wait on `socket`: they answer probes of an earlier incarnation of this thread. Returns
+   * their number.
+   */
   discard(socket: ProberSocket): number {
     let replies = 0;
     for (let batch = 0; batch < DISCARD_BATCHES; batch++) {
@@ -85,14 +88,17 @@ export class Receiver {
     return replies;
   }
 
-  /** Reads the data queue of `socket`; true when it was read empty. A batch that is not full says nothing: a pending ICMP error cuts it short. */
+  /**
+   * Reads the data queue of `socket`. Returns true when the queue is empty. A partly filled batch is no proof of that:
+   * a pending ICMP error cuts it short.
+   */
   replies(socket: ProberSocket): boolean {
     for (let turn = 0; turn < BATCHES_A_TURN; turn++) {
       const count = this.data.receive(socket.fd);
       if (count === -EAGAIN) return true;
-      // Another errno is a pending ICMP error, delivered once: read on.
+      // Another errno is a pending ICMP error, which the kernel delivers once.
       if (count < 0) continue;
-      // After the replies, so that the send stamp of each of their probes is in the error queue by now.
+      // After the replies: by now the send stamp of each of their probes is in the error queue.
       if (this.fullStamps) this.errors.read(socket);
       this.state.checkClock();
       if (this.userStamps) this.stampNow(count);
@@ -104,7 +110,7 @@ export class Receiver {
     return false;
   }
 
-  /** In place of the kernel's stamps: what is read now came now. */
+  /** Replaces the kernel's stamps: a reply arrives when it is read. */
   private stampNow(count: number): void {
     const { clock, steps } = this.state;
     const wallNs = clock.nowNs() + steps.offsetNs;
@@ -115,7 +121,10 @@ export class Receiver {
     }
   }
 
-  /** Hot: has the cache lines of the probes that STAMP replies name fetched, side by side. Changes nothing, and believes nothing. */
+  /**
+   * Hot: prefetches the slots that a batch of STAMP replies refers to, so that the cache misses overlap. Read-only,
+   * before any check of the replies.
+   */
   private fetch(socket: ProberSocket, count: number): void {
     const { streams, slots } = this.state;
     const { view } = this.data.memory;
@@ -239,7 +248,7 @@ export class Receiver {
     const waited = slots.state[slot * U8];
     if (waited === SlotState.received || waited === SlotState.late) {
       counters[COUNTER.duplicates]++;
-      // Another number than that of the first reply: the probe was doubled on its way out.
+      // A number other than that of the first reply: the network duplicated the probe on its way out.
       if (reply.number !== slots.number[slot * U32]) this.directions.doubled(slots.path[slot * U32]);
       this.state.record(
         stream,
@@ -255,7 +264,7 @@ export class Receiver {
       );
       return;
     }
-    // Over a step of the wall clock the stamps can't be compared with anything; nor without a stamp.
+    // Without a stamp, or across a step of the wall clock, the stamps can't be compared.
     const comparable = slots.epoch[slot * U8] === steps.epoch && data.stampS[i] !== 0;
     const kernelNs = comparable ? slots.kernelNs[slot * F64] : 0;
     const startNs = kernelNs !== 0 ? kernelNs : sentNs;
@@ -265,10 +274,11 @@ export class Receiver {
     const receivedNs = comparable ? stampNs : clock.nowNs();
     const rttNs = receivedNs - startNs - residenceNs;
     if (!comparable || residenceNs < 0 || residenceNs > LONGEST_RESIDENCE_NS || rttNs < 0) flags |= RecordFlag.noRtt;
-    // Not comparable, but not given up either: it may be in time and read late, so the network is not blamed.
+    // Without comparable stamps a reply counts as in time unless its probe has expired: it may have been read late, and
+    // the network is not blamed.
     const overdue = comparable && receivedNs - startNs > streams.timeoutNs[stream];
     const late = overdue && !this.userStamps;
-    // By this process's own clock it was read too late; when it came is not known.
+    // This process read the reply too late by its own clock. The time of arrival is unknown.
     if (overdue && this.userStamps) flags |= RecordFlag.noRtt;
     slots.number[slot * U32] = reply.number;
     if (waited !== SlotState.waiting || late) {
@@ -299,9 +309,9 @@ export class Receiver {
     if (this.fullStamps && comparable && kernelNs === 0) counters[COUNTER.sendStampsMissing]++;
     if ((flags & RecordFlag.noRtt) !== 0) this.count(COUNTER.voidedRtts, socket, i, stream);
     const path = slots.path[slot * U32];
-    // Numbers are compared modulo 2^32.
+    // Sequence numbers are compared modulo 2^32.
     const ahead = (reply.senderSequence - streams.nextExpected[path]) | 0;
-    // Two ports are two flows: neither is reordered by the other.
+    // Two ports are two flows, so neither reorders the other.
     if (ahead >= 0) {
       streams.nextExpected[path] = reply.senderSequence + 1;
     } else if (!socket.replaced) {
@@ -320,12 +330,12 @@ export class Receiver {
       (flags & RecordFlag.noRtt) !== 0 ? 0 : residenceNs,
       reply.senderSequence,
     );
-    // On the time line, where T1 is.
+    // `forwardNs` is the difference of T2 and the send time, both on the time line.
     this.state.forwardNs[0] = (reply.t2S - clock.timeBase.epochS) * NS_PER_S + reply.t2Ns - steps.offsetNs - startNs;
     this.state.detail(reply.dscp < 0 ? UNKNOWN_BYTE : reply.dscp, Math.max(0, reply.ttl));
   }
 
-  /** Hot: what reply `i` tells of each direction. */
+  /** Hot: record flags for what reply `i` says about marking and timestamps. */
   private directionFlags(family: number, stream: number, i: number): number {
     const { reply } = this;
     const tos = this.data.tos[i];
@@ -345,7 +355,9 @@ export class Receiver {
     return flags;
   }
 
-  /** From the target of the stream, but its slot holds another probe: too late to be known, or a number that was never sent. */
+  /**
+   * Counts a reply from the stream's target whose slot holds another probe: it is late, or its number was never sent.
+   */
   private takeUnknown(source: ProberSocket, socket: ProberSocket, stream: number, i: number): void {
     const { streams, counters } = this.state;
     const next = streams.nextSequence[stream * streams.ports + source.localIndex];
@@ -357,7 +369,7 @@ export class Receiver {
     } else this.count(COUNTER.invalidSequence, socket, i, stream);
   }
 
-  /** Counts reply `i`, and keeps it as the example of that counter; the far end must be set. `stream`: -1 when it belongs to none. */
+  /** Counts reply `i`, and stores it as the counter's example; the far end must be set. `stream`: -1 when unknown. */
   private count(counter: number, socket: ProberSocket, i: number, stream: number): void {
     const { counters, examples } = this.state;
     const { words, port } = this.lookup;
@@ -365,12 +377,12 @@ export class Receiver {
     examples.note(counter, socket.family, words, 0, port, this.data.fullLengths[i], 0, stream);
   }
 
-  /** How long ago the T1 of the reply is, ns; negative in the future. */
+  /** Age of the reply's T1, ns; negative when T1 is in the future. */
   private ageNs(): number {
     return this.state.clock.nowNs() + this.state.steps.offsetNs - this.t1WallNs();
   }
 
-  /** Whether the reply's T1 is before this life of the thread began, and believable. */
+  /** Whether the reply's T1 is plausible and lies before this incarnation of the thread began. */
   private isStale(): boolean {
     return this.t1WallNs() < this.state.bornWallNs && this.ageNs() < 600 * NS_PER_S;
   }

@@ -1,12 +1,14 @@
 /**
- * A group on one prober thread: when its next probe is due, and which of its probes wait.
+ * A group on one prober thread: its schedule and its outstanding probes.
  *
- * Schedule: place p of a cycle is stream `order[p mod n]` on source port `p / n` of the thread, so consecutive probes leave one socket towards
- * different targets and go in one system call. Places are spread evenly over the period. An order of several parts is gone through part by part, so
- * that streams at the same place of two parts are apart by a whole part of the period.
+ * Schedule: place p of a cycle is stream `order[p mod n]` on source port `p / n` of the thread. So consecutive probes
+ * leave one socket towards different targets, in one system call. Places are spread evenly over the period. The parts
+ * of an order follow one after the other. Streams at the same place of two parts are therefore a whole part of the
+ * period apart.
  *
- * Waiting probes are a first-in first-out ring of slot numbers: all have the same timeout, so the first in is the first to give up. An entry
- * stays behind when its probe is answered, and its slot may then hold a newer probe: it is known by having been sent after the entry was made.
+ * Outstanding probes are a FIFO of slot numbers: all have the same timeout, so they expire in the order of sending. An
+ * entry stays in the FIFO when its probe is answered, and its slot may then hold a newer probe. The newer probe has a
+ * send time after the entry's.
  */
 
 import { column } from '../base/growable.js';
@@ -17,7 +19,7 @@ import { holdNs, marginOf, WaitingLosses } from './lossDirections.js';
 import type { SocketSet } from './sources.js';
 
 const FIRST_CAPACITY = 64;
-/** Probes of a group start after at most this much, however long its period. */
+/** Limit of the delay before the first probe of a group, for any period, ns. */
 const LONGEST_START_NS = 200_000_000;
 
 export class ProbeRun {
@@ -25,35 +27,41 @@ export class ProbeRun {
   readonly periodNs: number;
   readonly timeoutNs: number;
   readonly format: ProbeFormat;
-  /** Its probes leave by these; none: nothing can be sent. */
+  /** Source sockets; nothing can be sent without one. */
   sockets: SocketSet = [];
-  /** Its sockets are told never to fragment: because a group wants that, or because its packets are too small for it anyway. */
+  /** Its sockets set "don't fragment": the group asks for that, or its packets are too small to be fragmented. */
   readonly neverFragment: boolean;
   private partStreams = 0;
   private partPlaces = 0;
   readonly slotsPerPath: number;
-  /** Streams in sending order, and how many places a cycle has. */
+  /** Streams in sending order, and the places of a cycle. */
   order: Uint32Array = new Uint32Array(0);
   places = 0;
   place = 0;
-  /** What is due at `place`: local index of the source port, and where in `order` the stream stands; up to before `portEnd` all leave by that port. */
+  /**
+   * At `place`: local index of the source port, and index of the stream in `order`. All indexes before `portEnd` use
+   * that port.
+   */
   port = 0;
   index = 0;
   portEnd = 0;
-  /** When the probe at `place` is due, ns on the time line; infinite when there is nothing to send. */
+  /** When the probe at `place` is due, ns on the time line; Infinity when nothing is to be sent. */
   dueNs = Number.POSITIVE_INFINITY;
   spacingNs = Number.POSITIVE_INFINITY;
-  /** Probes still to send; infinite for a group. */
+  /** Probes still to send; Infinity for a group. */
   remaining: number;
   private cycleStartNs = 0;
-  /** Entries of probes that may still wait. */
+  /** Entries of the FIFO, including answered probes. */
   waiting = 0;
   /** Lost probes whose direction is still undetermined. */
   readonly losses = new WaitingLosses();
   readonly holdNs: number;
-  /** Of `LossSplit`. */
+  /** Clean steps that `LossSplit` requires around a window. */
   readonly margin: number;
-  /** Probes that wait are read from the first, and new ones written to the last; when there is no more room, a larger one follows the last. */
+  /**
+   * FIFO of outstanding probes, in segments: read from the first, written to the last. A full segment is followed by a
+   * larger one.
+   */
   private first = new Fifo(FIRST_CAPACITY);
   private last = this.first;
 
@@ -76,7 +84,10 @@ export class ProbeRun {
     this.remaining = count > 0 ? count : Number.POSITIVE_INFINITY;
   }
 
-  /** Takes a new order of streams, of `parts` parts of equal length; goes on at the same share of the cycle. `random`: 0 to 1. */
+  /**
+   * Changes the order of streams, in `parts` parts of equal length, and continues at the same share of the cycle.
+   * `random`: at least 0, below 1.
+   */
   reorder(order: Uint32Array, ports: number, nowNs: number, random: () => number, parts = 1): void {
     const before = this.places;
     const wasIdle = before === 0;
@@ -84,14 +95,14 @@ export class ProbeRun {
     this.places = order.length * ports;
     this.partStreams = order.length / parts;
     this.partPlaces = this.partStreams * ports;
-    // Without streams the run ends; it may also have no source port on this thread.
+    // Without streams the run ends. It may also have no source port on this thread.
     if (this.places === 0) {
       this.dueNs = Number.POSITIVE_INFINITY;
       this.spacingNs = Number.POSITIVE_INFINITY;
       return;
     }
     this.spacingNs = this.periodNs / this.places;
-    // Multiplied first: the product is exact, so that an order of the same length goes on at the very same place.
+    // Multiplied first: the product is exact, so an order of the same length continues at the same place.
     this.place = Math.floor(wasIdle ? random() * this.places : (this.place * this.places) / before);
     this.locate();
     if (this.remaining <= 0) this.dueNs = Number.POSITIVE_INFINITY;
@@ -101,23 +112,23 @@ export class ProbeRun {
     this.reserve();
   }
 
-  /** The stream that is due. */
+  /** The due stream. */
   get stream(): number {
     return this.order[this.index];
   }
 
-  /** Whether it ends after a number of probes: then none is skipped, the rest comes later. */
+  /** Whether the run ends after a number of probes. Its probes are postponed, never skipped. */
   get counted(): boolean {
     return this.remaining !== Number.POSITIVE_INFINITY;
   }
 
-  /** Moves the schedule from here on by `ns`. */
+  /** Delays the rest of the schedule by `ns`. */
   postpone(ns: number): void {
     this.cycleStartNs += ns;
     this.dueNs += ns;
   }
 
-  /** Hot: goes one place on. */
+  /** Hot: moves to the next place. */
   next(): void {
     this.place++;
     this.index++;
@@ -126,7 +137,7 @@ export class ProbeRun {
     this.dueNs = this.remaining > 0 ? this.cycleStartNs + this.place * this.spacingNs : Number.POSITIVE_INFINITY;
   }
 
-  /** Goes `count` places on. */
+  /** Moves on by `count` places. */
   advance(count: number): void {
     this.place += count;
     this.remaining -= count;
@@ -150,12 +161,12 @@ export class ProbeRun {
     this.portEnd = partStart + this.partStreams;
   }
 
-  /** Whether no further probe can wait, beside a batch that is being gathered: expiry is far behind. */
+  /** Whether a further batch might not fit: expiry is far behind. */
   get full(): boolean {
     return (this.last.tail - this.last.head) >>> 0 > this.last.slots.length - SEND_BATCH;
   }
 
-  /** `sentNs`: by then its probe had left. */
+  /** `sentNs`: time after the system call that sent the probe. */
   push(slot: number, sentNs: number): void {
     const { last } = this;
     const i = last.tail & (last.slots.length - 1);
@@ -165,12 +176,12 @@ export class ProbeRun {
     this.waiting++;
   }
 
-  /** The oldest entry; only when `waiting` is above 0. */
+  /** Slot of the oldest entry; valid only when `waiting` is above 0. */
   get oldest(): number {
     return this.first.slots[this.first.head & (this.first.slots.length - 1)];
   }
 
-  /** By when the oldest entry's probe had left, ns. */
+  /** Time after the system call that sent the oldest entry's probe, ns. */
   get oldestSentNs(): number {
     return this.first.sentNs[this.first.head & (this.first.slots.length - 1)];
   }
@@ -181,12 +192,15 @@ export class ProbeRun {
     if (this.first !== this.last && this.first.tail === this.first.head) this.dropFirst();
   }
 
-  /** So that the first has an entry, if there is any. */
+  /** Skips empty segments, so that the first one has an entry if any has. */
   private dropFirst(): void {
     while (this.first.following !== undefined && this.first.tail === this.first.head) this.first = this.first.following;
   }
 
-  /** Room for all that can wait at a time, so that `push` never grows. Nothing is copied: what waits stays where it is till it is decided. */
+  /**
+   * Capacity for all probes that can wait at a time, so that `push` never grows. Nothing is copied: entries stay in
+   * their segment until they are decided.
+   */
   private reserve(): void {
     const { last } = this;
     const inLast = (last.tail - last.head) >>> 0;
@@ -200,7 +214,7 @@ export class ProbeRun {
 
 class Fifo {
   readonly slots: Uint32Array;
-  /** Beside each slot: when the system call that sent its probe was over, ns. */
+  /** By slot index: time after the system call that sent the probe, ns. */
   readonly sentNs: Float64Array;
   head = 0;
   tail = 0;

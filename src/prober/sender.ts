@@ -1,4 +1,4 @@
-/** Sending: probes that are due are gathered per socket and leave in one system call. */
+/** Sends due probes: gathers them per socket, and sends each batch in one system call. */
 
 import { NS_PER_S } from '../base/units.js';
 import {
@@ -20,16 +20,16 @@ import { F64, SlotState, U8, U32 } from './slots.js';
 import { type ProberSocket, TRANSPORT } from './sources.js';
 import { COUNTER, type ProberState } from './state.js';
 
-/** A pending ICMP error makes the kernel refuse one send to anybody; several may be pending, one behind the other. */
+/** A pending ICMP error makes the kernel refuse one send, to any destination. Several errors may be pending. */
 const PENDING_ERRORS = 8;
 
 export class Sender {
   private readonly state: ProberState;
-  /** Batches of each format, made when it is first sent. */
+  /** Batches of each format, allocated at its first send. */
   private readonly batches = new Map<ProbeFormat, Partial<Record<Family, SendBatch>>>();
-  /** Of no use but to keep `fetch` from being optimised away. */
+  /** Keeps the compiler from removing `fetch` as dead code. */
   fetched = 0;
-  /** What is gathered: for which run and in which batch; socket, streams and slots by message. */
+  /** The gathered probes: socket, streams and slots by message; their run and their batch. */
   private readonly probes: ProbeBatch;
   private run: ProbeRun | undefined;
   private batch: SendBatch | undefined;
@@ -46,14 +46,15 @@ export class Sender {
     };
   }
 
-  /** Probes that wait for `flush`: not yet counted as sent. */
+  /** Probes that wait for `flush` and are not yet counted as sent. */
   get gathered(): number {
     return this.probes.count;
   }
 
   /**
-   * Hot: has the slots of the next `count` probes of `run` fetched into the cache, side by side: they were last looked at a round of slots ago. One after
-   * the other, as `add` comes to them, that waiting was a tenth of the thread's own time. Changes nothing.
+   * Hot: prefetches the slots of the next `count` probes of `run`, so that the cache misses overlap. They were last
+   * used a full round of slots ago. Without the prefetch the misses in `add` took a tenth of the thread's CPU time.
+   * Read-only.
    */
   fetch(run: ProbeRun, count: number): void {
     const { streams, slots } = this.state;
@@ -67,7 +68,10 @@ export class Sender {
     this.fetched = all;
   }
 
-  /** Hot: gathers the next probe of `run` on `socket`. False when the probe that used the slot still waits: nothing is gathered. */
+  /**
+   * Hot: gathers the next probe of `run` on `socket`. Returns false, without effect, when the slot's earlier probe
+   * still waits or the run is full.
+   */
   add(run: ProbeRun, socket: ProberSocket, stream: number): boolean {
     const { probes } = this;
     if (probes.count > 0 && (socket !== probes.socket || run !== this.run || probes.count === SEND_BATCH)) this.flush();
@@ -77,7 +81,7 @@ export class Sender {
     const slot = streams.slot(stream, socket.localIndex, sequence);
     if (slots.state[slot * U8] === SlotState.waiting || run.full) return false;
     streams.nextSequence[path] = sequence + 1;
-    // From here on, so that a batch that goes round all slots of a path does not take one twice.
+    // Marked now, so that a batch with more probes of a path than slots does not use a slot twice.
     slots.state[slot * U8] = SlotState.waiting;
     slots.sequence[slot * U32] = sequence;
     slots.path[slot * U32] = path;
@@ -92,7 +96,7 @@ export class Sender {
     const batch = this.batch as SendBatch;
     const { u16, u32 } = batch.memory;
     const name = batch.nameAt(i);
-    // Below UDP the kernel wants no port there.
+    // Raw sockets require port 0 here.
     u16[(name + SOCKADDR_PORT) >> 1] = socket.transport === TRANSPORT.udp ? streams.port[stream] : 0;
     const address = (name + sockaddrAddressOffset(socket.family)) >> 2;
     u32[address] = streams.address[stream * 4];
@@ -105,7 +109,9 @@ export class Sender {
     return true;
   }
 
-  /** The family of a stream has no socket: the address or interface to send from is not there yet. */
+  /**
+   * Counts a send error: the stream's family has no socket, because its source address or interface does not exist yet.
+   */
   refuseWithoutSocket(stream: number, localIndex: number): void {
     const { streams, clock } = this.state;
     this.countRefusal(stream, EADDRNOTAVAIL);
@@ -114,7 +120,7 @@ export class Sender {
     this.state.record(stream, localIndex, sendError, 0, 0, 0, clock.nowNs(), 0, EADDRNOTAVAIL, sequence);
   }
 
-  /** Hot: stamps and sends what is gathered. */
+  /** Hot: stamps and sends the gathered probes. */
   flush(): void {
     const { run, batch, probes } = this;
     const { count } = probes;
@@ -133,7 +139,7 @@ export class Sender {
       slots.t1S[slot * U32] = t1S;
       slots.t1Ns[slot * U32] = t1Ns;
       slots.epoch[slot * U8] = steps.epoch;
-      // No two probes have the same T1: where the SSID does not come back, it alone tells two classes of a target apart.
+      // Each probe has a T1 of its own: where the SSID is not returned, only T1 tells two classes of a target apart.
       t1Ns += t1StepNs;
       if (t1Ns >= NS_PER_S) {
         t1Ns -= NS_PER_S;
@@ -157,7 +163,8 @@ export class Sender {
         continue;
       }
       const errno = -taken;
-      // EAGAIN alone does not say whether the socket's own buffer is full: the kernel also answers it for a single destination (IPsec).
+      // EAGAIN alone does not mean that the socket's buffer is full: the kernel also returns it for a single
+      // destination (IPsec).
       const bufferFull = errno === EAGAIN && sendBufferFull(probes.socket.fd);
       // ENOBUFS is never a pending error: a queue on this probe's way out of the host is full.
       if (!bufferFull && errno !== ENOBUFS && tries < PENDING_ERRORS) {
@@ -165,15 +172,16 @@ export class Sender {
         continue;
       }
       if (errno === EINVAL && probes.socket.family === 6 && (labelsOff || probes.socket.flowLabels)) {
-        // Where another program of this host has exclusive flow labels, the kernel takes none but leased ones. Was that the reason?
+        // Where another program of this host has exclusive flow labels, the kernel accepts leased labels only. A retry
+        // without labels shows whether that is the cause.
         labelsOff = !labelsOff;
         this.useFlowLabels(probes.socket, !labelsOff);
         tries = 0;
         if (labelsOff) continue;
       }
-      // A full send buffer refuses the rest of the batch too. Any other refusal is charged to this probe only.
+      // A full send buffer also refuses the rest of the batch. Any other error is charged to this probe only.
       const refused = bufferFull ? count - done : 1;
-      // The last first, so that all numbers of a path are given back.
+      // In reverse order, so that all sequence numbers of a path can be returned.
       for (let i = done + refused - 1; i >= done; i--) {
         if (errno === EMSGSIZE) this.tooBig(i, sentNs);
         else this.refuse(i, sentNs, errno === EINVAL ? this.whyInvalid(i) : errno);
@@ -183,7 +191,7 @@ export class Sender {
     }
   }
 
-  /** Group by group, for a source port serves all of them. */
+  /** Set for each group, because a source port serves all groups. */
   private fragment(socket: ProberSocket, never: boolean): void {
     setFragmentation(socket.fd, socket.family, never ? 'never' : 'asNeeded');
     socket.neverFragment = never;
@@ -202,7 +210,7 @@ export class Sender {
     return batch;
   }
 
-  /** Larger than the interface's MTU: sent as far as anybody can, and known at once not to arrive. */
+  /** A probe larger than the interface's MTU: it counts as sent, and is decided at once. */
   private tooBig(i: number, sentNs: number): void {
     const { slots, streams, counters } = this.state;
     const { stream, socket } = this.probes;
@@ -224,7 +232,10 @@ export class Sender {
     );
   }
 
-  /** A SYN over IPv4 that has no local address yet is refused as invalid: the reason is that there was no route to learn one from. */
+  /**
+   * A SYN over IPv4 without a local address is refused as invalid. The cause is the missing route from which to learn
+   * the address.
+   */
   private whyInvalid(i: number): number {
     const { streams } = this.state;
     const { stream, socket } = this.probes;
@@ -232,7 +243,7 @@ export class Sender {
     return routeErrno4(streams.address, stream[i] * 4, socket.device) || EADDRNOTAVAIL;
   }
 
-  /** Counts a probe that the kernel refused, and keeps it as the example of that counter. */
+  /** Counts a probe that the kernel refused, and stores it as the counter's example. */
   private countRefusal(stream: number, errno: number): void {
     const { streams, counters, examples } = this.state;
     counters[COUNTER.sendErrors]++;
@@ -248,7 +259,7 @@ export class Sender {
     const path = slots.path[slot * U32];
     const sequence = slots.sequence[slot * U32];
     slots.state[slot * U8] = SlotState.free;
-    // The number was not used, unless a later probe of the path left already.
+    // The number is reused, unless a later probe of the path has left already.
     if (streams.nextSequence[path] === (sequence + 1) >>> 0) streams.nextSequence[path] = sequence;
     counters[COUNTER.sent]--;
     this.countRefusal(stream[i], errno);
@@ -257,7 +268,7 @@ export class Sender {
 }
 
 function newBatch(family: Family, format: ProbeFormat): SendBatch {
-  // The checksum of a SYN over IPv4 is made here, over the address that it is sent from.
+  // This process writes the checksum of a SYN over IPv4, which covers the source address.
   const withSource = family === 4 && format.transport === TRANSPORT['tcp-syn'];
   const batch = new SendBatch(family, SEND_BATCH, format.payloadBytes, withSource);
   for (let i = 0; i < SEND_BATCH; i++) {
@@ -269,11 +280,12 @@ function newBatch(family: Family, format: ProbeFormat): SendBatch {
 }
 
 /**
- * Different for each source port towards a target, the same for all of its classes, which shall take the same paths: routers that spread by flow label
- * (RFC 6438) see as many flows as those that spread by ports. As in a socket address: big-endian.
+ * Flow label for a target and a source port, in network byte order as in a socket address. It differs between the
+ * source ports of a target, and is equal for all classes, which must take the same paths. Routers that balance by flow
+ * label (RFC 6438) then see as many flows as routers that balance by ports.
  */
 function flowLabel(target: number, port: number): number {
-  // An odd factor: no two ports have the same product in 20 bits.
+  // An odd factor gives each port a different product in 20 bits.
   const label = (target + Math.imul(port, 0x9e37b)) & 0xfffff || 1;
   return ((label & 0xff) << 24) | ((label & 0xff00) << 8) | ((label >> 8) & 0x0f00);
 }

@@ -1,24 +1,24 @@
 /**
- * The outstanding probes of one prober thread, one cache line each: whatever is asked of a probe, and by whatever part, is one line of memory. In
- * columns it was nine, of which none was still cached when the slot's turn came again (`perf/results/pipeline-2026-11-26.md`).
+ * The outstanding probes of one prober thread. Each slot is one cache line, so that an access to a probe costs one
+ * cache miss. With one column a field it cost nine (`perf/results/pipeline-2026-11-26.md`).
  *
  * | offset | type | field |
  * | ---: | --- | --- |
  * | 0 | f64 | `sentNs`: before the system call, ns on the time line |
- * | 8 | f64 | `kernelNs`: the kernel's send stamp on the time line; 0 until it comes |
+ * | 8 | f64 | `kernelNs`: the kernel's send stamp on the time line; 0 until it arrives |
  * | 16 | u32 | `sequence` |
  * | 20 | u32 | `path`: within the thread, stream * its source ports + index |
  * | 24 | u32 | `t1S`: T1 as written into the packet, seconds |
  * | 28 | u32 | `t1Ns`: and nanoseconds |
- * | 32 | u32 | `number`: the reflector's number in the reply (`Reply.number`), where there was one |
+ * | 32 | u32 | `number`: the reflector's number in the reply (`Reply.number`), after an answer |
  * | 36 | u8 | `state`: a `SlotState` |
  * | 37 | u8 | `epoch`: clock epoch (`ClockSteps.epoch`) at sending |
  * | 38 | | unused, to 64 |
  *
  * Field x of a slot is `slots.x[slot * U8]`, `U32` or `F64`, by its type.
  *
- * A path has K slots side by side (K a power of two); the probe with sequence number s sits in slot `base + (s & (K - 1))`, so a reply finds its
- * probe by index. Blocks of slots are given to streams and taken back, per size, without moving anything.
+ * A path has K adjacent slots (K a power of two). The probe with sequence number s is in slot `base + (s & (K - 1))`,
+ * so a reply finds its probe by index. Blocks of slots are allocated and released per size, without moving anything.
  */
 
 import { column, grown } from '../base/growable.js';
@@ -30,19 +30,19 @@ export const SlotState = {
   /** Sent, neither answered nor given up. */
   waiting: 1,
   received: 2,
-  /** Given up as lost. A reply that still comes is late. */
+  /** Given up as lost. A later reply is late. */
   expired: 3,
   unreachable: 4,
   /** Given up, then answered. */
   late: 5,
   /** Given up as a local drop. */
   dropped: 6,
-  /** Larger than a link lets through. */
+  /** Larger than the MTU of a link. */
   tooBig: 7,
 } as const;
 
 const FIRST_CAPACITY = 1024;
-/** The largest array that Node has; `collector.probeMemory` is never more. */
+/** Node's largest array; `collector.probeMemory` is never more. */
 const MOST_BYTES = 2 ** 32;
 /** Elements of each type from one slot to the next. */
 export const U8 = SLOT_BYTES;
@@ -67,12 +67,12 @@ export class ProbeSlots {
     this.view();
   }
 
-  /** How many there is room for. */
+  /** Capacity in slots. */
   get capacity(): number {
     return this.memory.length / SLOT_BYTES;
   }
 
-  /** First slot of a block of `length` free ones. Grows the columns when there is none: not for the hot path. */
+  /** First slot of a free block of `length` slots. May grow the memory, so it is not for the hot path. */
   allocate(length: number): number {
     const reused = this.freeBlocks.get(length)?.pop();
     if (reused !== undefined) return reused;

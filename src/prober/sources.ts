@@ -1,4 +1,4 @@
-/** The sockets of one prober thread, by set and source port. More may come while it runs. */
+/** Sockets of one prober thread, by set and source port. Sockets may be added while it runs. */
 
 import type { SourceSocket, Transport } from '../threads/messages.js';
 
@@ -6,21 +6,21 @@ import type { SourceSocket, Transport } from '../threads/messages.js';
 export const TRANSPORT = { udp: 0, 'tcp-syn': 1, icmp: 2 } as const satisfies Record<Transport, number>;
 export type TransportNumber = (typeof TRANSPORT)[Transport];
 
-/** Of each queue of a socket: what one system call reads. */
+/** Messages that one system call reads from a queue of a socket. */
 export const RECEIVE_BATCH = 64;
-/** Batches read from one socket before the others have their turn. */
+/** Limit of batches read from one socket before the next socket is read. */
 export const BATCHES_A_TURN = 8;
-/** Batches thrown away per socket at most, when a thread begins, so that no flood keeps it from beginning. */
+/** Limit of batches discarded per socket when a thread begins, so that a flood can't prevent its start. */
 export const DISCARD_BATCHES = 4096;
 
 /** A receive queue; source ports of tcp-syn share one. */
 export interface ReceiveQueue {
   readonly fd: number;
-  /** Its drop counter as last read, when that was, and the end of the stretch of time in which it last rose. */
+  /** Its last drop counter, the time of that reading, and the time of the last reading with a rise, ns. */
   drops: number;
   dropsReadNs: number;
   lastDropNs: number;
-  /** Of tcp-syn: who sends from a port. */
+  /** For tcp-syn: the socket that sends from each port. */
   readonly tcpPorts: Map<number, ProberSocket>;
 }
 
@@ -31,29 +31,29 @@ export interface ProberSocket {
   readonly device: string | undefined;
   readonly family: 4 | 6;
   readonly transport: TransportNumber;
-  /** UDP or TCP port; of icmp the identifier. */
+  /** UDP or TCP port; for icmp the identifier. */
   readonly port: number;
-  /** What is received begins with an IPv4 header. */
+  /** Received data begins with an IPv4 header. */
   readonly skipsIpHeader: boolean;
   /** Index among the thread's own source ports. */
   readonly localIndex: number;
   /** Index among the collector's source ports. */
   readonly sourceIndex: number;
   readonly queue: ReceiveQueue;
-  /** How it was told to treat large packets; undefined: not by this life of the thread. */
+  /** Whether the socket sets "don't fragment"; undefined before this incarnation set it. */
   neverFragment: boolean | undefined;
-  /** Whether the kernel takes our flow labels. */
+  /** Whether the kernel accepts our flow labels. */
   flowLabels: boolean;
-  /** The socket that sent in this place before, while replies may still come to it. */
+  /** Previous socket in this place, while it may still receive replies. */
   replaces: ProberSocket | undefined;
-  /** Another socket sends in its place; it only receives. */
+  /** Another socket sends in its place; this one only receives. */
   replaced: boolean;
 }
 
-/** The sockets of a set, by `placeOf`; undefined where there is none, or none yet. */
+/** Sockets of a set, by `placeOf`; undefined while there is none. */
 export type SocketSet = readonly (ProberSocket | undefined)[];
 
-/** Hot: place in a set of the socket of a source port of this thread. */
+/** Hot: index in a set of the socket of a local source port. */
 export const placeOf = (localIndex: number, family: number): number => localIndex * 2 + (family === 6 ? 1 : 0);
 
 export class ProberSources {
@@ -70,7 +70,7 @@ export class ProberSources {
     for (const socket of sockets) this.add(socket);
   }
 
-  /** Whether it takes the place of another one. */
+  /** Returns whether it replaces another socket. */
   add(source: SourceSocket): boolean {
     const { fd, set, device, family, sourceIndex, port, skipsIpHeader } = source;
     const localIndex = this.sourceIndexes.indexOf(sourceIndex);
@@ -105,7 +105,10 @@ export class ProberSources {
     return replaces !== undefined;
   }
 
-  /** Forgets sockets that are about to be closed, and sets of which none is left; returns the numbers of these sets. */
+  /**
+   * Forgets sockets before they are closed. Returns the numbers of the sets without a socket left, which are forgotten
+   * too.
+   */
   remove(fds: readonly number[]): number[] {
     const goes = ({ fd }: { readonly fd: number }): boolean => fds.includes(fd);
     const numbers = new Set(this.sockets.filter(goes).map(({ set }) => set));
@@ -121,17 +124,20 @@ export class ProberSources {
     });
   }
 
-  /** The sockets of a set, with those that come later. */
+  /** Sockets of a set; later additions appear in it. */
   set(number: number): SocketSet {
     return this.places(number);
   }
 
-  /** How many source ports probes of a transport leave from here, of the collector's first `count`: these are the thread's own first ones. */
+  /**
+   * How many of the collector's first `count` source ports send probes of this transport from this thread: always the
+   * thread's own first ones.
+   */
   ports(transport: number, count: number): number {
     return this.sourceIndexes.filter((index) => index < (transport === TRANSPORT.icmp ? 1 : count)).length;
   }
 
-  /** One socket for each receive queue among those that are wanted. */
+  /** One socket for each receive queue among the wanted sockets. */
   readers(wanted: (socket: ProberSocket) => boolean): ProberSocket[] {
     const seen = new Set<number>();
     return this.sockets.filter((socket) => wanted(socket) && !seen.has(socket.fd) && seen.add(socket.fd));

@@ -1,4 +1,4 @@
-/** What the parts of one prober thread share: its sockets, streams, slots, counters, ring and clock. */
+/** State shared by the parts of one prober thread: sockets, streams, slots, counters, ring and clock. */
 
 import type { Clock } from '../net/clock.js';
 import { type ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../ring/control.js';
@@ -21,19 +21,19 @@ export class ProberState {
   readonly streams: Streams;
   readonly sources: ProberSources;
   readonly counters: Float64Array;
-  /** The last occurrence of what each counter counts. */
+  /** The last occurrence counted by each counter. */
   readonly examples: Examples;
-  /** T1 of the first probe of this life cannot be before this wall-clock second. */
+  /** When this incarnation began, ns of wall-clock time after the epoch second: no T1 of its probes is earlier. */
   readonly bornWallNs: number;
   /** Scratch for `origin`. */
   readonly originWords = new Uint32Array(ORIGIN_WORDS);
   /** Scratch for `detail`. */
   readonly forwardNs = new Float64Array(1);
-  /** Before this time (ns) all probes of the thread are decided, as of the last turn. */
+  /** All probes of the thread sent before this time (ns) are decided, as of the last iteration. */
   watermarkNs = 0;
-  /** Whether a time service keeps this host's clock. */
+  /** Whether a time service keeps this host's clock synchronised. */
   clockKept = false;
-  /** Whether the last record found room. */
+  /** Whether the ring accepted the last record. */
   private pushed = false;
   private readonly ring: RingProducer;
   private readonly sourcePorts: number;
@@ -53,30 +53,32 @@ export class ProberState {
     this.sourcePorts = sourcePorts;
     this.sources = sources;
     const offsetNs = clock.wallOffsetNs();
-    // An uncertain reading is replaced by the first good one.
+    // A good reading replaces an uncertain one.
     this.steps = new ClockSteps(offsetNs, clock.wallOffsetErrorNs);
     this.bornWallNs = clock.nowNs() + offsetNs;
     this.sourceIndexes = Uint32Array.from(sources.sourceIndexes);
     this.streams = new Streams(this.sourceIndexes.length, this.slots);
   }
 
-  /** Compares the clocks; call between receiving stamps and using them. */
+  /** Compares the clocks; call after receiving stamps and before using them. */
   checkClock(): void {
     const offsetNs = this.clock.wallOffsetNs();
     if (this.steps.see(offsetNs, this.clock.wallOffsetErrorNs)) this.counters[COUNTER.clockSteps]++;
   }
 
-  /** Hot: fills in the rest of the record of a received probe, right behind `record`. `forwardNs` is the delay on the way out. */
+  /**
+   * Hot: completes the record of a received probe, directly after `record`. `forwardNs` is the delay on the way out.
+   */
   detail(dscp: number, ttl: number): void {
     if (this.pushed) this.ring.detail(this.forwardNs, dscp, ttl);
   }
 
-  /** Fills in who sent the ICMP error (`originWords`), right behind `record` of a probe with an ICMP error. */
+  /** Adds the sender of the ICMP error (`originWords`) to the record, directly after `record`. */
   origin(): void {
     if (this.pushed) this.ring.origin(this.originWords);
   }
 
-  /** Hot: writes a record for stream and local source port. */
+  /** Hot: writes a record for a stream and a local source port. */
   record(
     stream: number,
     localIndex: number,

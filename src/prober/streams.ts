@@ -1,6 +1,7 @@
 /**
- * What a prober thread knows of its streams and paths, in columns by stream number and by path within the thread
- * (`stream * source ports of the thread + index`). Addresses lie as the kernel writes them, so that a reply's source is compared word by word.
+ * Streams and paths of a prober thread, in columns: by stream number, and by path within the thread (`stream * source
+ * ports of the thread + index`). Addresses are stored as the kernel writes them, so that a reply's source is compared
+ * word by word.
  */
 
 import { column, grown } from '../base/growable.js';
@@ -10,13 +11,16 @@ import type { ProbeSlots } from './slots.js';
 const FIRST_CAPACITY = 64;
 /** Buckets of targets, a power of two: about one a stream of the largest plan. */
 const BUCKETS = 2 ** 16;
-/** Number 0 is left out: so a reflector that counts what it reflects, from 0, is behind from the start, and not taken for one that copies numbers. */
+/**
+ * Number 0 is skipped. So a reflector that counts replies from 0 is behind from the start, and differs from one that
+ * copies numbers.
+ */
 export const FIRST_SEQUENCE = 1;
 
 export class Streams {
   /** Source ports of this thread. */
   readonly ports: number;
-  /** 4 or 6; 0: no such stream. */
+  /** 4 or 6; 0 for an unused stream number. */
   family = column(Uint8Array, FIRST_CAPACITY, MAX_STREAMS);
   tos = column(Uint8Array, FIRST_CAPACITY, MAX_STREAMS);
   port = column(Uint16Array, FIRST_CAPACITY, MAX_STREAMS);
@@ -24,21 +28,24 @@ export class Streams {
   address = column(Uint32Array, FIRST_CAPACITY * 4, MAX_STREAMS * 4);
   /** IPv4: the local address to send from; IPv6: the interface, of a link-local address. See `StreamTable.locals`. */
   local = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
-  /** IPv6: what the target adds to the flow label, the same for all of its classes. */
+  /** The target's share of the IPv6 flow label, equal for all of its classes. */
   flow = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
   /** First slot of the stream's block, and slots a path minus 1. */
   slotBase = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
   slotMask = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
-  /** Number of its probes' format (`Formats`). */
+  /** Number of the probes' format (`Formats`). */
   format = column(Uint16Array, FIRST_CAPACITY, MAX_STREAMS);
   timeoutNs = column(Float64Array, FIRST_CAPACITY, MAX_STREAMS);
-  /** Number of the set of source ports that its probes leave by. */
+  /** Number of the set of source ports that send its probes. */
   set = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
-  /** 0 while the stream is probed, else the number of the change that took it out. */
+  /** 0 while the stream is probed, otherwise the number of the change that retired it. */
   retiredBy = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
-  /** Next stream of the same bucket (another class of the target, or another target), plus 1; 0: none. For replies without a session identifier. */
+  /**
+   * Next stream of the bucket (another class of the target, or another target), plus 1; 0 at the end. For replies
+   * without a session identifier.
+   */
   private nextInBucket = column(Uint32Array, FIRST_CAPACITY, MAX_STREAMS);
-  /** First stream of each bucket, plus 1. A `Map` was rehashed for milliseconds when thousands of targets came. */
+  /** First stream of each bucket, plus 1. A `Map` would rehash for milliseconds when thousands of targets are added. */
   private readonly buckets = column(Uint32Array, BUCKETS, BUCKETS);
   /** By path: sequence number of the next probe. */
   nextSequence: Uint32Array;
@@ -53,7 +60,9 @@ export class Streams {
     this.nextExpected = column(Uint32Array, FIRST_CAPACITY * ports, MAX_STREAMS * ports);
   }
 
-  /** Takes new streams in, rows `from` to before `to` of the table, with `slotsPerPath` (a power of two) slots for each path. */
+  /**
+   * Adds streams, rows `from` to before `to` of the table, with `slotsPerPath` (a power of two) slots for each path.
+   */
   add(
     table: StreamTable,
     slotsPerPath: number,
@@ -68,7 +77,7 @@ export class Streams {
       if (stream >= this.family.length) this.grow(stream + 1);
       this.family[stream] = table.families[i];
       this.tos[stream] = table.tos[i];
-      // As the kernel writes it: big-endian, on machines that are little-endian (x64, arm64).
+      // As the kernel writes it: big-endian, on little-endian machines (x64, arm64).
       this.port[stream] = ((table.ports[i] & 0xff) << 8) | (table.ports[i] >> 8);
       for (let word = 0; word < 4; word++) this.address[stream * 4 + word] = words[i * 4 + word];
       this.local[stream] = table.locals[i];
@@ -88,7 +97,7 @@ export class Streams {
     return stream < this.family.length && this.family[stream] !== 0;
   }
 
-  /** Forgets a stream none of whose probes waits any more. */
+  /** Forgets a stream whose probes are all decided. */
   remove(stream: number): void {
     this.unlink(stream);
     this.slots.release(this.slotBase[stream], this.slotsOf(stream));
@@ -97,8 +106,8 @@ export class Streams {
   }
 
   /**
-   * Slots of all paths of a stream, and one more: probes that are sent one after the other are those of streams side by side, and if these were apart by a power of two
-   * their slots would share a few sets of the cache.
+   * Slots of all paths of a stream, plus one. Consecutive probes belong to adjacent streams. With blocks of a power of
+   * two their slots would share a few sets of the cache.
    */
   slotsOf(stream: number): number {
     return (this.slotMask[stream] + 1) * this.ports + 1;
@@ -110,7 +119,7 @@ export class Streams {
     return this.slotBase[stream] + index * (mask + 1) + (sequence & mask);
   }
 
-  /** First stream of those that may belong to a target with this hash, or -1; `next` walks on. The caller compares the address. */
+  /** First stream in the bucket of a target's hash, or -1; `next` continues. The caller compares the address. */
   first(hash: number): number {
     return this.buckets[bucketOf(hash)] - 1;
   }
@@ -119,7 +128,7 @@ export class Streams {
     return this.nextInBucket[stream] - 1;
   }
 
-  /** Whether two streams are probed from the same source ports, and have the same target: address and port. */
+  /** Whether two streams have the same source ports and the same target (address and port). */
   sameFlows(one: number, other: number): boolean {
     const { address, family, port, set } = this;
     if (family[one] !== family[other] || port[one] !== port[other] || set[one] !== set[other]) return false;
@@ -177,5 +186,5 @@ export function targetHash(words: Uint32Array, at: number, family: number, port:
   return (hash ^ (hash >>> 13)) & 0x7fffffff;
 }
 
-/** The hash's upper bits: in them every bit of the address has a say. */
+/** The upper bits of the hash depend on every bit of the address. */
 const bucketOf = (hash: number): number => hash >>> 15;

@@ -51,7 +51,7 @@ export class LlamaFormat implements ProbeFormat {
 
 const probe = new LlamaReply();
 
-/** Hot: reads a probe that came back, however it did. */
+/** Hot: reads a returned probe, from a reply, a send stamp or an ICMP error. */
 export function readLlama(view: DataView, at: number, length: number, reply: Reply): boolean {
   if (!readLlamaReply(view, at, length, probe)) return false;
   reply.ssid = probe.ssid;

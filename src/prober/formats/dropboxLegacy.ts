@@ -1,4 +1,6 @@
-/** The probes of LLAMA in Python. They have no number: a reply is known by where it comes from, its TOS byte and its T1. */
+/**
+ * The probes of LLAMA in Python. They carry no number: a reply is identified by its source, its TOS byte and its T1.
+ */
 
 import type { SendBatch } from '../../net/batch.js';
 import { FormatKind } from '../../threads/messages.js';
@@ -50,7 +52,10 @@ export class LlamaLegacyFormat implements ProbeFormat {
   }
 }
 
-/** Hot: reads a probe that came back, however it did. T1 as seconds and nanoseconds is only near what was sent. */
+/**
+ * Hot: reads a returned probe, from a reply, a send stamp or an ICMP error. T1 in seconds and nanoseconds is
+ * approximate.
+ */
 export function readLegacy(view: DataView, at: number, length: number, reply: Reply): boolean {
   if (!isLegacyProbe(view, at, length)) return false;
   const sentMs = legacySent(view, at);

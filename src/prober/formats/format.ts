@@ -1,10 +1,11 @@
 /**
- * What the prober must know of a packet format, so that one socket can send and receive all of them.
+ * The interface of a packet format, so that one socket can send and receive all formats.
  *
- * A format is made once for each way in which groups write their probes (`formatKey`), and belongs to one prober thread. Calls are one a batch
- * where they can be: a loop over the probes of a batch is inside the format, so that it stays monomorphic however many formats there are.
+ * Each prober thread makes one format object for each way of writing probes (`formatKey`). Calls are per batch where
+ * possible: the loop over a batch is inside the format, so that it stays monomorphic with any number of formats.
  *
- * A reply says what it is by its bytes (`replies.ts`); that names a stream, and the stream's own format then says whether it is what was sent.
+ * The bytes of a reply tell its layout (`replies.ts`) and identify a stream. The stream's own format then checks that
+ * layout.
  */
 
 import type { Group } from '../../config/types.js';
@@ -17,10 +18,13 @@ import type { Streams } from '../streams.js';
 
 export const PLAIN_STAMP: FormatSpec = { kind: FormatKind.stamp, tlvs: [], keys: [] };
 
-/** Most probes a system call. All of a call get the same T1, and the last leaves some 2 us a probe after the first: kernel send stamps cure that. */
+/**
+ * Limit of probes a system call. All probes of a call get the same T1, although the last leaves about 2 us a probe
+ * after the first. Kernel send stamps correct that.
+ */
 export const SEND_BATCH = 32;
 
-/** The probes of one batch. Their slots hold sequence number and T1. Made once, filled again and again. */
+/** The probes of one batch; their slots hold sequence number and T1. Allocated once and reused. */
 export interface ProbeBatch {
   readonly slots: ProbeSlots;
   readonly streams: Streams;
@@ -32,21 +36,24 @@ export interface ProbeBatch {
 }
 
 /**
- * What a request of ours, or a reply to it, says. Made once, filled again and again. A request fills only what names the probe: `ssid`,
+ * The content of a request or of a reply to it. Allocated once and reused. A request fills only its identity: `ssid`,
  * `senderSequence`, `t1S` and `t1Ns`; or, in LLAMA's older format, `sentMs` and `tos`.
  */
 export class Reply extends StampReply {
   kind: FormatKind = FormatKind.stamp;
-  /** Whether T2 and T3 are there; residence is 0 where they are not. */
+  /** Whether T2 and T3 are present; without them residence is 0. */
   timed = false;
-  /** How many probes of the path the reflector had counted, up to any constant: of use where it is not `senderSequence`. */
+  /**
+   * How many probes of the path the reflector had counted, plus a constant: informative where it differs from
+   * `senderSequence`.
+   */
   number = 0;
-  /** Of a request in TCP: the source port that it left from; its sequence number is the lowest 16 bits. */
+  /** For a request in TCP: its source port; its sequence number is the lowest 16 bits. */
   port = 0;
-  /** T1 as LLAMA's older format has it, and the TOS byte beside it. */
+  /** T1 and TOS byte in LLAMA's older format. */
   sentMs = 0;
   tos = 0;
-  /** As the reflector received the probe; -1: it does not say. */
+  /** As the reflector received the probe; -1 when not reported. */
   dscp = -1;
   ecn = -1;
   ttl = -1;
@@ -55,21 +62,24 @@ export class Reply extends StampReply {
 export interface ProbeFormat {
   readonly kind: FormatKind;
   readonly transport: TransportNumber;
-  /** What is handed to the kernel of a probe: UDP payload, TCP segment, ICMP message. */
+  /** Bytes of a probe that the kernel gets: UDP payload, TCP segment, ICMP message. */
   readonly payloadBytes: number;
-  /** The T1 of two probes of a batch differ by this much, ns: where a probe has no other name they are told apart by it. */
+  /** Difference of T1 between two probes of a batch, ns: it identifies probes where nothing else does. */
   readonly t1StepNs: number;
   /** Whether replies count from any address and port. */
   readonly anySource: boolean;
-  /** Whether `check` has anything to look at. */
+  /** Whether `check` does anything. */
   readonly checks: boolean;
-  /** Writes what is the same in all probes, into every message of a new batch, whose payloads are zeros. */
+  /** Writes the constant bytes into every message of a new batch, whose payloads are zeros. */
   writeFrame(batch: SendBatch): void;
   /** Hot: writes messages 0 to `probes.count - 1`. */
   write(batch: SendBatch, probes: ProbeBatch): void;
-  /** Hot: reads one of our own requests that comes back with its send stamp or in an ICMP error. `length`: as much as came. False: it is none. */
+  /**
+   * Hot: reads a returned request from a send stamp or an ICMP error. `length`: the bytes that came. False when it has
+   * another format.
+   */
   readRequest(view: DataView, at: number, length: number, name: Reply): boolean;
-  /** Hot, where `checks`: whether the reply to a stream of this format is genuine; fills in what its TLVs say. */
+  /** Hot, where `checks`: whether the reply to a stream of this format is genuine; fills in the content of its TLVs. */
   check(view: DataView, at: number, length: number, reply: Reply): boolean;
 }
 

@@ -13,12 +13,12 @@ import { StampAuthFormat } from './stampAuth.js';
 import { TcpSynFormat } from './tcpSyn.js';
 
 export class Formats {
-  /** By number; streams refer to them by it. A format stays, whoever uses it: few are ever made. */
+  /** By format number, which streams refer to. Formats are never removed: there are few. */
   readonly list: ProbeFormat[] = [];
-  /** Bits of the kinds that were ever used. */
+  /** Bits of all kinds used so far. */
   inUse = 0;
   largestBytes = 0;
-  /** Covers the names in SYNs; of this life of the thread. */
+  /** XOR mask for the identities in SYNs; new for each incarnation of the thread. */
   readonly mask = randomInt(2 ** 32);
   private readonly numbers = new Map<string, number>();
 

@@ -1,4 +1,4 @@
-/** Echo requests: the data behind the header names the probe, and comes back unchanged. */
+/** Echo requests: the data after the header identifies the probe, and returns unchanged. */
 
 import type { SendBatch } from '../../net/batch.js';
 import { FormatKind } from '../../threads/messages.js';
@@ -12,7 +12,7 @@ export const ICMP_HEADER_BYTES = 8;
 export class IcmpFormat implements ProbeFormat {
   readonly kind = FormatKind.icmp;
   readonly transport = TRANSPORT.icmp;
-  /** With the ICMP header. */
+  /** Including the ICMP header. */
   readonly payloadBytes: number;
   readonly t1StepNs = 1;
   readonly anySource = false;
@@ -41,7 +41,7 @@ export class IcmpFormat implements ProbeFormat {
         slots.t1Ns[s * U32],
         stream[i] + 1,
       );
-      // Behind these bytes there are zeros, which add nothing. (That of ICMPv6 is the kernel's to write.)
+      // Zeros follow these bytes and add nothing to the checksum. (The kernel writes the checksum of ICMPv6.)
       if (family === 4) checksumEcho(view, at, ICMP_ECHO_BYTES);
     }
   }

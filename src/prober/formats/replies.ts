@@ -1,4 +1,7 @@
-/** Which format a reply has, by its bytes, and what it says. Nothing of it is to be believed before the stream that it names has confirmed the format. */
+/**
+ * Recognises the format of a reply by its bytes, and reads its content. The content is unconfirmed until the identified
+ * stream has checked the format.
+ */
 
 import { FormatKind } from '../../threads/messages.js';
 import { hasLlamaHead } from '../../wire/dropbox.js';
@@ -13,11 +16,12 @@ import type { Reply } from './format.js';
 export const formatBit = (kind: FormatKind): number => 1 << kind;
 const PLAIN = formatBit(FormatKind.stamp);
 
-/** Payload that must be read of a reply: its base packet. TLVs are behind it. */
+/** Payload bytes to read of a reply: its base packet. TLVs follow it. */
 export const REPLY_BYTES = 112;
 
 /**
- * Hot: reads a reply; `inUse`: the formats that are sent, so that plain STAMP alone costs one comparison more. False: it has none of these formats.
+ * Hot: reads a reply. `inUse`: the formats in use, so that plain STAMP alone costs one comparison more. False when it
+ * has none of these formats.
  */
 export function readReply(view: DataView, at: number, length: number, inUse: number, reply: Reply): boolean {
   reply.dscp = -1;
@@ -57,7 +61,7 @@ function readOther(view: DataView, at: number, length: number, inUse: number, re
   return false;
 }
 
-/** A probe that came back as it was: nothing in it is the reflector's. */
+/** Marks a probe that returned unchanged: it carries no data of the reflector. */
 function takeUnchanged(kind: FormatKind, reply: Reply, valid: boolean): boolean {
   reply.kind = kind;
   reply.timed = false;

@@ -1,4 +1,4 @@
-/** STAMP, unauthenticated: with TLVs where a group asks for them. */
+/** STAMP, unauthenticated, with the TLVs that a group asks for. */
 
 import type { SendBatch } from '../../net/batch.js';
 import { FormatKind, type FormatSpec } from '../../threads/messages.js';
@@ -8,7 +8,7 @@ import { TRANSPORT } from '../sources.js';
 import type { ProbeBatch, ProbeFormat, Reply } from './format.js';
 import { ProbeTlvs } from './tlvs.js';
 
-/** Bytes at the start of a request that name its probe: sequence number, T1, SSID. */
+/** Bytes at the start of a request that identify its probe: sequence number, T1, SSID. */
 const NAMING_BYTES = 16;
 
 export class StampFormat implements ProbeFormat {

@@ -1,4 +1,4 @@
-/** STAMP, authenticated: probes are signed, and a reply counts only with the HMAC of one of the keys. */
+/** STAMP, authenticated: probes are signed, and a reply must carry the HMAC of one of the keys. */
 
 import type { SendBatch } from '../../net/batch.js';
 import { FormatKind, type FormatSpec } from '../../threads/messages.js';
@@ -16,7 +16,7 @@ import { TRANSPORT } from '../sources.js';
 import type { ProbeBatch, ProbeFormat, Reply } from './format.js';
 import { ProbeTlvs } from './tlvs.js';
 
-/** Bytes at the start of a request that name its probe. */
+/** Bytes at the start of a request that identify its probe. */
 const NAMING_BYTES = STAMP_AUTH_SSID + 2;
 
 export class StampAuthFormat implements ProbeFormat {

@@ -1,4 +1,7 @@
-/** SYNs. Their sequence numbers name stream and probe; only they and source and destination differ from one to the next, and the checksum. */
+/**
+ * SYNs. Their sequence numbers identify stream and probe. Only sequence number, source, destination and checksum differ
+ * between two SYNs.
+ */
 
 import type { SendBatch } from '../../net/batch.js';
 import { FormatKind } from '../../threads/messages.js';
@@ -7,7 +10,7 @@ import { U32 } from '../slots.js';
 import { TRANSPORT } from '../sources.js';
 import type { ProbeBatch, ProbeFormat, Reply } from './format.js';
 
-/** Enough of a segment to name its probe: what any ICMP error quotes. */
+/** Bytes of a segment that identify its probe: every ICMP error quotes them. */
 const NAMING_BYTES = 8;
 
 export class TcpSynFormat implements ProbeFormat {
@@ -17,7 +20,7 @@ export class TcpSynFormat implements ProbeFormat {
   readonly t1StepNs = 0;
   readonly anySource = false;
   readonly checks = false;
-  /** Covers the names: who can't see our SYNs can't answer them. */
+  /** XOR mask for the identities: an off-path host can't forge answers without having seen a SYN. */
   readonly mask: number;
   /** Source and destination, for the checksum. */
   private readonly words = new Uint32Array(2);
@@ -38,7 +41,7 @@ export class TcpSynFormat implements ProbeFormat {
       const at = batch.payloadAt(i);
       const sequence = synSequence(to + 1, slots.sequence[slot[i] * U32], this.mask);
       writeTcpSyn(view, at, socket.port, ((port & 0xff) << 8) | (port >> 8), sequence);
-      // That of IPv6 is the kernel's to write.
+      // The kernel writes the checksum of IPv6.
       if (socket.family === 6) continue;
       this.words[0] = streams.local[to];
       this.words[1] = streams.address[to * 4];
