@@ -1,9 +1,12 @@
-/** `--allow`: which source addresses are answered. Matched on the bytes of the address, without allocation. */
+/** `--allow`: the source addresses that get replies. Matched on the bytes of the address, without allocation. */
 
 import ipaddr from 'ipaddr.js';
 import { LlamaError } from '../base/errors.js';
 
-/** Words of an entry: four of the network, four of the mask (an IPv4 entry uses the first of each), then its index among the networks given. */
+/**
+ * Words of an entry: four of the network, four of the mask (an IPv4 entry uses the first of each), then its index among
+ * the given networks.
+ */
 const ENTRY_WORDS = 9;
 const INDEX = 8;
 
@@ -47,7 +50,7 @@ export class AllowList {
   private readonly v4: Uint32Array;
   private readonly v6: Uint32Array;
 
-  /** Throws `LLAMA_ARGUMENT_INVALID` that names the network that is wrong. Bits behind the prefix are ignored. */
+  /** Throws `LLAMA_ARGUMENT_INVALID` with the invalid network. Bits after the prefix are ignored. */
   constructor(networks: readonly string[]) {
     const entries = networks.map((network, index) => ({ ...parseCidr(network), index }));
     const pack = (family: 4 | 6): Uint32Array =>
@@ -60,7 +63,10 @@ export class AllowList {
     this.v6 = pack(6);
   }
 
-  /** Hot: index of the first network that an address is in, or -1; big-endian words, an IPv4 address in the first. */
+  /**
+   * Hot: index of the first network that contains an address, or -1. Words are big-endian; an IPv4 address is the
+   * first.
+   */
   networkOf(family: 4 | 6, word0: number, word1: number, word2: number, word3: number): number {
     const list = family === 4 ? this.v4 : this.v6;
     for (let at = 0; at < list.length; at += ENTRY_WORDS) {

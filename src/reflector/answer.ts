@@ -1,6 +1,7 @@
 /**
- * Turning a request into its reply, in place and of the same length: what RFC 8762 section 4.3 and RFC 8972 section 4 ask of a Session-Reflector,
- * and what LLAMA's reflectors do with LLAMA's probes. T3 and the HMAC of the base packet are written right before sending (replies.ts).
+ * Turns a request into its reply, in place and with the same length: as a Session-Reflector of RFC 8762 section 4.3 and
+ * RFC 8972 section 4, and as LLAMA's reflectors treat LLAMA's probes. T3 and the HMAC of the base packet are written
+ * directly before sending (replies.ts).
  */
 
 import { nsToS, usToNs } from '../base/units.js';
@@ -29,7 +30,10 @@ const ECN_CE = 0x03;
 
 export class Answerer {
   signer: PacketSigner | null = null;
-  /** Requests whose TLVs were malformed, and whose TLVs failed their integrity check, since construction. */
+  /**
+   * Requests with malformed TLVs, and requests whose TLVs failed their integrity check, since the owner last reset the
+   * counts.
+   */
   malformedTlvs = 0;
   forgedTlvs = 0;
   private readonly batch: ReceiveBatch;
@@ -48,7 +52,7 @@ export class Answerer {
     this.readSync();
   }
 
-  /** Asks the kernel whether the clock is kept, for the error estimates and clock sources that replies carry. */
+  /** Reads the kernel's clock state, for the error estimates and clock sources in replies. */
   readSync(): void {
     this.sync.read();
     const { synchronised, maxErrorUs } = this.sync;
@@ -56,7 +60,7 @@ export class Answerer {
     this.tlvs.clockSource = synchronised ? ClockSource.ntp : ClockSource.freeRunning;
   }
 
-  /** Hot: has the sessions of the first `count` of `picks` fetched, all at once. */
+  /** Hot: prefetches the sessions of the first `count` of `picks`, so that the cache misses overlap. */
   lookAhead(socket: number, picks: Uint8Array, count: number, formats: Uint8Array): void {
     if (!this.stateful) return;
     for (let i = 0; i < count; i++) {
@@ -66,7 +70,7 @@ export class Answerer {
     this.sessions.fetch(picks, count);
   }
 
-  /** Hot: makes datagram `j` of `format` its reply; returns the TOS that it is to have. */
+  /** Hot: turns datagram `j` of `format` into its reply. Returns the reply's TOS. */
   answer(socket: number, j: number, format: number, key: number, nowMs: number): number {
     const { batch } = this;
     if (format === Format.llama) return this.tosAsked(batch.payloadAt(j) + LLAMA_TOS);
@@ -74,14 +78,17 @@ export class Answerer {
     return this.answerStamp(socket, j, format === Format.stampAuth, key, nowMs);
   }
 
-  /** A request that finds the limit of replies reached: in its session it counts as received, else it would look lost on the way here. */
+  /**
+   * Counts a request above the limit of replies as received in its session; otherwise it would look lost on the way
+   * here.
+   */
   skip(socket: number, j: number, format: number): void {
     if (format !== Format.stamp && format !== Format.stampAuth) return;
     this.prepareSession(socket, j, format === Format.stampAuth);
     this.sessions.receivedOnly(j);
   }
 
-  /** The whole byte, as LLAMA's reflectors do, but for "congestion experienced", which is for routers to say. */
+  /** The whole byte, as LLAMA's reflectors do, except "congestion experienced", which only routers may set. */
   private tosAsked(at: number): number {
     const tos = this.batch.memory.view.getUint8(at);
     return (tos & ECN_CE) === ECN_CE ? tos & ~ECN_CE : tos;

@@ -1,6 +1,7 @@
 /**
- * One reflector thread's loop: wait, receive a batch, drop and count what is not to be answered, reflect the rest.
- * It must never allocate, block (but in `ppoll`) or throw because of what a packet holds, nor answer with more bytes than it was asked with.
+ * Loop of one reflector thread: wait, receive a batch, count and drop invalid datagrams, reflect the rest. It must
+ * never allocate, block (except in `ppoll`) or throw because of a packet's content, nor send a longer reply than its
+ * request (short requests excepted, see `examine.ts`).
  */
 
 import { msToNs, nsToMs, sToNs } from '../base/units.js';
@@ -28,21 +29,25 @@ import { TokenBucket } from './tokens.js';
 
 /** Datagrams per `recvmmsg`. */
 const BATCH = 64;
-/** Longest request: a jumbo frame. 64 more than a multiple of 4096 would need, so that payloads do not share cache sets. */
+/**
+ * Longest request: a jumbo frame. The extra 64 bytes avoid a multiple of 4096, so that payloads do not share cache
+ * sets.
+ */
 export const MAX_REQUEST_BYTES = 9216 + 64;
-/** Batches from one socket before the others get their turn. */
+/** Limit of batches read from one socket before the next socket is read. */
 const BATCHES_PER_TURN = 8;
-/** Longest wait: bounds how late a thread sees that it is to end when the wake-up got lost. */
+/** Longest wait: bounds the delay of a stop whose wake-up got lost. */
 const WAIT_NS = msToNs(250);
 /**
- * Under load the thread lets requests gather for a moment, so that a system call takes many and nobody has to wake the thread for each:
- * at 150,000 requests a second that saves a third of its CPU time. They have T2 from the kernel, so the wait is residence and in no RTT.
+ * Under load the thread lets requests gather for a moment, so that one system call receives many and fewer wake-ups are
+ * needed. At 150,000 requests a second that saves a third of its CPU time. The kernel stamps T2 on arrival, so the wait
+ * is residence and not part of any RTT.
  */
 const GATHER_FROM = 8;
 const GATHER_NS = 100_000;
 const EXPIRE_PERIOD_NS = sToNs(1);
 const EXPIRE_LIMIT = 1024;
-/** How exactly sessions are kept in order of age. */
+/** Resolution of the age order of sessions, ms. */
 const ORDER_MS = 1000;
 const SYNC_PERIOD_NS = sToNs(10);
 
@@ -118,24 +123,25 @@ export class ReflectorEngine {
     this.counters[TURNS]++;
     let most = 0;
     const ready = this.poll.wait(WAIT_NS);
-    // After the wait: what came after new keys were set is judged by them.
+    // After the wait: requests that arrive after a change of keys are checked with the new keys.
     if (this.keys !== null && this.keys.version !== this.keysVersion) this.takeKeys(this.keys);
     if (ready > 0)
       for (let i = 0; i < this.sockets.length; i++) {
-        // An error is drained too: receiving takes it off the socket, else ppoll would return at once for ever.
+        // A socket with an error is drained too: receiving clears the error. Otherwise ppoll would always return at
+        // once.
         if (this.poll.readable(i) || this.poll.hasErrors(i)) most = Math.max(most, this.drain(i));
       }
     this.tidy();
     if (most >= GATHER_FROM && most < BATCH) this.poll.sleep(GATHER_NS);
   }
 
-  /** Answers what waits on a socket; returns how many datagrams the last batch had. */
+  /** Answers the datagrams that wait on a socket. Returns the size of the last batch. */
   private drain(socket: number): number {
     const { fd } = this.sockets[socket];
     let count = 0;
     for (let round = 0; round < BATCHES_PER_TURN; round++) {
       count = this.batch.receive(fd);
-      // A pending error of the socket is reported once, in place of a datagram; the next turn goes on.
+      // A pending error of the socket is reported once, in place of a datagram; the next iteration continues.
       if (count <= 0) return 0;
       this.counters[RECEIVED] += count;
       this.reflect(socket, count);
@@ -144,7 +150,7 @@ export class ReflectorEngine {
     return count;
   }
 
-  /** Hot: answers what is to be answered of the `count` datagrams in the batch. */
+  /** Hot: answers the valid requests among the `count` datagrams of the batch. */
   private reflect(socket: number, count: number): void {
     const { counters, picks, replies, examiner, answerer } = this;
     const { family, fd } = this.sockets[socket];
@@ -164,7 +170,7 @@ export class ReflectorEngine {
     counters[OVER_RATE] += picked - granted;
     if (granted < picked) this.note(OVER_RATE, family, picks[granted], 0);
     for (let i = granted; i < picked; i++) answerer.skip(socket, picks[i], examiner.formats[picks[i]]);
-    // Raised before the replies go out and corrected after: whoever has a reply finds it counted.
+    // Raised before the replies are sent and corrected afterwards, so that a received reply is always counted already.
     counters[REFLECTED] += granted;
     replies.behind = count === BATCH;
     answerer.lookAhead(socket, picks, granted, examiner.formats);
@@ -183,7 +189,7 @@ export class ReflectorEngine {
     }
   }
 
-  /** Keeps datagram `j` as the example of a counter. */
+  /** Stores datagram `j` as the example of a counter. */
   private note(counter: number, family: 4 | 6, j: number, errno: number): void {
     const { u16, u32 } = this.batch.memory;
     const name = this.batch.nameAt(j);
@@ -192,7 +198,7 @@ export class ReflectorEngine {
     this.control.examples.note(counter, family, u32, address, port, this.batch.lengths[j], errno, -1);
   }
 
-  /** Takes replies that were not sent out of what was reflected. */
+  /** Subtracts unsent replies from the reflected ones. */
   private correct(): void {
     const { counters, replies } = this;
     counters[REFLECTED] -= replies.errors;
@@ -218,7 +224,7 @@ export class ReflectorEngine {
     if (nowNs >= this.expireAtNs) {
       const { expired } = sessions;
       sessions.expire(nsToMs(nowNs), EXPIRE_LIMIT);
-      // All of the limit used up: there may be more, go on with the next turn.
+      // The limit was reached: more sessions may have expired, so the next iteration continues.
       if (sessions.expired - expired < EXPIRE_LIMIT) this.expireAtNs = nowNs + EXPIRE_PERIOD_NS;
     }
     if (nowNs >= this.syncAtNs) {

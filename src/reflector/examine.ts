@@ -1,6 +1,6 @@
 /**
- * Which format a datagram has, and whether it is to be answered. Nothing of the reflector's state is touched before a packet has passed all this:
- * where there are keys, a packet without the right HMAC costs its examination and nothing else.
+ * Finds the format of a datagram, and whether to answer it. No state of the sessions changes before a packet has passed
+ * these checks. With keys, a packet without a valid HMAC costs its examination only.
  */
 
 import { NS_PER_S } from '../base/units.js';
@@ -37,10 +37,13 @@ const NO_KEY = counterIndex('noKey');
 const LOOKS_LIKE_REPLY = counterIndex('looksLikeReply');
 const REPEATED = counterIndex('repeated');
 
-/** Family, port and address of a source: the start of a socket address. What stands behind it may be left from another packet. */
+/**
+ * Family, port and address of a source: the start of a socket address. The bytes after them may come from an earlier
+ * packet.
+ */
 const SOURCE_BYTES = { 4: 8, 6: 24 } as const;
 
-/** What limits the answers to short requests. */
+/** Limits of the replies to short requests. */
 class ShortRequests {
   /** By port: 1 where this reflector listens. Written by the main thread. */
   readonly ownPorts: Uint8Array;
@@ -54,16 +57,16 @@ class ShortRequests {
 }
 
 export class Examiner {
-  /** By datagram that is to be answered: its `Format`, and which key it is signed with. */
+  /** By accepted datagram: its `Format`, and the key that signs it. */
   readonly formats: Uint8Array;
   readonly keys: Uint8Array;
-  /** Null: no authentication. */
+  /** Null without authentication. */
   signer: PacketSigner | null = null;
-  /** Requests that had no kernel stamp, since construction. */
+  /** Requests without a kernel stamp, since the owner last reset the count. */
   stampsMissing = 0;
-  /** Short requests that are to be answered, since construction. */
+  /** Accepted short requests, since the owner last reset the count. */
   shortRequests = 0;
-  /** Index of the network of `--allow` that the source of the last packet is in. */
+  /** Index of the network of `--allow` that contains the last packet's source. */
   private network = 0;
   private readonly batch: ReceiveBatch;
   private readonly clock: SystemClock;
@@ -85,7 +88,7 @@ export class Examiner {
     this.keys = new Uint8Array(batch.size);
   }
 
-  /** Hot: the counter of the reason why datagram `j` is not to be answered, or -1. Sees to it that a STAMP packet has a T2. */
+  /** Hot: counter of the reason why datagram `j` is not answered, or -1. Ensures that a STAMP packet has a T2. */
   examine(family: 4 | 6, j: number, nowMs: number): number {
     const { batch } = this;
     const { view } = batch.memory;
@@ -114,7 +117,8 @@ export class Examiner {
 
   private examineOpen(j: number, at: number, length: number): number {
     const { view } = this.batch.memory;
-    // Where unauthenticated packets have their time there are zeros, and a time where they have zeros.
+    // Authenticated packets have zeros where unauthenticated ones have their timestamp, and a timestamp where those
+    // have zeros.
     if (hasStampAuthLayout(view, at, length) && view.getUint32(at + STAMP_AUTH_TIMESTAMP) !== 0) return NO_KEY;
     if (checkStampRequest(view, at, length, this.batch.stampS[j]) !== StampFault.none) return LOOKS_LIKE_REPLY;
     this.formats[j] = Format.stamp;
@@ -131,7 +135,7 @@ export class Examiner {
     return -1;
   }
 
-  /** A request of TWAMP-Light test tools. Its reply is longer: where it is answered, the request is made as long as the reply first. */
+  /** A request of TWAMP-Light test tools. An accepted one is first extended to the length of its reply. */
   private examineShort(short: ShortRequests, j: number, at: number, length: number, nowMs: number): number {
     const { batch } = this;
     const { view } = batch.memory;

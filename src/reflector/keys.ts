@@ -1,6 +1,6 @@
 /**
- * The HMAC keys of a reflector, in memory that its threads share, so that all of them have new keys at once and a thread that is started again has
- * those in force. The main thread writes, threads read; nobody waits.
+ * The HMAC keys of a reflector, in shared memory. All threads get new keys at once, and a restarted thread gets the
+ * current ones. The main thread writes, the reflector threads read, and neither waits.
  *
  * | offset | type | field |
  * | ---: | --- | --- |
@@ -9,8 +9,8 @@
  *
  * Slot: number of keys u32, then `MAX_KEYS` times its length u32 and `MAX_KEY_BYTES` bytes.
  *
- * The writer fills the slot that is not in force and then raises the version. A reader that finds the same version before and after copying has
- * a whole slot: the writer touches that slot again only after it has raised the version.
+ * The writer fills the inactive slot and then raises the version. A reader that finds the same version before and after
+ * copying has a consistent slot: the writer changes that slot again only after raising the version.
  */
 
 import { MAX_KEY_BYTES, MAX_KEYS } from '../wire/hmac.js';
@@ -26,7 +26,7 @@ export class SharedKeys {
   private readonly bytes: Uint8Array;
   private readonly view: DataView;
 
-  /** Without `memory`: new, without keys. */
+  /** Without `memory`: allocated, without keys. */
   constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(SLOTS_AT + 2 * SLOT_BYTES)) {
     this.memory = memory;
     this.header = new Int32Array(memory, 0, 1);
@@ -39,7 +39,7 @@ export class SharedKeys {
     return Atomics.load(this.header, VERSION);
   }
 
-  /** At most `MAX_KEYS` keys of 1 to `MAX_KEY_BYTES` bytes. One writer only. */
+  /** Accepts at most `MAX_KEYS` keys of 1 to `MAX_KEY_BYTES` bytes. One writer only. */
   write(keys: readonly Uint8Array[]): void {
     if (keys.length > MAX_KEYS || keys.some(({ length }) => length > MAX_KEY_BYTES))
       throw new RangeError('too many keys');
@@ -54,7 +54,7 @@ export class SharedKeys {
     Atomics.store(this.header, VERSION, version);
   }
 
-  /** The keys in force, copied, and their version. */
+  /** A copy of the current keys, and their version. */
   read(): { readonly version: number; readonly keys: readonly Uint8Array[] } {
     for (;;) {
       const { version } = this;

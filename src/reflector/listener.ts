@@ -1,9 +1,10 @@
 /**
- * One address that a reflector listens on: a socket for each thread, all on one port (SO_REUSEPORT). Main thread only.
+ * One address that a reflector listens on: one socket a thread, all on one port (SO_REUSEPORT). Main thread only.
  *
- * A socket on a link-local address is bound to its interface's index. An interface that is deleted and made again has another index, so the old socket
- * never receives again, and no call on it fails. `check` notices, and binds new sockets, which take over the descriptors' numbers: threads know only these.
- * Sockets on other addresses work again by themselves when the address comes back; until then `problem` names the address.
+ * A socket on a link-local address is bound to the index of its interface. An interface that is deleted and created
+ * again gets another index. The old socket then never receives again, and no call on it fails. `check` detects that and
+ * binds new sockets under the same descriptor numbers, which the threads use. Sockets on other addresses recover when
+ * the address returns; until then `problem` has the reason.
  */
 
 import ipaddr from 'ipaddr.js';
@@ -14,8 +15,9 @@ import { receiveQueueDrops, UdpSocket, type UdpSocketOptions } from '../net/sock
 import { withoutFeatures } from './refusals.js';
 
 /**
- * The kernel doubles it and takes about 768 bytes for a small packet: 80,000 requests, 0.3 s of full load. A request that waits
- * has its T2 already, so a long queue costs no exactness, while a full one loses probes that the network delivered.
+ * The kernel doubles it and takes about 768 bytes for a small packet: 80,000 requests, 0.3 s of full load. A waiting
+ * request already has its T2, so a long queue does not reduce accuracy. A full queue would lose probes that the network
+ * delivered.
  */
 const RECEIVE_BUFFER_BYTES = 32 * 1024 * 1024;
 const SEND_BUFFER_BYTES = 8 * 1024 * 1024;
@@ -26,7 +28,7 @@ export interface ListenerProblem {
   readonly sinceMs: number;
 }
 
-/** What a check changed: the address is not listened on any more, is again, or has new sockets without an outage that was seen. */
+/** Result of a check: the address is lost, is listened on again, or got new sockets without a detected outage. */
 export type ListenerChange = 'lost' | 'found' | 'bound';
 
 export class Listener {
@@ -34,19 +36,20 @@ export class Listener {
   private readonly wildcard: boolean;
   private readonly sharesPort: boolean;
   private readonly sockets: UdpSocket[] = [];
-  /** Drops of sockets that were replaced, by thread. */
+  /** Drops of replaced sockets, by thread. */
   private readonly dropsBefore: number[];
-  /** Port of the sockets; 0 before the first were bound, where the system is to choose it. */
+  /** Port of the sockets; 0 before the first bind where the system chooses it. */
   private port: number;
-  /** Index of the interface that the sockets are bound to; 0: to none. */
+  /** Index of the interface that the sockets are bound to; 0 without one. */
   private index = 0;
   private bound = false;
   /** Null while it listens. */
   problem: ListenerProblem | null = null;
 
   /**
-   * Listens, or is going to: an address or interface that the host does not have now may come. `sharesPort`: other listeners of this reflector have the
-   * same port. The caller has made sure that the port is free. Throws `LLAMA_ADDRESS_IN_USE` or `LLAMA_SYSTEM_CALL`; nothing stays open then.
+   * Listens now, or later when the host lacks the address or interface. `sharesPort`: other listeners of this reflector
+   * have the same port. The caller has checked that the port is free. Throws `LLAMA_ADDRESS_IN_USE` or
+   * `LLAMA_SYSTEM_CALL`; then nothing stays open.
    */
   constructor(endpoint: Endpoint, threads: number, sharesPort: boolean, nowMs = Date.now()) {
     this.wanted = endpoint;
@@ -65,24 +68,24 @@ export class Listener {
     }
   }
 
-  /** Where it is bound, or is to be. */
+  /** The bound address, or the wanted one before the bind. */
   get endpoint(): Endpoint {
     return { ...this.wanted, port: this.port };
   }
 
-  /** Descriptors by thread. They stay the same. */
+  /** Descriptors by thread. They never change. */
   get fds(): readonly number[] {
     return this.sockets.map(({ fd }) => fd);
   }
 
-  /** Looks whether it still listens, and makes it listen again where that takes new sockets; undefined: nothing changed. */
+  /** Checks whether it still listens, and binds new sockets where necessary. Returns undefined without a change. */
   check(nowMs = Date.now()): ListenerChange | undefined {
     if (this.wildcard) return undefined;
     let reason = whyNotLocal(this.wanted);
     let renewed = false;
     if (reason === undefined && (!this.bound || interfaceIndex(this.wanted) !== this.index)) {
       try {
-        // A port that this reflector has on another address is not free in that sense.
+        // A port that this reflector uses on another address would fail the check.
         if (this.port !== 0 && !this.sharesPort) checkFree(this.endpoint);
         this.bind();
         renewed = true;
@@ -97,12 +100,12 @@ export class Listener {
     return before === null ? 'lost' : undefined;
   }
 
-  /** Datagrams that the receive queue of a thread dropped, since the start. */
+  /** Datagrams dropped by a thread's receive queue since the start. */
   drops(thread: number): number {
     return this.dropsBefore[thread] + receiveQueueDrops(this.sockets[thread].fd);
   }
 
-  /** The smallest receive buffer that the kernel granted, in payload bytes; infinite before the sockets are bound. */
+  /** The smallest receive buffer that the kernel granted, in payload bytes; Infinity before the sockets are bound. */
   get receiveBufferBytes(): number {
     return this.bound ? this.granted : Number.POSITIVE_INFINITY;
   }
@@ -112,7 +115,9 @@ export class Listener {
     for (const socket of this.sockets) socket.close();
   }
 
-  /** Binds new sockets for all threads, and puts them in the place of the old ones. Throws as `UdpSocket.open`; the old ones stay then. */
+  /**
+   * Binds new sockets for all threads and replaces the old ones. Throws as `UdpSocket.open`; then the old ones stay.
+   */
   private bind(): void {
     const index = interfaceIndex(this.wanted);
     const fresh: UdpSocket[] = [];
@@ -124,7 +129,7 @@ export class Listener {
       throw error;
     }
     this.port = fresh[0].port;
-    // The kernel reports the double of what it was asked for.
+    // The kernel reports twice the requested size.
     this.granted = Math.min(...fresh.map((socket) => socket.receiveBufferBytes / 2));
     try {
       for (const [thread, socket] of this.sockets.entries()) {
@@ -152,14 +157,17 @@ function socketOptions(endpoint: Endpoint, port: number): UdpSocketOptions {
     sendBufferBytes: SEND_BUFFER_BYTES,
     tosAndTtl: true,
     packetInfo: true,
-    // RFC 8762 section 4.3: so that the sender can tell how many routers a reply has passed.
+    // RFC 8762 section 4.3: the sender derives the number of routers on the reply's way.
     ttl: 255,
     stamps: 'receive',
     without: withoutFeatures(endpoint),
   };
 }
 
-/** Binds without SO_REUSEPORT and closes again: with it, the kernel would let us share another reflector's port and its packets. */
+/**
+ * Binds without SO_REUSEPORT and closes again. With it, the kernel would let two reflectors share a port and its
+ * packets.
+ */
 export function checkFree(endpoint: Endpoint): void {
   const { family, address, zone, port } = endpoint;
   UdpSocket.open({ family, address, zone, port }).close();

@@ -1,4 +1,4 @@
-/** Looks after the listeners of a running reflector: logs what becomes of them, and says what is wrong now. */
+/** Checks the listeners of a running reflector, logs their changes, and reports their current problems. */
 
 import type { Logger } from 'pino';
 import { formatEndpoint } from '../net/endpoint.js';
@@ -21,13 +21,13 @@ export class ListenerWatch {
   private readonly logger: Logger;
   private readonly timer: NodeJS.Timeout;
 
-  /** `renewed` is called when a listener has new sockets: threads that wait for the old ones must be woken. */
+  /** `renewed` is called when a listener has new sockets: threads that wait for the old ones must wake up. */
   constructor(listeners: readonly Listener[], logger: Logger, renewed: () => void) {
     this.listeners = listeners;
     this.logger = logger;
     for (const listener of listeners) if (listener.problem !== null) this.logLost(listener);
     this.timer = setInterval(() => {
-      // Every listener is looked at, also behind one that has changed.
+      // Checks every listener, also after one that has changed.
       const changed = listeners.filter((listener) => this.check(listener));
       if (changed.length > 0) renewed();
     }, CHECK_PERIOD_MS);
@@ -46,7 +46,7 @@ export class ListenerWatch {
     clearInterval(this.timer);
   }
 
-  /** Whether the listener has new sockets. */
+  /** Returns whether the listener has new sockets. */
   private check(listener: Listener): boolean {
     const change = listener.check();
     if (change === undefined) return false;
@@ -65,7 +65,7 @@ export class ListenerWatch {
   }
 }
 
-/** What `warnings` say of the listeners. */
+/** Entries of `warnings` about the listeners. */
 export function listenerWarnings(listeners: readonly ListenerStatus[]): string[] {
   return listeners
     .filter(({ listening }) => !listening)

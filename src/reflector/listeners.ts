@@ -1,4 +1,4 @@
-/** Opening the addresses that a reflector listens on. Main thread only. */
+/** Opens the addresses that a reflector listens on. Main thread only. */
 
 import type { Logger } from 'pino';
 import { LlamaError } from '../base/errors.js';
@@ -7,7 +7,7 @@ import { whyNotLocal } from '../net/localAddress.js';
 import { checkFree, Listener } from './listener.js';
 import { refusalWarnings } from './refusals.js';
 
-/** LLAMA's port, and the STAMP port here too: 862 would need privileges. */
+/** LLAMA's port, also used for STAMP: port 862 would need privileges. */
 export const DEFAULT_LISTEN: readonly Endpoint[] = [
   { address: '0.0.0.0', family: 4, port: 8100 },
   { address: '::', family: 6, port: 8100 },
@@ -17,14 +17,14 @@ const RECEIVE_BUFFER_MIN_BYTES = 4 * 1024 * 1024;
 
 export interface OpenedListeners {
   readonly listeners: readonly Listener[];
-  /** What the reflector lacks on this host, until its end. */
+  /** Permanent restrictions of the reflector on this host. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Opens `threads` sockets per endpoint; null: the default endpoints. An endpoint whose address the host does not have yet is opened later, by `check`; at
- * least one must work now. Throws `LLAMA_ADDRESS_IN_USE` when another process has a port, `LLAMA_ARGUMENT_INVALID` when an endpoint is there twice, or
- * `LLAMA_SYSTEM_CALL`; nothing stays open then.
+ * Opens `threads` sockets per endpoint; null: the default endpoints. `check` opens an endpoint later when the host
+ * lacks its address, but at least one address must exist now. Throws `LLAMA_ADDRESS_IN_USE` when another process has a
+ * port, `LLAMA_ARGUMENT_INVALID` when an endpoint is given twice, or `LLAMA_SYSTEM_CALL`; then nothing stays open.
  */
 export function openListeners(wanted: readonly Endpoint[] | null, threads: number, logger: Logger): OpenedListeners {
   const warnings: string[] = [];
@@ -33,8 +33,8 @@ export function openListeners(wanted: readonly Endpoint[] | null, threads: numbe
   const twice = texts.find((text, i) => texts.indexOf(text) !== i);
   if (twice !== undefined)
     throw new LlamaError('LLAMA_ARGUMENT_INVALID', `--listen ${twice} is given twice; give each address once`);
-  // Before any is opened: a wildcard address is not free beside another one of ours. Addresses that the host lacks are for `Listener.check`, unless it
-  // has none of them, which is more likely a typing error than a late interface.
+  // Before any is opened, because our own wildcard address would make others busy. `Listener.check` handles addresses
+  // that the host lacks. If all are missing, a typing error is more likely than a late interface.
   const absent = endpoints.filter((endpoint) => whyNotLocal(endpoint) !== undefined);
   for (const endpoint of endpoints)
     if (endpoint.port !== 0 && (absent.length === endpoints.length || !absent.includes(endpoint))) checkFree(endpoint);
@@ -57,7 +57,7 @@ export function openListeners(wanted: readonly Endpoint[] | null, threads: numbe
   return { listeners, warnings };
 }
 
-/** The default addresses without those whose family this host does not have. */
+/** The default addresses whose family this host supports. */
 function usableDefaults(warnings: string[]): Endpoint[] {
   return DEFAULT_LISTEN.filter((endpoint) => {
     try {

@@ -1,4 +1,4 @@
-/** The reflector's counters in Prometheus' text format. It reads the status when it is asked and keeps nothing in between. */
+/** The reflector's counters in Prometheus' text format, read from the status at each scrape. */
 
 import { Counter, Gauge, Registry } from 'prom-client';
 import { JUNK_REASONS } from './messages.js';
@@ -38,7 +38,7 @@ const COUNTERS: readonly { readonly name: string; readonly help: string; readonl
   { name: 'sessions_expired_total', help: 'Sessions forgotten after --session-timeout.', total: 'sessionsExpired' },
 ];
 
-/** A registry whose values are those of `status()` at the time of reading. */
+/** A registry that reads `status()` at each scrape. */
 export function reflectorMetrics(status: () => ReflectorStatus): Registry {
   const registry = new Registry();
   const registers = [registry];

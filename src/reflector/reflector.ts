@@ -1,6 +1,6 @@
 /**
- * The reflector's main-thread side: opens the sockets, runs the threads, starts a dead one again, tells how it all is.
- * It must never touch a packet. Sockets and counters belong to it, so they outlive any thread.
+ * Main-thread side of the reflector: opens the sockets, runs the threads, restarts a dead thread, reports the status.
+ * It must never touch a packet. It owns sockets and counters, so they outlive any thread.
  */
 
 import { fileURLToPath } from 'node:url';
@@ -35,24 +35,33 @@ import {
 import { type ReplyInterface, VrfMembers, vrfMembers } from './replyInterface.js';
 import { createTokens } from './tokens.js';
 
-/** Sessions that a reflector holds where nothing else is said. */
+/** Default limits of the sessions. */
 export const DEFAULT_SESSIONS: SessionLimits = { maxSessions: 65_536, timeoutMs: 300_000 };
 
 export interface ReflectorSettings {
-  /** Where to listen; null: the default addresses, without IPv6 where the host has none. */
+  /** Where to listen; null: the default addresses, without IPv6 where the host lacks it. */
   readonly listen: readonly Endpoint[] | null;
   readonly threads: number;
-  /** Most replies a second, over all threads; null: no limit. */
+  /** Replies a second over all threads; null: unlimited. */
   readonly maxPps: number | null;
-  /** Networks that are answered; empty: all. */
+  /** Networks that get replies; empty: all. */
   readonly allow: readonly string[];
-  /** Answer requests of 14 to 40 bytes, this many a second for each network of `allow`; null or absent: none. Only with `allow`, without keys. */
+  /**
+   * Answer requests of 14 to 40 bytes, up to this many a second for each network of `allow`; null or absent: never.
+   * Only with `allow`, without keys.
+   */
   readonly maxShortPps?: number | null;
-  /** Interface that replies leave by; `routed` where absent. Link-local addresses and VRFs: always that of the request. */
+  /**
+   * Outgoing interface of replies; default `routed`. For link-local addresses and VRFs always the interface of the
+   * request.
+   */
   readonly replyInterface?: ReplyInterface;
-  /** Number the replies of each session; null: copy the sender's number. The sessions are dealt out evenly over the threads. */
+  /**
+   * Number the replies of each session; null: copy the sender's number. The sessions are divided evenly among the
+   * threads.
+   */
   readonly stateful: SessionLimits | null;
-  /** HMAC keys: only packets that are signed with one of them are answered. Undefined: no authentication. */
+  /** HMAC keys: only packets signed with one of them are answered. Undefined: no authentication. */
   readonly keys?: readonly Uint8Array[];
 }
 
@@ -69,12 +78,12 @@ export interface ReflectorStatus {
   readonly state: 'starting' | 'running' | 'stopping';
   readonly listen: readonly string[];
   readonly listeners: readonly ListenerStatus[];
-  /** What disturbs the reflector now; empty when it is well. */
+  /** Current problems; empty when there are none. */
   readonly warnings: readonly string[];
   readonly stateful: boolean;
   /** Only packets with a valid HMAC are answered. */
   readonly authenticated: boolean;
-  /** Whether a time service keeps this host's clock, which replies say too. */
+  /** Whether a time service keeps this host's clock synchronised; replies carry it too. */
   readonly clockSynchronised: boolean;
   readonly maxPps: number | null;
   readonly totals: ReflectorTotals;
@@ -84,14 +93,14 @@ export interface ReflectorStatus {
 interface Thread {
   readonly wakeFd: number;
   readonly control: ControlBlock<ReflectorCounter>;
-  /** The same for every life. */
+  /** The same for every incarnation. */
   readonly start: ReflectorStart;
 }
 
 const WORKER_FILE = fileURLToPath(new URL('../../workers/reflector.js', import.meta.url));
 const STOP_TIMEOUT_MS = 1000;
 const VRF_PERIOD_MS = 10_000;
-/** A reflector has no intervals of results: warnings compare its counters over two of these. */
+/** A reflector has no result intervals: warnings compare its counters over two of these. */
 const WARNING_INTERVAL_MS = 10_000;
 
 export class Reflector {
@@ -141,8 +150,8 @@ export class Reflector {
   }
 
   /**
-   * Resolves when every thread answers. Rejects with `LLAMA_ADDRESS_IN_USE`, `LLAMA_ARGUMENT_INVALID`, `LLAMA_SYSTEM_CALL` or
-   * `LLAMA_THREAD`; nothing stays open then.
+   * Resolves when every thread runs. Rejects with `LLAMA_ADDRESS_IN_USE`, `LLAMA_ARGUMENT_INVALID`, `LLAMA_SYSTEM_CALL`
+   * or `LLAMA_THREAD`; then nothing stays open.
    */
   static async start(settings: ReflectorSettings, logger: Logger): Promise<Reflector> {
     new AllowList(settings.allow);
@@ -165,7 +174,7 @@ export class Reflector {
     return reflector;
   }
 
-  /** Where it listens, with the ports that the system chose. */
+  /** The listening addresses, with the ports that the system chose. */
   get endpoints(): readonly Endpoint[] {
     return this.listeners.map(({ endpoint }) => endpoint);
   }
@@ -198,19 +207,19 @@ export class Reflector {
     };
   }
 
-  /** New keys, at least one, for all packets that come from now on. Only where there were keys at the start. */
+  /** Replaces the keys (at least one) for all packets from now on. Only where keys were given at the start. */
   setKeys(keys: readonly Uint8Array[]): void {
     this.keys?.write(keys);
   }
 
-  /** Ends a thread the hard way, as a fault would; it is started again. Resolves when it is gone. For tests of faults. */
+  /** Terminates a thread, as a fault would; it is restarted. Resolves when it has ended. For fault tests. */
   async killThread(thread: number): Promise<void> {
     const gone = this.supervised.kill(thread);
     wake(this.threads[thread].wakeFd);
     await gone;
   }
 
-  /** Ends the threads, within a second, and closes the sockets. */
+  /** Stops the threads, within a second, and closes the sockets. */
   close(): Promise<void> {
     this.closed ??= this.shutDown();
     return this.closed;
@@ -251,7 +260,7 @@ export class Reflector {
     return { ownPorts: this.ownPorts, maxPps, tokens: allow.map(() => createTokens(maxPps, nowMs)) };
   }
 
-  /** A listener may be bound to another port than the system chose before, or get its first one only now. */
+  /** A listener may be bound to another port than before, or get its first port only now. */
   private noteOwnPorts(): void {
     const byPort = new Uint8Array(this.ownPorts);
     for (const { port } of this.endpoints) byPort[port] = 1;
@@ -292,14 +301,14 @@ export class Reflector {
     clearInterval(this.comparing);
     for (const { control } of this.threads) control.ring();
     this.wakeThreads();
-    // The threads are gone after this: only then may the sockets go.
+    // The sockets may close only after all threads have ended.
     await this.supervised.stop(STOP_TIMEOUT_MS);
     for (const listener of this.listeners) listener.close();
     for (const { wakeFd } of this.threads) closeDescriptor(wakeFd);
   }
 }
 
-/** A descriptor for each thread. @throws LlamaError `LLAMA_NO_FILES`; nothing stays open then. */
+/** One descriptor for each thread. @throws LlamaError `LLAMA_NO_FILES`; then nothing stays open. */
 function openWakes(count: number): number[] {
   const wakeFds: number[] = [];
   try {

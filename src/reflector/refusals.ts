@@ -1,4 +1,4 @@
-/** What the reflector does without where the kernel refuses socket options, and what its replies lack then. */
+/** How the reflector degrades where the kernel refuses socket options. */
 
 import ipaddr from 'ipaddr.js';
 import { LlamaError } from '../base/errors.js';
@@ -15,7 +15,7 @@ const LACKS: Partial<Record<SocketFeature, string>> = {
   queueDrops: 'the kernel does not say what receive queues drop: receiveQueueDrops stays 0',
 };
 
-/** Features without which replies would be wrong, or go astray. */
+/** Features whose absence would make replies wrong or misroute them. */
 const NEEDED: Partial<Record<SocketFeature, string>> = {
   tos: 'replies would leave in another class than their requests',
   packetInfo:
@@ -30,7 +30,7 @@ function refusalsOf(family: Family): Refusals {
   return refusals;
 }
 
-/** Features that the sockets of an endpoint go without. @throws LlamaError `LLAMA_SYSTEM_CALL` where replies would be wrong. */
+/** Missing features of an endpoint's sockets. @throws LlamaError `LLAMA_SYSTEM_CALL` where replies would be wrong. */
 export function withoutFeatures(endpoint: Endpoint): ReadonlySet<SocketFeature> {
   const refusals = refusalsOf(endpoint.family);
   const wildcard = ipaddr.parse(endpoint.address).range() === 'unspecified';
@@ -45,7 +45,7 @@ export function withoutFeatures(endpoint: Endpoint): ReadonlySet<SocketFeature> 
   return new Set(refusals.keys());
 }
 
-/** A line for each feature that listeners of these families go without. */
+/** One line for each missing feature of listeners of these families. */
 export function refusalWarnings(families: ReadonlySet<Family>): string[] {
   return Object.entries(LACKS).flatMap(([feature, lack]) => {
     const found = [...families].flatMap((family) => {

@@ -1,19 +1,20 @@
 /**
- * Ends loops of packets that go back unchanged: the probes of LLAMA. A packet with a forged source sets two reflectors on each other, and by their bytes
- * a probe and its reply are the same. But a probe is never the same as another one: it has its time and a random signature. So a packet
- * that comes again and again from the same sender runs in a loop, and dropping it once ends that.
+ * Ends loops of packets that are returned unchanged: the probes of LLAMA. A packet with a forged source starts a loop
+ * between two reflectors, because a probe and its reply have the same bytes. Two probes always differ, by their time
+ * and a random signature. So a packet that repeats from the same sender runs in a loop, and dropping it once ends the
+ * loop.
  *
- * It must not drop what the network has doubled, which the sender is to see: the first copies are answered.
+ * It must answer packets that the network duplicated, because the sender counts them: the first copies are answered.
  *
  * Slot `s`, by hash of source address, source port and the first 36 bytes:
  *
  * | column | type | content |
  * | --- | --- | --- |
- * | tags | u32 | a second hash of the same; a packet is taken for another one once in four billion |
- * | counts | u8 | how often it came |
- * | sinceMs | f64 | when it came first |
+ * | tags | u32 | a second hash of the same; two packets are confused once in four billion |
+ * | counts | u8 | copies so far |
+ * | sinceMs | f64 | time of the first copy |
  *
- * A slot is taken over by the next packet that needs it. A loop is quick, so its slot survives among many others for long enough.
+ * A slot is overwritten by the next packet with the same index. A loop is fast, so its slot survives long enough.
  */
 
 import { LLAMA_LEGACY_BYTES } from '../wire/dropboxLegacy.js';
@@ -21,7 +22,7 @@ import { LLAMA_LEGACY_BYTES } from '../wire/dropboxLegacy.js';
 const SLOTS = 8192;
 /** Copies that are answered. */
 export const COPIES = 3;
-/** After this long the count begins anew: a probe that is no older can still be under way. */
+/** After this time the count restarts: a probe in transit is younger. */
 const FORGET_MS = 10_000;
 
 export class RepeatGuard {
@@ -31,7 +32,10 @@ export class RepeatGuard {
   private a = 0;
   private b = 0;
 
-  /** Hot: whether the packet at `offset` (at least 15 bytes) has come too often. `name` and `nameBytes` are where its source stands, in whole words. */
+  /**
+   * Hot: whether the packet at `offset` (at least 15 bytes) has repeated too often. Its source is at `name`,
+   * `nameBytes` long, in whole words.
+   */
   repeats(view: DataView, name: number, nameBytes: number, offset: number, length: number, nowMs: number): boolean {
     this.a = 0x9747b28c;
     this.b = length;

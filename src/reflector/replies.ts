@@ -1,6 +1,6 @@
 /**
- * Sending replies, a chunk at a time, from the memory that the requests were received into.
- * It must never let one reply that can't be sent take others with it.
+ * Sends replies in chunks, from the memory that received the requests. A reply that can't be sent must never prevent
+ * others.
  */
 
 import { constants } from 'node:os';
@@ -15,9 +15,9 @@ import { FORMATS, Format } from './messages.js';
 import { ReplyInterfaces, VrfMembers } from './replyInterface.js';
 
 /**
- * Replies per system call. T3 is one reading of the clock for all of them, so the last one leaves later than its T3 says, and that
- * shows as round-trip time. Measured on loopback with 64 requests always under way, two cores; the one or two of three 1.5 s runs that
- * other work on the machine did not slow down, so a guide and no benchmark:
+ * Replies per system call. They share one T3 reading of the clock. The last one leaves later than its T3, and the
+ * difference appears as round-trip time. Measured on loopback with 64 outstanding requests and two cores. Runs of 1.5
+ * s; each figure is from the one or two of three runs without disturbance. It is a guide, not a benchmark:
  *
  * | chunk | echoes/s | median of RTT less residence |
  * | ---: | ---: | ---: |
@@ -28,12 +28,13 @@ import { ReplyInterfaces, VrfMembers } from './replyInterface.js';
  * | 32 | 220,000 | 76 µs |
  * | 64 | 214,000-220,000 | 111 µs |
  *
- * So chunks are short, except when a whole batch of requests was waiting: then the thread is behind, and what it saves shortens the queue.
+ * So chunks are short, except after a full batch of requests: then the thread is behind, and the saved time shortens
+ * the queue.
  */
 export const SHORT_CHUNK = 8;
 const LONG_CHUNK = 32;
 
-/** A full send buffer is given this long to drain, in all, before the rest of a chunk is given up. */
+/** Total time for a full send buffer to drain, before the rest of a chunk is dropped. */
 const PAUSES = 10;
 const PAUSE_NS = 100_000;
 
@@ -41,11 +42,11 @@ const NS_PER_S = 1_000_000_000;
 const { EAGAIN, ENOBUFS } = constants.errno;
 
 export class ReplySender {
-  /** Since construction, or since the caller set them back. */
+  /** Since construction, or since the owner reset them. */
   sent = 0;
   errors = 0;
   readonly errorsByFormat = new Float64Array(FORMATS.length);
-  /** Of the last reply that was not sent: which datagram it answers, and why. */
+  /** The last unsent reply: its datagram and errno. */
   errorOf = 0;
   errorErrno = 0;
   /** Signs replies of authenticated mode. */
@@ -56,19 +57,19 @@ export class ReplySender {
   private readonly interfaces: ReplyInterfaces;
   private readonly batches: readonly SendBatch[];
   private readonly noSource = new NativeMemory(16);
-  /** Of the replies of this chunk: the datagram that each answers, and its offset in the memory of `received`. */
+  /** By reply of this chunk: its datagram, and its offset in the memory of `received`. */
   private readonly datagrams = new Uint32Array(LONG_CHUNK);
   private readonly offsets = new Uint32Array(LONG_CHUNK);
   private readonly formats = new Uint8Array(LONG_CHUNK);
   private readonly keys = new Uint8Array(LONG_CHUNK);
-  /** What the clock said last: seconds since 1970, nanoseconds. */
+  /** Last clock reading: seconds since 1970, nanoseconds. */
   private nowS = 0;
   private nowNs = 0;
   private chunk = SHORT_CHUNK;
   private count = 0;
   /** The longest reply of this chunk, bytes. */
   private longest = 0;
-  /** IPv4 sockets that were told never to fragment. */
+  /** IPv4 sockets with "don't fragment". */
   private readonly unfragmented = new Set<number>();
 
   /** `pause` sleeps; it is called when the kernel's send buffer is full. */
@@ -82,11 +83,14 @@ export class ReplySender {
     this.interfaces = interfaces;
     this.clock = clock;
     this.pause = pause;
-    // The payload room is never used: answers lie in the memory of `received`.
+    // The payload memory stays unused: replies are in the memory of `received`.
     this.batches = [new SendBatch(4, LONG_CHUNK, 8, true), new SendBatch(6, LONG_CHUNK, 8, true)];
   }
 
-  /** Adds the reply to datagram `j`, already reflected in place: of the same length, from the address that was asked, with this TOS. */
+  /**
+   * Adds the reply to datagram `j`, already reflected in place, with the same length, this TOS, and the request's
+   * destination as source.
+   */
   add(family: 4 | 6, j: number, tos: number, format: number, key: number): void {
     const { received } = this;
     const out = this.batches[family === 4 ? 0 : 1];
@@ -105,7 +109,7 @@ export class ReplySender {
     else out.setSource(i, received.memory, local);
   }
 
-  /** Whether more requests wait than one batch holds. */
+  /** Whether more requests wait than fit in one batch. */
   set behind(behind: boolean) {
     this.chunk = behind ? LONG_CHUNK : SHORT_CHUNK;
   }
@@ -114,7 +118,7 @@ export class ReplySender {
     return this.count === this.chunk;
   }
 
-  /** Stamps T3 into what was added and sends it on the socket that it was received on. */
+  /** Stamps T3 into the added replies and sends them on the socket that received the requests. */
   flush(family: 4 | 6, fd: number): void {
     const out = this.batches[family === 4 ? 0 : 1];
     const { count } = this;
@@ -162,7 +166,10 @@ export class ReplySender {
     this.errorsByFormat[this.formats[i]]++;
   }
 
-  /** LLAMA's probes go back unchanged. One that is signed has the clock read for itself: where JavaScript has to sign, that takes longer than sending. */
+  /**
+   * LLAMA's probes stay unchanged. The clock is read again for each signed reply: signing in JavaScript takes longer
+   * than sending.
+   */
   private stamp(from: number, to: number): void {
     const { view } = this.received.memory;
     this.readClock();

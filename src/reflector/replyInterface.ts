@@ -1,9 +1,10 @@
 /**
- * Which interface a reply leaves by: that of its request, or the one that the routing table chooses.
+ * Selects the outgoing interface of a reply: the interface of its request, or the choice of the routing table.
  *
- * Always that of the request for link-local addresses, which mean nothing on another link, and for members of a VRF, whose addresses mean nothing outside
- * of it. Else the routing table chooses unless the user asks: on a host with several uplinks replies would take other paths than its traffic does, or
- * find no neighbour where the request came from a gateway that is not the interface's own.
+ * Link-local addresses are valid on one link only, and addresses of a VRF only within it, so their replies always use
+ * the interface of the request. Other replies follow the routing table unless the user asks. On a host with several
+ * uplinks the interface of the request would give replies other paths than the host's traffic. It also has no neighbour
+ * to send to where the request came from a gateway outside the interface's subnet.
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -12,13 +13,16 @@ import type { ReceiveBatch } from '../net/batch.js';
 
 export type ReplyInterface = 'routed' | 'incoming';
 
-/** Of this host to itself: the routing table knows the way. */
+/** For packets of this host to itself the routing table is right. */
 const LOOPBACK_INDEX = 1;
 const NETWORKS = '/sys/class/net';
-/** Interfaces in VRFs that are known at most. */
+/** Limit of interfaces in VRFs. */
 const MOST_MEMBERS = 4096;
 
-/** Indices of the interfaces that are VRFs or in one: their number, then the indices. Written by the main thread, read by all. */
+/**
+ * Indices of the interfaces that are VRFs or in one: their number, then the indices. Written by the main thread, read
+ * by all.
+ */
 export class VrfMembers {
   readonly memory: SharedArrayBuffer;
   private readonly words: Int32Array;
@@ -42,7 +46,10 @@ export class VrfMembers {
   }
 }
 
-/** Reads from sysfs which interfaces are VRFs, or in one. Without `net.ipv4.udp_l3mdev_accept` no packet comes from them to a socket outside. */
+/**
+ * Reads from sysfs which interfaces are VRFs or belong to one. Without `net.ipv4.udp_l3mdev_accept` their packets never
+ * reach sockets outside the VRF.
+ */
 export function vrfMembers(accepts = readText('/proc/sys/net/ipv4/udp_l3mdev_accept')): number[] {
   if (accepts.trim() !== '1') return [];
   const vrfs = list(NETWORKS).filter((name) => /^DEVTYPE=vrf$/m.test(readText(`${NETWORKS}/${name}/uevent`)));
@@ -56,7 +63,7 @@ export function vrfMembers(accepts = readText('/proc/sys/net/ipv4/udp_l3mdev_acc
     .filter((index) => index > 0);
 }
 
-/** An interface may go between two calls. */
+/** An interface may vanish between two calls. */
 function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
@@ -82,7 +89,7 @@ export class ReplyInterfaces {
     this.vrfs = new VrfMembers(vrfs);
   }
 
-  /** Hot: index of the interface that the reply to datagram `j` must leave by; 0: the routing table chooses. */
+  /** Hot: index of the outgoing interface of the reply to datagram `j`; 0: chosen by the routing table. */
   of(batch: ReceiveBatch, family: 4 | 6, j: number): number {
     const index = batch.interfaceIndex[j];
     if (index === LOOPBACK_INDEX) return 0;
@@ -90,7 +97,9 @@ export class ReplyInterfaces {
   }
 }
 
-/** Hot: whether source or destination of datagram `j` is link-local: 169.254.0.0/16 (RFC 3927), fe80::/10 (RFC 4291). */
+/**
+ * Hot: whether source or destination of datagram `j` is link-local: 169.254.0.0/16 (RFC 3927), fe80::/10 (RFC 4291).
+ */
 function isLinkLocal(batch: ReceiveBatch, family: 4 | 6, j: number): boolean {
   const { view } = batch.memory;
   const local = batch.localAddressAt[j];

@@ -1,29 +1,34 @@
 /**
- * The sessions of a reflector: how many packets of each it has reflected (RFC 8762 section 4.3) and received (RFC 8972 section 4.5).
+ * The sessions of a reflector: packets reflected (RFC 8762 section 4.3) and received (RFC 8972 section 4.5) in each.
  *
- * Bounded in number and age: the session that was silent longest goes first. A session that comes back counts from 0 again.
- * Nothing is allocated after construction. One thread's table: the kernel keeps a flow on one socket of a shared port.
+ * Bounded in number and age: the session with the longest silence is evicted first. A session that returns counts from
+ * 0 again. Nothing is allocated after construction. One table per thread: the kernel keeps a flow on one socket of a
+ * shared port.
  *
- * What a packet costs here is cache misses. So entry `e` (0 to capacity - 1) is 16 words, one line; it changes its place in the order of age once in
- * `orderMs` only, and not with every packet; and the keys of a whole batch of packets can be given at once (`fetch`), so that their misses overlap.
+ * The cost of a packet here is its cache misses. So entry `e` (0 to capacity - 1) is 16 words, one line. It moves in
+ * the age order only once in `orderMs`, instead of with every packet. The keys of a whole batch of packets can be given
+ * at once (`fetch`), so that their misses overlap.
  *
  * | word | content |
  * | ---: | --- |
  * | 0 | see `SessionKey` |
  * | 10 | number of the next reply |
- * | 11 | packets received, also those that found the limit of replies reached |
- * | 12 | when the last packet came, ms modulo 2^32 |
+ * | 11 | packets received, including those above the limit of replies |
+ * | 12 | time of the last reflected packet, ms modulo 2^32 |
  * | 13 | next entry of the same hash bucket, or of the free list; -1 ends it |
- * | 14, 15 | newer and older neighbour in order of age; -1 at the ends |
+ * | 14, 15 | newer and older neighbour in the age order; -1 at the ends |
  */
 
 import { NativeMemory } from '../net/memory.js';
 
-/** Words of a key: source address (an IPv4 address takes the first word), local address, source port and SSID, listening socket. */
+/**
+ * Words of a key: source address (an IPv4 address takes the first word), local address, source port and SSID, listening
+ * socket.
+ */
 export const SessionKey = { source: 0, local: 4, portAndSsid: 8, socket: 9, words: 10 } as const;
 
 const ENTRY_SHIFT = 4;
-/** Of the cache: entries begin where lines do. */
+/** Cache line: entries are aligned to it. */
 const LINE_BYTES = 64;
 const COUNT = 10;
 const RECEIPTS = 11;
@@ -34,16 +39,19 @@ const OLDER = 15;
 const NONE = -1;
 
 export class SessionTable {
-  /** Sessions that were forgotten for want of room, and for age. */
+  /** Sessions evicted because the table was full, and sessions expired by age. */
   evicted = 0;
   expired = 0;
-  /** The caller writes the key of packet `p` here, at `p * SessionKey.words`, then calls `prepare`, perhaps `fetch`, and `next` or `receivedOnly`. */
+  /**
+   * The caller writes the key of packet `p` here, at `p * SessionKey.words`, then calls `prepare`, optionally `fetch`,
+   * and `next` or `receivedOnly`.
+   */
   readonly keys: Uint32Array;
-  /** After `next`: packets received in that session, this one included; modulo 2^32. */
+  /** After `next`: packets received in that session, including this one; modulo 2^32. */
   received = 0;
   private readonly hashes: Int32Array;
   private readonly heads: Int32Array;
-  /** Of no use but to keep `fetch` from being optimised away. */
+  /** Keeps the compiler from removing `fetch` as dead code. */
   fetched = 0;
   private readonly timeoutMs: number;
   private readonly orderMs: number;
@@ -57,7 +65,7 @@ export class SessionTable {
   private oldest = NONE;
   private used = 0;
 
-  /** `orderMs`: how exactly the order of age is kept; 0: to the packet. `packets`: most that are under way at a time. */
+  /** `orderMs`: resolution of the age order; 0: exact. `packets`: limit of concurrently prepared packets. */
   constructor(capacity: number, timeoutMs: number, orderMs = 0, packets = 1) {
     this.keys = new Uint32Array(packets * SessionKey.words);
     this.hashes = new Int32Array(packets);
@@ -79,12 +87,12 @@ export class SessionTable {
     return this.used;
   }
 
-  /** Hot: takes the key of a packet. */
+  /** Hot: hashes the key of a packet. */
   prepare(packet = 0): void {
     this.hashes[packet] = this.hash(this.keys, packet * SessionKey.words);
   }
 
-  /** Hot: has the cache lines of `count` prepared packets fetched, side by side. Changes nothing. */
+  /** Hot: prefetches the entries of `count` prepared packets, so that the cache misses overlap. Read-only. */
   fetch(packets: Uint8Array, count: number): void {
     const { heads, hashes, buckets, words } = this;
     for (let i = 0; i < count; i++) heads[i] = buckets[hashes[packets[i]] & this.bucketMask];
@@ -93,7 +101,7 @@ export class SessionTable {
     this.fetched = all;
   }
 
-  /** Hot: the number, from 0 and modulo 2^32, of this reply in the session of a prepared packet. */
+  /** Hot: number of this reply in the session of a prepared packet, from 0, modulo 2^32. */
   next(nowMs: number, packet = 0): number {
     const { words } = this;
     const bucket = this.hashes[packet] & this.bucketMask;
@@ -125,13 +133,13 @@ export class SessionTable {
     return words[at + COUNT]++;
   }
 
-  /** A prepared packet that is not reflected: it counts as received. One of a session that is not held leaves no trace. */
+  /** Counts a prepared packet without a reply as received. An unknown session is not created. */
   receivedOnly(packet = 0): void {
     const entry = this.find(this.hashes[packet] & this.bucketMask, packet * SessionKey.words);
     if (entry !== NONE) this.words[(entry << ENTRY_SHIFT) + RECEIPTS]++;
   }
 
-  /** Forgets sessions that were silent too long: at most `limit` of them, so that a call is short. */
+  /** Forgets sessions that were silent too long, at most `limit` of them, to bound the call. */
   expire(nowMs: number, limit: number): void {
     for (let i = 0; i < limit; i++) {
       const entry = this.oldest;
@@ -154,7 +162,7 @@ export class SessionTable {
     return entry;
   }
 
-  /** A free entry; makes one where none is. */
+  /** Takes a free entry; frees the oldest one when there is none. */
   private take(nowMs: number): number {
     if (this.free === NONE) {
       const entry = this.oldest;
@@ -168,7 +176,7 @@ export class SessionTable {
     return entry;
   }
 
-  /** Takes an entry out of its bucket and of the order of age, and puts it on the free list. */
+  /** Removes an entry from its bucket and from the age order, and adds it to the free list. */
   private forget(entry: number): void {
     const { links } = this;
     const at = entry << ENTRY_SHIFT;
@@ -211,7 +219,10 @@ export class SessionTable {
     return true;
   }
 
-  /** MurmurHash3's mixing over the words. The seed is fixed: a forger gains a longer chain, bounded by the table, never more memory. */
+  /**
+   * MurmurHash3's mixing over the words, with a fixed seed: an attacker can cause a longer chain, bounded by the table,
+   * but no more memory.
+   */
   private hash(words: Uint32Array, at: number): number {
     let h = 0x9747b28c;
     for (let i = 0; i < SessionKey.words; i++) {
@@ -223,7 +234,7 @@ export class SessionTable {
     }
     h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
     h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-    // Signed: a number above 2^31 would be allocated.
+    // Signed: V8 would allocate a number above 2^31.
     return h ^ (h >>> 16);
   }
 }

@@ -1,4 +1,4 @@
-/** `--status`: the reflector's counters over HTTP. Read-only: nothing here changes anything. */
+/** `--status`: the reflector's counters over HTTP, read-only. */
 
 import type { Server } from 'node:http';
 import Fastify, { type FastifyInstance } from 'fastify';
@@ -14,8 +14,8 @@ const INTERFACE_PERIOD_MS = 1_000;
 const PROBLEM_JSON = 'application/problem+json';
 
 /**
- * `GET /` and `/v1/status` (JSON), `/metrics` (Prometheus), `/healthz` (200 when every thread runs, else 503), `/readyz` (200 when it also listens on
- * every address, else 503 with the reasons).
+ * `GET /` and `/v1/status` (JSON), `/metrics` (Prometheus), `/healthz` (200 when every thread runs, otherwise 503),
+ * `/readyz` (200 when it also listens on every address, otherwise 503 with the reasons).
  */
 export function statusApp(status: () => ReflectorStatus): FastifyInstance {
   const app = Fastify({ logger: false, forceCloseConnections: true });
@@ -63,8 +63,8 @@ export function statusApp(status: () => ReflectorStatus): FastifyInstance {
 }
 
 /**
- * Serves `statusApp`; the result says where. A server on a link-local address listens again when its interface was made again. Rejects with
- * `LLAMA_ADDRESS_IN_USE` or `LLAMA_SYSTEM_CALL`.
+ * Serves `statusApp` and returns its address. A server on a link-local address listens again when its interface was
+ * recreated. Rejects with `LLAMA_ADDRESS_IN_USE` or `LLAMA_SYSTEM_CALL`.
  */
 export async function serveStatus(
   endpoint: Endpoint,
@@ -91,10 +91,13 @@ export async function serveStatus(
   return { app, endpoint: { ...endpoint, port } };
 }
 
-/** A server is bound to the index of its interface. An interface that is made again has another one, and nothing tells the server. */
+/**
+ * A server is bound to the index of its interface. A recreated interface has another index, and the server gets no
+ * error.
+ */
 function followInterface(server: Server, local: LocalAddress, host: string, port: number): NodeJS.Timeout {
   let index = interfaceIndex(local);
-  // One that failed to listen again is tried again at the next turn.
+  // After a failed attempt to listen, the next period tries again.
   server.on('error', () => {
     index = 0;
   });

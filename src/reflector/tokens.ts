@@ -6,26 +6,26 @@
  * | 0 | i32 | tokens, in thousandths |
  * | 4 | i32 | millisecond of the last refill, CLOCK_MONOTONIC modulo 2^32 |
  *
- * No thread ever waits for another. The thread that moves the millisecond on by compare-and-swap, and no other, adds what has come
- * due since; a thread that dies in between loses those tokens, so the limit holds in any case. Thousandths make the amount of
- * a millisecond a whole number for any rate: nothing is rounded away.
+ * A thread never waits for another. Only the thread that advances the millisecond by compare-and-swap adds the tokens
+ * due since then. If it dies in between, those tokens are lost, so the limit always holds. In thousandths, the tokens
+ * of a millisecond are an integer for any rate, without rounding.
  */
 
 const TOKENS = 0;
 const MILLISECOND = 1;
 const THOUSANDTHS = 1000;
-/** The bucket holds this much of the rate. */
+/** Capacity of the bucket, in time of the rate. */
 const BURST_MS = 100;
-/** After this long even one packet a second has filled its bucket. */
+/** After this time even a rate of one packet a second has filled its bucket. */
 const FULL_AFTER_MS = 2000;
-/** No thread is held up for longer than this between reading the clock and refilling. */
+/** Limit of a thread's delay between reading the clock and refilling. */
 const CLOCK_READ_CAP_MS = 60_000;
-/** Most packets a second: the burst in thousandths fits 31 bits. */
+/** Highest rate, packets a second: the burst in thousandths fits 31 bits. */
 export const MAX_PPS_LIMIT = 20_000_000;
 
 export class TokenBucket {
   private readonly state: Int32Array;
-  /** Thousandths that a millisecond brings: the rate in packets a second. */
+  /** Thousandths added each millisecond: the rate in packets a second. */
   private readonly rate: number;
   private readonly burst: number;
 
@@ -33,11 +33,11 @@ export class TokenBucket {
   constructor(memory: SharedArrayBuffer, maxPps: number) {
     this.state = new Int32Array(memory);
     this.rate = maxPps;
-    // A full bucket still collects the parts of the next token: else low rates would lose them with every packet.
+    // A full bucket still collects the fraction of the next token; otherwise low rates would lose it with every packet.
     this.burst = burstOf(maxPps) + THOUSANDTHS - 1;
   }
 
-  /** Hot: takes up to `wanted` tokens at `nowMs` (CLOCK_MONOTONIC); how many there were. */
+  /** Hot: takes up to `wanted` tokens at `nowMs` (CLOCK_MONOTONIC). Returns the number taken. */
   take(wanted: number, nowMs: number): number {
     this.refill(Math.floor(nowMs) | 0);
     for (;;) {
@@ -64,7 +64,7 @@ export class TokenBucket {
   }
 }
 
-/** In thousandths: 100 ms worth of the rate, but at least one packet. */
+/** In thousandths: the rate times 100 ms, but at least one packet. */
 function burstOf(maxPps: number): number {
   return Math.max(THOUSANDTHS, maxPps * BURST_MS);
 }
