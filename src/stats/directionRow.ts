@@ -1,4 +1,7 @@
-/** The numbers of each direction of one row and of its paths, from counts to what is published. Delays that cannot be are left out. */
+/**
+ * The numbers of each direction of one row and of its paths, from counts to published values. Impossible delays are
+ * omitted.
+ */
 
 import { UNKNOWN_BYTE } from '../ring/ring.js';
 import { type DirectionCounts, DirectionNumbers, RowDelays } from './directions.js';
@@ -6,7 +9,7 @@ import { Baseline, type OneWayHistory } from './oneWay.js';
 import type { PathTraits } from './pathTraits.js';
 import { type OutcomeNumbers, roundedUs } from './row.js';
 
-/** A delay out cannot be longer than the round trip; clocks may err by so much within an interval. */
+/** Limit by which the spread of one-way delays may exceed the RTT: the clocks may drift within an interval. */
 const CLOCK_NOISE_NS = 100_000;
 
 export class RowDirections {
@@ -15,7 +18,7 @@ export class RowDirections {
   remarked = 0;
   ceMarks = 0;
   hopChanges = 0;
-  /** Most recently seen on the row's paths in this interval; 255: not known. */
+  /** Last values seen on the row's paths in this interval; 255: unknown. */
   dscpForward = UNKNOWN_BYTE;
   dscpReverse = UNKNOWN_BYTE;
   hopsForward = UNKNOWN_BYTE;
@@ -30,7 +33,7 @@ export class RowDirections {
   private reverseMaxNs = 0;
   private hasDelays = false;
 
-  /** Reads the paths from `first` to before `end` of a row whose RTTs are from `rttMinNs` to `rttMaxNs`. */
+  /** Reads the paths from `first` to before `end` of a row with RTTs from `rttMinNs` to `rttMaxNs`. */
   read(
     counts: DirectionCounts,
     stream: number,
@@ -79,7 +82,7 @@ export class RowDirections {
       history.close(stream, this.forwardMinNs, this.reverseMinNs, rttMinNs, row.unkept === 0, this.baseline);
   }
 
-  /** Round trips whose time inside the reflector is known. */
+  /** Round trips with a known residence. */
   get timed(): number {
     return this.row.timed;
   }
@@ -91,7 +94,10 @@ export class RowDirections {
     if (traits.hopsReverse(path) !== UNKNOWN_BYTE) this.hopsReverse = traits.hopsReverse(path);
   }
 
-  /** Least, mean and greatest delay out, and the same back, of a path, ns; `rttMeanNs`: of all its RTTs. */
+  /**
+   * Minimum, mean and maximum delay on the way out, then the same on the way back, of a path, ns. `rttMeanNs`: mean of
+   * all its RTTs.
+   */
   pathDelays(counts: DirectionCounts, number: number, rttMeanNs: number, into: Float64Array): void {
     const { path, baseline } = this;
     into.fill(Number.NaN);
@@ -106,7 +112,7 @@ export class RowDirections {
     into[5] = path.reverseMaxNs - baseline.reverseNs;
   }
 
-  /** The row's members, with a comma in front. */
+  /** The row's members, with a leading comma. */
   json({ lostForward, lostReverse, lostUnknown, remarked, ceMarks, hopChanges }: OutcomeNumbers): string {
     const { row, baseline } = this;
     const forwardMean = this.forwardSumNs / row.timed;
@@ -126,5 +132,5 @@ export class RowDirections {
   }
 }
 
-/** A byte of which 255 means that nothing is known. */
+/** Null for 255, which means unknown. */
 export const nullable = (byte: number): number | null => (byte === UNKNOWN_BYTE ? null : byte);

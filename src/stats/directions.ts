@@ -1,27 +1,29 @@
 /**
- * What one interval knows of each direction: one-way delays, markings, hops, and which way probes were lost. A line per path and some sums per row,
- * beside those of `accumulator.ts`, with the same life.
+ * One interval's counts of each direction: one-way delays, markings, hops, and the direction of losses. A line per path
+ * and some sums per row, next to `accumulator.ts` and with the same lifetime.
  *
- * One-way delays are differences between two hosts' clocks: of use as they are only where both are kept (`oneWay.ts`). The delay on the way back is
- * the RTT without the delay on the way out, so only the latter is kept.
+ * One-way delays are differences between two hosts' clocks: usable directly only where both are synchronised
+ * (`oneWay.ts`). The delay on the way back is the RTT minus the delay on the way out, so the sum is kept for the latter
+ * only.
  *
  * A path's line is 64 bytes:
  *
  * | word | double | field |
  * | ---: | ---: | --- |
- * | 0 | 0 | least delay on the way out, ns |
- * | 2 | 1 | greatest |
+ * | 0 | 0 | minimum delay on the way out, ns |
+ * | 2 | 1 | maximum |
  * | 4 | 2 | sum |
- * | 6 | 3 | least delay on the way back, ns |
- * | 8 | 4 | greatest |
+ * | 6 | 3 | minimum delay on the way back, ns |
+ * | 8 | 4 | maximum |
  * | 10 | | probes with both |
  * | 11, 12 | | lost on the way out, on the way back |
- * | 13 | | probes whose marking was rewritten |
+ * | 13 | | probes with a rewritten marking |
  * | 14 | | congestion marks |
  * | 15 | | changes of a hop count |
  *
- * Of a row, in 8 doubles: sums of the absolute differences between consecutive delays out and back, how many differences, probes with both delays,
- * sum of their RTTs, those of them without two clocks that are kept. It must never allocate per record.
+ * A row has 8 doubles: sums of the absolute differences between consecutive delays out and back, number of differences,
+ * probes with both delays, sum of their RTTs, and how many of these probes lack two synchronised clocks. It must never
+ * allocate per record.
  */
 
 import { RecordFlag, UNKNOWN_BYTE } from '../ring/ring.js';
@@ -48,7 +50,7 @@ const ROW_TIMED = 3;
 const ROW_RTT_SUM = 4;
 const ROW_UNKEPT = 5;
 
-/** What is read of a received probe; a `RingConsumer` is one. */
+/** Fields read of a received probe; `RingConsumer` implements it. */
 export interface ReceivedRecord {
   readonly path: number;
   readonly flags: number;
@@ -58,7 +60,7 @@ export interface ReceivedRecord {
   readonly sequence: number;
 }
 
-/** What is read of it for the directions. */
+/** Fields read for the directions. */
 export interface DirectionRecord extends ReceivedRecord {
   readonly tos: number;
   readonly ttl: number;
@@ -67,7 +69,7 @@ export interface DirectionRecord extends ReceivedRecord {
   readonly forwardTtl: number;
 }
 
-/** Numbers of one path, for reading; delays are by the two clocks as they were. */
+/** Numbers of one path, for reading; delays are plain differences of the two clocks. */
 export class DirectionNumbers {
   timed = 0;
   forwardMinNs = 0;
@@ -85,13 +87,13 @@ export class DirectionNumbers {
 /** Sums of a row. */
 export class RowDelays {
   timed = 0;
-  /** Of those with both delays. */
+  /** Of the probes with both delays. */
   rttSumNs = 0;
   /** Differences between consecutive probes of a path, and their sums. */
   pairs = 0;
   forwardVariationNs = 0;
   reverseVariationNs = 0;
-  /** Probes of which not both clocks are known to be kept. */
+  /** Probes without two clocks known to be synchronised. */
   unkept = 0;
 }
 
@@ -107,7 +109,7 @@ export class DirectionCounts {
     this.traits = traits;
   }
 
-  /** Makes room for streams below `streams`. */
+  /** Grows the columns to `streams` streams. */
   reserve(streams: number): void {
     const words = new Uint32Array(streams * this.sourcePorts * LINE_WORDS);
     words.set(this.words);
@@ -118,12 +120,12 @@ export class DirectionCounts {
     this.rows = rows;
   }
 
-  /** A probe that was counted lost before. */
+  /** Adds the direction of a probe that was counted as lost before. */
   lost(path: number, forward: boolean): void {
     this.words[path * LINE_WORDS + (forward ? LOST_FORWARD : LOST_REVERSE)]++;
   }
 
-  /** Hot: a received probe, on a path whose stream is open. */
+  /** Hot: a received probe, on a path of an open stream. */
   received(stream: number, record: DirectionRecord): void {
     const { path, flags } = record;
     const { words, traits } = this;

@@ -1,4 +1,7 @@
-/** The reasons that an interval counted (`reasonCounts.ts`), as rows and paths publish them: most frequent first, a bounded number. */
+/**
+ * The reasons that an interval counted (`reasonCounts.ts`), as rows and paths publish them: most frequent first, a
+ * bounded number.
+ */
 
 import { addressText } from '../net/address.js';
 import { errnoName } from '../net/libc.js';
@@ -21,7 +24,7 @@ export interface Explanations {
 
 export const NO_EXPLANATIONS: Explanations = { sendErrorsBy: null, unreachableBy: null, tooBigBy: null };
 
-/** Of reasons one behind the other, `REASON_WORDS` each; equal ones, of several paths, are added up. */
+/** Takes consecutive reasons of `REASON_WORDS` words each. Equal reasons of several paths are summed. */
 export function explanationsOf(words: Uint32Array): Explanations {
   if (words.length === 0) return NO_EXPLANATIONS;
   const reasons = new Map<string, Reason>();
@@ -51,7 +54,7 @@ function tooBigReason({ count, mtu, origin }: Reason): TooBigReason {
 const originText = (origin: Uint8Array): string | null =>
   origin.every((byte) => byte === 0) ? null : addressText(origin);
 
-/** Those of one outcome; null: there are none. */
+/** Reasons of one outcome; null without any. */
 function bounded<Item>(
   sorted: readonly Reason[],
   outcome: Reason['outcome'],
@@ -61,7 +64,7 @@ function bounded<Item>(
   return own.length === 0 ? null : own.slice(0, MOST_REASONS).map(itemOf);
 }
 
-/** The members of a row's JSON, with a comma behind. */
+/** The members of a row's JSON, with a trailing comma. */
 export const explanationsJson = (explanations: Explanations): string =>
   explanations === NO_EXPLANATIONS ? NO_EXPLANATIONS_JSON : membersJson(explanations);
 
@@ -73,7 +76,7 @@ const NO_EXPLANATIONS_JSON = membersJson(NO_EXPLANATIONS);
 /** Words of one entry of `IntervalReport.pathReasons`. */
 const PATH_REASON_WORDS = 1 + REASON_WORDS;
 
-/** Those of the path at index `row` of a report. */
+/** Explanations of the path at index `row` of a report. */
 export function pathExplanations({ pathReasons }: Pick<IntervalReport, 'pathReasons'>, row: number): Explanations {
   let low = 0;
   let high = pathReasons.length / PATH_REASON_WORDS;

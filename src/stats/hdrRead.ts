@@ -1,10 +1,11 @@
 /**
- * Reads the text that `hdrText.ts` writes, as pairs of index and count: the samples of an interval are some hundred at most of 23,552
- * indexes, and a histogram object of 13 KB for each row would cost more than the rest of reading it.
+ * Reads the text that `hdrText.ts` writes, as pairs of index and count. An interval uses at most some hundred of the
+ * 23,552 indexes. A histogram object of 13 KB for each row would cost more than the rest of the reading.
  *
- * The text comes from another host. It must never be believed: whatever is in it, reading ends, within fixed memory, and says what is wrong.
+ * The text comes from another host and is untrusted: reading always ends, within fixed memory, and reports any error.
  *
- * Collectors store short histograms instead of compressing them (`hdrText.ts`): those are read here, all others by zlib, whose start alone takes longer.
+ * Collectors store short histograms without compression (`hdrText.ts`). These are read here; zlib reads all others,
+ * because its setup alone takes longer.
  */
 
 import { inflateSync } from 'node:zlib';
@@ -21,16 +22,19 @@ import {
 } from './hdrText.js';
 import { INDEXES, SIGNIFICANT_DIGITS } from './histogram.js';
 
-/** Every index with the longest count; a text that unpacks to more is refused before it takes the memory. */
+/** Every index with the longest count; a text that unpacks to more is refused before its memory is allocated. */
 const MAX_PLAIN_BYTES = COUNTS_OFFSET + INDEXES * MAX_COUNT_BYTES;
-/** What zlib makes of that at worst, and base64 of it. */
+/** Worst-case length after zlib and base64. */
 const MAX_TEXT_LENGTH = Math.ceil(((MAX_PLAIN_BYTES + 1024) * 4) / 3);
 const MAX_COUNT = 2 ** 32 - 1;
-/** A row's histogram unpacks to some hundred bytes, seldom more: with zlib's usual 16 KB for its output, reading took a quarter longer. */
+/**
+ * A row's histogram usually unpacks to some hundred bytes. With zlib's default output of 16 KB, reading took a quarter
+ * longer.
+ */
 const INFLATE_OPTIONS = { maxOutputLength: MAX_PLAIN_BYTES, chunkSize: 2048 } as const;
 
 export class HdrTextReader {
-  /** Of the last text that was read: the indexes that have counts, ascending, and their counts; `length` of them. */
+  /** Of the last text: the indexes with counts, ascending, and their counts; `length` entries. */
   readonly indexes = new Uint16Array(INDEXES);
   readonly counts = new Float64Array(INDEXES);
   length = 0;
@@ -39,7 +43,7 @@ export class HdrTextReader {
 
   private readonly envelope = Buffer.alloc(Math.ceil((MAX_TEXT_LENGTH * 3) / 4) + 4);
 
-  /** Returns what is wrong with the text, or null; then the fields have its content. After an error they are empty. */
+  /** Returns the error of the text, or null after filling the fields. After an error they are empty. */
   read(text: string): string | null {
     this.length = 0;
     this.total = 0;
@@ -114,7 +118,10 @@ export class HdrTextReader {
   }
 }
 
-/** What is in the zlib stream from the envelope's head to `end`, when it is one stored block and whole; undefined: whatever it is, zlib says it. */
+/**
+ * Content of the zlib stream from the envelope's head to `end`, when it is one complete stored block; otherwise
+ * undefined, and zlib decides.
+ */
 function storedIn(envelope: Buffer, end: number): Buffer | undefined {
   const from = ENVELOPE_BYTES + STORED_HEAD_BYTES;
   const length = end - CHECKSUM_BYTES - from;

@@ -1,7 +1,8 @@
 /**
- * The standard compressed text of an HdrHistogram (V2, zlib, base64: `HISTFAAA…`), in nanoseconds, that any HdrHistogram reads.
+ * The standard compressed text of an HdrHistogram (V2, zlib, base64: `HISTFAAA…`), in nanoseconds, which any
+ * HdrHistogram library reads.
  *
- * It must never say anything else than the histogram's counts; a histogram that is read back has the same percentiles.
+ * It must reproduce the histogram's counts exactly; a histogram that is read back has the same percentiles.
  *
  * Before compression (big-endian):
  *
@@ -14,16 +15,17 @@
  * | 16 | i64 | lowest discernible value: 1 |
  * | 24 | i64 | highest trackable value |
  * | 32 | f64 | integer-to-double conversion ratio: 1 |
- * | 40 | | counts up to the greatest value, each ZigZag LEB128; -n stands for n > 1 zeros |
+ * | 40 | | counts up to the maximum, each ZigZag LEB128; -n stands for n > 1 zeros |
  *
- * Around it: i32 cookie 0x1c849314, i32 bytes of what follows, the zlib stream; all of that in base64.
+ * Around it: i32 cookie 0x1c849314, i32 bytes of the rest, the zlib stream; all of that in base64.
  *
- * Why not the library's `encodeIntoCompressedBase64`: it writes 1 as the index offset and the integer 1 in place of the ratio,
- * where HdrHistogram itself has 0 and 1.0; and it takes twice as long.
+ * The library's `encodeIntoCompressedBase64` is not used: it writes 1 as the index offset and the integer 1 as the
+ * ratio, where HdrHistogram itself has 0 and 1.0; and it takes twice as long.
  *
- * Why a short histogram is stored in its zlib stream (RFC 1950, RFC 1951 section 3.2.4) and not compressed: the 160 samples of a usual row take
- * 250 bytes, and 130 compressed, which makes the row an eighth shorter. For that, writing took the collector 38 µs in place of 10, and reading took each
- * scraper 15 in place of 3 (Intel Xeon, Node 20).
+ * A short histogram is stored in its zlib stream (RFC 1950, RFC 1951 section 3.2.4) without compression. The 160
+ * samples of a usual row take 250 bytes, or 130 compressed, which makes the row an eighth shorter. But compression
+ * costs the collector 38 µs instead of 10 for writing, and each scraper 15 µs instead of 3 for reading (Intel Xeon,
+ * Node 20).
  */
 
 import { deflateSync } from 'node:zlib';
@@ -37,16 +39,19 @@ export const ENVELOPE_BYTES = 8;
 /** A 32-bit count takes 33 bits as ZigZag. */
 export const MAX_COUNT_BYTES = 5;
 
-/** A stored block has two bytes for its length; from here on compression is worth its time. */
+/** Largest stored block, bytes. Its length field has two bytes; larger data is worth compressing. */
 const MAX_STORED_BYTES = 512;
-/** Before a stored block: two bytes of zlib (deflate, fastest), "the last block, stored", its length, and that inverted; behind it, the checksum. */
+/**
+ * Before a stored block: two bytes of zlib (deflate, fastest), "the last block, stored", its length, and the inverted
+ * length; after it, the checksum.
+ */
 export const STORED_HEAD: readonly number[] = [0x78, 0x01, 0x01];
 export const STORED_HEAD_BYTES = STORED_HEAD.length + 4;
 export const CHECKSUM_BYTES = 4;
-/** Small windows: to set up and clear zlib's usual 256 KB would cost more than to compress some hundred bytes. */
+/** Small windows: setting up and clearing zlib's default 256 KB would cost more than compressing some hundred bytes. */
 const DEFLATE_OPTIONS = { level: 6, memLevel: 4, windowBits: 12, chunkSize: 4096 } as const;
 
-/** What is encoded: an `RttHistogram` or a `HistogramSum`. Indexes are those of `histogram.ts`. */
+/** Input of the encoder: an `RttHistogram` or a `HistogramSum`. Indexes are those of `histogram.ts`. */
 export interface EncodedHistogram {
   readonly firstIndex: number;
   readonly lastIndex: number;
@@ -59,7 +64,7 @@ export class HdrTextEncoder {
   private sparseBytes = Buffer.alloc(4096);
   private sparseLength = 0;
 
-  /** The sparse form (`histogramSum.ts`) of the histogram that was encoded last: it falls off. Copy it before the next. */
+  /** The sparse form (`histogramSum.ts`) of the last encoded histogram, a by-product. Valid until the next `encode`. */
   get sparse(): Uint8Array {
     return this.sparseBytes.subarray(0, this.sparseLength);
   }
@@ -73,7 +78,10 @@ export class HdrTextEncoder {
     return envelope.toString('base64', 0, total);
   }
 
-  /** Writes the zlib stream of what is plain into the envelope; returns its length, as does `compress`. */
+  /**
+   * Writes the zlib stream of the plain bytes into the envelope, without compression. Returns its length, as `compress`
+   * does.
+   */
   private store(length: number): number {
     const { envelope, plain } = this;
     const head = ENVELOPE_BYTES;
@@ -132,7 +140,7 @@ export class HdrTextEncoder {
 }
 
 const ADLER_MODULUS = 65_521;
-/** So many bytes can be summed up before a sum is beyond 32 bits. */
+/** Bytes that can be summed before a sum exceeds 32 bits. */
 const ADLER_BYTES = 5552;
 
 /** The checksum of a zlib stream (RFC 1950 section 8.2). */
@@ -151,13 +159,13 @@ export function adler32(bytes: Uint8Array, from: number, end: number): number {
   return b * 2 ** 16 + a;
 }
 
-/** A run of zero counts: nothing, the count 0, or its negative length. */
+/** A run of zero counts: empty, the count 0, or its negative length. */
 function writeZeros(bytes: Buffer, offset: number, zeros: number): number {
   if (zeros === 0) return offset;
   return writeLeb128(bytes, offset, zeros === 1 ? 0 : zeros * 2 - 1);
 }
 
-/** LEB128 of a number that is ZigZag already; up to 2^35, so the format's 64-bit variant does not differ. */
+/** LEB128 of a ZigZag number; up to 2^35, so the format's 64-bit variant does not differ. */
 function writeLeb128(bytes: Buffer, offset: number, zigzag: number): number {
   let rest = zigzag;
   let at = offset;

@@ -1,10 +1,11 @@
 /**
- * A histogram of round-trip times in nanoseconds: an HdrHistogram of 3 significant digits (32-bit counts) that grows as needed.
+ * A histogram of round-trip times in nanoseconds: an HdrHistogram of 3 significant digits (32-bit counts) that grows as
+ * needed.
  *
- * It must never hold a count that the library's own methods would not find at the same index: only the arithmetic of the hot
- * calls is done here, because the library does it with logarithms and powers, for any precision.
+ * Every count must be at the index where the library's own methods find it. Only the arithmetic of the hot calls is
+ * here, because the library uses logarithms and powers, for any precision.
  *
- * With 3 digits and a unit of 1 ns: values below 2048 have an index each; above, each doubling has 1024 (HdrHistogram's
+ * With 3 digits and a unit of 1 ns, values below 2048 have an index each; above, each doubling has 1024 (HdrHistogram's
  * "buckets" and "sub-buckets").
  */
 
@@ -12,7 +13,7 @@ import { Int32Histogram } from 'hdr-histogram-js';
 import { RTT_BOUNDS_NS, RTT_BUCKETS } from './rttBuckets.js';
 
 export const SIGNIFICANT_DIGITS = 3;
-/** Greatest value that is recorded as it is: 4.29 s. Greater ones count as this one. */
+/** Largest value that is recorded exactly: 4.29 s. Larger ones count as this one. */
 export const MAX_SAMPLE_NS = 2 ** 32 - 1;
 
 const LINEAR_VALUES = 2048;
@@ -26,17 +27,20 @@ export function indexOfNs(ns: number): number {
   return (bucket << HALF_BITS) + (ns >>> bucket);
 }
 
-/** How many indexes there are. */
+/** Number of indexes. */
 export const INDEXES = indexOfNs(MAX_SAMPLE_NS) + 1;
 
-/** Greatest value that is counted at `index`. */
+/** Largest value that is counted at `index`. */
 export function highestNsAt(index: number): number {
   const bucket = index < LINEAR_VALUES ? 0 : (index >>> HALF_BITS) - 1;
   const width = 2 ** bucket;
   return (index - (bucket << HALF_BITS)) * width + width - 1;
 }
 
-/** By index: the bucket (`rttBuckets.ts`) that its least value belongs to. A search per sample costs more than the sample. */
+/**
+ * By index: the bucket (`rttBuckets.ts`) of its smallest value. A search per sample would cost more than the rest of
+ * recording it.
+ */
 const BUCKET_AT = Uint8Array.from({ length: INDEXES }, (_, index) => {
   const leastNs = index === 0 ? 0 : highestNsAt(index - 1) + 1;
   const bucket = RTT_BOUNDS_NS.findIndex((boundNs) => leastNs <= boundNs);
@@ -45,9 +49,9 @@ const BUCKET_AT = Uint8Array.from({ length: INDEXES }, (_, index) => {
 const UPPER_BOUNDS_NS = Float64Array.of(...RTT_BOUNDS_NS, Number.POSITIVE_INFINITY);
 
 export class RttHistogram {
-  /** The library's histogram; read it freely, write it only through this class. */
+  /** The library's histogram; may be read freely, written only through this class. */
   readonly hdr: Int32Histogram;
-  /** How many of the values fell into each of the fixed buckets; read it freely. */
+  /** Values in each of the fixed buckets; may be read freely. */
   readonly buckets = new Uint32Array(RTT_BUCKETS);
   private leastNs = MAX_SAMPLE_NS;
   private greatestNs = 0;
@@ -63,7 +67,7 @@ export class RttHistogram {
     if (ns < this.leastNs) this.leastNs = ns;
     if (ns > this.greatestNs) this.greatestNs = ns;
     const bucket = BUCKET_AT[index];
-    // An index that has a bound within it holds times on both sides of the bound.
+    // An index that contains a bound has times on both sides of it.
     this.buckets[ns > UPPER_BOUNDS_NS[bucket] ? bucket + 1 : bucket]++;
     if (index >= this.hdr.countsArrayLength) {
       this.hdr.recordValue(ns);
@@ -78,12 +82,12 @@ export class RttHistogram {
     return this.hdr.totalCount;
   }
 
-  /** Index of the least value; everything below is zero. 0 when empty. */
+  /** Index of the minimum; all lower counts are zero. 0 when empty. */
   get firstIndex(): number {
     return this.count === 0 ? 0 : indexOfNs(this.leastNs);
   }
 
-  /** Index of the greatest value; everything above is zero. 0 when empty. */
+  /** Index of the maximum; all higher counts are zero. 0 when empty. */
   get lastIndex(): number {
     return indexOfNs(this.greatestNs);
   }

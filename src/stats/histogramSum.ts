@@ -1,19 +1,20 @@
 /**
- * The sum of many histograms of round-trip times, for exact percentiles over time and hosts, and their short form in memory.
+ * The sum of many histograms of round-trip times, for exact percentiles over time and hosts, and their compact form in
+ * memory.
  *
- * The indexes are those of `histogram.ts`, so the percentiles of a sum are those of one histogram that was fed with all samples.
- * One of these is made once and used for one sum after the other: `clear` costs only what was used.
+ * The indexes are those of `histogram.ts`, so the percentiles of a sum equal those of one histogram with all samples.
+ * An object is allocated once and reused: `clear` costs only the used pages.
  *
- * The short form ("sparse histogram"), for keeping millions of them; each number is LEB128:
+ * The compact form ("sparse histogram"), for keeping millions of them; each number is LEB128:
  *
  * | field | meaning |
  * | --- | --- |
- * | 2 x step + many | step: distance from the index before, for the first one from -1; many: 1 when the count is more than one |
- * | count - 2 | only behind many = 1 |
+ * | 2 x step + many | step: distance from the previous index, for the first one from -1; many: 1 when the count is more than one |
+ * | count - 2 | only after many = 1 |
  * | … | |
  * | 0 | the end |
  *
- * So a sample on its own takes one or two bytes.
+ * So a single sample takes one or two bytes.
  */
 
 import { highestNsAt, INDEXES, MAX_SAMPLE_NS } from './histogram.js';
@@ -21,15 +22,15 @@ import { highestNsAt, INDEXES, MAX_SAMPLE_NS } from './histogram.js';
 const PAGE_BITS = 6;
 const PAGE = 1 << PAGE_BITS;
 const PAGES = Math.ceil(INDEXES / PAGE);
-/** Most bytes of an entry: three for a step, eight for a count of up to 2^53. */
+/** Longest entry, bytes: three for a step, eight for a count of up to 2^53. */
 const MAX_ENTRY_BYTES = 11;
-/** Most bytes of a sparse histogram. */
+/** Longest sparse histogram, bytes. */
 export const MAX_SPARSE_BYTES = INDEXES * MAX_ENTRY_BYTES + 1;
 
 export class HistogramSum {
   total = 0;
   private readonly counts = new Float64Array(PAGES * PAGE);
-  /** Sums over pages of indexes: what has none is not looked at. */
+  /** Sums over pages of indexes, so that empty pages are skipped. */
   private readonly pages = new Float64Array(PAGES);
 
   /** For `HdrTextEncoder`. */
@@ -38,7 +39,7 @@ export class HistogramSum {
     getCountAtIndex: (index: number): number => this.counts[index],
   };
 
-  /** Index of the least value; 0 when empty. */
+  /** Index of the minimum; 0 when empty. */
   get firstIndex(): number {
     return Math.max(
       0,
@@ -46,7 +47,7 @@ export class HistogramSum {
     );
   }
 
-  /** Index of the greatest value; 0 when empty. */
+  /** Index of the maximum; 0 when empty. */
   get lastIndex(): number {
     return Math.max(
       0,
@@ -60,7 +61,7 @@ export class HistogramSum {
     this.total += count;
   }
 
-  /** Hot: adds the sparse histogram at `offset` of bytes that `writeSparse` wrote. Returns where it ends. */
+  /** Hot: adds the sparse histogram at `offset` of bytes that `writeSparse` wrote. Returns the offset of its end. */
   addSparse(bytes: Uint8Array, offset: number): number {
     const { counts, pages } = this;
     let at = offset;
@@ -121,7 +122,10 @@ export class HistogramSum {
     }
   }
 
-  /** Writes the sparse form at `offset` of `bytes`, which must have room for it (`MAX_SPARSE_BYTES` always is enough). Returns where it ends. */
+  /**
+   * Writes the sparse form at `offset` of `bytes`, which must have enough space (`MAX_SPARSE_BYTES` always is). Returns
+   * the offset of its end.
+   */
   writeSparse(bytes: Uint8Array, offset: number): number {
     let at = offset;
     let before = -1;
@@ -148,12 +152,12 @@ export class HistogramSum {
   }
 }
 
-/** How many samples, from the least on, a percentile takes in: at least one. */
+/** Number of the smallest samples that a percentile covers: at least one. */
 function rank(perMille: number, total: number): number {
   return Math.max(1, Math.ceil((perMille * total) / 1000));
 }
 
-/** Writes one entry of a sparse histogram: `step` indexes behind the one before. Returns where it ends. */
+/** Writes one entry of a sparse histogram, `step` indexes after the previous one. Returns the offset of its end. */
 export function writeEntry(bytes: Uint8Array, offset: number, step: number, count: number): number {
   let at = offset;
   let head = step * 2 + (count > 1 ? 1 : 0);

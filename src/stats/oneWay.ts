@@ -1,25 +1,26 @@
 /**
- * Makes delays of each direction from differences between two clocks.
+ * Derives delays of each direction from differences between two clocks.
  *
- * Where both clocks are kept the differences are delays. Else the clocks are some unknown time apart, and delays are given relative to the least that was
- * seen on any path of the row lately: how much longer than at best, which shows in which direction a queue is, but not how long the way is.
+ * Where both clocks are synchronised, the differences are delays. Otherwise the clocks are an unknown time apart.
+ * Delays are then relative to the recent minimum over all paths of the row. They show how much longer than at best a
+ * probe took, and so in which direction a queue is, but not the full delay.
  *
- * The least of each direction is of this interval and up to five before it. Clocks that drift apart, or are set, would turn that into nonsense; but
- * the two least delays together are never more than the least RTT, whose measurement needs one clock only, and without drift hardly less: so older
- * intervals count only as far back as the two agree.
+ * The minimum of each direction is taken over this interval and up to five before it. Clocks that drift apart or are
+ * set would make it meaningless. But the sum of both minima never exceeds the minimum RTT, which one clock measures,
+ * and without drift it is hardly smaller. So older intervals count only as far back as both agree.
  */
 
-/** Intervals that are looked back on, the present one included. */
+/** Intervals of the window, including the present one. */
 const WINDOW = 6;
 const FORWARD = 0;
 const REVERSE = 1;
 const RTT = 2;
 const FIELDS = 3;
-/** How far the two least delays may be from the least RTT: part of it, and ns. */
+/** Tolerance between the two minimum delays and the minimum RTT: a share of it, and ns. */
 const TOLERANCE_SHARE = 1 / 8;
 const TOLERANCE_NS = 20_000;
 
-/** What is to be taken from the differences to have delays. */
+/** Offsets to subtract from the differences to get delays. */
 export class Baseline {
   forwardNs = 0;
   reverseNs = 0;
@@ -27,18 +28,24 @@ export class Baseline {
 }
 
 export class OneWayHistory {
-  /** By stream: the least of each direction and of the RTT, of the last intervals, newest first; a least RTT of 0: none. */
+  /**
+   * By stream: the minima of each direction and of the RTT in the last intervals, newest first; a minimum RTT of 0
+   * marks an unused entry.
+   */
   private readonly least: (Float64Array | undefined)[] = [];
 
-  /** What is least in this interval, of all paths of the row; `kept`: all of it was measured with two clocks that are kept. */
+  /**
+   * Adds the minima of this interval over all paths of the row. `kept`: both clocks were synchronised for all of its
+   * measurements.
+   */
   close(stream: number, forwardNs: number, reverseNs: number, rttNs: number, kept: boolean, into: Baseline): void {
     const window = this.windowOf(stream);
     window.copyWithin(FIELDS, 0, (WINDOW - 1) * FIELDS);
     window[FORWARD] = forwardNs;
     window[REVERSE] = reverseNs;
-    // At least 1, which says that it is there.
+    // At least 1, because 0 marks an unused entry.
     window[RTT] = Math.max(1, rttNs);
-    // Nothing arrives before it was sent: then the clocks are not what they say.
+    // A packet can't arrive before it was sent: negative delays prove that the clocks disagree.
     into.relative = !kept || forwardNs < 0 || reverseNs < 0;
     into.forwardNs = 0;
     into.reverseNs = 0;
@@ -67,7 +74,7 @@ function findBaseline(window: Float64Array, into: Baseline): void {
     const leastReverse = Math.min(reverse, window[at + REVERSE]);
     const leastRtt = Math.min(rtt, window[at + RTT]);
     if (at > 0 && leastRtt - leastForward - leastReverse > leastRtt * TOLERANCE_SHARE + TOLERANCE_NS) {
-      // What is older was measured by clocks that were otherwise apart.
+      // The clocks had another offset in older intervals.
       window.fill(0, at);
       break;
     }

@@ -1,7 +1,8 @@
 /**
- * Whether a pair answers, from its counts, and why not, in words. Pure; page, terminal, collector and scraper share it.
+ * Whether a pair answers, from its counts, and the cause in words. Pure; shared by page, terminal, collector and
+ * scraper.
  *
- * It must never call a pair well of which nothing was received.
+ * It must never report a pair without received probes as healthy.
  */
 
 import { type Explained, noAnswerText, notSentText, tooBigText, unreachableText } from './reasons.js';
@@ -17,8 +18,8 @@ export interface OutcomeCounts {
 }
 
 /**
- * `silent`: probes were sent, the network or the target let none come back. `unmeasured`: this host sent none, or dropped each reply itself,
- * so nothing is known of the network.
+ * `silent`: probes were sent, but the network or the target answered none. `unmeasured`: this host sent none, or
+ * dropped each reply itself, so the state of the network is unknown.
  */
 export const ANSWERING = ['answers', 'silent', 'unmeasured'] as const;
 export type Answering = (typeof ANSWERING)[number];
@@ -28,7 +29,7 @@ export function answeringOf({ sent, received, lost, unreachable, tooBig }: Outco
   return sent > 0 && lost + unreachable + tooBig > 0 ? 'silent' : 'unmeasured';
 }
 
-/** The counts of a row or path; one that it does not tell is 0. */
+/** The counts of a row or path; missing ones are 0. */
 export function countsOf({
   sent,
   received,
@@ -45,20 +46,20 @@ type Counted = Pick<Explained, keyof OutcomeCounts>;
 export type LossCounts = Pick<OutcomeCounts, 'sent' | 'received' | 'lost' | 'unreachable'>;
 
 /**
- * Share of the probes sent that the network or the target failed, 0 to 1: lost or unreachable. null when no probe tells of loss: none was sent,
- * or each was too big, dropped by this host, or left without an outcome.
+ * Share of the sent probes that the network or the target failed, 0 to 1: lost or unreachable. Null when no probe tells
+ * about loss: none was sent, or each was too big, dropped by this host, or left without an outcome.
  */
 export function lossShare({ sent, received, lost, unreachable }: LossCounts): number | null {
   const failed = lost + unreachable;
   return sent === 0 || received + failed === 0 ? null : failed / sent;
 }
 
-/** Above the rank of a path that fails nothing, and below that of any failure. */
+/** Above the rank of a path without failures, and below the rank of any failure. */
 const UNKNOWN_RANK = Number.MIN_VALUE;
 
 /**
- * How bad a path is, 0 to 1: the share of its probes that `failed`: lost, unreachable, too big or not sent. Probes that this host dropped say
- * nothing: a path without any other ranks between the paths that fail and those that do not.
+ * How bad a path is, 0 to 1: the share of its probes that `failed`: lost, unreachable, too big or not sent. Probes that
+ * this host dropped say nothing. A path without any others ranks between failing and healthy paths.
  */
 export function failureRank(received: number, failed: number): number {
   return received + failed === 0 ? UNKNOWN_RANK : failed / (received + failed);
@@ -68,7 +69,7 @@ export function failureRank(received: number, failed: number): number {
 export const failuresOf = ({ lost, unreachable, tooBig, sendErrors }: OutcomeCounts): number =>
   lost + unreachable + tooBig + sendErrors;
 
-/** Why there is no answer; `reason` is that of the newest interval, where there is one, and `counts` are those of the window. */
+/** Why there is no answer. `reason` is the cause in the newest interval, if there is one; `counts` are the window's. */
 export function whyText(state: Answering, counts: OutcomeCounts, reason: string | null): string {
   if (reason !== null) return reason;
   const said = counts.received === 0 ? noAnswerText({ ...counts, target: '' }) : null;

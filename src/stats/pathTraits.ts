@@ -1,8 +1,10 @@
 /**
- * What was last seen of each path: marking and hops in each direction, and the last one-way delays, for their variation. It outlives the intervals.
+ * Last values of each path: marking and hops in each direction, and the last one-way delays, for their variation. They
+ * outlive the intervals.
  *
- * Per path 24 bytes: f64 delay on the way out, f64 on the way back, u32 sequence number that would follow (0: there is none), and in a byte each: DSCP
- * of the reply as received, DSCP as the reflector received, hops of the reply, hops to the reflector; 255: not known.
+ * Per path 24 bytes: f64 delay on the way out, f64 on the way back, u32 sequence number that would follow (0 without
+ * one), and one byte each: DSCP of the reply as received, DSCP as the reflector received it, hops of the reply, hops to
+ * the reflector; 255: unknown.
  */
 
 import { UNKNOWN_BYTE } from '../ring/ring.js';
@@ -16,8 +18,8 @@ const HOPS_REVERSE = 22;
 const HOPS_FORWARD = 23;
 
 /**
- * Hops that a packet has come, by the TTL that it has left: hosts and routers send with 64, 128 or 255, and the nearest one above is taken for where it
- * began. 255 (not known) where there is no TTL.
+ * Hops of a packet, from its remaining TTL: hosts and routers send with 64, 128 or 255, and the nearest of these above
+ * the TTL is taken as the start. 255 (unknown) without a TTL.
  */
 export function hopsOf(ttl: number): number {
   if (ttl === 0) return UNKNOWN_BYTE;
@@ -35,7 +37,7 @@ export class PathTraits {
     this.clear(0, INITIAL_PATHS);
   }
 
-  /** Makes room for a stream's paths. */
+  /** Grows the columns to a stream's paths. */
   open(stream: number): void {
     const paths = (stream + 1) * this.sourcePorts;
     const before = this.bytes.length / BYTES;
@@ -48,7 +50,7 @@ export class PathTraits {
     this.clear(before, bytes.length / BYTES);
   }
 
-  /** Hot: notes marking and TTLs; whether a hop count is another than before. A DSCP of 255 and a TTL of 0 are not known. */
+  /** Hot: notes marking and TTLs. Returns whether a hop count changed. A DSCP of 255 and a TTL of 0 are unknown. */
   note(path: number, dscp: number, ttl: number, forwardDscp: number, forwardTtl: number): boolean {
     const { bytes } = this;
     const at = path * BYTES;
@@ -68,7 +70,7 @@ export class PathTraits {
     this.words[path * 6 + NEXT] = sequence + 1;
   }
 
-  /** Whether the probe before this one has delays. */
+  /** Whether the previous probe has delays. */
   follows(path: number, sequence: number): boolean {
     return sequence !== 0 && this.words[path * 6 + NEXT] === sequence;
   }
@@ -79,7 +81,7 @@ export class PathTraits {
     return this.doubles[path * 3 + 1];
   }
 
-  /** 255: not known. */
+  /** 255: unknown. */
   dscpReverse(path: number): number {
     return this.bytes[path * BYTES + DSCP_REVERSE];
   }
@@ -93,7 +95,7 @@ export class PathTraits {
     return this.bytes[path * BYTES + HOPS_FORWARD];
   }
 
-  /** Forgets a stream: its number may be another one's next. */
+  /** Forgets a stream: its number may be reused. */
   forget(stream: number): void {
     this.clear(stream * this.sourcePorts, Math.min((stream + 1) * this.sourcePorts, this.bytes.length / BYTES));
   }

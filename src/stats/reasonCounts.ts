@@ -1,8 +1,9 @@
 /**
- * Why probes of each path were not sent (errno), unreachable (ICMP type, code, origin) or too big (MTU, origin), counted for one interval.
+ * Counts, for one interval, why probes of each path were not sent (errno), unreachable (ICMP type, code, origin) or too
+ * big (MTU, origin).
  *
- * A path has a chain of entries, one per reason, made when the reason is first met; a path without such probes costs one word. It
- * must never allocate per record: the columns only grow, by doubling.
+ * A path has a chain of entries, one per reason, created with the reason's first probe. A path without such probes
+ * costs one word. It must never allocate per record: the columns only grow, by doubling.
  *
  * One entry is 32 bytes, seen as 8 words:
  *
@@ -10,9 +11,9 @@
  * | ---: | --- |
  * | 0 | count |
  * | 1 | reason: the errno; `ICMP` + IP version << 16 + type << 8 + code; or `TOO_BIG` + IP version << 16 |
- * | 2-5 | origin of the ICMP error, in memory order; zeros: unknown, or no ICMP error |
+ * | 2-5 | origin of the ICMP error, in memory order; zeros: unknown, or without an ICMP error |
  * | 6 | MTU of a probe that was too big; 0: unknown |
- * | 7 | next entry of the path; 0: none |
+ * | 7 | next entry of the path; 0 at the end |
  */
 
 import { ORIGIN_WORDS, Outcome } from '../ring/ring.js';
@@ -23,11 +24,11 @@ const REASON = 1;
 const ORIGIN = 2;
 const MTU = 6;
 const NEXT = 7;
-/** In a reason: it is an ICMP error. */
+/** Flag in a reason: an ICMP error. */
 const ICMP = 0x8000_0000;
-/** In a reason: the probe was too big. */
+/** Flag in a reason: the probe was too big. */
 const TOO_BIG = 0x4000_0000;
-/** Reasons of one path that are counted. Of further ones only the sum is known, which the outcome counters have. */
+/** Counted reasons per path. Further ones appear only in the outcome counters. */
 const MOST_PER_PATH = 8;
 const FIRST_ENTRIES = 64;
 
@@ -35,7 +36,9 @@ const FIRST_ENTRIES = 64;
 export interface ReasonRecord {
   readonly path: number;
   readonly outcome: number;
-  /** ICMP type and code of an unreachable probe; IP version (0: this host's kernel refused it) of one that was too big. */
+  /**
+   * ICMP type and code of an unreachable probe; IP version (0: this host's kernel refused it) of one that was too big.
+   */
   readonly tos: number;
   readonly ttl: number;
   /** IP version of the ICMP error, MTU or errno. */
@@ -55,7 +58,7 @@ export interface Reason {
   readonly version: number;
   readonly type: number;
   readonly code: number;
-  /** 4 or 16 bytes; zeros: unknown, or no ICMP error. */
+  /** 4 or 16 bytes; zeros: unknown, or without an ICMP error. */
   readonly origin: Uint8Array;
 }
 
@@ -63,14 +66,14 @@ export interface Reason {
 export const REASON_WORDS = NEXT;
 
 export class ReasonCounts {
-  /** By path: its first entry; 0: none. Entry 0 is never used. */
+  /** By path: its first entry; 0 without one. Entry 0 is never used. */
   private heads = new Uint32Array(0);
   private entries = new Uint32Array(FIRST_ENTRIES * ENTRY_WORDS);
   private used = 1;
-  /** Paths that have entries. */
+  /** Paths with entries. */
   private live = 0;
 
-  /** Makes room for paths below this number. */
+  /** Grows the column to this many paths. */
   reserve(paths: number): void {
     const heads = new Uint32Array(paths);
     heads.set(this.heads);
@@ -115,7 +118,7 @@ export class ReasonCounts {
       push(this.entries.subarray(entry * ENTRY_WORDS, entry * ENTRY_WORDS + REASON_WORDS));
   }
 
-  /** Empties paths from `first` to before `end`. When all are empty, the memory is used again from its start. */
+  /** Empties paths from `first` to before `end`. When all paths are empty, the memory is reused from its start. */
   clear(first: number, end: number): void {
     for (let path = first; path < end; path++) {
       if (this.heads[path] === 0) continue;
@@ -150,7 +153,7 @@ function reasonWord({ outcome, detail, tos, ttl }: ReasonRecord): number {
   return outcome === Outcome.tooBig ? TOO_BIG + (tos << 16) : detail;
 }
 
-/** Whether the record is of an ICMP error: other records have no origin, and any words in its place. */
+/** Whether the record is of an ICMP error: other records have unrelated words in place of an origin. */
 const hasOrigin = ({ outcome, tos }: ReasonRecord): boolean =>
   outcome === Outcome.unreachable || (outcome === Outcome.tooBig && tos !== 0);
 

@@ -1,23 +1,25 @@
 /**
- * Why probes got no answer, in words: errnos of refused sends, ICMP errors, packets that were too big. Pure; the page imports it too.
+ * Why probes got no answer, in words: errnos of refused sends, ICMP errors, packets that were too big. Pure; the page
+ * imports it too.
  *
- * Words and fields are the same in results, `llama probe`, `llama top`, page and warnings: they must be put together here only.
+ * Words and fields are the same in results, `llama probe`, `llama top`, page and warnings, so they must be composed
+ * only here.
  */
 
-/** Entries of each list below that a row or path has at most, the most frequent first. */
+/** Limit of entries of each list below, per row or path; the most frequent first. */
 export const MOST_REASONS = 4;
 
 /** Why the kernel refused to send probes. */
 export interface SendErrorReason {
   readonly count: number;
-  /** The errno's name, such as `ENETUNREACH`; `errno 999` where it has none. */
+  /** The errno's name, such as `ENETUNREACH`; `errno 999` for one without a name. */
   readonly errno: string;
 }
 
-/** Which ICMP error came back for probes. */
+/** An ICMP error that was received for probes. */
 export interface UnreachableReason {
   readonly count: number;
-  /** ICMP type and code, of ICMPv6 when the target is an IPv6 address. */
+  /** ICMP type and code; ICMPv6 when the target is an IPv6 address. */
   readonly type: number;
   readonly code: number;
   /** Type and code in words. */
@@ -26,22 +28,22 @@ export interface UnreachableReason {
   readonly from: string | null;
 }
 
-/** Who said that probes were too big. */
+/** Who reported that probes were too big. */
 export interface TooBigReason {
   readonly count: number;
-  /** The MTU that was named, in bytes; null: none was. */
+  /** The reported MTU in bytes; null: unknown. */
   readonly mtu: number | null;
   /** Address of the router that sent the ICMP error; null: this host's kernel refused to send the probe, or unknown. */
   readonly from: string | null;
 }
 
-/** Between which addresses probes go. */
+/** The two addresses of a probe. */
 export interface Ends {
   readonly source?: string;
   readonly target: string;
 }
 
-/** What a result row or path row says of its probes, as far as an explanation needs it. */
+/** The fields of a result row or path row that an explanation needs. */
 export interface Explained extends Ends {
   readonly sent: number;
   readonly received: number;
@@ -56,7 +58,7 @@ export interface Explained extends Ends {
   readonly tooBigBy?: readonly TooBigReason[] | null;
 }
 
-/** By errno: why the kernel refused, with the target's address put in at `*`. */
+/** By errno: why the kernel refused; `*` stands for the target's address. */
 const ERRNOS: Readonly<Record<string, string>> = {
   ENETUNREACH: 'no route to *',
   EHOSTUNREACH: 'the routing table says that * is unreachable',
@@ -121,19 +123,25 @@ const ICMP6: Readonly<Record<number, readonly string[]>> = {
   4: ['bad header', 'unknown next header', 'unknown option'],
 };
 
-/** `port unreachable`; `ICMP type 3 code 99` where there are no words for it. */
+/** `port unreachable`; `ICMP type 3 code 99` for unknown types and codes. */
 export function icmpReason(version: number, type: number, code: number): string {
   const words = (version === 6 ? ICMP6 : ICMP4)[type]?.[code];
   return words ?? `${version === 6 ? 'ICMPv6' : 'ICMP'} type ${type} code ${code}`;
 }
 
-/** ` from 10.9.0.2`, ` from this host (10.9.0.1)`: its kernel reports a next hop that does not answer ARP or neighbour discovery. */
+/**
+ * ` from 10.9.0.2`, or ` from this host (10.9.0.1)`: this host's kernel reports a next hop that does not answer ARP or
+ * neighbour discovery.
+ */
 function fromText(from: string | null, ends: Ends | undefined): string {
   if (from === null) return '';
   return from === ends?.source && from !== ends.target ? ` from this host (${from})` : ` from ${from}`;
 }
 
-/** `unreachable (port unreachable, from 10.9.0.2)`, of the most frequent error; with `ends` it tells errors of this host. */
+/**
+ * `unreachable (port unreachable, from 10.9.0.2)`, for the most frequent error; `ends` is needed to recognise errors of
+ * this host.
+ */
 export function unreachableText(by: readonly UnreachableReason[] | null | undefined, ends?: Ends): string {
   const first = by?.[0];
   if (first === undefined) return 'unreachable';
@@ -141,7 +149,7 @@ export function unreachableText(by: readonly UnreachableReason[] | null | undefi
   return `unreachable (${first.reason}${from === '' ? '' : `,${from}`})`;
 }
 
-/** `not sent: no route to 10.9.0.2 (ENETUNREACH)`, of the most frequent errno. */
+/** `not sent: no route to 10.9.0.2 (ENETUNREACH)`, for the most frequent errno. */
 export function notSentText(by: readonly SendErrorReason[] | null | undefined, target: string): string {
   const first = by?.[0];
   return first === undefined ? 'not sent' : `not sent: ${errnoText(first.errno, target)}`;
@@ -149,7 +157,10 @@ export function notSentText(by: readonly SendErrorReason[] | null | undefined, t
 
 type TooBig = Pick<Explained, 'mtu' | 'tooBigBy'>;
 
-/** `too big for the path (mtu 1400, from 10.9.0.254)`, of the most frequent kind; without `from` when this host's kernel refused to send. */
+/**
+ * `too big for the path (mtu 1400, from 10.9.0.254)`, for the most frequent kind; without `from` when this host's
+ * kernel refused to send.
+ */
 export function tooBigText({ mtu, tooBigBy }: TooBig, ends?: Ends): string {
   const first = tooBigBy?.[0];
   return first === undefined ? tooBigWords(mtu ?? null, null, ends) : tooBigWords(first.mtu, first.from, ends);
@@ -164,9 +175,10 @@ function tooBigWords(mtu: number | null, from: string | null, ends: Ends | undef
 }
 
 /**
- * Why nothing was received, by the most frequent outcome: `not sent: …`, `unreachable (…)`, `too big for the path (…)`, `no answer`,
- * `dropped by this host`. null when something was received, and when nothing happened at all. Beside a loss stands each other sign of the
- * network, `no answer; port unreachable from 10.9.0.2`: hosts send about one ICMP error a second, however many probes they refuse.
+ * Why nothing was received, by the most frequent outcome: `not sent: …`, `unreachable (…)`, `too big for the path (…)`,
+ * `no answer`, `dropped by this host`. Null when something was received, or when nothing was sent or tried. A loss is
+ * followed by each other sign of the network, `no answer; port unreachable from 10.9.0.2`: hosts send about one ICMP
+ * error a second, however many probes they refuse.
  */
 export function noAnswerText(row: Explained): string | null {
   const { received, lost, unreachable, localDrops } = row;
@@ -177,7 +189,7 @@ export function noAnswerText(row: Explained): string | null {
     [unreachable, unreachableText(row.unreachableBy, row)],
     [row.tooBig ?? 0, tooBigText(row, row)],
     [localDrops, 'dropped by this host: its receive queue was full'],
-    // A probe that was not sent says nothing of the network: the outcomes of those that were sent come first.
+    // An unsent probe says nothing about the network, so the outcomes of sent probes come first.
     [row.sent === 0 ? sendErrors : 0, notSentText(row.sendErrorsBy, row.target)],
   ];
   const most = outcomes.reduce((a, b) => (b[0] > a[0] ? b : a));
@@ -186,7 +198,7 @@ export function noAnswerText(row: Explained): string | null {
   return [most[1], ...signs].join('; ');
 }
 
-/** `port unreachable from 10.9.0.2`, the most frequent error; none without any. */
+/** `port unreachable from 10.9.0.2`, the most frequent error; empty without errors. */
 function errorTexts(row: Explained): string[] {
   if (row.unreachable === 0) return [];
   const first = row.unreachableBy?.[0];
@@ -198,7 +210,10 @@ export function unreachableList(by: readonly UnreachableReason[], ends?: Ends): 
   return by.map(({ count, reason, from }) => `${count} × ${reason}${fromText(from, ends)}`);
 }
 
-/** `16 × too big for the path (mtu 1400, from 10.9.0.254)` for each kind, most frequent first, then what is left of `count` probes. */
+/**
+ * `16 × too big for the path (mtu 1400, from 10.9.0.254)` for each kind, most frequent first, then the remainder of
+ * `count` probes.
+ */
 export function tooBigList(count: number, { mtu, tooBigBy }: TooBig, ends?: Ends): string[] {
   const by = tooBigBy ?? [];
   const rest = by.reduce((left, one) => left - one.count, count);

@@ -1,22 +1,25 @@
 /**
- * The numbers of one row (or path) as JSON text: what is published, in which order, unit and rounding. Pure.
+ * The published numbers of one row (or path) as JSON text, with their order, unit and rounding. Pure.
  *
- * It must never round away a nanosecond of a measured time, nor print a number that was not measured: what has no sample is null.
+ * It must never round away a nanosecond of a measured time, nor print a number that was not measured: a value without
+ * samples is null.
  */
 
 import { nsToUs } from '../base/units.js';
 import { type LossCounts, lossShare } from './outcome.js';
 
-/** Thousandths of which `RttNumbers` has the percentiles. */
+/** The percentiles of `RttNumbers`, in thousandths. */
 export const PERCENTILES_PER_MILLE = [500, 900, 990, 999] as const;
 
-/** The sums of a row's RTTs, all in ns. Filled anew for each row by whoever closes an interval. */
+/** The sums of a row's RTTs, all in ns. One object is refilled for each row. */
 export class RttNumbers {
   /** Round trips with an RTT. */
   count = 0;
   minNs = 0;
   maxNs = 0;
-  /** The first RTT; the sums below are of differences to it, so that squares of large numbers do not swallow small spreads. */
+  /**
+   * The first RTT. The sums below are of differences to it, so that squares of large numbers do not hide small spreads.
+   */
   firstNs = 0;
   sumNs = 0;
   squaresNs2 = 0;
@@ -31,7 +34,7 @@ export class RttNumbers {
     return this.firstNs + this.sumNs / this.count;
   }
 
-  /** Of the whole population, not an estimate from a sample: these are all round trips that there were. */
+  /** Of the whole population, not an estimate from a sample: all round trips are known. */
   get stddevNs(): number {
     const mean = this.sumNs / this.count;
     return Math.sqrt(Math.max(0, this.squaresNs2 / this.count - mean * mean));
@@ -55,7 +58,7 @@ export class OutcomeNumbers {
   sendErrors = 0;
   localDrops = 0;
   tooBig = 0;
-  /** The least MTU that a probe was too big for; 0: none was named. */
+  /** Smallest reported MTU that a probe exceeded; 0: unknown. */
   mtu = 0;
   lostForward = 0;
   lostReverse = 0;
@@ -75,8 +78,8 @@ export function lossPct(counts: LossCounts): number | null {
 }
 
 /**
- * The row's JSON from `"sent"` to the closing brace; `timed`: round trips whose residence is known; `explanations`: members with a comma behind,
- * `directions`: members with a comma in front.
+ * The row's JSON from `"sent"` to the closing brace. `timed`: round trips with a known residence; `explanations`:
+ * members with a trailing comma; `directions`: members with a leading comma.
  */
 export function rowJson(
   outcomes: OutcomeNumbers,
@@ -96,7 +99,7 @@ export function rowJson(
   );
 }
 
-/** A percentile is the upper end of what its histogram bucket holds (within 0.1 %): never print one above the exact maximum. */
+/** A percentile is the upper end of its histogram bucket (within 0.1 %), so it is limited to the exact maximum. */
 function rttJson(rtt: RttNumbers): string {
   if (rtt.count === 0) return 'null';
   const [p50, p90, p99, p999] = rtt.percentilesNs;
