@@ -1,21 +1,21 @@
 /**
- * What one interval has counted so far: a line per path, a line per stream (row), in typed arrays that grow with the highest
- * stream number and are used again for later intervals.
+ * The counts of one interval: a line per path and a line per stream (row), in typed arrays. They grow with the highest
+ * stream number and are reused for later intervals.
  *
- * It must never allocate per record, and never look at a clock: whoever feeds it decides which interval a record belongs to.
+ * It must never allocate per record, and never read a clock: the caller decides which interval a record belongs to.
  *
  * One line is 64 bytes, a cache line, seen as 8 doubles and as 16 words. A path's line:
  *
  * | word | double | field |
  * | ---: | ---: | --- |
- * | 0 | 0 | least RTT, ns |
+ * | 0 | 0 | minimum RTT, ns |
  * | 2 | 1 | sum of the RTTs, ns |
- * | 4 | 2 | greatest RTT, ns |
+ * | 4 | 2 | maximum RTT, ns |
  * | 6-13 | | records of each `Outcome`, in its order |
- * | 14 | | of the received ones, reordered |
+ * | 14 | | reordered ones among the received |
  * | 15 | | RTTs |
  *
- * A row's line; what is not here is the sum over the row's paths:
+ * A row's line; all other row values are sums over the row's paths:
  *
  * | word | double | field |
  * | ---: | ---: | --- |
@@ -24,9 +24,9 @@
  * | 4 | 2 | sum of (RTT - first RTT) squared, ns² |
  * | 6 | 3 | sum of the residences, ns |
  * | 8 | 4 | sum of the absolute differences between consecutive RTTs, ns |
- * | 10 | | how many differences |
+ * | 10 | | number of differences |
  * | 11 | | RTTs |
- * | 12 | | 1 when any record came |
+ * | 12 | | 1 after the first record |
  * | 13-15 | | the samples (`samples.ts`) |
  */
 
@@ -87,14 +87,14 @@ export class PathNumbers {
     return this.received + this.lost + this.unreachable + this.localDrops + this.tooBig;
   }
 
-  /** True when no record came. */
+  /** True without any record. */
   get empty(): boolean {
     return this.sent + this.late + this.duplicates + this.sendErrors === 0;
   }
 }
 
 export class IntervalAccumulator {
-  /** What there is beside: of each direction. */
+  /** Counts of each direction. */
   readonly directions: DirectionCounts;
   /** Why probes were unreachable, too big or not sent. */
   readonly reasons = new ReasonCounts();
@@ -107,7 +107,7 @@ export class IntervalAccumulator {
   private pathDoubles = new Float64Array(0);
   private rowWords = new Uint32Array(0);
   private rowDoubles = new Float64Array(0);
-  /** By stream: the least MTU that a probe was too big for; 0: none was named. */
+  /** By stream: smallest reported MTU that a probe exceeded; 0: unknown. */
   private rowMtus = new Uint32Array(0);
 
   constructor(sourcePorts: number, samples: SampleStore, history: PathHistory) {
@@ -117,7 +117,7 @@ export class IntervalAccumulator {
     this.directions = new DirectionCounts(sourcePorts, history.traits);
   }
 
-  /** One more than the highest stream number that can have anything. */
+  /** One more than the highest stream number with a line. */
   get streams(): number {
     return this.capacity;
   }
@@ -133,12 +133,12 @@ export class IntervalAccumulator {
     this.rowWords[stream * LINE_WORDS + ROW_TOUCHED] = 1;
   }
 
-  /** Hot: counts a record of any outcome but the watermark, on a path whose stream is open. */
+  /** Hot: counts a record of any outcome except the watermark, on a path of an open stream. */
   count(path: number, outcome: number): void {
     this.pathWords[path * LINE_WORDS + PATH_OUTCOMES + outcome]++;
   }
 
-  /** Counts a probe that was too big, on a path whose stream is open; `mtu` 0: nobody named it. */
+  /** Counts a probe that was too big, on a path of an open stream; `mtu` 0: unknown. */
   tooBig(stream: number, path: number, mtu: number): void {
     this.count(path, Outcome.tooBig);
     const known = this.rowMtus[stream];
@@ -146,9 +146,10 @@ export class IntervalAccumulator {
   }
 
   /**
-   * Hot: counts a received probe, on a path whose stream is open. A negative RTT is never counted.
+   * Hot: counts a received probe, on a path of an open stream. A negative RTT is never counted.
    *
-   * It takes the record and not its RTT, because V8 allocates 16 bytes for a number beyond 31 bits that it passes to a function.
+   * It takes the record instead of its RTT, because V8 allocates 16 bytes for a number beyond 31 bits that is passed to
+   * a function.
    */
   received(stream: number, record: ReceivedRecord): void {
     const { path, flags, residenceNs } = record;
@@ -186,7 +187,7 @@ export class IntervalAccumulator {
     this.samples.push(this.rowWords, rowWord + ROW_SAMPLES, count, sample);
   }
 
-  /** Reads one path. */
+  /** Reads the counters of one path. */
   readPath(path: number, into: PathNumbers): void {
     const words = this.pathWords;
     const outcomes = path * LINE_WORDS + PATH_OUTCOMES;
@@ -206,7 +207,9 @@ export class IntervalAccumulator {
     into.maxNs = this.pathDoubles[double + PATH_MAX];
   }
 
-  /** Reads a row's RTTs, all but the percentiles. `outcomes`, `minNs` and `maxNs` are sums over its paths: see `addPath`. */
+  /**
+   * Reads a row's RTTs, except the percentiles. `outcomes`, `minNs` and `maxNs` are sums over its paths: see `addPath`.
+   */
   readRow(stream: number, into: RttNumbers): void {
     const double = stream * LINE_DOUBLES;
     into.count = this.rowWords[stream * LINE_WORDS + ROW_RTTS];
@@ -220,7 +223,7 @@ export class IntervalAccumulator {
     into.maxNs = 0;
   }
 
-  /** The least MTU that a probe of the row was too big for; 0: none was named. */
+  /** Smallest reported MTU that a probe of the row exceeded; 0: unknown. */
   mtu(stream: number): number {
     return this.rowMtus[stream];
   }
@@ -230,7 +233,7 @@ export class IntervalAccumulator {
     return this.samples.histogram(this.rowWords, stream * LINE_WORDS + ROW_SAMPLES);
   }
 
-  /** Empties a row and its paths. When that was done for all, the accumulator is as new. */
+  /** Empties a row and its paths. With all rows cleared, the accumulator is as new. */
   clear(stream: number): void {
     const word = stream * LINE_WORDS;
     this.directions.clear(stream);

@@ -1,11 +1,12 @@
 /**
- * The aggregator: empties the rings of all prober threads, counts each record in the interval in which its probe was sent, and
- * reports an interval when every thread's watermark has passed its end.
+ * The aggregator: empties the rings of all prober threads, counts each record in the interval of its probe's sending,
+ * and reports an interval when every thread's watermark has passed its end.
  *
  * It must never block a prober (a full ring drops records), report an interval twice, or allocate per record.
  *
- * One turn: `begin` reads the heads of all rings, then the caller hands in the messages that wait (`handle`), then `process` reads
- * the records up to those heads. In this order no record of a stream that it was not told of can turn up.
+ * One iteration has three parts. `begin` reads the heads of all rings, the caller passes the waiting messages to
+ * `handle`, and `process` reads the records up to those heads. In this order every record belongs to a stream that was
+ * announced before.
  */
 
 import type { Clock } from '../net/clock.js';
@@ -22,9 +23,9 @@ import { IntervalCloser } from './intervalReporter.js';
 import { cutOffMs } from './intervals.js';
 import { OpenIntervals } from './openIntervals.js';
 
-/** Rows that one turn closes at most: some 5 ms, a hundredth of what a ring holds. */
+/** Limit of rows closed in one iteration: about 5 ms, a hundredth of a ring's capacity. */
 const ROWS_PER_TURN = 128;
-/** Records after which their places in the ring are given back. */
+/** Records after which their space in the ring is released. */
 const RELEASE_RECORDS = 4096;
 /** Share of a ring above which it is emptied without a pause. */
 const BUSY_SHARE = 1 / 8;
@@ -46,13 +47,13 @@ export class Aggregator {
   private readonly counters: Float64Array;
   private readonly rings: readonly RingConsumer[];
   private readonly probers: readonly ControlBlock<ProberCounter>[];
-  /** Records of each ring that this turn may read. */
+  /** Records of each ring that this iteration may read. */
   private readonly ready: Uint32Array;
-  /** Before this time (ns) all probes of the thread are decided; -Infinity: not known. */
+  /** All probes of the thread sent before this time (ns) are decided; -Infinity while unknown. */
   private readonly watermarks: Float64Array;
   private readonly intervals: OpenIntervals;
   private readonly closer: IntervalCloser;
-  /** By stream number: what its row begins with, UTF-8. */
+  /** By stream number: the start of its row, UTF-8. */
   private readonly prefixes: (Uint8Array | undefined)[] = [];
   private ended = false;
 
@@ -72,12 +73,12 @@ export class Aggregator {
     this.closer = new IntervalCloser(start.sourcePorts, this.prefixes, this.intervals.history);
   }
 
-  /** True after `flushed` was posted: there is nothing left to do. */
+  /** True after `flushed` was posted: the work is done. */
   get finished(): boolean {
     return this.ended;
   }
 
-  /** First part of a turn: notes how far each ring may be read. */
+  /** First part of an iteration: notes how far each ring may be read. */
   begin(): void {
     for (let thread = 0; thread < this.rings.length; thread++) this.ready[thread] = this.rings[thread].begin();
   }
@@ -106,8 +107,9 @@ export class Aggregator {
   }
 
   /**
-   * Last part: reads the records, and closes a slice of an interval. Returns whether the next turn should follow at once, because
-   * an interval is being closed or a ring was filling up; else it pays to let records gather for some milliseconds.
+   * Last part: reads the records, and closes a slice of an interval. Returns whether the next iteration should follow
+   * at once, because an interval is being closed or a ring was filling up. Otherwise it pays to let records gather for
+   * some milliseconds.
    */
   process(): boolean {
     if (this.ended) return false;
@@ -126,7 +128,7 @@ export class Aggregator {
     return busy;
   }
 
-  /** A whole turn. `drainMessages` calls `handle` for each message that waits. */
+  /** A whole iteration. `drainMessages` calls `handle` for each waiting message. */
   turn(drainMessages: () => void): boolean {
     this.begin();
     drainMessages();
@@ -140,13 +142,14 @@ export class Aggregator {
     for (let done = 0; done < count; done += RELEASE_RECORDS) {
       const batch = Math.min(RELEASE_RECORDS, count - done);
       const finals = this.readBatch(ring, thread, batch);
-      // If the thread is terminated between these two lines, the next life corrects the first counter from the rings.
+      // If the thread is terminated between these two lines, the next incarnation corrects the first counter from the
+      // rings.
       this.counters[CONSUMED] += finals;
       ring.release(batch, finals);
     }
   }
 
-  /** Hot: counts the next `count` records of a ring; returns how many of them are final. */
+  /** Hot: counts the next `count` records of a ring. Returns how many of them are final. */
   private readBatch(ring: RingConsumer, thread: number, count: number): number {
     const { intervals, sourcePorts } = this;
     let finals = 0;
@@ -193,19 +196,19 @@ export class Aggregator {
     for (let thread = 0; thread < this.watermarks.length; thread++) {
       if (this.watermarks[thread] < oldest.endNs) return false;
     }
-    // Without any thread there is no watermark to wait for.
+    // Without threads there is no watermark to wait for.
     if (this.watermarks.length === 0 && this.clock.nowNs() < oldest.endNs) return false;
     this.startOldest();
     return true;
   }
 
-  /** `endMs`: where it is cut off, when it is. */
+  /** `endMs`: early end of the interval, when it is cut off. */
   private startOldest(endMs?: number): void {
     const taken = this.intervals.takeOldest();
     if (taken !== undefined) this.closer.start(taken, endMs);
   }
 
-  /** Posts the interval whose rows are all written. */
+  /** Posts the interval after all its rows are written. */
   private report(): void {
     const { report, transfer, interval } = this.closer.finish();
     if (interval.content !== undefined) this.intervals.recycle(interval.content);

@@ -1,8 +1,8 @@
 /**
- * Closes an interval: turns what was counted into an `IntervalReport`, a slice of rows at a time, so that the aggregator can
- * empty the rings in between (ten thousand rows take longer than a ring lasts at full rate).
+ * Closes an interval: turns its counts into an `IntervalReport`, in slices of rows. The aggregator empties the rings in
+ * between, because ten thousand rows take longer than a ring lasts at full rate.
  *
- * It must never write a row of a stream that it has no prefix for: those records are counted, and dropped.
+ * It must never write a row of a stream without a prefix: those records are counted, and dropped.
  */
 
 import { ByteColumn, DoubleColumn, FloatColumn, WordColumn } from '../base/columns.js';
@@ -26,17 +26,17 @@ const NO_RTTS = new Uint32Array(RTT_BUCKETS);
 export interface ClosedInterval {
   readonly interval: Interval<IntervalAccumulator>;
   readonly report: IntervalReport;
-  /** The report's buffers; nothing else refers to them. */
+  /** The report's buffers, without any other reference. */
   readonly transfer: readonly ArrayBuffer[];
 }
 
 export class IntervalCloser {
-  /** Final records of the interval whose stream is not known any more, and its other records. */
+  /** Final records of the interval whose stream is unknown by now, and its other records. */
   orphans = 0;
   orphansOther = 0;
 
   private readonly sourcePorts: number;
-  /** By stream number: what a row begins with, UTF-8. */
+  /** By stream number: the start of its row, UTF-8. */
   private readonly prefixes: readonly (Uint8Array | undefined)[];
   private readonly path = new PathNumbers();
   private readonly rtt = new RttNumbers();
@@ -48,7 +48,7 @@ export class IntervalCloser {
 
   private closing: Interval<IntervalAccumulator> | undefined = undefined;
   private nextStream = 0;
-  /** Where it was cut off, epoch ms; undefined when it came to its end. */
+  /** Where it was cut off, epoch ms; undefined when it is complete. */
   private cutOffMs: number | undefined;
   private sent = 0;
   private received = 0;
@@ -71,7 +71,7 @@ export class IntervalCloser {
   private readonly pathDelayNs = new FloatColumn();
   private readonly pathTraits = new ByteColumn();
   private readonly pathReasons = new WordColumn();
-  /** Those of one row's paths. */
+  /** Reasons of one row's paths. */
   private readonly rowReasons = new WordColumn();
 
   constructor(sourcePorts: number, prefixes: readonly (Uint8Array | undefined)[], history: PathHistory) {
@@ -98,7 +98,10 @@ export class IntervalCloser {
     this.sparseOffsets.push(0);
   }
 
-  /** Writes at most `rows` rows and empties them in the interval's content. True when all are written: then `finish`. */
+  /**
+   * Writes at most `rows` rows and empties them in the interval's content. True when all are written; then call
+   * `finish`.
+   */
   step(rows: number): boolean {
     const counts = this.closing?.content;
     if (counts === undefined) return true;
@@ -115,7 +118,7 @@ export class IntervalCloser {
     return true;
   }
 
-  /** The report of what was written, and the interval, whose content is empty now. */
+  /** The report, and the interval with emptied content. */
   finish(): ClosedInterval {
     const interval = this.closing;
     if (interval === undefined) throw new Error('no interval is being closed');
@@ -220,7 +223,7 @@ export class IntervalCloser {
     pathRttNs.push(path.maxNs);
     directions.pathDelays(counts.directions, number, meanNs, delays);
     for (const ns of delays) this.pathDelayNs.push(ns);
-    // What was last seen may have been in an earlier interval: a path without replies shows nothing.
+    // The last values may come from an earlier interval, so a path without replies shows none.
     const seen = path.received > 0;
     if (seen) directions.noteTraits(traits, number);
     pathTraits.byte(seen ? traits.dscpForward(number) : UNKNOWN_BYTE);
@@ -230,7 +233,7 @@ export class IntervalCloser {
     pathTraits.byte(directions.baseline.relative ? 1 : 0);
   }
 
-  /** The reasons of the path that is written next, for itself and for its row. */
+  /** Writes the reasons of the path that is written next, for the path and for its row. */
   private writeReasons(counts: IntervalAccumulator, number: number): void {
     counts.reasons.forEach(number, (words) => {
       this.pathReasons.push(this.paths.length);
@@ -250,11 +253,14 @@ function pushTimes(column: DoubleColumn, rtt: RttNumbers): void {
   column.push(any ? rtt.minNs : Number.NaN);
   column.push(any ? rtt.maxNs : Number.NaN);
   column.push(rtt.jitterPairs > 0 ? rtt.jitterNs : Number.NaN);
-  // The last is p999, which only histograms tell a history.
+  // Without the last, p999: in a history only histograms provide it.
   for (let i = 0; i < 3; i++) column.push(any ? rtt.percentilesNs[i] : Number.NaN);
 }
 
-/** A loss whose record died with a thread may have its direction left: never more are told than were lost. */
+/**
+ * A thread may die with a `lost` record while the record of its direction survives, so directions are limited to the
+ * losses.
+ */
 function noteDirections(into: OutcomeNumbers | PathNumbers, from: RowDirections | DirectionNumbers): void {
   into.lostForward = Math.min(from.lostForward, into.lost);
   into.lostReverse = Math.min(from.lostReverse, into.lost - into.lostForward);

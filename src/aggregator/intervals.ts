@@ -1,32 +1,36 @@
 /**
- * The grid of intervals: stretches of the time line (`src/net/clock.ts`) whose ends are aligned, in wall-clock time, to their length.
+ * The grid of intervals: stretches of the time line (`src/net/clock.ts`) whose ends are aligned to their length in
+ * wall-clock time.
  *
- * It never reads a clock: the owner passes the present offset of the wall clock with each interval that is opened. It never opens an interval of
- * less than half a length or of more than two lengths of line time. An end repeats only after the wall clock was set back.
+ * It never reads a clock: the owner passes the present offset of the wall clock with each opened interval. An interval
+ * lasts between half a length and two lengths of line time. An end repeats only after the wall clock was set back.
  *
- * A step of the wall clock changes the interval that is opened next; the end of an open interval is fixed. So the times of results follow
- * the wall clock again with the second interval that ends after a step.
+ * A step of the wall clock changes the next opened interval; the end of an open interval is fixed. So the times of
+ * results follow the wall clock again from the second interval that ends after a step.
  *
  * | wall clock | next interval |
  * | --- | --- |
  * | forward by up to half a length | is shorter by the step, and ends on the next boundary |
- * | forward by more | boundaries nearer than half a length are skipped: it lasts between 1/2 and 3/2 lengths; the wall-clock time that was jumped over has no interval |
- * | backward by up to one length | is longer by the step: at most two lengths; no boundary is repeated |
- * | backward by more | ends on the first boundary that is at least half a length away: boundaries that were reported are reported again |
+ * | forward by more | skips boundaries nearer than half a length: it lasts between 1/2 and 3/2 lengths; the skipped wall-clock time has no interval |
+ * | backward by up to one length | is longer by the step: at most two lengths; every boundary stays unique |
+ * | backward by more | ends on the first boundary at least half a length away: boundaries that were reported are reported again |
  */
 
 import { MS_PER_S, msToNs, nsToMs } from '../base/units.js';
 
-/** One interval: [startNs, endNs) on the time line; in epoch milliseconds `startMs` and `endMs`, both aligned, but for the start of the first. */
+/**
+ * One interval: [startNs, endNs) on the time line; in epoch milliseconds `startMs` and `endMs`, both aligned except the
+ * start of the first.
+ */
 export class Interval<Content> {
   readonly startMs: number;
   readonly endMs: number;
   /** -Infinity for the first interval of a process. */
   readonly startNs: number;
   readonly endNs: number;
-  /** By how much the wall clock had been stepped since the start of the time line when the end was fixed, ns. */
+  /** Total step of the wall clock between the start of the time line and the moment that fixed the end, ns. */
   readonly clockStepNs: number;
-  /** What the owner of the grid keeps for this interval; undefined until there is anything. */
+  /** Data of the grid's owner for this interval; undefined until the first record. */
   content: Content | undefined = undefined;
 
   constructor(startMs: number, endMs: number, startNs: number, endNs: number, clockStepNs: number) {
@@ -39,8 +43,8 @@ export class Interval<Content> {
 }
 
 /**
- * The end of an interval that is cut off at `nowNs`, epoch ms: by its own end, whatever the wall clock did since it was opened. Never the end of
- * another part of it, which begins later.
+ * End of an interval that is cut off at `nowNs`, epoch ms, counted from its own end, whatever the wall clock did since
+ * it was opened. It never equals the end of a later part of the same interval.
  */
 export function cutOffMs({ startMs, endMs, endNs }: Interval<unknown>, nowNs: number): number {
   return Math.max(startMs + 1, Math.min(endMs, Math.ceil(endMs - nsToMs(endNs - nowNs))));
@@ -62,8 +66,8 @@ export class IntervalGrid<Content> {
   }
 
   /**
-   * Opens the first interval: what is left of the one that `nowNs` is in. What an earlier process reported of that one is another interval, with
-   * an end of its own. It also takes everything that was sent before.
+   * Opens the first interval: the rest of the one that contains `nowNs`. An earlier process reported its part as
+   * another interval, with its own end. The first interval also takes all earlier probes.
    */
   start(nowNs: number, wallOffsetNs: number): void {
     const wallMs = this.epochMs + nsToMs(nowNs + wallOffsetNs);
@@ -71,7 +75,7 @@ export class IntervalGrid<Content> {
     this.append(Math.floor(wallMs), endMs, this.lineNs(endMs, wallOffsetNs), Number.NEGATIVE_INFINITY, wallOffsetNs);
   }
 
-  /** Goes on behind an interval that ended at `endMs`, which was `endNs` on the time line, and opens the next one. */
+  /** Continues after an interval that ended at `endMs`, which was `endNs` on the time line, and opens the next one. */
   resume(endMs: number, endNs: number, wallOffsetNs: number): void {
     this.lastEndMs = endMs;
     this.lastEndNs = endNs;
@@ -87,7 +91,7 @@ export class IntervalGrid<Content> {
     return this.lastEndNs;
   }
 
-  /** Where epoch milliseconds lie on the time line, ns. */
+  /** Converts epoch milliseconds to the time line, ns. */
   lineNs(epochMs: number, wallOffsetNs: number): number {
     return msToNs(epochMs - this.epochMs) - wallOffsetNs;
   }
@@ -106,7 +110,7 @@ export class IntervalGrid<Content> {
     while (ns >= this.lastEndNs) this.openNext(wallOffsetNs);
   }
 
-  /** Takes the oldest interval out of the grid. Another one is open afterwards, so that the next end is always known. */
+  /** Removes the oldest interval from the grid. At least one stays open, so that the next end is always known. */
   closeOldest(wallOffsetNs: number): Interval<Content> | undefined {
     const closed = this.open.shift();
     if (this.open.length === 0) this.openNext(wallOffsetNs);
@@ -119,7 +123,7 @@ export class IntervalGrid<Content> {
     const earliestNs = this.lastEndNs + this.intervalNs / 2;
     const setBack = endNs - this.lastEndNs > 2 * this.intervalNs;
     if (endNs < earliestNs || setBack) {
-      // Less than nothing after a set-back.
+      // Negative after a set-back.
       const skipped = Math.ceil((earliestNs - endNs) / this.intervalNs);
       endMs += skipped * this.intervalMs;
       endNs = this.lineNs(endMs, wallOffsetNs);

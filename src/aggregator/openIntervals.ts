@@ -1,7 +1,7 @@
 /**
- * The intervals that are not reported yet, and what each of them has counted.
+ * The unreported intervals and their counts.
  *
- * It must never give out an interval again that was taken to be closed, and never open one for a time that has not come.
+ * It must never return an interval that was taken for closing, and never open one for a future time.
  */
 
 import { msToNs } from '../base/units.js';
@@ -25,20 +25,20 @@ export class OpenIntervals {
   private readonly intervalNs: number;
   private readonly grid: IntervalGrid<IntervalAccumulator>;
   private readonly samples = new SampleStore();
-  /** Emptied ones, to be used again. */
+  /** Emptied accumulators for reuse. */
   private readonly spare: IntervalAccumulator[] = [];
 
-  /** The interval of the last record: nearly always that of the next. */
+  /** The interval of the last record: nearly always also the next record's. */
   private current: IntervalAccumulator | null = null;
   private currentStartNs = Number.POSITIVE_INFINITY;
   private currentEndNs = Number.NEGATIVE_INFINITY;
-  /** A record of a probe sent after this time is wrong. */
+  /** A record of a probe sent after this time is invalid. */
   private horizonNs = Number.NEGATIVE_INFINITY;
 
   /**
-   * @param epochS where the time line starts
-   * @param resumeAfterMs end of the last interval that was reported; 0: none was
-   * @param lastEnd what an earlier life noted of it; used when it is the same
+   * @param epochS start of the time line
+   * @param resumeAfterMs end of the last reported interval; 0 without one
+   * @param lastEnd end noted by an earlier incarnation; used when it is the same interval
    */
   constructor(
     intervalMs: number,
@@ -68,12 +68,12 @@ export class OpenIntervals {
     return this.grid.oldest;
   }
 
-  /** To be called before a batch of records is counted. */
+  /** Call before counting a batch of records. */
   readClock(): void {
     this.horizonNs = this.clock.nowNs() + this.intervalNs;
   }
 
-  /** Hot: the counters that a record goes to; null: its interval is closed, or its time is not to be believed. */
+  /** Hot: the counters for a record; null when its interval is closed, or its time is implausible. */
   counts(sentNs: number, outcome: number): IntervalAccumulator | null {
     if (sentNs >= this.currentStartNs && sentNs < this.currentEndNs) return this.current;
     return this.locate(sentNs, outcome);
@@ -84,7 +84,7 @@ export class OpenIntervals {
     this.grid.openUpTo(this.clock.nowNs(), this.clock.wallOffsetNs());
   }
 
-  /** Takes the oldest interval out, for good. */
+  /** Removes the oldest interval. */
   takeOldest(): Interval<IntervalAccumulator> | undefined {
     const taken = this.grid.closeOldest(this.clock.wallOffsetNs());
     if (taken !== undefined && taken.content === this.current) {
@@ -95,14 +95,14 @@ export class OpenIntervals {
     return taken;
   }
 
-  /** Takes back the emptied counters of an interval that is reported. */
+  /** Takes back the emptied counters of a reported interval. */
   recycle(emptied: IntervalAccumulator): void {
     this.spare.push(emptied);
   }
 
   /**
-   * An outcome that is not final comes on top of a probe that was decided before, and may be later than its interval: then it
-   * counts in the oldest one that is open.
+   * A non-final outcome adds to a probe that was decided before, and may arrive after its interval. It then counts in
+   * the oldest open one.
    */
   private locate(sentNs: number, outcome: number): IntervalAccumulator | null {
     if (sentNs >= this.grid.endNs && sentNs <= this.horizonNs) this.grid.openUpTo(sentNs, this.clock.wallOffsetNs());
@@ -114,7 +114,7 @@ export class OpenIntervals {
       return this.current;
     }
     const oldest = this.grid.oldest;
-    // Which way a probe was lost must stay with the loss.
+    // The direction of a loss must stay in the interval of the loss.
     const bound = outcome <= LAST_FINAL_OUTCOME || outcome === Outcome.lostForward || outcome === Outcome.lostReverse;
     return bound || oldest === undefined ? null : this.contentOf(oldest);
   }

@@ -1,12 +1,13 @@
 /**
- * The last RTT of each path, for jitter. It outlives the intervals, so that a difference across their border is not lost.
+ * The last RTT of each path, for jitter. It outlives the intervals, so that a difference across their border is not
+ * lost.
  *
- * Jitter here is the mean absolute delay variation between consecutive packets: RFC 3393's ipdv with its selection function
- * of consecutive packets (section 2), taken of round trips, and without sign. A pair counts only when the two sequence numbers
- * follow each other: for a pair with a lost packet RFC 3393 leaves the value undefined (section 4.1).
- * It must never make up a pair from probes that were not sent one after the other.
+ * Jitter here is the mean absolute delay variation between consecutive packets: RFC 3393's ipdv with its selection
+ * function of consecutive packets (section 2), for round trips, without sign. A pair counts only when the two sequence
+ * numbers follow each other: for a pair with a lost packet RFC 3393 leaves the value undefined (section 4.1). So it
+ * must only pair probes that were sent consecutively.
  *
- * Per path 16 bytes: f64 RTT in ns, u32 sequence number that would follow, u32 1 when there is one.
+ * Per path 16 bytes: f64 RTT in ns, u32 sequence number that would follow, u32 1 when it is set.
  */
 
 import { OneWayHistory } from '../stats/oneWay.js';
@@ -15,7 +16,7 @@ import { PathTraits } from '../stats/pathTraits.js';
 const INITIAL_PATHS = 1024;
 
 export class PathHistory {
-  /** Markings, hops and one-way delays, with the same life. */
+  /** Markings, hops and one-way delays, with the same lifetime. */
   readonly traits: PathTraits;
   readonly oneWay = new OneWayHistory();
   private readonly sourcePorts: number;
@@ -27,7 +28,7 @@ export class PathHistory {
     this.traits = new PathTraits(sourcePorts);
   }
 
-  /** Makes room for a stream's paths. */
+  /** Grows the columns to a stream's paths. */
   open(stream: number): void {
     this.traits.open(stream);
     const needed = (stream + 1) * this.sourcePorts * 2;
@@ -38,7 +39,7 @@ export class PathHistory {
     this.words = new Uint32Array(larger.buffer);
   }
 
-  /** Hot: notes an RTT; returns how far it is from that of the probe before, or -1 when that one has none. */
+  /** Hot: notes an RTT. Returns its distance from the previous probe's RTT, or -1 when that is unknown. */
   difference(path: number, sequence: number, rttNs: number): number {
     const double = path * 2;
     const word = path * 4;
@@ -51,7 +52,7 @@ export class PathHistory {
     return difference;
   }
 
-  /** Forgets a stream: its number may be another one's next. */
+  /** Forgets a stream: its number may be reused. */
   forget(stream: number): void {
     this.traits.forget(stream);
     this.oneWay.forget(stream);
