@@ -3,8 +3,8 @@
  *
  * Link-local addresses are valid on one link only, and addresses of a VRF only within it, so their replies always use
  * the interface of the request. Other replies follow the routing table unless the user asks. On a host with several
- * uplinks the interface of the request would give replies other paths than the host's traffic. It also has no neighbour
- * to send to where the request came from a gateway outside the interface's subnet.
+ * uplinks the interface of the request would give replies other paths than the host's traffic. It also finds no
+ * neighbour where the request came from a gateway that is not the interface's own.
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
