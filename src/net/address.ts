@@ -19,7 +19,7 @@ export type Family = 4 | 6;
 
 export const SOCKADDR_IN_BYTES = 16;
 export const SOCKADDR_IN6_BYTES = 28;
-/** Room for either, aligned. */
+/** Space for either, aligned. */
 export const SOCKADDR_STRIDE = 32;
 export const SOCKADDR_PORT = 2;
 export const SOCKADDR_IN_ADDRESS = 4;
@@ -31,7 +31,7 @@ export const sockaddrBytes = (family: Family): number => (family === 4 ? SOCKADD
 export const sockaddrAddressOffset = (family: Family): number =>
   family === 4 ? SOCKADDR_IN_ADDRESS : SOCKADDR_IN6_ADDRESS;
 
-/** The bytes of an IP literal: 4 or 16; a zone (`%eth0`) is not in them. Throws what ipaddr.js throws when it is none. */
+/** The bytes of an IP literal, 4 or 16, without its zone (`%eth0`). Throws the error of ipaddr.js for other text. */
 export function addressBytes(address: string): Uint8Array {
   return Uint8Array.from(ipaddr.parse(address).toByteArray());
 }
@@ -40,8 +40,9 @@ const MAX_ZONE_BYTES = 63;
 const zoneMemory = new NativeMemory(MAX_ZONE_BYTES + 1);
 
 /**
- * The index of the interface that an address's zone names (`fe80::1%eth0`, `fe80::1%2`); 0: no zone, or no such interface now. An interface that is
- * made again has another index: whoever keeps one asks again from time to time.
+ * The index of the interface in an address's zone (`fe80::1%eth0`, `fe80::1%2`); 0 without a zone, or when the
+ * interface does not exist. A recreated interface has another index, so an index that is kept must be refreshed
+ * regularly.
  */
 export function zoneIndex(address: string): number {
   const zone = /%(.+)$/.exec(address)?.[1];
@@ -57,7 +58,7 @@ export function addressText(bytes: Uint8Array): string {
   return ipaddr.fromByteArray(Array.from(bytes)).toString();
 }
 
-/** Writes a socket address at `at`; returns its length. `scope`: the interface's index, of a link-local IPv6 address. */
+/** Writes a socket address at `at` and returns its length. `scope`: interface index of a link-local IPv6 address. */
 export function writeSockaddr(
   memory: NativeMemory,
   at: number,
@@ -75,7 +76,10 @@ export function writeSockaddr(
   return length;
 }
 
-/** The same, of an address in memory words from index `from` on, an IPv4 address in the first of four; allocates nothing. `port` in host order. */
+/**
+ * As `writeSockaddr`, for an address in memory words from index `from` on; an IPv4 address is the first of four.
+ * Allocates nothing. `port` in host order.
+ */
 export function writeSockaddrWords(
   memory: NativeMemory,
   at: number,

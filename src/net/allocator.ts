@@ -1,15 +1,15 @@
-/** How the C library keeps memory that was freed. */
+/** How the C library keeps freed memory. */
 
 import koffi from 'koffi';
 
-/** Of glibc's mallopt(3). */
+/** Parameter of glibc's mallopt(3). */
 const M_MMAP_THRESHOLD = -3;
 const LARGE_BYTES = 128 * 2 ** 10;
 
 /**
- * Blocks of 128 KiB and more go back to the system when they are freed. That is how glibc begins; but it raises the bound each time that such a
- * block is freed, up to 32 MiB, and keeps what is below it: a scraper whose matrix was merged once kept 90 MB that nobody used. A C
- * library without mallopt (musl) has no such bound, and nothing happens.
+ * Returns freed blocks of 128 KiB and more to the system. glibc begins with that threshold, but raises it with each
+ * such block that is freed, up to 32 MiB, and keeps smaller blocks. A scraper whose matrix was merged once then kept 90
+ * MB of unused memory. Without mallopt (musl) there is no such threshold, and this does nothing.
  */
 export function giveBackLargeBlocks(): void {
   let mallopt: (parameter: number, value: number) => number;

@@ -34,7 +34,7 @@ const IOVEC_LENGTH = 8;
 
 const align8 = (bytes: number): number => (bytes + 7) & ~7;
 
-/** The memory that both directions share: headers, iovecs, names, control messages, payloads. */
+/** Memory shared by both directions: headers, iovecs, names, control messages, payloads. */
 class MessageBatch {
   readonly size: number;
   readonly payloadStride: number;
@@ -77,39 +77,39 @@ class MessageBatch {
   }
 }
 
-/** What a batch to receive into is to be read from. */
+/** Source of a receive batch: the data queue or the error queue. */
 export type ReceiveQueue = 'data' | 'errors';
 
 /**
- * Datagrams received by one `recvmmsg`, with what the kernel says about each, in columns: after `receive` returned n,
- * entries 0 to n-1 are valid until the next call. Zero where the kernel said nothing.
+ * Datagrams received by one `recvmmsg`, with the kernel's information about each, in columns. After `receive` returned
+ * n, entries 0 to n-1 are valid until the next call. Zero where the kernel gave no information.
  */
 export class ReceiveBatch extends MessageBatch {
-  /** UDP payload bytes (cut to the payload room given at construction). */
+  /** UDP payload bytes (cut to the payload size given at construction). */
   readonly lengths: Uint32Array;
-  /** The same before it was cut. */
+  /** UDP payload bytes before the cut. */
   readonly fullLengths: Uint32Array;
-  /** The kernel's stamp, CLOCK_REALTIME: of receiving, or of sending where read from the error queue. */
+  /** The kernel's stamp, CLOCK_REALTIME: of receiving, or of sending when read from the error queue. */
   readonly stampS: Uint32Array;
   readonly stampNs: Uint32Array;
   readonly tos: Uint8Array;
   readonly ttl: Uint8Array;
-  /** SO_RXQ_OVFL: what the socket's queue had dropped when this datagram was queued. */
+  /** SO_RXQ_OVFL: the socket's drop count when this datagram was queued. */
   readonly drops: Uint32Array;
-  /** 1 where the payload was longer than the room for it. */
+  /** 1 where the payload was longer than its buffer. */
   readonly truncated: Uint8Array;
-  /** Byte offset in `memory` of the local address (4 or 16 bytes) that the datagram was sent to; 0 when not delivered. */
+  /** Byte offset in `memory` of the datagram's local destination address (4 or 16 bytes); 0 when not delivered. */
   readonly localAddressAt: Uint32Array;
-  /** Index of the interface that the datagram came in by; 0 when not delivered. */
+  /** Index of the incoming interface; 0 when not delivered. */
   readonly interfaceIndex: Uint32Array;
-  /** `sock_extended_err` of what is read from the error queue: errno, origin, ICMP type and code, and the last one below. */
+  /** `sock_extended_err` of an entry of the error queue: errno, origin, ICMP type and code, and `errorInfo` below. */
   readonly errorErrno: Uint32Array;
   readonly errorOrigin: Uint8Array;
   readonly errorType: Uint8Array;
   readonly errorCode: Uint8Array;
   /** Byte offset in `memory` of the socket address that sent the ICMP error (`SO_EE_OFFENDER`; family 0: unknown). */
   readonly errorOriginAt: Uint32Array;
-  /** Of an error that says that a packet was too big: the MTU. */
+  /** The MTU, for an error about a packet that was too big. */
   readonly errorInfo: Uint32Array;
   private readonly flags: number;
   private used: number;
@@ -136,7 +136,10 @@ export class ReceiveBatch extends MessageBatch {
     this.used = size;
   }
 
-  /** Reads what waits, without blocking: the number of datagrams, or minus the errno (EAGAIN: nothing waits). */
+  /**
+   * Reads the waiting datagrams without blocking. Returns their number, or minus the errno (EAGAIN: the queue is
+   * empty).
+   */
   receive(fd: number): number {
     const count = this.fill(fd);
     for (let i = 0; i < count; i++) this.parse(i);
@@ -219,7 +222,10 @@ export class ReceiveBatch extends MessageBatch {
     }
   }
 
-  /** `sock_extended_err`: errno u32, origin u8, type u8, code u8, a pad, info u32, data u32; then the offender's socket address. */
+  /**
+   * `sock_extended_err`: errno u32, origin u8, type u8, code u8, a pad, info u32, data u32; then the socket address that
+   * sent the error.
+   */
   private parseError(i: number, data: number): void {
     const { u32, bytes } = this.memory;
     this.errorErrno[i] = u32[data >> 2];
@@ -231,7 +237,7 @@ export class ReceiveBatch extends MessageBatch {
   }
 }
 
-/** Control messages of a sent datagram: TOS or traffic class, and the local address to send from where wanted. */
+/** Control messages of a sent datagram: TOS or traffic class, and the optional local source address. */
 const TOS_MESSAGE_BYTES = 24;
 const PKTINFO_MESSAGE_BYTES: Readonly<Record<Family, number>> = { 4: 32, 6: 40 };
 const PKTINFO_DATA_BYTES: Readonly<Record<Family, number>> = { 4: 12, 6: 20 };
@@ -241,7 +247,7 @@ export class SendBatch extends MessageBatch {
   readonly family: Family;
   private readonly withSource: boolean;
 
-  /** `withSource`: the local address is set per message too (`setSource`). */
+  /** `withSource`: the local address is also set per message (`setSource`). */
   constructor(family: Family, size: number, payloadBytes: number, withSource = false) {
     super(size, payloadBytes, TOS_MESSAGE_BYTES + (withSource ? PKTINFO_MESSAGE_BYTES[family] : 0));
     this.family = family;
@@ -285,7 +291,7 @@ export class SendBatch extends MessageBatch {
     }
   }
 
-  /** Sends message `i` by an interface; 0: the one that the routing table chooses. */
+  /** Sends message `i` by an interface; 0: chosen by the routing table. */
   setInterface(i: number, index: number): void {
     if (!this.withSource) return;
     const data = (this.controlAt + i * this.controlStride + TOS_MESSAGE_BYTES + 16) >> 2;
@@ -297,7 +303,7 @@ export class SendBatch extends MessageBatch {
     this.memory.u32[((this.controlAt + i * this.controlStride + TOS_MESSAGE_BYTES + 16) >> 2) + 1] = word;
   }
 
-  /** Makes message `i` answer datagram `j` of `received`: its address and payload memory are used where they are. */
+  /** Makes message `i` answer datagram `j` of `received`, using its address and payload memory in place. */
   answer(i: number, received: ReceiveBatch, j: number, bytes: number): void {
     const header = i * HEADER_BYTES;
     const iovec = this.iovecsAt + i * IOVEC_BYTES;
@@ -306,7 +312,10 @@ export class SendBatch extends MessageBatch {
     this.memory.u32[(iovec + IOVEC_LENGTH) >> 2] = bytes;
   }
 
-  /** Sends messages `from` to `from + count - 1` without blocking: how many the kernel took, or minus the errno when none. */
+  /**
+   * Sends messages `from` to `from + count - 1` without blocking. Returns how many the kernel accepted, or minus the
+   * errno when it accepted none.
+   */
   send(fd: number, from: number, count: number): number {
     const sent = libc.sendmmsg(fd, this.memory.address + from * HEADER_BYTES, count, c.MSG_DONTWAIT);
     return sent < 0 ? -errno() : sent;

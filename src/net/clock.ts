@@ -1,7 +1,7 @@
 /**
- * The collector's time line: nanoseconds, as a double, that run with CLOCK_MONOTONIC and start at what CLOCK_REALTIME said at
- * the start of the process, counted from a whole second. So a step of the wall clock never bends the line,
- * and a kernel stamp (CLOCK_REALTIME) gets on it by one subtraction.
+ * The collector's time line: nanoseconds, as a double, that run with CLOCK_MONOTONIC. It starts at the CLOCK_REALTIME
+ * of the process start, counted from a whole second. So a step of the wall clock never bends the line, and one
+ * subtraction converts a kernel stamp (CLOCK_REALTIME) to it.
  */
 
 import { CLOCK_MONOTONIC, CLOCK_REALTIME } from './constants.js';
@@ -10,19 +10,19 @@ import { NativeMemory } from './memory.js';
 
 const NS_PER_S = 1_000_000_000;
 
-/** Where the line starts; the same for all threads of a process. */
+/** The origin of the line; the same for all threads of a process. */
 export interface TimeBase {
   /** Whole second of CLOCK_REALTIME that times are counted from. */
   readonly epochS: number;
-  /** Subtracted from CLOCK_MONOTONIC (ns since boot) to get on the time line. */
+  /** Subtracted from CLOCK_MONOTONIC (ns since boot) to get the time line. */
   readonly monotonicBaseNs: number;
-  /** For tests: a step of CLOCK_REALTIME that did not happen, in whole seconds (`InjectedStep`). */
+  /** For tests: a simulated step of CLOCK_REALTIME, in whole seconds (`InjectedStep`). */
   readonly injected?: SharedArrayBuffer;
 }
 
 /**
- * For tests: a step of the wall clock that all threads of one process see, in every reading of CLOCK_REALTIME and in the kernel's stamps.
- * The clock of the machine is not touched.
+ * For tests: a step of the wall clock for all threads of one process, in every reading of CLOCK_REALTIME and in the
+ * kernel's stamps. The machine's clock stays unchanged.
  */
 export class InjectedStep {
   readonly memory: SharedArrayBuffer;
@@ -33,7 +33,7 @@ export class InjectedStep {
     this.seconds = new Float64Array(memory);
   }
 
-  /** Whole seconds that CLOCK_REALTIME is taken to be ahead of the machine's. */
+  /** Whole seconds by which CLOCK_REALTIME is simulated to be ahead of the machine's. */
   get aheadS(): number {
     return this.seconds[0];
   }
@@ -43,18 +43,18 @@ export class InjectedStep {
   }
 }
 
-/** A reading of both clocks. Logic takes this as an argument, so that tests pass a clock of their own. */
+/** A reading of both clocks. Logic takes this as an argument, so that tests can pass their own clock. */
 export interface Clock {
   readonly timeBase: TimeBase;
   /** Now, on the time line, ns. */
   nowNs(): number;
   /** (CLOCK_REALTIME - epoch second) minus the time line, ns: 0 at start, changed by steps of the wall clock only. */
   wallOffsetNs(): number;
-  /** How far the last `wallOffsetNs` may be off: the time between the two readings of CLOCK_MONOTONIC around it. */
+  /** Uncertainty of the last `wallOffsetNs`: the time between the two readings of CLOCK_MONOTONIC around it. */
   readonly wallOffsetErrorNs: number;
 }
 
-/** A reading of both clocks in which the thread was held up for longer than this is tried again. */
+/** A reading of both clocks with a longer delay of the thread is repeated. */
 const HELD_UP_NS = 5_000;
 const TRIES = 3;
 
@@ -110,11 +110,11 @@ export class SystemClock implements Clock {
   }
 }
 
-/** A time line that starts now, with a step for tests or without one. */
+/** A time line that starts now, optionally with a step for tests. */
 export function timeBaseNow(step?: InjectedStep): TimeBase {
   const { timeBase } = new SystemClock();
   if (step === undefined) return timeBase;
-  // As if the clock had been ahead already: the line begins at what it says.
+  // As if the clock had been ahead before: the line starts at the simulated time.
   return { ...timeBase, epochS: timeBase.epochS + step.aheadS, injected: step.memory };
 }
 
@@ -123,8 +123,8 @@ export function systemClock(timeBase?: TimeBase): SystemClock {
 }
 
 /**
- * For tests. The readings of the clock and the kernel's stamps can't be changed, but the second that they are counted from can: that looks as if
- * CLOCK_REALTIME were stepped.
+ * For tests. The clock readings and the kernel's stamps are fixed, but the second that they are counted from can be
+ * changed. That looks like a step of CLOCK_REALTIME.
  */
 function stepped({ epochS, monotonicBaseNs }: TimeBase, injected: SharedArrayBuffer): TimeBase {
   const step = new InjectedStep(injected);

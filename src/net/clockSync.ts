@@ -1,8 +1,8 @@
 /**
- * Whether a time service keeps this host's clock, as the kernel knows it from who adjusts it (NTP, chrony, PTP's phc2sys): adjtimex(2), asked with
- * modes 0, which changes nothing and needs no privileges.
+ * Whether a time service (NTP, chrony, PTP's phc2sys) keeps this host's clock synchronised, according to the kernel:
+ * adjtimex(2) with modes 0, which is read-only and needs no privileges.
  *
- * `struct timex` on 64-bit Linux, 208 bytes; what is read of it:
+ * `struct timex` on 64-bit Linux, 208 bytes; the fields read:
  *
  * | offset | field |
  * | ---: | --- |
@@ -21,16 +21,19 @@ const MAX_ERROR = 24;
 const STATUS = 40;
 
 export class ClockSync {
-  /** False too where the kernel doesn't tell. */
+  /** Also false where the kernel refuses the call. */
   synchronised = false;
-  /** Name of the errno with which the kernel refuses to tell; null when it tells. */
+  /** Name of the errno of a refused call; null otherwise. */
   refused: string | null = null;
-  /** The most that the clock may be wrong, microseconds, by the kernel's account, which grows until the time service speaks again. */
+  /**
+   * Maximum error of the clock in microseconds, according to the kernel. It grows until the next update by the time
+   * service.
+   */
   maxErrorUs = 0;
   private readonly memory = new NativeMemory(TIMEX_BYTES);
   private readonly adjtimex: (address: number) => number;
 
-  /** The call is passed in by tests. */
+  /** Tests pass their own call. */
   constructor(adjtimex: (address: number) => number = (address) => libc.adjtimex(address)) {
     this.adjtimex = adjtimex;
   }
@@ -46,7 +49,7 @@ export class ClockSync {
   }
 }
 
-/** What the results lack where the kernel does not tell; empty where it does. */
+/** Consequence of a refused call for the results; empty otherwise. */
 export function clockSyncWarnings({ refused }: Pick<ClockSync, 'refused'>, consequence: string): string[] {
   if (refused === null) return [];
   return [

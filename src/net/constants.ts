@@ -21,7 +21,10 @@ export const SO_TIMESTAMPNS = 35;
 export const SO_TIMESTAMPING = 37;
 export const SO_RXQ_OVFL = 40;
 export const SO_MEMINFO = 55;
-/** Indexes in the u32 array that SO_MEMINFO returns: bytes waiting to leave, their limit, the receive queue's drop counter; and the array's length. */
+/**
+ * Indexes in the u32 array that SO_MEMINFO returns: bytes waiting to leave, their limit, the receive queue's drop
+ * counter; and the array's length.
+ */
 export const SK_MEMINFO_WMEM_ALLOC = 2;
 export const SK_MEMINFO_SNDBUF = 3;
 export const SK_MEMINFO_DROPS = 8;
@@ -44,19 +47,22 @@ export const IP_RECVERR = 11;
 export const IP_MTU = 14;
 export const IP_RECVTTL = 12;
 export const IP_RECVTOS = 13;
-/** Values of IP_MTU_DISCOVER and IPV6_MTU_DISCOVER: fragment what is larger than the path allows; never fragment, and don't ask what is known of the path. */
+/**
+ * Values of IP_MTU_DISCOVER and IPV6_MTU_DISCOVER: fragment packets larger than the path MTU; never fragment, and
+ * ignore the known path MTU.
+ */
 export const PMTUDISC_WANT = 1;
 export const PMTUDISC_PROBE = 3;
 
 export const IPPROTO_IPV6 = 41;
-/** At which octet of a raw packet the kernel writes the checksum, and checks it. */
+/** Offset of the checksum in a raw packet, which the kernel writes and checks. */
 export const IPV6_CHECKSUM = 7;
 export const IPV6_MTU_DISCOVER = 23;
 export const IPV6_MTU = 24;
 export const IPV6_UNICAST_HOPS = 16;
 export const IPV6_RECVERR = 25;
 export const IPV6_V6ONLY = 26;
-/** The flow label is sent that the socket address has. */
+/** Send the flow label of the socket address. */
 export const IPV6_FLOWINFO_SEND = 33;
 export const IPV6_RECVPKTINFO = 49;
 export const IPV6_PKTINFO = 50;
@@ -87,6 +93,6 @@ export const CLOCK_REALTIME = 0;
 export const CLOCK_MONOTONIC = 1;
 export const CLOCK_THREAD_CPUTIME_ID = 3;
 
-/** `adjtimex`: what it returns, and a bit of its status, when nobody keeps the clock. */
+/** `adjtimex`: the return value, and a status bit, of an unsynchronised clock. */
 export const TIME_ERROR = 5;
 export const STA_UNSYNC = 0x40;

@@ -1,6 +1,6 @@
 /**
- * The CPU quota of the control groups that this process is in: how many cores all of them leave it, and how long they held it up. `nproc` and
- * `os.availableParallelism` do not know it: a container with half a core on a host with 16 is told 16.
+ * The CPU quota of this process's control groups: the cores left by all levels, and how long they throttled it. `nproc`
+ * and `os.availableParallelism` ignore it: a container with half a core on a host with 16 cores sees 16.
  *
  * | version | quota | throttling, in cpu.stat |
  * | --- | --- | --- |
@@ -23,12 +23,15 @@ export interface CpuGroup {
 }
 
 export interface Throttling {
-  /** Periods in which the process was held up, and for how long in all. */
+  /** Throttled periods, and the total time. */
   readonly times: number;
   readonly ms: number;
 }
 
-/** Every directory that may have a quota for this process, its own first. `proc`: where the files of the process are. */
+/**
+ * Every directory that may have a quota for this process, its own first. `proc`: directory with the files of the
+ * process.
+ */
 export function cpuGroups(proc = '/proc/self'): CpuGroup[] {
   const mounts = mountsOf(textOf(join(proc, 'mountinfo')));
   const groups: CpuGroup[] = [];
@@ -42,13 +45,13 @@ export function cpuGroups(proc = '/proc/self'): CpuGroup[] {
   return groups;
 }
 
-/** The least quota at any level, in cores; undefined where there is none. */
+/** The smallest quota of all levels, in cores; undefined without a quota. */
 export function cpuQuota(groups: readonly CpuGroup[] = cpuGroups()): number | undefined {
   const quotas = groups.map(quotaOf).filter((quota) => quota !== undefined);
   return quotas.length === 0 ? undefined : Math.min(...quotas);
 }
 
-/** Cores that this process can use at the same time, at least 1: what its affinity and its quota allow. */
+/** Cores that this process can use at the same time, at least 1: the limit of its affinity and its quota. */
 export function usableCores(
   quota = cpuQuota() ?? Number.POSITIVE_INFINITY,
   parallelism = availableParallelism(),
@@ -56,7 +59,7 @@ export function usableCores(
   return Math.max(1, Math.min(parallelism, Math.floor(quota)));
 }
 
-/** How often and how long the levels that have a quota held their processes up since they were made. */
+/** Count and total time of throttling, over the levels with a quota, since they were created. */
 export function throttlingOf(groups: readonly CpuGroup[]): Throttling {
   let times = 0;
   let ms = 0;
@@ -70,15 +73,15 @@ export function throttlingOf(groups: readonly CpuGroup[]): Throttling {
   return { times, ms };
 }
 
-/** Says when the quota held this process up within the last minute. */
+/** Warns when the quota throttled this process within the last minute. */
 export class ThrottleWatch {
   private readonly effect: string;
   private readonly groups: readonly CpuGroup[];
   private readonly nowMs: () => number;
-  /** Oldest first, one for each look. */
+  /** Oldest first, one per call of `look`. */
   private readonly seen: { readonly atMs: number; readonly throttling: Throttling }[] = [];
 
-  /** `effect`: what comes of it, for the warning. `nowMs`: a clock that never goes back. */
+  /** `effect`: the consequence, for the warning. `nowMs`: a monotonic clock. */
   constructor(
     effect: string,
     groups: readonly CpuGroup[] = cpuGroups(),
@@ -90,14 +93,14 @@ export class ThrottleWatch {
     this.look();
   }
 
-  /** To be called now and then, at least once a minute. */
+  /** Call regularly, at least once a minute. */
   look(): void {
     const atMs = this.nowMs();
     if (this.groups.length > 0) this.seen.push({ atMs, throttling: throttlingOf(this.groups) });
     while (this.seen.length > 1 && (this.seen[1]?.atMs ?? atMs) <= atMs - LOOK_BACK_MS) this.seen.shift();
   }
 
-  /** Empty when nothing was held up. */
+  /** Empty without throttling. */
   warnings(): string[] {
     this.look();
     const [first] = this.seen;
@@ -116,12 +119,15 @@ export class ThrottleWatch {
 
 interface Mount {
   readonly version: 1 | 2;
-  /** Which group of the hierarchy is mounted there. */
+  /** The group of the hierarchy that is mounted there. */
   readonly root: string;
   readonly point: string;
 }
 
-/** Of proc_pid_mountinfo(5): ID, parent, device, root, mount point, options, optional fields, `-`, type, source, super options. */
+/**
+ * Format of proc_pid_mountinfo(5): ID, parent, device, root, mount point, options, optional fields, `-`, type, source,
+ * super options.
+ */
 function mountsOf(text: string): Mount[] {
   return text.split('\n').flatMap((line): Mount[] => {
     const [before = '', after = ''] = line.split(' - ');
@@ -133,14 +139,14 @@ function mountsOf(text: string): Mount[] {
   });
 }
 
-/** Blanks and the like are octal there. */
+/** Blanks and similar characters are octal there. */
 function unescaped(path: string): string {
   return path.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
-/** The group of the process and those above it, as far as they are mounted. */
+/** The group of the process and its parents, as far as they are mounted. */
 function levels({ root, point }: Mount, path: string, version: 1 | 2): CpuGroup[] {
-  // In a container, the group of the process may be told as the host sees it, or may lie outside of what is mounted.
+  // In a container, the group of the process may have its path on the host, or may be outside of the mount.
   const inside = path === root || path.startsWith(root.endsWith('/') ? root : `${root}/`);
   const relative = inside ? path.slice(root === '/' ? 0 : root.length) : '/';
   const groups: CpuGroup[] = [];

@@ -1,6 +1,7 @@
 /**
- * The lock of a directory that one process has for itself, followed when another directory comes to its path: removed and made again, unmounted, mounted
- * over. The lock is on a file that is open, so it would hold for ever in a directory that is nowhere, and another process could take the new one.
+ * The exclusive lock of a directory. It follows when another directory replaces the locked one at its path: removed and
+ * created again, unmounted, or mounted over. The lock belongs to an open file, so it would stay in the vanished
+ * directory, and another process could lock the new one.
  */
 
 import type { FileHandle } from 'node:fs/promises';
@@ -25,14 +26,15 @@ export class DirectoryLock {
     this.handle = handle;
   }
 
-  /** Makes the directory and locks it. Rejects as `ownDirectory`. */
+  /** Creates the directory and locks it. Rejects as `ownDirectory`. */
   static async open(path: string, file: string, how: string, mode?: number): Promise<DirectoryLock> {
     return new DirectoryLock(path, file, how, mode, await ownDirectory(path, file, how, mode));
   }
 
   /**
-   * Makes and locks the directory again when what is at its path is not what was locked; true then, and what the directory held is gone.
-   * @throws LlamaError `LLAMA_STATE_UNWRITABLE`, or `LLAMA_STATE_IN_USE` with the process that has it; to be tried again.
+   * Creates and locks the directory again when another one is at its path. Returns true then: the old content is gone.
+   * @throws LlamaError `LLAMA_STATE_UNWRITABLE`, or `LLAMA_STATE_IN_USE` with the process that has it; the caller
+   * retries.
    */
   renew(): Promise<boolean> {
     this.renewing ??= this.lockAgain().finally(() => {

@@ -1,25 +1,28 @@
-/** Local endpoints as users write them: `192.0.2.1:8100`, `[2001:db8::1]:8100`. Pure text work; nothing is resolved or opened. */
+/**
+ * Local endpoints as users write them: `192.0.2.1:8100`, `[2001:db8::1]:8100`. Pure text processing, without resolving
+ * or opening anything.
+ */
 
 import ipaddr from 'ipaddr.js';
 import { LlamaError } from '../base/errors.js';
 import type { Family } from './address.js';
 
 export interface Endpoint {
-  /** IP literal in canonical form (RFC 5952 for IPv6), of a link-local address with its zone. */
+  /** IP literal in canonical form (RFC 5952 for IPv6), without its zone. */
   readonly address: string;
   readonly family: Family;
   /** 0: chosen by the system. */
   readonly port: number;
-  /** The interface of a link-local address: what stands behind its %. */
+  /** Zone of a link-local address: the interface after its %. */
   readonly zone?: string;
 }
 
-/** fe80::/10: the same address can be on every link, so it means nothing without its interface. */
+/** fe80::/10: the same address can exist on every link, so it is ambiguous without its interface. */
 const LINK_LOCAL = /^fe[89ab]/;
 
 /**
- * Parses an address and port to listen on. Throws `LLAMA_ARGUMENT_INVALID` that starts with `option`, the name of the option
- * that the text came from.
+ * Parses an address and port to listen on. Throws `LLAMA_ARGUMENT_INVALID`, which starts with `option`, the name of the
+ * text's option.
  */
 export function parseListen(text: string, option = '--listen'): Endpoint {
   const endpoint = readEndpoint(text);
@@ -30,7 +33,7 @@ export function parseListen(text: string, option = '--listen'): Endpoint {
   );
 }
 
-/** The endpoint that `text` means, or what is wrong with it, in words. */
+/** The endpoint of `text`, or its error in words. */
 export function readEndpoint(text: string): Endpoint | string {
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d+)$/.exec(text);
   if (match === null) {

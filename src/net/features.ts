@@ -1,7 +1,7 @@
 /**
- * What the kernel tells with packets beyond their bytes, feature by feature: which socket option asks for it, and what results lack where it is
- * refused (gVisor, kernels of long ago, seccomp filters). Measuring goes on without a feature only where results then say less, never
- * something else.
+ * Optional kernel features for packets: the socket option of each, and the refusals (gVisor, old kernels, seccomp
+ * filters). Measuring continues without a feature only where results become less detailed, never where they become
+ * wrong.
  */
 
 import type { Family } from './address.js';
@@ -13,7 +13,7 @@ export type SocketFeature =
   | 'sendStamps'
   /** Receive stamps by any of the three options below. */
   | 'receiveStamps'
-  /** Receive stamps finer than a microsecond. Refused only where there are coarser ones. */
+  /** Receive stamps finer than a microsecond. Refused only where coarser ones exist. */
   | 'stampNanoseconds'
   | 'timestamping'
   | 'timestampNs'
@@ -25,33 +25,33 @@ export type SocketFeature =
   | 'dontFragment'
   | 'queueDrops';
 
-/** Which kernel stamps a socket delivers. */
+/** Kernel stamps that a socket delivers. */
 export type Stamps = 'none' | 'receive' | 'full';
 
-/** What a socket is to deliver with packets. */
+/** Data that a socket delivers with packets. */
 export interface DeliveryOptions {
   readonly family: Family;
-  /** Deliver TOS (traffic class) and TTL (hop limit) of what is received (default false). */
+  /** Deliver TOS (traffic class) and TTL (hop limit) of received packets (default false). */
   readonly tosAndTtl?: boolean;
-  /** Deliver the local address that a packet was sent to (default false). */
+  /** Deliver the local destination address of a packet (default false). */
   readonly packetInfo?: boolean;
   /** Deliver ICMP errors in the error queue: IP_RECVERR (default false). */
   readonly icmpErrors?: boolean;
   /** Kernel time stamps (default none). */
   readonly stamps?: Stamps;
-  /** Features that this kernel refuses (`refusedFeatures`): not asked for. Default: all must be had. */
+  /** Features that this kernel refuses (`refusedFeatures`), which are not requested. Default: all are required. */
   readonly without?: { has(feature: SocketFeature): boolean };
 }
 
-/** Features that the kernel refuses, each with the option and the errno. */
+/** Refused features, each with the option and the errno. */
 export type Refusals = ReadonlyMap<SocketFeature, string>;
 
 type Option = readonly [name: string, level: number, option: number, value: number];
 
 const RECEIVE_STAMPS = c.SOF_TIMESTAMPING_RX_SOFTWARE | c.SOF_TIMESTAMPING_SOFTWARE;
 /**
- * Without OPT_TSONLY and OPT_ID: a send stamp brings back the packet, which names its probe by itself. The counter of OPT_ID runs away from the
- * sender's count when a packet filter refuses a packet (EPERM); this can't.
+ * Without OPT_TSONLY and OPT_ID: a send stamp returns the packet, which identifies its probe. The counter of OPT_ID
+ * diverges from the sender's count when a packet filter refuses a packet (EPERM).
  */
 const ALL_STAMPS = RECEIVE_STAMPS | c.SOF_TIMESTAMPING_TX_SOFTWARE;
 
@@ -89,11 +89,11 @@ const OPTIONS = {
   timestamp: ofSocket('SO_TIMESTAMP', c.SO_TIMESTAMP, 1),
 } as const satisfies Partial<Record<SocketFeature, OptionOf>>;
 
-/** Options that give receive stamps, the best first. The last one is older than all sandboxes; it counts whole microseconds. */
+/** Options for receive stamps, the best first. The last one is the oldest; it counts whole microseconds. */
 const RECEIVE_STAMP_OPTIONS = ['timestamping', 'timestampNs', 'timestamp'] as const;
 const STAMP_OPTIONS: ReadonlySet<string> = new Set(['sendStamps', ...RECEIVE_STAMP_OPTIONS]);
 
-/** The options of what a socket is to deliver, without those that the kernel is known to refuse. */
+/** The options for the wanted data, without refused ones. */
 export function deliveryOptions(options: DeliveryOptions): Option[] {
   const { family, tosAndTtl = false, packetInfo = false, icmpErrors = false, without } = options;
   const wanted: [boolean, keyof typeof OPTIONS][] = [
@@ -112,7 +112,7 @@ export function deliveryOptions(options: DeliveryOptions): Option[] {
     .map(([, feature]) => OPTIONS[feature][family]);
 }
 
-/** What the refusals of single options mean for receive stamps. */
+/** Derives the state of receive stamps from the refusals of single options. */
 function noteReceiveStamps(refusals: Map<SocketFeature, string>): void {
   const best = RECEIVE_STAMP_OPTIONS.find((feature) => !refusals.has(feature));
   const refused = RECEIVE_STAMP_OPTIONS.flatMap((feature) => refusals.get(feature) ?? []).join(', ');
@@ -120,7 +120,9 @@ function noteReceiveStamps(refusals: Map<SocketFeature, string>): void {
   else if (best === 'timestamp') refusals.set('stampNanoseconds', refused);
 }
 
-/** Tries every feature on a socket that is closed again. Empty where the family itself is refused: opening a socket tells. */
+/**
+ * Tries every feature on a temporary socket. Empty where the family itself is refused: opening a socket reports that.
+ */
 export function refusedFeatures(family: Family): Refusals {
   const refusals = new Map<SocketFeature, string>();
   const domain = family === 4 ? c.AF_INET : c.AF_INET6;
@@ -133,7 +135,8 @@ export function refusedFeatures(family: Family): Refusals {
     const [name, level, option, value] = options[family];
     note(feature as SocketFeature, name, trySetOption(fd, level, option, value));
     if (!STAMP_OPTIONS.has(feature) || refusals.has(feature as SocketFeature)) continue;
-    // A sandbox may accept an option that it does not know. No stamp would ever come, so the option is read back.
+    // A sandbox may accept an unknown option without effect. Then no stamp would ever arrive, so the option is read
+    // back.
     note(feature as SocketFeature, name, tryGetOption(fd, level, option, 4));
     if (!refusals.has(feature as SocketFeature) && optionMemory.i32[OPTION_VALUE >> 2] !== value)
       refusals.set(feature as SocketFeature, `${name}: accepted without effect`);

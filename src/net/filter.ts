@@ -1,27 +1,28 @@
 /**
- * Socket filters: small programs that the kernel runs on each packet before a raw socket gets it (classic BPF, `SO_ATTACH_FILTER`), so that
- * of all the TCP or ICMP packets of a host only replies to probes wake the process or take room in its queue.
+ * Socket filters: small programs that the kernel runs on each packet of a raw socket (classic BPF, `SO_ATTACH_FILTER`).
+ * They pass only replies to probes, so that a host's other TCP or ICMP packets neither wake the process nor fill its
+ * queue.
  *
- * A program is a table of lines, read from the top; a test names the lines that it goes on at. It must never depend on what it keeps out: whoever
- * reads the socket checks each reply again.
+ * A program is a table of lines, read from the top; a test names the lines where it continues. The reader of the socket
+ * must check each reply again, and never rely on the filter.
  *
  * `sock_filter`, 8 bytes; `sock_fprog` is their count u16 and, at 8, a pointer to them:
  *
  * | offset | field |
  * | ---: | --- |
  * | 0 | operation u16 |
- * | 2 | lines to skip when the test holds, u8 |
- * | 3 | lines to skip when it does not, u8 |
+ * | 2 | lines to skip when the test is true, u8 |
+ * | 3 | lines to skip when it is false, u8 |
  * | 4 | operand u32 |
  */
 
 import type { Family } from './address.js';
 
 export const FILTER_LINE_BYTES = 8;
-/** What the kernel takes at most. */
+/** The kernel's limit. */
 export const MAX_FILTER_LINES = 4096;
 
-/** Loads go into the accumulator A; offsets count from where the socket's packet begins. `x…`: plus the index X. */
+/** Loads go into the accumulator A; offsets count from the start of the socket's packet. `x…`: plus the index X. */
 const OPERATION = {
   /** A = byte, 16 bits, 32 bits at the operand. */
   byte: 0x30,
@@ -38,7 +39,7 @@ const OPERATION = {
   equals: 0x15,
   above: 0x25,
   atLeast: 0x35,
-  /** Ends with so many bytes of the packet; 0: none of it. */
+  /** Ends with this many bytes of the packet; 0 drops it. */
   keep: 0x06,
 } as const;
 
@@ -51,7 +52,7 @@ export type FilterLine =
 
 const isName = (line: FilterLine): line is { readonly name: string } => 'name' in line;
 
-/** @throws RangeError when a line that a test goes on at is missing, behind the test, or too far off. */
+/** @throws RangeError when the target line of a test is missing, before the test, or too far away. */
 export function assembleFilter(lines: readonly FilterLine[]): Uint8Array {
   const places = new Map<string, number>();
   const code = [];
@@ -84,15 +85,18 @@ const WHOLE = 0xffff_ffff;
 const KEEP: FilterLine = ['keep', WHOLE];
 const DROP: FilterLine = ['keep', 0];
 
-/** Ports of one stretch of the list below: near enough for a test at its top to pass over all of them. */
+/** Ports in one stretch of the list below: few enough for a test at its top to skip them all. */
 const PORTS_A_STRETCH = 100;
 
-/** TCP flags: of FIN, SYN, RST and ACK those that both kinds of answer to a SYN have. */
+/** Mask of FIN, SYN, RST and ACK, which identify both kinds of answers to a SYN. */
 const ANSWER_FLAGS = 0x17;
 const SYN_ACK = 0x12;
 const RST_ACK = 0x14;
 
-/** Answers to SYNs that left from `ports`: SYN+ACK or RST+ACK to one of them. A raw IPv4 socket's packets begin with the IP header. */
+/**
+ * Answers to SYNs from `ports`: SYN+ACK or RST+ACK to one of them. A raw IPv4 socket's packets begin with the IP
+ * header.
+ */
 export function tcpAnswers(family: Family, ports: readonly number[]): readonly FilterLine[] {
   const [half, byte] = family === 4 ? (['xHalf', 'xByte'] as const) : (['half', 'byte'] as const);
   const start: FilterLine[] = family === 4 ? [['xHeader', 0]] : [];
@@ -110,7 +114,7 @@ export function tcpAnswers(family: Family, ports: readonly number[]): readonly F
   ];
 }
 
-/** Goes on behind the list when A is none of the ports. */
+/** Continues after the list when A is not among the ports. */
 function portTests(ports: readonly number[]): FilterLine[] {
   const ranges: { first: number; last: number }[] = [];
   for (const port of Uint16Array.from(ports).sort()) {
@@ -128,11 +132,12 @@ function portTests(ports: readonly number[]): FilterLine[] {
       if (first === last) {
         lines.push(['equals', first, keep, 'next']);
       } else {
-        // Ascending: whatever is below this range is in none.
+        // Ascending: a port below this range is in none.
         lines.push(['atLeast', first, 'next', end], ['above', last, 'next', keep]);
       }
     }
-    // Behind the last range of a stretch only what is between two ranges gets here: it is in no later one either, but the list ends below.
+    // After the last range of a stretch only ports between two ranges arrive. They are in no later range either, but
+    // the list ends below.
     lines.push(['above', 0, end, end], { name: keep }, KEEP, { name: end });
   }
   return lines;
@@ -140,7 +145,7 @@ function portTests(ports: readonly number[]): FilterLine[] {
 
 const ECHO_REPLY = { 4: 0, 6: 129 } as const;
 
-/** Echo replies with our identifier. Errors that quote our requests come by the error queue. */
+/** Echo replies with our identifier. Errors that quote our requests arrive by the error queue. */
 export function echoReplies(family: Family, identifier: number): readonly FilterLine[] {
   const [half, byte] = family === 4 ? (['xHalf', 'xByte'] as const) : (['half', 'byte'] as const);
   const start: FilterLine[] = family === 4 ? [['xHeader', 0]] : [];

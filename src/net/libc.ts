@@ -1,6 +1,6 @@
 /**
- * The C library's functions, as koffi calls them. Pointers are plain numbers (user-space addresses are below 2^53), which is the
- * quickest way in: 50 ns a call. Whoever passes an address keeps the buffer behind it referenced.
+ * The C library's functions, called by koffi. Pointers are plain numbers (user-space addresses are below 2^53), which
+ * is the fastest way: 50 ns a call. A caller that passes an address must keep a reference to its buffer.
  */
 
 import { constants } from 'node:os';
@@ -36,7 +36,7 @@ export const libc = {
   if_nametoindex: declare('if_nametoindex', 'uint', 'uintptr_t'),
 } as const;
 
-/** A function that the process may have or not, of whatever library it was linked with: null where it has none. */
+/** An optional function of any library linked into the process; null when missing. */
 export function declareOptional(name: string, result: string, ...args: string[]): Call | null {
   try {
     return declare(name, result, ...args);
@@ -45,7 +45,7 @@ export function declareOptional(name: string, result: string, ...args: string[])
   }
 }
 
-/** The errno of this thread's last call that failed. Read it right after the call. */
+/** The errno of this thread's last failed call. Read it directly after the call. */
 export function errno(): number {
   return koffi.errno();
 }
@@ -65,7 +65,7 @@ export const {
   ENODEV,
 } = constants.errno;
 
-/** Of names for the same number (EAGAIN and EWOULDBLOCK, ENOTSUP and EOPNOTSUPP) the first. */
+/** For synonyms (EAGAIN and EWOULDBLOCK, ENOTSUP and EOPNOTSUPP) the first name. */
 const ERRNO_NAMES = new Map<number, string>(
   Object.entries(constants.errno)
     .reverse()
@@ -92,7 +92,7 @@ const REMEDIES = new Map<number, string>([
   [constants.errno.EAFNOSUPPORT, 'this kernel has the address family turned off'],
 ]);
 
-/** A system call that failed. */
+/** A failed system call. */
 export class SystemCallError extends LlamaError {
   readonly errno: number;
 
@@ -102,14 +102,14 @@ export class SystemCallError extends LlamaError {
   }
 }
 
-/** An error of a system call: says its name, the errno's name, and what was tried. */
+/** The error of a system call, with its name, the errno's name, and the attempted action. */
 export function systemError(call: string, code: number, tried: string): SystemCallError {
   const remedy = REMEDIES.get(code);
   const text = `${call}: ${errnoName(code)} while trying to ${tried}${remedy === undefined ? '' : `: ${remedy}`}`;
   return new SystemCallError(code, text);
 }
 
-/** Throws what `systemError` makes of the last failure when `result` is negative; else returns it. */
+/** Throws the `systemError` of the last failure when `result` is negative; otherwise returns it. */
 export function check(result: number, call: string, tried: string): number {
   if (result < 0) throw systemError(call, errno(), tried);
   return result;

@@ -1,13 +1,14 @@
 /**
- * Has an HTTP server listen. Fastify's own `listen` lists the addresses of all interfaces for its log, by a netlink socket; where a service may
- * not have one (RestrictAddressFamilies= without AF_NETLINK) that is an exception that nobody can catch.
+ * Makes an HTTP server listen. Fastify's own `listen` lists the addresses of all interfaces for its log, through a
+ * netlink socket. Where a service may not open one (RestrictAddressFamilies= without AF_NETLINK), that throws an
+ * exception that can't be caught.
  */
 
 import type { Server } from 'node:http';
 import { Server as SecureServer } from 'node:https';
 import { formatEndpoint } from './endpoint.js';
 
-/** What of a Fastify app is needed. */
+/** The parts of a Fastify app that are needed. */
 export interface HttpApp {
   readonly server: Server;
   ready(): PromiseLike<unknown>;
@@ -19,22 +20,25 @@ export interface HttpAppChild {
 }
 
 export interface Listening {
-  /** Where to ask it: of a wildcard address, one of this host. */
+  /** URL for clients: for a wildcard address, one of this host. */
   readonly url: string;
-  /** What it is bound to, `ADDRESS:PORT`; the address may be a wildcard. */
+  /** The bound `ADDRESS:PORT`; the address may be a wildcard. */
   readonly bound: string;
-  /** Why it does not listen on IPv6, though it was asked to; undefined when it does, or was not. */
+  /** Why it does not listen on IPv6 as requested; undefined otherwise. */
   readonly withoutIpv6: string | undefined;
 }
 
-/** Codes of a host, or a process, that has no IPv6. */
+/** Errors of a host or process without IPv6. */
 const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL']);
 
-/** Resolves when it listens; with `fallBack` `::` becomes `0.0.0.0` where there is no IPv6. Rejects with the system's error. */
+/**
+ * Resolves when it listens; with `fallBack`, `::` becomes `0.0.0.0` where IPv6 is missing. Rejects with the system's
+ * error.
+ */
 export async function listenHttp(app: HttpApp, host: string, port: number, fallBack = false): Promise<Listening> {
   const { server } = app;
-  // Fastify closes the connections of servers that it had listen itself. Hooks run by plugin, in the order of registration: this one comes after
-  // those that end streams, or it would cut them off.
+  // Fastify closes the connections only of servers that its own `listen` started. Hooks run by plugin, in the order of
+  // registration. This one comes after the hooks that end streams; otherwise it would cut them off.
   app.register(async (last) => {
     last.addHook('preClose', async () => server.closeAllConnections());
   });

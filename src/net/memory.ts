@@ -1,4 +1,4 @@
-/** Memory that native code reads and writes: a buffer with a fixed address, and views of it in every width. */
+/** Memory shared with native code: a buffer with a fixed address, and views of it in every width. */
 
 import koffi from 'koffi';
 

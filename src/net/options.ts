@@ -1,4 +1,4 @@
-/** Setting and reading socket options. The scratch memory is used by one call at a time; a value stays in it until the next. */
+/** Sets and reads socket options. The scratch memory serves one call at a time; a value stays in it until the next. */
 
 import { errno, libc, systemError } from './libc.js';
 import { NativeMemory } from './memory.js';
@@ -8,13 +8,13 @@ export const optionMemory = new NativeMemory(256);
 export const OPTION_VALUE = 0;
 export const OPTION_LENGTH = 64;
 
-/** False when the kernel refuses; `errno` says why. */
+/** False when the kernel refuses; `errno` has the reason. */
 export function trySetOption(fd: number, level: number, option: number, value: number): boolean {
   optionMemory.i32[OPTION_VALUE >> 2] = value;
   return libc.setsockopt(fd, level, option, optionMemory.address + OPTION_VALUE, 4) === 0;
 }
 
-/** Sets an option that everything depends on. Throws what `systemError` makes of a refusal. */
+/** Sets a required option. Throws the `systemError` of a refusal. */
 export function setOption(fd: number, level: number, option: number, value: number, name: string, tried: string): void {
   if (!trySetOption(fd, level, option, value)) throw systemError(`setsockopt(${name})`, errno(), tried);
 }

@@ -1,4 +1,6 @@
-/** A directory that one process has for itself: made when it is missing, and locked until the handle is closed or the process ends. */
+/**
+ * A directory for one process only: created when missing, and locked until the handle is closed or the process ends.
+ */
 
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,14 +22,15 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Makes the directory, for its owner only unless `mode` says otherwise, and takes the lock `file` in it. `how` another process would get one of its own, for the message.
+ * Creates the directory, with access for its owner only unless `mode` says otherwise, and takes the lock `file` in it.
+ * `how` completes the message: the option that gives another process its own directory.
  * @throws LlamaError `LLAMA_STATE_UNWRITABLE`, or `LLAMA_STATE_IN_USE` with the process that has it.
  */
 export async function ownDirectory(path: string, file: string, how: string, mode = 0o700): Promise<FileHandle> {
   let lock: FileHandle | undefined;
   try {
     await makeDirectory(path, mode);
-    // Opened without truncating: the number of the holder must stay readable for those who come second.
+    // Opened without truncating: other processes must be able to read the holder's number.
     lock = await open(join(path, file), 'a+', FILE_MODE);
     if (!tryLock(lock.fd, `lock the directory ${path}`)) {
       const holder = (await readFile(join(path, file), 'utf8')).trim();
@@ -36,7 +39,7 @@ export async function ownDirectory(path: string, file: string, how: string, mode
         `${path}: another LLAMA uses this directory${holder === '' ? '' : `, process ${holder}`}; end it, or give each its own ${how}`,
       );
     }
-    // Only for those who come second to read: a full disk must not keep anything from starting.
+    // Only information for other processes, so a full disk must not prevent the start.
     await nameHolder(lock).catch(() => undefined);
     return lock;
   } catch (error) {
@@ -48,7 +51,7 @@ export async function ownDirectory(path: string, file: string, how: string, mode
   }
 }
 
-/** What a disk's error means, and what to do. */
+/** The cause of a disk error, and the remedy. */
 export function diskReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code = '' } = error as NodeJS.ErrnoException;

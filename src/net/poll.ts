@@ -1,4 +1,4 @@
-/** Waiting for sockets (ppoll) and waking a thread that waits (eventfd). */
+/** Waits for sockets (ppoll) and wakes a waiting thread (eventfd). */
 
 import * as c from './constants.js';
 import { check, EINTR, errno, libc, systemError } from './libc.js';
@@ -9,7 +9,7 @@ const NS_PER_S = 1_000_000_000;
 
 const wakeMemory = new NativeMemory(8);
 
-/** Opens an eventfd: `wake` makes it readable, a `PollSet` that holds it returns. */
+/** Opens an eventfd: `wake` makes it readable, and a `PollSet` with it returns. */
 export function openWake(): number {
   return check(libc.eventfd(0, c.EFD_NONBLOCK | c.EFD_CLOEXEC), 'eventfd', 'open an event descriptor to wake a thread');
 }
@@ -46,12 +46,12 @@ export class PollSet {
     }
   }
 
-  /** Waits for the wake descriptor or any socket; returns the number that have something. A timeout of 0 only looks. */
+  /** Waits for the wake descriptor or any socket. Returns the number of ready ones. A timeout of 0 only checks. */
   wait(timeoutNs: number): number {
     return this.poll(this.sockets + 1, timeoutNs);
   }
 
-  /** Waits for the wake descriptor only: what sockets receive stays queued, with the kernel's stamps. */
+  /** Waits for the wake descriptor only: received packets stay queued, with the kernel's stamps. */
   sleep(timeoutNs: number): number {
     return this.poll(1, timeoutNs);
   }

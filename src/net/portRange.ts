@@ -1,14 +1,17 @@
-/** Ports that the kernel gives to programs that ask for none: a fixed source port among them may be taken before the collector starts. */
+/**
+ * Ports that the kernel assigns to programs without a fixed port: a fixed source port among them may be in use before
+ * the collector starts.
+ */
 
 import { readFileSync } from 'node:fs';
 
-/** The texts of net.ipv4.ip_local_port_range and ip_local_reserved_ports, which hold for IPv6 too. */
+/** The texts of net.ipv4.ip_local_port_range and ip_local_reserved_ports, which apply to IPv6 too. */
 export interface PortSettings {
   readonly range: string;
   readonly reserved: string;
 }
 
-/** Of this network namespace; undefined where the kernel does not show them. */
+/** Settings of this network namespace; undefined where the kernel hides them. */
 export function readPortSettings(): PortSettings | undefined {
   try {
     const read = (name: string): string => readFileSync(`/proc/sys/net/ipv4/${name}`, 'utf8');
@@ -18,7 +21,10 @@ export function readPortSettings(): PortSettings | undefined {
   }
 }
 
-/** The first and last of the ports `from` to `to` that the kernel may give to any program; undefined without such a port. */
+/**
+ * The first and last of the ports `from` to `to` that the kernel may assign to any program; undefined without such a
+ * port.
+ */
 export function ephemeralPorts(
   from: number,
   to: number,

@@ -1,58 +1,67 @@
-/** Scheduling of the calling thread: it goes before others, as far as the system allows it (CAP_SYS_NICE; for real time also RLIMIT_RTPRIO). */
+/**
+ * Scheduling of the calling thread: raises its priority as far as the system allows (CAP_SYS_NICE; for real time also
+ * RLIMIT_RTPRIO).
+ */
 
 import { CLOCK_THREAD_CPUTIME_ID } from './constants.js';
 import { libc } from './libc.js';
 import { NativeMemory } from './memory.js';
 
-/** On Linux "process 0" of setpriority(2) and sched_setscheduler(2) is the calling thread alone. */
+/** On Linux "process 0" of setpriority(2) and sched_setscheduler(2) is the calling thread only. */
 const CALLING_THREAD = 0;
 const PRIO_PROCESS = 0;
 const URGENT_NICE = -10;
 const SCHED_OTHER = 0;
 const SCHED_RR = 2;
-/** The lowest: before all ordinary threads, after everything else that is real-time. */
+/** The lowest real-time priority: above all ordinary threads, below all other real-time ones. */
 const REAL_TIME_PRIORITY = 1;
 const NS_PER_S = 1_000_000_000;
 const NS_PER_MS = 1_000_000;
 
 /**
- * Lets the calling thread go before ordinary ones: a prober that waits for a core sends late, a reflector's queue overflows meanwhile, and rings overflow
- * when the aggregator waits for long. Needs CAP_SYS_NICE; without it everything works, with more `scheduleSlips` on a busy host.
+ * Gives the calling thread priority over ordinary ones. A prober that waits for a core sends late, a waiting
+ * reflector's queue overflows, and rings overflow while the aggregator waits. Needs CAP_SYS_NICE; without it everything
+ * works, with more `scheduleSlips` on a busy host.
  */
 export function goBeforeOthers(): void {
   libc.setpriority(PRIO_PROCESS, CALLING_THREAD, URGENT_NICE);
 }
 
-/** What `Urgency` takes from outside, so that tests can pass their own. */
+/** Dependencies of `Urgency`, replaceable in tests. */
 export interface UrgencyTools {
   /** CPU time of the calling thread, ns. */
   readonly cpuNs: () => number;
-  /** Makes the calling thread a real-time one, or ordinary again; false when it may not. */
+  /** Makes the calling thread real-time or ordinary; false when not permitted. */
   readonly setRealTime: (on: boolean) => boolean;
 }
 
-/** How often the thread's use of CPU time is looked at. */
+/** Interval of checking the thread's CPU time. */
 const LOOK_EVERY_NS = 250 * NS_PER_MS;
 /**
- * A real-time thread that uses more of a core than this becomes ordinary. (A prober of 100,000 probes/s that stayed real-time starved the
- * reflector on the same two cores, when eight other programs computed there: replies came late. Ordinary, it skips probes instead.)
+ * A real-time thread that uses a larger share of a core becomes ordinary. (A prober of 100,000 probes/s that stayed
+ * real-time starved the reflector on the same two cores while eight other programs computed there: replies came late.
+ * An ordinary one skips probes instead.)
  */
 const MOST_SHARE = 0.4;
-/** For so long at first, and twice as long each time, up to the most; from the first again when it has been real-time for the longest. */
+/**
+ * Ordinary time: the first value, doubled each time up to the longest. It restarts from the first after real time of
+ * the longest duration.
+ */
 const FIRST_ORDINARY_NS = 1 * NS_PER_S;
 const LONGEST_ORDINARY_NS = 60 * NS_PER_S;
 
 /**
- * Real time for a thread that sleeps most of the time. An ordinary thread, of whatever nice value, waits for up to some milliseconds when
- * another is in the middle of its time slice (with two others that computed, a prober of 20,000 probes/s skipped 5 % of them; as a real-time
- * thread 0.2 %). A thread that hardly sleeps would keep its core from all others: it is ordinary most of the time. How much it needs is only
- * seen while it is real-time: an ordinary thread uses little when it is kept from its core.
+ * Real-time scheduling for a thread that sleeps most of the time. An ordinary thread of any nice value waits for some
+ * milliseconds while another uses its time slice. (With two others that computed, a prober of 20,000 probes/s skipped 5
+ * % of its probes, and 0.2 % as a real-time thread.) A thread that hardly sleeps would block its core for all others,
+ * so it stays ordinary most of the time. Its need of CPU time is visible only while it is real-time: an ordinary thread
+ * uses little when others have its core.
  */
 export class Urgency {
   private readonly tools: UrgencyTools;
   private allowed: boolean;
   private realTime: boolean;
-  /** When its CPU time was last read; when it last became real-time or ordinary. */
+  /** Time of the last CPU reading, and of the last change of scheduling. */
   private lookedNs: number;
   private changedNs: number;
   private cpuNs: number;
@@ -67,7 +76,7 @@ export class Urgency {
     this.cpuNs = tools.cpuNs();
   }
 
-  /** Call it often; it looks every 250 ms. */
+  /** Call it often; it checks every 250 ms. */
   watch(nowNs: number): void {
     const passedNs = nowNs - this.lookedNs;
     if (!this.allowed || passedNs < LOOK_EVERY_NS) return;

@@ -1,23 +1,23 @@
-/** Raw sockets need CAP_NET_RAW: whether this process has it, and how to give it. */
+/** Raw sockets need CAP_NET_RAW: whether this process has it, and how to grant it. */
 
 import { readFileSync } from 'node:fs';
 import { LlamaError } from '../base/errors.js';
 
 const CAP_NET_RAW = 13;
 
-/** Whether the text of /proc/PID/status shows the capability in force. */
+/** Whether the text of /proc/PID/status contains the capability in its effective set. */
 export function hasNetRaw(status: string): boolean {
   const text = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1];
   return text !== undefined && (BigInt(`0x${text}`) & (1n << BigInt(CAP_NET_RAW))) !== 0n;
 }
 
-/** Whether groups of the gid range in the text of ping_group_range may open ICMP sockets, and one of `groups` is in it. */
+/** Whether one of `groups` is in the gid range of ping_group_range, which may open ICMP sockets. */
 export function inPingRange(range: string, groups: readonly number[]): boolean {
   const [low, high] = range.trim().split(/\s+/).map(Number);
   return groups.some((group) => group >= low && group <= high);
 }
 
-/** How this process gets the right; `node` is its binary. */
+/** How to grant this process the privilege; `node` is its binary. */
 function remedy(node: string): string {
   return (
     `in a systemd unit write AmbientCapabilities=CAP_NET_RAW; or run setcap cap_net_raw+ep ${node}, ` +
@@ -36,13 +36,16 @@ const NEEDS: Readonly<Record<RawProtocol, { readonly found: string; readonly ins
   },
 };
 
-/** The error of a protocol whose sockets this process may not open: found, expected, what to do. */
+/** The error of a protocol whose sockets this process may not open: found, expected, remedy. */
 export function privilegeError(protocol: RawProtocol, cause?: unknown): LlamaError {
   const { found, instead } = NEEDS[protocol];
   return new LlamaError('LLAMA_PRIVILEGE', `${found}; ${remedy(process.execPath)}${instead}`, { cause });
 }
 
-/** What this process lacks for a protocol, without opening anything; undefined: nothing that can be told beforehand. */
+/**
+ * The missing privilege for a protocol, found without opening a socket; undefined when no lack can be detected
+ * beforehand.
+ */
 export function missingPrivilege(protocol: RawProtocol): LlamaError | undefined {
   if (hasNetRaw(readFileSync('/proc/self/status', 'utf8'))) return undefined;
   if (protocol === 'icmp') {

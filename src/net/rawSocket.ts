@@ -1,7 +1,7 @@
 /**
- * Sockets below UDP: raw TCP for SYN probes, ICMP echo. Filters in the kernel keep away from them what is no reply to a probe.
+ * Sockets below UDP: raw TCP for SYN probes, ICMP echo. Kernel filters drop packets that are not replies to probes.
  *
- * What is received on a raw IPv4 socket begins with the IP header; on all others with the TCP or ICMP header.
+ * Received data begins with the IP header on a raw IPv4 socket, and with the TCP or ICMP header on all others.
  */
 
 import type { Family } from './address.js';
@@ -15,21 +15,21 @@ import { setOption } from './options.js';
 import { privilegeError, type RawProtocol } from './privilege.js';
 import { applyOptions, bindTo, receiveBufferOf, type SocketOptions } from './socket.js';
 
-/** Where a TCP header has its checksum. */
+/** Offset of the checksum in a TCP header. */
 const TCP_CHECKSUM = 16;
 const PROGRAM_BYTES = 16;
 const DISCARD_BATCHES = 1024;
 
 export type RawSocketOptions = Omit<SocketOptions, 'dropCounter'>;
 
-/** Which headers stand in front of what a socket receives, and who writes checksums and identifiers. */
+/** Decides which headers received data begins with, and who writes checksums and identifiers. */
 export type RawKind = 'raw' | 'datagram';
 
 export class RawSocket {
   readonly fd: number;
   readonly family: Family;
   readonly kind: RawKind;
-  /** Of its echo requests; 0 for TCP. A datagram socket's is written by the kernel. */
+  /** Identifier of its echo requests; 0 for TCP. The kernel writes it on a datagram socket. */
   readonly identifier: number;
   readonly receiveBufferBytes: number;
 
@@ -42,15 +42,15 @@ export class RawSocket {
   }
 
   /**
-   * A socket that sends SYNs and gets the answers to those that left from `ports`. One for many ports: the kernel copies every TCP packet that the
-   * host receives for each such socket, before its filter is asked.
-   * @throws LlamaError `LLAMA_PRIVILEGE`, `LLAMA_NO_FILES` or `LLAMA_SYSTEM_CALL`; nothing stays open then.
+   * A socket that sends SYNs and receives the answers to SYNs from `ports`. One for many ports: the kernel copies every
+   * received TCP packet of the host for each such socket, before its filter runs.
+   * @throws LlamaError `LLAMA_PRIVILEGE`, `LLAMA_NO_FILES` or `LLAMA_SYSTEM_CALL`; then nothing stays open.
    */
   static openTcp(options: RawSocketOptions, ports: readonly number[]): RawSocket {
     const tried = `open a raw TCP socket on ${options.address}`;
     const fd = openRaw('tcp-syn', options.family, c.IPPROTO_TCP, tried);
     return orClose(fd, () => {
-      // IPv4's checksum is ours to write.
+      // This process writes IPv4's checksum.
       if (options.family === 6) setOption(fd, c.IPPROTO_IPV6, c.IPV6_CHECKSUM, TCP_CHECKSUM, 'IPV6_CHECKSUM', tried);
       begin(fd, options, tcpAnswers(options.family, ports), tried);
       bindTo(fd, options.family, options.address, 0, tried);
@@ -59,7 +59,8 @@ export class RawSocket {
   }
 
   /**
-   * A socket for echo requests: a datagram socket where net.ipv4.ping_group_range allows, else a raw one that uses `identifier`.
+   * A socket for echo requests: a datagram socket where net.ipv4.ping_group_range permits it, otherwise a raw one that
+   * uses `identifier`.
    * @throws LlamaError as `openTcp`.
    */
   static openIcmp(options: RawSocketOptions, identifier: number): RawSocket {
@@ -89,8 +90,8 @@ export class RawSocket {
 }
 
 /**
- * A TCP port that is ours: bound and never listening, so that no connection of this host uses it, and the kernel, which knows of no connection
- * there, answers a SYN+ACK by RST: no half-open connection stays at the target.
+ * A reserved TCP port: bound but never listening, so that no connection of this host uses it. The kernel knows of no
+ * connection there and answers a SYN+ACK by RST, so no half-open connection stays at the target.
  */
 export class TcpPort {
   readonly port: number;
@@ -132,7 +133,7 @@ function orClose<Result>(fd: number, work: () => Result): Result {
   }
 }
 
-/** A raw socket receives from its first moment: what came before the filter is thrown away. */
+/** A raw socket receives from its creation, so packets from before the filter are discarded. */
 function begin(fd: number, options: RawSocketOptions, filter: readonly FilterLine[], tried: string): void {
   attachFilter(fd, filter, tried);
   const batch = new ReceiveBatch(64, 64);

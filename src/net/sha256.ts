@@ -1,6 +1,7 @@
 /**
- * SHA-256 over whole blocks, by the OpenSSL inside Node's binary: it uses the processor's SHA instructions, and a call takes 0.1 us and makes no
- * object, as every hash of `node:crypto` does. The state that it begins from and the padding are the caller's.
+ * SHA-256 over whole blocks, by the OpenSSL inside Node's binary. It uses the processor's SHA instructions. A call
+ * takes 0.1 us and allocates no object, unlike the hashes of `node:crypto`. The caller provides the initial state and
+ * the padding.
  *
  * `SHA256_CTX`, the same in every OpenSSL (112 bytes):
  *
@@ -8,8 +9,8 @@
  * | ---: | --- |
  * | 0 | state: 8 words u32, in the processor's byte order |
  * | 32 | bits hashed so far, 64 bits; only `SHA256_Final` reads it |
- * | 40 | room for what does not fill a block, 64 bytes |
- * | 104 | how many bytes are in it u32: none, as only whole blocks come |
+ * | 40 | buffer for an incomplete block, 64 bytes |
+ * | 104 | bytes in that buffer u32: 0, because only whole blocks are hashed |
  * | 108 | length of the digest u32 |
  */
 
@@ -18,7 +19,7 @@ import { NativeMemory } from './memory.js';
 
 export const SHA256_BLOCK_BYTES = 64;
 export const SHA256_WORDS = 8;
-/** The state that every hash begins from (FIPS 180-4 section 5.3.3). */
+/** The initial state of every hash (FIPS 180-4 section 5.3.3). */
 export const SHA256_START: readonly number[] = [
   0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 ];
@@ -27,7 +28,7 @@ const WAITING_WORD = 104 / 4;
 /** The context, rounded up to whole blocks. */
 const BLOCKS_AT = 128;
 
-/** As `SHA256_Update` of OpenSSL: 1 when it did it. */
+/** `SHA256_Update` of OpenSSL: returns 1 on success. */
 export type Sha256Update = (context: number, bytes: number, length: number) => number;
 
 /** Two messages of FIPS 180-4's examples, padded to one block and to two, and their digests. */
@@ -43,9 +44,9 @@ const KNOWN: readonly { readonly text: string; readonly digest: readonly number[
 ];
 
 export class NativeSha256 {
-  /** What the next `compress` begins from, and then its result. */
+  /** Input state of the next `compress`, and then its result. */
   readonly state: Uint32Array;
-  /** What is hashed. */
+  /** Input blocks. */
   readonly blocks: DataView;
   private readonly memory: NativeMemory;
   private readonly update: Sha256Update;
@@ -64,7 +65,7 @@ export class NativeSha256 {
     this.update(this.memory.address, this.blocksAddress + at, count * SHA256_BLOCK_BYTES);
   }
 
-  /** Whether this is SHA-256, by answers known beforehand: nothing else tells that the library has the layout that is drawn above. */
+  /** Whether this is SHA-256, by known answers: nothing else confirms that the library has the layout above. */
   isRight(): boolean {
     return KNOWN.every(({ text, digest }) => {
       const blocks = padSha256(this.blocks, Buffer.from(text));
@@ -75,7 +76,7 @@ export class NativeSha256 {
   }
 }
 
-/** Writes a text with its padding; returns how many blocks that is. */
+/** Writes a text with its padding. Returns the number of blocks. */
 function padSha256(view: DataView, text: Uint8Array): number {
   const blocks = Math.ceil((text.length + 9) / SHA256_BLOCK_BYTES);
   for (let at = 0; at < blocks * SHA256_BLOCK_BYTES; at++) view.setUint8(at, text[at] ?? 0);
@@ -84,7 +85,10 @@ function padSha256(view: DataView, text: Uint8Array): number {
   return blocks;
 }
 
-/** With room for `blocks` blocks, at least two; null where this Node exports no OpenSSL (built without, or with its names hidden), or another hash by that name. */
+/**
+ * With capacity for `blocks` blocks, at least two. Null where this Node exports no OpenSSL (built without, or with its
+ * names hidden), or another hash under that name.
+ */
 export function openNativeSha256(
   blocks: number,
   update: Sha256Update | null = declareOptional('SHA256_Update', 'int', 'uintptr_t', 'uintptr_t', 'size_t'),

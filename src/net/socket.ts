@@ -1,4 +1,7 @@
-/** UDP sockets with the options that measuring needs. A socket is a file descriptor of the process: any thread may use it by its number. */
+/**
+ * UDP sockets with the options for measuring. A socket is a file descriptor of the process: any thread may use it by
+ * its number.
+ */
 
 import {
   addressBytes,
@@ -17,7 +20,7 @@ import { type DeliveryOptions, deliveryOptions } from './features.js';
 import { check, ENODEV, errno, libc, systemError } from './libc.js';
 import { OPTION_LENGTH, OPTION_VALUE, optionMemory, setOption, tryGetOption, trySetOption } from './options.js';
 
-/** What sockets of every kind have to offer. */
+/** Options of sockets of every kind. */
 export interface SocketOptions extends DeliveryOptions {
   readonly family: Family;
   /** Local address, IP literal. */
@@ -27,11 +30,11 @@ export interface SocketOptions extends DeliveryOptions {
   readonly sendBufferBytes?: number;
   /** Interface of a link-local address. */
   readonly zone?: string | undefined;
-  /** TTL or hop limit of what is sent. Default: the system's. */
+  /** TTL or hop limit of sent packets. Default: the system's. */
   readonly ttl?: number;
   /** Deliver the receive queue's drop counter with packets: SO_RXQ_OVFL (default false). */
   readonly dropCounter?: boolean;
-  /** The interface or VRF that packets leave and arrive by: SO_BINDTODEVICE. Default: as routes say. */
+  /** The interface or VRF for all packets: SO_BINDTODEVICE. Default: chosen by routes. */
   readonly device?: string | undefined;
 }
 
@@ -46,18 +49,18 @@ function describe(options: UdpSocketOptions): string {
   return `open a UDP socket on ${formatEndpoint(options)}`;
 }
 
-/** Where socket addresses lie in the scratch memory. */
+/** Offset of socket addresses in the scratch memory. */
 const ADDRESS = 128;
-/** A connected UDP socket sends nothing: any port serves to learn the route. */
+/** Connecting a UDP socket sends nothing, so any port serves to learn the route. */
 const DISCARD_PORT = 9;
 
 export class UdpSocket {
   readonly fd: number;
   readonly family: Family;
-  /** Where it is bound. */
+  /** The bound address. */
   readonly address: string;
   readonly port: number;
-  /** What the kernel granted, in its own accounting (about twice the payload). */
+  /** Size granted by the kernel, in its own accounting (about twice the payload). */
   readonly receiveBufferBytes: number;
 
   private constructor(fd: number, options: UdpSocketOptions | Family) {
@@ -83,7 +86,7 @@ export class UdpSocket {
     this.receiveBufferBytes = receiveBufferOf(fd);
   }
 
-  /** Opens and binds. Throws a LlamaError that names the call, the errno and the address; nothing stays open then. */
+  /** Opens and binds. Throws a LlamaError with the call, the errno and the address; then nothing stays open. */
   static open(options: UdpSocketOptions): UdpSocket {
     const domain = options.family === 4 ? c.AF_INET : c.AF_INET6;
     const fd = check(libc.socket(domain, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0), 'socket', describe(options));
@@ -95,7 +98,7 @@ export class UdpSocket {
     }
   }
 
-  /** A socket that is bound to nothing and so receives nothing: it keeps a descriptor's number until `become`. Throws as `open`. */
+  /** An unbound socket receives nothing: it reserves a descriptor number until `become`. Throws as `open`. */
   static unbound(family: Family): UdpSocket {
     const domain = family === 4 ? c.AF_INET : c.AF_INET6;
     const tried = 'open a UDP socket';
@@ -103,8 +106,8 @@ export class UdpSocket {
   }
 
   /**
-   * Makes this descriptor refer to the socket of `other`, which has no descriptor of its own afterwards. Threads that use the number go on with the new
-   * socket at their next call; one that waits in `ppoll` must be woken.
+   * Makes this descriptor refer to the socket of `other`, and closes the other descriptor. Threads that use the number
+   * continue with the new socket at their next call; a thread that waits in `ppoll` must be woken.
    */
   become(other: UdpSocket): void {
     const result = libc.dup3(other.fd, this.fd, c.O_CLOEXEC);
@@ -118,13 +121,13 @@ export class UdpSocket {
   }
 }
 
-/** What the kernel granted, in its own accounting (about twice the payload). */
+/** Size granted by the kernel, in its own accounting (about twice the payload). */
 export function receiveBufferOf(fd: number): number {
   tryGetOption(fd, c.SOL_SOCKET, c.SO_RCVBUF, 4);
   return optionMemory.u32[OPTION_VALUE >> 2];
 }
 
-/** Binds, and tells where to. */
+/** Binds, and returns the bound address. */
 export function bindTo(
   fd: number,
   family: Family,
@@ -141,7 +144,7 @@ export function applyOptions(fd: number, options: SocketOptions, tried: string):
   const set = (level: number, option: number, value: number, name: string): void =>
     setOption(fd, level, option, value, name, tried);
   const v4 = options.family === 4;
-  // A refusal leaves the system's size; `receiveBufferOf` tells it.
+  // A refusal leaves the system's size; `receiveBufferOf` reports it.
   const resize = (bytes: number | undefined, force: number, ask: number): void => {
     if (bytes !== undefined && !trySetOption(fd, c.SOL_SOCKET, force, bytes))
       trySetOption(fd, c.SOL_SOCKET, ask, bytes);
@@ -172,15 +175,15 @@ function localName(fd: number, tried: string): { address: string; port: number }
 }
 
 /**
- * Payloads up to this are never fragmented, whatever a socket is told: with IP and UDP headers they have 552 bytes, below which Linux takes no path MTU
- * for known (net.ipv4.route.min_pmtu). Telling the socket `never` for them spares the kernel choosing an IPv4 identification for each, which
- * were 5 % of the CPU time of prober and reflector threads.
+ * Payloads up to this size are never fragmented, with any setting: with IP and UDP headers they have 552 bytes, the
+ * smallest path MTU that Linux accepts (net.ipv4.route.min_pmtu). The setting `never` saves the kernel choosing an IPv4
+ * identification for each. That took 5 % of the CPU time of prober and reflector threads.
  */
 export const UNFRAGMENTED_BYTES = 552 - 28;
 
 /**
- * Whether packets may be fragmented: `never` sets Don't Fragment, and lets nothing that is known of the path keep a packet from being sent,
- * only the MTU of the interface (EMSGSIZE). `asNeeded` is what a socket begins with.
+ * Whether packets may be fragmented. `never` sets Don't Fragment and ignores the known path MTU; only the MTU of the
+ * interface limits packets (EMSGSIZE). `asNeeded` is the initial setting.
  */
 export function setFragmentation(fd: number, family: Family, how: 'never' | 'asNeeded'): boolean {
   const value = how === 'never' ? c.PMTUDISC_PROBE : c.PMTUDISC_WANT;
@@ -189,12 +192,15 @@ export function setFragmentation(fd: number, family: Family, how: 'never' | 'asN
     : trySetOption(fd, c.IPPROTO_IPV6, c.IPV6_MTU_DISCOVER, value);
 }
 
-/** Whether IPv6 packets carry the flow label of the address that they are sent to; else the kernel makes one. */
+/** Whether IPv6 packets carry the flow label of their socket address; otherwise the kernel chooses one. */
 export function setFlowLabels(fd: number, on: boolean): boolean {
   return trySetOption(fd, c.IPPROTO_IPV6, c.IPV6_FLOWINFO_SEND, on ? 1 : 0);
 }
 
-/** The MTU of the interface that leads to the address from `words[at]` on, or what is known of the path when that is less; 0 when there is no route. */
+/**
+ * The MTU of the interface towards the address from `words[at]` on, or the known path MTU if that is smaller; 0 without
+ * a route.
+ */
 export function pathMtu(family: Family, words: Uint32Array, at: number, scope: number, device?: string): number {
   const fd = libc.socket(family === 4 ? c.AF_INET : c.AF_INET6, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0);
   if (fd < 0) return 0;
@@ -211,7 +217,10 @@ export function pathMtu(family: Family, words: Uint32Array, at: number, scope: n
   }
 }
 
-/** Why the kernel has no way to the IPv4 target at `words[at]`, as an errno; 0: it has one. Allocates nothing: a prober calls it for each refused SYN. */
+/**
+ * The errno of routing to the IPv4 target at `words[at]`; 0 when there is a route. Allocates nothing: a prober calls it
+ * for each refused SYN.
+ */
 export function routeErrno4(words: Uint32Array, at: number, device?: string): number {
   const fd = libc.socket(c.AF_INET, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0);
   if (fd < 0) return errno();
@@ -224,14 +233,17 @@ export function routeErrno4(words: Uint32Array, at: number, device?: string): nu
   }
 }
 
-/** How many datagrams the receive queue of a socket has dropped since it was opened (SO_MEMINFO); modulo 2^32. 0 where the kernel does not tell. */
+/**
+ * Datagrams that a socket's receive queue has dropped since it was opened (SO_MEMINFO); modulo 2^32. 0 where the kernel
+ * refuses to say.
+ */
 export function receiveQueueDrops(fd: number): number {
   return tryGetOption(fd, c.SOL_SOCKET, c.SO_MEMINFO, c.SK_MEMINFO_VARS * 4)
     ? optionMemory.u32[(OPTION_VALUE >> 2) + c.SK_MEMINFO_DROPS]
     : 0;
 }
 
-/** Whether the socket's own send buffer takes no further packet (SO_MEMINFO): all that it holds still waits in queues of this host. */
+/** Whether the socket's own send buffer is full (SO_MEMINFO): all of its packets still wait in queues of this host. */
 export function sendBufferFull(fd: number): boolean {
   if (!tryGetOption(fd, c.SOL_SOCKET, c.SO_MEMINFO, c.SK_MEMINFO_VARS * 4)) return false;
   const { u32 } = optionMemory;
@@ -240,29 +252,30 @@ export function sendBufferFull(fd: number): boolean {
 }
 
 /**
- * Tells which local address the system would choose towards each of many targets, by connecting a UDP socket, which sends nothing.
+ * Finds the local address that the system would choose towards each target, by connecting a UDP socket, which sends
+ * nothing.
  */
 export class SourceAddressFinder {
   /** By family and interface. */
   private readonly sockets = new Map<string, { readonly fd: number; readonly device: string | undefined }>();
 
-  /** The local address, of what leaves by `device` or as routes say; undefined when there is no route. */
+  /** The local address for packets by `device` or by routes; undefined without a route. */
   find(family: Family, target: string, device?: string): string | undefined {
     const fd = this.socket(family, device);
     if (fd < 0) return undefined;
-    // Again each time: an interface that was made again has another index.
+    // Bound for each call: a recreated interface has another index.
     if (!tryBindToDevice(fd, device)) return undefined;
     const length = writeSockaddr(optionMemory, ADDRESS, family, addressBytes(target), DISCARD_PORT, zoneIndex(target));
     const connected = libc.connect(fd, optionMemory.address + ADDRESS, length) === 0;
     const address = connected ? localName(fd, 'find the source address towards a target').address : undefined;
-    // Disconnect (AF_UNSPEC), so that the next connect chooses its source afresh. It also takes the interface off the socket: one that is bound already is
-    // bound again with CAP_NET_RAW only.
+    // Disconnects (AF_UNSPEC), so that the next connect chooses its source again. That also unbinds the interface:
+    // binding a bound socket again needs CAP_NET_RAW.
     optionMemory.bytes.fill(0, ADDRESS, ADDRESS + SOCKADDR_STRIDE);
     libc.connect(fd, optionMemory.address + ADDRESS, sockaddrBytes(family));
     return address;
   }
 
-  /** Closes the sockets of other interfaces than these. */
+  /** Closes the sockets of all other interfaces. */
   keepOnly(devices: ReadonlySet<string | undefined>): void {
     for (const [key, { fd, device }] of this.sockets) {
       if (devices.has(device)) continue;
@@ -276,7 +289,7 @@ export class SourceAddressFinder {
     const known = this.sockets.get(key);
     if (known !== undefined) return known.fd;
     const fd = libc.socket(family === 4 ? c.AF_INET : c.AF_INET6, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0);
-    // There may be a descriptor the next time.
+    // A later call may get a descriptor.
     if (fd >= 0) this.sockets.set(key, { fd, device });
     return fd;
   }
