@@ -163,7 +163,10 @@ export class ReceiveBatch extends MessageBatch {
     return count;
   }
 
-  /** Hot: walks the control messages of datagram `i`. `cmsghdr`: length u64, level i32, type i32, data; the next one 8-aligned. */
+  /**
+   * Hot: walks the control messages of datagram `i`. `cmsghdr`: length u64, level i32, type i32, data; the next one is
+   * 8-aligned.
+   */
   private parse(i: number): void {
     const { u32, bytes } = this.memory;
     const header = (i * HEADER_BYTES) >> 2;

@@ -3,9 +3,9 @@
  *
  * | field | type | meaning |
  * | ---: | --- | --- |
- * | 1 | bytes | signature: 10 random bytes, by which LLAMA's collector knows its probe again |
- * | 2 | bytes | TOS, one byte: the marking that the reflector shall give its reply |
- * | 3 | varint | when it was sent, ns since 1970 |
+ * | 1 | bytes | signature: 10 random bytes, by which LLAMA's collector recognises its probe |
+ * | 2 | bytes | TOS, one byte: the marking that the reflector must give its reply |
+ * | 3 | varint | time of sending, ns since 1970 |
  * | 4, 5, 6 | varint | received, RTT, lost: never on the wire |
  * | 7 | bytes | padding |
  *
@@ -18,10 +18,10 @@
  * | 15 | 18, then the time as a varint of 9 bytes |
  * | 25 | 3A E8 07, then 1000 zeros |
  *
- * Our signature is not random: it holds session identifier (u16), sequence number (u32) and nanoseconds of T1 (u32), big-endian, so that a reply
- * finds its probe by index. Nobody but the sender looks into it.
+ * Our signature is not random: it contains session identifier (u16), sequence number (u32) and nanoseconds of T1 (u32),
+ * big-endian, so that a reply finds its probe by index. Only the sender interprets it.
  *
- * Pure functions over a packet at an offset; hot ones allocate nothing, and none touches a byte outside `offset` to `offset + length`.
+ * Pure functions over a packet at an offset. Hot ones allocate nothing. All stay within `offset` to `offset + length`.
  */
 
 export const LLAMA_BYTES = 1028;
@@ -39,7 +39,7 @@ const TWO_7 = 128;
 const TWO_14 = 2 ** 14;
 const TWO_28 = 2 ** 28;
 
-/** Writes what is the same in every probe. The caller's bytes are zero beyond it. */
+/** Writes the constant bytes of a probe. The caller zeroes the rest. */
 export function writeLlamaFrame(view: DataView, offset: number): void {
   view.setUint16(offset, 0x0a0a);
   view.setUint16(offset + 12, 0x1201);
@@ -48,7 +48,7 @@ export function writeLlamaFrame(view: DataView, offset: number): void {
   view.setUint16(offset + PADDING + 1, 0xe807);
 }
 
-/** Hot: writes the probe's own fields into a frame. T1 is from 1972 on, so that its varint has 9 bytes. */
+/** Hot: writes the probe's own fields into a frame. T1 must be from 1972 or later, so that its varint has 9 bytes. */
 export function writeLlamaRequest(
   view: DataView,
   offset: number,
@@ -83,7 +83,7 @@ export function writeLlamaRequest(
   view.setUint8(at + SENT_BYTES - 1, rest);
 }
 
-/** What a probe that came back says. Made once, filled again and again; valid where `readLlamaReply` returned true. */
+/** The content of a returned probe. Allocated once and reused; valid after `readLlamaReply` returned true. */
 export class LlamaReply {
   ssid = 0;
   sequence = 0;
@@ -93,7 +93,7 @@ export class LlamaReply {
   tos = 0;
 }
 
-/** Hot: reads one of our own probes that came back. False: it is none. */
+/** Hot: reads one of our own returned probes. False for any other packet. */
 export function readLlamaReply(view: DataView, offset: number, length: number, reply: LlamaReply): boolean {
   if (length < PADDING || !hasLlamaHead(view, offset, length) || view.getUint8(offset + 15) !== 0x18) return false;
   const at = offset + LLAMA_SENT;
@@ -113,18 +113,18 @@ export function readLlamaReply(view: DataView, offset: number, length: number, r
   reply.ssid = view.getUint16(offset + SSID);
   reply.sequence = view.getUint32(offset + SEQUENCE);
   reply.tos = view.getUint8(offset + LLAMA_TOS);
-  // Twice the same nanoseconds: a signature of somebody else's is not taken for ours.
+  // Both copies of the nanoseconds must agree: this rejects signatures of other senders.
   return reply.t1Ns === view.getUint32(offset + NANOSECONDS);
 }
 
-/** Whether signature and TOS stand where LLAMA's senders write them. Cheap: which format a packet may have is asked of every packet. */
+/** Whether signature and TOS are at the offsets of LLAMA's senders. Cheap, because every packet is tested. */
 export function hasLlamaHead(view: DataView, offset: number, length: number): boolean {
   return length >= LLAMA_TOS + 1 && view.getUint16(offset) === 0x0a0a && view.getUint16(offset + 12) === 0x1201;
 }
 
 /**
- * Whether the packet is a probe of LLAMA: its head, and behind it fields to the very end. Fields that we do not know are let pass, as LLAMA's own
- * reflector does. One pass over the fields, so the time is bounded by the length.
+ * Whether the packet is a probe of LLAMA: its head, and then fields to the very end. Unknown fields are accepted, as in
+ * LLAMA's own reflector. One pass over the fields, so the time is bounded by the length.
  */
 export function isLlamaProbe(view: DataView, offset: number, length: number): boolean {
   if (!hasLlamaHead(view, offset, length)) return false;
@@ -151,7 +151,7 @@ export function isLlamaProbe(view: DataView, offset: number, length: number): bo
   return true;
 }
 
-/** Where the varint at `at` ends, or -1: it has more than 10 bytes, or does not end before `end`. */
+/** End of the varint at `at`, or -1 when it has more than 10 bytes or does not end before `end`. */
 function varintEnd(view: DataView, at: number, end: number): number {
   const last = Math.min(end, at + 10);
   for (let i = at; i < last; i++) if (view.getUint8(i) < 0x80) return i + 1;

@@ -4,15 +4,16 @@
  * | offset | type | field |
  * | ---: | --- | --- |
  * | 0 | 10 bytes | ASCII `__llama__` and NUL |
- * | 10 | u8 | TOS: the marking that the reflector shall give its reply |
- * | 11 | f64 | when it was sent, ms since 1970 |
+ * | 10 | u8 | TOS: the marking that the reflector must give its reply |
+ * | 11 | f64 | time of sending, ms since 1970 |
  * | 19 | f64 | received: 0 on the wire |
  * | 27 | f64 | RTT: 0 on the wire |
  * | 35 | u8 | lost: 0 on the wire |
  *
- * There is no number in it: a reply is known by where it comes from, its TOS and its time, which a double resolves to 1/4096 ms today.
+ * It has no number: a reply is identified by its source, its TOS and its time, which a double resolves to 1/4096 ms
+ * today.
  *
- * Pure functions over a packet at an offset; they allocate nothing.
+ * Pure functions over a packet at an offset, without allocation.
  */
 
 export const LLAMA_LEGACY_BYTES = 36;
@@ -23,7 +24,7 @@ const SIGNATURE_HIGH = 0x5f5f_6c6c;
 const SIGNATURE_MIDDLE = 0x616d_615f;
 const SIGNATURE_LOW = 0x5f00;
 
-/** Writes what is the same in every probe. The caller's bytes are zero beyond it. */
+/** Writes the constant bytes of a probe. The caller zeroes the rest. */
 export function writeLegacyFrame(view: DataView, offset: number): void {
   view.setUint32(offset, SIGNATURE_HIGH);
   view.setUint32(offset + 4, SIGNATURE_MIDDLE);
@@ -36,7 +37,7 @@ export function writeLegacyRequest(view: DataView, offset: number, tos: number, 
   view.setFloat64(offset + LLAMA_LEGACY_SENT, sentMs, true);
 }
 
-/** T1 as it goes into a probe: the double nearest to it. */
+/** T1 as written into a probe: the nearest double. */
 export function legacySentMs(t1S: number, t1Ns: number): number {
   return t1S * 1000 + t1Ns / 1_000_000;
 }
@@ -54,7 +55,7 @@ export function legacyTos(view: DataView, offset: number): number {
   return view.getUint8(offset + LLAMA_LEGACY_TOS);
 }
 
-/** When the probe was sent, ms since 1970, as it stands there. */
+/** Time of sending in the packet, ms since 1970. */
 export function legacySent(view: DataView, offset: number): number {
   return view.getFloat64(offset + LLAMA_LEGACY_SENT, true);
 }

@@ -1,14 +1,14 @@
 /**
- * HMAC-SHA-256 truncated to 128 bits, as STAMP has it (RFC 8762 section 4.4, RFC 4868): with several keys, so that they can be rotated.
+ * HMAC-SHA-256 truncated to 128 bits, as in STAMP (RFC 8762 section 4.4, RFC 4868), with several keys for rotation.
  *
- * It accepts any of them. Senders sign with the first one; a reflector signs its reply with the one that the request was signed with, so that
- * senders with the old and with the new key are both served. What hashes is in hmacEngines.ts.
+ * It accepts any of the keys. Senders sign with the first one. A reflector signs its reply with the request's key, so
+ * that senders with the old and with the new key are both served. The hashing is in hmacEngines.ts.
  */
 
 import { type HmacEngine, openHmacEngine } from './hmacEngines.js';
 
 export const HMAC_BYTES = 16;
-/** Most keys at a time: a packet is tried with each. */
+/** Limit of concurrent keys: each is tried on a packet. */
 export const MAX_KEYS = 16;
 export const MAX_KEY_BYTES = 256;
 
@@ -16,7 +16,7 @@ export class PacketSigner {
   private readonly count: number;
   private readonly engine: HmacEngine;
 
-  /** At least one key; the first one signs. */
+  /** Needs at least one key; the first one signs. */
   constructor(keys: readonly Uint8Array[], open: (keys: readonly Uint8Array[]) => HmacEngine = openHmacEngine) {
     if (keys.length === 0) throw new RangeError('a signer needs at least one key');
     this.count = keys.length;
@@ -28,12 +28,12 @@ export class PacketSigner {
     this.signTwo(view, offset, length, 0, 0, at, key);
   }
 
-  /** Hot: which of the keys the HMAC at `at` of the `length` bytes at `offset` was made with, or -1. */
+  /** Hot: number of the key that made the HMAC at `at` of the `length` bytes at `offset`, or -1. */
   keyOf(view: DataView, offset: number, length: number, at: number): number {
     return this.keyOfTwo(view, offset, length, 0, 0, at);
   }
 
-  /** As `sign`, over two stretches of the same packet. */
+  /** As `sign`, over two ranges of the same packet. */
   signTwo(
     view: DataView,
     first: number,
@@ -49,7 +49,7 @@ export class PacketSigner {
     for (let i = 0; i < HMAC_BYTES / 4; i++) view.setUint32(at + i * 4, engine.mac[i]);
   }
 
-  /** As `keyOf`, over two stretches of the same packet. All keys are tried whatever is found, so the time tells nothing. */
+  /** As `keyOf`, over two ranges of the same packet. It always tries all keys, so the time reveals nothing. */
   keyOfTwo(
     view: DataView,
     first: number,
@@ -67,7 +67,7 @@ export class PacketSigner {
     return found;
   }
 
-  /** Brings both stretches together, for the engine. */
+  /** Copies both ranges into the engine's buffer. */
   private take(view: DataView, first: number, firstLength: number, second: number, secondLength: number): void {
     const { text } = this.engine;
     copy(view, first, firstLength, text, 0);
@@ -84,7 +84,7 @@ export class PacketSigner {
   }
 }
 
-/** By words: a third of the time that bytes take, or `set` with a `subarray` that is made for it. */
+/** By words: a third of the time of bytes, or of `set` with a temporary `subarray`. */
 function copy(from: DataView, at: number, length: number, to: DataView, toAt: number): void {
   let done = 0;
   for (; done + 4 <= length; done += 4) to.setUint32(toAt + done, from.getUint32(at + done, true), true);

@@ -1,9 +1,10 @@
 /**
- * What computes HMAC-SHA-256 (RFC 2104) for packets: the OpenSSL inside Node's binary, or JavaScript where there is none. Either way a key is hashed
- * once and its state copied, and a packet costs no allocation. In one run 96 bytes took 0.4 us by OpenSSL and 2.7 us in JavaScript; `createHmac` of
- * `node:crypto` takes nearly as long as that, and allocates (Intel Xeon with SHA instructions, Node 20).
+ * Engines that compute HMAC-SHA-256 (RFC 2104) for packets: the OpenSSL inside Node's binary, or JavaScript where that
+ * is missing. Both hash a key once and copy its state, so that a packet costs no allocation. In one run 96 bytes took
+ * 0.4 us by OpenSSL and 2.7 us in JavaScript. `createHmac` of `node:crypto` takes nearly as long as the latter, and
+ * allocates (Intel Xeon with SHA instructions, Node 20).
  *
- * The memory for texts is one for all engines of a thread: a text is put there and hashed before anything else runs.
+ * All engines of a thread share one buffer for texts: a text is written and hashed before anything else runs.
  */
 
 import { createHash } from 'node:crypto';
@@ -12,17 +13,17 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { type NativeSha256, openNativeSha256, SHA256_BLOCK_BYTES, SHA256_START, SHA256_WORDS } from '../net/sha256.js';
 
 export interface HmacEngine {
-  /** Where to put the text, up to `MAX_TEXT_BYTES`. */
+  /** Buffer of the text, up to `MAX_TEXT_BYTES`. */
   readonly text: DataView;
-  /** The result: words of the HMAC, the first one first, as numbers. */
+  /** The result: the words of the HMAC, in order, as numbers. */
   readonly mac: Uint32Array;
-  /** What is at the start of `text` is whole, and this long. */
+  /** Completes the text at the start of `text`, with this length. */
   seal(length: number): void;
-  /** Computes `mac` of the sealed text with the key of this number; as often as there are keys. */
+  /** Computes `mac` of the sealed text with this key; may be called for several keys. */
   compute(key: number): void;
 }
 
-/** As long as a UDP datagram can be. */
+/** Maximum size of a UDP datagram. */
 const MAX_TEXT_BYTES = 65_536;
 const DIGEST_BYTES = 32;
 const INNER_PAD = 0x36;
@@ -30,7 +31,10 @@ const OUTER_PAD = 0x5c;
 
 /** Blocks of a text with its padding: a byte of 0x80, zeros, its length in 8 bytes. */
 const blocksOf = (length: number): number => (length + 9 + SHA256_BLOCK_BYTES - 1) >>> 6;
-/** The block in which the digest of the text is hashed once more; the text follows, so that one that is too long runs out of the room and into nothing. */
+/**
+ * The outer block, which hashes the text's digest, comes first. The text follows, so that an overlong text ends at the
+ * end of the buffer, without overwriting anything.
+ */
 const OUTER_AT = 0;
 const TEXT_AT = SHA256_BLOCK_BYTES;
 const ROOM_BLOCKS = 1 + blocksOf(MAX_TEXT_BYTES);
@@ -43,18 +47,18 @@ function nativeSha256(): NativeSha256 | null {
   return native;
 }
 
-/** Which of the two this process uses. */
+/** The engine of this process. */
 export function hmacEngineName(): 'openssl' | 'javascript' {
   return nativeSha256() === null ? 'javascript' : 'openssl';
 }
 
-/** The quicker one that there is. */
+/** The fastest available engine. */
 export function openHmacEngine(keys: readonly Uint8Array[]): HmacEngine {
   const sha = nativeSha256();
   return sha === null ? new PortableHmac(keys) : new NativeHmac(sha, keys);
 }
 
-/** Two calls an HMAC, whatever its length: one for the text behind the key's inner state, one for that digest behind the outer one. */
+/** Two calls per HMAC of any length: the text after the key's inner state, then that digest after the outer one. */
 class NativeHmac implements HmacEngine {
   readonly text: DataView;
   readonly mac: Uint32Array;
@@ -92,7 +96,9 @@ class NativeHmac implements HmacEngine {
   }
 }
 
-/** Pads the text of `length` bytes at the start, as what it is: the second part of a hash, behind the key's block. Returns its blocks. */
+/**
+ * Pads the text of `length` bytes at the start as the second part of a hash, after the key's block. Returns its blocks.
+ */
 function pad(view: DataView, length: number): number {
   const blocks = blocksOf(length);
   const end = blocks * SHA256_BLOCK_BYTES;
@@ -116,7 +122,7 @@ function keyStates(sha: NativeSha256, keys: readonly Uint8Array[], padding: numb
   return states;
 }
 
-/** What is used of the library's keyed hash. */
+/** The used part of the library's keyed hash. */
 interface KeyedHash {
   clone(): KeyedHash;
   /** Copies the state into another one, without allocating. */
@@ -143,7 +149,7 @@ export class PortableHmac implements HmacEngine {
   }
 
   seal(length: number): void {
-    // A new view only where the length is another one: packets of one kind are equally long.
+    // A new view only for a new length: packets of one kind have the same length.
     if (this.sealed.length !== length) this.sealed = new Uint8Array(this.text.buffer as ArrayBuffer, 0, length);
   }
 

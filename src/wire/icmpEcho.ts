@@ -1,19 +1,19 @@
 /**
- * ICMP and ICMPv6 echo (RFC 792, RFC 4443 section 4), with the probe's name in the data, which comes back unchanged.
+ * ICMP and ICMPv6 echo (RFC 792, RFC 4443 section 4), with the probe's identity in the data, which returns unchanged.
  *
  * | offset | field |
  * | ---: | --- |
  * | 0 | type u8: request 8, reply 0; ICMPv6: request 128, reply 129 |
  * | 1 | code u8: 0 |
  * | 2 | checksum u16 |
- * | 4 | identifier u16: of a datagram socket written by the kernel |
+ * | 4 | identifier u16: written by the kernel on a datagram socket |
  * | 6 | sequence number u16: the lowest bits of the one below |
  * | 8 | sequence number u32 |
  * | 12 | T1: seconds since 1970 u32, nanoseconds u32 |
  * | 20 | session identifier u16, then 2 zeros |
  * | 24 | zeros |
  *
- * Everything is big-endian. Pure functions over a message at an offset; nothing allocates, or touches a byte outside the message.
+ * Everything is big-endian. Pure functions over a message at an offset, within the message and without allocation.
  */
 
 import { addWords, foldChecksum } from './checksum.js';
@@ -29,7 +29,7 @@ const SSID = 20;
 
 export const EchoType = { request4: 8, reply4: 0, request6: 128, reply6: 129 } as const;
 
-/** Hot: writes a request without its checksum. Zeros behind it are the caller's. */
+/** Hot: writes a request without its checksum. The caller zeroes the rest. */
 export function writeEchoRequest(
   view: DataView,
   offset: number,
@@ -50,13 +50,13 @@ export function writeEchoRequest(
   view.setUint16(offset + SSID, ssid);
 }
 
-/** Writes the checksum of an ICMP (version 4) message of `length` bytes; that of ICMPv6 is the kernel's. */
+/** Writes the checksum of an ICMP (version 4) message of `length` bytes; the kernel writes that of ICMPv6. */
 export function checksumEcho(view: DataView, offset: number, length: number): void {
   view.setUint16(offset + CHECKSUM, 0);
   view.setUint16(offset + CHECKSUM, foldChecksum(addWords(0, view, offset, length)));
 }
 
-/** What an echo message says. Made once, filled again and again. */
+/** The content of an echo message. Allocated once and reused. */
 export class Echo {
   identifier = 0;
   sequence = 0;
@@ -65,13 +65,13 @@ export class Echo {
   ssid = 0;
 }
 
-/** Hot: reads an echo reply. False: it is none, or too short to be one of ours. */
+/** Hot: reads an echo reply. False for other messages, or when too short to be ours. */
 export function readEchoReply(view: DataView, offset: number, length: number, family: 4 | 6, echo: Echo): boolean {
   if (length < ICMP_ECHO_BYTES) return false;
   return view.getUint16(offset) === (family === 4 ? EchoType.reply4 : EchoType.reply6) << 8 && read(view, offset, echo);
 }
 
-/** Reads a request of ours, as it comes back with a send stamp or quoted by an ICMP error. */
+/** Reads a request of ours from a send stamp or an ICMP error. */
 export function readEchoRequest(view: DataView, offset: number, length: number, family: 4 | 6, echo: Echo): boolean {
   if (length < ICMP_ECHO_BYTES) return false;
   const type = (family === 4 ? EchoType.request4 : EchoType.request6) << 8;

@@ -1,6 +1,6 @@
 /**
- * STAMP test packets, unauthenticated mode: RFC 8762 sections 4.2.1 and 4.3.1, with the session identifier of RFC 8972 section 3.
- * TWAMP Light (RFC 5357 appendix I) is the same layout without the identifier.
+ * STAMP test packets, unauthenticated mode: RFC 8762 sections 4.2.1 and 4.3.1, with the session identifier of RFC 8972
+ * section 3. TWAMP Light (RFC 5357 appendix I) has the same layout without the identifier.
  *
  * | offset | Session-Sender | Session-Reflector |
  * | ---: | --- | --- |
@@ -15,11 +15,11 @@
  * | 40 | zeros | sender's TTL u8, then 3 bytes of zeros |
  * | 44 | TLVs or padding | as received |
  *
- * Error estimate (RFC 4656 section 4.1.2): S 0x8000 (clock synchronised), Z 0x4000 (time format, see timestamps.ts), scale 6 bits,
- * multiplier 8 bits, never 0.
+ * Error estimate (RFC 4656 section 4.1.2): S 0x8000 (clock synchronised), Z 0x4000 (time format, see timestamps.ts),
+ * scale 6 bits, multiplier 8 bits, never 0.
  *
- * Everything is big-endian. Pure functions over a packet at an offset: hot, they never allocate, never throw for what is in the bytes,
- * and never touch a byte outside `offset` to `offset + length`.
+ * Everything is big-endian. Pure functions over a packet at an offset: hot, they never allocate, never throw because of
+ * a packet's content, and stay within `offset` to `offset + length`.
  */
 
 import { fractionOfNanoseconds, nanosecondsOfFraction, ntpSecondsOfUnix, unixSecondsOfNtp } from './timestamps.js';
@@ -35,11 +35,13 @@ export const STAMP_SENDER_TIMESTAMP = 28;
 export const STAMP_SENDER_ERROR_ESTIMATE = 36;
 export const STAMP_SENDER_TTL = 40;
 
-/** The base packet of both directions; what follows are TLVs or padding. */
+/** The base packet of both directions; TLVs or padding follow. */
 export const STAMP_BYTES = 44;
-/** The shortest ordinary request, and the reply to a shorter one: some TWAMP-Light hosts leave out the 3 zeros behind the TTL. */
+/**
+ * The shortest ordinary request, and the reply to a shorter one: some TWAMP-Light hosts omit the 3 zeros after the TTL.
+ */
 export const STAMP_MIN_BYTES = 41;
-/** The shortest reply that has all times and numbers: up to the sender's error estimate, without TTL. */
+/** The shortest reply with all times and numbers: up to the sender's error estimate, without TTL. */
 export const STAMP_REPLY_MIN_BYTES = STAMP_SENDER_ERROR_ESTIMATE + 2;
 /** The shortest request of TWAMP-Light test tools: sequence number, T1, error estimate. */
 export const STAMP_SHORT_MIN_BYTES = STAMP_ERROR_ESTIMATE + 2;
@@ -47,10 +49,16 @@ export const STAMP_SHORT_MIN_BYTES = STAMP_ERROR_ESTIMATE + 2;
 export const ERROR_ESTIMATE_S = 0x8000;
 export const ERROR_ESTIMATE_Z = 0x4000;
 
-/** The error estimate of a host whose clock nobody keeps: Z 1 (PTPv2), S 0, scale 0, multiplier 1. How wrong it is is not known, and S says so. */
+/**
+ * The error estimate of a host with an unsynchronised clock: Z 1 (PTPv2), S 0, scale 0, multiplier 1. S marks its error
+ * as unknown.
+ */
 export const LLAMA_ERROR_ESTIMATE = ERROR_ESTIMATE_Z | 1;
 
-/** The error estimate (RFC 4656 section 4.1.2) of a clock that is kept: at most `errorS` seconds wrong, rounded up; multiplier * 2^(scale - 32). */
+/**
+ * The error estimate (RFC 4656 section 4.1.2) of a synchronised clock: an error of at most `errorS` seconds, rounded
+ * up; multiplier * 2^(scale - 32).
+ */
 export function synchronisedErrorEstimate(errorS: number): number {
   let multiplier = Math.max(1, errorS * 2 ** 32);
   let scale = 0;
@@ -64,8 +72,8 @@ export function synchronisedErrorEstimate(errorS: number): number {
 const NS_PER_S = 1_000_000_000;
 
 /**
- * Writes octets 0 to 15 of a request: sequence number, T1 as PTPv2 (seconds since 1970, nanoseconds), error estimate, SSID.
- * Zeros from 16 on are the caller's: it writes them once per buffer.
+ * Writes octets 0 to 15 of a request: sequence number, T1 as PTPv2 (seconds since 1970, nanoseconds), error estimate,
+ * SSID. The caller writes the zeros from 16 on, once per buffer.
  */
 export function writeStampRequest(
   view: DataView,
@@ -82,32 +90,40 @@ export function writeStampRequest(
   view.setUint16(offset + STAMP_SSID, ssid);
 }
 
-/** What a reply says. Made once and filled by `parseStampReply` again and again; valid where `ok`. */
+/** The content of a reply. Allocated once and refilled by `parseStampReply`; valid where `ok`. */
 export class StampReply {
-  /** False: too short for a reply, or T2 or T3 is no time. The other fields are then those of an earlier reply. */
+  /** False: too short for a reply, or T2 or T3 is invalid. The other fields are then from an earlier reply. */
   ok = false;
-  /** The reflector's number: a copy of `senderSequence` (stateless), or its own count of replies in the session (stateful). */
+  /**
+   * The reflector's number: a copy of `senderSequence` (stateless), or its own count of replies in the session
+   * (stateful).
+   */
   sequence = 0;
-  /** T3, when the reflector sent: seconds since 1970, nanoseconds; NTP time is converted. */
+  /** T3, time of the reflector's sending: seconds since 1970, nanoseconds; NTP time is converted. */
   t3S = 0;
   t3Ns = 0;
-  /** The reflector's. Its Z bit says how T2 and T3 were written; a multiplier of 0 is let pass, T2 and T3 mean the same. */
+  /**
+   * The reflector's error estimate. Its Z bit is the format of T2 and T3. A multiplier of 0 is accepted, because T2 and
+   * T3 stay valid.
+   */
   errorEstimate = 0;
-  /** Session identifier; 0 from a reflector that knows none. */
+  /** Session identifier; 0 from a reflector without support for it. */
   ssid = 0;
-  /** T2, when the reflector received; as T3. */
+  /** T2, time of the reflector's receiving; as T3. */
   t2S = 0;
   t2Ns = 0;
   senderSequence = 0;
-  /** The sender's T1 as it came back, both 32-bit words raw: to be compared with what was sent, not to be computed with. */
+  /** The sender's T1 as returned, both 32-bit words raw: for comparison with the sent words, not for arithmetic. */
   t1S = 0;
   t1Ns = 0;
   senderErrorEstimate = 0;
-  /** TTL or hop limit that the request had when it reached the reflector; 0: the reply does not say. */
+  /** TTL or hop limit of the request when it reached the reflector; 0: not reported. */
   senderTtl = 0;
 }
 
-/** Reads T2, T3 and the error estimate that says how they are written; false, and nothing is changed, when one of them is no time. */
+/**
+ * Reads T2, T3 and the error estimate, which has their format. False, without any change, when one of them is invalid.
+ */
 export function readReplyTimes(
   view: DataView,
   estimateAt: number,
@@ -130,7 +146,7 @@ export function readReplyTimes(
   return true;
 }
 
-/** Reads the reply of `length` bytes at `offset` into `reply`; the result is `reply.ok`. */
+/** Reads the reply of `length` bytes at `offset` into `reply`; returns `reply.ok`. */
 export function parseStampReply(view: DataView, offset: number, length: number, reply: StampReply): boolean {
   reply.ok = false;
   if (length < STAMP_REPLY_MIN_BYTES) return false;
@@ -148,49 +164,52 @@ export function parseStampReply(view: DataView, offset: number, length: number, 
   return true;
 }
 
-/** What `checkStampRequest` finds. */
+/** Results of `checkStampRequest`. */
 export const StampFault = {
   none: 0,
   /** Below 41 bytes. */
   tooShort: 1,
-  /** It carries, where replies echo T1, a time of this host's clock: it answers a reply of ours. */
+  /** It carries a time of this host's clock where replies echo T1: it answers a reply of ours. */
   reply: 2,
 } as const;
 export type StampFault = (typeof StampFault)[keyof typeof StampFault];
 
-/** A reply that is answered comes back well within this. */
+/** A reply that is answered returns well within this time. */
 const REPLY_WINDOW_S = 60;
 
-/** Whether a time that came back as the sender's T1 may be one of this host's own, written into a reply a moment ago. */
+/** Whether a time returned as the sender's T1 may be this host's own, recently written into a reply. */
 function isRecent(s: number, nowS: number): boolean {
   const ageS = nowS - s;
   return ageS > -REPLY_WINDOW_S && ageS < REPLY_WINDOW_S;
 }
 
-/** The same of seconds in either format, as they stand in a packet. Zero, which is no time, is none of now. */
+/** As `isRecent`, for raw seconds of a packet in either format. Zero is never recent. */
 export function isRecentTime(s: number, nowS: number): boolean {
   return s !== 0 && (isRecent(s, nowS) || isRecent(unixSecondsOfNtp(s), nowS));
 }
 
-/** Writes a time at byte `at`, in the format that the error estimate beside it names: PTPv2 with Z, else NTP. */
+/** Writes a time at byte `at`, in the format of the error estimate: PTPv2 with Z, otherwise NTP. */
 export function writeTime(view: DataView, at: number, s: number, ns: number, errorEstimate: number): void {
   const ntp = (errorEstimate & ERROR_ESTIMATE_Z) === 0;
   view.setUint32(at, ntp ? ntpSecondsOfUnix(s) : s);
   view.setUint32(at + 4, ntp ? fractionOfNanoseconds(ns) : ns);
 }
 
-/** The reflector's error estimate, with the time format of the request: TWAMP-Light senders know NTP time only (RFC 8186). */
+/**
+ * The reflector's error estimate, with the time format of the request: TWAMP-Light senders know NTP time only (RFC
+ * 8186).
+ */
 export function withFormatOf(request: number, errorEstimate: number): number {
   return (errorEstimate & ~ERROR_ESTIMATE_Z) | (request & ERROR_ESTIMATE_Z);
 }
 
 /**
- * Whether the packet of `length` bytes at `offset` is a request to be reflected at `nowS` seconds since 1970. An error estimate with
- * a multiplier of 0 (which RFC 4656 section 4.1.2 calls corrupt) is let pass: senders that know no better write it.
+ * Whether to reflect the packet of `length` bytes at `offset` at `nowS` seconds since 1970. An error estimate with a
+ * multiplier of 0 (corrupt in RFC 4656 section 4.1.2) is accepted, because some senders write it.
  *
- * A reply must not be reflected: one packet with a forged source would bounce between two reflectors for ever. In such a loop each packet
- * carries, as the sender's T1, the T3 that this host wrote the turn before. A request has zeros there, or, from TWAMP-Light
- * senders, padding that may be random: it passes but for one in 35 million.
+ * A reply must not be reflected: one packet with a forged source would bounce between two reflectors for ever. In such
+ * a loop each packet carries, as the sender's T1, the previous T3 of this host. A request has zeros there, or padding
+ * from TWAMP-Light senders. Random padding passes except once in 35 million.
  */
 export function checkStampRequest(view: DataView, offset: number, length: number, nowS: number): StampFault {
   if (length < STAMP_MIN_BYTES) return StampFault.tooShort;
@@ -199,8 +218,8 @@ export function checkStampRequest(view: DataView, offset: number, length: number
 }
 
 /**
- * Whether a packet of `length` bytes (at least 14, below 41) may be a reply, of a responder that leaves out its end: it has, where a request has zeros or
- * padding, a time of now as the sender's T1 or as T2, in either format.
+ * Whether a packet of `length` bytes (at least 14, below 41) may be a reply of a responder that omits its end. Such a
+ * reply has a recent time as the sender's T1 or as T2, in either format, where a request has zeros or padding.
  */
 export function looksLikeShortReply(view: DataView, offset: number, length: number, nowS: number): boolean {
   return (
@@ -214,8 +233,8 @@ function isTimeOfNow(view: DataView, offset: number, length: number, field: numb
 }
 
 /**
- * Makes a short request of `length` bytes (at least 14, below 41) an ordinary one of 41 bytes, in place: its padding, which may be anything, becomes zeros.
- * There must be room for it.
+ * Extends a short request (at least 14 bytes, below 41) to an ordinary one of 41 bytes, in place: its padding becomes
+ * zeros. The buffer must have space for it.
  */
 export function extendShortRequest(view: DataView, offset: number): void {
   for (let at = STAMP_SHORT_MIN_BYTES; at < STAMP_MIN_BYTES; at++) view.setUint8(offset + at, 0);
@@ -226,15 +245,15 @@ export function stampSsid(view: DataView, offset: number): number {
   return view.getUint16(offset + STAMP_SSID);
 }
 
-/** The sequence number that the packet itself carries. */
+/** The packet's own sequence number. */
 export function stampSequence(view: DataView, offset: number): number {
   return view.getUint32(offset + STAMP_SEQUENCE);
 }
 
 /**
- * Turns the request of `length` bytes (at least 41) at `offset` into its reply, in place and of the same length: T2 in the format of T1, the given
- * sequence number, the sender's number, T1, error estimate and TTL. The SSID and all from 44 on stay as they are.
- * T3 still holds T1 afterwards: `stampT3` comes right before sending.
+ * Turns the request of `length` bytes (at least 41) at `offset` into its reply, in place and with the same length: T2
+ * in the format of T1, the given sequence number, the sender's number, T1, error estimate and TTL. The SSID and all
+ * bytes from 44 on stay unchanged. T3 still contains T1 afterwards: call `stampT3` directly before sending.
  */
 export function reflectStamp(
   view: DataView,
@@ -261,7 +280,7 @@ export function reflectStamp(
   writeTime(view, offset + STAMP_RECEIVE_TIMESTAMP, t2S, t2Ns, own);
 }
 
-/** Writes T3 (seconds since 1970, nanoseconds) into a reply, in the format that its error estimate names. */
+/** Writes T3 (seconds since 1970, nanoseconds) into a reply, in the format of its error estimate. */
 export function stampT3(view: DataView, offset: number, s: number, ns: number): void {
   writeTime(view, offset + STAMP_TIMESTAMP, s, ns, view.getUint16(offset + STAMP_ERROR_ESTIMATE));
 }

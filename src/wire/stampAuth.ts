@@ -1,5 +1,6 @@
 /**
- * STAMP test packets, authenticated mode: RFC 8762 sections 4.2.2 and 4.3.2, with the session identifier of RFC 8972 section 3.
+ * STAMP test packets, authenticated mode: RFC 8762 sections 4.2.2 and 4.3.2, with the session identifier of RFC 8972
+ * section 3.
  *
  * | offset | Session-Sender | Session-Reflector |
  * | ---: | --- | --- |
@@ -17,7 +18,7 @@
  * | 96 | HMAC-SHA-256 of bytes 0 to 95, its first 16 bytes | the same |
  * | 112 | TLVs | as received |
  *
- * Everything is big-endian. Pure functions over a packet at an offset; they never allocate, nor touch a byte outside the packet.
+ * Everything is big-endian. Pure functions over a packet at an offset, within the packet and without allocation.
  */
 
 import type { PacketSigner } from './hmac.js';
@@ -41,7 +42,10 @@ export const STAMP_AUTH_SENDER_ERROR_ESTIMATE = 72;
 export const STAMP_AUTH_SENDER_TTL = 80;
 export const STAMP_AUTH_HMAC = 96;
 
-/** Hot: writes a request's fields, not its HMAC: `signStampAuth` follows. Zeros are the caller's: it writes them once per buffer. */
+/**
+ * Hot: writes a request's fields without its HMAC: `signStampAuth` follows. The caller writes the zeros, once per
+ * buffer.
+ */
 export function writeStampAuthRequest(
   view: DataView,
   offset: number,
@@ -57,24 +61,24 @@ export function writeStampAuthRequest(
   view.setUint16(offset + STAMP_AUTH_SSID, ssid);
 }
 
-/** Hot: the last thing written into the base packet. */
+/** Hot: must be the last write to the base packet. */
 export function signStampAuth(signer: PacketSigner, view: DataView, offset: number, key = 0): void {
   signer.sign(view, offset, STAMP_AUTH_HMAC, offset + STAMP_AUTH_HMAC, key);
 }
 
-/** Which of the keys the packet is signed with; -1: none, or it is too short. */
+/** Number of the packet's key; -1 without a valid HMAC, or when it is too short. */
 export function stampAuthKey(signer: PacketSigner, view: DataView, offset: number, length: number): number {
   return length < STAMP_AUTH_BYTES ? -1 : signer.keyOf(view, offset, STAMP_AUTH_HMAC, offset + STAMP_AUTH_HMAC);
 }
 
-/** Whether the packet is long enough and carries the HMAC of one of the keys. */
+/** Whether the packet is long enough and has the HMAC of one of the keys. */
 export function verifiesStampAuth(signer: PacketSigner, view: DataView, offset: number, length: number): boolean {
   return stampAuthKey(signer, view, offset, length) >= 0;
 }
 
 /**
- * Whether a packet is laid out as authenticated mode has it: where unauthenticated packets have their time there are zeros. It says
- * nothing of the HMAC.
+ * Whether a packet has the layout of authenticated mode: zeros where unauthenticated packets have their time. The HMAC
+ * is not checked.
  */
 export function hasStampAuthLayout(view: DataView, offset: number, length: number): boolean {
   return (
@@ -85,7 +89,7 @@ export function hasStampAuthLayout(view: DataView, offset: number, length: numbe
   );
 }
 
-/** Reads a reply whose HMAC was verified, or is about to be, into `reply`; the result is `reply.ok`. */
+/** Reads a reply into `reply`; returns `reply.ok`. The caller verifies its HMAC, before or after. */
 export function parseStampAuthReply(view: DataView, offset: number, length: number, reply: StampReply): boolean {
   reply.ok = false;
   if (length < STAMP_AUTH_BYTES) return false;
@@ -103,12 +107,18 @@ export function parseStampAuthReply(view: DataView, offset: number, length: numb
   return true;
 }
 
-/** As `checkStampRequest` of unauthenticated packets: whether it is a reply of ours that comes back, which must not be reflected. */
+/**
+ * As `checkStampRequest` for unauthenticated packets: whether it is a returned reply of ours, which must not be
+ * reflected.
+ */
 export function isStampAuthReply(view: DataView, offset: number, nowS: number): boolean {
   return isRecentTime(view.getUint32(offset + STAMP_AUTH_SENDER_TIMESTAMP), nowS);
 }
 
-/** Turns the request at `offset` into its reply, in place and of the same length; T3 and then the HMAC are still to be written. */
+/**
+ * Turns the request at `offset` into its reply, in place and with the same length. The caller then writes T3 and the
+ * HMAC.
+ */
 export function reflectStampAuth(
   view: DataView,
   offset: number,
@@ -135,7 +145,10 @@ export function reflectStampAuth(
   view.setUint8(offset + STAMP_AUTH_SENDER_TTL, ttl);
 }
 
-/** Writes T3 (seconds since 1970, nanoseconds) into a reply, in the format that its error estimate names; `signStampAuth` follows. */
+/**
+ * Writes T3 (seconds since 1970, nanoseconds) into a reply, in the format of its error estimate; `signStampAuth`
+ * follows.
+ */
 export function stampAuthT3(view: DataView, offset: number, s: number, ns: number): void {
   writeTime(view, offset + STAMP_AUTH_TIMESTAMP, s, ns, view.getUint16(offset + STAMP_AUTH_ERROR_ESTIMATE));
 }

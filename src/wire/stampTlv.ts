@@ -1,5 +1,5 @@
 /**
- * The TLVs behind the base packet of STAMP: RFC 8972 section 4.
+ * The TLVs after the base packet of STAMP: RFC 8972 section 4.
  *
  * | offset | field |
  * | ---: | --- |
@@ -8,18 +8,18 @@
  * | 2 | length of the value u16 |
  * | 4 | value |
  *
- * A sender writes the flags as U alone; a reflector clears U of what it understands.
+ * A sender sets only U among the flags; a reflector clears U of the TLVs that it understands.
  *
  * | type | value |
  * | --- | --- |
  * | 1 extra padding | any bytes |
  * | 3 timestamp information, 4 bytes | clock source and method of T2, then of T3, u8 each |
- * | 4 class of service, 4 bytes | DSCP1 6 bits: wished for the reply; DSCP2 6 bits: as the reflector received it; ECN 2 bits: as received; RP 2 bits: 1 when DSCP1 was not followed; 16 zeros |
+ * | 4 class of service, 4 bytes | DSCP1 6 bits: requested for the reply; DSCP2 6 bits: as the reflector received it; ECN 2 bits: as received; RP 2 bits: 1 when DSCP1 was ignored; 16 zeros |
  * | 5 direct measurement, 12 bytes | packets the sender sent, the reflector received, the reflector sent, u32 each |
  * | 8 HMAC, 16 bytes | over the sequence number and all TLVs before this one; only extra padding may follow it |
  *
- * What does not begin with the flags that a sender writes is no TLV but the padding of one that knows none (RFC 8762, RFC 5357).
- * Every walk goes forward by at least the 4 bytes of a header, so its time is bounded by the length of the packet.
+ * Bytes that do not begin with a sender's flags are the padding of a sender without TLVs (RFC 8762, RFC 5357). Every
+ * walk advances by at least the 4 bytes of a header, so its time is bounded by the length of the packet.
  */
 
 import { HMAC_BYTES, type PacketSigner } from './hmac.js';
@@ -38,7 +38,7 @@ export const TIMESTAMP_INFORMATION_BYTES = 4;
 export const CLASS_OF_SERVICE_BYTES = 4;
 export const DIRECT_MEASUREMENT_BYTES = 12;
 
-/** Bytes of each TLV that a probe may carry, with its header. */
+/** Bytes of each TLV that a probe may carry, including its header. */
 export const TLV_BYTES = {
   timestampInformation: TLV_HEADER_BYTES + TIMESTAMP_INFORMATION_BYTES,
   classOfService: TLV_HEADER_BYTES + CLASS_OF_SERVICE_BYTES,
@@ -46,11 +46,11 @@ export const TLV_BYTES = {
   hmac: TLV_HEADER_BYTES + HMAC_BYTES,
 } as const;
 
-/** TLVs that probes can carry, in the order in which they do. */
+/** TLVs of probes, in their order. */
 export const PROBE_TLVS = ['classOfService', 'directMeasurement', 'timestampInformation'] as const;
 export type ProbeTlv = (typeof PROBE_TLVS)[number];
 
-/** Bytes that these TLVs take, with the HMAC that covers them in authenticated mode. */
+/** Bytes of these TLVs, including the HMAC that covers them in authenticated mode. */
 export function tlvBytes(tlvs: readonly ProbeTlv[], authenticated: boolean): number {
   const bytes = tlvs.reduce((sum, name) => sum + TLV_BYTES[name], 0);
   return bytes === 0 || !authenticated ? bytes : bytes + TLV_BYTES.hmac;
@@ -62,13 +62,13 @@ export const StampMethod = { hardware: 1, software: 2, controlPlane: 3 } as cons
 
 const headerOf = (type: number, length: number): number => (TlvFlag.unrecognised << 24) + (type << 16) + length;
 
-/** Writes the header of a TLV as a sender does; its value is the caller's. Returns where the value begins. */
+/** Writes the header of a TLV as a sender; the caller writes its value. Returns the start of the value. */
 export function writeTlvHeader(view: DataView, at: number, type: number, length: number): number {
   view.setUint32(at, headerOf(type, length) >>> 0);
   return at + TLV_HEADER_BYTES;
 }
 
-/** Writes a class-of-service TLV that wishes for `dscp` in the reply. Returns its end. */
+/** Writes a class-of-service TLV that requests `dscp` for the reply. Returns its end. */
 export function writeClassOfService(view: DataView, at: number, dscp: number): number {
   const value = writeTlvHeader(view, at, TlvType.classOfService, CLASS_OF_SERVICE_BYTES);
   view.setUint32(value, (dscp << 26) >>> 0);
@@ -91,12 +91,15 @@ export function writeTimestampInformation(view: DataView, at: number): number {
   return value + TIMESTAMP_INFORMATION_BYTES;
 }
 
-/** Writes extra padding of `bytes` in all, header included; its value is the caller's. */
+/** Writes extra padding of `bytes`, including its header; the caller writes its value. Returns its end. */
 export function writeExtraPadding(view: DataView, at: number, bytes: number): number {
   return writeTlvHeader(view, at, TlvType.extraPadding, bytes - TLV_HEADER_BYTES) + bytes - TLV_HEADER_BYTES;
 }
 
-/** Writes the HMAC TLV over the sequence number at `base` and all between `first` and `at`. The last that is written. Returns its end. */
+/**
+ * Writes the HMAC TLV over the sequence number at `base` and all bytes from `first` to `at`. It must be the last write.
+ * Returns its end.
+ */
 export function writeHmacTlv(signer: PacketSigner, view: DataView, base: number, first: number, at: number): number {
   const value = writeTlvHeader(view, at, TlvType.hmac, HMAC_BYTES);
   signer.signTwo(view, base, 4, first, at - first, value);
@@ -104,8 +107,8 @@ export function writeHmacTlv(signer: PacketSigner, view: DataView, base: number,
 }
 
 /**
- * Whether what stands at `at` is a TLV as a sender writes it, and not the padding of one that knows none: U is set, M and I are not; the
- * reserved flags are not looked at. Random padding passes once in eight times.
+ * Whether a sender's TLV is at `at`, instead of the padding of a sender without TLVs: U is set, M and I are not;
+ * reserved flags are ignored. Random padding passes once in eight times.
  */
 export function beginsTlv(view: DataView, at: number, end: number): boolean {
   return (
@@ -114,7 +117,7 @@ export function beginsTlv(view: DataView, at: number, end: number): boolean {
   );
 }
 
-/** Where the HMAC TLV is that covers all others but extra padding behind it; -1: there is none such. */
+/** Offset of the HMAC TLV that covers all other TLVs except extra padding after it; -1 without one. */
 export function coveringHmac(view: DataView, first: number, end: number): number {
   let hmacAt = -1;
   for (let at = first; at + TLV_HEADER_BYTES <= end; ) {
@@ -131,31 +134,33 @@ export function coveringHmac(view: DataView, first: number, end: number): number
   return hmacAt;
 }
 
-/** Whether all there is is one TLV of extra padding: the one thing that needs no HMAC in authenticated mode (section 4.8). */
+/** Whether there is only one TLV of extra padding, which needs no HMAC in authenticated mode (section 4.8). */
 export function isOnlyPadding(view: DataView, first: number, end: number): boolean {
   return (
     view.getUint8(first + 1) === TlvType.extraPadding && first + TLV_HEADER_BYTES + view.getUint16(first + 2) === end
   );
 }
 
-/** What the TLVs of a reply tell the sender. Made once, filled again and again; a field whose TLV did not come or was not understood is -1. */
+/**
+ * The content of a reply's TLVs. Allocated once and reused; a field whose TLV is missing or was not understood is -1.
+ */
 export class ReplyTlvs {
   /** DSCP and ECN as the reflector received them. */
   dscpReceived = -1;
   ecnReceived = -1;
-  /** Packets of the session: that the reflector received, and sent. */
+  /** Packets of the session that the reflector received, and sent. */
   received = -1;
   reflected = -1;
-  /** How the reflector's clock is kept (`ClockSource`). */
+  /** Synchronisation of the reflector's clock (`ClockSource`). */
   clockSource = -1;
-  /** Some TLV came back flagged: not understood, malformed, or its integrity check failed. */
+  /** Flags of any TLV: not understood, malformed, or its integrity check failed. */
   flags = 0;
 }
 
 /**
- * Reads the TLVs of a reply between `first` and `end`, as section 4 says: one that is flagged U is skipped, at one that is flagged M reading
- * stops, and I makes all of them worth nothing. False: they run beyond the packet, or `signer` is given and their HMAC TLV is missing or
- * wrong; then nothing of them is to be believed and every field is -1.
+ * Reads the TLVs of a reply between `first` and `end`, according to section 4: U skips one TLV, M stops reading, and I
+ * invalidates all. False when they exceed the packet, or when `signer` is given and their HMAC TLV is missing or wrong;
+ * then every field is -1.
  */
 export function readReplyTlvs(
   view: DataView,

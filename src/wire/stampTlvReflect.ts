@@ -1,13 +1,13 @@
 /**
- * What a reflector does with the TLVs of a request: RFC 8972 section 4, in place.
+ * How a reflector answers the TLVs of a request: RFC 8972 section 4, in place.
  *
- * - Understood: answered, U cleared. Not understood (or a request to count, of a reflector that does not): goes back with U set.
- * - Malformed (a length that its type can't have, or that runs beyond the packet): M is set, and this TLV's value and all behind it go back as they
- *   came.
- * - An HMAC TLV must be verified before anything is used. Where it is missing though needed, stands in the wrong place, is wrong, or there is no key to
- *   verify it with, every TLV goes back with I set and none is followed.
+ * - Understood: answered, U cleared. Not understood (or direct measurement on a reflector without counts): returned with U set.
+ * - Malformed (a length that is invalid for its type, or exceeds the packet): M is set, and this TLV's value and all
+ *   following bytes are returned unchanged.
+ * - An HMAC TLV must be verified before anything is used. Where it is required but missing, misplaced or wrong, or
+ *   without a key to verify it, every TLV is returned with I set and has no effect.
  *
- * Nothing allocates, or touches a byte outside `first` to `end`. Every walk goes forward by at least the 4 bytes of a header.
+ * Without allocation, and within `first` to `end`. Every walk advances by at least the 4 bytes of a header.
  */
 
 import { HMAC_BYTES, type PacketSigner } from './hmac.js';
@@ -25,27 +25,27 @@ import {
   TlvType,
 } from './stampTlv.js';
 
-/** What a reflector knows when it answers TLVs, and what it learns from them. Made once, filled again and again. */
+/** The reflector's input for answering TLVs, and the results. Allocated once and reused. */
 export class ReflectedTlvs {
   /** As received. */
   dscp = 0;
   ecn = 0;
   clockSource: number = ClockSource.freeRunning;
-  /** Packets of the session, this one included: received, and reflected. -1: not counted. */
+  /** Packets of the session, including this one: received, and reflected. -1 when not counted. */
   received = -1;
   reflected = -1;
-  /** In authenticated mode: which of the signer's keys the base packet is signed with. */
+  /** In authenticated mode: the signer's key of the base packet. */
   key = 0;
-  /** The DSCP that the sender wishes for its reply; -1: it has no wish. */
+  /** DSCP that the sender requests for its reply; -1 without a request. */
   replyDscp = -1;
-  /** Where the HMAC TLV is, to be signed again (`signHmacTlv`) when all else is written; -1: none. */
+  /** Offset of the HMAC TLV, to be signed again (`signHmacTlv`) after all other writes; -1 without one. */
   hmacAt = -1;
-  /** Whether the integrity check failed; whether something was malformed. */
+  /** Whether the integrity check failed; whether a TLV was malformed. */
   forged = false;
   malformed = false;
 }
 
-/** Answers the TLVs between `first` and `end`. `signer` is null in unauthenticated mode. What is no TLV stays as it is. */
+/** Answers the TLVs between `first` and `end`. `signer` is null in unauthenticated mode. Other bytes stay unchanged. */
 export function reflectTlvs(
   view: DataView,
   base: number,
@@ -85,7 +85,7 @@ export function reflectTlvs(
   }
 }
 
-/** Writes the HMAC of a reply's TLVs anew; its sequence number and all TLVs are final then. */
+/** Signs a reply's TLVs again; its sequence number and all TLVs must be final. */
 export function signHmacTlv(
   signer: PacketSigner,
   view: DataView,
@@ -97,7 +97,7 @@ export function signHmacTlv(
   signer.signTwo(view, base, 4, first, hmacAt - first, hmacAt + TLV_HEADER_BYTES, key);
 }
 
-/** Where the first TLV of a type is, or -1. */
+/** Offset of the first TLV of a type, or -1. */
 export function findTlv(view: DataView, first: number, end: number, type: number): number {
   if (!beginsTlv(view, first, end)) return -1;
   for (let at = first; at + TLV_HEADER_BYTES <= end; at += TLV_HEADER_BYTES + view.getUint16(at + 2))
@@ -105,7 +105,7 @@ export function findTlv(view: DataView, first: number, end: number, type: number
   return -1;
 }
 
-/** The length that the value of a type must have; -1: any; -2: the type is not understood. */
+/** Required length of a type's value; -1: any; -2: unknown type. */
 function lengthOf(type: number): number {
   switch (type) {
     case TlvType.extraPadding:
@@ -123,7 +123,7 @@ function lengthOf(type: number): number {
   }
 }
 
-/** The flags of what is wrong with the TLV at `at`, before its value is looked at. */
+/** Flags for the faults of the TLV at `at`, before its value is read. */
 function faultOf(view: DataView, at: number, end: number): number {
   const length = view.getUint16(at + 2);
   const expected = lengthOf(view.getUint8(at + 1));
@@ -144,7 +144,7 @@ function answer(view: DataView, value: number, type: number, tlvs: ReflectedTlvs
     // RP is 0: every DSCP is permitted here.
     view.setUint32(value, ((tlvs.replyDscp << 26) | (tlvs.dscp << 20) | (tlvs.ecn << 18)) >>> 0);
   } else if (type === TlvType.directMeasurement) {
-    // A reflector that does not count can't answer it: to say so is to not understand it.
+    // Without counts it can't be answered, so it is returned as not understood.
     if (tlvs.received < 0) return TlvFlag.unrecognised;
     view.setUint32(value + 4, tlvs.received);
     view.setUint32(value + 8, tlvs.reflected);
@@ -152,7 +152,7 @@ function answer(view: DataView, value: number, type: number, tlvs: ReflectedTlvs
   return 0;
 }
 
-/** Sets I on all TLVs, with U and M where they belong as far as the walk leads. */
+/** Sets I on all TLVs, and U and M where applicable, as far as the walk goes. */
 function flagAll(view: DataView, first: number, end: number): void {
   for (let at = first; at + TLV_HEADER_BYTES <= end; ) {
     view.setUint8(at, faultOf(view, at, end) | TlvFlag.integrity);

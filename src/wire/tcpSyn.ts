@@ -1,6 +1,6 @@
 /**
- * A TCP SYN as a probe (RFC 9293 section 3.1), and what comes back: SYN+ACK from an open port, RST+ACK from a closed one. Either
- * acknowledges the SYN's sequence number plus one, so the sequence number names the probe.
+ * A TCP SYN as a probe (RFC 9293 section 3.1), and its answers: SYN+ACK from an open port, RST+ACK from a closed one.
+ * Both acknowledge the SYN's sequence number plus one, so the sequence number identifies the probe.
  *
  * | offset | field |
  * | ---: | --- |
@@ -13,8 +13,8 @@
  * | 16 | checksum u16 |
  * | 18 | urgent pointer u16 |
  *
- * The mask is random per sender: who can't see our probes can't answer them.
- * Pure functions over a segment at an offset; nothing allocates, or touches a byte outside the segment.
+ * The mask is random per sender, so a host that has not seen our probes can't answer them. Pure functions over a
+ * segment at an offset, within the segment and without allocation.
  */
 
 import { addWords, foldChecksum } from './checksum.js';
@@ -34,7 +34,7 @@ const SYN = 0x02;
 const RST = 0x04;
 const ACK = 0x10;
 const HEADER_WORDS = 5;
-/** Of a connection that will never be. */
+/** Arbitrary: the connection is never established. */
 const WINDOW = 1024;
 
 /** The sequence number of a probe's SYN. */
@@ -59,7 +59,10 @@ export function writeTcpSyn(
   view.setUint32(offset + TCP_CHECKSUM, 0);
 }
 
-/** Hot: writes the checksum of a segment of `length` bytes over IPv4; `addresses` has source and destination, 4 bytes each. */
+/**
+ * Hot: writes the checksum of a segment of `length` bytes over IPv4; `addresses` has source and destination, 4 bytes
+ * each.
+ */
 export function checksumTcp4(
   view: DataView,
   offset: number,
@@ -75,7 +78,7 @@ export function checksumTcp4(
   view.setUint16(offset + TCP_CHECKSUM, foldChecksum(addWords(sum, view, offset, length)));
 }
 
-/** What answered a SYN. Made once, filled again and again. */
+/** The content of an answer to a SYN. Allocated once and reused. */
 export class TcpAnswer {
   sourcePort = 0;
   destinationPort = 0;
@@ -86,7 +89,7 @@ export class TcpAnswer {
   open = false;
 }
 
-/** Hot: reads a segment that answers a SYN. False: it is something else. */
+/** Hot: reads a segment that answers a SYN. False for other segments. */
 export function readTcpAnswer(
   view: DataView,
   offset: number,
@@ -106,7 +109,10 @@ export function readTcpAnswer(
   return true;
 }
 
-/** The name in a SYN of ours, as it comes back with a send stamp or quoted by an ICMP error: fills `ssid` and `sequence`. At least 8 bytes. */
+/**
+ * The identity in a SYN of ours from a send stamp or an ICMP error: fills `ssid`, `sequence` and the source port. At
+ * least 8 bytes.
+ */
 export function readSynName(view: DataView, offset: number, length: number, mask: number, answer: TcpAnswer): boolean {
   if (length < TCP_SEQUENCE + 4) return false;
   answer.sourcePort = view.getUint16(offset + TCP_SOURCE_PORT);
