@@ -1,18 +1,18 @@
 /**
- * The control block: what the main thread and one worker thread tell each other without messages.
+ * The control block: state shared by the main thread and one worker thread without messages.
  *
  * | offset | type | field | written by |
  * | ---: | --- | --- | --- |
  * | 0 | i32 | doorbell: changes when messages wait | main |
  * | 64 | i32 | state (`ThreadState`) | thread |
  * | 68 | i32 | applied: revision of the last message carried out | thread |
- * | 72 | i32 | heartbeat: changes at every turn of the loop | thread |
- * | 76 | i32 | thread id, as `node:worker_threads` numbers them | thread |
+ * | 72 | i32 | heartbeat: changes at every iteration of the loop | thread |
+ * | 76 | i32 | thread id, as numbered by `node:worker_threads` | thread |
  * | 128 | f64 each | counters, in the order of the table given at construction | thread |
- * | behind them | `EXAMPLE_BYTES` each | the last occurrence of what each counter counts (`examples.ts`) | thread |
+ * | after them | `EXAMPLE_BYTES` each | the last occurrence counted by each counter (`examples.ts`) | thread |
  *
  * A counter has one writer. An aligned 8-byte store is one instruction on x64 and arm64, so a reader sees an old or a
- * new value and never half of one; where the order between a counter and the ring matters, the text at the counter says so.
+ * new value, never a mixture. Where the order between a counter and the ring matters, the counter's comment says so.
  */
 
 import { EXAMPLE_BYTES, Examples } from './examples.js';
@@ -99,20 +99,26 @@ export class ControlBlock<Name extends string> {
   }
 }
 
-/** Counters of a prober thread; all count from the start of the process, over restarts of the thread. */
+/** Counters of a prober thread; all count from the start of the process, across restarts of the thread. */
 export const PROBER_COUNTERS = [
-  /** Probes that the kernel took, or found too big. Raised before the system call and corrected after it, so that a thread that dies inside leaves no probe uncounted. */
+  /**
+   * Probes that the kernel accepted, or found too big. Raised before the system call and corrected after it, so that a
+   * thread that dies inside leaves no probe uncounted.
+   */
   'sent',
   'received',
   'lost',
-  /** Of the lost ones, those of which the reflector's numbers tell that they were lost on the way out, and on the way back. */
+  /** Lost probes that the reflector's numbers show to be lost on the way out, and on the way back. */
   'lostForward',
   'lostReverse',
   'unreachable',
   'localDrops',
-  /** Probes larger than a link of their path lets through, as this host's kernel or a router said. */
+  /** Probes larger than the MTU of a link of their path, as reported by this host's kernel or a router. */
   'tooBig',
-  /** Probes that a stop left without an outcome, for it did not wait for their timeout. Written by the main thread when the thread has ended. */
+  /**
+   * Probes that a stop left without an outcome, because it did not wait for their timeout. Written by the main thread
+   * after the thread has ended.
+   */
   'undecided',
   'late',
   'duplicates',
@@ -120,24 +126,24 @@ export const PROBER_COUNTERS = [
   'sendErrors',
   /** Probes not sent because the thread was behind its schedule. */
   'scheduleSlips',
-  /** Steps of CLOCK_REALTIME against CLOCK_MONOTONIC that were seen. */
+  /** Detected steps of CLOCK_REALTIME against CLOCK_MONOTONIC. */
   'clockSteps',
-  /** Received probes whose RTT was thrown away, because of such a step or of an impossible residence. */
+  /** Received probes with a discarded RTT, because of such a step or of an impossible residence. */
   'voidedRtts',
   /** Records that found the ring full; the first counts final outcomes only. */
   'ringOverflows',
   'ringOverflowsOther',
-  /** Replies that count by `anySource`, though they came from another address or port than the target's. */
+  /** Replies accepted by `anySource` from another address or port than the target's. */
   'otherSource',
-  /** Replies that match no probe, by reason. */
+  /** Replies without a matching probe, by reason. */
   'invalidSource',
   'invalidSequence',
   'invalidTimestamp',
   'invalidSession',
   'invalidFormat',
-  /** Without the HMAC that the group's keys ask for, or with malformed TLVs. */
+  /** Without an HMAC of the group's keys, or with malformed TLVs. */
   'invalidHmac',
-  /** Replies to probes of an earlier life of this thread. */
+  /** Replies to probes of an earlier incarnation of this thread. */
   'invalidStale',
   /** ICMP errors that could not be matched to a waiting probe. */
   'icmpUnmatched',
@@ -145,7 +151,7 @@ export const PROBER_COUNTERS = [
   'sendStampsMissing',
   /** Datagrams that socket receive queues dropped, as the kernel counts them. */
   'receiveQueueDrops',
-  /** Sum and greatest of how late probes left against their schedule, ns. */
+  /** Sum and maximum of the delays of probes against their schedule, ns. */
   'latenessNsSum',
   'latenessNsMax',
   'turns',

@@ -1,27 +1,28 @@
 /**
- * For each counter of a thread, the last occurrence of what it counts: where a packet came from or was to go, and what the kernel said. The
- * thread overwrites it in place, the main thread reads it when it puts a warning into words. One record a counter:
+ * For each counter of a thread, the last occurrence that it counted: the packet's source or destination, and the
+ * kernel's error. The thread overwrites it in place; the main thread reads it for a warning's text. One record a
+ * counter:
  *
  * | offset | type | field |
  * | ---: | --- | --- |
  * | 0 | i32 | version: odd while the thread writes the record, 0 before the first time |
  * | 4 | u32 | IP version of the address: 4, 6 |
- * | 8 | u32 | port, 0: none |
+ * | 8 | u32 | port; 0 without one |
  * | 12 | u32 | bytes of the packet |
  * | 16 | u32 | code: an errno, or ICMP type * 256 + code |
- * | 20 | u32 | stream + 1; 0: the packet belongs to none |
+ * | 20 | u32 | stream + 1; 0 without a stream |
  * | 24 | 16 bytes | address in network order, an IPv4 address in the first 4 |
- * | 40 | f64 | when, ns on the thread's time line |
+ * | 40 | f64 | time, ns on the thread's time line |
  *
- * A reader copies the record between two equal even versions, else it tries again: the writer never waits. Versions are written and read with
- * Atomics, so that no store of the record moves across them.
+ * A reader copies the record between two equal even versions, otherwise it retries: the writer never waits. Versions
+ * are written and read with Atomics, so that stores of the record never move across them.
  */
 
 export const EXAMPLE_BYTES = 48;
 const WORDS = EXAMPLE_BYTES / 4;
 const ADDRESS_WORD = 6;
 const AT_DOUBLE = 5;
-/** A reader that always meets the writer at work gives up: the packets come faster than a person reads. */
+/** A reader that always meets the writer at work gives up: the packets arrive faster than a person reads. */
 const TRIES = 100;
 
 export interface Example {
@@ -31,20 +32,20 @@ export interface Example {
   readonly port: number;
   readonly bytes: number;
   readonly code: number;
-  /** undefined: the packet belongs to no stream. */
+  /** undefined when the packet belongs to no stream. */
   readonly stream: number | undefined;
   /** ns on the thread's time line. */
   readonly atNs: number;
 }
 
 export class Examples {
-  /** The thread's time of now, ns, or of a moment ago. */
+  /** Time of the thread, ns, at most slightly old. */
   nowNs = 0;
   private readonly i32: Int32Array;
   private readonly u32: Uint32Array;
   private readonly f64: Float64Array;
 
-  /** Of `count` counters, in `memory` from byte `offset` on, a multiple of 8. */
+  /** For `count` counters, in `memory` from byte `offset` on, a multiple of 8. */
   constructor(memory: SharedArrayBuffer, offset: number, count: number) {
     this.i32 = new Int32Array(memory, offset, count * WORDS);
     this.u32 = new Uint32Array(memory, offset, count * WORDS);
@@ -52,8 +53,8 @@ export class Examples {
   }
 
   /**
-   * Hot where packets are refused: overwrites the example of a counter. `words` has the address from index `at` on, in memory order; `port` is as in
-   * memory, big-endian. `stream`: -1 for none.
+   * Hot where packets are refused: overwrites the example of a counter. `words` has the address from index `at` on, in
+   * memory order; `port` is as in memory, big-endian. `stream`: -1 without one.
    */
   note(
     counter: number,
@@ -67,7 +68,7 @@ export class Examples {
   ): void {
     const { u32, i32 } = this;
     const word = counter * WORDS;
-    // Odd already where an earlier thread died while it wrote.
+    // Already odd when an earlier thread died during its write.
     const next = i32[word] | 1;
     Atomics.store(i32, word, next);
     u32[word + 1] = version;
@@ -81,7 +82,7 @@ export class Examples {
     Atomics.store(i32, word, next + 1);
   }
 
-  /** undefined before the first, and when the thread overwrites it all the time. */
+  /** undefined before the first occurrence, and while the thread overwrites it continuously. */
   read(counter: number): Example | undefined {
     const { i32 } = this;
     const word = counter * WORDS;
@@ -109,7 +110,7 @@ export class Examples {
   }
 }
 
-/** The newest; the threads must share a time line. */
+/** The newest example; the threads must share a time line. */
 export function newest(examples: readonly (Example | undefined)[]): Example | undefined {
   return examples.reduce((a, b) => (a === undefined || (b !== undefined && b.atNs > a.atNs) ? b : a), undefined);
 }

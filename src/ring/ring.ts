@@ -20,36 +20,36 @@
  * | 0 | u32 | path: stream * source ports + source port index |
  * | 4 | u8 | outcome (`Outcome`) |
  * | 5 | u8 | flags (`RecordFlag`) |
- * | 6 | u8 | TOS or traffic class of the reply as received; of an unreachable probe: the ICMP type; of one that was too big: the IP version (4, 6) of the ICMP error, 0: this host's kernel refused it |
- * | 7 | u8 | TTL or hop limit of the reply as received; of an unreachable probe: the ICMP code |
+ * | 6 | u8 | TOS or traffic class of the received reply; unreachable: the ICMP type; too big: the IP version (4, 6) of the ICMP error, 0: refused by this host's kernel |
+ * | 7 | u8 | TTL or hop limit of the received reply; unreachable: the ICMP code |
  * | 8 | f64 | sent, ns on the collector's time line (`src/net/clock.ts`) |
- * | 16 | f64 | received, ns on the same line; 0 when nothing came |
- * | 24 | u32 | residence in the reflector, ns, at most 2^32 - 1; `detail` of the other outcomes, see below |
+ * | 16 | f64 | received, ns on the same line; 0 without a reply |
+ * | 24 | u32 | residence in the reflector, ns, at most 2^32 - 1; `detail` for the other outcomes, see below |
  * | 28 | u32 | sequence number of the probe on its path |
- * | 32 | f64 | of a received probe: T2 - T1, ns, by two clocks; only with the flag `timed` |
- * | 40 | u8 | of a received probe: DSCP as the reflector received it; 255: it does not say |
- * | 41 | u8 | of a received probe: TTL or hop limit as the reflector received it; 0: it does not say |
- * | 32 | 16 bytes | of a probe that was unreachable, or too big for a router: the address that sent the ICMP error, an IPv4 address in the first 4; zeros: unknown |
+ * | 32 | f64 | received: T2 - T1, ns, by two clocks; only with the flag `timed` |
+ * | 40 | u8 | received: DSCP as the reflector received it; 255: unknown |
+ * | 41 | u8 | received: TTL or hop limit as the reflector received it; 0: unknown |
+ * | 32 | 16 bytes | unreachable, or too big for a router: the address that sent the ICMP error, an IPv4 address in the first 4; zeros: unknown |
  * | 42 | | unused otherwise |
  *
- * `detail` is the MTU of a probe that was too big (0: unknown), the errno of a send error, the IP version (4, 6) of the ICMP
- * error of an unreachable probe.
+ * `detail` is the MTU for a probe that was too big (0: unknown), the errno for a send error, the IP version (4, 6) of
+ * the ICMP error for an unreachable probe.
  *
- * The two totals of the consumer lie here and not in its own memory because a new consumer on a used ring must know them.
+ * The consumer's two totals are stored here, because a new consumer on a used ring must know them.
  *
- * Head and tail lie on cache lines of their own, so that the two threads do not take them from each other.
+ * Head and tail have their own cache lines, so that the two threads do not contend for one.
  *
- * A record of outcome `watermark` says: every probe sent before `sent` is decided, and its record lies before this one.
- * It travels in the ring, so its order against the records needs no other reasoning.
+ * A record of outcome `watermark` means: every probe sent before `sent` is decided, and its record precedes this one.
+ * It travels in the ring, so its order among the records is certain.
  */
 
 export const RECORD_BYTES = 48;
 const RECORD_WORDS = RECORD_BYTES / 4;
 const RECORD_DOUBLES = RECORD_BYTES / 8;
-/** First word of the origin of an ICMP error, and how many there are. */
+/** First word of the origin of an ICMP error, and the number of words. */
 const ORIGIN_WORD = 8;
 export const ORIGIN_WORDS = 4;
-/** In a byte of a record: not known. */
+/** Value of an unknown byte of a record. */
 export const UNKNOWN_BYTE = 0xff;
 const HEAD_INDEX = 0;
 const TAIL_INDEX = 16;
@@ -58,21 +58,24 @@ const FINALS_TOTAL = 0;
 const LOSSES_TOTAL = 1;
 const HEADER_BYTES = 128;
 
-/** What became of a probe. The first five are final: each probe that was sent gets exactly one of them. */
+/** The outcome of a probe. The first five are final: each sent probe gets exactly one of them. */
 export const Outcome = {
   received: 0,
   lost: 1,
   unreachable: 2,
   localDrop: 3,
-  /** Larger than a link lets through: said by this host's kernel when it was to send it, or by a router. Not a loss. */
+  /** Larger than the MTU of a link, as reported by this host's kernel at sending, or by a router. Not a loss. */
   tooBig: 4,
-  /** A reply after the timeout. The probe was counted lost before; this comes on top. */
+  /** A reply after the timeout. The probe was counted lost before; this record is additional. */
   late: 5,
   /** A further reply to a probe that has one. */
   duplicate: 6,
-  /** The kernel refused to send: there was no probe. */
+  /** The kernel refused to send, so there was no probe. */
   sendError: 7,
-  /** Which way a lost probe was lost. It was counted lost before; these come on top, in its interval or not at all. */
+  /**
+   * The direction of a lost probe. It was counted lost before; this record is additional, and counts only in the
+   * probe's interval.
+   */
   lostForward: 8,
   lostReverse: 9,
   watermark: 10,
@@ -89,19 +92,19 @@ export const RecordFlag = {
   noRtt: 2,
   /** `sent` is the kernel's send stamp, not the time before the system call. */
   kernelSent: 4,
-  /** The reflector's times are in the record: `forwardNs`. */
+  /** The record has the reflector's times: `forwardNs`. */
   timed: 8,
-  /** Both hosts say that a time service keeps their clock. */
+  /** Both hosts report that a time service keeps their clock synchronised. */
   clocksKept: 16,
-  /** The probe or its reply had another DSCP when it arrived than the class has. */
+  /** The probe or its reply arrived with another DSCP than the class has. */
   remarked: 32,
   /** The probe or its reply arrived with a mark of congestion (ECN's CE). */
   ceMarked: 64,
-  /** The kernel does not say how the reply was marked: the record's TOS means nothing. */
+  /** The kernel did not deliver the reply's marking: the record's TOS is meaningless. */
   tosUnknown: 128,
 } as const;
 
-/** Bytes of a ring that holds `capacity` records (a power of two). */
+/** Bytes of a ring of `capacity` records (a power of two). */
 export function ringBytes(capacity: number): number {
   if (capacity < 2 || (capacity & (capacity - 1)) !== 0)
     throw new RangeError(`ring capacity ${capacity} is not a power of two`);
@@ -112,7 +115,7 @@ export function createRing(capacity: number): SharedArrayBuffer {
   return new SharedArrayBuffer(ringBytes(capacity));
 }
 
-/** The fields that both ends share. */
+/** The fields shared by both ends. */
 class RingView {
   readonly capacity: number;
   protected readonly mask: number;
@@ -131,7 +134,7 @@ class RingView {
     this.f64 = new Float64Array(memory, HEADER_BYTES);
   }
 
-  /** Records written and not yet read, as far as this thread can see. */
+  /** Records written and not yet read, from this thread's view. */
   get size(): number {
     return (Atomics.load(this.header, HEAD_INDEX) - Atomics.load(this.header, TAIL_INDEX)) >>> 0;
   }
@@ -142,14 +145,14 @@ export class RingProducer extends RingView {
   private head: number;
   private tailSeen: number;
 
-  /** A new producer on a used ring goes on where the last one published. */
+  /** A new producer on a used ring continues after the last published record. */
   constructor(memory: SharedArrayBuffer) {
     super(memory);
     this.head = Atomics.load(this.header, HEAD_INDEX);
     this.tailSeen = Atomics.load(this.header, TAIL_INDEX);
   }
 
-  /** Hot: writes one record, not yet visible. False when the ring is full; nothing is written then. */
+  /** Hot: writes one record, not yet visible. False, without effect, when the ring is full. */
   push(
     path: number,
     outcome: number,
@@ -182,7 +185,10 @@ export class RingProducer extends RingView {
     return true;
   }
 
-  /** Hot: fills in the rest of the record that was pushed last, of a received probe. `forwardNs[0]`: a number that is passed in would be allocated. */
+  /**
+   * Hot: completes the last pushed record, of a received probe. `forwardNs[0]`: a number as an argument would be
+   * allocated.
+   */
   detail(forwardNs: Float64Array, dscp: number, ttl: number): void {
     const slot = (this.head - 1) & this.mask;
     this.f64[slot * RECORD_DOUBLES + 4] = forwardNs[0];
@@ -190,7 +196,9 @@ export class RingProducer extends RingView {
     this.u8[slot * RECORD_BYTES + 41] = ttl;
   }
 
-  /** Fills in the origin of the record that was pushed last, of a probe with an ICMP error. `words`: `ORIGIN_WORDS`, in memory order. */
+  /**
+   * Adds the origin to the last pushed record, of a probe with an ICMP error. `words`: `ORIGIN_WORDS`, in memory order.
+   */
   origin(words: Uint32Array): void {
     const word = ((this.head - 1) & this.mask) * RECORD_WORDS + ORIGIN_WORD;
     for (let i = 0; i < ORIGIN_WORDS; i++) this.u32[word + i] = words[i];
@@ -211,19 +219,19 @@ export class RingConsumer extends RingView {
   private tail: number;
   private slot = 0;
 
-  /** A new consumer on a used ring goes on behind the last record that was released. */
+  /** A new consumer on a used ring continues after the last released record. */
   constructor(memory: SharedArrayBuffer) {
     super(memory);
     this.totals = new Float64Array(memory, TOTALS_OFFSET, 2);
     this.tail = Atomics.load(this.header, TAIL_INDEX);
   }
 
-  /** How many records can be read now. */
+  /** Records that can be read now. */
   begin(): number {
     return (Atomics.load(this.header, HEAD_INDEX) - this.tail) >>> 0;
   }
 
-  /** Points the field getters at the record `index` places behind the tail. */
+  /** Points the field getters at the record `index` places after the tail. */
   select(index: number): void {
     this.slot = (this.tail + index) & this.mask;
   }
@@ -274,9 +282,9 @@ export class RingConsumer extends RingView {
   }
 
   /**
-   * Gives `count` records back to the producer, `finals` of them of a final outcome. The total and the tail are written one
-   * behind the other without a call or a loop in between, the only places where a thread can be terminated: so the next
-   * consumer reads no record twice that is in the total already.
+   * Returns the space of `count` records to the producer, `finals` of them with a final outcome. The total and the tail
+   * are written consecutively, without a call or a loop in between, the only places where a thread can be terminated.
+   * So the next consumer never rereads a record that is already in the total.
    */
   release(count: number, finals: number): void {
     const tail = (this.tail + count) | 0;
@@ -285,12 +293,12 @@ export class RingConsumer extends RingView {
     Atomics.store(this.header, TAIL_INDEX, tail);
   }
 
-  /** Records of a final outcome that were released since the ring was made, by this consumer and those before it. */
+  /** Records of a final outcome released since the ring was created, by this consumer and earlier ones. */
   get finalsReleased(): number {
     return this.totals[FINALS_TOTAL];
   }
 
-  /** Probes that were reported as lost with a dead producer since the ring was made. */
+  /** Probes reported as lost with a dead producer since the ring was created. */
   get lossesReported(): number {
     return this.totals[LOSSES_TOTAL];
   }
