@@ -1,5 +1,5 @@
 /**
- * Entry of the aggregator thread: one loop around `Aggregator`, without Node's event loop. It must never hold any logic of its own.
+ * Entry of the aggregator thread: one loop around `Aggregator`, without Node's event loop. It must never contain logic.
  *
  * A pool calls the default export; a plain `Worker` gets the same task as its `workerData`.
  */
@@ -11,7 +11,7 @@ import { goBeforeOthers } from '../src/net/priority.js';
 import { ControlBlock, ThreadState } from '../src/ring/control.js';
 import { AGGREGATOR_COUNTERS, type AggregatorTask, type ToAggregator } from '../src/threads/messages.js';
 
-/** Longest sleep: how late a record may be noticed. A ring holds 500 ms. */
+/** Longest sleep: bounds how late a record is read. A ring holds 500 ms. */
 const IDLE_MS = 20;
 
 /** Runs until `flushed` was posted. */
@@ -29,10 +29,11 @@ export default function runAggregator({ start, port }: AggregatorTask): void {
   control.threadId = threadId;
   control.state = ThreadState.running;
   while (!aggregator.finished) {
-    // Read before the messages: one that is posted after they were drained has changed the doorbell, and the wait ends at once.
+    // Read before the messages: a message posted after the drain changes the doorbell, and the wait ends at once.
     const seen = control.doorbell;
     control.beat();
-    // Woken by the main thread's doorbell, or after IDLE_MS to look at the rings: the probers never wake it. Blocks this thread only.
+    // Woken by the main thread's doorbell, or after IDLE_MS to read the rings: the probers never wake it. Blocks this
+    // thread only.
     if (!aggregator.turn(drainMessages)) control.waitDoorbell(seen, IDLE_MS);
   }
   control.state = ThreadState.stopped;

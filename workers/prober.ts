@@ -1,4 +1,4 @@
-/** Entry of a prober thread: its task runs until the thread is told to stop. */
+/** Entry of a prober thread: its task runs until a stop message. */
 
 import { receiveMessageOnPort, threadId } from 'node:worker_threads';
 import { systemClock } from '../src/net/clock.js';
@@ -10,7 +10,8 @@ export default function probe({ start, port }: ProberTask): void {
   const messages = (): ToProber | undefined => receiveMessageOnPort(port)?.message as ToProber | undefined;
   goBeforeOthers();
   const clock = systemClock(start.timeBase);
-  // A window closes the loop: then replies set the pace, there is no schedule to keep, and to go before who answers makes batches smaller.
+  // A window closes the loop: replies then set the pace instead of a schedule, and priority over the responder would
+  // make batches smaller.
   const urgency = start.window === 0 ? new Urgency(clock.nowNs()) : undefined;
   const prober = new Prober(start, messages, { clock, watch: (nowNs) => urgency?.watch(nowNs) });
   prober.control.threadId = threadId;

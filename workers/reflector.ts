@@ -1,4 +1,4 @@
-/** Entry of a reflector thread. Thin: the logic is in src/reflector/engine.ts. */
+/** Entry of a reflector thread. The logic is in src/reflector/engine.ts. */
 
 import { threadId } from 'node:worker_threads';
 import { goBeforeOthers } from '../src/net/priority.js';

@@ -1,4 +1,4 @@
-/** Entry of the thread that reads long lists of targets. It must never hold any logic of its own. */
+/** Entry of the thread that reads long lists of targets. It must never contain logic. */
 
 import { parseTargets } from '../src/targets/targetParser.js';
 

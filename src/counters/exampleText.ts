@@ -1,4 +1,4 @@
-/** What every example can say in words, wherever its counter is. */
+/** Texts that every example has, independent of its counter. */
 
 import { addressText } from '../net/address.js';
 import { formatEndpoint } from '../net/endpoint.js';
@@ -6,7 +6,7 @@ import { errnoName } from '../net/libc.js';
 import type { Example } from '../ring/examples.js';
 import { errnoText } from '../stats/reasons.js';
 
-/** `10.9.0.3:8100`; below UDP, where there is no port, `10.9.0.3`. */
+/** `10.9.0.3:8100`; below UDP, without a port, `10.9.0.3`. */
 export function peerText({ address, port }: Pick<Example, 'address' | 'port'>): string {
   const text = addressText(address);
   return port === 0 ? text : formatEndpoint({ address: text, port });

@@ -1,4 +1,4 @@
-/** What each counter counts, in words; who reads it is in `readers.ts`. A counter without a line does not compile. */
+/** The meaning of each counter, in words; `readers.ts` has its readers. A missing counter does not compile. */
 
 import type { COUNTER_READERS } from './readers.js';
 

@@ -1,31 +1,37 @@
-/** What a line of the table of counters says: who reads a counter, and when. Types only. */
+/** A line of the table of counters: its readers, and when they read it. Types only. */
 
-/** A counter that grew within the last two intervals, in words: "NAME: N [of M] TEXT[, for example …], since TIME[ or up to N s before][; ADVICE]". */
+/**
+ * A warning for a counter that grew within the last two intervals: "NAME: N [of M] TEXT[, for example …], since TIME[
+ * or up to N s before][; ADVICE]".
+ */
 export interface CounterWarning<Name extends string = string> {
-  /** What the number counts, and what happened to it. */
+  /** The counted things, and what happened to them. */
   readonly text: string;
-  /** What that means for the results, or what to do. */
+  /** The consequence for the results, or the remedy. */
   readonly advice?: string;
-  /** Said only when the growth is above this share of the growth of other counters. Without it any growth is said. */
+  /** Warn only when the growth exceeds this share of the growth of other counters. Default: warn for any growth. */
   readonly above?: Share<Name>;
-  /** Writes the number, where it is no plain count. `n`: growth of the counter, `of`: growth of the counters in `above`. */
+  /**
+   * Formats the number, unless it is a plain count. `n`: growth of the counter, `of`: growth of the counters in
+   * `above`.
+   */
   readonly figure?: (n: number, of: number) => string;
 }
 
 export interface Share<Name extends string> {
   readonly share: number;
-  /** Growth up to this is not said either. */
+  /** Growth up to this is ignored too. */
   readonly few?: number;
   readonly of: readonly Name[];
 }
 
-/** Who reads a counter: at least one of these. */
+/** The readers of a counter: at least one of these. */
 export interface CounterReader<Name extends string = string> {
   /** Shown in `warnings` of `/v1/status`. */
   readonly warning?: CounterWarning<Name>;
-  /** Alerts of `config/prometheus` that look at its metric. */
+  /** Alerts of `config/prometheus` on its metric. */
   readonly alerts?: readonly string[];
-  /** What else tells of it: a warning about the state behind it, or a field that a person reads. */
+  /** Another place that shows it: a warning about the underlying state, or a field for people. */
   readonly shown?: string;
   /** Why it needs no reader. */
   readonly harmless?: string;

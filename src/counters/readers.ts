@@ -1,14 +1,14 @@
 /**
- * The table of all counters and their readers: every counter of the prober, the aggregator, the history, the scraper and the reflector has a
- * line here. Whoever adds a counter adds its line; a test fails for a counter that has none.
+ * The table of all counters and their readers: every counter of the prober, the aggregator, the history, the scraper
+ * and the reflector has a line here. A test fails for a counter without a line.
  */
 
 import { nsToMs } from '../base/units.js';
 import type { CounterReader, CounterReaders } from './reader.js';
 
-/** Growth below this share of what is measured does not change a figure that anybody reads. */
+/** Growth below this share of the measured probes has no visible effect on results. */
 const NOISE = 0.001;
-/** Probes that leave later than this on average, ns, are not spread over the period any more. */
+/** Limit of the average delay of probes, ns: above it, probes are no longer spread over the period. */
 const LATE_ON_AVERAGE_NS = 10_000_000;
 
 /** Checks names and keeps them. */
@@ -172,7 +172,7 @@ const AGGREGATOR = table({
   threadLosses: { shown: 'a part of threadLosses in totals, which has a warning' },
 });
 
-/** Refusals of the history, which the matrix and the charts are drawn from. */
+/** Refusals of the history, the source of the matrix and the charts. */
 const HISTORY = table({
   duplicates: {
     warning: {
@@ -201,7 +201,7 @@ const HISTORY = table({
   },
 });
 
-/** Counters of a scraper, over all collectors and writers where a collector or a writer has its own. */
+/** Counters of a scraper. Counters of single collectors or writers are summed. */
 const SCRAPER_COLLECTOR = table({
   intervals: BASE,
   rows: BASE,
@@ -262,10 +262,10 @@ const SCRAPER = table({
 
 const DROPS = ['LlamaReflectorDrops'] as const;
 
-/** A packet now and then is a scanner's. */
+/** An occasional packet is from a scanner. */
 const STRAY = { share: NOISE, of: ['received'] } as const;
 
-/** Counters of a reflector. A packet that is dropped is a lost probe to its sender. */
+/** Counters of a reflector. A dropped packet is a lost probe for its sender. */
 const REFLECTOR = table({
   received: BASE,
   reflected: BASE,

@@ -1,4 +1,4 @@
-/** What went wrong lately, in words, from counters: a warning is said while its counter grew within the last two intervals. */
+/** Recent problems in words, from counters: a warning lasts while its counter grew within the last two intervals. */
 
 import { MS_PER_S } from '../base/units.js';
 import type { CounterReaders, CounterWarning } from './reader.js';
@@ -14,11 +14,11 @@ interface Reading<Name extends string> {
 export interface RecentWarningsOptions<Name extends string> {
   /** Epoch ms. */
   readonly now?: () => number;
-  /** The last occurrence of what a counter counts, in words; undefined when there is none. */
+  /** The last occurrence counted by a counter, in words; undefined without one. */
   readonly example?: (name: Name) => string | undefined;
 }
 
-/** The first occurrence of a trouble that lasts is between two readings, epoch ms. */
+/** The first occurrence of a continuing problem is between two readings, epoch ms. */
 interface Beginning<Name extends string> {
   /** Growth is counted from these. */
   readonly counts: Counts<Name> | undefined;
@@ -49,7 +49,7 @@ export class RecentWarnings<Name extends string> {
     this.last = this.before;
   }
 
-  /** Call once an interval, with the counters of then. */
+  /** Call once an interval, with the counters at its end. */
   intervalEnded(counts: Counts<Name>): void {
     this.note(counts);
     this.before = this.last;
@@ -64,7 +64,7 @@ export class RecentWarnings<Name extends string> {
     });
   }
 
-  /** Which troubles begin, last and end. */
+  /** Updates which problems begin, continue and end. */
   private note(counts: Counts<Name>): void {
     for (const [name, warning] of this.lines) {
       if (!isShown(name, warning, counts, this.before.counts)) this.begun.delete(name);

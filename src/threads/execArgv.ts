@@ -1,7 +1,8 @@
 /**
- * Options of Node for the threads of a pool. Piscina first tries to `require` a task's file; where Node can require modules, that loads ours by a way that,
- * when a machine is so busy that a thread ends while it begins, once brought the whole process down (v8::Module::IsGraphAsync on a module that
- * was not linked yet). Without that ability the `require` fails at once, and the file is imported as what it is.
+ * Options of Node for the threads of a pool. Piscina first tries to `require` a task's file. Where Node can require ES
+ * modules, that path once crashed the whole process, when a thread ended during its start on a busy machine
+ * (v8::Module::IsGraphAsync on a module that was not linked yet). Without that ability `require` fails at once, and the
+ * file is imported.
  */
 
 const FLAG = '--experimental-require-module';

@@ -1,6 +1,7 @@
 /**
- * Threads that run one endless task each, in a Piscina pool, and are started again when they die. What a thread works with (sockets,
- * rings, counters) belongs to the main thread and outlives it; a new life begins only when the old thread is gone for sure.
+ * Threads that run one endless task each, in a Piscina pool, and are restarted when they die. The main thread owns
+ * their resources (sockets, rings, counters), which outlive them. A new incarnation begins only after the old thread
+ * has certainly ended.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,12 +14,18 @@ import { cpuQuota } from '../net/cpuQuota.js';
 import { type ControlBlock, ThreadState } from '../ring/control.js';
 import { THREAD_EXEC_ARGV } from './execArgv.js';
 
-/** Between the death of a thread and its next life: long enough that a thread that can't live does not take a whole core. */
+/**
+ * Pause between the death of a thread and its next incarnation, so that a thread that always fails does not use a whole
+ * core.
+ */
 const RESTART_PAUSE_MS = 100;
-/** A start that takes longer is said, and again after each of these. A host may be busy, or a CPU quota small: it is waited for. */
+/**
+ * A longer start is logged, and again after each further period. It is not an error: the host may be busy, or a CPU
+ * quota small.
+ */
 const SLOW_START_MS = 5_000;
 const POLL_MS = 2;
-/** In a control block until its thread has noted its own id. */
+/** Value in a control block until its thread has written its own id. */
 const NO_THREAD = -1;
 
 /** State of one thread, for the status page. */
@@ -26,11 +33,11 @@ export interface ThreadStatus {
   readonly thread: string;
   readonly state: 'starting' | 'running' | 'restarting' | 'stopped';
   readonly restarts: number;
-  /** Message of the error that ended the last life; null when there was none. */
+  /** Message of the error that ended the last incarnation; null without one. */
   readonly lastError: string | null;
 }
 
-/** What a thread is started with. */
+/** Start data of a thread. */
 export interface ThreadTask<Task> {
   readonly task: Task;
   readonly transfer: readonly Transferable[];
@@ -44,9 +51,9 @@ export interface SupervisedOptions<Task> {
   /** Each thread's control block; their number is the number of threads. */
   readonly controls: readonly ControlBlock<string>[];
   readonly logger: Logger;
-  /** Makes the task for a thread's next life; `life` counts from 0. */
+  /** Creates the task for a thread's next incarnation; `life` counts from 0. */
   readonly begin: (thread: number, life: number) => ThreadTask<Task>;
-  /** A thread died and is gone; its next life begins when this resolves. */
+  /** Called after a thread has died and ended; its next incarnation begins when this resolves. */
   readonly died?: (thread: number, life: number) => Promise<void>;
 }
 
@@ -84,13 +91,15 @@ export class SupervisedThreads<Task> {
     this.ended = Promise.all(this.lives.map((_, thread) => this.supervise(thread)));
   }
 
-  /** Resolves when every thread runs, however long that takes. Rejects with `LLAMA_THREAD` when one ended before it ran. */
+  /**
+   * Resolves when every thread runs, without a time limit. Rejects with `LLAMA_THREAD` when one ended before it ran.
+   */
   async started(): Promise<void> {
     const { controls, logger, name } = this.options;
     const beganMs = performance.now();
     let saidMs = beganMs;
     for (;;) {
-      // First: one that ran and died before the others ran would never be started again.
+      // Checked first: a thread that ran and died before all others ran would never be restarted.
       const dead = this.lives.find((life) => life.state === 'stopped');
       if (dead !== undefined) {
         const reason = dead.lastError ?? 'it was told to end';
@@ -118,19 +127,19 @@ export class SupervisedThreads<Task> {
     return { thread: this.threadName(thread), state: state === 'alive' ? alive : state, restarts: number, lastError };
   }
 
-  /** Ends a thread the hard way, as a fault would; it is started again. For tests of faults. */
+  /** Terminates a thread, as a fault would; it is restarted. For fault tests. */
   async kill(thread: number): Promise<void> {
     const { threadId } = this.options.controls[thread];
     await this.pool.threads.find((worker) => worker.threadId === threadId)?.terminate();
   }
 
-  /** From here on a thread that ends did so because it was told to. */
+  /** After this call every end of a thread is expected. */
   ending(): void {
     this.phase = 'stopping';
     this.endingBegins();
   }
 
-  /** Waits for threads that were told to end, at most `timeoutMs`, then ends the others and waits until they are gone. */
+  /** Waits for stopping threads, at most `timeoutMs`, then terminates the others and waits for their end. */
   async stop(timeoutMs: number): Promise<void> {
     this.ending();
     await atMost(this.ended, timeoutMs);
@@ -142,7 +151,7 @@ export class SupervisedThreads<Task> {
     return `${this.options.name}-${thread}`;
   }
 
-  /** Runs a thread, life after life, until `stop`. Never rejects. */
+  /** Runs the incarnations of a thread until `stop`. Never rejects. */
   private async supervise(thread: number): Promise<void> {
     const { controls, begin, died, logger } = this.options;
     const life = this.lives[thread];
@@ -153,11 +162,11 @@ export class SupervisedThreads<Task> {
       const error = await this.live(begin(thread, life.number));
       if (this.phase === 'stopping') break;
       life.lastError = error ?? 'it ended though nobody told it to';
-      // A thread that could not start even once is not tried again: `started` reports it.
+      // A thread that could not start even once is not retried: `started` reports it.
       if (this.phase === 'starting') break;
       life.state = 'restarting';
       logger.error({ thread: this.threadName(thread), error: life.lastError }, 'a thread died; starting it again');
-      // Those who would answer may be ending too.
+      // Other threads that must answer may be stopping too.
       await Promise.race([died?.(thread, life.number), this.endingBegun]);
       life.number++;
       await delay(RESTART_PAUSE_MS);
@@ -170,7 +179,7 @@ export class SupervisedThreads<Task> {
     return this.phase === 'stopping';
   }
 
-  /** One life: undefined when the task ended by itself, else what ended it. */
+  /** One incarnation: undefined when the task ended by itself, otherwise the error that ended it. */
   private async live({ task, transfer }: ThreadTask<Task>): Promise<string | undefined> {
     try {
       await this.pool.run(task, { transferList: [...transfer] });
