@@ -1,6 +1,6 @@
 /**
- * Admits work up to a capacity, in bytes or in items, first come, first served. Work larger than the whole capacity is admitted alone. The owner
- * of admitted work must not wait for another admission.
+ * Admits work up to a capacity, in bytes or in items, first come, first served. Work larger than the whole capacity is
+ * admitted alone. The owner of admitted work must not wait for another admission.
  */
 
 interface Waiting {
@@ -17,12 +17,15 @@ export class Admission {
     this.capacity = capacity;
   }
 
-  /** More than the capacity when admitted work took more than it had asked for. */
+  /** May exceed the capacity when admitted work needs more than it requested. */
   get used(): number {
     return this.inUse;
   }
 
-  /** Resolves with the admitted amount, at most the capacity; give it back with `change`. Rejects with the signal's reason when it is aborted before. */
+  /**
+   * Resolves with the admitted amount, at most the capacity; return it with `change`. Rejects with the signal's reason
+   * when it is aborted before.
+   */
   async enter(amount: number, signal: AbortSignal): Promise<number> {
     signal.throwIfAborted();
     const wanted = Math.min(amount, this.capacity);
@@ -45,7 +48,7 @@ export class Admission {
     });
   }
 
-  /** Admitted work takes `more`, or gives it back when it is negative. */
+  /** Admitted work takes `more`, or returns it when negative. */
   change(more: number): void {
     this.inUse += more;
     this.admitNext();

@@ -1,4 +1,7 @@
-/** The result of `work`; undefined after `ms`, and then the work goes on without a reader. No timer is left behind. */
+/**
+ * The result of `work`; undefined after `ms`, and then the work continues without a reader. Its timer is always
+ * cleared.
+ */
 export function atMost<Value>(work: Promise<Value>, ms: number): Promise<Value | undefined> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve(undefined), ms);

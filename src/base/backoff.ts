@@ -1,14 +1,14 @@
-/** When to try again: exponential with full jitter, so that many that failed together do not come back together. */
+/** Exponential back-off with full jitter, so that clients that failed together do not retry together. */
 
 export interface BackoffOptions {
   /** Upper end of the first wait, ms; each failure doubles it. */
   readonly baseMs: number;
   readonly maxMs: number;
-  /** 0 to 1, without 1. */
+  /** At least 0, below 1. */
   readonly random: () => number;
 }
 
-/** What a sink asks for with `Retry-After` is heeded up to this, lest a wrong header stop the writing for a day. */
+/** Upper bound of a sink's `Retry-After`, so that a wrong header does not stop the writing for a day. */
 const MAX_RETRY_AFTER_MS = 300_000;
 
 export class Backoff {
@@ -23,7 +23,7 @@ export class Backoff {
     this.failures = 0;
   }
 
-  /** How long to wait after one more failure, ms: never less than the sink asked for. */
+  /** Wait after one more failure, ms: at least the sink's `Retry-After`, within its bound. */
   failed(retryAfterMs: number): number {
     const { baseMs, maxMs, random } = this.options;
     const upper = Math.min(maxMs, baseMs * 2 ** Math.min(this.failures, 30));

@@ -1,7 +1,7 @@
 /**
- * Columns that grow while a report is written, and leave as copies of exact length that can be transferred to another thread.
+ * Columns that grow while a report is written. Copies of exact length can be transferred to another thread.
  *
- * Their memory stays for the next report; it must never be handed out itself.
+ * Their memory is reused for the next report, and must never be passed out itself.
  */
 
 const INITIAL_LENGTH = 1024;
@@ -11,7 +11,7 @@ export class ByteColumn {
   private bytes = Buffer.alloc(INITIAL_LENGTH);
   length = 0;
 
-  /** Appends text that is ASCII only. */
+  /** Appends ASCII text. */
   ascii(text: string): void {
     this.reserve(text.length);
     this.length += this.bytes.write(text, this.length, 'latin1');
@@ -28,7 +28,7 @@ export class ByteColumn {
     this.bytes[this.length++] = value;
   }
 
-  /** The content, copied; the column is empty then. */
+  /** A copy of the content; empties the column. */
   take(): Uint8Array<ArrayBuffer> {
     const copy = new Uint8Array(this.length);
     copy.set(this.bytes.subarray(0, this.length));

@@ -1,11 +1,14 @@
 /**
- * Every error a user can meet, in one table: class, stable code, HTTP status, exit code.
+ * Every error for users, in one table: class, stable code, HTTP status, exit code.
  *
- * A message says what was found, what was expected and what to do. Code elsewhere throws `new LlamaError(code, message)`;
- * it never invents a code of its own.
+ * A message says what was found, what was expected and what to do. Code elsewhere throws `new LlamaError(code,
+ * message)` with a code of this table.
  */
 
-/** HTTP status: what the API answers. Exit code: 1 wrong input, 2 could not run; 3 is no error, see `exitCode` of `llama probe`. */
+/**
+ * HTTP status: of the API's answer. Exit code: 1 wrong input, 2 could not run; 3 is not an error, see `exitCode` of
+ * `llama probe`.
+ */
 export const ERROR_TABLE = {
   LLAMA_ARGUMENT_INVALID: { status: 400, exitCode: 1, title: 'A command-line argument is not valid' },
   LLAMA_CONFIG_UNREADABLE: { status: 400, exitCode: 1, title: 'The configuration file cannot be read' },
@@ -49,7 +52,7 @@ export const ERROR_TABLE = {
 
 export type ErrorCode = keyof typeof ERROR_TABLE;
 
-/** One thing that is wrong in an input, and where. */
+/** One problem in an input, with its place. */
 export interface Problem {
   /** JSON pointer into the input, e.g. `/groups/west/period`; empty for the whole. */
   path: string;
@@ -60,13 +63,13 @@ export interface Problem {
   column?: number;
 }
 
-/** An error that is meant for the user: its message needs no stack trace to be understood. */
+/** An error for the user: its message is understandable without a stack trace. */
 export class LlamaError extends Error {
   override readonly name = 'LlamaError';
   readonly code: ErrorCode;
-  /** Every single problem, where one input has several; the first of very many. */
+  /** The single problems of an input, at least the first ones. */
   readonly problems: readonly Problem[];
-  /** How many there are in all. */
+  /** Total number of problems. */
   readonly problemCount: number;
 
   constructor(

@@ -1,7 +1,7 @@
 /**
- * Columns of numbers that grow without being copied: address space for as many as can be wanted is set aside when a column is made, and
- * the kernel gives memory page by page, when it is first written to. So room for a million paths is made in microseconds, where a copy
- * of what is there took milliseconds that probes of other groups waited for.
+ * Columns of numbers that grow without a copy. Address space for the largest size is reserved at creation, and the
+ * kernel provides memory page by page at the first write. So growing to a million paths takes microseconds, where a
+ * copy took milliseconds that delayed probes of other groups.
  */
 
 export type Column = Uint8Array | Uint16Array | Uint32Array | Float64Array;
@@ -16,7 +16,10 @@ export function column<T extends Column>(type: ColumnType<T>, length: number, mo
   return new type(reserved(bytes, most * type.BYTES_PER_ELEMENT), 0, length);
 }
 
-/** The column with room for `length` numbers, the further ones 0. It lies where the old one lies, unless that has grown to its most already. */
+/**
+ * The column with capacity for `length` numbers, new ones 0. It stays at its address, unless the old one has reached
+ * its limit.
+ */
 export function grown<T extends Column>(old: T, length: number): T {
   const type = old.constructor as unknown as ColumnType<T>;
   const bytes = length * type.BYTES_PER_ELEMENT;
@@ -31,14 +34,14 @@ export function grown<T extends Column>(old: T, length: number): T {
 }
 
 /**
- * Shared memory, though no other thread sees it: it can only grow, so that a view of it is as quick as one of memory of fixed size; and
- * the pages of shared memory that can grow are mapped, never cleared by hand.
+ * Shared memory, although only one thread uses it. It can only grow, so that a view is as fast as one of fixed memory.
+ * Its pages are mapped, never cleared explicitly.
  */
 function reserved(bytes: number, mostBytes: number): SharedArrayBuffer {
   try {
     return new SharedArrayBuffer(bytes, { maxByteLength: mostBytes });
   } catch {
-    // Where address space is limited (ulimit -v), a column that grows has to move.
+    // With limited address space (ulimit -v) a growing column must be copied.
     return new SharedArrayBuffer(bytes);
   }
 }

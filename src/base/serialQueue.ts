@@ -2,7 +2,10 @@
 export class SerialQueue {
   private last: Promise<unknown> = Promise.resolve();
 
-  /** Runs `work` after all earlier work. The result is that of `work`; a failure rejects only this result, and the next item runs. */
+  /**
+   * Runs `work` after all earlier work. Returns the result of `work`. A failure rejects only this result, and the next
+   * item runs.
+   */
   run<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = this.last.then(work);
     this.last = result.catch(() => undefined);

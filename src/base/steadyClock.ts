@@ -1,21 +1,23 @@
 /**
- * Epoch milliseconds that no step of the wall clock bends: the wall clock's at the start, and from then on by CLOCK_MONOTONIC. What is held in
- * memory is ordered and aged by it; `aheadMs` turns its times into those of the wall clock, which a step corrects for all of them.
+ * Epoch milliseconds that are unaffected by steps of the wall clock: its time at the start, continued by
+ * CLOCK_MONOTONIC. Data in memory is ordered and aged by it. `aheadMs` converts its times to those of the wall clock,
+ * and a step corrects all of them.
  *
- * Both clocks are slewed alike, so the difference between them changes by steps only. A difference below `CLOCK_NOISE_MS` is a reading that was held up.
+ * Both clocks are slewed alike, so their difference changes by steps only. A difference below `CLOCK_NOISE_MS` is due
+ * to a delayed reading.
  */
 
 import { formatDuration, MS_PER_S, msToNs } from './units.js';
 
-/** Less than this is no step: both readings are whole milliseconds, and may be taken apart on a busy host. */
+/** A smaller difference is not a step: both readings are whole milliseconds, and may be taken apart on a busy host. */
 export const CLOCK_NOISE_MS = 10;
 
-/** A reading of both clocks in which the thread was held up for longer is tried again. */
+/** A reading of both clocks with a longer delay of the thread is repeated. */
 const HELD_UP_MS = 2;
 const TRIES = 3;
 
 export interface Clocks {
-  /** Epoch ms, as the host has it. */
+  /** Epoch ms of the host. */
   readonly wallMs: () => number;
   /** Milliseconds from any start, without steps. */
   readonly monotonicMs: () => number;
@@ -33,14 +35,14 @@ export class SteadyClock {
     this.baseMs = this.readBase();
   }
 
-  /** Epoch ms, steadily. */
+  /** Epoch ms, without steps. */
   nowMs(): number {
     return Math.round(this.baseMs + this.clocks.monotonicMs());
   }
 
   /**
-   * The wall clock less this one, ms: all that it was stepped by since the start; forwards is positive. While every reading of both clocks is
-   * held up, it is what it was.
+   * The wall clock minus this one, ms: the sum of its steps since the start; forwards is positive. The last value while
+   * every reading of both clocks is delayed.
    */
   aheadMs(): number {
     const { clocks } = this;
@@ -57,7 +59,7 @@ export class SteadyClock {
     return this.stepMs;
   }
 
-  /** Of several readings the one that was held up least: every later step is told by it. */
+  /** The least delayed of several readings: every later step is measured against it. */
   private readBase(): number {
     let [base, least] = [0, Number.POSITIVE_INFINITY];
     for (let i = 0; i < TRIES && least > 0; i++) {
@@ -71,7 +73,7 @@ export class SteadyClock {
     return base;
   }
 
-  /** Epoch ms, as the host has it. */
+  /** Epoch ms of the host. */
   wallMs(): number {
     return this.clocks.wallMs();
   }

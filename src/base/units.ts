@@ -1,4 +1,4 @@
-/** The only place where one unit of time becomes another. Names say which: `ns`, `us`, `ms`, `s`. */
+/** The only place that converts units of time. Names contain the unit: `ns`, `us`, `ms`, `s`. */
 
 export const NS_PER_US = 1_000;
 export const NS_PER_MS = 1_000_000;
@@ -27,7 +27,7 @@ const UNIT_NS: Readonly<Record<string, number>> = {
 
 const DURATION = /^(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)$/;
 
-/** Nanoseconds of a duration such as `500us`, `10ms`, `1s`, `5m`; undefined when the text is not one. */
+/** Nanoseconds of a duration such as `500us`, `10ms`, `1s`, `5m`; undefined for other text. */
 export function parseDurationNs(text: string): number | undefined {
   const match = DURATION.exec(text);
   if (match === null) return undefined;

@@ -1,8 +1,10 @@
 /**
- * Long work on a thread that serves others too: it yields to the event loop after every few milliseconds. There are two ways to yield.
+ * Long work on a thread that also serves others: it yields to the event loop every few milliseconds. There are two ways
+ * to yield.
  *
- * `yieldNow` continues in the next iteration of the event loop: for work that counts its items and must make progress in every iteration.
- * A `Breather` watches the clock, and all breathers together continue one in each iteration: for answers, of which there may be hundreds at once.
+ * `yieldNow` continues in the next iteration of the event loop: for work that counts its items and must make progress
+ * in every iteration. A `Breather` watches the clock, and all breathers together continue one in each iteration: for
+ * answers, of which there may be hundreds at once.
  */
 
 import { setImmediate } from 'node:timers/promises';
@@ -14,7 +16,7 @@ export function yieldNow(): Promise<void> {
   return setImmediate();
 }
 
-/** Lets other work run when this turn took long enough. Cheap to ask: the clock is read every 64th time. */
+/** Lets other work run when this work has taken long enough. Cheap to ask: the clock is read every 64th time. */
 export class Breather {
   private sinceMs = performance.now();
   private asked = 0;
@@ -43,7 +45,7 @@ export function atOnce<Result>(work: Generator<void, Result>): Result {
   return step.value;
 }
 
-/** Runs work written as a generator, and lets others run where it yields. */
+/** Runs work written as a generator, and lets other work run at each yield. */
 export async function inTurns<Result>(work: Generator<void, Result>, pause = yieldNow): Promise<Result> {
   let step = work.next();
   for (; step.done !== true; step = work.next()) await pause();
@@ -52,7 +54,10 @@ export async function inTurns<Result>(work: Generator<void, Result>, pause = yie
 
 const waiting: (() => void)[] = [];
 
-/** One breather continues in each iteration of the event loop: the short turns of a hundred answers must not add up to a long one. */
+/**
+ * One breather continues in each iteration of the event loop: the short slices of a hundred answers must not add up to
+ * a long one.
+ */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     waiting.push(resolve);

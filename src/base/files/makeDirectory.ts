@@ -1,12 +1,15 @@
 /**
- * `mkdir -p`. Node's own `recursive` never ends where a file system makes no directories: it takes the ENOENT of `mkdir /proc/nope` for a missing
- * parent, finds that there, and begins again.
+ * `mkdir -p`. Node's own `recursive` loops for ever where a file system does not support directories. It takes the
+ * ENOENT of `mkdir /proc/nope` for a missing parent, finds the parent, and retries.
  */
 
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** Makes the directory and its missing parents with this mode. Rejects with the system's error: EEXIST where the path is something else. */
+/**
+ * Creates the directory and its missing parents with this mode. Rejects with the system's error: EEXIST where the path
+ * is something else.
+ */
 export async function makeDirectory(path: string, mode: number): Promise<void> {
   try {
     await mkdirOnce(path, mode);
@@ -14,7 +17,7 @@ export async function makeDirectory(path: string, mode: number): Promise<void> {
     const parent = dirname(path);
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path) throw error;
     await makeDirectory(parent, mode);
-    // The parent is there: what is refused now is refused for good.
+    // The parent exists now, so an error is final.
     await mkdirOnce(path, mode);
   }
 }

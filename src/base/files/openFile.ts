@@ -1,12 +1,13 @@
-/** Opening a file that somebody named, without waiting for a writer that never comes. */
+/** Opens a file given by the user, without waiting for a writer that may never come. */
 
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 
-/** What a shell passes with `<(command)`, and standard input: somebody writes there. */
+/** Paths that a shell passes with `<(command)`, and standard input: they have a writer. */
 const PASSED = /^\/(?:dev|proc)\//;
 
 /**
- * Opens a file for reading. A pipe of the file system would hold the main thread until somebody writes to it, deaf to signals, and is refused.
+ * Opens a file for reading. A named pipe is refused: it would block the main thread, including signals, until another
+ * process writes to it.
  * @throws Error of the system, or one that names a pipe
  */
 export function openFile(path: string): number {

@@ -1,24 +1,25 @@
 /**
- * Small files of a state directory: JSON with a checksum, there whole or not at all after a crash. A damaged one is set aside.
+ * Small files of a state directory: JSON with a checksum, complete or absent after a crash. A damaged one is
+ * quarantined.
  *
- * `{"format":"<format>","version":1,"sha256":"<64 hex digits>","entry":<body>}` and a line feed. The checksum is over the bytes of the body as
- * they stand in the file.
+ * `{"format":"<format>","version":1,"sha256":"<64 hex digits>","entry":<body>}` and a line feed. The checksum covers
+ * the bytes of the body in the file.
  */
 
 import { createHash, type Hash } from 'node:crypto';
 import { readFile, rename } from 'node:fs/promises';
 import { replaceFile } from './syncedFile.js';
 
-/** What was read: the body, which is JSON; the version, when that is a later one, whatever the rest looks like; or why there is no body. */
+/** Result of reading: the JSON body; a later version, whatever the rest looks like; or the reason of a missing body. */
 export type Unsealed = { readonly body: string } | { readonly newer: string } | { readonly damage: string };
 
 const VERSION = 1;
-/** What every version begins with. */
+/** The start of every version. */
 const START = /^\{"format":"([a-z-]+)","version":(\d+)[,}]/;
 const HEAD = /^\{"format":"[a-z-]+","version":\d+,"sha256":"([0-9a-f]{64})","entry":/;
 const TAIL = '}\n';
 
-/** The content of a file; undefined when there is no file. Rejects with the system's error. */
+/** The content of a file; undefined without a file. Rejects with the system's error. */
 export async function readSealed(path: string, format: string): Promise<Unsealed | undefined> {
   try {
     return unseal(format, await readFile(path, 'utf8'));
@@ -28,7 +29,7 @@ export async function readSealed(path: string, format: string): Promise<Unsealed
   }
 }
 
-/** Puts a new file in the place of `path`, with a body that is JSON. Rejects as `replaceFile`. */
+/** Replaces `path` by a new file with a JSON body. Rejects as `replaceFile`. */
 export function writeSealed(path: string, format: string, body: string): Promise<void> {
   return replaceFile(path, seal(format, body));
 }
@@ -40,14 +41,17 @@ export function damageOf(unsealed: Exclude<Unsealed, { readonly body: string }>)
     : `it was written by a newer version of LLAMA (format ${unsealed.newer})`;
 }
 
-/** Renames a damaged file, so that it is kept and not read again. Returns the new path. Rejects with the system's error. */
+/**
+ * Renames a damaged file, so that it is kept but never read again. Returns the new path. Rejects with the system's
+ * error.
+ */
 export async function setAside(path: string): Promise<string> {
   const aside = `${path}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
   await rename(path, aside);
   return aside;
 }
 
-/** The checksum, for a body that is made in parts. */
+/** The checksum, for a body that is written in parts. */
 export function bodyHash(): Hash {
   return createHash('sha256');
 }

@@ -1,14 +1,20 @@
-/** Files that are there whole or not at all, whenever the process or the machine ends: written anew, synced, renamed, the directory synced. */
+/**
+ * Files that are complete or absent after any crash of the process or the machine: write a new file, sync, rename, sync
+ * the directory.
+ */
 
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** What a file is named until it is complete; one that is left over is worth nothing. */
+/** Suffix of an incomplete file; a leftover is worthless. */
 export const TEMPORARY = '.new';
-/** For the owner only. */
+/** Access for the owner only. */
 export const FILE_MODE = 0o600;
 
-/** Puts a new file in the place of `path`, or makes it. Rejects with the system's error; the old file is there then, or the new one when only the last sync failed. */
+/**
+ * Replaces or creates `path`. Rejects with the system's error; the old file is then still there, or the new one when
+ * only the last sync failed.
+ */
 export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}${TEMPORARY}`;
   try {
@@ -27,13 +33,13 @@ export async function replaceFile(path: string, content: string | Uint8Array): P
   await syncDirectory(dirname(path));
 }
 
-/** Removes a file, if there is one, so that it does not come back. */
+/** Removes a file, if it exists, durably. */
 export async function removeFile(path: string): Promise<void> {
   await rm(path, { force: true });
   await syncDirectory(dirname(path));
 }
 
-/** Makes what was created, renamed or removed in a directory last. */
+/** Makes created, renamed and removed files of a directory durable. */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   try {
@@ -43,7 +49,7 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Throws when an open file was removed: what is written to it goes nowhere, though every write succeeds. */
+/** Throws when an open file was removed: its writes would succeed, but be lost. */
 export async function stillThere(file: FileHandle, path: string): Promise<void> {
   if ((await file.stat()).nlink === 0) throw new Error(`${path} was removed while it was being written`);
 }

@@ -1,16 +1,17 @@
-/** Tokens and passwords in files of their own. They get into no message. */
+/** Tokens and passwords in their own files. They never appear in messages. */
 
 import { readFile } from 'node:fs/promises';
 import { shownPath, withoutPath } from './shownPath.js';
 
 const TOKEN = /^[\x21-\x7e]+$/;
 
-/** Reads a file; absent: without limits. */
+/** Reads a file; default: without limits. */
 export type ReadText = (file: string) => string | Promise<string>;
 
 /**
- * The text of a file without the space around it; `what` it holds, for the message. Read again for every request, because secrets are rotated.
- * @throws Error for the operator, with the path and what to do
+ * The trimmed text of a file; `what` it contains, for the message. Read again for every request, because secrets are
+ * rotated.
+ * @throws Error for the operator, with the path and the remedy
  */
 export async function secretOf(
   file: string,
@@ -22,7 +23,7 @@ export async function secretOf(
     text = await read(file);
   } catch (cause) {
     const reason = withoutPath(cause instanceof Error ? cause.message : String(cause));
-    // Without the cause: it has the path.
+    // Without the cause, which contains the path.
     throw new Error(`${shownPath(file)}: found no ${what} file that can be read (${reason}); check its path and owner`);
   }
   const secret = text.trim();
@@ -35,7 +36,10 @@ export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
-/** The header with the token of a file; none without a file. @throws Error as `secretOf`, or when the file holds no token. */
+/**
+ * The header with the token of a file; empty without a file. @throws Error as `secretOf`, or when the file has no valid
+ * token.
+ */
 export async function bearerHeaders(
   file: string | null,
   read?: ReadText,

@@ -1,7 +1,8 @@
 /**
- * HTTP GET for pollers, sources of targets and `llama top`, on node's own client: 200 collectors with 500 rows every 10 s took as little CPU as with undici (a hundredth of a
- * core, without the parsing), and half of what fetch takes. Connections are kept; time and size are bounded; a redirect is not followed, so
- * that a token never goes to a server that nobody configured.
+ * HTTP GET for pollers, sources of targets and `llama top`, with Node's own client. 200 collectors with 500 rows every
+ * 10 s took as little CPU time as with undici (a hundredth of a core, without the parsing), and half of fetch's.
+ * Connections are kept alive; time and size are bounded. Redirects are not followed, so that a token is only sent to
+ * configured servers.
  */
 
 import {
@@ -31,26 +32,26 @@ export interface HttpAnswer {
   readonly content: Buffer;
 }
 
-/** How an answer is read. */
+/** Options for reading an answer. */
 export interface Reading {
-  /** Asked for memory for a whole answer: at least so many bytes, with anything in them. */
+  /** Provides memory for a whole answer: at least this many bytes, with any content. */
   readonly memoryFor?: (bytes: number) => Buffer;
-  /** A longer answer is given up as an error. */
+  /** A longer answer is an error. */
   readonly mostBytes?: number;
 }
 
-/** Far above a page with results, which ends at 16 MiB of rows; with histograms one interval may be larger. */
+/** Far above a page of results, which is limited to 16 MiB of rows. One interval with histograms may be larger. */
 const MAX_BYTES = 128 * 2 ** 20;
 const BAD_REQUEST = 400;
 const PAGE_BYTES = 2_000;
 const DEFAULT_HEADERS = { accept: 'application/json', 'user-agent': `llama/${VERSION}` };
 
-/** A request under way. */
+/** A pending request. */
 interface Exchange {
   readonly request: ClientRequest;
-  /** Ends it with an error when it takes longer than this from its start. */
+  /** Ends the request with an error after this time from its start. */
   readonly limit: (ms: number, what: string) => NodeJS.Timeout;
-  /** Takes its limits away. */
+  /** Clears its limits. */
   readonly end: () => void;
 }
 
@@ -66,7 +67,7 @@ export class HttpClient {
     this.lookup = lookup;
   }
 
-  /** Rejects with an error whose message is for the operator; never because of the status. */
+  /** Rejects with an error whose message is for the operator; an HTTP status alone never rejects. */
   async get(
     url: URL,
     headers: Readonly<Record<string, string>>,
@@ -77,7 +78,7 @@ export class HttpClient {
     try {
       return await this.once(url, headers, signal, startMs, reading);
     } catch (error) {
-      // The collector closed the kept connection just when it was used again: that says nothing about the collector.
+      // The collector closed the kept connection just before its reuse. That is no error of the collector.
       if (!(error instanceof StaleConnection)) throw error;
       return this.once(url, headers, signal, startMs, reading);
     }
@@ -88,8 +89,8 @@ export class HttpClient {
   }
 
   /**
-   * The beginning of an answer without an end; the caller reads its body or destroys it. It has a connection of its own, and `totalMs` does not
-   * bound it. Rejects as `get`.
+   * The head of an endless answer; the caller reads its body or destroys it. It has its own connection, without the
+   * limit of `totalMs`. Rejects as `get`.
    */
   open(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
@@ -110,7 +111,7 @@ export class HttpClient {
         this.read(response, exchange.request, reading).then(
           (answer) => {
             exchange.end();
-            // Of the short pages that servers answer with.
+            // Servers report this in short pages.
             const body = answer.status === BAD_REQUEST ? answer.content.toString('latin1', 0, PAGE_BYTES) : '';
             if (refusesPlainHttp(url.protocol, answer.status, body)) reject(new Error(SPEAKS_TLS));
             else resolve(answer);
@@ -190,7 +191,7 @@ export class HttpClient {
         chunks.push(chunk);
         if (bytes <= mostBytes) return;
         reject(new Error(`found more than ${mostBytes} bytes, expected fewer`));
-        // Without the error: when the answer is complete, the socket is about to be kept, and has no listener for errors.
+        // Without the error: after a complete answer the socket returns to the pool, without a listener for errors.
         request.destroy();
       });
       response.on('end', () => {
@@ -228,7 +229,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate authority is not known; name it in NODE_EXTRA_CA_CERTS',
 };
 
-/** One sentence for what went wrong, with the code by which it can be looked up. */
+/** One sentence with the cause, and the code for looking it up. */
 function reasonOf(cause: unknown): string {
   if (cause instanceof NameError) return `${cause.message} (${cause.code})`;
   const { code = '', message } = cause as NodeJS.ErrnoException;

@@ -1,14 +1,14 @@
-/** Errors that say that a URL has the wrong scheme: http where the other side speaks TLS, or https where it does not. */
+/** Errors of URLs with the wrong scheme: http to a TLS port, or https to a port without TLS. */
 
 const TLS_ALERT = 21;
 const TLS_HANDSHAKE = 22;
-/** What web servers answer to plain HTTP on a port for TLS: those in Go, and nginx. */
+/** Answers of web servers (Go, nginx) to plain HTTP on a TLS port. */
 const PLAIN_REFUSED = /HTTP request (was sent )?to (an )?HTTPS (server|port)/i;
 
 export const SPEAKS_TLS = 'it speaks TLS; write https://';
 const SPEAKS_NO_TLS = 'it does not speak TLS; write http://';
 
-/** What to write instead, for a request that failed before an answer came; undefined when the scheme is no likely reason. */
+/** The correction for a request that failed before an answer; undefined when the scheme is an unlikely cause. */
 export function schemeAdvice(protocol: string, cause: unknown): string | undefined {
   const { code = '', message, rawPacket } = cause as NodeJS.ErrnoException & { readonly rawPacket?: unknown };
   if (protocol === 'https:') {
@@ -20,7 +20,7 @@ export function schemeAdvice(protocol: string, cause: unknown): string | undefin
   // A TLS record in place of an answer.
   if (Buffer.isBuffer(rawPacket) && (rawPacket[0] === TLS_ALERT || rawPacket[0] === TLS_HANDSHAKE))
     return `${SPEAKS_TLS} (${code})`;
-  // OpenSSL ends the connection without a word.
+  // OpenSSL closes the connection without an answer.
   if (code === 'ECONNRESET' || code === 'EPIPE')
     return `the connection was cut off before an answer; if it speaks TLS, write https:// (${code})`;
   return undefined;

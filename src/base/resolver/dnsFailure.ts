@@ -1,9 +1,9 @@
-/** What the codes of c-ares mean, and why a name server did not answer. */
+/** The meaning of c-ares codes, and why a name server did not answer. */
 
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 
-/** NXDOMAIN, and a name without records of the type: the name server is believed. */
+/** NXDOMAIN, and a name without records of the type: authoritative answers. */
 export const NEGATIVE: Readonly<Record<string, string>> = {
   ENOTFOUND: 'there is no such name (NXDOMAIN)',
   ENODATA: 'it has no such records',
@@ -16,19 +16,19 @@ const FAILURES: Readonly<Record<string, string>> = {
   ECANCELLED: 'given up',
   EBADNAME: 'it is no DNS name',
 };
-/** How a question ends whose answer had to come by TCP, when that is blocked. */
+/** Errors of a query whose answer needs TCP, when TCP is blocked. */
 const MAYBE_TRUNCATED = new Set(['ETIMEOUT', 'ECONNREFUSED', 'ECONNRESET']);
 
 export type RecordType = 'A' | 'AAAA' | 'SRV';
 const TYPES: Readonly<Record<RecordType, number>> = { A: 1, AAAA: 28, SRV: 33 };
 
 /**
- * A question, octets (RFC 1035, 4.1; RFC 6891, 6.1):
+ * A query, octets (RFC 1035, 4.1; RFC 6891, 6.1):
  *
  * | offset | bytes | field |
  * | --- | --- | --- |
  * | 0 | 2 | ID |
- * | 2 | 2 | flags: RD (0x0100) here; TC (0x0200) in an answer that did not fit |
+ * | 2 | 2 | flags: RD (0x0100) here; TC (0x0200) in a truncated answer |
  * | 4 | 8 | counts: 1 question, 0 answers, 0 authorities, 1 additional |
  * | 12 | n | name: labels with their lengths, then 0 |
  * | 12 + n | 4 | type, class IN |
@@ -45,7 +45,7 @@ export function codeOf(error: unknown): string {
   return String((error as NodeJS.ErrnoException | null)?.code ?? '');
 }
 
-/** Why a name server gave no answer, for the operator. `servers` as `Resolver.getServers` has them. */
+/** Why a name server gave no answer, for the operator. `servers`: format of `Resolver.getServers`. */
 export async function failureText(
   error: unknown,
   name: string,
@@ -61,7 +61,7 @@ export async function failureText(
   return FAILURES[code] ?? (error instanceof Error ? error.message : String(error));
 }
 
-/** The first of the servers that answers by UDP that its answer does not fit. */
+/** The first server that answers by UDP with a truncated answer. */
 async function truncatingServer(
   name: string,
   type: RecordType,

@@ -1,17 +1,18 @@
 /**
- * The system's resolver, getaddrinfo, for names that only it knows (mDNS, LDAP, systemd). Each call holds one of libuv's threads until it ends,
- * up to half a minute when a name server is dead, and files and compression need those threads too: at most half of them are used here.
+ * The system's resolver, getaddrinfo, for names that only it knows (mDNS, LDAP, systemd). Each call occupies one of
+ * libuv's threads until it ends, up to half a minute with a dead name server. Files and compression need those threads
+ * too, so calls use at most half of them.
  */
 
 import { lookup } from 'node:dns/promises';
 import type { HostAddress } from './resolverFiles.js';
 
-/** libuv's own, unless UV_THREADPOOL_SIZE says otherwise. */
+/** libuv's default; UV_THREADPOOL_SIZE overrides it. */
 const DEFAULT_THREADS = 4;
 
 export type GetAddressInfo = (name: string) => Promise<readonly HostAddress[]>;
 
-/** Calls under way at a time. A pool of one thread has no half: that one is used. */
+/** Limit of concurrent calls. A pool of one thread allows one. */
 export function mostCalls(threads = process.env.UV_THREADPOOL_SIZE): number {
   const size = Math.trunc(Number(threads));
   return Math.max(1, Math.floor((size >= 1 ? size : DEFAULT_THREADS) / 2));
@@ -28,7 +29,10 @@ export class AddressInfoCalls {
     this.most = most;
   }
 
-  /** Rejects with the error of getaddrinfo, or when `wanted` says at its turn that the answer is not needed any more. `first`: before the others. */
+  /**
+   * Rejects with the error of getaddrinfo, or when `wanted` returns false before the call begins. `first`: before all
+   * waiting calls.
+   */
   async ask(
     name: string,
     { wanted = () => true, first = false }: { readonly wanted?: () => boolean; readonly first?: boolean } = {},
@@ -44,7 +48,7 @@ export class AddressInfoCalls {
       return await this.call(name);
     } finally {
       const next = this.waiting.shift();
-      // A caller that waited takes the place over.
+      // The next waiting caller takes over the slot.
       if (next === undefined) this.running -= 1;
       else next();
     }

@@ -1,8 +1,9 @@
 /**
- * Host names to addresses, without getaddrinfo: that has four threads for the whole process, and a dead name server holds each for up to half a
- * minute. Here /etc/hosts and `localhost` are answered without a question to any server; other names are asked by c-ares (`node:dns` Resolver),
- * each apart from the others, with the search domains and `ndots` of /etc/resolv.conf. Answers are kept for their TTL, and longer while name
- * servers fail (RFC 8767). Names that the DNS does not know go to getaddrinfo, in at most half of its threads.
+ * Resolves host names without getaddrinfo, which has four threads for the whole process; a dead name server occupies
+ * each for up to half a minute. /etc/hosts and `localhost` are answered without a server. c-ares (`node:dns` Resolver)
+ * queries other names, each independently, with the search domains and `ndots` of /etc/resolv.conf. Answers are cached
+ * for their TTL, and longer while name servers fail (RFC 8767). Names unknown to the DNS go to getaddrinfo, in at most
+ * half of its threads.
  */
 
 import { promises } from 'node:dns';
@@ -19,11 +20,11 @@ export interface NamesOptions {
   /** Called again after a change of the resolver file. */
   readonly resolver?: () => AddressResolver;
   readonly addressInfo?: AddressInfoCalls;
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a monotonic clock. */
   readonly nowMs?: () => number;
 }
 
-/** The code is ENOTFOUND when there is no such name, EAI_AGAIN when that is not known. */
+/** ENOTFOUND for a nonexistent name, EAI_AGAIN while that is unknown. */
 export class NameError extends Error {
   override readonly name = 'NameError';
   readonly code: 'ENOTFOUND' | 'EAI_AGAIN';
@@ -36,16 +37,16 @@ export class NameError extends Error {
 
 interface Known {
   readonly addresses: readonly HostAddress[];
-  /** Why there are none. */
+  /** Why there are no addresses. */
   readonly error: NameError | undefined;
   readonly heldMs: number;
-  /** By getaddrinfo: the DNS does not know the name, and says nothing about these addresses. */
+  /** From getaddrinfo: the DNS does not know the name, so it says nothing about these addresses. */
   readonly bySystem: boolean;
-  /** Asked again after this; older addresses are used only while name servers fail. */
+  /** Queried again after this; older addresses are used only while name servers fail. */
   expiresMs: number;
 }
 
-/** What the name servers said of one name. */
+/** Result of the name servers for one name. */
 type Said =
   | { readonly is: 'found'; readonly addresses: readonly HostAddress[]; readonly ttlMs: number }
   | { readonly is: 'none'; readonly reason: string }
@@ -54,15 +55,15 @@ type Said =
 const TIMEOUT_MS = 1_500;
 const TRIES = 2;
 const [MIN_TTL_MS, MAX_TTL_MS] = [1_000, 3_600_000];
-/** Of answers of getaddrinfo, which have no TTL. */
+/** TTL of getaddrinfo's answers, which have none. */
 const SYSTEM_TTL_MS = 30_000;
-/** A refused or unanswered question is not asked again sooner. */
+/** Earliest repetition of a refused or unanswered query. */
 const ERROR_MS = 2_000;
-/** Addresses are used for so long after their TTL while name servers fail (RFC 8767, 5: one to three days). */
+/** Limit of using addresses after their TTL while name servers fail (RFC 8767, 5: one to three days). */
 const STALE_MS = 24 * 3_600_000;
 /** Stale addresses are used when a fresh answer takes longer (RFC 8767, 5). */
 const STALE_AFTER_MS = 1_800;
-/** One family of addresses is waited for so much longer than the other. */
+/** Extra time for the second family of addresses. */
 const OTHER_FAMILY_MS = 500;
 const SYSTEM_WAIT_MS = 3_000;
 const MOST_NAMES = 10_000;
@@ -70,7 +71,7 @@ const LOOPBACK: readonly HostAddress[] = [
   { address: '127.0.0.1', family: 4 },
   { address: '::1', family: 6 },
 ];
-/** The name server refused, or failed for this name: another candidate may do. */
+/** The name server refused, or failed for this name: another candidate may succeed. */
 const NEXT = new Set(['ESERVFAIL', 'EREFUSED', 'EFORMERR', 'EBADNAME', 'EBADRESP']);
 
 export class Names {
@@ -92,7 +93,7 @@ export class Names {
     this.nowMs = options.nowMs ?? (() => performance.now());
   }
 
-  /** For `net.connect` and the requests of `node:http`, in the place of `dns.lookup`. */
+  /** Replaces `dns.lookup` for `net.connect` and the requests of `node:http`. */
   readonly lookup: LookupFunction = (hostname, options, callback) => {
     const wanted = options.family === 'IPv4' ? 4 : options.family === 'IPv6' ? 6 : (options.family ?? 0);
     this.resolve(hostname).then(
@@ -122,12 +123,12 @@ export class Names {
     return addressesOf(await (stale ? firstOf(fresh, STALE_AFTER_MS, known) : fresh));
   }
 
-  /** Whether addresses may be used behind their TTL, while name servers fail. */
+  /** Whether addresses may be used after their TTL, while name servers fail. */
   private isUsable({ addresses, heldMs }: Known): boolean {
     return addresses.length > 0 && this.nowMs() - heldMs < STALE_MS;
   }
 
-  /** Asks once for all who want the name now. Never rejects. */
+  /** One query for all concurrent callers of a name. Never rejects. */
   private refresh(name: string, before: Known | undefined): Promise<Known> {
     const running = this.asking.get(name);
     if (running !== undefined) return running;
@@ -145,7 +146,7 @@ export class Names {
     const expiresMs = heldMs + ERROR_MS;
     const none: Known = { addresses: [], error, heldMs, bySystem: false, expiresMs };
     if (before !== undefined && this.isUsable(before) && (said.is === 'failed' || before.bySystem)) {
-      // Used until getaddrinfo has answered, which may take long or never happen.
+      // Used until getaddrinfo answers, which may take long.
       before.expiresMs = expiresMs;
       if (!before.bySystem) return before;
       const unknown = said.is === 'none' ? none : before;
@@ -171,8 +172,8 @@ export class Names {
   }
 
   /**
-   * What getaddrinfo knows; `unknown` when it does not know the name, `undecided` when it can't tell. One call a name; a name that the DNS knows by the
-   * time of its turn is not asked for.
+   * The result of getaddrinfo; `unknown` when it does not know the name, `undecided` when it can't tell. One call per
+   * name. The call is skipped when the DNS knows the name by then.
    */
   private async askSystem(name: string, undecided: Known, unknown: Known): Promise<Known> {
     const wanted = (): boolean => {
@@ -181,7 +182,7 @@ export class Names {
     };
     let call = this.fallbacks.get(name);
     if (call === undefined) {
-      // Answered by multicast, in the time of this host and not that of a name server.
+      // Multicast names are answered locally, independent of name servers.
       const first = name.endsWith('.local');
       call = this.system.ask(name, { wanted, first }).finally(() => this.fallbacks.delete(name));
       this.fallbacks.set(name, call);
@@ -213,7 +214,7 @@ export class Names {
   }
 }
 
-/** The names of this process. */
+/** Shared by the whole process. */
 export const systemNames = new Names();
 
 function addressesOf({ addresses, error }: Known): readonly HostAddress[] {
@@ -221,7 +222,7 @@ function addressesOf({ addresses, error }: Known): readonly HostAddress[] {
   return addresses;
 }
 
-/** `localhost` and what is below it are this host (RFC 6761, 6.3). */
+/** `localhost` and its subdomains are this host (RFC 6761, 6.3). */
 function localhostOf(name: string): readonly HostAddress[] | undefined {
   return /(?:^|\.)localhost\.?$/.test(name) ? LOOPBACK : undefined;
 }
@@ -234,7 +235,7 @@ function firstOf<Value>(work: Promise<Value>, ms: number, other: Value): Promise
   });
 }
 
-/** A and AAAA records at the same time; when one of them is there, the other is waited for a moment only. */
+/** Queries A and AAAA records at the same time. After the first result the other one is awaited for a moment only. */
 async function askBoth(resolver: AddressResolver, name: string): Promise<Said> {
   const four = askOne(resolver, name, 4);
   const six = askOne(resolver, name, 6);

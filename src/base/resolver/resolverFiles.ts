@@ -1,4 +1,6 @@
-/** What a host says of names in files: /etc/hosts (hosts(5)), and search domains and `ndots` of /etc/resolv.conf (resolv.conf(5)). */
+/**
+ * Name resolution in files: /etc/hosts (hosts(5)), and search domains and `ndots` of /etc/resolv.conf (resolv.conf(5)).
+ */
 
 import { readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
@@ -9,20 +11,20 @@ export interface HostAddress {
 }
 
 export interface SearchRules {
-  /** Domains that are put behind a name, in this order. */
+  /** Domains appended to a name, in this order. */
   readonly domains: readonly string[];
-  /** A name with at least this many dots is asked as it is first. */
+  /** A name with at least this many dots is queried unchanged first. */
   readonly ndots: number;
 }
 
-/** What glibc takes of each. */
+/** glibc's limits. */
 const MAX_DOMAINS = 6;
 const MAX_NDOTS = 15;
 
-/** How often a file is looked at again at most. */
+/** Minimum time between two checks of a file. */
 const LOOK_MS = 1_000;
 
-/** A file that is read again when it was changed; a missing one is empty. */
+/** A file that is read again after a change; a missing one is empty. */
 export class WatchedFile<Value> {
   private readonly path: string;
   private readonly parse: (text: string) => Value;
@@ -36,7 +38,7 @@ export class WatchedFile<Value> {
     this.value = parse('');
   }
 
-  /** `nowMs`: a clock that never goes back. A change shows after a second at most. */
+  /** `nowMs`: a monotonic clock. A change is noticed within a second. */
   read(nowMs: number): Value {
     if (nowMs - this.lookedMs < LOOK_MS) return this.value;
     this.lookedMs = nowMs;
@@ -90,7 +92,7 @@ export function parseSearch(text: string): SearchRules {
   return { domains: domains.map((domain) => domain.replace(/\.$/, '')).filter((domain) => domain !== ''), ndots };
 }
 
-/** The names that are asked one after the other until one has an address. */
+/** The names to query one after the other until one has an address. */
 export function candidates(name: string, { domains, ndots }: SearchRules): string[] {
   if (name.endsWith('.')) return [name.slice(0, -1)];
   const dots = name.split('.').length - 1;
