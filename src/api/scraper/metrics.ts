@@ -1,17 +1,14 @@
 /** `GET /metrics` of a scraper: every collector and every writer for Prometheus. Names are in base units, counters end in `_total`. */
 
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { Type } from 'typebox';
-import { msToS, nsToS, usToS } from '../../base/units.js';
+import { msToS } from '../../base/units.js';
 import type { WriterStatus } from '../../config/scraper/writerConfig.js';
 import type { CollectorState, ScraperService, ScraperStatus } from '../../scraper/service.js';
 import { isUp } from '../../scraper/troubles.js';
 import { NoQuery } from '../server/schemas.js';
-
-/** How often the event loop is looked at. */
-const LAG_RESOLUTION_MS = 20;
+import { addBuildInfo, CPU_SECONDS, EventLoopLag, PROCESS_GAUGES, START_TIME } from '../shared/processMetrics.js';
 
 interface Metric<Of> {
   readonly name: string;
@@ -170,28 +167,12 @@ const OF_PROCESS: readonly Metric<ScraperStatus>[] = [
   },
   { name: 'llama_scraper_warnings', help: 'Warnings in /v1/status.', value: ({ warnings }) => warnings.length },
   {
-    name: 'process_start_time_seconds',
-    help: 'When the scraper started, in seconds since 1970.',
-    value: ({ startedAt }) => msToS(Date.parse(startedAt)),
+    name: START_TIME.name,
+    help: START_TIME.help('scraper'),
+    value: ({ startedAt }) => START_TIME.value(startedAt),
   },
-  {
-    name: 'process_resident_memory_bytes',
-    help: 'Resident memory of the process.',
-    value: () => process.memoryUsage.rss(),
-  },
-  {
-    name: 'llama_heap_used_bytes',
-    help: 'Memory that objects of the main thread take.',
-    value: () => process.memoryUsage().heapUsed,
-  },
-  {
-    name: 'process_cpu_seconds_total',
-    help: 'CPU time of the process, all threads together.',
-    value: () => {
-      const { user, system } = process.cpuUsage();
-      return usToS(user + system);
-    },
-  },
+  ...PROCESS_GAUGES,
+  CPU_SECONDS,
 ];
 
 export function scraperMetricsRoute(app: FastifyInstance, service: ScraperService): void {
@@ -207,12 +188,14 @@ export function scraperMetricsRoute(app: FastifyInstance, service: ScraperServic
     each(registry, OF_MATRIX, ['reason'], ({ matrix }) =>
       Object.entries(matrix ?? {}).map(([reason, of]) => ({ labels: { reason }, of })),
     ),
-    eventLoopLag(app, registry),
-    buildInfo(registry),
   ];
+  const lag = new EventLoopLag(registry, 'since the metrics were asked for last');
+  app.addHook('onClose', async () => lag.close());
+  addBuildInfo(registry);
   app.get('/metrics', { schema: SCHEMA }, async (_request, reply) => {
     const status = service.status();
     for (const refresh of refreshers) refresh(status);
+    lag.next();
     return reply.type(registry.contentType).send(await registry.metrics());
   });
 }
@@ -258,38 +241,4 @@ function each<Of>(
       }
     }
   };
-}
-
-/** Since the metrics were asked for last. */
-function eventLoopLag(app: FastifyInstance, registry: Registry): () => void {
-  const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
-  lag.enable();
-  app.addHook('onClose', async () => {
-    lag.disable();
-  });
-  const gauge = (name: string, which: string): Gauge =>
-    new Gauge({
-      name,
-      help: `${which} lag of the main thread since the metrics were asked for last.`,
-      registers: [registry],
-    });
-  const most = gauge('llama_event_loop_lag_max_seconds', 'Greatest');
-  const mean = gauge('llama_event_loop_lag_mean_seconds', 'Mean');
-  // The histogram holds the time between two looks, which is the resolution when nothing is late.
-  const lateS = (ns: number): number => Math.max(0, nsToS(ns) - msToS(LAG_RESOLUTION_MS));
-  return () => {
-    most.set(lag.count === 0 ? 0 : lateS(lag.max));
-    mean.set(lag.count === 0 ? 0 : lateS(lag.mean));
-    lag.reset();
-  };
-}
-
-function buildInfo(registry: Registry): (status: ScraperStatus) => void {
-  const info = new Gauge({
-    name: 'llama_build_info',
-    help: 'Always 1; the versions are labels.',
-    labelNames: ['version', 'node'],
-    registers: [registry],
-  });
-  return ({ version }) => info.set({ version, node: process.versions.node }, 1);
 }

@@ -2,6 +2,7 @@
 
 import { msToS } from '../../../base/units.js';
 import type { CollectorStatus } from '../../../collector/service.js';
+import { PROCESS_GAUGES } from '../../shared/processMetrics.js';
 import type { Named } from './seriesText.js';
 
 /** What else is told of the main thread and the plan: with one value each. */
@@ -35,25 +36,11 @@ export const GAUGES: readonly (Named & { readonly value: (figures: Figures) => n
     help: 'Time since the end of the last finished interval, since the start when there is none.',
     value: ({ status, endMs, nowMs }) => Math.max(0, msToS(endMs === undefined ? status.uptimeMs : nowMs - endMs)),
   },
-  {
-    name: 'process_resident_memory_bytes',
-    help: 'Resident memory of the process.',
-    value: () => process.memoryUsage.rss(),
-  },
-  {
-    name: 'llama_heap_used_bytes',
-    help: 'Memory that objects of the main thread take.',
-    value: () => process.memoryUsage().heapUsed,
-  },
+  ...PROCESS_GAUGES,
   {
     name: 'llama_array_buffers_bytes',
     help: 'Memory that buffers of the main thread take: mostly finished intervals.',
     value: () => process.memoryUsage().arrayBuffers,
-  },
-  {
-    name: 'process_start_time_seconds',
-    help: 'When the collector started, in seconds since 1970.',
-    value: ({ status }) => msToS(Date.parse(status.startedAt)),
   },
 ];
 

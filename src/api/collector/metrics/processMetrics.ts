@@ -3,19 +3,15 @@
  * units, counters end in `_total`. It reads the status when it is asked and keeps nothing of it but what makes counters never fall.
  */
 
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Registry } from 'prom-client';
-import { msToS, nsToS, usToS } from '../../../base/units.js';
 import { steadyEndMs } from '../../../collector/results/results.js';
 import type { CollectorService, CollectorStatus, ThreadStatus, Totals } from '../../../collector/service.js';
 import type { EventStreams } from '../../server/eventStreams.js';
+import { addBuildInfo, CPU_SECONDS, EventLoopLag, START_TIME } from '../../shared/processMetrics.js';
 import { GAUGES, TARGET_SERIES, type TargetSeries } from './figures.js';
 import type { Named } from './seriesText.js';
 import { addSourceMetrics } from './sourceMetrics.js';
 import { WORKER_METRICS } from './workerMetrics.js';
-
-/** How often the event loop is looked at. */
-const LAG_RESOLUTION_MS = 20;
 
 type AggregatorCount = 'consumed' | 'reported' | 'orphans' | 'threadLosses';
 const AGGREGATOR_METRICS: Readonly<Record<AggregatorCount, Named>> = {
@@ -44,9 +40,7 @@ export const HISTORY_REFUSED: Named = {
 export class ProcessMetrics {
   readonly registry = new Registry();
   private readonly service: CollectorService;
-  private readonly lag: IntervalHistogram;
-  private lagMeanS = 0;
-  private lagMaxS = 0;
+  private readonly lag = new EventLoopLag(this.registry, 'in the last finished interval');
   private intervals = 0;
   private targetSeries: TargetSeries = { limit: 0, omittedSeries: 0, omittedTargets: 0 };
   private readonly refreshers: ((status: CollectorStatus) => void)[] = [];
@@ -55,9 +49,6 @@ export class ProcessMetrics {
 
   constructor(service: CollectorService, streams: EventStreams) {
     this.service = service;
-    const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
-    lag.enable();
-    this.lag = lag;
     this.addWorkers();
     this.addThreads();
     this.addAggregator();
@@ -70,12 +61,7 @@ export class ProcessMetrics {
   /** To be called with every finished interval. */
   intervalEnded(): void {
     this.intervals += 1;
-    const { lag } = this;
-    // The histogram holds the time between two looks, which is the resolution when nothing is late.
-    const lateS = (ns: number): number => Math.max(0, nsToS(ns) - msToS(LAG_RESOLUTION_MS));
-    this.lagMaxS = lag.count === 0 ? 0 : lateS(lag.max);
-    this.lagMeanS = lag.count === 0 ? 0 : lateS(lag.mean);
-    lag.reset();
+    this.lag.next();
   }
 
   /** The text of all metrics. */
@@ -87,7 +73,7 @@ export class ProcessMetrics {
   }
 
   close(): void {
-    this.lag.disable();
+    this.lag.close();
   }
 
   private addWorkers(): void {
@@ -161,32 +147,13 @@ export class ProcessMetrics {
           nowMs: service.clock.nowMs(),
         });
       });
-    const lagOver = 'in the last finished interval';
-    this.addGauge(
-      { name: 'llama_event_loop_lag_max_seconds', help: `Greatest lag of the main thread ${lagOver}.` },
-      () => this.lagMaxS,
-    );
-    this.addGauge(
-      { name: 'llama_event_loop_lag_mean_seconds', help: `Mean lag of the main thread ${lagOver}.` },
-      () => this.lagMeanS,
-    );
     this.addGauge(NOT_IN_FORCE, () => service.suspendedGroups().length);
     for (const [key, named] of Object.entries(TARGET_SERIES))
       this.addGauge(named, () => this.targetSeries[key as keyof TargetSeries]);
-    this.addCounter(
-      { name: 'process_cpu_seconds_total', help: 'CPU time of the process, all threads together.' },
-      () => {
-        const { user, system } = process.cpuUsage();
-        return usToS(user + system);
-      },
-    );
-    const info = new Gauge({
-      name: 'llama_build_info',
-      help: 'Always 1; the versions are labels.',
-      labelNames: ['version', 'node'],
-      registers: [this.registry],
-    });
-    this.refreshers.push(({ version }) => info.set({ version, node: process.versions.node }, 1));
+    const { name, help, value: startS } = START_TIME;
+    this.addGauge({ name, help: help('collector') }, ({ startedAt }) => startS(startedAt));
+    this.addCounter(CPU_SECONDS, CPU_SECONDS.value);
+    addBuildInfo(this.registry);
   }
 
   private addStreams(streams: EventStreams): void {
