@@ -64,8 +64,8 @@ export const ENTRY_POINTS: readonly string[] = [
 
 /** Figures that may only go down. */
 export const CEILINGS = {
-  'files in src': 473,
-  'modules below 40 lines with one importer': 28,
+  'files in src': 462,
+  'modules below 40 lines with one importer': 15,
   'imports of src/collector/collector.ts': 10,
 };
 

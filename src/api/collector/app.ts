@@ -5,6 +5,7 @@ import type { CollectorService } from '../../collector/service.js';
 import type { EventStreamOptions } from '../server/eventStream.js';
 import { EventStreams } from '../server/eventStreams.js';
 import type { ApiDescription } from '../server/openapi.js';
+import { NoQuery, StatusSchema } from '../server/schemas.js';
 import { type BaseOptions, baseApp } from '../server/server.js';
 import { collectorHealth, healthRoutes } from '../shared/health.js';
 import { historyRoute } from '../shared/history.js';
@@ -16,7 +17,6 @@ import { groupRoutes } from './groups.js';
 import { metricsRoute } from './metrics/route.js';
 import { pathsRoute } from './paths.js';
 import { renewRoute } from './renew.js';
-import { statusRoute } from './status.js';
 import { collectorStreamRoute } from './stream.js';
 
 export interface ApiOptions extends BaseOptions {
@@ -58,4 +58,22 @@ export function buildApi(service: CollectorService, options: ApiOptions = {}): F
     metricsRoute(app, service, streams);
     llamaRoutes(app, service);
   });
+}
+
+/** `GET /v1/status`: what the collector is doing, and every counter, per worker and in sum. */
+function statusRoute(app: FastifyInstance, service: CollectorService): void {
+  app.get(
+    '/v1/status',
+    {
+      schema: {
+        operationId: 'getStatus',
+        summary: 'Threads, counters and warnings',
+        tags: ['service'],
+        querystring: NoQuery,
+        response: { 200: StatusSchema },
+        problems: ['LLAMA_NOT_READY'],
+      },
+    },
+    () => service.status(),
+  );
 }

@@ -4,16 +4,18 @@
  */
 
 import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyServerOptions,
   LogController,
 } from 'fastify';
-import { type AccessOptions, accessHook, sectionOf } from './access.js';
+import { LlamaError } from '../../base/errors.js';
+import { MS_PER_S } from '../../base/units.js';
+import { type AccessOptions, type ApiSection, accessHook, sectionOf } from './access.js';
 import { refuseBrokenRequest, sendProblem, useProblemDocuments } from './errors.js';
 import { readJsonBodies } from './jsonBody.js';
-import { limitRate } from './limit.js';
 import { logRequests, requestId } from './log.js';
 import { manualRoutes } from './manual.js';
 import { watchRoutes } from './notFound.js';
@@ -115,6 +117,32 @@ function protect(app: FastifyInstance, options: BaseOptions, refuse: ReturnType<
     // Before a body is read, which nobody would want.
     app.addHook('onRequest', async (request, reply) => {
       if (request.is404) refuse(request, reply);
+    });
+  });
+}
+
+/** A service manager must learn that the process lives, whoever else asks. */
+const EXEMPT = '/healthz';
+
+/**
+ * A hook that answers more than `perSecond` requests of one address (IPv6: one /64) with `LLAMA_RATE_LIMIT` (429) and Retry-After, so that one
+ * reader cannot take the API from the others. Measuring does not depend on it: it has its own threads.
+ */
+function limitRate(app: FastifyInstance, perSecond: number, section: ApiSection): void {
+  // Not by the plugin's own hook: that one is per route, would come after the check of tokens, and so would not slow down guessing.
+  app.register(rateLimit, { global: false, max: perSecond, timeWindow: MS_PER_S });
+  app.after((error) => {
+    if (error) throw error;
+    const check = app.createRateLimit();
+    app.addHook('onRequest', async (request, reply) => {
+      if (request.routeOptions.url === EXEMPT) return;
+      const state = await check(request);
+      if (state.isAllowed || !state.isExceeded) return;
+      reply.header('retry-after', Math.max(1, state.ttlInSeconds));
+      throw new LlamaError(
+        'LLAMA_RATE_LIMIT',
+        `found more than ${perSecond} requests in a second from ${request.ip}, expected fewer (${section}.rateLimit); wait as long as the header Retry-After says`,
+      );
     });
   });
 }

@@ -6,8 +6,15 @@ import { Collector } from '../../collector/collector.js';
 import { privilegeProblem } from '../../collector/groups/privileges.js';
 import { GRACE_NS } from '../../config/group/limits.js';
 import { formatEndpoint } from '../../net/endpoint.js';
-import { distribution } from '../probe/distribution.js';
-import { exitCode, extraLines, lossBounds, reasonLines, silenceHint, undecidedText } from '../probe/outcomes.js';
+import {
+  distribution,
+  exitCode,
+  extraLines,
+  lossBounds,
+  reasonLines,
+  silenceHint,
+  undecidedText,
+} from '../probe/outcomes.js';
 import { PROBE_GROUP, type ProbeOptions, probePlan, resolveTarget } from '../probe/probePlan.js';
 import { requireFiles } from '../shared/host.js';
 import { createLogger } from '../shared/log.js';

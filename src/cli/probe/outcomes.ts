@@ -1,10 +1,11 @@
-/** What became of a measurement by hand: the exit code of `llama probe`, and the outcomes that are no answer, in words. Pure. */
+/** The result of a measurement by hand: the exit code of `llama probe`, the outcomes that are no answer in words, and a histogram of round trips in text. Pure. */
 
-import { formatDuration } from '../../base/units.js';
+import { decodeFromCompressedBase64, type JsHistogram } from 'hdr-histogram-js';
+import { formatDuration, nsToUs } from '../../base/units.js';
 import { formatEndpoint } from '../../net/endpoint.js';
 import { answeringOf, lossShare, type OutcomeCounts } from '../../stats/outcome.js';
 import { errnoText, tooBigList, type UnreachableReason, unreachableList } from '../../stats/reasons.js';
-import { formatPct, type ResultRow } from '../shared/rows.js';
+import { formatPct, formatUs, type ResultRow } from '../shared/rows.js';
 
 /** 0: something was received; 3: probes were decided, and none was received; 2: nothing was sent, or nothing was decided for or against the target. */
 export function exitCode(rows: readonly OutcomeCounts[]): 0 | 2 | 3 {
@@ -109,3 +110,33 @@ const isPortUnreachable = ({ type, code }: UnreachableReason): boolean =>
 
 const silentPort0 = (target: string): string =>
   `no answer to SYNs to port 0, the default of tcp-syn; a firewall likely drops them: name a TCP port that it lets through, open or closed, such as ${formatEndpoint({ address: target, port: 443 })}`;
+
+const BAR = 40;
+/** Lines per doubling of the round-trip time. */
+const STEPS_PER_DOUBLING = 4;
+
+/** A line per step of a quarter power of two, from the smallest to the greatest: where it begins, how many, a bar. `text` is an HdrHistogram. */
+export function distribution(title: string, text: string): string {
+  const histogram = decodeFromCompressedBase64(text) as JsHistogram;
+  const counts = new Map<number, number>();
+  const levels = histogram.recordedValuesIterator;
+  for (levels.reset(); levels.hasNext(); ) {
+    const { valueIteratedTo, countAtValueIteratedTo } = levels.next();
+    const step = Math.floor(Math.log2(Math.max(1, valueIteratedTo)) * STEPS_PER_DOUBLING);
+    counts.set(step, (counts.get(step) ?? 0) + countAtValueIteratedTo);
+  }
+  const steps = [...counts.keys()];
+  const [first, last] = [Math.min(...steps), Math.max(...steps)];
+  const most = Math.max(...counts.values());
+  const lines: string[][] = [];
+  for (let step = first; step <= last; step++) {
+    const count = counts.get(step) ?? 0;
+    const bar = count === 0 ? '' : '#'.repeat(Math.max(1, Math.round((count / most) * BAR)));
+    lines.push([formatUs(nsToUs(2 ** (step / STEPS_PER_DOUBLING))), String(count), bar]);
+  }
+  const width = Math.max(...lines.map(([value]) => value.length));
+  const digits = Math.max(...lines.map(([, count]) => count.length));
+  return `${title}, round-trip time from:\n${lines
+    .map(([value, count, bar]) => `${`  ${value.padStart(width)}  ${count.padStart(digits)}  ${bar}`.trimEnd()}\n`)
+    .join('')}`;
+}

@@ -3,10 +3,9 @@
  */
 
 import type { Path } from '../files/problems.js';
-import { LEGACY_DEFAULTS } from './defaults.js';
+import { LEGACY_DEFAULTS, LEGACY_PROTOCOL_NOTE } from './defaults.js';
 import { FULL_KEYS } from './form.js';
 import { type Converted, isNothing, type LegacyInput } from './input.js';
-import { LEGACY_PROTOCOL_NOTE } from './protocol.js';
 import { sourceOf } from './source.js';
 import { readTests } from './tests.js';
 

@@ -2,8 +2,7 @@
 
 import { formatDuration, msToNs, NS_PER_S, NS_PER_US } from '../../base/units.js';
 import { CLASS_DSCP } from '../group/classes.js';
-import { LEGACY_DEFAULTS } from './defaults.js';
-import { LEGACY_PROTOCOL } from './protocol.js';
+import { LEGACY_DEFAULTS, LEGACY_PROTOCOL } from './defaults.js';
 import type { LegacyTarget } from './targets.js';
 
 export interface LegacyGroup {

@@ -4,6 +4,7 @@
  */
 
 import type { Problem } from '../../base/errors.js';
+import { settingsOf, yamlText } from '../collector/print.js';
 import { isRecord, kindOf, type Path, type Report, reportUnknownKeys, toPointer } from '../files/problems.js';
 import { configFailure, readConfigText } from '../files/text.js';
 import { readYaml } from '../files/yaml.js';
@@ -12,17 +13,18 @@ import {
   checkAccess,
   type EffectiveOption,
   type Environment,
+  namedOptions,
   type OptionTable,
   type Override,
   variablesOf,
   WeighedOptions,
 } from '../options/optionSources.js';
 import { PROCESS_OPTIONS } from '../options/schema.js';
-import { portWarnings, readCollectors } from './collectors.js';
+import { collectorsToJson, portWarnings, readCollectors } from './collectors.js';
 import { isCollectorConfig, SCRAPER_KEYS } from './form.js';
 import { SCRAPER_OPTIONS, SCRAPER_OVERRIDE_OF, type ScraperOverrides } from './schema.js';
 import type { ScraperConfig } from './types.js';
-import { readWriters } from './writers.js';
+import { readWriters, writersToJson } from './writers.js';
 
 export interface LoadedScraperConfig {
   readonly config: ScraperConfig;
@@ -143,4 +145,11 @@ function originText({ name, origin }: EffectiveOption, lineOf: (path: Path) => s
     case 'command line':
       return `command line ${origin.flag}`;
   }
+}
+
+/** YAML with every option as it is in effect (environment and command line too), collectors and writers. `parseScraperConfig` makes an equal config of it. */
+export function printScraperConfig({ config, options }: LoadedScraperConfig, heading: string): string {
+  const settings = settingsOf(options, namedOptions(SCRAPER_OPTIONS as OptionTable));
+  const lists = { collectors: collectorsToJson(config.collectors), writers: writersToJson(config.writers) };
+  return yamlText({ ...settings, ...lists }, [heading]);
 }

@@ -1,6 +1,6 @@
 /**
  * The validated config of a writer: one destination of results. Readers of a config create these;
- * `scraper/writers/create.ts` creates the writer. Later code does not check again.
+ * `scraper/delivery/delivery.ts` creates the writer. Later code does not check again.
  */
 
 /**

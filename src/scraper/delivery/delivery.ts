@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { LlamaError } from '../../base/errors.js';
 import { makeDirectory } from '../../base/files/makeDirectory.js';
+import type { ScraperConfig } from '../../config/scraper/types.js';
 import {
   DELIVERY_DEFAULTS,
   type DeliveryOptions,
@@ -16,9 +17,13 @@ import {
   type WriterStatus,
   writerName,
 } from '../../config/scraper/writerConfig.js';
+import { diskReason } from '../../net/ownDirectory.js';
 import type { CollectedInterval, Delivery, Writer } from '../results/types.js';
+import type { Sinks } from '../scraper.js';
 import { Spool } from '../spool/spool.js';
-import { createWriter } from '../writers/create.js';
+import { openFileWriter } from '../writers/file.js';
+import { InfluxWriter } from '../writers/influx.js';
+import { Cursors } from './cursors.js';
 import { type QueueOptions, WriterQueue } from './queue.js';
 import { SameEnds } from './sameEnds.js';
 
@@ -180,4 +185,56 @@ async function tellUnused(stateDir: string, lanes: readonly Lane[], logger: Logg
       'intervals wait here for a writer that is not in the config; remove the directory if they are not wanted',
     );
   }
+}
+
+/**
+ * A new kind of sink has a branch here, a type in `writerConfig.ts` and a file of its own.
+ * @throws LlamaError `LLAMA_STATE_UNWRITABLE`, `LLAMA_STATE_IN_USE`: the directory of a file writer. Databases are not
+ * asked before the first write.
+ */
+async function createWriter(config: WriterConfig, logger: Logger): Promise<Writer> {
+  const name = writerName(config);
+  switch (config.kind) {
+    case 'influx1':
+    case 'influx2':
+      return new InfluxWriter(config, name);
+    case 'file':
+      return openFileWriter(config, name, logger);
+    default: {
+      const never: never = config;
+      throw new Error(`no writer of this kind: ${JSON.stringify(never)}`);
+    }
+  }
+}
+
+const CURSORS = 'cursors.json';
+const PRIVATE = 0o700;
+
+/**
+ * The writers of a config with their spools, and the cursors, in one state directory.
+ * @throws LlamaError `LLAMA_STATE_UNWRITABLE` or `LLAMA_STATE_IN_USE`; no sink is open then.
+ */
+export async function openSinks(config: ScraperConfig, stateDir: string, logger: Logger): Promise<Sinks> {
+  try {
+    await makeDirectory(stateDir, PRIVATE);
+  } catch (cause) {
+    throw new LlamaError(
+      'LLAMA_STATE_UNWRITABLE',
+      `${stateDir}: the state directory cannot be made: ${diskReason(cause)}; check stateDir, its owner and its mode`,
+      { cause },
+    );
+  }
+  const options = { stateDir, spoolMaxBytes: config.scraper.spoolBytes };
+  // Opened before the spools, which are drained at once: a waiting interval must not overwrite one that was closed
+  // later.
+  const positions = await Cursors.open(join(stateDir, CURSORS), logger);
+  const delivery = await WriterDelivery.open(config.writers, { ...options, ends: positions.ends }, logger);
+  return {
+    delivery,
+    positions,
+    status: () => delivery.status(),
+    close: () => delivery.close(),
+    // A disk error is logged already. Intervals that are fetched twice then do no harm.
+    save: () => positions.flush().catch(() => undefined),
+  };
 }

@@ -141,7 +141,7 @@ export interface Written {
   readonly reasons: readonly string[];
 }
 
-/** A sink of results. To add one: implement this in a file of `writers/`, and name it in `writers/create.ts`. */
+/** A sink of results. To add one: implement this in a file of `writers/`, and name it in `createWriter`. */
 export interface Writer {
   /** For logs and metrics, unique within a config: `influx2 http://127.0.0.1:8086 llama`. */
   readonly name: string;

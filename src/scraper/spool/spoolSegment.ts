@@ -6,9 +6,9 @@
  * until `from` gets there.
  */
 
-import { type FileHandle, open, readFile, rm, truncate } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import { FILE_MODE, stillThere } from '../../base/files/syncedFile.js';
-import { readMark, removeMark, writeMark } from './spoolMark.js';
 import { findRecord, HEADER_BYTES, isRecord, isUnfinished, MAX_RECORD_BYTES, recordLength } from './spoolRecord.js';
 
 const FILE = /^(\d{12})\.spool$/;
@@ -229,4 +229,28 @@ async function readAt(file: FileHandle, at: number, length: number): Promise<Buf
     done += bytesRead;
   }
   return bytes.subarray(0, done);
+}
+
+/**
+ * Of the checkpoint of how far a segment is settled, in a file next to it, so that a restart after a kill does not begin
+ * at the front.
+ */
+const MARK_SUFFIX = '.settled';
+
+/** Not synced: after a power cut a stale or missing checkpoint only makes intervals be written twice. */
+async function writeMark(segmentPath: string, from: number): Promise<void> {
+  await writeFile(`${segmentPath}${MARK_SUFFIX}`, `${from} ${crc32(`${from}`)}\n`, { mode: FILE_MODE }).catch(
+    () => undefined,
+  );
+}
+
+/** 0 when there is no mark that can be trusted. */
+async function readMark(segmentPath: string): Promise<number> {
+  const text = await readFile(`${segmentPath}${MARK_SUFFIX}`, 'utf8').catch(() => '');
+  const [from = '', sum = ''] = text.split(/[ \n]/);
+  return /^\d+$/.test(from) && sum === `${crc32(from)}` ? Number(from) : 0;
+}
+
+async function removeMark(segmentPath: string): Promise<void> {
+  await rm(`${segmentPath}${MARK_SUFFIX}`, { force: true });
 }

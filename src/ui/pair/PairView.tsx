@@ -23,7 +23,7 @@ import { lastIntervals, type PathInterval } from './lastIntervals.js';
 import { nameOf } from './names.js';
 import { PathStrip } from './PathStrip.js';
 import { sumPaths } from './paths.js';
-import { Reasons } from './Reasons.js';
+import { reasonLines } from './reasonLines.js';
 import { ToolHealth } from './ToolHealth.js';
 
 const RECENT_EVERY_MS = 10_000;
@@ -246,4 +246,23 @@ function timeLines({ p50, p90, p99, max }: HistorySeries, { lines }: Palette): L
     { label: 'p99', colour: lines.p99, values: p99 },
     { label: 'max', colour: lines.max, values: max, width: 1 },
   ];
+}
+
+/** Why probes of the last minutes have no answer: refused by this host, answered by an ICMP error, or too big. */
+function Reasons({ rows, past }: { rows: readonly ResultRow[]; past: boolean }) {
+  const lines = reasonLines(rows);
+  if (lines.length === 0) return null;
+  return (
+    <section class="panel" aria-label="Why there is no answer">
+      <h2>
+        Why there is no answer{' '}
+        <small class="quiet">{past ? 'the last five minutes of this time' : 'last five minutes'}</small>
+      </h2>
+      <ul>
+        {lines.map((line) => (
+          <li key={line}>{line}</li>
+        ))}
+      </ul>
+    </section>
+  );
 }

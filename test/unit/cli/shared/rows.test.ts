@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { build, encodeIntoCompressedBase64 } from 'hdr-histogram-js';
-import { distribution } from '../../../../src/cli/probe/distribution.js';
+import { distribution } from '../../../../src/cli/probe/outcomes.js';
 import { openFilesLimit } from '../../../../src/cli/shared/host.js';
 import { formatPct, formatUs, textTable } from '../../../../src/cli/shared/rows.js';
 

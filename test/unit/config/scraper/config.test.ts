@@ -7,9 +7,8 @@ import { type ErrorCode, LlamaError } from '../../../../src/base/errors.js';
 import { COMMAND_NOTES, helpEnd } from '../../../../src/cli/shared/commandNotes.js';
 import { parseConfig, readConfig } from '../../../../src/config/collector/config.js';
 import { namedOptions, type OptionTable } from '../../../../src/config/options/optionSources.js';
-import { parseScraperConfig } from '../../../../src/config/scraper/config.js';
+import { parseScraperConfig, printScraperConfig } from '../../../../src/config/scraper/config.js';
 import { CollectorSchema, CollectorSourceSchema, WRITER_SCHEMAS } from '../../../../src/config/scraper/listSchema.js';
-import { printScraperConfig } from '../../../../src/config/scraper/print.js';
 import { SCRAPER_OPTIONS } from '../../../../src/config/scraper/schema.js';
 
 const LISTS = 'collectors: ["http://10.1.0.2:5000"]\nwriters: []\n';
