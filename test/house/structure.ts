@@ -65,9 +65,9 @@ export const ENTRY_POINTS: readonly string[] = [
 /** Figures that may only go down. */
 export const CEILINGS = {
   'files in src': 462,
-  'modules below 40 lines with one importer': 15,
+  'modules below 40 lines with one importer': 14,
   'imports of src/collector/collector.ts': 10,
 };
 
 /** Of the modules that are no pure types, entry points or page views, this share has a unit test at its path, %. May only go up. */
-export const TESTED_PERCENT = 34.2;
+export const TESTED_PERCENT = 35.3;
