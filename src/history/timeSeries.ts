@@ -10,6 +10,7 @@ export interface SeriesFilter {
   readonly group?: string | undefined;
   readonly source?: string | undefined;
   readonly target?: string | undefined;
+  readonly port?: number | undefined;
   readonly class?: string | undefined;
 }
 
@@ -39,11 +40,12 @@ export async function matching(
   const breather = new Breather();
   const series: number[] = [];
   let total = 0;
-  const { collector, group, source, target, class: className } = filter;
+  const { collector, group, source, target, port, class: className } = filter;
   for (let one = 0; one < table.length; one++) {
     if (breather.due) await breather.breathe();
     if (!table.isUsed(one)) continue;
     if (target !== undefined && table.target(one) !== target) continue;
+    if (port !== undefined && table.port(one) !== port) continue;
     if (source !== undefined && table.source(one) !== source) continue;
     if (group !== undefined && table.group(one) !== group) continue;
     if (className !== undefined && table.class(one) !== className) continue;

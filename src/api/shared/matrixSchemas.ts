@@ -140,6 +140,9 @@ export const HistoryQuery = Type.Object(
     group: Type.Optional(Type.String({ description: 'name of a group: only its series' })),
     source: Type.Optional(Type.String({ description: 'source address: only its series' })),
     target: Type.Optional(Type.String({ description: 'address of a target: only its series' })),
+    port: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 65_535, description: 'port of a target, 0 for icmp: only its series' }),
+    ),
     class: Type.Optional(Type.String({ description: 'name of a class: only its series' })),
     collector: Type.Optional(Type.String({ description: 'name of a collector: only its series' })),
     from: Type.Optional(

@@ -24,6 +24,8 @@ export const DEFAULTS = {
   collector: '',
   source: '',
   target: '',
+  /** Port of the target, where it has several; empty: all. */
+  port: '',
   range: '1h',
   /** The end of the time that is shown, epoch ms; empty: now. `from` stands in place of `window` and `range`. */
   from: '',

@@ -9,9 +9,9 @@ export function openCell(view: ViewState, ask: MatrixAsk, row: readonly string[]
   for (const term of [...ask.rowTerms, ...ask.columnTerms]) if (term.name !== undefined) said[term.name] = term.text;
   for (const [i, name] of ask.rowTags.entries()) said[name] = row[i] ?? '';
   for (const [i, name] of ask.columnTags.entries()) said[name] = column[i] ?? '';
-  const { source, target, collector = '', group = view.group } = said;
+  const { source, target, collector = '', group = view.group, port = '' } = said;
   if (source !== undefined && target !== undefined) {
-    go({ view: 'pair', source, target, collector, group, class: said.class ?? view.class });
+    go({ view: 'pair', source, target, port, collector, group, class: said.class ?? view.class });
     return;
   }
   const terms = (text: string, names: readonly string[], key: readonly string[]): string =>

@@ -12,8 +12,6 @@ import { COLUMN_TAGS, FIELDS, ROW_TAGS, type Summary, type SummaryRow } from '..
 import { type Onset, onsetOf } from './lossOnset.js';
 
 export const MOST_TROUBLES = 10;
-/** Ports of one target in one group whose histories are looked through. */
-const MOST_PORTS = '64';
 
 /** Sums and the worst rows of a stretch of time, by loss or by a time. */
 export function askOverview(
@@ -61,13 +59,13 @@ export function askTroubles(
       const { collector, group, source, target, port, class: name } = row;
       const series = { group, target, class: name };
       const [history, paths] = await Promise.all([
-        get<HistoryAnswer>('/v1/history', { ...series, collector, source, limit: MOST_PORTS, to }, signal).catch(
+        get<HistoryAnswer>('/v1/history', { ...series, collector, source, port: String(port), to }, signal).catch(
           () => undefined,
         ),
         askPaths({ ...series, ...(scrapes ? { collector } : {}) }, toMs, signal).catch(() => undefined),
       ]);
       const mine = (paths?.paths ?? []).filter((path) => path.source === source && path.port === port);
-      const found = history?.series.find((series) => series.port === port);
+      const found = history?.series[0];
       return {
         row,
         onset: found === undefined || history === undefined ? undefined : onsetOf(history.startMs, found, row.state),

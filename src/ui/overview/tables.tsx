@@ -14,11 +14,11 @@ import { sinceText } from './Verdict.js';
 
 export const keyOf = (row: SummaryRow): string =>
   [row.collector, row.group, row.source, row.target, row.port, row.class].join(' ');
-/** From where to where; a click shows that pair. */
-type PairName = Pick<SummaryRow, 'collector' | 'group' | 'source' | 'target'>;
+/** From where to where; a click shows that pair, with this port of the target only. */
+type PairName = Pick<SummaryRow, 'collector' | 'group' | 'source' | 'target' | 'port'>;
 
-function PairLink({ of: { collector, group, source, target } }: { of: PairName }) {
-  const open = () => go({ view: 'pair', collector, group, source, target, class: '' });
+function PairLink({ of: { collector, group, source, target, port } }: { of: PairName }) {
+  const open = () => go({ view: 'pair', collector, group, source, target, port: String(port), class: '' });
   return (
     <button type="button" class="link" onClick={open}>
       {source} → {target}
@@ -178,7 +178,7 @@ export function Slower({ pairs, several }: { pairs: readonly SlowPair[]; several
                 <td>{formatUs(times.nowUs)}</td>
                 <td>{formatUs(times.normalUs)}</td>
                 <td>
-                  <PairLink of={{ collector, group, source, target }} />
+                  <PairLink of={{ collector, group, source, target, port: Number(port) }} />
                   <Beside of={{ collector, group, port: Number(port) }} several={several} />
                 </td>
                 <td>{name}</td>

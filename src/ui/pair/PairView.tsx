@@ -33,13 +33,13 @@ export function PairView({ status }: { status: Status | undefined }) {
   const known = useKnown();
   const palette = usePalette();
   const { endMs } = useLive();
-  const { source, target } = view;
+  const { source, target, port } = view;
   const rangeMs = lengthOf(view, RANGES[view.range] ?? 3_600_000);
   const toMs = endOf(view);
   const past = toMs !== undefined;
   const startMs = (toMs ?? Date.now()) - rangeMs;
   const scrapes = status !== undefined && isScraper(status);
-  const pairKey = JSON.stringify([source, target, view.group, view.collector, view.class, view.to]);
+  const pairKey = JSON.stringify([source, target, port, view.group, view.collector, view.class, view.to]);
   const history = useLoaded(
     `${pairKey} ${rangeMs}`,
     (signal) => askHistory(historyQuery(view, view, (toMs ?? Date.now()) - rangeMs), signal),
@@ -83,7 +83,7 @@ export function PairView({ status }: { status: Status | undefined }) {
         <h1>
           <span>{source}</span> <i>→</i> <span>{target}</span>
         </h1>
-        <span class="quiet">{[view.group, view.collector].filter((text) => text !== '').join(' · ')}</span>
+        <span class="quiet">{besideText(view)}</span>
         <div class="toolbar no-print">
           <Choice
             label="class"
@@ -162,8 +162,12 @@ const NO_ROWS: readonly ResultRow[] = [];
 
 function back(event: MouseEvent): void {
   event.preventDefault();
-  go({ view: 'matrix', class: '' });
+  go({ view: 'matrix', port: '', class: '' });
 }
+
+/** Group, collector and port, as far as the address names them; the port 0 is that of icmp. */
+const besideText = ({ group, collector, port }: ViewState): string =>
+  [group, collector, Number(port) === 0 ? '' : `port ${port}`].filter((text) => text !== '').join(' · ');
 
 function noPathsText(past: boolean): string {
   return past

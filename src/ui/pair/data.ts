@@ -29,15 +29,15 @@ const STALE_INTERVALS = 2.5;
 export const RANGES: Readonly<Record<string, number>> = Object.fromEntries(
   ['15m', '1h', '6h', '24h'].map((text) => [text, durationMs(text)]),
 );
-type Pair = Pick<ViewState, 'source' | 'target' | 'group' | 'collector' | 'class'>;
+type Pair = Pick<ViewState, 'source' | 'target' | 'port' | 'group' | 'collector' | 'class'>;
 
 /** From `startMs` until now, or until the end of the past. */
 export const historyQuery = (
-  { source, target, group, collector, class: name }: Pair,
+  { source, target, port, group, collector, class: name }: Pair,
   { to }: Pick<ViewState, 'to'>,
   startMs: number,
 ) => ({
-  ...{ source, target, group, collector, class: name, limit: MOST_SERIES, from: String(startMs), to },
+  ...{ source, target, port, group, collector, class: name, limit: MOST_SERIES, from: String(startMs), to },
   histograms: '1',
 });
 
@@ -69,9 +69,10 @@ export function newestOf({ series }: HistoryAnswer): Newest {
 }
 
 const ofPair =
-  ({ source, group, collector, class: name }: Pair) =>
+  ({ source, port, group, collector, class: name }: Pair) =>
   (row: PathRow | ResultRow): boolean =>
     row.source === source &&
+    (port === '' || String(row.port) === port) &&
     (group === '' || row.group === group) &&
     (name === '' || row.class === name) &&
     (collector === '' || row.collector === undefined || row.collector === collector);

@@ -217,6 +217,17 @@ groups:
     });
   });
 
+  it('tells the history of one port of a target', async () => {
+    const ports = async (query: string) => {
+      const { total, series } = (await get(`/v1/history?target=10.2.0.2&${query}`)).json();
+      return [total, ...series.map(({ port }: { port: number }) => port)];
+    };
+    expect(await ports('')).to.deep.equal([2, 8100, 8100]);
+    expect(await ports('port=8100')).to.deep.equal([2, 8100, 8100]);
+    expect(await ports('port=8101')).to.deep.equal([0]);
+    expect((await get('/v1/history?port=65536')).statusCode).to.equal(400);
+  });
+
   it('judges a pair of a window in the past as the matrix of that window does, by the newest intervals in it', async () => {
     const past = new FakeCollector();
     const pastApp = buildApi(past);
