@@ -171,6 +171,14 @@ export interface ThreadStatus {
   readonly restarts: number;
   readonly lastError: string | null;
 }
+/** What a probe from a fresh source port said of a target that answers none of its paths. */
+export interface FreshProbe {
+  readonly group: string;
+  /** `ADDRESS:PORT`, or the address for icmp. */
+  readonly target: string;
+  readonly answered: boolean;
+  readonly at: string;
+}
 export interface CollectorStatus {
   readonly name: string;
   readonly version: string;
@@ -183,6 +191,7 @@ export interface CollectorStatus {
   readonly totals: Readonly<Record<string, number>>;
   readonly workers: readonly ThreadStatus[];
   readonly aggregator: ThreadStatus;
+  readonly freshProbes: readonly FreshProbe[];
   readonly warnings: readonly string[];
 }
 /** Of a scraper: what it says of each collector that it polls, and of each writer. */

@@ -23,7 +23,7 @@ import { lastIntervals, type PathInterval } from './lastIntervals.js';
 import { nameOf } from './names.js';
 import { PathStrip } from './PathStrip.js';
 import { sumPaths } from './paths.js';
-import { reasonLines } from './reasonLines.js';
+import { freshLines, reasonLines } from './reasonLines.js';
 import { ToolHealth } from './ToolHealth.js';
 
 const RECENT_EVERY_MS = 10_000;
@@ -136,7 +136,7 @@ export function PairView({ status }: { status: Status | undefined }) {
           <Distribution series={history.body.series} past={past} />
         )}
       </section>
-      <Reasons rows={recent.body ?? NO_ROWS} past={past} />
+      <Reasons rows={recent.body ?? NO_ROWS} series={history.body?.series ?? []} status={status} past={past} />
       <ToolHealth
         status={status}
         rows={recent.body ?? NO_ROWS}
@@ -252,9 +252,21 @@ function timeLines({ p50, p90, p99, max }: HistorySeries, { lines }: Palette): L
   ];
 }
 
-/** Why probes of the last minutes have no answer: refused by this host, answered by an ICMP error, or too big. */
-function Reasons({ rows, past }: { rows: readonly ResultRow[]; past: boolean }) {
-  const lines = reasonLines(rows);
+interface ReasonsProps {
+  readonly rows: readonly ResultRow[];
+  readonly series: readonly HistorySeries[];
+  readonly status: Status | undefined;
+  readonly past: boolean;
+}
+
+/**
+ * Why probes of the last minutes have no answer: refused by this host, answered by an ICMP error, or too big; and the result of a probe from a
+ * fresh source port.
+ */
+function Reasons({ rows, series, status, past }: ReasonsProps) {
+  // The status is of now, and that of a scraper has no fresh probes.
+  const fresh = status === undefined || past || isScraper(status) ? [] : freshLines(status.freshProbes, series);
+  const lines = [...reasonLines(rows), ...fresh];
   if (lines.length === 0) return null;
   return (
     <section class="panel" aria-label="Why there is no answer">

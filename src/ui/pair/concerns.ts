@@ -23,7 +23,8 @@ const OF_GROUP = /^group ([^\s:]+): /;
 const OF_FLOW = /^(\d+ targets, such as )?(\S+) of (\S+): no answer on any source port/;
 const OF_COUNTER = /^(\w+): /;
 
-const isTarget = (text: string, { target, port }: ResultRow): boolean =>
+/** Whether a text of the service, `ADDRESS:PORT` or an address, names the target of a row. */
+export const isTarget = (text: string, { target, port }: Pick<ResultRow, 'target' | 'port'>): boolean =>
   [target, `${target}:${port}`, `[${target}]:${port}`].includes(text);
 
 /**

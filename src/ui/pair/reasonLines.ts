@@ -8,7 +8,9 @@ import {
   type UnreachableReason,
   unreachableList,
 } from '../../stats/reasons.js';
-import type { ResultRow } from '../lib/types.js';
+import { clockText } from '../lib/time.js';
+import type { FreshProbe, HistorySeries, ResultRow } from '../lib/types.js';
+import { isTarget } from './concerns.js';
 import { nameOf } from './names.js';
 
 /** Lists of several intervals as one, most frequent first. */
@@ -43,5 +45,18 @@ export function reasonLines(rows: readonly ResultRow[]): string[] {
       ...unreachableList(summedReasons(unreachable), ends).map((text) => `${name}: unreachable: ${text}`),
       ...tooBigList(tooBig, { mtu, tooBigBy }, ends).map((text) => `${name}: ${text}`),
     ];
+  });
+}
+
+/** A sentence for each target of a pair that answers none of its paths and was asked from a fresh source port. */
+export function freshLines(
+  probes: readonly FreshProbe[],
+  series: readonly Pick<HistorySeries, 'group' | 'target' | 'port'>[],
+): string[] {
+  const own = probes.filter(({ group, target }) => series.some((one) => one.group === group && isTarget(target, one)));
+  return own.map(({ group, target, answered, at }) => {
+    const name = own.length === 1 ? '' : `${target} of ${group}: `;
+    const said = answered ? 'answered; these flows are dead' : 'no answer; this proves nothing';
+    return `${name}Asked from a fresh source port at ${clockText(Date.parse(at))}: ${said}.`;
   });
 }

@@ -1,4 +1,4 @@
-/** A target with two ports, one of which is silent: each port has a page of its own. */
+/** A target with two ports, one of which is silent: its own page, and what a probe from a fresh source port says. */
 
 import { expect } from 'chai';
 import type { Browser } from 'playwright-core';
@@ -60,5 +60,19 @@ describe('The page of a target with two ports', function () {
     await page.goto(`${collector.url}/?view=pair&source=127.0.0.1&target=${TARGET}`);
     await waitFor('both', async () => (await page.locator('.numbers tbody tr').count()) === 2, SOON_MS);
     await page.locator('.strip-cells').nth(1).waitFor();
+  });
+
+  it('says that a fresh source port had no answer either, and that this proves nothing', async () => {
+    const { page } = watched;
+    await waitFor('the probe', async () => (await collector.status()).freshProbes.length === 1, SOON_MS);
+    await page.goto(`${collector.url}/?view=pair&source=127.0.0.1&target=${TARGET}&port=${responders[1].port}`);
+    const reasons = page.getByRole('region', { name: 'Why there is no answer' });
+    await reasons
+      .getByText(/^Asked from a fresh source port at \d\d:\d\d:\d\d: no answer; this proves nothing\.$/)
+      .waitFor();
+    await page.goto(`${collector.url}/?view=pair&source=127.0.0.1&target=${TARGET}&port=${responders[0].port}`);
+    await page.locator('.numbers .pill.level0').waitFor();
+    expect(await page.getByText('fresh source port').count(), 'on the page of the port that answers').to.equal(0);
+    expect(watched.complaints).to.deep.equal([]);
   });
 });

@@ -144,6 +144,7 @@ describe('what the tool says of itself on the overview', () => {
         probesPerSecond: 1,
       },
       ...{ workers: [], aggregator: thread, totals: { sendErrors: 7, clockSteps: 1 } },
+      freshProbes: [],
       warnings: ['sendErrors: 5 probes were not sent'],
     };
     expect(ownTroubles(status, undefined).map(({ text }) => text.split(':')[0])).to.deep.equal([
