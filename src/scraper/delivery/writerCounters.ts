@@ -87,7 +87,7 @@ export class WriteCounters {
       const stack = error instanceof WriteLater || !(error instanceof Error) ? undefined : error.stack;
       this.logger.warn(
         { error: reason, retryInMs: Math.round(retryInMs), sinceMs: Math.round(now - this.downSinceMs), stack },
-        'the writer does not take points; they are kept and written later',
+        'writer unavailable; points are spooled and retried',
       );
     }
     this.lastError = reason;

@@ -137,7 +137,7 @@ describe("a writer's queue", () => {
     expect(into.counters.up).to.equal(true);
     expect(into.counters.intervals).to.equal(60);
     expect(log.logged.map(({ msg }) => msg)).to.include.members([
-      'the writer does not take points; they are kept and written later',
+      'writer unavailable; points are spooled and retried',
       'the writer is back',
     ]);
   });
@@ -147,7 +147,7 @@ describe("a writer's queue", () => {
     const into = await open();
     void into.push(sampleInterval('a', 1)).catch(() => undefined);
     await waitFor('five attempts', () => writer.attempts.length >= 5);
-    expect(log.logged.filter(({ msg }) => msg.startsWith('the writer does not'))).to.have.length(1);
+    expect(log.logged.filter(({ msg }) => msg.startsWith('writer unavailable'))).to.have.length(1);
     expect(into.counters.retries).to.be.at.least(4);
   });
 
