@@ -12,7 +12,7 @@ import { WINDOWS } from '../matrix/query.js';
 import { DataOf } from '../shell/DataOf.js';
 import { Notice } from '../shell/Notice.js';
 import { TimeRange } from '../shell/TimeRange.js';
-import { type Summary, type SummaryRow, withoutTroubleText } from '../worker/summary.js';
+import { rowUnit, type Summary, type SummaryRow, withoutTroubleText } from '../worker/summary.js';
 import { askLatency, askOverview, askPaths, askTroubles, type Trouble } from './data.js';
 import { Freshness } from './Freshness.js';
 import { type OwnTrouble, ownTroubles } from './own.js';
@@ -185,7 +185,7 @@ function Totals({ summary, status }: { summary: Summary | undefined; status: Sta
   const { rows = 0, stale = 0, sent = 0, received = 0, failed = 0 } = summary ?? {};
   const figures: (readonly [string, string])[] = [
     // As the verdict counts them: a pair of a removed group is held until the window has passed over it.
-    ['pairs and classes', formatCount(rows - stale)],
+    [rowUnit(summary), formatCount(rows - stale)],
     ...(stale > 0 ? [['stale or removed', formatCount(stale)] as const] : []),
     ['probes', formatCount(sent)],
     ['lost', `${formatCount(failed)} (${received + failed === 0 ? '–' : formatLoss((failed / sent) * 100)})`],

@@ -3,7 +3,7 @@
 import { normalOf, type Slowness } from '../../history/slowness.js';
 import { formatAge, formatCount, formatLoss, formatUs } from '../lib/format.js';
 import { clockText } from '../lib/time.js';
-import type { Summary, SummaryRow } from '../worker/summary.js';
+import { rowUnit, type Summary, type SummaryRow } from '../worker/summary.js';
 import type { Trouble } from './data.js';
 import type { Onset } from './lossOnset.js';
 import type { OwnTrouble } from './own.js';
@@ -76,11 +76,11 @@ function toolText({ summary, own, away, scrapes, toMs }: VerdictProps): Said {
   const staleText = 'Their collector sends no new data. Nothing is known of the network there.';
   if (away) return { head: 'No answer, or no new data.', text: stale > 0 ? staleText : '' };
   if (toMs !== undefined) {
-    const kept = 'The counters of that time are not kept. The ones below are of now.';
+    const kept = 'The counters of that time are not kept. Those below are current.';
     return stale > 0 ? { head: staleHead, text: kept } : { head: 'All collectors sent data.', text: kept };
   }
   if (unmeasured > 0 && firstUnmeasured !== undefined)
-    return { head: 'It does not measure all.', text: unmeasuredText(firstUnmeasured) };
+    return { head: 'Some pairs are not measured.', text: unmeasuredText(firstUnmeasured) };
   if (now.length > 0)
     return { head: now.length === 1 ? 'One trouble.' : `${now.length} troubles.`, text: now[0]?.text ?? '' };
   if (stale > 0) return { head: staleHead, text: staleText };
@@ -104,7 +104,7 @@ function networkText(props: VerdictProps): Said {
       : { head: 'No data yet.', text: 'The first interval is not finished, or there are no groups.' };
   const all = rows - stale;
   if (all === 0) return { head: 'Unknown: all data are stale.', text: 'No collector sends new data.' };
-  const of = `of ${formatCount(all)} pairs and classes`;
+  const of = `of ${formatCount(all)} ${rowUnit(summary)}`;
   const latency = latencyText(props);
   if (losing + silent > 0)
     return {
@@ -122,7 +122,7 @@ function networkText(props: VerdictProps): Said {
   const answering = all - unmeasured;
   const head =
     unmeasured > 0 ? `${formatCount(unmeasured)} ${of} are not measured. No loss on the others.` : 'No loss.';
-  const which = `${unmeasured + stale > 0 ? `${formatCount(answering)} measured` : `All ${formatCount(answering)}`} pairs and classes`;
+  const which = `${unmeasured + stale > 0 ? `${formatCount(answering)} measured` : `All ${formatCount(answering)}`} ${rowUnit(summary)}`;
   return {
     head: latency.head === '' ? head : `${latency.head} ${head}`,
     text: `${which} ${toMs === undefined ? 'answer' : 'answered'}. ${tooBigText(summary)} ${latency.text}`.replace(
@@ -149,7 +149,7 @@ function latencyText({ latency, summary, toMs }: VerdictProps): Said {
   }
   const [source, target] = [first.row[1], first.column[1]];
   return {
-    head: `Slow: ${formatCount(slow)} of ${formatCount(compared)} pairs and classes.`,
+    head: `Slow: ${formatCount(slow)} of ${formatCount(compared)} ${rowUnit(summary)}.`,
     text: `Slowest: median ${formatUs(first.nowUs)}, normal ${formatUs(first.normalUs)}, from ${source} to ${target}.`,
   };
 }

@@ -61,6 +61,10 @@ export interface Summary {
   readonly collectors: readonly Freshness[];
 }
 
+/** The noun for counts of rows: with several classes, a pair is counted once for each. */
+export const rowUnit = (summary: Pick<Summary, 'classes'> | undefined): string =>
+  (summary?.classes ?? 0) > 1 ? 'pairs and classes' : 'pairs';
+
 export function summaryOf({ window, newest, metric, rows, columns, cells }: PackedAnswer, most: number): Summary {
   const { row, column, value, sent, received, lost, unreachable, tooBig, ageMs, stale, reason } = cells;
   const classOf = (i: number): string => columns[column[i] ?? 0]?.[3] ?? '';

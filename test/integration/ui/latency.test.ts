@@ -52,7 +52,7 @@ describe('The latency of a network without loss', function () {
     const url = await collectorOf((ns, interval) => (interval > INTERVALS - 5 ? ns * 1_000 : ns));
     const { page } = await WatchedPage.open(browser);
     await page.goto(url);
-    await page.locator('.answer.warn', { hasText: 'Slow: 1 of 1 pairs and classes. No loss.' }).waitFor();
+    await page.locator('.answer.warn', { hasText: 'Slow: 1 of 1 pairs. No loss.' }).waitFor();
     const slower = page.getByRole('region', { name: 'Slower than normal' });
     await slower.getByText(/10\.9\.0\.1 → 10\.2\.0\.2/).waitFor();
     const { out } = await llamaEnds(['top', '--once', '--url', url]);

@@ -102,7 +102,7 @@ describe('Pairs without an answer', function () {
   it('are in the verdict: silent ones of the network, unmeasured ones of the tool', async () => {
     const { page } = watched;
     await page.goto(`${collector.url}/?view=overview&window=30s`);
-    await page.locator('.answer.bad', { hasText: 'No answer from 3 of 5 pairs and classes.' }).waitFor();
+    await page.locator('.answer.bad', { hasText: 'No answer from 3 of 5 pairs.' }).waitFor();
     await page.locator('.answer.warn', { hasText: WHY.noRoute }).waitFor();
     const pairs = page.getByRole('region', { name: 'Worst pairs' });
     for (const why of Object.values(WHY)) await pairs.locator('.pill', { hasText: why }).waitFor();

@@ -7,7 +7,7 @@ import type { PathRow, PathsAnswer } from '../../../../src/ui/lib/types.js';
 import { besideText, hasPorts } from '../../../../src/ui/overview/beside.js';
 import { ownTroubles } from '../../../../src/ui/overview/own.js';
 import { lastIntervals } from '../../../../src/ui/pair/lastIntervals.js';
-import { summaryOf, withoutBadPathText, withoutTroubleText } from '../../../../src/ui/worker/summary.js';
+import { rowUnit, summaryOf, withoutBadPathText, withoutTroubleText } from '../../../../src/ui/worker/summary.js';
 import { randomInteger, seededRandom } from '../../../support/harness/random.js';
 
 interface Cell {
@@ -36,6 +36,14 @@ describe('the summary that the overview shows', () => {
       expect(withoutTroubleText(none)).not.to.match(/no loss/i);
     expect(withoutBadPathText(12)).to.equal('No loss on 12 paths.');
     expect(withoutBadPathText(0)).not.to.match(/no loss/i);
+  });
+
+  it('counts pairs, and classes with them only where there are several', () => {
+    expect([rowUnit(undefined), rowUnit({ classes: 1 }), rowUnit({ classes: 2 })]).to.deep.equal([
+      'pairs',
+      'pairs',
+      'pairs and classes',
+    ]);
   });
 
   it('tells pairs and paths of two groups, ports or collectors on one address apart', () => {
