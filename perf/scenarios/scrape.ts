@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { ScraperStatus } from '../../src/scraper/service.js';
+import type { ScraperStatus } from '../../src/contract/scraperStatus.js';
 import {
   freeTcpPort,
   median,

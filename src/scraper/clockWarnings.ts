@@ -1,9 +1,9 @@
 /** Warnings about collectors whose clock disagrees with this host's, and about stored results with wrong times. */
 
 import { offText, type SteadyClock } from '../base/steadyClock.js';
+import type { CollectorState } from '../contract/scraperStatus.js';
 import { CLOCKS_AGREE_MS } from './polling/collectorClock.js';
 import type { RecentResults } from './recent/recent.js';
-import type { CollectorState } from './service.js';
 
 const MOST_NAMED = 5;
 

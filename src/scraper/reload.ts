@@ -5,8 +5,8 @@
 
 import type { LoadedScraperConfig } from '../config/scraper/config.js';
 import { writersToJson } from '../config/scraper/writers.js';
+import type { ScraperReloadReport } from '../contract/scraperStatus.js';
 import type { Scraper } from './scraper.js';
-import type { ScraperReloadReport } from './service.js';
 
 export class ScraperReloader {
   private readonly scraper: Pick<Scraper, 'follow'>;

@@ -8,11 +8,12 @@ import { HttpClient } from '../base/http/httpClient.js';
 import { SteadyClock } from '../base/steadyClock.js';
 import { VERSION } from '../base/version.js';
 import type { CollectorList, ScraperConfig } from '../config/scraper/types.js';
-import type { WriterStatus } from '../config/scraper/writerConfig.js';
+import type { CollectorState, MemoryCounter, ScraperStatus, WriterStatus } from '../contract/scraperStatus.js';
 import { ThrottleWatch } from '../net/cpuQuota.js';
 import type { SourceTools } from '../targets/create.js';
 import { SYSTEM_TIMING, type Timing } from '../targets/source.js';
 import { clocksApart } from './clockWarnings.js';
+import type { ReachableCollector } from './polling/allPaths.js';
 import { Room } from './polling/answerMemory.js';
 import { CLOCKS_AGREE_MS } from './polling/collectorClock.js';
 import { isoTime } from './polling/collectorStatus.js';
@@ -20,8 +21,8 @@ import { Fleet, type FleetChange } from './polling/fleet.js';
 import type { Positions } from './polling/poller.js';
 import { Gate } from './polling/requestLimiter.js';
 import type { CollectedInterval, Delivery } from './results/types.js';
-import type { CollectorState, ReachableCollector, ScraperService, ScraperStatus } from './service.js';
-import { COMPARE_EVERY_MS, type MemoryCounter, Troubles } from './troubles.js';
+import type { ScraperService } from './service.js';
+import { COMPARE_EVERY_MS, Troubles } from './troubles.js';
 
 /** Where intervals go, and the positions that are remembered. */
 export interface Sinks {

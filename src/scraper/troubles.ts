@@ -3,12 +3,10 @@
  * grew lately.
  */
 
-import type { WriterStatus } from '../config/scraper/writerConfig.js';
+import type { CollectorState, MemoryCounter, WriterStatus } from '../contract/scraperStatus.js';
 import type { CounterReaders } from '../counters/reader.js';
 import { COUNTER_READERS } from '../counters/readers.js';
 import { RecentWarnings } from '../counters/recentWarnings.js';
-import type { HistoryRefusals } from '../history/history.js';
-import type { CollectorState } from './service.js';
 
 /** A scraper has no intervals of its own: counters are compared over two of these. */
 export const COMPARE_EVERY_MS = 60_000;
@@ -17,8 +15,6 @@ const FEW_BEHIND = 10;
 
 type CollectorCounter = keyof typeof COUNTER_READERS.scraperCollector;
 type WriterCounter = keyof typeof COUNTER_READERS.scraperWriter;
-/** Counters of the data in memory for the matrix and `/v1/results`. */
-export type MemoryCounter = keyof HistoryRefusals | keyof typeof COUNTER_READERS.scraper;
 
 interface Parts {
   readonly collectors: readonly CollectorState[];

@@ -1,7 +1,8 @@
 /** The HTTP interface of a scraper. It asks a `ScraperService`; it polls and writes nothing itself. */
 
 import type { FastifyInstance } from 'fastify';
-import type { ScraperReloadReport, ScraperService } from '../../scraper/service.js';
+import type { ScraperReloadReport } from '../../contract/scraperStatus.js';
+import type { ScraperService } from '../../scraper/service.js';
 import { isUp } from '../../scraper/troubles.js';
 import type { ApiDescription } from '../server/openapi.js';
 import { NoQuery } from '../server/schemas.js';

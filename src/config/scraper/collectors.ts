@@ -3,6 +3,7 @@
  * back.
  */
 
+import type { CollectorKind } from '../../contract/scraperStatus.js';
 import { API_PATH } from '../apiPath.js';
 import {
   found,
@@ -23,7 +24,7 @@ import {
   CollectorSourceSchema,
   MAX_COLLECTORS,
 } from './listSchema.js';
-import type { CollectorAccess, CollectorAddress, CollectorKind, CollectorList } from './types.js';
+import type { CollectorAccess, CollectorAddress, CollectorList } from './types.js';
 import { defaultOf, expectedBy, formatMs, lacksPort, readMs, readUrl, textOrNull } from './values.js';
 
 const EXAMPLE = 'http://10.1.0.2:5000';

@@ -4,8 +4,8 @@
  */
 
 import { type TObject, Type } from 'typebox';
+import type { CollectorKind } from '../../contract/scraperStatus.js';
 import { FromDnsSchema, FromFileSchema, FromHttpSchema } from '../group/sourceSchema.js';
-import type { CollectorKind } from './types.js';
 import type { WriterConfig } from './writerConfig.js';
 
 export const COLLECTOR_KINDS: readonly CollectorKind[] = ['collector', 'llama'];

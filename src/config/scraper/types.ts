@@ -1,10 +1,8 @@
 /** The validated configuration of a scraper. Durations are numbers here, with their unit in the name. */
 
+import type { CollectorKind } from '../../contract/scraperStatus.js';
 import type { ApiSettings, TargetSource } from '../types.js';
 import type { WriterConfig } from './writerConfig.js';
-
-/** `llama`: one of Dropbox's LLAMA in Go, asked by its `/influxdata`. `collector`: `llama collector`. */
-export type CollectorKind = 'collector' | 'llama';
 
 /** How a collector is asked. */
 export interface CollectorAccess {

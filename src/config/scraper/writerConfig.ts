@@ -95,47 +95,6 @@ export const DELIVERY_DEFAULTS = {
   spoolAfterMs: 5000,
 } as const;
 
-/** How one writer is doing, for status and metrics. Counters count from the start of the process. */
-export interface WriterStatus {
-  readonly name: string;
-  readonly kind: WriterConfig['kind'];
-  /** Whether the last write was acknowledged; true before the first. */
-  readonly up: boolean;
-  /** Points that the sink acknowledged. */
-  readonly points: number;
-  readonly intervals: number;
-  /** Writes that it acknowledged; one may contain several intervals. */
-  readonly batches: number;
-  /** Writes that were put off, and tried again. */
-  readonly retries: number;
-  /** Points that it refused for their content. */
-  readonly rejected: number;
-  /** The last reasons, newest last, at most ten. */
-  readonly rejectedReasons: readonly string[];
-  /**
-   * Intervals that the database replaced by another one with the same end, measured after the collector's clock was set
-   * back.
-   */
-  readonly overwritten: number;
-  /** Intervals dropped, and named in the log, because the spool was full. */
-  readonly lostIntervals: number;
-  /** Records of the spool that were damaged, and left out. */
-  readonly damagedRecords: number;
-  /** Intervals that wait in memory, and their rows. */
-  readonly queued: number;
-  readonly queuedRows: number;
-  readonly spoolBytes: number;
-  readonly spoolIntervals: number;
-  /** Times that the spool could not be written: a full or read-only disk. */
-  readonly spoolErrors: number;
-  /** Epoch ms of the last acknowledged write; null before the first. */
-  readonly lastSuccessMs: number | null;
-  /** Why the last write failed; null since the last that did not. */
-  readonly lastError: string | null;
-  /** Between the end of an interval and its acknowledgement, of the last one written, ms; null before the first. */
-  readonly writeLagMs: number | null;
-}
-
 /** Kind, destination, and a layout other than the default: the identity of a writer in a config. Never a password. */
 export function writerName(config: WriterConfig): string {
   const layout = config.layout === undefined || config.layout === WRITER_DEFAULTS.layout ? '' : ` ${config.layout}`;

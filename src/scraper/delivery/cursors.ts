@@ -11,7 +11,7 @@ import { damageOf, readSealed, setAside, writeSealed } from '../../base/files/se
 import { SerialQueue } from '../../base/serialQueue.js';
 import { isRecord } from '../../config/files/problems.js';
 import { diskReason } from '../../net/ownDirectory.js';
-import { CollectorEpochs } from '../collectorEpochs.js';
+import { CollectorEpochs } from '../results/collectorEpochs.js';
 import { SameEnds } from './sameEnds.js';
 
 const SAVE_AFTER_MS = 1000;

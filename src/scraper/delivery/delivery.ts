@@ -14,9 +14,9 @@ import {
   DELIVERY_DEFAULTS,
   type DeliveryOptions,
   type WriterConfig,
-  type WriterStatus,
   writerName,
 } from '../../config/scraper/writerConfig.js';
+import type { WriterStatus } from '../../contract/scraperStatus.js';
 import { diskReason } from '../../net/ownDirectory.js';
 import type { CollectedInterval, Delivery, Writer } from '../results/types.js';
 import type { Sinks } from '../scraper.js';

@@ -6,10 +6,24 @@
 
 import type { Breather } from '../../base/yielding.js';
 import { isRecord } from '../../config/files/problems.js';
+import type { CollectorKind } from '../../contract/scraperStatus.js';
 import { failureRank } from '../../stats/outcome.js';
 import { messageOf } from '../../targets/source.js';
 import { isCount, parseJson, wrong } from '../results/answer.js';
-import type { ReachableCollector } from '../service.js';
+
+/** A collector that can be asked on behalf of a reader. */
+export interface ReachableCollector {
+  readonly url: string;
+  readonly kind: CollectorKind;
+  /** Its own name; null before its first answer. */
+  readonly name: string | null;
+  /** By how much its clock is ahead of this host's, ms; 0 while they agree to two seconds. */
+  readonly clockAheadMs: number;
+  /**
+   * A GET of a path of its API, with the query; status 200, or it rejects with an error whose message is for people.
+   */
+  get(path: string, signal: AbortSignal): Promise<{ readonly body: string; readonly bytes: number }>;
+}
 
 /** Collectors that are asked at a time. */
 const CONCURRENCY = 16;

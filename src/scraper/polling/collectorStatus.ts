@@ -1,7 +1,7 @@
 /** The state of one collector for status and metrics: counters, times and gaps. It decides nothing. */
 
 import type { CollectorAddress } from '../../config/scraper/types.js';
-import type { CollectorState, Gap } from '../service.js';
+import type { CollectorState, Gap } from '../../contract/scraperStatus.js';
 
 const LAST_GAPS = 10;
 /** An interval more than the one that may be on its way. */

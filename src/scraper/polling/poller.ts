@@ -8,11 +8,11 @@
 import type { Logger } from 'pino';
 import type { HttpAnswer, HttpClient } from '../../base/http/httpClient.js';
 import type { CollectorAddress } from '../../config/scraper/types.js';
+import type { CollectorState } from '../../contract/scraperStatus.js';
 import { messageOf, type Timing } from '../../targets/source.js';
-import type { CollectorEpochs } from '../collectorEpochs.js';
 import type { Page } from '../results/answer.js';
+import type { CollectorEpochs } from '../results/collectorEpochs.js';
 import type { CollectedInterval, Delivery } from '../results/types.js';
-import type { CollectorState } from '../service.js';
 import type { Place, Room } from './answerMemory.js';
 import { Asker, RefusedError, type Reply } from './collectorClient.js';
 import { CollectorClock } from './collectorClock.js';

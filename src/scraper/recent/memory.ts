@@ -5,10 +5,10 @@
  */
 
 import type { Logger } from 'pino';
+import type { MemoryCounter } from '../../contract/scraperStatus.js';
 import { MatrixHistory } from '../../history/history.js';
 import { TakenByCollector } from '../../history/seenIntervals.js';
 import type { CollectedInterval } from '../results/types.js';
-import type { MemoryCounter } from '../troubles.js';
 import { MatrixFeed } from './matrixFeed.js';
 import { RecentResults } from './recent.js';
 

@@ -1,6 +1,6 @@
 /** The scraper as a process that is killed and started again, and all that it ever logged. */
 
-import type { ScraperStatus } from '../../../src/scraper/service.js';
+import type { ScraperStatus } from '../../../src/contract/scraperStatus.js';
 import type { HttpClient } from '../../support/processes/http.js';
 import { type Running, type Spawner, startLlama } from '../../support/processes/process.js';
 

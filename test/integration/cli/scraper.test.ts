@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect } from 'chai';
-import type { ScraperStatus } from '../../../src/scraper/service.js';
+import type { ScraperStatus } from '../../../src/contract/scraperStatus.js';
 import { CollectorServer, FastTiming } from '../../support/fakes/scraped.js';
 import type { ResultsAnswer } from '../../support/harness/contract.js';
 import { waitFor } from '../../support/harness/wait.js';

@@ -1,8 +1,10 @@
 /** A scraper for the API's tests: one of everything that its status may say, nothing polled. */
 
 import { parseScraperConfig } from '../../../src/config/scraper/config.js';
+import type { ScraperStatus } from '../../../src/contract/scraperStatus.js';
+import type { ReachableCollector } from '../../../src/scraper/polling/allPaths.js';
 import type { CollectedInterval } from '../../../src/scraper/results/types.js';
-import type { ReachableCollector, ScraperService, ScraperStatus } from '../../../src/scraper/service.js';
+import type { ScraperService } from '../../../src/scraper/service.js';
 
 const AT = '2025-11-21T04:40:00.000Z';
 

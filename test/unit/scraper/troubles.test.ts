@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import type { WriterStatus } from '../../../src/config/scraper/writerConfig.js';
-import type { CollectorState } from '../../../src/scraper/service.js';
+import type { CollectorState, WriterStatus } from '../../../src/contract/scraperStatus.js';
 import { Troubles } from '../../../src/scraper/troubles.js';
 import { FakeScraper } from '../../support/fakes/fakeScraper.js';
 

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { Breather } from '../../../../src/base/yielding.js';
-import { allPaths } from '../../../../src/scraper/polling/allPaths.js';
-import type { ReachableCollector } from '../../../../src/scraper/service.js';
+import { allPaths, type ReachableCollector } from '../../../../src/scraper/polling/allPaths.js';
 import { seededRandom } from '../../../support/harness/random.js';
 
 const random = seededRandom(61);

@@ -5,9 +5,9 @@
  * order in which intervals were closed.
  */
 
-import { isRecord } from '../config/files/problems.js';
-import { isCount } from './results/answer.js';
-import type { CollectedInterval } from './results/types.js';
+import { isRecord } from '../../config/files/problems.js';
+import { isCount } from './answer.js';
+import type { CollectedInterval } from './types.js';
 
 /** Of a collector; the oldest are forgotten. */
 const MOST_EPOCHS = 16;
