@@ -1,4 +1,7 @@
-/** The HTTP interface of a collector, ready to listen or to be injected into. It asks a `CollectorService`; it measures nothing itself. */
+/**
+ * The HTTP interface of a collector, ready to listen or for injected requests. It calls a `CollectorService` and
+ * measures nothing itself.
+ */
 
 import type { FastifyInstance } from 'fastify';
 import type { CollectorService } from '../../collector/service.js';

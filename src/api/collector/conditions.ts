@@ -1,4 +1,7 @@
-/** Conditional requests (RFC 9110, section 13): whether a group still is what the client believes. Decided at the turn of the change. */
+/**
+ * Conditional requests (RFC 9110, section 13): whether a group is still the one that the client knows. Decided when the
+ * change is carried out.
+ */
 
 import type { FastifyRequest } from 'fastify';
 import { LlamaError } from '../../base/errors.js';
@@ -15,13 +18,15 @@ export function conditionsOf(request: FastifyRequest): Conditions {
   return { ifMatch: text(request.headers['if-match']), ifNoneMatch: text(request.headers['if-none-match']) };
 }
 
-/** Whether a list of entity tags (or `*`) has that of the group. A weak tag never matches: groups are compared exactly. */
+/**
+ * Whether a list of entity tags (or `*`) has that of the group. A weak tag never matches: groups are compared exactly.
+ */
 export function hasTag(list: string, held: KnownGroup | undefined): boolean {
   if (list.trim() === '*') return held !== undefined;
   return held !== undefined && list.split(',').some((tag) => tag.trim() === held.etag);
 }
 
-/** @throws LlamaError `LLAMA_GROUP_CHANGED` when a condition does not hold. */
+/** @throws LlamaError `LLAMA_GROUP_CHANGED` when a condition is false. */
 export function mustHold({ ifMatch, ifNoneMatch }: Conditions, name: string, held: KnownGroup | undefined): void {
   const now = held === undefined ? 'there is no such group' : `its ETag is ${held.etag}`;
   if (ifMatch !== undefined && !hasTag(ifMatch, held))

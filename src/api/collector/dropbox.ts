@@ -1,9 +1,10 @@
 /**
- * The HTTP interfaces of Dropbox's LLAMA, so that its scrapers read this collector as they read their own: `GET /status` and
- * `GET /influxdata` as the collector in Go writes them, `GET /latency` as the one in Python does. Always the last finished interval.
+ * The HTTP interfaces of Dropbox's LLAMA, so that its scrapers read this collector like their own: `GET /status` and
+ * `GET /influxdata` as the collector in Go writes them, `GET /latency` as the one in Python does. Always the last
+ * finished interval.
  *
- * What one of those collectors would never say must not be said here either: a point has what was sent to it, and two points never
- * have the same tags. So rows of one target (on several ports, or in several groups) are one point, as they are in Go.
+ * The answers stay within the format of those collectors: every point has a count of probes sent, and two points never
+ * have the same tags. So rows of one target (on several ports, or in several groups) are one point, as in Go.
  */
 
 import type { FastifyInstance } from 'fastify';
@@ -23,7 +24,10 @@ type Tags = Readonly<Record<string, string>>;
 interface Point {
   readonly tags: Tags;
   sent: number;
-  /** Without a reply: lost, unreachable or too big, which are one outcome to LLAMA. Without probes that this host dropped. */
+  /**
+   * Without a reply: lost, unreachable or too big, which are one outcome to LLAMA. Without probes that this host
+   * dropped.
+   */
   lost: number;
   rtts: number;
   rttSumNs: number;
@@ -135,7 +139,7 @@ async function pointsOf(
     const counter = (column: number): number => report.rowCounters[row * COLUMNS + column];
     const sent = counter(SENT);
     const lost = counter(LOST) + counter(UNREACHABLE) + counter(TOO_BIG);
-    // Nothing sent, or nothing that this host did not drop itself: nothing is known of loss.
+    // No probe was sent, or this host dropped all of them itself: the loss is unknown.
     if (lossShare({ sent, received: counter(RECEIVED), lost, unreachable: 0 }) === null) continue;
     const own = tagsOf(info);
     // The class last: without it, two points could have the same tags.
@@ -168,19 +172,19 @@ const pythonTags =
 const lossPct = ({ sent, lost }: Point): number => (lost / sent) * 100;
 const rttMs = ({ rtts, rttSumNs }: Point): number => (rtts === 0 ? 0 : nsToMs(rttSumNs / rtts));
 
-/** What Go's encoding/json makes of a DataPoint: the keys of maps sorted, those of structs in their order. */
+/** A DataPoint as Go's encoding/json writes it: the keys of maps sorted, those of structs in their order. */
 function goPoint(point: Point, endMs: number): string {
   const fields = `{"loss":${goFloat(lossPct(point))},"lost":${goFloat(point.lost)},"rtt":${goFloat(rttMs(point))},"sent":${goFloat(point.sent)}}`;
   return `{"fields":${fields},"tags":${goMap(point.tags)},"time":"${goTime(endMs)}","measurement":"raw_stats"}`;
 }
 
-/** `%f`, as LLAMA writes every number, so that InfluxDB takes none for an integer. */
+/** `%f`, as LLAMA writes every number, so that InfluxDB does not take one for an integer. */
 const goFloat = (value: number): string => value.toFixed(6);
 
-/** RFC 3339 with as many decimals as it takes. */
+/** RFC 3339 with the necessary decimals only. */
 export const goTime = (ms: number): string => new Date(ms).toISOString().replace(/\.?0*Z$/, 'Z');
 
-/** Go escapes what HTML or JavaScript might trip over, too. */
+/** Go also escapes characters that are special in HTML or JavaScript. */
 const GO_ESCAPES = /[<>&\u2028\u2029]/g;
 
 const goMap = (tags: Tags): string => sortedMap(tags).replace(GO_ESCAPES, unicodeEscape);

@@ -1,4 +1,4 @@
-/** What `?dryRun=1` answers: what a change would do, and what the plan would ask for then. */
+/** The answer to `?dryRun=1`: the effect of a change, and the load of the resulting plan. */
 
 import { type Static, Type } from 'typebox';
 import type { KnownGroup } from '../../collector/groups/groupRecord.js';

@@ -1,4 +1,4 @@
-/** What the API says of groups: whole ones, summaries, and why there is none. */
+/** The API's answers about groups: whole groups, summaries, and why a group is missing. */
 
 import type { FastifyReply } from 'fastify';
 import { LlamaError } from '../../base/errors.js';
@@ -19,7 +19,10 @@ export function waitingSummary({ name, origin, reason }: SuspendedGroup, service
   return { ...originOf(name, origin, service), notInForce: reason };
 }
 
-/** The text is JSON already: a group of ten thousand targets costs nothing here. How its source does is shown beside it, and not part of its tag. */
+/**
+ * The text is JSON already: a group of ten thousand targets costs nothing here. The state of its source is sent in
+ * addition, and is not part of its tag.
+ */
 export function sendGroup(reply: FastifyReply, known: KnownGroup, service: CollectorService): FastifyReply {
   const about = 'reason' in known ? waitingSummary(known, service) : originOf(known.group.name, known.origin, service);
   const discovery = service.discoveryStatus(about.name);

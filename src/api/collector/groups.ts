@@ -1,6 +1,7 @@
 /**
- * `/v1/groups`: what is probed, live. A group has the shape that it has in the config file, and is checked by the same code.
- * Conditions and edits are handed to the collector, which decides them at the turn of the change; nothing here looks first and acts then.
+ * `/v1/groups`: the probed groups, live. A group has the same shape as in the config file, and is checked by the same
+ * code. Conditions and edits are passed to the collector, which decides them when it carries out the change; a check
+ * here would race with other changes.
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify';
@@ -41,7 +42,10 @@ interface Removing {
 
 const Name = Type.String({ description: 'a name of 1 to 64 letters, digits, dots, dashes and underscores' });
 
-/** A group as a `POST` has it: with its name. What `GET` adds may come back in a body; it is not the client's to set. */
+/**
+ * A group in the body of a `POST`: with its name. A body may contain the fields that `GET` adds; a client cannot set
+ * them.
+ */
 const NamedGroupSchema = Type.Object(
   { name: Name, ...GroupSchema.properties },
   {
@@ -145,7 +149,10 @@ const PATCH = {
 } as const;
 
 export function groupRoutes(app: FastifyInstance, service: CollectorService): void {
-  /** The schema of a body is for documentation: its reader names every problem, and knows durations, classes and addresses. */
+  /**
+   * The schema of a body is for documentation: its reader names every problem, and knows durations, classes and
+   * addresses.
+   */
   const validatorCompiler: FastifySchemaCompiler<unknown> = (part) => {
     const others = app.validatorCompiler as FastifySchemaCompiler<unknown> | undefined;
     return part.httpPart === 'body' || others === undefined ? () => true : others(part);
@@ -198,7 +205,7 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
     const { name } = request.params;
     if (request.query.revert === '1') {
       const back = await reverted(request, name);
-      // Whatever it was before, the group is there: 201 is for groups that a client makes.
+      // Always 200: 201 is for groups that a client creates.
       return 'dryRun' in back ? back.dryRun : sendGroup(reply, back.group, service);
     }
     const change = await changed(request, name, (held) => {
@@ -222,7 +229,7 @@ export function groupRoutes(app: FastifyInstance, service: CollectorService): vo
       if ('dryRun' in change) return change.dryRun;
       const { after } = change;
       if (after === undefined) throw unknownGroup(name, service);
-      // Not the targets: whoever sends three of ten thousand does not want all of them back.
+      // Without the targets: a client that sends three of ten thousand does not want all of them back.
       reply.header('etag', after.etag);
       return summary(after, service);
     },

@@ -1,6 +1,7 @@
 /**
- * `GET /v1/paths`: one interval per source port, worst first: shows which ECMP path is bad. It is the last finished one or, with `after=CURSOR`,
- * the next after the cursor, so that a reader who follows `/v1/results` can have the paths of every interval, or with `at=MS` that of a moment.
+ * `GET /v1/paths`: one interval per source port, worst first; it shows which ECMP path is bad. The interval is the last
+ * finished one, or the next after the cursor with `after=CURSOR`, or that of a moment with `at=MS`. With the cursor, a
+ * reader that follows `/v1/results` can get the paths of every interval.
  */
 
 import type { FastifyInstance } from 'fastify';

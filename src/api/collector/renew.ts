@@ -1,4 +1,4 @@
-/** `POST /v1/sourcePorts/renew`: new source ports in place of those whose flows are dead. */
+/** `POST /v1/sourcePorts/renew`: replaces source ports whose flows are dead. */
 
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';

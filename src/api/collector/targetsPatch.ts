@@ -104,9 +104,10 @@ const asTarget = (written: unknown) =>
 const keyOf = ({ address, port }: { readonly address: string; readonly port: number }): string => `${address} ${port}`;
 
 /**
- * The group with the patch carried out: what stays keeps its place, what is new comes last. One turn of the main thread, so it only compares.
- * @throws LlamaError `LLAMA_GROUP_INVALID` with the problems: targets that come from a source, a target added twice, an unknown target to remove,
- * a target in both lists, no target left.
+ * The group with the patch carried out: what stays keeps its place, what is new comes last. One turn of the main
+ * thread, so it only compares.
+ * @throws LlamaError `LLAMA_GROUP_INVALID` with the problems: targets that come from a source, a target added twice, an
+ * unknown target to remove, a target in both lists, no target left.
  */
 export function patchTargets(group: Group, patch: TargetsPatch): Group {
   const { listed = group.targets, ...rest } = group;

@@ -1,4 +1,7 @@
-/** The worst paths of an interval, found in short turns: a heap of the `limit` worst so far, never a sort of all of them. */
+/**
+ * The worst paths of an interval, found in short turns: a heap of the `limit` worst so far, never a sort of all of
+ * them.
+ */
 
 import type { Breather } from '../../base/yielding.js';
 import { failureRank } from '../../stats/outcome.js';
@@ -21,7 +24,10 @@ function rankOf({ pathCounters }: IntervalReport, row: number): number {
   return failureRank(pathCounters[at + RECEIVED], failed);
 }
 
-/** Negative when row `a` is worse than row `b`: more failures (`failureRank`), then a higher mean RTT, then the lower path number. */
+/**
+ * Negative when row `a` is worse than row `b`: more failures (`failureRank`), then a higher mean RTT, then the lower
+ * path number.
+ */
 export function comparePaths(report: IntervalReport, a: number, b: number): number {
   return (
     rankOf(report, b) - rankOf(report, a) ||

@@ -65,7 +65,10 @@ export function buildScraperApi(service: ScraperService, options: ScraperApiOpti
   });
 }
 
-/** A collector or a database that is away is no fault of the scraper: that is in the status and the metrics, and restarts would not mend it. */
+/**
+ * A collector or a database that is away is no fault of the scraper: that is in the status and the metrics, and
+ * restarts would not mend it.
+ */
 function scraperHealth(service: ScraperService): HealthChecks {
   return {
     healthy: 'Does it run, and can it keep what it fetches?',

@@ -1,4 +1,7 @@
-/** `GET /metrics` of a scraper: every collector and every writer for Prometheus. Names are in base units, counters end in `_total`. */
+/**
+ * `GET /metrics` of a scraper: every collector and every writer for Prometheus. Names are in base units, counters end
+ * in `_total`.
+ */
 
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, Registry } from 'prom-client';

@@ -1,4 +1,7 @@
-/** `GET /v1/results` and `/v1/stream` of a scraper: the intervals of all collectors in the order in which they came, by a cursor that loses none. */
+/**
+ * `GET /v1/results` and `/v1/stream` of a scraper: the intervals of all collectors in the order in which they came, by
+ * a cursor that loses none.
+ */
 
 import type { FastifyInstance } from 'fastify';
 import type { RecentResults } from '../../scraper/recent/recent.js';

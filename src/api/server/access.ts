@@ -1,6 +1,6 @@
 /**
- * Who may do what. One hook over all routes, by method: what is not GET or HEAD changes something, so a route that is added later is
- * closed before anyone thinks of it.
+ * Who may do what. One hook over all routes, by method: what is not GET or HEAD changes something, so a route that is
+ * added later is closed before anyone thinks of it.
  */
 
 import { isIP } from 'node:net';
@@ -31,7 +31,10 @@ export const sectionOf = ({ section = 'api' }: Pick<AccessOptions, 'section'>): 
 /** What a message calls the service whose options are in a section. */
 const SERVICES: Readonly<Record<ApiSection, string>> = { api: 'collector', scraper: 'scraper' };
 
-/** What service managers ask, and what says how to ask: nothing here is about this collector's network, and browsers show no token. */
+/**
+ * What service managers ask, and what says how to ask: nothing here is about this collector's network, and browsers
+ * show no token.
+ */
 const OPEN = new Set(['/healthz', '/readyz', '/openapi.json']);
 const OPEN_BELOW = '/docs';
 
@@ -49,8 +52,8 @@ export function onlyReads(method: string): boolean {
 }
 
 /**
- * The hook. It throws `LLAMA_UNAUTHORIZED` (401), `LLAMA_FORBIDDEN` (403: a token for reading only) and `LLAMA_READ_ONLY` (403: not from
- * this host), the first two with the challenge of RFC 6750 section 3.
+ * The hook. It throws `LLAMA_UNAUTHORIZED` (401), `LLAMA_FORBIDDEN` (403: a token for reading only) and
+ * `LLAMA_READ_ONLY` (403: not from this host), the first two with the challenge of RFC 6750 section 3.
  */
 export function accessHook({ tokens, writes = 'loopback', allowRemoteWrites = null, section = 'api' }: AccessOptions) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
@@ -96,8 +99,9 @@ function challenge(reply: FastifyReply, error: string | undefined): void {
 }
 
 /**
- * A proxy on this host makes all its clients look local. One that says so by a header is known by it; one that says nothing (nginx does not,
- * unless it is told to) is not to be told from a local client: that is what `api.writes: token` and `api.tokenFile` are for.
+ * A proxy on this host makes all its clients look local. One that says so by a header is known by it; one that says
+ * nothing (nginx does not, unless it is told to) is not to be told from a local client: that is what `api.writes:
+ * token` and `api.tokenFile` are for.
  */
 const PROXY_HEADERS = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];
 
@@ -116,8 +120,9 @@ function requireLocal(request: FastifyRequest, section: ApiSection): void {
 }
 
 /**
- * A web page from elsewhere in a browser on this host must not change anything: its name may have been made to resolve to the loopback
- * address (DNS rebinding), so only an address or `localhost` is taken. With tokens there is no need: such a page knows none.
+ * A web page from elsewhere in a browser on this host must not change anything: its name may have been made to resolve
+ * to the loopback address (DNS rebinding), so only an address or `localhost` is taken. With tokens there is no need:
+ * such a page knows none.
  */
 function requireOwnOrigin(request: FastifyRequest, section: ApiSection): void {
   const { origin } = request.headers;

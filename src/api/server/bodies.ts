@@ -1,6 +1,6 @@
 /**
- * Large answers without long turns: bytes are gathered into chunks, and the event loop gets a turn every few milliseconds.
- * Nothing here knows what the bytes mean.
+ * Large answers without long turns: bytes are gathered into chunks, and the event loop gets a turn every few
+ * milliseconds. Nothing here knows what the bytes mean.
  */
 
 import { Readable } from 'node:stream';
@@ -42,7 +42,10 @@ export class Chunk {
   }
 }
 
-/** A body for Fastify: it pulls the next buffer when the client took the one before, and ends the generator when the client goes. */
+/**
+ * A body for Fastify: it pulls the next buffer when the client took the one before, and ends the generator when the
+ * client goes.
+ */
 export function bodyOf(buffers: AsyncGenerator<Buffer>): Readable {
   return Readable.from(buffers, { objectMode: false });
 }

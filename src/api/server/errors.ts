@@ -1,4 +1,7 @@
-/** Every error of the API as an RFC 9457 problem document. Nothing of the inside (stacks, paths, values of other requests) gets out. */
+/**
+ * Every error of the API as an RFC 9457 problem document. Nothing of the inside (stacks, paths, values of other
+ * requests) gets out.
+ */
 
 import { randomUUID } from 'node:crypto';
 import { maxHeaderSize } from 'node:http';

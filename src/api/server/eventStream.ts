@@ -1,6 +1,7 @@
 /**
- * Server-sent events (the EventStream format of the HTML standard) to one reader, at the reader's pace. It knows nothing of what is sent:
- * the next event is fetched by the caller when there is room for it, so a reader that is slow costs one event in memory and no queue.
+ * Server-sent events (the EventStream format of the HTML standard) to one reader, at the reader's pace. It knows
+ * nothing of what is sent: the next event is fetched by the caller when there is room for it, so a reader that is slow
+ * costs one event in memory and no queue.
  */
 
 import { Readable } from 'node:stream';
@@ -9,7 +10,10 @@ import { Breather } from '../../base/yielding.js';
 /** Content type of the format; it is UTF-8 always. */
 export const EVENT_STREAM_TYPE = 'text/event-stream';
 
-/** What intermediaries must know: nothing is to be changed (compressed, say), and nothing held back until there is more of it. */
+/**
+ * What intermediaries must know: nothing is to be changed (compressed, say), and nothing held back until there is more
+ * of it.
+ */
 export const EVENT_STREAM_HEADERS = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' } as const;
 
 /** Proxies close a connection that says nothing for a minute, or half of one. */
@@ -37,7 +41,10 @@ export interface ServerEvent {
   readonly event: string;
   /** What the reader says in `Last-Event-ID` when it comes back; without one the id of the event before holds on. */
   readonly id?: string | number;
-  /** Text may have several lines. Bytes come as they are made and may not have line ends: JSON without indentation has none. */
+  /**
+   * Text may have several lines. Bytes come as they are made and may not have line ends: JSON without indentation has
+   * none.
+   */
   readonly data: string | AsyncIterable<Buffer>;
 }
 
@@ -77,8 +84,8 @@ export class EventStream {
   }
 
   /**
-   * Sends one event. Resolves when there is room for the next: true, or false when the stream is over, and then the event may have been
-   * cut off, which a reader has to ignore. One at a time.
+   * Sends one event. Resolves when there is room for the next: true, or false when the stream is over, and then the
+   * event may have been cut off, which a reader has to ignore. One at a time.
    */
   async send({ event, id, data }: ServerEvent): Promise<boolean> {
     if (this.sending) throw new Error('an event is being sent already: wait for it');

@@ -1,4 +1,7 @@
-/** The readers of event streams: a limited number, known while they are there, so that the end of the server is the end of their streams. */
+/**
+ * The readers of event streams: a limited number, known while they are there, so that the end of the server is the end
+ * of their streams.
+ */
 
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { atMost } from '../../base/atMost.js';

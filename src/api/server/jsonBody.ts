@@ -1,4 +1,6 @@
-/** JSON bodies of requests, looked through in short turns before they are parsed: what is wrong is told with its place. */
+/**
+ * JSON bodies of requests, looked through in short turns before they are parsed: what is wrong is told with its place.
+ */
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { LlamaError } from '../../base/errors.js';
@@ -26,11 +28,15 @@ function refuseCompressed(encoding: string | undefined, body: string): void {
   throw new LlamaError('LLAMA_MEDIA_TYPE', `found ${what}, expected JSON that is not compressed; send it as it is`);
 }
 
-/** @throws LlamaError `LLAMA_REQUEST_INVALID` with the line and column of what is no JSON, and of every key that an object has twice. */
+/**
+ * @throws LlamaError `LLAMA_REQUEST_INVALID` with the line and column of what is no JSON, and of every key that an
+ * object has twice.
+ */
 export async function parseJsonBody(body: string): Promise<unknown> {
   const text = body.charCodeAt(0) === BYTE_ORDER_MARK ? body.slice(1) : body;
   const { listed, count } = await inTurns(jsonProblems(text));
-  // A tag may have any name: `JSON.parse` makes `__proto__` a key like others, and nothing assigns by the keys of a body.
+  // A tag may have any name: `JSON.parse` makes `__proto__` a key like others, and nothing assigns by the keys of a
+  // body.
   if (count === 0) return JSON.parse(text);
   const lines = listed.map(
     ({ path, message, line, column }) => `line ${line}, column ${column}: ${path === '' ? '' : `${path}: `}${message}`,

@@ -1,6 +1,7 @@
 /**
- * Looks through a JSON text (RFC 8259) once, for what is wrong with it and where. `JSON.parse` takes the last of two equal keys in silence, and
- * says of a broken text less than whoever has to mend it needs. Pure; knows the grammar, and nothing of what the values mean.
+ * Looks through a JSON text (RFC 8259) once, for what is wrong with it and where. `JSON.parse` takes the last of two
+ * equal keys in silence, and says of a broken text less than whoever has to mend it needs. Pure; knows the grammar, and
+ * nothing of what the values mean.
  */
 
 import type { Problem } from '../../base/errors.js';
@@ -50,7 +51,10 @@ export interface JsonProblems {
   readonly count: number;
 }
 
-/** Yields where other work may run. Without problems `JSON.parse` takes the text, and every key of an object is there once. */
+/**
+ * Yields where other work may run. Without problems `JSON.parse` takes the text, and every key of an object is there
+ * once.
+ */
 export function* jsonProblems(text: string): Generator<void, JsonProblems> {
   return yield* new JsonText(text).lookThrough();
 }

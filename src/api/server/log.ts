@@ -1,4 +1,6 @@
-/** What of requests is logged: one line per change that was asked for, and per failure of ours. Readers are not logged. */
+/**
+ * What of requests is logged: one line per change that was asked for, and per failure of ours. Readers are not logged.
+ */
 
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -25,7 +27,8 @@ export function logRequests(app: FastifyInstance): void {
   app.addHook('onResponse', async (request, reply) => {
     const problem = problemOf(request);
     const failed = reply.statusCode >= 500 && !HEALTH.has(request.routeOptions.url ?? '');
-    // An internal error was logged with its stack when it happened. A client over a limit must not fill the disk instead.
+    // An internal error was logged with its stack when it happened. A client over a limit must not fill the disk
+    // instead.
     if (problem === 'LLAMA_INTERNAL' || problem === 'LLAMA_RATE_LIMIT' || problem === 'LLAMA_STREAMS_FULL') return;
     if (!failed && onlyReads(request.method)) return;
     const line = {

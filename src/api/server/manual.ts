@@ -1,6 +1,6 @@
 /**
- * `/manual/`: the documents of this version as a static site, as `npm run build` made it in `dist/manual`. There are no data in it, so it needs
- * no token.
+ * `/manual/`: the documents of this version as a static site, as `npm run build` made it in `dist/manual`. There are no
+ * data in it, so it needs no token.
  */
 
 import { existsSync, readdirSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** Requests that no route takes: 404 where there is nothing, 405 with the header Allow where there is something for other methods. */
+/**
+ * Requests that no route takes: 404 where there is nothing, 405 with the header Allow where there is something for
+ * other methods.
+ */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LlamaError } from '../../base/errors.js';

@@ -1,6 +1,7 @@
 /**
- * The API's documentation: `/openapi.json` (OpenAPI 3.1) out of the schemas of the routes, and `/docs` to read and try it. What holds
- * for every route (tokens, limits, problem documents) is added here once; a route says only what is its own.
+ * The API's documentation: `/openapi.json` (OpenAPI 3.1) out of the schemas of the routes, and `/docs` to read and try
+ * it. What holds for every route (tokens, limits, problem documents) is added here once; a route says only what is its
+ * own.
  */
 
 import swagger from '@fastify/swagger';

@@ -1,6 +1,6 @@
 /**
- * `/`: the web page, as `npm run build` made it in `dist/ui`. Static files only: there are no data in them, so they need no token, and
- * the page asks for data with the token that its user gives it.
+ * `/`: the web page, as `npm run build` made it in `dist/ui`. Static files only: there are no data in them, so they
+ * need no token, and the page asks for data with the token that its user gives it.
  */
 
 import { existsSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** The shapes of requests and answers: validation, types and the API's documentation from one source. Results are not serialised by them: they come as bytes. */
+/**
+ * The shapes of requests and answers: validation, types and the API's documentation from one source. Results are not
+ * serialised by them: they come as bytes.
+ */
 
 import { type Static, Type } from 'typebox';
 import { COUNTER_MEANINGS } from '../../counters/meanings.js';

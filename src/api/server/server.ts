@@ -1,6 +1,6 @@
 /**
- * What every HTTP interface of this program has, whatever it serves: the server's limits, problem documents, headers, the limit of requests,
- * tokens, the log and the OpenAPI document. A service adds its routes and nothing of this.
+ * What every HTTP interface of this program has, whatever it serves: the server's limits, problem documents, headers,
+ * the limit of requests, tokens, the log and the OpenAPI document. A service adds its routes and nothing of this.
  */
 
 import helmet from '@fastify/helmet';
@@ -40,7 +40,10 @@ const REQUEST_TIMEOUT_MS = 60_000;
 /** A group name has 64 characters at most; each may be percent-encoded. */
 const MAX_PARAM_LENGTH = 3 * 64;
 
-/** An app with everything but the routes, ready to listen or to be injected into. `about` is what its documentation says of it. */
+/**
+ * An app with everything but the routes, ready to listen or to be injected into. `about` is what its documentation says
+ * of it.
+ */
 export function baseApp(
   options: BaseOptions,
   about: ApiDescription,
@@ -84,7 +87,10 @@ export function baseApp(
 const isDocs = ({ url }: { readonly url?: string | undefined }): boolean =>
   url === '/docs' || url?.startsWith('/docs/') === true;
 
-/** What stands before every route, also before those that do not exist: headers, then the limit, then who may do what, then `refuse`. */
+/**
+ * What stands before every route, also before those that do not exist: headers, then the limit, then who may do what,
+ * then `refuse`.
+ */
 function protect(app: FastifyInstance, options: BaseOptions, refuse: ReturnType<typeof watchRoutes>): void {
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('cache-control', 'no-store');
@@ -125,11 +131,13 @@ function protect(app: FastifyInstance, options: BaseOptions, refuse: ReturnType<
 const EXEMPT = '/healthz';
 
 /**
- * A hook that answers more than `perSecond` requests of one address (IPv6: one /64) with `LLAMA_RATE_LIMIT` (429) and Retry-After, so that one
- * reader cannot take the API from the others. Measuring does not depend on it: it has its own threads.
+ * A hook that answers more than `perSecond` requests of one address (IPv6: one /64) with `LLAMA_RATE_LIMIT` (429) and
+ * Retry-After, so that one reader cannot take the API from the others. Measuring does not depend on it: it has its own
+ * threads.
  */
 function limitRate(app: FastifyInstance, perSecond: number, section: ApiSection): void {
-  // Not by the plugin's own hook: that one is per route, would come after the check of tokens, and so would not slow down guessing.
+  // Not by the plugin's own hook: that one is per route, would come after the check of tokens, and so would not slow
+  // down guessing.
   app.register(rateLimit, { global: false, max: perSecond, timeWindow: MS_PER_S });
   app.after((error) => {
     if (error) throw error;

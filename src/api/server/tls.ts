@@ -13,7 +13,8 @@ export type TlsOptions = Pick<SecureContextOptions, 'cert' | 'key' | 'minVersion
 
 /**
  * Options for a server, and for `setSecureContext` of one that runs.
- * @throws LlamaError `LLAMA_TLS_FILE` with the file and the remedy; `warn` is told of a key that all can read, and of dates.
+ * @throws LlamaError `LLAMA_TLS_FILE` with the file and the remedy; `warn` is told of a key that all can read, and of
+ * dates.
  */
 export function readTls(
   { certFile, keyFile }: TlsFiles,

@@ -1,6 +1,6 @@
 /**
- * Bearer tokens from files. Only their hashes are kept, and compared in constant time; neither a token nor a part of it is ever logged
- * or told.
+ * Bearer tokens from files. Only their hashes are kept, and compared in constant time; neither a token nor a part of it
+ * is ever logged or told.
  */
 
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -30,7 +30,10 @@ export class Tokens {
   private readonly section: ApiSection;
   private hashes: Hashes;
 
-  /** @throws LlamaError `LLAMA_TOKEN_FILE` with the remedy; `warn` is told of files that are readable by all, and of short tokens. */
+  /**
+   * @throws LlamaError `LLAMA_TOKEN_FILE` with the remedy; `warn` is told of files that are readable by all, and of
+   * short tokens.
+   */
   constructor(files: TokenFiles, warn: (text: string) => void, section: ApiSection = 'api') {
     this.files = files;
     this.section = section;
@@ -47,7 +50,10 @@ export class Tokens {
     return this.hashes.read !== undefined;
   }
 
-  /** Reads the files again. What they say is in force when the result is called; when this throws, or until then, nothing changes. */
+  /**
+   * Reads the files again. What they say is in force when the result is called; when this throws, or until then,
+   * nothing changes.
+   */
   readAgain(warn: (text: string) => void): () => void {
     const hashes = readHashes(this.files, this.section, warn);
     return () => {

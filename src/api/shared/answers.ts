@@ -1,6 +1,6 @@
 /**
- * The shapes of answers with results, for the API's documentation. The answers themselves are made as bytes by the aggregator and are
- * never checked by these on the way out; a test holds the two together.
+ * The shapes of answers with results, for the API's documentation. The answers themselves are made as bytes by the
+ * aggregator and are never checked by these on the way out; a test holds the two together.
  */
 
 import { Type } from 'typebox';

@@ -22,7 +22,8 @@ export interface FilteredInfo {
 export type RowFilter = (info: FilteredInfo) => boolean;
 
 /**
- * undefined when everything is asked for. A group, target or class that nothing has gives no rows, and that is no error.
+ * undefined when everything is asked for. A group, target or class that nothing has gives no rows, and that is no
+ * error.
  * @throws LlamaError `LLAMA_REQUEST_INVALID` for what nothing can ever have: a slip would look as if all were silent.
  */
 export function rowFilter(query: RowQuery): RowFilter | undefined {

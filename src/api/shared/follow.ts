@@ -1,6 +1,7 @@
 /**
- * `GET /v1/stream` of a collector or scraper: every finished interval as a server-sent event, at the reader's pace. The next one is looked up when
- * there is room for it, not before: a reader that falls behind by more than what is held is told of the gap, and goes on with what is held.
+ * `GET /v1/stream` of a collector or scraper: every finished interval as a server-sent event, at the reader's pace. The
+ * next one is looked up when there is room for it, not before: a reader that falls behind by more than what is held is
+ * told of the gap, and goes on with what is held.
  */
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';

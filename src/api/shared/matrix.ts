@@ -1,6 +1,6 @@
 /**
- * `GET /v1/matrix`: loss or a time between any two sets of tags, over a window that ends with the newest interval or earlier. The same for
- * a collector, over its own results, and for a scraper, over those of all.
+ * `GET /v1/matrix`: loss or a time between any two sets of tags, over a window that ends with the newest interval or
+ * earlier. The same for a collector, over its own results, and for a scraper, over those of all.
  */
 
 import type { FastifyInstance } from 'fastify';
@@ -115,7 +115,10 @@ function windowMs(text: string, horizonMs: number): number {
   );
 }
 
-/** A window that ends later would show a part as if it were all, one that ends before anything that is held nothing as if nothing had been. */
+/**
+ * A window that ends later would show a part as if it were all, one that ends before anything that is held nothing as
+ * if nothing had been.
+ */
 function heldEnd(toMs: number, history: MatrixHistory): number {
   const aheadMs = history.clockAheadMs();
   const nowMs = history.now() + aheadMs;

@@ -1,4 +1,6 @@
-/** The metrics that a collector and a scraper have alike: memory, CPU time, start, lag of the main thread and versions. */
+/**
+ * The metrics that a collector and a scraper have alike: memory, CPU time, start, lag of the main thread and versions.
+ */
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { Gauge, type Registry } from 'prom-client';

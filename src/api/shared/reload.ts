@@ -1,4 +1,7 @@
-/** `POST /v1/reload`: reads the config file again, as SIGHUP does. What that means is decided by whoever hands the function in. */
+/**
+ * `POST /v1/reload`: reads the config file again, as SIGHUP does. What that means is decided by whoever hands the
+ * function in.
+ */
 
 import type { FastifyInstance } from 'fastify';
 import { type Static, type TSchema, Type } from 'typebox';
@@ -19,7 +22,9 @@ export const ReloadSchema = Type.Object(
   { description: 'config, tokens and certificate are in force' },
 );
 
-/** Resolves when the file is in force; rejects with a LlamaError that says what is wrong with it, and changes nothing. */
+/**
+ * Resolves when the file is in force; rejects with a LlamaError that says what is wrong with it, and changes nothing.
+ */
 export type Reload = () => Promise<ReloadAnswer>;
 
 /** What a reload did; a `ReloadReport` is one. */

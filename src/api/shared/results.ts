@@ -1,6 +1,6 @@
 /**
- * `GET /v1/results`: finished intervals after a cursor. The rows are JSON already, made by the aggregator; this only cuts and joins
- * bytes, so that an answer of many megabytes costs the main thread next to nothing.
+ * `GET /v1/results`: finished intervals after a cursor. The rows are JSON already, made by the aggregator; this only
+ * cuts and joins bytes, so that an answer of many megabytes costs the main thread next to nothing.
  */
 
 import type { Readable } from 'node:stream';
@@ -42,7 +42,9 @@ export function resultsRoute(app: FastifyInstance, service: CollectorService, pa
   });
 }
 
-/** Whole intervals up to `pageBytes`, at least one. The size is that of all rows, whatever the filter leaves of them. */
+/**
+ * Whole intervals up to `pageBytes`, at least one. The size is that of all rows, whatever the filter leaves of them.
+ */
 function fitting(page: ResultsPage, pageBytes: number, withHistograms: boolean): ResultsPage {
   let bytes = 0;
   let count = 0;
@@ -98,7 +100,9 @@ export interface WrittenInterval {
   readonly infos: readonly FilteredInfo[];
 }
 
-/** One interval as JSON, an element of `intervals`; on a single line. `head` is what it begins with, fields and a comma. */
+/**
+ * One interval as JSON, an element of `intervals`; on a single line. `head` is what it begins with, fields and a comma.
+ */
 export async function* intervalBody(
   interval: WrittenInterval,
   filter: RowFilter | undefined,

@@ -1,6 +1,7 @@
 /**
- * The collector's own figures for Prometheus: every counter of every thread, the plan, the main thread's lag, memory. Names are in base
- * units, counters end in `_total`. It reads the status when it is asked and keeps nothing of it but what makes counters never fall.
+ * The collector's own metrics for Prometheus: every counter of every thread, the plan, the main thread's lag, memory.
+ * Names are in base units, counters end in `_total`. Reads the status on each scrape; keeps only the values that make
+ * sure that counters never fall.
  */
 
 import { Counter, Gauge, Registry } from 'prom-client';

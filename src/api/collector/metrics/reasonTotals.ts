@@ -1,6 +1,6 @@
 /**
- * Why probes were not sent or came back as unreachable, summed over all finished intervals, by group: errnos and ICMP errors for Prometheus.
- * A series appears with the first such probe, and goes with its group.
+ * Why probes were not sent or came back as unreachable, summed over all finished intervals, by group: errnos and ICMP
+ * errors for Prometheus. A series appears with the first such probe, and goes with its group.
  */
 
 import type { StoredInterval } from '../../../collector/results/results.js';

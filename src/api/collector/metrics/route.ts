@@ -1,6 +1,6 @@
 /**
- * `GET /metrics`: the collector for Prometheus. The counters of targets and groups are exact sums of the intervals that `/v1/results`
- * gives; an answer is of one moment, however long a slow reader takes for it.
+ * `GET /metrics`: the collector for Prometheus. The counters of targets and groups are exact sums of the intervals of
+ * `/v1/results`. An answer is a snapshot of one moment, however slowly it is read.
  */
 
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';

@@ -1,4 +1,6 @@
-/** Series of targets and groups in Prometheus' text format, made in short turns: a thousand of them are some megabytes. */
+/**
+ * Series of targets and groups in Prometheus' text format, made in short turns: a thousand of them are some megabytes.
+ */
 
 import { nsToS } from '../../../base/units.js';
 import type { Breather } from '../../../base/yielding.js';
@@ -8,13 +10,13 @@ import { PATH_COLUMNS, type PathColumn } from '../../../threads/messages.js';
 import { Chunk } from '../../server/bodies.js';
 import { FIRST_BUCKET, label, RTT_SUM, type Series } from './totals.js';
 
-/** A metric with what it says. */
+/** Name and help of a metric. */
 export interface Named {
   readonly name: string;
   readonly help: string;
 }
 
-/** The counters of a row, by column: the end of the name, and what is counted. */
+/** The counters of a row, by column: the end of the name, and the help. */
 const COLUMN_METRICS: Readonly<Record<PathColumn, Named>> = {
   sent: { name: 'probes_sent_total', help: 'Probes sent.' },
   received: { name: 'probes_received_total', help: 'Probes answered within the timeout.' },
@@ -59,7 +61,10 @@ export const TARGET_INFO: Named = {
   help: 'Always 1; the tags of a target are its labels, each with tag_ before its name.',
 };
 
-/** Of groups: how many targets are in a state in the last finished interval. They show a single target also where targets have no series of their own. */
+/**
+ * Of groups: how many targets are in a state in the last finished interval. They show a single target also where
+ * targets have no series of their own.
+ */
 const STATES: readonly (Named & { readonly value: (series: Series) => number })[] = [
   {
     name: 'llama_group_targets_silent',
@@ -75,7 +80,7 @@ const STATES: readonly (Named & { readonly value: (series: Series) => number })[
 
 const head = ({ name, help }: Named, type: string): string => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
 
-/** All counters and the histogram of `series`; nothing when there are none. */
+/** All counters and the histogram of `series`; empty without series. */
 export async function* seriesText(
   series: readonly Series[],
   { counters, histogram }: SeriesNames,
@@ -100,7 +105,7 @@ export async function* seriesText(
   yield chunk.take();
 }
 
-/** `llama_group_targets_…` of `STATES`; nothing when there are no series. */
+/** `llama_group_targets_…` of `STATES`; empty without series. */
 export async function* statesText(series: readonly Series[], breather: Breather): AsyncGenerator<Buffer> {
   if (series.length === 0) return;
   const chunk = new Chunk();
@@ -140,8 +145,9 @@ export async function* targetInfoText(groups: readonly Group[], breather: Breath
 }
 
 /**
- * Tag names may hold what a label's may not: that becomes `_`. Of tags that become the same name the one that is written so keeps it, and the
- * others get `_2`, `_3` … behind it, in the order of the alphabet: none vanishes, and no series depends on the order of a file.
+ * A tag name may contain characters that a label must not; they become `_`. Of tags that become the same name, the one
+ * with exactly that name keeps it, and the others get the suffix `_2`, `_3` … in alphabetical order: no tag vanishes,
+ * and no series depends on the order of a file.
  */
 function tagLabels(tags: Readonly<Record<string, string>>): string[] {
   const names = Object.keys(tags).map(tagLabelName);
@@ -151,7 +157,7 @@ function tagLabels(tags: Readonly<Record<string, string>>): string[] {
 
 const tagLabelName = (tag: string): string => `tag_${tag.replace(/[^A-Za-z0-9_]/g, '_')}`;
 
-/** Names beside the tags. */
+/** Names in the order of the tags. */
 function withoutCollisions(tags: readonly string[]): string[] {
   const isExact = (tag: string): boolean => tagLabelName(tag) === `tag_${tag}`;
   const inTurn = tags.toSorted((a, b) => Number(isExact(b)) - Number(isExact(a)) || (a < b ? -1 : 1));

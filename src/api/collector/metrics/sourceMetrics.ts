@@ -4,7 +4,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { msToS } from '../../../base/units.js';
 import type { CollectorService } from '../../../collector/service.js';
 
-/** Adds the metrics to a registry; the result fills them with what is so now. */
+/** Adds the metrics to a registry; the returned function sets them to their current values. */
 export function addSourceMetrics(registry: Registry, service: CollectorService): () => void {
   const named = (name: string, help: string) => ({ name, help, labelNames: ['group'], registers: [registry] });
   const up = new Gauge(

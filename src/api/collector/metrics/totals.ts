@@ -1,8 +1,8 @@
 /**
- * Sums over all finished intervals, a line per series: what Prometheus' counters and histograms are made of.
+ * Sums over all finished intervals, a line per series: the source of Prometheus' counters and histograms.
  *
- * They are exact: a sum is that of the rows that `/v1/results` gave for the same labels. It must never lose an interval that a
- * series in the plan has a part in, nor keep a series that the plan no longer has.
+ * They are exact: a sum equals that of the rows of `/v1/results` with the same labels. Invariants: no interval of a
+ * series in the plan is lost, and no series outlives its place in the plan.
  */
 
 import type { StoredInterval, StreamInfo } from '../../../collector/results/results.js';
@@ -15,13 +15,13 @@ export const RTT_SUM = PATH_COLUMNS.length;
 export const FIRST_BUCKET = RTT_SUM + 1;
 const LINE = FIRST_BUCKET + RTT_BUCKETS;
 
-/** What a series is about: its labels as text, without braces. */
+/** The labels of a series as text, without braces. */
 export interface Series {
   readonly labels: string;
   readonly values: Float64Array;
   /** How many rows of the last interval had probes and no reply to any. */
   silent: number;
-  /** How many rows of the last interval had refused probes only: nothing is known of the network to their targets. */
+  /** Number of rows of the last interval with refused probes only: nothing is known of the network to their targets. */
   unmeasured: number;
 }
 
@@ -67,15 +67,16 @@ const targetKey = (group: string, address: string, port: number, className: stri
   `${group} ${className} ${address} ${port}`;
 const groupKey = (group: string, className: string): string => `${group} ${className}`;
 
-/** Groups whose series may be, and those that are left out. */
+/** Groups with series within the limit, and those that are left out. */
 export interface Selection {
   readonly kept: readonly Group[];
   readonly omitted: readonly Group[];
 }
 
 /**
- * Leaves out whole groups, the largest first, until the others have at most `most` series: a group has all of its series or none, and a large
- * one does not cost the small ones theirs. Of groups of the same size the last by name goes first.
+ * Leaves out whole groups, the largest first, until the others have at most `most` series: a group has all of its
+ * series or none, and a large one does not cost the small ones theirs. Of groups of the same size the last by name goes
+ * first.
  */
 export function select(groups: readonly Group[], kind: SeriesKind, most: number): Selection {
   const bySize = groups.toSorted((a, b) => kind.count(a) - kind.count(b) || (a.name < b.name ? -1 : 1));
@@ -95,7 +96,7 @@ export class SeriesTotals {
   private groups: readonly Group[] = [];
   private selection: Selection = { kept: [], omitted: [] };
   private byKey = new Map<string, Series>();
-  /** Whose series a row is; forgotten when the plan changes. */
+  /** The series of a row; forgotten when the plan changes. */
   private bySource = new WeakMap<StreamInfo, Series | { readonly values: undefined }>();
 
   /** With `most`, whole groups are left out when there are more series. */
@@ -119,7 +120,9 @@ export class SeriesTotals {
     return this.omitted.reduce((sum, group) => sum + this.kind.count(group), 0);
   }
 
-  /** Makes the series those of the plan: new ones begin at 0, those that stay keep their sums. Cheap when nothing changed. */
+  /**
+   * Makes the series match the plan: new ones begin at 0, existing ones keep their sums. Cheap when nothing changed.
+   */
   follow(groups: readonly Group[]): void {
     if (groups.length === this.groups.length && groups.every((group, i) => group === this.groups[i])) return;
     const before = this.byKey;

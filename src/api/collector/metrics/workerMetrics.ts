@@ -1,4 +1,7 @@
-/** The counters of a prober thread as metrics: a name, labels and base unit for each. A counter without a metric does not compile. */
+/**
+ * The counters of a prober thread as metrics: a name, labels and base unit for each. A counter without a metric does
+ * not compile.
+ */
 
 import { nsToS } from '../../../base/units.js';
 import type { Totals } from '../../../collector/service.js';
