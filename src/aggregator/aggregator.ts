@@ -38,7 +38,7 @@ const REPORTED_END_MS = AGGREGATOR_COUNTERS.indexOf('reportedEndMs');
 const REPORTED_END_NS = AGGREGATOR_COUNTERS.indexOf('reportedEndNs');
 const TURNS = AGGREGATOR_COUNTERS.indexOf('turns');
 
-export type Post = (message: FromAggregator, transfer: readonly ArrayBuffer[]) => void;
+type Post = (message: FromAggregator, transfer: readonly ArrayBuffer[]) => void;
 
 export class Aggregator {
   private readonly clock: Clock;

@@ -23,7 +23,7 @@ const COMMA = ',';
 const NO_WORDS = new Uint32Array(0);
 const NO_RTTS = new Uint32Array(RTT_BUCKETS);
 
-export interface ClosedInterval {
+interface ClosedInterval {
   readonly interval: Interval<IntervalAccumulator>;
   readonly report: IntervalReport;
   /** The report's buffers, without any other reference. */

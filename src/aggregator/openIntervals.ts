@@ -13,7 +13,7 @@ import { PathHistory } from './pathHistory.js';
 import { SampleStore } from './samples.js';
 
 /** Where an interval ended: epoch milliseconds, and ns on the time line. */
-export interface IntervalEnd {
+interface IntervalEnd {
   readonly endMs: number;
   readonly endNs: number;
 }

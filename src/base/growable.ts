@@ -4,7 +4,7 @@
  * copy took milliseconds that delayed probes of other groups.
  */
 
-export type Column = Uint8Array | Uint16Array | Uint32Array | Float64Array;
+type Column = Uint8Array | Uint16Array | Uint32Array | Float64Array;
 type ColumnType<T extends Column> = {
   new (buffer: SharedArrayBuffer, offset: number, length: number): T;
   readonly BYTES_PER_ELEMENT: number;

@@ -16,7 +16,7 @@ export const CLOCK_NOISE_MS = 10;
 const HELD_UP_MS = 2;
 const TRIES = 3;
 
-export interface Clocks {
+interface Clocks {
   /** Epoch ms of the host. */
   readonly wallMs: () => number;
   /** Milliseconds from any start, without steps. */

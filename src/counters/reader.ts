@@ -18,7 +18,7 @@ export interface CounterWarning<Name extends string = string> {
   readonly figure?: (n: number, of: number) => string;
 }
 
-export interface Share<Name extends string> {
+interface Share<Name extends string> {
   readonly share: number;
   /** Growth up to this is ignored too. */
   readonly few?: number;

@@ -11,7 +11,7 @@ interface Reading<Name extends string> {
   readonly counts: Counts<Name> | undefined;
 }
 
-export interface RecentWarningsOptions<Name extends string> {
+interface RecentWarningsOptions<Name extends string> {
   /** Epoch ms. */
   readonly now?: () => number;
   /** The last occurrence counted by a counter, in words; undefined without one. */

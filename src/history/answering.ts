@@ -31,7 +31,7 @@ export function newestEndOf(table: SeriesTable, series: number, slots: readonly 
 }
 
 /** The same for a window in the past, by its slots (oldest first). A merged slot is as one interval. */
-export function answeringIn(slots: readonly Slot[], series: number, cadenceMs: number): Answering {
+function answeringIn(slots: readonly Slot[], series: number, cadenceMs: number): Answering {
   let state: Answering | undefined;
   let misses = 0;
   let newerMs = Number.POSITIVE_INFINITY;

@@ -40,7 +40,7 @@ const QUIET_MS = 500;
 /** Growth of a slot in which new series turn up. */
 const GROWTH = 1.125;
 
-export interface HistoryOptions {
+interface HistoryOptions {
   /** How far back it reaches at most. */
   readonly horizonMs: number;
   /** Bytes. */

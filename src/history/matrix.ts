@@ -38,14 +38,14 @@ export interface MatrixWindow {
 }
 
 /** The newest data of all cells: nulls without any. */
-export interface MatrixNewest {
+interface MatrixNewest {
   readonly ageMs: number | null;
   /** The age from which on they are stale. */
   readonly staleAfterMs: number | null;
 }
 
 /** Columns of cells, with one element for each cell. */
-export interface MatrixCells {
+interface MatrixCells {
   readonly row: Uint32Array;
   readonly column: Uint32Array;
   /** NaN where there is no measurement. */

@@ -33,7 +33,7 @@ const TARGET = 3;
 const CLASS = 4;
 const TAGS = 5;
 
-export type Tags = Readonly<Record<string, string>>;
+type Tags = Readonly<Record<string, string>>;
 
 export class SeriesTable {
   /** Numbers that were ever given out: the least length of a column. */

@@ -21,7 +21,7 @@ import { CountColumn, packPercentile, packTime } from './columns.js';
 import { ADDRESS_BYTES, SparseStore } from './sparseStore.js';
 import type { HistoryRow, Numbers } from './types.js';
 
-export const SLOT_BYTES = 5 * 2 + 4 * 4 + 3 * 2 + 1;
+const SLOT_BYTES = 5 * 2 + 4 * 4 + 3 * 2 + 1;
 export const SLOT_WITH_HISTOGRAMS_BYTES = SLOT_BYTES + ADDRESS_BYTES;
 
 export const Flag = {

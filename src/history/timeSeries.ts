@@ -5,7 +5,7 @@ import { unpackPercentile, unpackTime } from './columns.js';
 import type { MatrixHistory } from './history.js';
 import { Flag, type Slot } from './slot.js';
 
-export interface SeriesFilter {
+interface SeriesFilter {
   readonly collector?: string | undefined;
   readonly group?: string | undefined;
   readonly source?: string | undefined;

@@ -17,8 +17,8 @@ import { NativeMemory } from './memory.js';
 
 export type Family = 4 | 6;
 
-export const SOCKADDR_IN_BYTES = 16;
-export const SOCKADDR_IN6_BYTES = 28;
+const SOCKADDR_IN_BYTES = 16;
+const SOCKADDR_IN6_BYTES = 28;
 /** Space for either, aligned. */
 export const SOCKADDR_STRIDE = 32;
 export const SOCKADDR_PORT = 2;

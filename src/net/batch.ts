@@ -78,7 +78,7 @@ class MessageBatch {
 }
 
 /** Source of a receive batch: the data queue or the error queue. */
-export type ReceiveQueue = 'data' | 'errors';
+type ReceiveQueue = 'data' | 'errors';
 
 /**
  * Datagrams received by one `recvmmsg`, with the kernel's information about each, in columns. After `receive` returned

@@ -17,12 +17,12 @@ const NS_PER_MS = 1_000_000;
 const LOOK_BACK_MS = 60_000;
 
 /** A directory of a control group above the process, or its own. */
-export interface CpuGroup {
+interface CpuGroup {
   readonly directory: string;
   readonly version: 1 | 2;
 }
 
-export interface Throttling {
+interface Throttling {
   /** Throttled periods, and the total time. */
   readonly times: number;
   readonly ms: number;
@@ -60,7 +60,7 @@ export function usableCores(
 }
 
 /** Count and total time of throttling, over the levels with a quota, since they were created. */
-export function throttlingOf(groups: readonly CpuGroup[]): Throttling {
+function throttlingOf(groups: readonly CpuGroup[]): Throttling {
   let times = 0;
   let ms = 0;
   for (const group of groups) {

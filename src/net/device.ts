@@ -5,7 +5,7 @@ import { EPERM, errno, libc, systemError } from './libc.js';
 import { NativeMemory } from './memory.js';
 
 /** Longest name of an interface, including the final NUL: IFNAMSIZ. */
-export const INTERFACE_NAME_BYTES = 16;
+const INTERFACE_NAME_BYTES = 16;
 
 const name = new NativeMemory(INTERFACE_NAME_BYTES);
 

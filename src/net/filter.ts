@@ -20,7 +20,7 @@ import type { Family } from './address.js';
 
 export const FILTER_LINE_BYTES = 8;
 /** The kernel's limit. */
-export const MAX_FILTER_LINES = 4096;
+const MAX_FILTER_LINES = 4096;
 
 /** Loads go into the accumulator A; offsets count from the start of the socket's packet. `x…`: plus the index X. */
 const OPERATION = {

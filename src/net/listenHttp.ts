@@ -9,13 +9,13 @@ import { Server as SecureServer } from 'node:https';
 import { formatEndpoint } from './endpoint.js';
 
 /** The parts of a Fastify app that are needed. */
-export interface HttpApp {
+interface HttpApp {
   readonly server: Server;
   ready(): PromiseLike<unknown>;
   register(plugin: (child: HttpAppChild) => Promise<void>): unknown;
 }
 
-export interface HttpAppChild {
+interface HttpAppChild {
   addHook(name: 'preClose', hook: () => Promise<void>): unknown;
 }
 

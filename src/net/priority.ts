@@ -28,7 +28,7 @@ export function goBeforeOthers(): void {
 }
 
 /** Dependencies of `Urgency`, replaceable in tests. */
-export interface UrgencyTools {
+interface UrgencyTools {
   /** CPU time of the calling thread, ns. */
   readonly cpuNs: () => number;
   /** Makes the calling thread real-time or ordinary; false when not permitted. */

@@ -23,7 +23,7 @@ const DISCARD_BATCHES = 1024;
 export type RawSocketOptions = Omit<SocketOptions, 'dropCounter'>;
 
 /** Decides which headers received data begins with, and who writes checksums and identifiers. */
-export type RawKind = 'raw' | 'datagram';
+type RawKind = 'raw' | 'datagram';
 
 export class RawSocket {
   readonly fd: number;

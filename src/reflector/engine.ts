@@ -33,7 +33,7 @@ const BATCH = 64;
  * Longest request: a jumbo frame. The extra 64 bytes avoid a multiple of 4096, so that payloads do not share cache
  * sets.
  */
-export const MAX_REQUEST_BYTES = 9216 + 64;
+const MAX_REQUEST_BYTES = 9216 + 64;
 /** Limit of batches read from one socket before the next socket is read. */
 const BATCHES_PER_TURN = 8;
 /** Longest wait: bounds the delay of a stop whose wake-up got lost. */

@@ -23,13 +23,13 @@ const RECEIVE_BUFFER_BYTES = 32 * 1024 * 1024;
 const SEND_BUFFER_BYTES = 8 * 1024 * 1024;
 
 /** Why an address is not listened on, and since when (epoch ms). */
-export interface ListenerProblem {
+interface ListenerProblem {
   readonly reason: string;
   readonly sinceMs: number;
 }
 
 /** Result of a check: the address is lost, is listened on again, or got new sockets without a detected outage. */
-export type ListenerChange = 'lost' | 'found' | 'bound';
+type ListenerChange = 'lost' | 'found' | 'bound';
 
 export class Listener {
   private readonly wanted: Endpoint;

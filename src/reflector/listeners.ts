@@ -8,7 +8,7 @@ import { checkFree, Listener } from './listener.js';
 import { refusalWarnings } from './refusals.js';
 
 /** LLAMA's port, also used for STAMP: port 862 would need privileges. */
-export const DEFAULT_LISTEN: readonly Endpoint[] = [
+const DEFAULT_LISTEN: readonly Endpoint[] = [
   { address: '0.0.0.0', family: 4, port: 8100 },
   { address: '::', family: 6, port: 8100 },
 ];

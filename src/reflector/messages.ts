@@ -38,7 +38,6 @@ export const JUNK_REASONS = [
   /** Above `--max-pps`. */
   'overRate',
 ] as const;
-export type JunkReason = (typeof JUNK_REASONS)[number];
 
 /**
  * Counters of a reflector thread. All except `sessions` count from the start of the process, across restarts of the

@@ -67,7 +67,7 @@ export interface ReflectorSettings {
 
 export type ReflectorTotals = Record<ReflectorCounter | 'receiveQueueDrops', number>;
 
-export interface ReflectorThreadStatus extends ThreadStatus {
+interface ReflectorThreadStatus extends ThreadStatus {
   readonly totals: ReflectorTotals;
 }
 

@@ -37,7 +37,7 @@ export interface Sinks {
   save(): Promise<void>;
 }
 
-export interface ScraperTools {
+interface ScraperTools {
   readonly logger: Logger;
   readonly sinks: Sinks;
   /** Runs everything; the system's when not given. */

@@ -61,7 +61,7 @@ export interface ReceivedRecord {
 }
 
 /** Fields read for the directions. */
-export interface DirectionRecord extends ReceivedRecord {
+interface DirectionRecord extends ReceivedRecord {
   readonly tos: number;
   readonly ttl: number;
   readonly forwardNs: number;

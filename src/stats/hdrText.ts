@@ -52,7 +52,7 @@ export const CHECKSUM_BYTES = 4;
 const DEFLATE_OPTIONS = { level: 6, memLevel: 4, windowBits: 12, chunkSize: 4096 } as const;
 
 /** Input of the encoder: an `RttHistogram` or a `HistogramSum`. Indexes are those of `histogram.ts`. */
-export interface EncodedHistogram {
+interface EncodedHistogram {
   readonly firstIndex: number;
   readonly lastIndex: number;
   readonly hdr: { readonly highestTrackableValue: number; getCountAtIndex(index: number): number };

@@ -38,7 +38,7 @@ export interface TooBigReason {
 }
 
 /** The two addresses of a probe. */
-export interface Ends {
+interface Ends {
   readonly source?: string;
   readonly target: string;
 }

@@ -63,7 +63,7 @@ export interface DiscoveryTools extends SourceTools {
   readonly timing?: Timing;
 }
 
-export interface DiscoveryOptions extends DiscoveryTools {
+interface DiscoveryOptions extends DiscoveryTools {
   readonly logger: Logger;
   readonly ownAddresses: () => ReadonlySet<string>;
   /** False when this host cannot send to addresses of a family at all. */

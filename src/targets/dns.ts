@@ -16,8 +16,8 @@ export type DnsSettings = Extract<TargetSource, { kind: 'dns' }>;
 export type DnsResolver = Pick<promises.Resolver, 'resolve4' | 'resolve6' | 'resolveSrv' | 'getServers' | 'cancel'>;
 
 /** More often is asking in vain; more seldom, and a name server's long TTL would hide a change for a day. */
-export const MIN_TTL_S = 5;
-export const MAX_TTL_S = 3600;
+const MIN_TTL_S = 5;
+const MAX_TTL_S = 3600;
 /** For answers without a TTL: no records, or no answer. */
 const OTHER_TTL_S = 30;
 /** Lookups under way at a time. */

@@ -21,7 +21,7 @@ interface Watched {
   readonly identity: string;
 }
 
-export interface FileTools {
+interface FileTools {
   readonly parse?: ParseTargets;
   /** Absent: every file. */
   readonly allowed?: AllowedNow;

@@ -19,7 +19,7 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 export type HttpSettings = Extract<TargetSource, { kind: 'http' }>;
 
-export interface HttpTools {
+interface HttpTools {
   readonly parse?: ParseTargets;
   /** Absent: every URL and every token file. */
   readonly allowed?: AllowedNow;

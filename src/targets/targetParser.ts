@@ -16,7 +16,7 @@ export const LONG_TEXT = 8 * 1024;
 const IDLE_MS = 10_000;
 
 /** `json`: JSON only, as http_sd wants it; else YAML where it is not JSON, as file_sd. */
-export interface TargetText {
+interface TargetText {
   readonly text: string;
   readonly form: 'json' | 'yaml';
 }

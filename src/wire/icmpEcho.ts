@@ -19,7 +19,7 @@
 import { addWords, foldChecksum } from './checksum.js';
 
 export const ICMP_ECHO_BYTES = 24;
-export const ICMP_IDENTIFIER = 4;
+const ICMP_IDENTIFIER = 4;
 const CHECKSUM = 2;
 const SHORT_SEQUENCE = 6;
 const SEQUENCE = 8;

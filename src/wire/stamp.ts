@@ -27,13 +27,13 @@ import { fractionOfNanoseconds, nanosecondsOfFraction, ntpSecondsOfUnix, unixSec
 export const STAMP_SEQUENCE = 0;
 /** T1 in a request, T3 in a reply. */
 export const STAMP_TIMESTAMP = 4;
-export const STAMP_ERROR_ESTIMATE = 12;
+const STAMP_ERROR_ESTIMATE = 12;
 export const STAMP_SSID = 14;
-export const STAMP_RECEIVE_TIMESTAMP = 16;
+const STAMP_RECEIVE_TIMESTAMP = 16;
 export const STAMP_SENDER_SEQUENCE = 24;
-export const STAMP_SENDER_TIMESTAMP = 28;
-export const STAMP_SENDER_ERROR_ESTIMATE = 36;
-export const STAMP_SENDER_TTL = 40;
+const STAMP_SENDER_TIMESTAMP = 28;
+const STAMP_SENDER_ERROR_ESTIMATE = 36;
+const STAMP_SENDER_TTL = 40;
 
 /** The base packet of both directions; TLVs or padding follow. */
 export const STAMP_BYTES = 44;
@@ -47,7 +47,7 @@ export const STAMP_REPLY_MIN_BYTES = STAMP_SENDER_ERROR_ESTIMATE + 2;
 export const STAMP_SHORT_MIN_BYTES = STAMP_ERROR_ESTIMATE + 2;
 
 export const ERROR_ESTIMATE_S = 0x8000;
-export const ERROR_ESTIMATE_Z = 0x4000;
+const ERROR_ESTIMATE_Z = 0x4000;
 
 /**
  * The error estimate of a host with an unsynchronised clock: Z 1 (PTPv2), S 0, scale 0, multiplier 1. S marks its error

@@ -63,7 +63,7 @@ export const StampMethod = { hardware: 1, software: 2, controlPlane: 3 } as cons
 const headerOf = (type: number, length: number): number => (TlvFlag.unrecognised << 24) + (type << 16) + length;
 
 /** Writes the header of a TLV as a sender; the caller writes its value. Returns the start of the value. */
-export function writeTlvHeader(view: DataView, at: number, type: number, length: number): number {
+function writeTlvHeader(view: DataView, at: number, type: number, length: number): number {
   view.setUint32(at, headerOf(type, length) >>> 0);
   return at + TLV_HEADER_BYTES;
 }

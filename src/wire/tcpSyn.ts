@@ -20,13 +20,13 @@
 import { addWords, foldChecksum } from './checksum.js';
 
 export const TCP_BYTES = 20;
-export const TCP_SOURCE_PORT = 0;
-export const TCP_SEQUENCE = 4;
+const TCP_SOURCE_PORT = 0;
+const TCP_SEQUENCE = 4;
 const TCP_DESTINATION_PORT = 2;
 const TCP_ACKNOWLEDGMENT = 8;
 const TCP_OFFSET_AND_FLAGS = 12;
 const TCP_WINDOW = 14;
-export const TCP_CHECKSUM = 16;
+const TCP_CHECKSUM = 16;
 
 const PROTOCOL_TCP = 6;
 const FIN = 0x01;

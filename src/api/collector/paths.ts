@@ -30,7 +30,7 @@ interface PathDelay {
 }
 
 /** One path in the answer. */
-export interface PathRow extends Record<PathColumn, number>, Explanations {
+interface PathRow extends Record<PathColumn, number>, Explanations {
   readonly group: string;
   readonly protocol: string;
   readonly source: string;

@@ -55,7 +55,7 @@ interface Named {
   /** Undefined: that of the group. */
   readonly port: number | undefined;
 }
-export interface TargetsPatch {
+interface TargetsPatch {
   readonly add: readonly (Named & Pick<Target, 'family' | 'tags'>)[];
   readonly remove: readonly Named[];
 }

@@ -12,7 +12,7 @@ import { reloadRoute } from '../shared/reload.js';
 import { scraperMetricsRoute } from './metrics.js';
 import { ScraperReloadSchema, ScraperStatusSchema } from './schemas.js';
 
-export interface ScraperApiOptions extends BaseOptions {
+interface ScraperApiOptions extends BaseOptions {
   /** Reads the list of collectors again; without it there is no `POST /v1/reload`. */
   readonly reload?: () => Promise<ScraperReloadReport>;
   /** More routes, behind the same access. */

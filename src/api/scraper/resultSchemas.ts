@@ -27,7 +27,7 @@ export const AllStreamQuery = Type.Object(
 export type AllStreamQuery = Static<typeof AllStreamQuery>;
 
 /** Nobody asks a hundred collectors for more at once. */
-export const MOST_PATHS = 10_000;
+const MOST_PATHS = 10_000;
 
 export const AllPathsQuery = Type.Object(
   {

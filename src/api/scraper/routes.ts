@@ -14,7 +14,7 @@ import { allResultsRoute, allStreamRoute } from './results.js';
 /** Readers of `/v1/stream` at a time: as many as a collector lets in when nothing else is configured. */
 const MOST_STREAMS = 256;
 
-export interface ResultRoutesOptions {
+interface ResultRoutesOptions {
   /** undefined: nothing is kept, and there are no routes to it. */
   readonly memory: ScraperMemory | undefined;
   readonly access: AccessOptions;

@@ -45,7 +45,7 @@ interface Open {
   at: string | number;
 }
 
-export interface JsonProblems {
+interface JsonProblems {
   /** In the order of the text, the first of very many. A text that is no JSON has one for that, which is the last. */
   readonly listed: readonly Problem[];
   readonly count: number;

@@ -9,7 +9,7 @@ import type { ApiSettings } from '../../config/types.js';
 import type { ApiSection } from './access.js';
 
 /** What a token allows. Who may write may read. */
-export type Grant = 'write' | 'read';
+type Grant = 'write' | 'read';
 
 /** RFC 6750 section 2.1, `b64token`. */
 const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
@@ -17,7 +17,7 @@ const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
 const SAFE_LENGTH = 16;
 const HASH_BYTES = 32;
 
-export type TokenFiles = Pick<ApiSettings, 'tokenFile' | 'readTokenFile'>;
+type TokenFiles = Pick<ApiSettings, 'tokenFile' | 'readTokenFile'>;
 
 type Hash = Uint8Array;
 interface Hashes {

@@ -6,7 +6,7 @@ import { found, unknownWord } from '../../config/files/problems.js';
 import { CLASS_NAMES, parseClass } from '../../config/group/classes.js';
 import { GROUP_NAME } from '../../config/group/group.js';
 
-export interface RowQuery {
+interface RowQuery {
   readonly group?: string;
   readonly target?: string;
   readonly class?: string;

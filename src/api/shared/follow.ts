@@ -27,7 +27,7 @@ interface Found<Interval> {
 }
 
 /** Where intervals come from, with a cursor over them. */
-export interface StreamSource<Interval extends Placed, Query extends StreamQuery> {
+interface StreamSource<Interval extends Placed, Query extends StreamQuery> {
   /** The first interval after a cursor that the query asks for. */
   firstAfter(cursor: number, query: Query): Found<Interval>;
   /** Calls `listener` when there is something new; the result ends that. */

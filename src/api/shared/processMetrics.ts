@@ -10,7 +10,7 @@ import { VERSION } from '../../base/version.js';
 /** How often the event loop is looked at. */
 const LAG_RESOLUTION_MS = 20;
 
-export interface ProcessMetric {
+interface ProcessMetric {
   readonly name: string;
   readonly help: string;
   readonly value: () => number;

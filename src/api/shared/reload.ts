@@ -10,7 +10,7 @@ import { NoQuery } from '../server/schemas.js';
 
 const names = (description: string) => Type.Array(Type.String(), { description });
 
-export const ReloadSchema = Type.Object(
+const ReloadSchema = Type.Object(
   {
     added: names('groups that the file has and that were not probed'),
     changed: names('groups that are probed otherwise now'),
@@ -31,7 +31,7 @@ export type Reload = () => Promise<ReloadAnswer>;
 export type ReloadAnswer = { readonly [Key in keyof Static<typeof ReloadSchema>]: readonly string[] };
 
 /** What is said of the route where it does not reload the groups of a collector. */
-export interface ReloadDescription {
+interface ReloadDescription {
   readonly schema: TSchema;
   readonly summary: string;
   readonly problems: readonly ErrorCode[];

@@ -11,7 +11,7 @@ import { readFile, rename } from 'node:fs/promises';
 import { replaceFile } from './syncedFile.js';
 
 /** Result of reading: the JSON body; a later version, whatever the rest looks like; or the reason of a missing body. */
-export type Unsealed = { readonly body: string } | { readonly newer: string } | { readonly damage: string };
+type Unsealed = { readonly body: string } | { readonly newer: string } | { readonly damage: string };
 
 const VERSION = 1;
 /** The start of every version. */

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-export const NOT_SHOWN = '(a path that leads nowhere, not shown: it may be the secret itself)';
+const NOT_SHOWN = '(a path that leads nowhere, not shown: it may be the secret itself)';
 
 /** The path, unless neither the file nor any folder above it exists. `.` and `/` do not count: every path has them. */
 export function shownPath(path: string): string {

@@ -6,7 +6,7 @@ import { shownPath, withoutPath } from './shownPath.js';
 const TOKEN = /^[\x21-\x7e]+$/;
 
 /** Reads a file; default: without limits. */
-export type ReadText = (file: string) => string | Promise<string>;
+type ReadText = (file: string) => string | Promise<string>;
 
 /**
  * The trimmed text of a file; `what` it contains, for the message. Read again for every request, because secrets are

@@ -20,7 +20,7 @@ import { VERSION } from '../version.js';
 import { refusesPlainHttp, SPEAKS_TLS, schemeAdvice } from './schemeAdvice.js';
 
 /** Each from the start of the request, ms. */
-export interface HttpTimeouts {
+interface HttpTimeouts {
   readonly connectMs: number;
   readonly headerMs: number;
   readonly totalMs: number;

@@ -10,7 +10,7 @@ import type { HostAddress } from './resolverFiles.js';
 /** libuv's default; UV_THREADPOOL_SIZE overrides it. */
 const DEFAULT_THREADS = 4;
 
-export type GetAddressInfo = (name: string) => Promise<readonly HostAddress[]>;
+type GetAddressInfo = (name: string) => Promise<readonly HostAddress[]>;
 
 /** Limit of concurrent calls. A pool of one thread allows one. */
 export function mostCalls(threads = process.env.UV_THREADPOOL_SIZE): number {

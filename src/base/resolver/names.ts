@@ -12,9 +12,9 @@ import { codeOf, failureText, NEGATIVE } from './dnsFailure.js';
 import { AddressInfoCalls } from './getaddrinfo.js';
 import { candidates, type HostAddress, parseHosts, parseSearch, WatchedFile } from './resolverFiles.js';
 
-export type AddressResolver = Pick<promises.Resolver, 'resolve4' | 'resolve6' | 'getServers'>;
+type AddressResolver = Pick<promises.Resolver, 'resolve4' | 'resolve6' | 'getServers'>;
 
-export interface NamesOptions {
+interface NamesOptions {
   readonly hostsFile?: string;
   readonly resolverFile?: string;
   /** Called again after a change of the resolver file. */

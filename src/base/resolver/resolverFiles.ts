@@ -10,7 +10,7 @@ export interface HostAddress {
   readonly family: 4 | 6;
 }
 
-export interface SearchRules {
+interface SearchRules {
   /** Domains appended to a name, in this order. */
   readonly domains: readonly string[];
   /** A name with at least this many dots is queried unchanged first. */

@@ -14,7 +14,7 @@ export function exitCode(rows: readonly OutcomeCounts[]): 0 | 2 | 3 {
   return states.includes('silent') ? 3 : 2;
 }
 
-export interface SentTotals {
+interface SentTotals {
   readonly sent: number;
   readonly received: number;
   readonly lost: number;
@@ -23,7 +23,7 @@ export interface SentTotals {
   readonly undecided: number;
 }
 
-export interface LossBounds {
+interface LossBounds {
   readonly least: number;
   readonly most: number;
 }

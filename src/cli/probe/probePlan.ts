@@ -34,7 +34,7 @@ const DEFAULT_PERIOD = '10ms';
 /** Name of the one group without `--sizes`. */
 export const PROBE_GROUP = 'probe';
 
-export interface ProbeTarget {
+interface ProbeTarget {
   readonly address: string;
   /** Absent: the protocol's own. */
   readonly port?: number;
@@ -82,7 +82,7 @@ function reachable(addresses: readonly HostAddress[]): string {
   }
 }
 
-export interface ProbePlan {
+interface ProbePlan {
   readonly config: Config;
   /** Probes of each group, and of all of them. */
   readonly perGroup: number;

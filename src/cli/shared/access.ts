@@ -13,7 +13,7 @@ import type { ApiSettings } from '../../config/types.js';
 import { openWrites } from './openWrites.js';
 
 /** Of the options of an API, those that say who may do what. */
-export type AccessSettings = Pick<
+type AccessSettings = Pick<
   ApiSettings,
   'host' | 'tokenFile' | 'readTokenFile' | 'writes' | 'allowRemoteWrites' | 'tls'
 >;

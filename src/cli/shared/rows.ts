@@ -55,7 +55,7 @@ export interface ResultRow {
 }
 
 /** Delay in one direction, in microseconds. */
-export interface OneWayDelay {
+interface OneWayDelay {
   readonly min: number;
   readonly mean: number;
   readonly max: number;

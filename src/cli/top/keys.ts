@@ -5,7 +5,7 @@ import type { Frame } from './frame.js';
 import { SECTIONS, SORTS, type View } from './types.js';
 
 /** What the caller has to do besides drawing. */
-export type Effect = 'none' | 'quit' | 'ask' | 'suspend';
+type Effect = 'none' | 'quit' | 'ask' | 'suspend';
 
 const SEQUENCES: Readonly<Record<string, string>> = {
   '\u001b[A': 'up',
@@ -48,7 +48,7 @@ export function keysOf(text: string): string[] {
 }
 
 /** What the last frame showed: where it was scrolled to, and how far a page goes. */
-export type Shown = Pick<Frame, 'top' | 'left' | 'page' | 'pageColumns'>;
+type Shown = Pick<Frame, 'top' | 'left' | 'page' | 'pageColumns'>;
 
 export function pressed(
   view: View,

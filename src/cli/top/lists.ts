@@ -20,14 +20,14 @@ interface Row {
   readonly style: Style;
 }
 
-export interface ListPlace {
+interface ListPlace {
   readonly width: number;
   /** With the head. */
   readonly height: number;
   readonly sinceMs: number;
 }
 
-export interface ListShown {
+interface ListShown {
   readonly lines: readonly string[];
   readonly top: number;
 }
@@ -35,7 +35,7 @@ export interface ListShown {
 type Order = Pick<View, 'sort' | 'filter'>;
 
 /** Worst first: loss and then time, or the other way round. */
-export function worstPairs(pairs: readonly Pair[], order: Order): readonly Pair[] {
+function worstPairs(pairs: readonly Pair[], order: Order): readonly Pair[] {
   const names = (pair: Pair): string => `${pair.source}>${pair.target} ${pair.collector} ${pair.group} ${pair.class}`;
   return sorted(
     pairs,
@@ -46,7 +46,7 @@ export function worstPairs(pairs: readonly Pair[], order: Order): readonly Pair[
   );
 }
 
-export function worstPaths(paths: readonly PathAnswer[], order: Order): readonly PathAnswer[] {
+function worstPaths(paths: readonly PathAnswer[], order: Order): readonly PathAnswer[] {
   const names = (path: PathAnswer): string =>
     `${path.source}:${path.sourcePort}>${path.target} ${path.collector ?? ''} ${path.group} ${path.class}`;
   const rank = (path: PathAnswer): number => failureRank(path.received, failuresOf(countsOf(path)));

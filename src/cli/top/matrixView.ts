@@ -31,10 +31,10 @@ const NO_ANSWER = '-';
 const STALE = '~';
 export const LEGEND = `${NOTHING} no data  ${UNMEASURED} not measured  ${NO_ANSWER} no answer  ${STALE} stale  + ! bad`;
 
-export const keyText = (key: readonly string[]): string => clean(key.join('/'));
+const keyText = (key: readonly string[]): string => clean(key.join('/'));
 
 /** Rows and columns in the order in which they are shown, filtered; and where each cell is. */
-export interface Arranged {
+interface Arranged {
   readonly rows: readonly number[];
   readonly columns: readonly number[];
   readonly cellAt: (row: number, column: number) => number | undefined;
@@ -86,7 +86,7 @@ function chosen({ rows, columns }: MatrixAnswer, filter: string): { rows: number
   return { rows: inColumns.length > 0 ? having(rows, '') : [], columns: inColumns };
 }
 
-export interface MatrixPlace {
+interface MatrixPlace {
   readonly width: number;
   /** With the two lines of the head. */
   readonly height: number;
@@ -95,7 +95,7 @@ export interface MatrixPlace {
 }
 
 /** What is shown: the first row and column after the offsets were brought within what there is. */
-export interface MatrixShown {
+interface MatrixShown {
   readonly lines: readonly string[];
   readonly top: number;
   readonly left: number;

@@ -8,7 +8,7 @@ const STREAM = 'v1/stream';
 /** No target has it, so the events come without results, which are fetched in other ways. */
 const NO_TARGET = '0.0.0.0';
 
-export interface News {
+interface News {
   /** The stream is open: what is finished from now on will be told. */
   readonly opened: () => void;
   /** An interval is finished, or several. */

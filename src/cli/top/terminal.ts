@@ -11,7 +11,7 @@ const HOME = '\u001b[H';
 const REST_OF_LINE = '\u001b[K';
 const REST_OF_SCREEN = '\u001b[J';
 
-export interface TerminalEvents {
+interface TerminalEvents {
   readonly input: (text: string) => void;
   readonly resized: () => void;
   /** Back after having been suspended. */

@@ -21,7 +21,7 @@ export interface CollectorAnswer {
 }
 
 /** `GET /v1/status` of a scraper, as far as it is used. */
-export interface ScraperAnswer {
+interface ScraperAnswer {
   readonly version: string;
   readonly state: string;
   readonly collectors: readonly {

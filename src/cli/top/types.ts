@@ -18,7 +18,7 @@ export interface MatrixAnswer {
   readonly cells: CellColumns;
 }
 
-export interface CellColumns {
+interface CellColumns {
   readonly row: readonly number[];
   readonly column: readonly number[];
   readonly value: readonly (number | null)[];
@@ -134,7 +134,7 @@ export interface Asked {
 }
 
 export const SORTS = ['loss', 'time', 'name'] as const;
-export type Sort = (typeof SORTS)[number];
+type Sort = (typeof SORTS)[number];
 export const SECTIONS = ['matrix', 'pairs', 'paths'] as const;
 export type Section = (typeof SECTIONS)[number];
 

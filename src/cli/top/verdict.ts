@@ -9,7 +9,7 @@ import type { Style } from './text.js';
 import type { Pair, Picture } from './types.js';
 import { isStale, lossText, timeText } from './values.js';
 
-export interface Verdict {
+interface Verdict {
   readonly text: string;
   /** An example for each trouble that needs one. */
   readonly examples: readonly string[];

@@ -5,7 +5,7 @@ import { CLASS_DSCP } from '../group/classes.js';
 import { LEGACY_DEFAULTS, LEGACY_PROTOCOL } from './defaults.js';
 import type { LegacyTarget } from './targets.js';
 
-export interface LegacyGroup {
+interface LegacyGroup {
   readonly cps: number;
   readonly timeoutMs: number;
   readonly dscps: readonly number[];
@@ -13,12 +13,12 @@ export interface LegacyGroup {
 }
 
 /** A DSCP by its standard name, or as the number that it is. */
-export function className(dscp: number): string | number {
+function className(dscp: number): string | number {
   return Object.keys(CLASS_DSCP).find((name) => CLASS_DSCP[name] === dscp) ?? dscp;
 }
 
 /** Time between two probes of a path. In whole microseconds, which is exact to 0.05 % at the shortest period. */
-export function periodOf(cps: number): string {
+function periodOf(cps: number): string {
   return formatDuration(Math.round(NS_PER_S / cps / NS_PER_US) * NS_PER_US);
 }
 

@@ -7,7 +7,7 @@ import { formatProblem, found, isRecord, nearest, type Path, type Report, toPoin
 import type { YamlInput } from '../files/yaml.js';
 
 /** A value of the file in LLAMA's form that became a value in ours. */
-export interface Place {
+interface Place {
   readonly path: Path;
   readonly at: 'key' | 'value';
 }
@@ -123,7 +123,7 @@ const INTEGER = /^[-+]?(?:0b[01]+|0x[0-9a-f]+|\d+)$/i;
 const FLOAT = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i;
 
 /** A number of YAML 1.1. */
-export function readNumber(value: unknown): number | undefined {
+function readNumber(value: unknown): number | undefined {
   if (typeof value !== 'string') return undefined;
   const text = value.replaceAll('_', '');
   if (!INTEGER.test(text)) return FLOAT.test(text) ? Number(text) : undefined;

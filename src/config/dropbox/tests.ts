@@ -25,7 +25,7 @@ export interface LegacyFlow {
   readonly path: Path;
 }
 
-export interface LegacyTests {
+interface LegacyTests {
   readonly groups: Map<string, Record<string, unknown>>;
   readonly flows: readonly LegacyFlow[];
   /** The ports that tests use. */

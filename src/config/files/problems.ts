@@ -10,7 +10,7 @@ import type { Problem } from '../../base/errors.js';
 export type Path = readonly (string | number)[];
 
 /** The part that a problem is about: the key, the value (default), or something outside the file, which has no line. */
-export type At = 'key' | 'value' | 'outside';
+type At = 'key' | 'value' | 'outside';
 
 /** Takes a problem. */
 export type Report = (path: Path, message: string, at?: At) => void;

@@ -19,7 +19,7 @@ import type { Problem } from '../../base/errors.js';
 import { found, type Path, toPointer } from './problems.js';
 
 /** 1-based. */
-export interface Position {
+interface Position {
   readonly line: number;
   readonly column: number;
 }
@@ -38,7 +38,7 @@ export interface YamlInput {
 /** Enough for a thousand groups that share an anchor; far below what an "alias bomb" needs. */
 const MAX_ALIASES = 10_000;
 
-export interface YamlOptions {
+interface YamlOptions {
   /**
    * Every scalar stays the text that was written: `010`, `yes` and `1.50` are not numbers or booleans. Only null, ~ and
    * an empty value are null.

@@ -31,7 +31,7 @@ export const CLASS_DSCP: Readonly<Record<string, number>> = {
 };
 
 export const CLASS_NAMES: readonly string[] = Object.keys(CLASS_DSCP);
-export const MAX_DSCP = 63;
+const MAX_DSCP = 63;
 
 /**
  * A class by its name (upper or lower case) or its number; undefined when there is no such class. A number keeps its

@@ -65,7 +65,7 @@ export interface GroupJson extends SourceJson {
 }
 
 /** Where the input is a file, the line of something in it; a duplicate names the line of the first. */
-export type LineOf = (path: readonly (string | number)[]) => number;
+type LineOf = (path: readonly (string | number)[]) => number;
 
 /**
  * Validates a group that does not come from a config file. `rules` bound the files and URLs that it may name; absent:

@@ -30,7 +30,7 @@ export const PROTOCOLS: Readonly<Record<Protocol, ProtocolDefaults>> = {
 };
 const PROTOCOL_NAMES = Object.keys(PROTOCOLS) as Protocol[];
 
-export type GroupFormat = Pick<Group, 'protocol' | 'payloadBytes' | 'keyFile' | 'keys' | 'tlvs' | 'ecn' | 'anySource'>;
+type GroupFormat = Pick<Group, 'protocol' | 'payloadBytes' | 'keyFile' | 'keys' | 'tlvs' | 'ecn' | 'anySource'>;
 
 type Input = Readonly<Record<string, unknown>>;
 
@@ -74,7 +74,7 @@ export function readFormat(input: Input, protocol: Protocol, report: Report, rul
 }
 
 /** Least payload of a probe of a STAMP group. */
-export function leastBytes(tlvs: readonly ProbeTlv[], authenticated: boolean): number {
+function leastBytes(tlvs: readonly ProbeTlv[], authenticated: boolean): number {
   return (authenticated ? STAMP_AUTH_BYTES : STAMP_BYTES) + tlvBytes(tlvs, authenticated);
 }
 

@@ -11,8 +11,8 @@ import { CLASS_NAMES } from './classes.js';
 import { FromDnsSchema, FromFileSchema, FromHttpSchema } from './sourceSchema.js';
 
 /** The shortest packet of any format; and more than the payload of a jumbo frame of 9,000 bytes. */
-export const MIN_PAYLOAD_BYTES = 36;
-export const MAX_PAYLOAD_BYTES = 9000;
+const MIN_PAYLOAD_BYTES = 36;
+const MAX_PAYLOAD_BYTES = 9000;
 export const MAX_TARGETS = 65_535;
 
 const port = (purpose: string, options: { readonly default?: number } = {}) =>

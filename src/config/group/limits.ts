@@ -80,10 +80,8 @@ export function sourceInterfaceOf(
 }
 
 /** Whether a group has source ports of its own, because it leaves by another interface than the others. */
-export const hasOwnPorts = (
-  group: Pick<Group, 'sourceInterface'>,
-  source: Pick<SourceSettings, 'interface'>,
-): boolean => sourceInterfaceOf(group, source) !== (source.interface ?? undefined);
+const hasOwnPorts = (group: Pick<Group, 'sourceInterface'>, source: Pick<SourceSettings, 'interface'>): boolean =>
+  sourceInterfaceOf(group, source) !== (source.interface ?? undefined);
 
 /**
  * First source port of a group; 0: chosen by the system. A socket that is bound to an interface and one that is bound
@@ -125,7 +123,7 @@ export function groupFigures(group: Group, sourcePorts: number): PlanFigures {
   };
 }
 
-export function addFigures(a: PlanFigures, b: PlanFigures): PlanFigures {
+function addFigures(a: PlanFigures, b: PlanFigures): PlanFigures {
   return {
     targets: a.targets + b.targets,
     streams: a.streams + b.streams,
@@ -154,7 +152,7 @@ export function planFigures(groups: readonly Group[], sourcePorts: number): Plan
 /** The input of the limits; a whole `Config` fits. */
 type PortNumbers = Pick<SourceSettings, 'ports' | 'basePort' | 'interface'>;
 
-export interface PlanLimits {
+interface PlanLimits {
   readonly collector: Pick<CollectorSettings, 'probeMemoryBytes' | 'maxProbesPerSecond'>;
   readonly source: PortNumbers;
 }

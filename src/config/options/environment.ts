@@ -14,7 +14,7 @@ const OTHERS: readonly string[] = ['LLAMA_LOG_LEVEL'];
 const SLIP = 3;
 
 /** A variable that is not known. */
-export interface StrangeVariable {
+interface StrangeVariable {
   readonly name: string;
   /** The known one that was meant, when only a slip lies between the two. */
   readonly meant: string | undefined;

@@ -16,7 +16,7 @@ export type OptionTable = Readonly<
 >;
 
 /** The origin of an option's value: the source with the highest precedence that set it. */
-export type OptionOrigin =
+type OptionOrigin =
   | { readonly from: 'default' | 'file' }
   | { readonly from: 'environment'; readonly variable: string }
   | { readonly from: 'command line'; readonly flag: string };

@@ -27,9 +27,9 @@ export interface ConfigOverrides {
   readonly stateDir?: string | undefined;
 }
 
-export type ProcessSettings = Omit<Config, 'groups'>;
+type ProcessSettings = Omit<Config, 'groups'>;
 
-export interface ReadOptions {
+interface ReadOptions {
   readonly settings: ProcessSettings;
   /** All of them, in the order of the schema. */
   readonly options: readonly EffectiveOption[];

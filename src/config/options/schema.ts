@@ -36,7 +36,7 @@ export function integer(written: unknown, least: number, most: number): number |
   return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most ? value : undefined;
 }
 
-export function text(written: unknown, pattern: RegExp): string | undefined {
+function text(written: unknown, pattern: RegExp): string | undefined {
   return typeof written === 'string' && pattern.test(written) ? written : undefined;
 }
 
@@ -47,7 +47,7 @@ function localAddress(written: unknown, family: 4 | 6): string | undefined {
   return refused === undefined || refused === 'the unspecified address' ? address.address : undefined;
 }
 
-export function listenAddress(written: unknown): { readonly host: string; readonly port: number } | undefined {
+function listenAddress(written: unknown): { readonly host: string; readonly port: number } | undefined {
   const endpoint = typeof written === 'string' ? readEndpoint(written) : 'no text';
   // A link-local address: no other part of the config can name its interface.
   if (typeof endpoint === 'string' || endpoint.zone !== undefined) return undefined;
@@ -69,7 +69,7 @@ function listOf(written: unknown, read: (text: string) => string | undefined): r
 const directory = (written: string): string | undefined => text(written, /^[^\0]+$/);
 
 /** Environment and command line know text only. */
-export function optionalBoolean(written: unknown): boolean | null | undefined {
+function optionalBoolean(written: unknown): boolean | null | undefined {
   if (written === 'true' || written === 'false') return written === 'true';
   return typeof written === 'boolean' || written === null ? written : undefined;
 }

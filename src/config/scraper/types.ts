@@ -30,7 +30,7 @@ export type CollectorList =
       readonly access: CollectorAccess;
     };
 
-export interface ScraperSettings {
+interface ScraperSettings {
   /** How long results are kept in memory for the matrix; 0: none are. */
   readonly matrixHours: number;
   /** Most bytes that they take. */
@@ -48,7 +48,7 @@ export interface ScraperSettings {
   readonly readyWriters: number;
 }
 
-export type ScraperApiSettings = Pick<
+type ScraperApiSettings = Pick<
   ApiSettings,
   'host' | 'port' | 'tokenFile' | 'readTokenFile' | 'writes' | 'allowRemoteWrites' | 'tls' | 'rateLimit'
 >;

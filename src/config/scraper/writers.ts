@@ -17,7 +17,7 @@ import {
   writerName,
 } from './writerConfig.js';
 
-export const WRITER_KINDS = Object.keys(WRITER_SCHEMAS) as readonly WriterConfig['kind'][];
+const WRITER_KINDS = Object.keys(WRITER_SCHEMAS) as readonly WriterConfig['kind'][];
 const LIST = `a list of writers, each a map with kind: ${WRITER_KINDS.join(', ')}; [] when nothing is to be written`;
 const EXAMPLE = 'http://127.0.0.1:8086';
 const TIMEOUT = { leastMs: 100, mostMs: 600_000 };

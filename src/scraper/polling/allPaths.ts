@@ -32,7 +32,7 @@ const TIMEOUT_MS = 5_000;
 /** Far above the largest answer that the greatest limit allows. */
 const MOST_BYTES = 16 * 2 ** 20;
 
-export interface PathsOfCollector {
+interface PathsOfCollector {
   readonly collector: string | null;
   readonly url: string;
   readonly start: string | null;
@@ -50,7 +50,7 @@ export interface PathsOfCollector {
 }
 
 /** A path as the collector reported it, with its sort keys. */
-export interface CollectorPath {
+interface CollectorPath {
   readonly collector: string | null;
   readonly path: Readonly<Record<string, unknown>>;
   readonly badness: number;

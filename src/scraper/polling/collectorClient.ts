@@ -12,7 +12,7 @@ import type { Place } from './answerMemory.js';
 import { InfluxDataReader } from './dropbox.js';
 
 /** Where to go on, and how much to take. */
-export interface Question {
+interface Question {
   /** 0: all intervals in memory. */
   readonly after: number;
   /** Most intervals. */

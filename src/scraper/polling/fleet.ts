@@ -14,7 +14,7 @@ import { TargetParser } from '../../targets/targetParser.js';
 import { isoTime } from './collectorStatus.js';
 import { Poller, type PollerTools } from './poller.js';
 
-export interface FleetOptions {
+interface FleetOptions {
   readonly poller: PollerTools;
   readonly source: SourceTools;
 }

@@ -26,7 +26,7 @@ const TELL_AGAIN_MS = 600_000;
 const LEFT_OUT =
   'intervals come faster than the matrix takes them in: some are missing in it (the databases get all of them); does the scraper have a core of its own?';
 
-export interface MemoryOptions {
+interface MemoryOptions {
   readonly hours: number;
   readonly memoryBytes: number;
   readonly logger: Logger;

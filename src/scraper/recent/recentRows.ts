@@ -34,7 +34,7 @@ export interface RecentInterval {
   readonly bytes: number;
 }
 
-export interface RowInfo {
+interface RowInfo {
   readonly group: { readonly name: string };
   readonly target: { readonly address: string };
   readonly class: { readonly name: string };

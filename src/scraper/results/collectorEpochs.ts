@@ -13,7 +13,7 @@ import type { CollectedInterval } from './types.js';
 const MOST_EPOCHS = 16;
 
 /** The last interval that is safe. */
-export interface LastInterval {
+interface LastInterval {
   readonly incarnation: number | undefined;
   readonly endMs: number;
   /** How far that was ahead of this process's steady clock, ms. */

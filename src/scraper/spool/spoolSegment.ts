@@ -13,12 +13,12 @@ import { findRecord, HEADER_BYTES, isRecord, isUnfinished, MAX_RECORD_BYTES, rec
 
 const FILE = /^(\d{12})\.spool$/;
 
-export interface Found {
+interface Found {
   readonly offset: number;
   readonly record: Buffer;
 }
 
-export interface Opened {
+interface Opened {
   readonly segment: Segment;
   readonly records: number;
   /** Stretches in which no record could be read. */

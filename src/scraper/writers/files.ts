@@ -13,7 +13,7 @@ const NAME = /^llama-(\d{4})-(\d\d)-(\d\d)T(\d\d)(\d\d)(\d\d)\.(\d{3})Z\.lp(\.op
 const OPEN = '.open';
 const NEWLINE = 10;
 
-export interface Listed {
+interface Listed {
   /** Names, oldest first. */
   readonly closed: string[];
   readonly open: string[];
@@ -53,7 +53,7 @@ export function keyOf(line: string): string {
   return `${collector} ${line.slice(line.lastIndexOf(' ') + 1)}`;
 }
 
-export interface Scanned {
+interface Scanned {
   /** Lines of each interval that the file has. */
   readonly counts: Map<string, number>;
   readonly bytes: number;

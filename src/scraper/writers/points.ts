@@ -16,7 +16,7 @@ import { lossPct } from '../../stats/row.js';
 import { type CollectedInterval, oneByOne, type ResultRow } from '../results/types.js';
 
 /** Unit of a line's time. Files have nanoseconds, which their readers take for granted; requests name theirs. */
-export type Precision = 'ms' | 'ns';
+type Precision = 'ms' | 'ns';
 
 const RAW_STATS = 'raw_stats';
 

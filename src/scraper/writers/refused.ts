@@ -19,9 +19,9 @@ export interface Refusal {
  * Sends lines in one request: undefined when they were acknowledged. Throws when the database is away, or says "later"
  * or "not you".
  */
-export type SendLines = (lines: readonly string[]) => Promise<Refusal | undefined>;
+type SendLines = (lines: readonly string[]) => Promise<Refusal | undefined>;
 
-export interface Sent {
+interface Sent {
   written: number;
   rejected: number;
   /** The first reasons, without repeats. */

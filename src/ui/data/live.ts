@@ -10,7 +10,7 @@ import { NOT_YET, StreamReader, type StreamState } from '../lib/streamReader.js'
 import type { Newest } from '../lib/types.js';
 import { type FromStream, SAYS_AGAIN_MS, type ToStream } from '../worker/streamMessages.js';
 
-export interface Live extends StreamState {
+interface Live extends StreamState {
   /** This tab shows data. */
   readonly hasData: boolean;
   /** The data that this tab shows are stale, or the service does not answer: nothing that is shown is of now. */

@@ -23,7 +23,7 @@ const LONGEST_PAUSE_MS = 5_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-export interface LoadOptions<Body> {
+interface LoadOptions<Body> {
   /** For answers that change slowly. */
   readonly leastMs?: number;
   /** For answers that do not change: of the past. */

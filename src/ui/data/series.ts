@@ -26,7 +26,7 @@ const distinct = (texts: Iterable<string>): string[] =>
   [...new Set(texts)].filter((text) => text !== '').sort(collator.compare);
 
 /** Pure. The first thousand series stand for all: they are of the same groups. */
-export function knownOf(series: readonly HistorySeries[], total: number): Known {
+function knownOf(series: readonly HistorySeries[], total: number): Known {
   return {
     ready: true,
     total,

@@ -5,7 +5,7 @@
 
 /** Levels from well (0) to worst (4). */
 export const LEVELS = 5;
-export type Level = 0 | 1 | 2 | 3 | 4;
+type Level = 0 | 1 | 2 | 3 | 4;
 
 /** Bounds between the levels. Loss in percent: any loss at all is level 1. */
 export const DEFAULT_LOSS_BOUNDS: readonly number[] = [0, 0.2, 1, 5];

@@ -3,7 +3,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { DEFAULT_LOSS_BOUNDS, DEFAULT_TIME_BOUNDS } from './palette.js';
 
-export const VIEWS = ['overview', 'matrix', 'pair', 'groups'] as const;
+const VIEWS = ['overview', 'matrix', 'pair', 'groups'] as const;
 export type View = (typeof VIEWS)[number];
 
 /** Every parameter of the address, with its default; a default is not written. */
@@ -32,11 +32,11 @@ export const DEFAULTS = {
   to: '',
   theme: 'auto',
 } as const;
-export type Parameter = keyof typeof DEFAULTS;
+type Parameter = keyof typeof DEFAULTS;
 export type ViewState = Readonly<Record<Parameter, string>>;
 
 /** Pure: the state that an address says. A view that there is not is the first page; an end in the future, or that is no time, is now. */
-export function readState(search: string, nowMs = Date.now()): ViewState {
+function readState(search: string, nowMs = Date.now()): ViewState {
   const found = new URLSearchParams(search);
   const state: Record<string, string> = {};
   for (const [name, fallback] of Object.entries(DEFAULTS)) state[name] = found.get(name) ?? fallback;
@@ -47,7 +47,7 @@ export function readState(search: string, nowMs = Date.now()): ViewState {
 }
 
 /** Pure: the address of a state, from `?` on; empty when all is as by default. */
-export function writeState(state: ViewState): string {
+function writeState(state: ViewState): string {
   const search = new URLSearchParams();
   for (const [name, fallback] of Object.entries(DEFAULTS)) {
     const value = state[name as Parameter];

@@ -6,7 +6,7 @@
 import { ApiError } from './http.js';
 
 /** `away`: the service does not answer. `refused`: it answers, but gives no stream; views still ask from time to time. */
-export type Connection = 'connecting' | 'live' | 'refused' | 'away';
+type Connection = 'connecting' | 'live' | 'refused' | 'away';
 
 export interface StreamState {
   readonly connection: Connection;
@@ -28,7 +28,7 @@ const LONGEST_RETRY_MS = 10_000;
 const SILENCE_MS = 40_000;
 
 /** Pure: the ids of the whole events in `text`, and what is left of it. */
-export function eventIds(text: string): { readonly ids: readonly number[]; readonly rest: string } {
+function eventIds(text: string): { readonly ids: readonly number[]; readonly rest: string } {
   const end = text.lastIndexOf('\n\n');
   if (end < 0) return { ids: [], rest: text };
   const ids = [...text.slice(0, end).matchAll(/^id: ?(\d+)$/gm)].map((match) => Number(match[1]));

@@ -14,7 +14,7 @@ export function parseTerms(text: string): Term[] {
   }));
 }
 
-export function writeTerm(name: string, value: string): string {
+function writeTerm(name: string, value: string): string {
   return /[\s"=]/.test(value) || value === '' ? `${name}="${value.replaceAll('"', '')}"` : `${name}=${value}`;
 }
 

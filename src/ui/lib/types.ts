@@ -49,7 +49,7 @@ export interface MatrixColumns {
 }
 
 /** All round trips of a series as one histogram. */
-export interface Merged {
+interface Merged {
   readonly startMs: number;
   readonly endMs: number;
   readonly samples: number;
@@ -165,7 +165,7 @@ export interface ResultsAnswer {
   }[];
 }
 
-export interface ThreadStatus {
+interface ThreadStatus {
   readonly thread: string;
   readonly state: string;
   readonly restarts: number;
@@ -179,7 +179,7 @@ export interface FreshProbe {
   readonly answered: boolean;
   readonly at: string;
 }
-export interface CollectorStatus {
+interface CollectorStatus {
   readonly name: string;
   readonly version: string;
   readonly state: string;
@@ -195,7 +195,7 @@ export interface CollectorStatus {
   readonly warnings: readonly string[];
 }
 /** Of a scraper: what it says of each collector that it polls, and of each writer. */
-export interface ScraperStatus {
+interface ScraperStatus {
   readonly version: string;
   readonly uptimeMs: number;
   readonly collectors: readonly {
@@ -224,7 +224,7 @@ export interface ScraperStatus {
 export type Status = CollectorStatus | ScraperStatus;
 export const isScraper = (status: Status): status is ScraperStatus => 'collectors' in status;
 
-export interface GroupSummary {
+interface GroupSummary {
   readonly name: string;
   readonly origin: string;
   readonly hidesFile?: boolean;

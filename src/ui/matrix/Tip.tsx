@@ -5,7 +5,7 @@ import { GONE, type Grid, NONE, STALE, UNMEASURED } from '../worker/grid.js';
 import { labelOf } from './draw.js';
 
 /** Lines about a cell; the first is its value. */
-export function tipLines(grid: Grid, unit: string, past: boolean, row: number, column: number): string[] {
+function tipLines(grid: Grid, unit: string, past: boolean, row: number, column: number): string[] {
   const at = row * grid.columns.length + column;
   const code = grid.code[at] ?? NONE;
   const value = grid.value[at] ?? Number.NaN;

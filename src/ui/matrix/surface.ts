@@ -11,7 +11,7 @@ export interface Place {
   readonly column: number;
 }
 
-export interface SurfaceEvents {
+interface SurfaceEvents {
   /** The cell under the pointer or the keyboard's mark, and where it is in the canvas. */
   readonly point: (place: Place | undefined, x: number, y: number) => void;
   readonly open: (place: Place) => void;

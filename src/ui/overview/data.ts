@@ -11,7 +11,7 @@ import { askSlowness, askSummary } from '../worker/client.js';
 import { COLUMN_TAGS, FIELDS, ROW_TAGS, type Summary, type SummaryRow } from '../worker/summary.js';
 import { type Onset, onsetOf } from './lossOnset.js';
 
-export const MOST_TROUBLES = 10;
+const MOST_TROUBLES = 10;
 
 /** Sums and the worst rows of a stretch of time, by loss or by a time. */
 export function askOverview(

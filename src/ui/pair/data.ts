@@ -19,7 +19,7 @@ import { MOST_SUMMED, type PathInterval } from './lastIntervals.js';
 const MOST_SERIES = '64';
 const MOST_PATHS = '5000';
 /** How far back the counters reach that the history does not have. */
-export const RECENT_MS = 300_000;
+const RECENT_MS = 300_000;
 /** Of a scraper, whose cursor counts intervals of all collectors. */
 const RECENT_INTERVALS = 2_000;
 const MOST_PAGES = 20;

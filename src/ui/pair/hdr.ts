@@ -63,7 +63,7 @@ export async function addHdr(text: string, to: Counts): Promise<void> {
   }
 }
 
-export interface Bin {
+interface Bin {
   readonly from: number;
   readonly to: number;
   readonly count: number;

@@ -2,7 +2,7 @@
 
 import type { PathRow } from '../lib/types.js';
 
-export interface SeriesName extends Pick<PathRow, 'group' | 'port' | 'class'> {
+interface SeriesName extends Pick<PathRow, 'group' | 'port' | 'class'> {
   readonly collector?: string | null | undefined;
 }
 

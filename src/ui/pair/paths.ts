@@ -30,7 +30,7 @@ export interface PathSum extends OutcomeCounts {
   readonly marking: Marking | undefined;
 }
 
-export interface Marking {
+interface Marking {
   readonly sent: number | undefined;
   readonly forward: number | null;
   readonly reverse: number | null;

@@ -19,7 +19,7 @@ export const STALE = 3;
 /** Nothing was sent, or this host kept no reply: that is no statement on the network, and not well. */
 export const UNMEASURED = 4;
 /** Level n (1 to 4) is `UNMEASURED + n`. */
-export const CODES = 9;
+const CODES = 9;
 export const isWorse = (code: number): boolean => code > STALE;
 /** Of `WELL` and worse ones. */
 export const levelOfCode = (code: number): number => (code === WELL ? 0 : code - UNMEASURED);

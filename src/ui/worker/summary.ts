@@ -25,7 +25,7 @@ export interface SummaryRow {
   readonly reason: string | null;
 }
 
-export interface Freshness {
+interface Freshness {
   readonly collector: string;
   /** Of its newest data. */
   readonly ageMs: number;

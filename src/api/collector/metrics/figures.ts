@@ -6,7 +6,7 @@ import { PROCESS_GAUGES } from '../../shared/processMetrics.js';
 import type { Named } from './seriesText.js';
 
 /** What else is told of the main thread and the plan: with one value each. */
-export interface Figures {
+interface Figures {
   readonly status: CollectorStatus;
   readonly endMs: number | undefined;
   readonly intervalMs: number;

@@ -33,7 +33,7 @@ const NOT_IN_FORCE: Named = {
   help: 'Groups set by REST that are kept and not in force; /v1/groups has the reasons.',
 };
 
-export const HISTORY_REFUSED: Named = {
+const HISTORY_REFUSED: Named = {
   name: 'llama_history_refused_total',
   help: 'Intervals, and rows for want of memory, that the matrix does not show, by reason.',
 };

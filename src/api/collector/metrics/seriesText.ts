@@ -41,7 +41,7 @@ const COLUMN_METRICS: Readonly<Record<PathColumn, Named>> = {
 
 const BUCKET_LABELS = [...RTT_BOUNDS_NS.map((ns) => `,le="${nsToS(ns)}"`), ',le="+Inf"'];
 
-export interface SeriesNames {
+interface SeriesNames {
   readonly counters: readonly Named[];
   readonly histogram: Named;
 }
@@ -56,7 +56,7 @@ function names(prefix: string, of: string, histogram: string): SeriesNames {
 
 export const TARGET_NAMES = names('llama_target_', 'group, target and class', 'llama_rtt_seconds');
 export const GROUP_NAMES = names('llama_group_', 'group and class', 'llama_group_rtt_seconds');
-export const TARGET_INFO: Named = {
+const TARGET_INFO: Named = {
   name: 'llama_target_info',
   help: 'Always 1; the tags of a target are its labels, each with tag_ before its name.',
 };

@@ -26,7 +26,7 @@ export interface Series {
 }
 
 /** Which series there are: one for each key. */
-export interface SeriesKind {
+interface SeriesKind {
   /** How many series a group has. */
   readonly count: (group: Group) => number;
   /** Every series of a group, with its key and labels; calls back. */
@@ -68,7 +68,7 @@ const targetKey = (group: string, address: string, port: number, className: stri
 const groupKey = (group: string, className: string): string => `${group} ${className}`;
 
 /** Groups with series within the limit, and those that are left out. */
-export interface Selection {
+interface Selection {
   readonly kept: readonly Group[];
   readonly omitted: readonly Group[];
 }
@@ -78,7 +78,7 @@ export interface Selection {
  * series or none, and a large one does not cost the small ones theirs. Of groups of the same size the last by name goes
  * first.
  */
-export function select(groups: readonly Group[], kind: SeriesKind, most: number): Selection {
+function select(groups: readonly Group[], kind: SeriesKind, most: number): Selection {
   const bySize = groups.toSorted((a, b) => kind.count(a) - kind.count(b) || (a.name < b.name ? -1 : 1));
   const kept = new Set<Group>();
   let series = 0;

@@ -8,7 +8,7 @@ import type { Totals } from '../../../collector/service.js';
 import type { Named } from './seriesText.js';
 
 /** How a counter is published: `unit` turns its value into the base unit. */
-export interface WorkerMetric extends Named {
+interface WorkerMetric extends Named {
   readonly labels?: Readonly<Record<string, string>>;
   readonly unit?: (value: number) => number;
   readonly gauge?: true;
