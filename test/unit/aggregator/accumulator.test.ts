@@ -43,7 +43,7 @@ function naive(values: readonly number[]): { mean: number; stddev: number } {
   return { mean, stddev: Math.sqrt(variance) };
 }
 
-describe('interval accumulator', () => {
+describe('IntervalAccumulator', () => {
   it('agrees with a naive reference on random round trips', () => {
     const random = seededRandom(31).next;
     const counts = accumulator();
@@ -86,14 +86,14 @@ describe('interval accumulator', () => {
     }
   }).timeout(60_000);
 
-  it('has the spread right where squares of the values would swallow it', () => {
+  it('computes the spread where squares of the values would hide it', () => {
     const counts = accumulator();
     counts.open(0);
     for (let i = 0; i < 100_000; i++) receive(counts, 0, 0, 0, 4_000_000_000 + (i % 3), 0, i);
     expect(readRow(counts, 0).rtt.stddevNs).to.be.closeTo(Math.sqrt(2 / 3), 1e-4);
   });
 
-  it('has the spread right when the first round trip was far from all others', () => {
+  it('computes the spread when the first round trip was far from all others', () => {
     const counts = accumulator();
     counts.open(0);
     const values = [2_000_000_000, ...Array.from({ length: 50_000 }, (_, i) => 60_000 + (i % 7))];
@@ -102,7 +102,7 @@ describe('interval accumulator', () => {
     expect(readRow(counts, 0).rtt.stddevNs).to.be.closeTo(stddev, stddev * 1e-6);
   });
 
-  it('counts a round trip without a trustworthy RTT as received, and takes no RTT from it', () => {
+  it('counts a round trip without a trustworthy RTT as received only', () => {
     const counts = accumulator();
     counts.open(0);
     receive(counts, 0, 0, RecordFlag.noRtt, 5000, 1000, 0);
@@ -120,7 +120,7 @@ describe('interval accumulator', () => {
     expect(counts.histogram(0).hdr.maxValue).to.equal(2 ** 32 - 1);
   });
 
-  it('takes jitter only from probes that follow each other on one path, also across intervals', () => {
+  it('takes jitter only from consecutive probes of a path, also across intervals', () => {
     const history = new PathHistory(PORTS);
     const first = accumulator(history);
     const second = accumulator(history);
@@ -134,7 +134,7 @@ describe('interval accumulator', () => {
     expect(readRow(second, 0).rtt.jitterNs).to.equal(30);
   });
 
-  it('follows sequence numbers over 2^32', () => {
+  it('follows sequence numbers past 2^32', () => {
     const counts = accumulator();
     counts.open(0);
     receive(counts, 0, 0, 0, 100, 0, 2 ** 32 - 1);
@@ -142,7 +142,7 @@ describe('interval accumulator', () => {
     expect(readRow(counts, 0).rtt.jitterPairs).to.equal(1);
   });
 
-  it('is as new after every row was cleared', () => {
+  it('is as new after clearing every row', () => {
     const counts = accumulator();
     for (const stream of [0, 999]) {
       counts.open(stream);

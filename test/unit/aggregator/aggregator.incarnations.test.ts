@@ -16,8 +16,8 @@ function die(bench: AggregatorBench, thread: number, life: number): void {
   bench.producers[thread] = new RingProducer(bench.probers[thread].ring);
 }
 
-describe('aggregator, when threads die', () => {
-  it('reports what a dead thread had in flight, life by life', () => {
+describe('Aggregator, when threads die', () => {
+  it('reports outstanding probes of a dead thread for each incarnation', () => {
     const bench = new AggregatorBench(2);
     bench.addStreams(0);
     bench.record(0, 0, received, 1);
@@ -40,7 +40,7 @@ describe('aggregator, when threads die', () => {
     expect(bench.threadLosses).to.deep.equal([5, 2, 0, 0]);
   });
 
-  it('counts records that were pushed but not published among the losses', () => {
+  it('counts unpublished records among the losses', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0);
     bench.record(0, 0, received, 1);
@@ -51,7 +51,7 @@ describe('aggregator, when threads die', () => {
     expect(bench.control.read('consumed')).to.equal(1);
   });
 
-  it('does not count a probe as a loss of the thread whose record found the ring full', () => {
+  it('excludes records dropped by a full ring from the losses of a thread', () => {
     const bench = new AggregatorBench(1, 4);
     bench.addStreams(0);
     for (let i = 0; i < 7; i++) bench.record(0, 0, received, 1);
@@ -62,7 +62,7 @@ describe('aggregator, when threads die', () => {
     expect(bench.threadLosses).to.deep.equal([2]);
   });
 
-  it('closes no interval after a death before the first watermark of the next life', () => {
+  it('closes no interval after a death before the next incarnation’s first watermark', () => {
     const bench = new AggregatorBench(2);
     bench.addStreams(0);
     bench.record(0, 0, received, 1);
@@ -78,7 +78,7 @@ describe('aggregator, when threads die', () => {
     expect(bench.reports.map((report) => report.sent)).to.deep.equal([1, 0]);
   });
 
-  it('reads a dead thread to the end although the turn began before', () => {
+  it('reads a dead thread’s ring to the end although the iteration began before', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0);
     bench.record(0, 0, received, 1);
@@ -93,7 +93,7 @@ describe('aggregator, when threads die', () => {
     expect(bench.producers[0].size).to.equal(0);
   });
 
-  it('holds sent = reported + thread losses + ring overflows over random deaths', () => {
+  it('keeps sent = reported + thread losses + ring overflows over random deaths', () => {
     const random = seededRandom(51).next;
     const bench = new AggregatorBench(3, 256);
     bench.addStreams(...Array.from({ length: 20 }, (_, id) => id));
@@ -124,7 +124,7 @@ describe('aggregator, when threads die', () => {
     expect(bench.control.read('reported')).to.equal(reported);
   });
 
-  it('goes on after its own death: reports no interval twice, and leaves what it lost to be counted', () => {
+  it('continues after its own death, reports each interval once, and leaves its losses countable', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0);
     bench.record(0, 0, received, 5);
@@ -152,7 +152,7 @@ describe('aggregator, when threads die', () => {
     expect(unreported()).to.equal(2);
   });
 
-  it('knows the thread losses of lives before its own', () => {
+  it('knows the thread losses of earlier incarnations', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0);
     bench.record(0, 0, received, 1);
@@ -170,7 +170,7 @@ describe('aggregator, when threads die', () => {
     expect(bench.threadLosses).to.deep.equal([4, 3]);
   });
 
-  it('closes nothing in a new life before every thread has given a watermark again', () => {
+  it('closes no interval in a new incarnation before every thread has sent a watermark', () => {
     const bench = new AggregatorBench(2);
     bench.addStreams(0);
     bench.watermark(0, 15);
@@ -185,7 +185,7 @@ describe('aggregator, when threads die', () => {
     expect(bench.reports.map((report) => report.endMs - EPOCH_MS)).to.deep.equal([10_000, 20_000]);
   });
 
-  it('goes on exactly where the last reported interval ended on the time line, also when the wall clock stepped since', () => {
+  it('continues exactly at the end of the last reported interval, also after a step of the wall clock', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0);
     bench.watermark(0, 10);
@@ -213,8 +213,8 @@ describe('aggregator, when threads die', () => {
   });
 });
 
-describe('aggregator, at a clean end', () => {
-  it('reads the rings to the end, closes the current interval early, at that moment, and says when it is done', () => {
+describe('Aggregator, at a clean end', () => {
+  it('reads the rings to the end, closes the current interval early, and reports the end', () => {
     const bench = new AggregatorBench(2);
     bench.addStreams(0);
     bench.record(0, 0, received, 5);
@@ -231,7 +231,7 @@ describe('aggregator, at a clean end', () => {
     expect(bench.aggregator.turn(() => {})).to.equal(false);
   });
 
-  it('finishes an interval that is being closed', () => {
+  it('finishes an interval in the process of closing', () => {
     const bench = new AggregatorBench(1, 8192);
     const ids = Array.from({ length: 1000 }, (_, id) => id);
     bench.addStreams(...ids);
@@ -246,7 +246,7 @@ describe('aggregator, at a clean end', () => {
     expect(bench.reports[0].early).to.equal(false);
   });
 
-  it('reports an interval that has begun but has no record, and none that has not begun', () => {
+  it('reports a begun interval without records, and omits a future one', () => {
     const bench = new AggregatorBench(1);
     bench.watermark(0, 10);
     bench.run(10);

@@ -4,7 +4,7 @@ import { AggregatorBench, rowsOf, SOURCE_PORTS } from '../../support/harness/agg
 
 const { received, lost, duplicate } = Outcome;
 
-describe('aggregator, with streams that come and go', () => {
+describe('Aggregator with changing streams', () => {
   it('counts records of unknown streams and of impossible times as orphans, and reports the others', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0);
@@ -22,7 +22,7 @@ describe('aggregator, with streams that come and go', () => {
     expect(bench.control.read('consumed')).to.equal(4);
   });
 
-  it('forgets a stream: its number begins anew, without jitter against the one before', () => {
+  it('forgets a stream: its number starts again, without jitter against the old stream', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0);
     bench.record(0, 0, received, 1, { rttNs: 1000, sequence: 0 });
@@ -39,7 +39,7 @@ describe('aggregator, with streams that come and go', () => {
     expect(rowsOf(bench.reports[1])[0].jitterUs).to.equal(null);
   });
 
-  it('writes rows with the prefix that it was told last', () => {
+  it('writes rows with the latest prefix', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0);
     bench.record(0, 0, received, 1);
@@ -49,7 +49,7 @@ describe('aggregator, with streams that come and go', () => {
     expect(rowsOf(bench.reports[0])[0].id).to.equal(42);
   });
 
-  it('uses its memory again: many intervals of the same streams do not take more', () => {
+  it('reuses its memory over many intervals of the same streams', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0, 1);
     for (let i = 0; i < 50; i++) {

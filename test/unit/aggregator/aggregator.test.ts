@@ -20,8 +20,8 @@ import { randomInteger, seededRandom } from '../../support/harness/random.js';
 const { ENETUNREACH, EPERM } = constants.errno;
 const { received, lost, unreachable, localDrop, late, duplicate, sendError, tooBig } = Outcome;
 
-describe('aggregator', () => {
-  it('reports a row as it is published, with its histogram and its paths', () => {
+describe('Aggregator', () => {
+  it('reports a published row with its histogram and its paths', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(3);
     const path = 3 * SOURCE_PORTS;
@@ -119,7 +119,7 @@ describe('aggregator', () => {
     expect([...report.pathRttNs]).to.deep.equal([61_000, 96_003.5, 131_007, 0, 0, 0, 0, 0, 0]);
   });
 
-  it('has no loss in a row of which nothing was sent', () => {
+  it('reports no loss for a row without sent probes', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0);
     for (let i = 0; i < 20; i++) bench.record(0, i % SOURCE_PORTS, sendError, 1, refused(EPERM));
@@ -131,7 +131,7 @@ describe('aggregator', () => {
     expect(row.unreachableBy).to.equal(null);
   });
 
-  it('adds up the reasons of the paths in their row, most frequent first, and starts each interval without any', () => {
+  it('sums the reasons of a row’s paths, most frequent first, and starts each interval without any', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0, 1);
     const errors = [
@@ -178,7 +178,7 @@ describe('aggregator', () => {
     ]);
   });
 
-  it('has who said that probes were too big in rows and paths, most frequent first', () => {
+  it('names the senders of too-big errors in rows and paths, most frequent first', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0);
     const routers = ['10.9.0.254', '10.9.0.253', '2001:db8::1', '10.9.0.254'];
@@ -205,7 +205,7 @@ describe('aggregator', () => {
     expect(ofPath(2)).to.deep.equal([{ count: 1, mtu: 1280, from: '10.9.0.253' }]);
   });
 
-  it('cuts rows and histograms where the offsets say', () => {
+  it('separates rows and histograms by their offsets', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0, 1, 2);
     for (const stream of [0, 1, 2]) bench.record(0, stream * SOURCE_PORTS, stream === 1 ? lost : received, 1);
@@ -221,7 +221,7 @@ describe('aggregator', () => {
     expect(histogramOf(bench.reports[0], 2)).to.match(/^HISTFAAA/);
   });
 
-  it('closes an interval when every thread has passed its end, not before', () => {
+  it('closes an interval only when every thread has passed its end', () => {
     const bench = new AggregatorBench(3);
     bench.addStreams(0);
     bench.record(0, 0, received, 9.999);
@@ -242,7 +242,7 @@ describe('aggregator', () => {
     expect(bench.reports.map((report) => report.endMs - EPOCH_MS)).to.deep.equal([10_000, 20_000]);
   });
 
-  it('counts a probe in the interval in which it was sent, whatever the order of the records', () => {
+  it('counts a probe in the interval of its sending, for any order of the records', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0);
     for (const sentS of [12, 9, 21, 3, 10, 19.999999999]) bench.record(0, 0, received, sentS);
@@ -251,7 +251,7 @@ describe('aggregator', () => {
     expect(bench.reports.map((report) => report.sent)).to.deep.equal([2, 3, 1]);
   });
 
-  it('reports intervals without any record too, so that the cursor moves', () => {
+  it('reports intervals without records, so that the cursor moves', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0);
     bench.watermark(0, 35);
@@ -261,7 +261,7 @@ describe('aggregator', () => {
       expect([report.rows.length, report.streams.length, report.sent]).to.deep.equal([0, 0, 0]);
   });
 
-  it('leaves out rows and paths with no record', () => {
+  it('omits rows and paths without records', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0, 1, 2);
     bench.record(0, 2 * SOURCE_PORTS + 1, late, 2);
@@ -272,7 +272,7 @@ describe('aggregator', () => {
     expect(rowsOf(bench.reports[0])[0]).to.include({ sent: 0, lossPct: null, late: 1, rttUs: null });
   });
 
-  it('has the least MTU that was named of a row whose probes were too big, and none in the next interval', () => {
+  it('reports the smallest MTU of a row with too big probes, and starts the next interval without', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(3, 4);
     const tooBig = (path: number, mtu: number, sentS: number): void => {
@@ -293,7 +293,7 @@ describe('aggregator', () => {
     expect(second.map(({ sent, tooBig: count, mtu }) => [sent, count, mtu])).to.deep.equal([[1, 0, null]]);
   });
 
-  it('holds sent = received + lost + unreachable + localDrops + tooBig for every path and interval, over rings and turns', () => {
+  it('keeps sent = received + lost + unreachable + localDrops + tooBig for every path and interval', () => {
     const random = seededRandom(41).next;
     const bench = new AggregatorBench(3, 1024);
     const streams = 300;
@@ -368,7 +368,7 @@ describe('aggregator', () => {
     expect(bench.control.read('orphans')).to.equal(0);
   });
 
-  it('counts a late reply to a probe of a closed interval in the oldest one that is open, and loses no other probe', () => {
+  it('counts a late reply to a closed interval in the oldest open one', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0);
     bench.record(0, 0, lost, 5);
@@ -384,7 +384,7 @@ describe('aggregator', () => {
     expect(bench.control.read('orphansOther')).to.equal(0);
   });
 
-  it('counts a late reply in the interval of its probe while that is open', () => {
+  it('counts a late reply in its probe’s interval while that is open', () => {
     const bench = new AggregatorBench(1);
     bench.addStreams(0);
     bench.record(0, 0, lost, 5);
@@ -395,7 +395,7 @@ describe('aggregator', () => {
     expect(bench.reports.map((report) => rowsOf(report)[0].late)).to.deep.equal([1, 0]);
   });
 
-  it('goes on reading the rings while it closes an interval of many rows', () => {
+  it('continues to read the rings while it closes an interval of many rows', () => {
     const bench = new AggregatorBench(1, 8192);
     const ids = Array.from({ length: 2000 }, (_, id) => id);
     bench.addStreams(...ids);
@@ -419,7 +419,7 @@ describe('aggregator', () => {
     expect(bench.reports[1].sent).to.equal(turns);
   });
 
-  it('has the messages of a turn before its records, but reads no record that came after the messages were looked at', () => {
+  it('handles messages before records, and reads only records from before the messages', () => {
     const bench = new AggregatorBench(1);
     bench.record(0, 0, received, 1);
     bench.producers[0].publish();

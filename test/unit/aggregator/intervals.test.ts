@@ -25,8 +25,8 @@ function closeUpTo(grid: IntervalGrid<string>, ns: number, offsetNs: number): In
   return closed;
 }
 
-describe('interval grid', () => {
-  it('begins with what is left of the interval that the start is in, and takes into it what was sent before', () => {
+describe('IntervalGrid', () => {
+  it('begins with the rest of the current interval, which also takes earlier probes', () => {
     const grid = started();
     const first = grid.oldest;
     expect(first?.startMs).to.equal(EPOCH_MS);
@@ -37,7 +37,7 @@ describe('interval grid', () => {
     expect(grid.find(sToNs(7))).to.equal(undefined);
   });
 
-  it('begins a whole interval when it starts on a boundary', () => {
+  it('begins with a whole interval on a boundary', () => {
     const grid = started(sToNs(7));
     expect(grid.oldest?.endNs).to.equal(sToNs(17));
   });
@@ -49,7 +49,7 @@ describe('interval grid', () => {
     expect(grid.oldest?.endNs).to.equal(sToNs(3));
   });
 
-  it('opens one aligned interval after the other, without gap or overlap', () => {
+  it('opens aligned intervals without gap or overlap', () => {
     const grid = started();
     const closed = closeUpTo(grid, sToNs(100), 0);
     expect(closed).to.have.length(10);
@@ -60,7 +60,7 @@ describe('interval grid', () => {
     }
   });
 
-  it('finds the interval of a time among several that are open, and none before the oldest', () => {
+  it('finds the interval of a time among several open ones, and none before the oldest', () => {
     const grid = started();
     grid.openUpTo(sToNs(35), 0);
     grid.closeOldest(0);
@@ -71,7 +71,7 @@ describe('interval grid', () => {
     expect(grid.find(sToNs(37))).to.equal(undefined);
   });
 
-  it('parts an interval in which a process ends and the next one starts into two, with ends of their own', () => {
+  it('splits an interval in which one process ends and the next one starts, each part with its own end', () => {
     const random = seededRandom(5).next;
     for (let i = 0; i < 2_000; i++) {
       const startNs = randomInteger(random, 0, 30e9);
@@ -123,14 +123,14 @@ describe('interval grid', () => {
     }
   });
 
-  it('prolongs an interval when the wall clock stepped back by up to one length', () => {
+  it('extends an interval when the wall clock stepped back by up to one length', () => {
     const grid = started();
     grid.openUpTo(sToNs(7), -sToNs(10));
     expect(grid.endNs).to.equal(sToNs(27));
     expect(grid.find(sToNs(20))?.endMs).to.equal(1_763_700_020_000);
   });
 
-  it('ends on the first boundary that is half a length away when the wall clock stepped back by more', () => {
+  it('ends on the first boundary at least half a length away when the wall clock stepped back by more', () => {
     for (const stepS of [10.001, 14, 15.1, 600, 3600.5, 86_400 * 365 * 20]) {
       const grid = started();
       grid.openUpTo(sToNs(36.9), 0);
@@ -143,7 +143,7 @@ describe('interval grid', () => {
     }
   });
 
-  it('says by how much the clock had been stepped when the end was fixed, and leaves open intervals as they are', () => {
+  it('reports the step of the clock at the time that fixed the end, and leaves open intervals unchanged', () => {
     const grid = started();
     grid.openUpTo(sToNs(7), -sToNs(7200));
     expect(grid.oldest).to.include({ endMs: 1_763_700_010_000, endNs: sToNs(7), clockStepNs: 0 });
@@ -154,7 +154,7 @@ describe('interval grid', () => {
    * The naive reference: a reader with a wall clock of its own, which knows when each interval ended on the time line, and what the wall
    * clock said then.
    */
-  it('follows the wall clock with the second interval after any step, and keeps to lengths between half and double', () => {
+  it('follows the wall clock from the second interval after any step, with lengths between half and double', () => {
     const random = seededRandom(71).next;
     for (let run = 0; run < 300; run++) {
       const grid = started(randomInteger(random, 0, 1e12));
@@ -178,7 +178,7 @@ describe('interval grid', () => {
     }
   });
 
-  it('goes on behind a reported interval, and never opens that again', () => {
+  it('continues after a reported interval, and never opens that again', () => {
     const grid = new IntervalGrid<string>(LENGTH_MS, EPOCH_S);
     grid.resume(1_763_700_020_000, sToNs(17), 0);
     expect(grid.find(sToNs(17) - 1)).to.equal(undefined);

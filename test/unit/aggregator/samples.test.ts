@@ -41,8 +41,8 @@ class Rows {
   }
 }
 
-describe('RTT samples', () => {
-  it('keeps every sample of every row, in any order of rows, over many uses', () => {
+describe('SampleStore', () => {
+  it('keeps every sample of every row, in any order of rows, over many intervals', () => {
     const random = seededRandom(21).next;
     const rows = new Rows(50);
     for (let round = 0; round < 20; round++) {
@@ -56,7 +56,7 @@ describe('RTT samples', () => {
     }
   }).timeout(60_000);
 
-  it('leaves the other words of its owner alone', () => {
+  it('leaves the other words of its owner unchanged', () => {
     const rows = new Rows(3);
     for (let i = 0; i < 10_000; i++) rows.push(i % 3, i);
     for (let row = 0; row < 3; row++) {
@@ -68,7 +68,7 @@ describe('RTT samples', () => {
     expect(rows.words.every((word) => word === 0)).to.equal(true);
   });
 
-  it('takes a histogram for a row only when it has many samples, and uses it again', () => {
+  it('uses a histogram only for a row with many samples, and reuses it', () => {
     const rows = new Rows(2);
     for (let i = 1; i < RAW_SAMPLES_MAX; i++) rows.push(0, i);
     rows.check(0);
@@ -85,7 +85,7 @@ describe('RTT samples', () => {
     expect(rows.store.histogramsInUse).to.equal(1);
   });
 
-  it('holds ten thousand rows of 160 samples in less than 10 MB, and no more for the next interval', () => {
+  it('stores ten thousand rows of 160 samples in less than 10 MB, and reuses them for the next interval', () => {
     const rows = new Rows(10_000);
     for (let round = 0; round < 2; round++) {
       for (let i = 0; i < 1_600_000; i++) rows.push(i % 10_000, 60_000 + i);

@@ -45,7 +45,7 @@ describe('Admission', () => {
     expect(admission.used).to.equal(10);
   });
 
-  it('holds new work back while admitted work takes more than it had asked for', async () => {
+  it('delays new work while admitted work uses more than it requested', async () => {
     const admission = new Admission(10);
     await admission.enter(4, never);
     admission.change(8);
@@ -57,7 +57,7 @@ describe('Admission', () => {
     expect([admitted.length, admission.used]).to.deep.equal([1, 5]);
   });
 
-  it('forgets work that gives up, and admits what waited behind it', async () => {
+  it('forgets aborted work, and admits the work behind it', async () => {
     const admission = new Admission(10);
     await admission.enter(8, never);
     const ending = new AbortController();
@@ -71,12 +71,12 @@ describe('Admission', () => {
     expect([admitted, admission.used]).to.deep.equal([[0], 10]);
   });
 
-  it('refuses what was aborted before', async () => {
+  it('refuses work that was aborted before', async () => {
     const refused = new Admission(1).enter(1, AbortSignal.abort(new Error('too late')));
     expect(await refused.catch((reason: Error) => reason.message)).to.equal('too late');
   });
 
-  it('never exceeds its capacity and leaves nobody waiting, whatever comes and goes', async () => {
+  it('never exceeds its capacity and leaves no work waiting, in random sequences', async () => {
     const admission = new Admission(100);
     const random = seededRandom(5);
     const inside: number[] = [];

@@ -11,7 +11,7 @@ describe('atMost', () => {
     expect(await failed.catch((error: Error) => error.message)).to.equal('full disk');
   });
 
-  it('gives undefined after the time, and ignores a failure that comes later', async () => {
+  it('gives undefined after the time, and ignores a later failure', async () => {
     let fail = (_: Error): void => {};
     const work = new Promise<number>((_, reject) => {
       fail = reject;
@@ -21,7 +21,7 @@ describe('atMost', () => {
     await Promise.resolve();
   });
 
-  it('leaves no timer behind', async () => {
+  it('clears its timer', async () => {
     const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
     // Mocha's own timer is set when the test has returned its promise.
     await new Promise((resolve) => setImmediate(resolve));

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { column, grown } from '../../../src/base/growable.js';
 
-describe('Columns that grow', () => {
-  it('stay where they are, keep what they hold, and go on with zeros', () => {
+describe('growable columns', () => {
+  it('stay at their address, keep their content, and continue with zeros', () => {
     const first = column(Uint32Array, 4, 1_000_000);
     first.set([1, 2, 3, 4]);
     const larger = grown(first, 1_000_000);
@@ -12,7 +12,7 @@ describe('Columns that grow', () => {
     expect(first[2]).to.equal(9);
   });
 
-  it('move when they need more than was set aside, and keep what they hold', () => {
+  it('move when they need more than was reserved, and keep their content', () => {
     const first = column(Float64Array, 2, 4);
     first.set([1.5, 2.5]);
     const larger = grown(first, 5);
@@ -20,7 +20,7 @@ describe('Columns that grow', () => {
     expect([...larger]).to.deep.equal([1.5, 2.5, 0, 0, 0]);
   });
 
-  it('grow by moving where no address space can be set aside', () => {
+  it('grow by moving where address space cannot be reserved', () => {
     const given = globalThis.SharedArrayBuffer;
     class Small extends given {
       constructor(bytes: number, options?: { maxByteLength?: number }) {

@@ -18,8 +18,8 @@ class Host {
   };
 }
 
-describe('the steady clock', () => {
-  it('goes on over steps of the wall clock, and says by how much that was stepped, as a naive sum does', () => {
+describe('SteadyClock', () => {
+  it('continues over steps of the wall clock, and reports their sum', () => {
     const random = seededRandom(41).next;
     for (let run = 0; run < 100; run++) {
       const host = new Host();
@@ -34,12 +34,12 @@ describe('the steady clock', () => {
     }
   });
 
-  it('stays at exactly nothing without steps, however often it is asked', () => {
+  it('reports exactly 0 without steps, for any number of readings', () => {
     const clock = new SteadyClock();
     for (let i = 0; i < 100_000; i++) expect(clock.aheadMs()).to.equal(0);
   });
 
-  it('takes a thread that is held up between two readings for no step', () => {
+  it('ignores a delay of the thread between two readings', () => {
     const random = seededRandom(43).next;
     const host = new Host();
     const clock = new SteadyClock(host.clocks);

@@ -8,7 +8,7 @@ function block(ms: number): void {
 }
 
 describe('yieldNow', () => {
-  it('continues after the work that other code had queued', async () => {
+  it('continues after work that was queued before', async () => {
     const order: string[] = [];
     setImmediate(() => order.push('other'));
     await yieldNow();
@@ -18,7 +18,7 @@ describe('yieldNow', () => {
 });
 
 describe('Breather', () => {
-  it('is due once its turn took long enough, and not again right after a breath', async () => {
+  it('is due after enough time, and not directly after a breath', async () => {
     const breather = new Breather();
     block(3);
     expect(breather.dueNow).to.equal(true);
@@ -50,7 +50,7 @@ describe('Breather', () => {
   });
 });
 
-describe('work written as a generator', () => {
+describe('work in a generator', () => {
   function* sum(items: readonly number[]): Generator<void, number> {
     let total = 0;
     for (const item of items) {
@@ -64,14 +64,14 @@ describe('work written as a generator', () => {
     expect(atOnce(sum([1, 2, 3]))).to.equal(6);
   });
 
-  it('pauses wherever it yields', async () => {
+  it('pauses at each yield', async () => {
     let pauses = 0;
     const pause = async (): Promise<void> => void pauses++;
     expect(await inTurns(sum([1, 2, 3]), pause)).to.equal(6);
     expect(pauses).to.equal(3);
   });
 
-  it('passes on what it throws', async () => {
+  it('passes on an error', async () => {
     function* failing(): Generator<void, never> {
       yield;
       throw new Error('found nothing');

@@ -55,11 +55,11 @@ describe('table of counters and their readers', () => {
   for (const [of, names] of Object.entries(COUNTERS)) {
     const readers: Readonly<Record<string, CounterReader>> = COUNTER_READERS[of as keyof typeof COUNTER_READERS];
 
-    it(`has a line for each counter of ${of}, and no other`, () => {
+    it(`has exactly one line for each counter of ${of}`, () => {
       expect(Object.keys(readers)).to.have.members([...names]);
     });
 
-    it(`names a reader of each counter of ${of}, or says why none is needed`, () => {
+    it(`names a reader of each counter of ${of}, or the reason for its absence`, () => {
       for (const [name, { warning, alerts, shown, harmless }] of Object.entries(readers)) {
         expect(warning ?? alerts ?? shown ?? harmless, name).not.to.equal(undefined);
         if (harmless !== undefined)
@@ -67,14 +67,14 @@ describe('table of counters and their readers', () => {
       }
     });
 
-    it(`names only alerts that config/prometheus has, for ${of}`, () => {
+    it(`names only alerts of config/prometheus, for ${of}`, () => {
       for (const [name, { alerts = [] }] of Object.entries(readers))
         for (const alert of alerts) expect(ALERTS, name).to.include(alert);
     });
 
     for (const [name, { warning }] of Object.entries(readers)) {
       if (warning === undefined) continue;
-      it(`${of}: ${name} is in warnings above its threshold, and not at it`, () => {
+      it(`warns of ${of}: ${name} only above its threshold`, () => {
         const base = Object.fromEntries(Object.keys(readers).map((key) => [key, 0]));
         const others = warning.above?.of.filter((key) => key !== name) ?? [];
         for (const key of others) base[key] = 1_000_000;

@@ -35,13 +35,13 @@ describe('RecentWarnings', () => {
     warnings.intervalEnded({ ...NONE, ...counts });
   }
 
-  it('says nothing while nothing grows', () => {
+  it('is silent without growth', () => {
     const warnings = recent();
     for (let i = 0; i < 4; i++) end(warnings, { sent: i * 100 });
     expect(warnings.warnings({ ...NONE, sent: 500 })).to.deep.equal([]);
   });
 
-  it('says growth at once and until the end of the next interval, with its number, its beginning and an example', () => {
+  it('warns of growth at once and until the end of the next interval, with number, start and example', () => {
     const warnings = recent((name) => (name === 'drops' ? '44 bytes from 10.0.0.1:5' : undefined));
     end(warnings, {});
     nowMs += 4_000;
@@ -55,7 +55,7 @@ describe('RecentWarnings', () => {
     expect(warnings.warnings({ ...NONE, drops: 3 })).to.deep.equal([]);
   });
 
-  it('counts a trouble that lasts from its beginning, and a later one anew', () => {
+  it('counts a continuing problem from its start, and a later one separately', () => {
     const warnings = recent();
     for (let i = 1; i <= 5; i++) end(warnings, {});
     for (let i = 1; i <= 10; i++) end(warnings, { drops: i });
@@ -65,7 +65,7 @@ describe('RecentWarnings', () => {
     expect(warnings.warnings({ ...NONE, drops: 12 })).to.deep.equal([`drops: 2 packets were dropped, ${within(19)}`]);
   });
 
-  it('never begins a trouble at a time at which all was well', () => {
+  it('never dates the start of a problem to a healthy time', () => {
     const warnings = recent();
     for (let i = 1; i <= 5; i++) end(warnings, {});
     end(warnings, { drops: 1 });
@@ -73,7 +73,7 @@ describe('RecentWarnings', () => {
     expect(warnings.warnings({ ...NONE, drops: 2 })).to.deep.equal([`drops: 2 packets were dropped, ${within(6)}`]);
   });
 
-  it('holds a share against what grew in the same time, and says both', () => {
+  it('compares a share with the growth in the same time, and reports both', () => {
     const warnings = recent();
     expect(warnings.warnings({ ...NONE, sent: 90, slips: 10 })).to.deep.equal([]);
     expect(warnings.warnings({ ...NONE, sent: 89, slips: 11 })).to.deep.equal([

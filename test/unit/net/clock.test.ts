@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { SystemClock, systemClock } from '../../../src/net/clock.js';
 
-describe('The time line', () => {
-  it('starts at what the wall clock says, and never goes back', () => {
+describe('the time line', () => {
+  it('starts at the wall clock’s time, and never goes back', () => {
     const clock = new SystemClock();
     const wallMs = (): number => clock.timeBase.epochS * 1000 + clock.nowNs() / 1e6;
     for (let i = 0; i < 100; i++) {
@@ -19,7 +19,7 @@ describe('The time line', () => {
     expect(Number.isInteger(last)).to.equal(true);
   });
 
-  it('the offset of the wall clock is 0 at the start, within the error that is told', () => {
+  it('has a wall-clock offset of 0 at the start, within the reported error', () => {
     const clock = new SystemClock();
     let best = Number.POSITIVE_INFINITY;
     for (let i = 0; i < 1000 && best > 5_000; i++) {
@@ -31,7 +31,7 @@ describe('The time line', () => {
     expect(best).to.be.lessThan(1e6);
   });
 
-  it('is the same line for all who share its base, also long after the boot', () => {
+  it('is the same for all users of its base, also long after the boot', () => {
     const clock = new SystemClock();
     const other = systemClock(clock.timeBase);
     const ns = clock.nowNs();

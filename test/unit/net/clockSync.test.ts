@@ -3,8 +3,8 @@ import { expect } from 'chai';
 import { ClockSync, clockSyncWarnings } from '../../../src/net/clockSync.js';
 import { libc } from '../../../src/net/libc.js';
 
-describe('Whether the clock is kept', () => {
-  it('is what adjtimex says by another way in', function () {
+describe('ClockSync', () => {
+  it('agrees with another reading of adjtimex', function () {
     // Python's ctypes: struct timex begins with modes; the state is the result, the status is at 40, the maximum error at 24.
     const script =
       'import ctypes,struct; b=ctypes.create_string_buffer(208); r=ctypes.CDLL(None).adjtimex(b); ' +
@@ -20,7 +20,7 @@ describe('Whether the clock is kept', () => {
     expect(clockSyncWarnings(sync, 'nothing')).to.deep.equal([]);
   });
 
-  it('is unknown where the call is refused, and a warning says what that costs', () => {
+  it('is unknown where the call is refused, and warns of the consequence', () => {
     const sync = new ClockSync(() => libc.close(-1));
     sync.read();
     expect(sync.synchronised).to.equal(false);

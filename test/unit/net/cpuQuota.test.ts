@@ -21,7 +21,7 @@ describe('the CPU quota of control groups', () => {
     `30 20 0:26 ${root} ${join(folder, point)} rw,nosuid shared:4 - ${rest}\n`;
   const quota = (): number | undefined => cpuQuota(cpuGroups(folder));
 
-  it('of version 2 is the least of all levels above the process', () => {
+  it('is the smallest of all levels above the process in version 2', () => {
     write({
       cgroup: '0::/a.slice/b/c\n',
       mountinfo: mount('/', 'unified', 'cgroup2 cgroup2 rw,nsdelegate'),
@@ -34,7 +34,7 @@ describe('the CPU quota of control groups', () => {
     expect(quota()).to.equal(0.5);
   });
 
-  it('of version 1 is the least of all levels of the controller cpu', () => {
+  it('is the smallest of all levels of the controller cpu in version 1', () => {
     write({
       cgroup: '4:memory:/elsewhere\n3:cpu,cpuacct:/docker/abc\n0::/\n',
       mountinfo:
@@ -49,7 +49,7 @@ describe('the CPU quota of control groups', () => {
     expect(quota()).to.equal(2.5);
   });
 
-  it('is found in a container that sees its own part of the tree only', () => {
+  it('is found in a container that sees only its own part of the tree', () => {
     write({
       cgroup: '0::/docker/abc/inner\n',
       mountinfo: mount('/docker/abc', 'tree', 'cgroup2 cgroup rw'),
@@ -61,7 +61,7 @@ describe('the CPU quota of control groups', () => {
     expect(quota()).to.equal(0.5);
   });
 
-  it('is none where nothing says so', () => {
+  it('is undefined without a limit', () => {
     expect(quota()).to.equal(undefined);
     write({ cgroup: '0::/\n', mountinfo: mount('/', 'tree', 'cgroup2 cgroup rw') });
     expect(quota()).to.equal(undefined);
@@ -69,13 +69,13 @@ describe('the CPU quota of control groups', () => {
     expect(quota()).to.equal(undefined);
   });
 
-  it('bounds the cores that threads are made for, whole cores and at least one', () => {
+  it('bounds the number of threads, in whole cores and at least one', () => {
     expect([Number.POSITIVE_INFINITY, 0.5, 1, 2.9, 64].map((cores) => usableCores(cores, 16))).to.deep.equal([
       16, 1, 1, 2, 16,
     ]);
   });
 
-  it('that held processes up in the last minute is warned of, with how often and how long', () => {
+  it('warns of throttling in the last minute, with number and duration', () => {
     let nowMs = 0;
     const stat = (times: number, us: number): void =>
       write({ 'tree/cpu.stat': `usage_usec 5\nnr_periods 100\nnr_throttled ${times}\nthrottled_usec ${us}\n` });

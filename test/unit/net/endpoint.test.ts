@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { LlamaError } from '../../../src/base/errors.js';
 import { formatEndpoint, parseListen } from '../../../src/net/endpoint.js';
 
-describe('Addresses to listen on', () => {
-  it('IPv4 and IPv6 are read, and written back in canonical form', () => {
+describe('listen addresses', () => {
+  it('are parsed for IPv4 and IPv6, and formatted in canonical form', () => {
     expect(parseListen('0.0.0.0:8100')).to.deep.equal({ address: '0.0.0.0', family: 4, port: 8100 });
     expect(parseListen('[2001:DB8:0:0::1]:0')).to.deep.equal({ address: '2001:db8::1', family: 6, port: 0 });
     expect(parseListen('[::]:65535')).to.deep.equal({ address: '::', family: 6, port: 65_535 });
@@ -35,7 +35,7 @@ describe('Addresses to listen on', () => {
     ['[fe80::1]:1', '[fe80::1%eth0]:1'],
     ['[2001:db8::1%eth0]:1', 'only link-local'],
   ] as const)
-    it(`'${text}' is refused with what was found and what was expected`, () => {
+    it(`are refused with found and expected for '${text}'`, () => {
       expect(() => parseListen(text, '--status'))
         .to.throw(LlamaError, `--status '${text}': `)
         .with.property('message')

@@ -65,7 +65,7 @@ describe('socket filters', () => {
     ['rows and single ports', [...Array.from({ length: 300 }, (_, i) => 2_000 + i * 3 - (i % 2)), 9_999]],
   ];
   for (const [what, ports] of lists) {
-    it(`keeps SYN+ACK and RST+ACK to ${what}, and nothing else`, () => {
+    it(`keep only SYN+ACK and RST+ACK to ${what}`, () => {
       const ours = new Set(ports);
       for (const family of [4, 6] as const) {
         const program = assembleFilter(tcpAnswers(family, ports));
@@ -81,12 +81,12 @@ describe('socket filters', () => {
     });
   }
 
-  it('keeps no packet that is too short to be TCP', () => {
+  it('drop packets that are too short for TCP', () => {
     expect(run(assembleFilter(tcpAnswers(4, [40_000])), tcpPacket(5, 40_000, SYN_ACK).subarray(0, 33))).to.equal(0);
     expect(run(assembleFilter(tcpAnswers(6, [40_000])), new Uint8Array(13))).to.equal(0);
   });
 
-  it('keeps echo replies with our identifier, and no request, error or reply to others', () => {
+  it('keep only echo replies with our identifier', () => {
     const packet = (family: 4 | 6, type: number, identifier: number): Uint8Array => {
       const header = family === 4 ? 24 : 0;
       const bytes = new Uint8Array(header + 8);
@@ -107,7 +107,7 @@ describe('socket filters', () => {
     }
   });
 
-  it('refuses a test that goes on at a line that is not there, behind it, or too far off', () => {
+  it('refuse a test with a target that is missing, before it, or too far away', () => {
     expect(() =>
       assembleFilter([
         ['equals', 1, 'nowhere', 'next'],

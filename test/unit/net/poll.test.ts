@@ -3,14 +3,14 @@ import { expect } from 'chai';
 import { SystemClock } from '../../../src/net/clock.js';
 import { closeDescriptor, openWake, PollSet, wake } from '../../../src/net/poll.js';
 
-describe('Waiting for sockets', () => {
+describe('PollSet', () => {
   let wakeFd: number;
   beforeEach(() => {
     wakeFd = openWake();
   });
   afterEach(() => closeDescriptor(wakeFd));
 
-  it('lasts as long as asked for, to well below a millisecond of it', () => {
+  it('waits for the requested time, within a millisecond', () => {
     const set = new PollSet(wakeFd, []);
     const clock = new SystemClock();
     for (const ns of [0, 200_000, 3e6, 1.02e9]) {
@@ -20,7 +20,7 @@ describe('Waiting for sockets', () => {
     }
   });
 
-  it('ends at once when woken before, once only', () => {
+  it('returns at once, and once only, when woken before', () => {
     const set = new PollSet(wakeFd, []);
     wake(wakeFd);
     wake(wakeFd);
@@ -28,7 +28,7 @@ describe('Waiting for sockets', () => {
     expect(set.sleep(0)).to.equal(0);
   });
 
-  it('ends when another thread wakes it', async () => {
+  it('returns when another thread wakes it', async () => {
     const set = new PollSet(wakeFd, []);
     const poll = new URL('../../../src/net/poll.js', import.meta.url).href;
     const worker = new Worker(`import(${JSON.stringify(poll)}).then(({ wake }) => wake(${wakeFd}))`, { eval: true });
@@ -36,7 +36,7 @@ describe('Waiting for sockets', () => {
     await worker.terminate();
   });
 
-  it('a descriptor that does not exist is ready and not readable', () => {
+  it('reports a nonexistent descriptor as ready and not readable', () => {
     const set = new PollSet(wakeFd, [9999]);
     expect(set.wait(60e9)).to.equal(1);
     expect([set.readable(0), set.hasErrors(0)]).to.deep.equal([false, false]);

@@ -17,7 +17,7 @@ describe('ephemeral ports', () => {
       expect(ephemeralPorts(from, to, { range, reserved })).to.deep.equal(found);
     });
 
-  it('are known of this host', () => {
+  it('are read on this host', () => {
     const settings = readPortSettings();
     expect(settings?.range).to.match(/^\d+\s+\d+\n$/);
     expect(settings?.reserved).to.match(/^[\d,-]*\n$/);

@@ -33,8 +33,8 @@ class Thread {
   }
 }
 
-describe('The urgency of a thread', () => {
-  it('is real time while it sleeps much, ordinary for a second when it works too much', () => {
+describe('Urgency', () => {
+  it('is real-time while it sleeps much, and ordinary for a second when it works too much', () => {
     const thread = new Thread();
     expect(thread.work(2_000, 0.35).calls).to.deep.equal([true]);
     expect(thread.work(500, 0.95).calls).to.deep.equal([true, false]);
@@ -43,7 +43,7 @@ describe('The urgency of a thread', () => {
     expect(thread.work(1_000, 0.35).calls).to.deep.equal([true, false, true]);
   });
 
-  it('is real time hardly ever when it always works too much, and at once again after a minute without', () => {
+  it('is rarely real-time when it always works too much, and at once again after a quiet minute', () => {
     const thread = new Thread().work(300_000, 0.9);
     // Ordinary for 1, 2, 4, 8, 16, 32, 60, 60, 60, … seconds.
     expect(thread.calls.filter((on) => on).length).to.be.within(9, 11);
@@ -54,7 +54,7 @@ describe('The urgency of a thread', () => {
     expect(thread.calls.slice(before, before + 2)).to.deep.equal([false, true]);
   });
 
-  it('stays ordinary where real time is not allowed', () => {
+  it('stays ordinary where real time is not permitted', () => {
     const thread = new Thread(false).work(1_000, 0.1).work(1_000, 0.95).work(3_000, 0.1);
     expect(thread.calls).to.deep.equal([true]);
   });

@@ -81,7 +81,7 @@ describe('raw sockets', () => {
     }
 
     for (const state of ['open', 'closed'] as const) {
-      it(`IPv${family}: a SYN to a port that is ${state} is answered, with kernel stamps of both`, async () => {
+      it(`IPv${family}: receive the answer to a SYN to a port that is ${state}, with kernel stamps of both`, async () => {
         const reserved = keep(new TcpPort(family, LOOPBACK[family], 0));
         const socket = keep(RawSocket.openTcp(options, [reserved.port]));
         const port = state === 'open' ? await listen(family) : keep(new TcpPort(family, LOOPBACK[family], 0)).port;
@@ -111,7 +111,7 @@ describe('raw sockets', () => {
       });
     }
 
-    it(`IPv${family}: of the host's own connections nothing reaches the socket`, async () => {
+    it(`IPv${family}: receive nothing from the host's own connections`, async () => {
       const reserved = keep(new TcpPort(family, LOOPBACK[family], 0));
       const socket = keep(RawSocket.openTcp(options, [reserved.port]));
       const port = await listen(family);
@@ -122,12 +122,12 @@ describe('raw sockets', () => {
       expect(new ReceiveBatch(8, 128).receive(socket.fd)).to.equal(-EAGAIN);
     });
 
-    it(`IPv${family}: a reserved TCP port is nobody else's`, () => {
+    it(`IPv${family}: reserve a TCP port exclusively`, () => {
       const reserved = keep(new TcpPort(family, LOOPBACK[family], 0));
       expect(() => new TcpPort(family, LOOPBACK[family], reserved.port)).to.throw('EADDRINUSE');
     });
 
-    it(`IPv${family}: an echo request is answered, with kernel stamps of both`, async () => {
+    it(`IPv${family}: receive the answer to an echo request, with kernel stamps of both`, async () => {
       const socket = keep(RawSocket.openIcmp(options, 0xbeef));
       const batch = new SendBatch(family, 1, ICMP_ECHO_BYTES);
       const at = batch.payloadAt(0);
@@ -156,7 +156,7 @@ describe('raw sockets', () => {
     });
   }
 
-  it('the kernel takes the filter of 1,500 scattered ports', () => {
+  it('accept the filter of 1,500 scattered ports', () => {
     const ports = Array.from({ length: 1_500 }, (_, i) => 20_000 + 2 * i);
     keep(RawSocket.openTcp({ family: 4, address: '127.0.0.1' }, ports));
   });
@@ -169,12 +169,12 @@ describe('privileges', () => {
     expect(hasNetRaw('')).to.equal(false);
   });
 
-  it('are not needed by groups in the range of ping_group_range', () => {
+  it('are unnecessary for groups in the range of ping_group_range', () => {
     expect(inPingRange('0\t2147483647\n', [1000])).to.equal(true);
     expect(inPingRange('1\t0\n', [0, 1])).to.equal(false);
   });
 
-  it('an error says which are missing, and both ways to give them', () => {
+  it('are named in the error, with both ways to grant them', () => {
     const { message, code } = privilegeError('tcp-syn');
     expect(code).to.equal('LLAMA_PRIVILEGE');
     expect(message).to.include('CAP_NET_RAW').and.include('AmbientCapabilities=CAP_NET_RAW');

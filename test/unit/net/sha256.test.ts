@@ -20,7 +20,7 @@ function opened(): NativeSha256 {
 }
 
 describe('SHA-256 by the OpenSSL in Node’s binary', () => {
-  it('the digests are those of node:crypto, wherever the blocks begin and however many come in one call', () => {
+  it('agrees with node:crypto at any offset and for any number of blocks in a call', () => {
     const native = opened();
     const { below, fill } = seededRandom(11);
     for (let i = 0; i < 500; i++) {
@@ -43,7 +43,7 @@ describe('SHA-256 by the OpenSSL in Node’s binary', () => {
     }
   });
 
-  it('a library that answers wrongly, does nothing, or is not there, is not used', () => {
+  it('refuses a library with wrong answers, without effect, or missing', () => {
     const native = opened();
     expect(native.isRight()).to.equal(true);
     const idle: Sha256Update = () => 1;

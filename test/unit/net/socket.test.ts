@@ -63,7 +63,7 @@ describe('UDP sockets', () => {
   }
 
   for (const family of [4, 6] as const) {
-    it(`IPv${family}: a datagram comes with its sender, TOS, TTL, kernel stamp and local address`, async () => {
+    it(`IPv${family}: deliver a datagram with its sender, TOS, TTL, kernel stamp and local address`, async () => {
       const to = socket(family, { tosAndTtl: true, packetInfo: true, stamps: 'receive' });
       const from = socket(family);
       const beforeMs = Date.now() - 1;
@@ -89,7 +89,7 @@ describe('UDP sockets', () => {
       [['sendStamps', 'timestamping'], 1],
       [['sendStamps', 'timestamping', 'timestampNs'], 1_000],
     ] as const)
-      it(`IPv${family}: a datagram has the kernel's stamp without ${refused.join(' and ')}`, async () => {
+      it(`IPv${family}: deliver the kernel's stamp without ${refused.join(' and ')}`, async () => {
         const to = socket(family, { stamps: 'full', without: new Set<SocketFeature>(refused) });
         const from = socket(family);
         const beforeMs = Date.now() - 1;
@@ -108,7 +108,7 @@ describe('UDP sockets', () => {
         expect(parts.every((ns) => ns === 0)).to.equal(unitNs === 1_000);
       });
 
-    it(`IPv${family}: a send stamp brings back the packet, the payload at its end`, async () => {
+    it(`IPv${family}: return the packet with a send stamp, the payload at its end`, async () => {
       const to = socket(family);
       const from = socket(family, { stamps: 'full', icmpErrors: true });
       send(from, to, 8);
@@ -120,7 +120,7 @@ describe('UDP sockets', () => {
       expect(batch.memory.bytes.subarray(end - 44, end)).to.deep.equal(PAYLOAD);
     });
 
-    it(`IPv${family}: an ICMP error comes with the payload that it quotes, and pends on the next call`, async () => {
+    it(`IPv${family}: deliver an ICMP error with the quoted payload, pending on the next call`, async () => {
       const closed = UdpSocket.open({ family, address: LOOPBACK[family], port: 0 });
       closed.close();
       const from = socket(family, { icmpErrors: true });
@@ -140,7 +140,7 @@ describe('UDP sockets', () => {
     });
   }
 
-  it('an ICMP error that pends cuts a batch short, though more waits', async () => {
+  it('return a short batch for a pending ICMP error, although more datagrams wait', async () => {
     const to = socket(4, { icmpErrors: true });
     const from = socket(4);
     const closed = UdpSocket.open({ family: 4, address: '127.0.0.1', port: 0 });
@@ -158,7 +158,7 @@ describe('UDP sockets', () => {
     expect(seen.some((count) => count < 0)).to.equal(true);
   });
 
-  it('a payload longer than its room is cut, and said to be', async () => {
+  it('truncate a payload longer than its buffer, and report that', async () => {
     const to = socket(4);
     send(socket(4), to);
     const batch = new ReceiveBatch(2, 16);
@@ -166,7 +166,7 @@ describe('UDP sockets', () => {
     expect([batch.lengths[0], batch.truncated[0]]).to.deep.equal([16, 1]);
   });
 
-  it('what a small receive queue drops is counted, by SO_MEMINFO and with the next datagram', async () => {
+  it('count drops of a small receive queue, by SO_MEMINFO and with the next datagram', async () => {
     const to = socket(4, { receiveBufferBytes: 2048, dropCounter: true });
     const from = socket(4);
     expect(receiveQueueDrops(to.fd)).to.equal(0);
@@ -181,7 +181,7 @@ describe('UDP sockets', () => {
     expect(batch.drops[0]).to.equal(drops);
   });
 
-  it('sockets that agree on it share a port, and others are refused by name', () => {
+  it('share a port only with sockets that agree, and name the port to others', () => {
     const first = socket(4, { reusePort: true });
     expect(socket(4, { reusePort: true, port: first.port }).port).to.equal(first.port);
     const before = openDescriptors();
@@ -197,12 +197,12 @@ describe('UDP sockets', () => {
     expect(openDescriptors()).to.equal(before);
   });
 
-  it('an address of another host is refused with the call, the errno and what to do', () => {
+  it('refuse an address of another host with the call, the errno and the remedy', () => {
     const wrong = () => socket(6, { address: '2001:db8::1' });
     expect(wrong).to.throw(LlamaError, /bind: EADDRNOTAVAIL .*\[2001:db8::1\]:0: .*ip address/);
   });
 
-  it('the source address towards a target is found without sending', () => {
+  it('find the source address towards a target without sending', () => {
     const finder = new SourceAddressFinder();
     for (let i = 0; i < 3; i++) {
       expect(finder.find(4, '127.0.0.9')).to.equal('127.0.0.1');
@@ -211,7 +211,7 @@ describe('UDP sockets', () => {
     finder.close();
   });
 
-  it('the source address is found again behind a target without a route, also by a user who may not bind a bound socket', async function () {
+  it('find the source address again after a target without a route, also without the right to bind a bound socket', async function () {
     needs(this, 'root');
     const module = new URL('../../../src/net/socket.js', import.meta.url).href;
     const script = `
@@ -225,7 +225,7 @@ describe('UDP sockets', () => {
     expect(stdout.trim()).to.equal('::1,undefined,::1,::1');
   });
 
-  it('a name that is too long for an interface is none, and not the one that was bound before', () => {
+  it('reject an interface name that is too long, instead of using the previous one', () => {
     expect(socket(4, { device: 'lo' }).port).to.be.above(0);
     // Ten characters, twenty bytes.
     for (const device of ['ü'.repeat(10), 'lo'.repeat(10)]) {
@@ -235,7 +235,7 @@ describe('UDP sockets', () => {
     expect(interfaceIndex('lo')).to.equal(1);
   });
 
-  it('a poll tells data from errors, and sleep looks at neither', () => {
+  it('distinguish data from errors in a poll, and ignore both in sleep', () => {
     const quiet = socket(4);
     const to = socket(4);
     const from = socket(4, { stamps: 'full', icmpErrors: true });
@@ -250,7 +250,7 @@ describe('UDP sockets', () => {
   });
 });
 
-describe('Socket addresses', () => {
+describe('socket addresses', () => {
   for (const [address, port] of [
     ['0.0.0.0', 0],
     ['192.0.2.255', 65_535],
@@ -259,7 +259,7 @@ describe('Socket addresses', () => {
     ['2001:db8::ff00:42:8329', 862],
     ['::ffff:192.0.2.1', 53],
   ] as const)
-    it(`${address} port ${port} is read back as it was written`, () => {
+    it(`are read back unchanged for ${address} port ${port}`, () => {
       const family = address.includes(':') ? 6 : 4;
       const { memory } = new SendBatch(family, 1, 8);
       memory.bytes.fill(0xff);
@@ -273,7 +273,7 @@ describe('Socket addresses', () => {
     });
 });
 
-describe('questions about a route, asked by a prober', () => {
+describe('route queries of a prober', () => {
   const words = new Uint32Array(12);
   words.set(new Uint32Array(addressBytes('127.0.0.1').slice().buffer), 4);
   words.set(new Uint32Array(addressBytes('::1').slice().buffer), 8);
@@ -283,7 +283,7 @@ describe('questions about a route, asked by a prober', () => {
     'the MTU to an IPv6 target': () => pathMtu(6, words, 8, 0),
   };
 
-  it('are answered for the address at its place among others', () => {
+  it('are answered for the address at its offset', () => {
     expect(Object.values(asked).map((ask) => ask() > 1_000)).to.deep.equal([false, true, true]);
     expect(routeErrno4(words, 4), 'loopback').to.equal(0);
   });

@@ -82,14 +82,14 @@ class ExpiryBench {
   }
 }
 
-describe('Giving probes up', () => {
+describe('Expiry', () => {
   let b: ExpiryBench;
   beforeEach(() => {
     b = new ExpiryBench();
   });
   afterEach(() => b.close());
 
-  it('a probe is lost when the sockets were read empty 20 ms after its timeout, not before, whatever the time is', () => {
+  it('expires a probe when the sockets were read empty 20 ms after its timeout, never before', () => {
     const run = b.run([0], 1000, 100);
     b.send(run, 0);
     const sentNs = b.clock.nowNs();
@@ -102,7 +102,7 @@ describe('Giving probes up', () => {
     expect(run.waiting).to.equal(0);
   });
 
-  it('a thread held up while it sends gives its probe the whole timeout from then on', () => {
+  it('starts the timeout after a delayed system call', () => {
     const run = b.run([0], 1000, 100);
     const real = b.clock.nowNs.bind(b.clock);
     const sentNs = real();
@@ -114,7 +114,7 @@ describe('Giving probes up', () => {
     expect(b.expiry.expire(run, sentNs + 5e9 + 100e6 + GRACE_NS, sentNs + 6e9)).to.equal(sentNs + 6e9);
   });
 
-  it('a probe that waited while its queue overflowed is a local drop, one sent afterwards is lost', () => {
+  it('counts a local drop for a probe that waited during an overflow, and a loss for a later one', () => {
     const run = b.run([0, 1], 1000, 100);
     b.send(run, 0);
     b.clock.advance(50e6);
@@ -129,14 +129,14 @@ describe('Giving probes up', () => {
     expect(b.control.read('receiveQueueDrops')).to.equal(3);
   });
 
-  it('the drop counter may pass 2^32', () => {
+  it('follows the drop counter past 2^32', () => {
     b.socket.queue.drops = 0xffff_ffff;
     b.drops = 1;
     b.expiry.watchDrops(b.clock.nowNs());
     expect(b.control.read('receiveQueueDrops')).to.equal(2);
   });
 
-  it('a batch that goes round all slots of a path takes none twice', () => {
+  it('never uses a slot twice in a batch that wraps around a path', () => {
     const run = b.run([0], 1000, 1);
     expect(run.slotsPerPath).to.equal(2);
     expect(b.send(run, 0, 0, 0, 0)).to.equal(2);
@@ -144,7 +144,7 @@ describe('Giving probes up', () => {
     expect([b.control.read('sent'), run.waiting]).to.deep.equal([2, 2]);
   });
 
-  it('sequence numbers go on over 2^32', () => {
+  it('continues sequence numbers past 2^32', () => {
     const run = b.run([0], 10, 1000);
     b.state.streams.nextSequence[0] = 0xffff_fffe;
     b.send(run, 0, 0, 0, 0);
@@ -155,7 +155,7 @@ describe('Giving probes up', () => {
     expect(b.outcomes().map(([, sequence]) => sequence)).to.deep.equal(sent);
   });
 
-  it('no two probes carry the same T1, and its nanoseconds stay below a second', () => {
+  it('gives each probe its own T1, with nanoseconds below a second', () => {
     const run = b.run([0, 1, 2], 10, 1000);
     b.clock.advance(999_999_998);
     b.send(run, 0, 1, 2);
@@ -168,7 +168,7 @@ describe('Giving probes up', () => {
     ]);
   });
 
-  it('a lasting refusal is a send error of each probe, and leaves nothing waiting', () => {
+  it('counts a lasting refusal as a send error of each probe, and leaves no probe waiting', () => {
     const run = b.run([0], 1, 1000);
     const small = UdpSocket.open({ family: 4, address: '127.0.0.1', port: 0 });
     small.close();
@@ -182,7 +182,7 @@ describe('Giving probes up', () => {
     expect(b.script.requests().length).to.equal(1);
   });
 
-  it('the watermark never passes an undecided probe and never goes back, in random scripts', () => {
+  it('keeps the watermark monotonic and behind undecided probes, in random scripts', () => {
     const random = seededRandom(31);
     const script = b.script;
     for (let round = 0; round < 60; round++) {

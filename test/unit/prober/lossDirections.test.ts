@@ -107,7 +107,7 @@ function publish(state: ProberState): void {
   (Reflect.get(state, 'ring') as RingProducer).publish();
 }
 
-describe('Directions of losses of several classes', () => {
+describe('LossDirections with several classes', () => {
   const random = seededRandom(2);
   const both = [0.3, 0] as const;
 
@@ -123,13 +123,13 @@ describe('Directions of losses of several classes', () => {
     ['the way out, now and then', (_, round) => (round % 500 < 400 ? [0, 0] : both)],
   ] as const satisfies readonly (readonly [string, Simulation['loss']])[])
     for (const classes of [2, 3])
-      it(`are never stated where ${classes} classes share numbers and probes are lost on ${what}`, () => {
+      it(`states no direction where ${classes} classes share numbers and probes are lost on ${what}`, () => {
         const { lost, ...found } = simulate({ classes, rounds: 20_000, shared: true, loss }, random);
         expect(lost).to.be.above(1000);
         expect(found).to.deep.equal({ forward: 0, reverse: 0, wrong: 0 });
       });
 
-  it('are never stated where classes share numbers and the source ports are renewed', () => {
+  it('states no direction where classes share numbers and the source ports are renewed', () => {
     // One class gets through whenever the other one does not, as where a queue prefers it: to the first one that looks like loss on the way back.
     const loss = (stream: number, round: number) =>
       (round % 40 === 39) === (stream === 1) ? ([0, 0] as const) : ([1, 0] as const);
@@ -142,14 +142,14 @@ describe('Directions of losses of several classes', () => {
   });
 
   for (const classes of [1, 2, 3])
-    it(`are stated, and right, where ${classes} classes have numbers of their own`, () => {
+    it(`states the right directions where ${classes} classes have separate numbers`, () => {
       const loss = (_: number, round: number) => (round < 1000 ? ([0, 0] as const) : ([0.05, 0.05] as const));
       const { lost, forward, reverse, wrong } = simulate({ classes, rounds: 20_000, shared: false, loss }, random);
       expect(wrong).to.equal(0);
       expect((forward + reverse) / lost).to.be.above(0.95);
     });
 
-  it('are never wrong where a reflector with numbers of its own for each class gives way to one that shares them', () => {
+  it('states no wrong direction when a reflector with shared numbers replaces one with separate numbers', () => {
     let shared = false;
     const { wrong } = simulate(
       {

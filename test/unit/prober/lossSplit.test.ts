@@ -106,7 +106,7 @@ const truth = (fates: readonly Fate[]): { forward: number; reverse: number } => 
 /** More probes than a stream is watched for before a direction is stated. */
 const QUIET = 300;
 
-describe('The direction of lost probes', () => {
+describe('LossSplit', () => {
   const random = seededRandom(11);
 
   for (const [forwardLoss, reverseLoss, mostUnknown] of [
@@ -118,7 +118,7 @@ describe('The direction of lost probes', () => {
     [0.5, 0.3, 1_000],
     [0.9, 0.5, 20_000],
   ])
-    it(`is found to the probe where ${forwardLoss} are lost on the way out and ${reverseLoss} back`, () => {
+    it(`finds the direction of each loss with ${forwardLoss} lost on the way out and ${reverseLoss} back`, () => {
       const fates = simulate({ probes: 20_000, quiet: QUIET, forwardLoss, reverseLoss }, random);
       const found = split(fates);
       const expected = truth(fates);
@@ -129,7 +129,7 @@ describe('The direction of lost probes', () => {
       expect(expected.forward - found.forward).to.be.within(0, found.unknown);
     });
 
-  it('is found over the wrap-around of 32-bit numbers', () => {
+  it('finds the direction across the wrap-around of 32-bit numbers', () => {
     const fates = simulate(
       { probes: 1000, quiet: QUIET, forwardLoss: 0.2, reverseLoss: 0.2, firstNumber: 2 ** 32 - 800 },
       random,
@@ -139,12 +139,12 @@ describe('The direction of lost probes', () => {
     expect(found.unknown).to.be.below(40);
   });
 
-  it('is not stated before a stream has shown that its packets are not doubled', () => {
+  it('waits until a stream has proved that its packets are not duplicated', () => {
     const found = split(simulate({ probes: 200, forwardLoss: 0.1, reverseLoss: 0.1 }, random));
     expect(found.forward + found.reverse).to.equal(0);
   });
 
-  it('is never guessed where a stateless reflector copies the sender’s number', () => {
+  it('never guesses where a stateless reflector copies the sender’s number', () => {
     const fates = simulate({ probes: 5000, forwardLoss: 0.2, reverseLoss: 0.2, stateless: true }, random);
     const found = split(fates);
     expect(found.forward + found.reverse).to.equal(0);
@@ -174,7 +174,7 @@ describe('The direction of lost probes', () => {
       }
     });
 
-  it('is unknown for what a restart of the reflector swallows, and right again after it', () => {
+  it('leaves losses around a restart of the reflector unknown, and is right afterwards', () => {
     for (let round = 0; round < 200; round++) {
       const restart = 200 + random.below(400);
       const fates = simulate(
@@ -204,7 +204,7 @@ describe('The direction of lost probes', () => {
   const behind = (...numbers: [number, number][]): [number, number][] =>
     numbers.map(([sequence, number]) => [QUIET + sequence, QUIET - 1 + number]);
 
-  it('is unknown where this host dropped a reply in the same window', () => {
+  it('leaves losses unknown where this host dropped a reply in the same window', () => {
     const splitter = trusted();
     splitter.lost(0);
     splitter.uncertain(0);
@@ -215,7 +215,7 @@ describe('The direction of lost probes', () => {
     expect(found, 'and known again afterwards').to.deep.equal(['0/0', '0/0', '0/0', '1/1']);
   });
 
-  it('is unknown of losses right behind a contradiction', () => {
+  it('leaves losses directly after a contradiction unknown', () => {
     const splitter = trusted();
     // The reflector began again.
     replies(splitter, 0, [QUIET + 1, 0]);
@@ -228,7 +228,7 @@ describe('The direction of lost probes', () => {
     ]);
   });
 
-  it('of one path does not depend on another', () => {
+  it('separates the paths from each other', () => {
     const splitter = trusted(3);
     splitter.lost(0);
     splitter.lost(2);

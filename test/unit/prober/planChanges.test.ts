@@ -90,10 +90,10 @@ class ChangesBench {
   }
 }
 
-describe('A change of many streams', () => {
+describe('a change of many streams', () => {
   const MANY = 10_000;
 
-  it('is taken in a few streams a turn, and its order takes effect when all are in', () => {
+  it('adds a few streams an iteration, and takes effect when all are added', () => {
     const b = new ChangesBench();
     const message = b.message(range(0, MANY), []);
     const seen: number[] = [];
@@ -108,7 +108,7 @@ describe('A change of many streams', () => {
     expect(seen).to.deep.equal([MANY]);
   });
 
-  it('is taken out at once, and forgotten a few streams a turn, when their time is over', () => {
+  it('retires streams at once, and forgets a few an iteration after their time', () => {
     const b = new ChangesBench();
     b.carryOut(b.message(range(0, MANY), []));
     const turns = b.carryOut(b.message([], range(0, MANY)));
@@ -126,7 +126,7 @@ describe('A change of many streams', () => {
     expect([b.known, b.changes.hasRetired, b.changes.behind]).to.deep.equal([0, false, false]);
   });
 
-  it('one turn forgets fewer streams when these have many slots', () => {
+  it('forgets fewer streams an iteration when they have many slots', () => {
     const b = new ChangesBench();
     // 1024 probes wait on each path at most, on 16 source ports.
     b.carryOut(b.message(range(0, 100), [], 1e6));
@@ -136,7 +136,7 @@ describe('A change of many streams', () => {
     expect(b.known).to.equal(0);
   });
 
-  it('a number that comes back while its old stream waits to be forgotten is not forgotten with it', () => {
+  it('keeps a stream number that is reused before its old stream is forgotten', () => {
     const b = new ChangesBench();
     b.carryOut(b.message(range(0, MANY), []));
     b.carryOut(b.message([], range(0, MANY)));
@@ -148,7 +148,7 @@ describe('A change of many streams', () => {
     expect([b.known, b.state.streams.has(0), b.state.streams.has(MANY - 1)]).to.deep.equal([2, true, true]);
   });
 
-  it('streams that this life of the thread never knew are no matter', () => {
+  it('ignores streams that this incarnation of the thread never knew', () => {
     const b = new ChangesBench();
     b.carryOut(b.message([], range(500, 3)));
     b.turns(() => b.changes.forget(AT_NS, DECIDED_NS));
@@ -156,7 +156,7 @@ describe('A change of many streams', () => {
   });
 });
 
-describe('A prober during a change of many streams', () => {
+describe('a prober during a change of many streams', () => {
   const MANY = 3_000;
   let b: ProberBench;
   beforeEach(() => {
@@ -164,7 +164,7 @@ describe('A prober during a change of many streams', () => {
   });
   afterEach(() => b.close());
 
-  it('goes on with other groups, and says that it is done when it is', () => {
+  it('continues with other groups, and reports the end of the change', () => {
     b.run(specs([0]), { run: 1, periodMs: 0.01, timeoutMs: 1 });
     b.until('probes', () => b.count('sent') > 0);
     b.run(specs(range(1, MANY)), { run: 2, periodMs: 100_000 });
@@ -182,7 +182,7 @@ describe('A prober during a change of many streams', () => {
     expect(silent).to.be.lessThan(turns / 2);
   });
 
-  it('carries out what comes behind it afterwards, in order', () => {
+  it('carries out later messages afterwards, in order', () => {
     b.run(specs(range(0, MANY)), { run: 1, periodMs: 100_000 });
     b.run([], { run: 1, periodMs: 100_000 });
     b.run(specs([MANY]), { run: 2, periodMs: 100_000 });

@@ -15,7 +15,7 @@ function closedPort(address: string): number {
   return socket.port;
 }
 
-describe('A prober, one turn at a time', () => {
+describe('Prober, one iteration at a time', () => {
   const open: { close(): void }[] = [];
   afterEach(() => {
     for (const one of open.splice(0)) one.close();
@@ -39,7 +39,7 @@ describe('A prober, one turn at a time', () => {
 
   for (const address of ['127.0.0.1', '::1'])
     for (const timestamps of ['full', 'receive'] as const)
-      it(`a reply gives an RTT without the residence, its TOS and its TTL (${address}, stamps: ${timestamps})`, () => {
+      it(`takes RTT without residence, TOS and TTL from a reply (${address}, stamps: ${timestamps})`, () => {
         const b = bench({ family: address === '::1' ? 6 : 4, timestamps });
         const s = script(address);
         b.run([{ id: 7, port: s.socket.port, address, dscp: 46 }], ONCE);
@@ -58,7 +58,7 @@ describe('A prober, one turn at a time', () => {
         expect(b.count('sendStampsMissing')).to.equal(0);
       });
 
-  it('a second reply is a duplicate, a reply after the timeout is lost once and late', () => {
+  it('counts a second reply as duplicate, and a reply after the timeout as one loss and late', () => {
     const b = bench();
     const s = script();
     const request = probe(b, s, { periodMs: 100_000, timeoutMs: 30 });
@@ -71,7 +71,7 @@ describe('A prober, one turn at a time', () => {
     expect(b.counts('received', 'unreachable', 'localDrops')).to.deep.equal({});
   });
 
-  it('a reply that came in time is received, however late it is read', () => {
+  it('counts a reply that arrived in time as received, also when it is read late', () => {
     const b = bench();
     const s = script();
     const request = probe(b, s, { periodMs: 100_000, timeoutMs: 200 });
@@ -83,7 +83,7 @@ describe('A prober, one turn at a time', () => {
     expect(b.counts('received', 'lost', 'late', 'localDrops')).to.deep.equal({ received: 1 });
   });
 
-  it('a reply that the kernel stamped after the timeout is late, even if no turn was between', () => {
+  it('counts a reply that the kernel stamped after the timeout as late, also without an iteration in between', () => {
     const b = bench();
     const s = script();
     const request = probe(b, s, { periodMs: 100_000, timeoutMs: 50 });
@@ -94,7 +94,7 @@ describe('A prober, one turn at a time', () => {
     expect(b.counts('received', 'lost', 'late')).to.deep.equal({ lost: 1, late: 1 });
   });
 
-  it('a reply that overtakes another makes that one reordered', () => {
+  it('counts a reply as reordered when a later one overtook it', () => {
     const b = bench();
     const s = script();
     b.run([{ id: 0, port: s.socket.port }], { periodMs: 10 });
@@ -112,7 +112,7 @@ describe('A prober, one turn at a time', () => {
     expect(b.count('reordered')).to.equal(1);
   });
 
-  it('what is no reply to a waiting probe is counted by reason, and decides nothing', () => {
+  it('counts invalid replies by reason, without deciding a probe', () => {
     const b = bench();
     const s = script();
     const stranger = script();
@@ -133,7 +133,7 @@ describe('A prober, one turn at a time', () => {
     b.until('the right one, 38 bytes long', () => b.count('received') === 1);
   });
 
-  it('without session identifiers, two classes of a target are told apart by T1, though sent in one call', () => {
+  it('distinguishes two classes of a target by T1, without session identifiers and in one system call', () => {
     const b = bench();
     const s = script();
     const streams = [0, 1, 2].map((id) => ({ id, port: s.socket.port, dscp: id }));
@@ -151,7 +151,7 @@ describe('A prober, one turn at a time', () => {
 
   for (const address of ['127.0.0.1', '::1'])
     for (const timestamps of ['full', 'receive'] as const)
-      it(`a closed port makes its probes unreachable, and no other (${address}, stamps: ${timestamps})`, () => {
+      it(`counts only the probes to a closed port as unreachable (${address}, stamps: ${timestamps})`, () => {
         const b = bench({ family: address === '::1' ? 6 : 4, timestamps });
         const s = script(address);
         const good = { id: 0, port: s.socket.port, address };
@@ -168,7 +168,7 @@ describe('A prober, one turn at a time', () => {
         expect(numbers).to.deep.equal(numbers.map((_, i) => i + 1));
       });
 
-  it('a probe that the kernel refuses is a send error, and its number is used for the next one', () => {
+  it('counts a refused probe as send error, and reuses its number', () => {
     const b = bench();
     const s = script();
     // No socket may send to a broadcast address unless it asked for it: EACCES.
@@ -190,7 +190,7 @@ describe('A prober, one turn at a time', () => {
     expect(b.count('sent')).to.equal(numbers.length);
   });
 
-  it('a probe without a socket to leave by is a send error, and the example of its counter', () => {
+  it('counts a probe without a socket as send error, with an example', () => {
     const b = bench();
     const s = script('::1');
     b.run([{ id: 3, port: s.socket.port, address: '::1' }], { periodMs: 2 });
@@ -201,7 +201,7 @@ describe('A prober, one turn at a time', () => {
     expect(example?.address).to.deep.equal(Uint8Array.from([...Array<number>(15).fill(0), 1]));
   });
 
-  it('replies that its own full receive queue dropped are local drops, not losses', () => {
+  it('counts replies dropped by its own full receive queue as local drops', () => {
     const b = bench({ receiveBufferBytes: 4096 });
     const s = script();
     const streams = Array.from({ length: 100 }, (_, id) => ({ id, port: s.socket.port }));
@@ -227,7 +227,7 @@ describe('A prober, one turn at a time', () => {
   });
 
   for (const seconds of [3600, -3600])
-    it(`a step of the wall clock by ${seconds} s is counted once, and makes no false RTT and no loss`, () => {
+    it(`counts a step of the wall clock by ${seconds} s once, without a false RTT or loss`, () => {
       const b = bench();
       const s = script();
       b.run([{ id: 0, port: s.socket.port }], { periodMs: 5, timeoutMs: 1000 });
@@ -255,7 +255,7 @@ describe('A prober, one turn at a time', () => {
       expect(b.of(Outcome.received).at(-1)?.flags).to.equal(RecordFlag.kernelSent | RecordFlag.timed);
     });
 
-  it('after a stall it skips and counts what it missed, and sends no burst', () => {
+  it('skips and counts missed probes after a stall, without a burst', () => {
     const b = bench();
     const s = script();
     b.run(
@@ -271,7 +271,7 @@ describe('A prober, one turn at a time', () => {
     expect(b.count('scheduleSlips') - slips).to.be.at.least(97);
   });
 
-  it('stops sending when told to, decides what is under way, and ends', () => {
+  it('stops sending on request, decides outstanding probes, and ends', () => {
     const b = bench();
     const s = script();
     b.run([{ id: 0, port: s.socket.port }], { periodMs: 5, timeoutMs: 100 });
@@ -286,7 +286,7 @@ describe('A prober, one turn at a time', () => {
     expect(b.waiting).to.equal(0);
   });
 
-  it('sleeps while it stops, whatever was due', () => {
+  it('sleeps while it stops, although probes were due', () => {
     const b = bench();
     probe(b, script(), { periodMs: 5, timeoutMs: 60_000 });
     b.stop(300);
@@ -297,7 +297,7 @@ describe('A prober, one turn at a time', () => {
     expect(b.count('turns') - turns).to.be.within(1, 400);
   });
 
-  it('ends at the grace time when probes still wait', () => {
+  it('ends after the grace time with probes still waiting', () => {
     const b = bench();
     probe(b, script(), { periodMs: 100_000, timeoutMs: 60_000 });
     b.stop(0);
@@ -306,7 +306,7 @@ describe('A prober, one turn at a time', () => {
     expect(b.watermarkNs).to.be.lessThan(b.clock.nowNs());
   });
 
-  it('a removed stream still gets its reply; its number can come back at once, and nothing is counted twice', () => {
+  it('accepts the reply to a removed stream, and reuses its number without counting twice', () => {
     const b = bench();
     const s = script();
     const stream = { id: 0, port: s.socket.port };
@@ -331,7 +331,7 @@ describe('A prober, one turn at a time', () => {
     expect(b.count('invalidTimestamp')).to.equal(9);
   });
 
-  it('a run without a source port on this thread sends nothing, and its streams are forgotten when they go', () => {
+  it('sends nothing for a run without a source port on this thread, and forgets its streams', () => {
     const b = bench();
     const s = script();
     const streams = [0, 1].map((id) => ({ id, port: s.socket.port }));
@@ -351,7 +351,7 @@ describe('A prober, one turn at a time', () => {
     });
   });
 
-  it('the next life on the same sockets and ring takes no reply to the one before, and its window opens again', () => {
+  it('ignores replies to the previous incarnation, and opens its window again', () => {
     const b = bench({ window: 2 });
     const s = script();
     const stream = { id: 0, port: s.socket.port };
@@ -371,7 +371,7 @@ describe('A prober, one turn at a time', () => {
     expect(b.of(Outcome.received).map(({ sequence }) => sequence)).to.deep.equal([1, 2]);
   });
 
-  it('a window is not exceeded by probes that are due together', () => {
+  it('keeps within its window when probes are due together', () => {
     const b = bench({ window: 2 });
     const s = script();
     b.run(
@@ -386,7 +386,7 @@ describe('A prober, one turn at a time', () => {
     expect(b.count('sent')).to.equal(2);
   });
 
-  it('a full ring drops records and counts them, and goes on', () => {
+  it('counts records dropped by a full ring, and continues', () => {
     const b = bench({ ringRecords: 2 });
     const s = script();
     b.run(

@@ -17,8 +17,8 @@ function take(run: ProbeRun, count: number): { place: number; dueNs: number }[] 
 
 const FORMAT = new StampFormat(PLAIN_STAMP, 44);
 
-describe('A run of probes', () => {
-  it('each path is due exactly once a period, and the probes are spread evenly over it', () => {
+describe('ProbeRun', () => {
+  it('schedules each path exactly once a period, spread evenly over it', () => {
     const random = seededRandom(21);
     for (let round = 0; round < 200; round++) {
       const ports = 1 + random.below(16);
@@ -43,7 +43,7 @@ describe('A run of probes', () => {
     }
   });
 
-  it('does not drift in a million periods', () => {
+  it('stays exact over a million periods', () => {
     const run = new ProbeRun(1, 1e6 + 1, 1e9, FORMAT, 0);
     run.reorder(order(1), 1, 0, () => 0);
     const startNs = run.dueNs;
@@ -51,7 +51,7 @@ describe('A run of probes', () => {
     expect(run.dueNs - startNs).to.equal(1_000_000 * (1e6 + 1));
   });
 
-  it('an order of the same length goes on at the very same place and time, whatever the place', () => {
+  it('continues at the same place and time after an order of the same length', () => {
     for (let places = 1; places <= 300; places++) {
       const run = new ProbeRun(1, 1e9, 1e9, FORMAT, 0);
       run.reorder(order(places), 1, 0, () => 0);
@@ -64,7 +64,7 @@ describe('A run of probes', () => {
     }
   });
 
-  it('an order of another length goes on at the same share of the cycle, and within its spacing', () => {
+  it('continues at the same share of the cycle, within its spacing, after an order of another length', () => {
     const run = new ProbeRun(1, 1e9, 1e9, FORMAT, 0);
     run.reorder(order(10), 1, 0, () => 0);
     run.advance(5);
@@ -76,14 +76,14 @@ describe('A run of probes', () => {
     expect(new Set(take(run, 4).map(({ place }) => place)).size).to.equal(4);
   });
 
-  it('skipped places come again one period later', () => {
+  it('returns to skipped places one period later', () => {
     const run = new ProbeRun(1, 100e6, 1e9, FORMAT, 0);
     run.reorder(order(10), 1, 0, () => 0);
     run.advance(57);
     expect([run.place, run.dueNs]).to.deep.equal([7, 570e6]);
   });
 
-  it('ends after its count, and a new order does not start it again', () => {
+  it('ends after its count, also when it gets a new order', () => {
     const run = new ProbeRun(1, 10e6, 1e9, FORMAT, 3);
     run.reorder(order(2), 1, 0, () => 0);
     take(run, 3);
@@ -92,7 +92,7 @@ describe('A run of probes', () => {
     expect(run.dueNs).to.equal(Number.POSITIVE_INFINITY);
   });
 
-  it('an empty order has nothing due, and starts anew with the next', () => {
+  it('has nothing due with an empty order, and starts again with the next one', () => {
     const run = new ProbeRun(1, 10e6, 1e9, FORMAT, 0);
     run.reorder(order(2), 1, 0, () => 0);
     run.reorder(order(0), 1, 5e6, () => 0);
@@ -101,7 +101,7 @@ describe('A run of probes', () => {
     expect(run.dueNs).to.equal(7e6);
   });
 
-  it('the parts of an order are apart by whole parts of the period, also after the number of parts or ports changed', () => {
+  it('separates the parts of an order by whole parts of the period, also after a change of parts or ports', () => {
     const run = new ProbeRun(1, 60e6, 1e6, FORMAT, 0);
     for (const { parts, ports } of [
       { parts: 1, ports: 4 },
@@ -127,7 +127,7 @@ describe('A run of probes', () => {
     }
   });
 
-  it('waiting probes stay in order while the room for them grows and they go round it', () => {
+  it('keeps waiting probes in order while their queue grows and wraps around', () => {
     const random = seededRandom(22);
     const run = new ProbeRun(1, 100e6, 1e6, FORMAT, 0);
     const expected: [slot: number, sentNs: number][] = [];
@@ -146,7 +146,7 @@ describe('A run of probes', () => {
     }
   });
 
-  it('is full early enough for a whole batch that is being gathered', () => {
+  it('is full early enough for a whole batch in preparation', () => {
     const run = new ProbeRun(1, 100e6, 1e6, FORMAT, 0);
     run.reorder(order(1), 1, 0, () => 0);
     let pushed = 0;

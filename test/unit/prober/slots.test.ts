@@ -21,8 +21,8 @@ function chain(streams: Streams, address: string, port: number): number[] {
   return found.sort((a, b) => a - b);
 }
 
-describe('Slots of waiting probes', () => {
-  it('blocks never overlap, are used again by size, and are empty then', () => {
+describe('ProbeSlots', () => {
+  it('allocates blocks without overlap, reuses them by size, and empties them', () => {
     const random = seededRandom(11);
     const slots = new ProbeSlots();
     const blocks = new Map<number, number>();
@@ -47,7 +47,7 @@ describe('Slots of waiting probes', () => {
     expect(slots.capacity).to.equal(most);
   });
 
-  it('all fields of a slot keep what they held when there are more slots, and no field lies over another', () => {
+  it('keeps all fields of a slot when it grows, without overlap between fields', () => {
     const slots = new ProbeSlots();
     const fields = [
       [slots.sentNs, F64],
@@ -73,8 +73,8 @@ describe('Slots of waiting probes', () => {
   });
 });
 
-describe('Streams of a prober', () => {
-  it('a path has K slots of its own, and its numbers go round them, over 2^32 too', () => {
+describe('Streams', () => {
+  it('gives each path K slots, which its numbers cycle through, also past 2^32', () => {
     const streams = new Streams(PORTS, new ProbeSlots());
     streams.add(
       table([
@@ -93,7 +93,7 @@ describe('Streams of a prober', () => {
     expect(streams.slot(0, 1, 0xffff_ffff)).to.equal(streams.slot(0, 1, 7));
   });
 
-  it('streams of one target are found from its address and port, through any adding and removing', () => {
+  it('finds the streams of a target by address and port, after any additions and removals', () => {
     const random = seededRandom(12);
     const streams = new Streams(PORTS, new ProbeSlots());
     const targets = ['10.0.0.1', '10.0.0.2', '2001:db8::1', '2001:db8::2'].flatMap((address) =>
@@ -120,7 +120,7 @@ describe('Streams of a prober', () => {
     }
   });
 
-  it('a number that is used again begins at sequence 1', () => {
+  it('starts a reused stream number at sequence 1', () => {
     const streams = new Streams(PORTS, new ProbeSlots());
     streams.add(table([{ id: 3, port: 1 }]), 2, 44, 1e9);
     streams.nextSequence.fill(9, 3 * PORTS, 4 * PORTS);

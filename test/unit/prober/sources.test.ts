@@ -13,8 +13,8 @@ const socket = (fd: number, set: number, family: 4 | 6 = 4): SourceSocket => ({
   skipsIpHeader: false,
 });
 
-describe('Sockets of a prober', () => {
-  it('that are closed are forgotten with their set, however many sets there were', () => {
+describe('ProberSources', () => {
+  it('forgets closed sockets and their set, for any number of sets', () => {
     const sources = new ProberSources([0], [socket(1, 0)], () => 0);
     for (let set = 1; set < 1_000; set++) {
       const places = sources.set(set);
@@ -26,7 +26,7 @@ describe('Sockets of a prober', () => {
     expect(sources.sockets.map(({ fd }) => fd)).to.deep.equal([1]);
   });
 
-  it('that others replaced leave their set as it is', () => {
+  it('keeps the set of sockets that others replaced', () => {
     const sources = new ProberSources([0], [socket(1, 0), socket(2, 0, 6)], () => 0);
     const places = sources.set(0);
     expect(sources.add(socket(3, 0))).to.equal(true);

@@ -12,7 +12,7 @@ function allows(list: AllowList, address: string): boolean {
   );
 }
 
-describe('The allow list', () => {
+describe('AllowList', () => {
   const cases: readonly [network: string, inside: readonly string[], outside: readonly string[]][] = [
     ['10.0.0.0/8', ['10.0.0.0', '10.255.255.255'], ['9.255.255.255', '11.0.0.0', '::a00:1']],
     ['192.0.2.128/25', ['192.0.2.128', '192.0.2.255'], ['192.0.2.127', '192.0.3.128']],
@@ -26,13 +26,13 @@ describe('The allow list', () => {
     ['::/0', ['::', 'ffff::'], ['0.0.0.0']],
   ];
   for (const [network, inside, outside] of cases)
-    it(`${network} lets in what is inside, and nothing else`, () => {
+    it(`accepts exactly the addresses of ${network}`, () => {
       const list = new AllowList([network]);
       for (const address of inside) expect(allows(list, address), address).to.equal(true);
       for (const address of outside) expect(allows(list, address), address).to.equal(false);
     });
 
-  it('lets in what is in any of several networks', () => {
+  it('accepts an address of any of several networks', () => {
     const list = new AllowList(['10.0.0.0/8', '192.0.2.0/24', 'fe80::/10']);
     expect(['10.1.1.1', '192.0.2.1', 'fe80::1', '198.51.100.1', 'fec0::1'].map((a) => allows(list, a))).to.deep.equal([
       true,
@@ -55,7 +55,7 @@ describe('The allow list', () => {
     'fe80::1%eth0',
     '::ffff:10.0.0.0/104',
   ])
-    it(`names '${wrong}' as the network that is wrong`, () => {
+    it(`names '${wrong}' as the invalid network`, () => {
       expect(() => new AllowList(['10.0.0.0/8', wrong]))
         .to.throw(LlamaError, `--allow '${wrong}'`)
         .with.property('code', 'LLAMA_ARGUMENT_INVALID');

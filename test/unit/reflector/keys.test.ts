@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { SharedKeys } from '../../../src/reflector/keys.js';
 import { MAX_KEY_BYTES, MAX_KEYS } from '../../../src/wire/hmac.js';
 
-describe('Keys that threads share', () => {
-  it('are read as they were written, by who has only the memory, with a version of their own', () => {
+describe('SharedKeys', () => {
+  it('reads the written keys from the shared memory, with their version', () => {
     const writer = new SharedKeys();
     const reader = new SharedKeys(writer.memory);
     expect(reader.read()).to.deep.equal({ version: 0, keys: [] });
@@ -15,7 +15,7 @@ describe('Keys that threads share', () => {
     }
   });
 
-  it('too many or too long ones are refused, and those in force stay', () => {
+  it('refuses too many or too long keys, and keeps the current ones', () => {
     const keys = new SharedKeys();
     keys.write([Uint8Array.of(1)]);
     expect(() => keys.write(Array(MAX_KEYS + 1).fill(Uint8Array.of(2)))).to.throw(RangeError);

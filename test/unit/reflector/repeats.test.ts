@@ -19,8 +19,8 @@ function repeats(guard: RepeatGuard, source: number, packet: Buffer, nowMs: numb
   );
 }
 
-describe('The guard against loops', () => {
-  it('lets the first copies of a packet pass, and after a while again', () => {
+describe('RepeatGuard', () => {
+  it('passes the first copies of a packet, and again after a while', () => {
     const guard = new RepeatGuard();
     const packet = llamaPacket(1, 0);
     for (let i = 0; i < COPIES; i++) expect(repeats(guard, 1, packet, i)).to.equal(false);
@@ -29,7 +29,7 @@ describe('The guard against loops', () => {
     expect(repeats(guard, 1, packet, 10_100)).to.equal(false);
   });
 
-  it('takes none of a million different probes for another one', () => {
+  it('distinguishes a million different probes', () => {
     const guard = new RepeatGuard();
     const packet = llamaLegacyPacket(0, 0);
     for (let i = 0; i < 1_000_000; i++) {

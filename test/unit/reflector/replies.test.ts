@@ -11,7 +11,7 @@ import { waitFor } from '../../support/harness/wait.js';
 
 const fixture = new Fixture();
 
-describe('Sending replies', () => {
+describe('ReplySender', () => {
   let socket: UdpSocket;
   beforeEach(() => {
     socket = UdpSocket.open({ family: 4, address: '127.0.0.1', port: 0, packetInfo: true });
@@ -31,7 +31,7 @@ describe('Sending replies', () => {
     return { peer, batch, sender };
   }
 
-  it('a reply that the kernel refuses takes no other with it, and is counted', async () => {
+  it('counts a refused reply, without losing others', async () => {
     const { peer, batch, sender } = await requests(6);
     const refused = [0, 3, 5];
     // An address that is not ours can't be sent from.
@@ -44,7 +44,7 @@ describe('Sending replies', () => {
     expect([sender.sent, sender.errors]).to.deep.equal([3, 3]);
   });
 
-  it('is full after a chunk, and empty again after it was sent', async () => {
+  it('is full after a chunk, and empty again after sending it', async () => {
     const { peer, sender } = await requests(SHORT_CHUNK);
     for (let j = 0; j < SHORT_CHUNK; j++) {
       expect(sender.full).to.equal(false);

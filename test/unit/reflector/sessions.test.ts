@@ -48,15 +48,15 @@ class Reference {
   }
 }
 
-describe('The session table of a stateful reflector', () => {
-  it('counts every session from 0, whatever part of the key tells it from the others', () => {
+describe('SessionTable of a stateful reflector', () => {
+  it('counts every session from 0, for a difference in any part of the key', () => {
     const table = new SessionTable(64, 1000);
     for (let word = 0; word < SessionKey.words; word++)
       for (let number = 0; number < 3; number++) expect(next(table, 0xffff_fff0 + word, 0, word)).to.equal(number);
     expect(table.size).to.equal(SessionKey.words);
   });
 
-  it('tells received from reflected packets: those above the limit of replies count as received only', () => {
+  it('distinguishes received from reflected packets: packets above the limit of replies count as received only', () => {
     const table = new SessionTable(4, 1000);
     next(table, 1, 0);
     expect(table.received).to.equal(1);
@@ -70,7 +70,7 @@ describe('The session table of a stateful reflector', () => {
     expect([next(table, 1, 2000), table.received], 'anew after the timeout').to.deep.equal([0, 1]);
   });
 
-  it('serves a batch of packets whose sessions were fetched together, each with its own', () => {
+  it('serves a batch of packets with prefetched sessions, each with its own', () => {
     const table = new SessionTable(64, 1000, 0, 8);
     const packets = Uint8Array.of(7, 0, 3, 5);
     for (let round = 0; round < 3; round++) {
@@ -84,7 +84,7 @@ describe('The session table of a stateful reflector', () => {
     expect(table.size).to.equal(4);
   });
 
-  it('forgets the session that was silent longest when it is full', () => {
+  it('evicts the session with the longest silence when it is full', () => {
     const table = new SessionTable(2, 1000);
     next(table, 1, 0);
     next(table, 2, 1);
@@ -95,7 +95,7 @@ describe('The session table of a stateful reflector', () => {
     expect(next(table, 2, 5)).to.equal(0);
   });
 
-  it('starts a session anew after the timeout, and not before', () => {
+  it('restarts a session after the timeout, and not before', () => {
     const table = new SessionTable(4, 1000);
     next(table, 1, 0);
     expect(next(table, 1, 1000)).to.equal(1);
@@ -103,7 +103,7 @@ describe('The session table of a stateful reflector', () => {
     expect(table.expired).to.equal(1);
   });
 
-  it('expires what was silent too long, a bounded number a call', () => {
+  it('expires silent sessions, a bounded number a call', () => {
     const table = new SessionTable(8, 1000);
     for (let session = 1; session <= 5; session++) next(table, session, 0);
     next(table, 6, 500);
@@ -113,7 +113,7 @@ describe('The session table of a stateful reflector', () => {
     expect([table.size, table.expired, table.evicted]).to.deep.equal([1, 5, 0]);
   });
 
-  it('with an order of age that is kept to the second: a session that goes on is not forgotten before one that is silent for longer', () => {
+  it('evicts a silent session before an active one, with an age order of one second', () => {
     const table = new SessionTable(3, 60_000, 1000);
     for (const session of [1, 2, 3]) next(table, session, 0);
     for (let ms = 0; ms < 5000; ms += 100) for (const session of [1, 3]) next(table, session, ms);
@@ -125,7 +125,7 @@ describe('The session table of a stateful reflector', () => {
     expect([table.expired, table.size]).to.deep.equal([3, 0]);
   });
 
-  it('goes on when its milliseconds roll over', () => {
+  it('continues when its milliseconds roll over', () => {
     const table = new SessionTable(4, 1000);
     const nearlyMs = 2 ** 32 - 500;
     next(table, 1, nearlyMs);
@@ -136,13 +136,13 @@ describe('The session table of a stateful reflector', () => {
     expect(table.size).to.equal(0);
   });
 
-  it('works with room for a single session', () => {
+  it('works with capacity for a single session', () => {
     const table = new SessionTable(1, 1000);
     expect([next(table, 1, 0), next(table, 1, 0), next(table, 2, 0), next(table, 1, 0)]).to.deep.equal([0, 1, 0, 0]);
     expect([table.evicted, table.size]).to.deep.equal([2, 1]);
   });
 
-  it('does over 200,000 random packets what a plain map does', () => {
+  it('agrees with a plain map over 200,000 random packets', () => {
     const random = seededRandom(5);
     const table = new SessionTable(100, 1000);
     const reference = new Reference(100, 1000);

@@ -14,8 +14,8 @@ const THREAD_SOURCE = `
   parentPort.postMessage(taken);
 `;
 
-describe('The token bucket of --max-pps', () => {
-  it('grants a burst of 100 ms worth, then the rate', () => {
+describe('TokenBucket of --max-pps', () => {
+  it('grants a burst of 100 ms, then the rate', () => {
     const bucket = new TokenBucket(createTokens(1000, 0), 1000);
     expect(bucket.take(500, 0)).to.equal(100);
     expect(bucket.take(1, 0.9)).to.equal(0);
@@ -33,7 +33,7 @@ describe('The token bucket of --max-pps', () => {
       expect(taken).to.be.within(60 * maxPps, 60 * maxPps + burst);
     });
 
-  it('a clock that is a little behind another thread’s neither grants nor loses anything', () => {
+  it('grants and loses nothing by a clock slightly behind another thread’s', () => {
     const memory = createTokens(1000, 0);
     const [a, b] = [new TokenBucket(memory, 1000), new TokenBucket(memory, 1000)];
     a.take(100, 0);
@@ -42,13 +42,13 @@ describe('The token bucket of --max-pps', () => {
     expect(b.take(10, 12)).to.equal(2);
   });
 
-  it('goes on after weeks without a packet, over the end of the 32-bit millisecond', () => {
+  it('continues after weeks without a packet, past the end of the 32-bit millisecond', () => {
     const bucket = new TokenBucket(createTokens(1000, 0), 1000);
     bucket.take(100, 0);
     for (const days of [20, 26, 49, 50, 100]) expect(bucket.take(500, days * 86_400_000), `day ${days}`).to.equal(100);
   });
 
-  it('threads that race for the tokens get no more than the limit between them, and no less', async () => {
+  it('grants racing threads exactly the limit in total', async () => {
     const [threads, maxPps, durationMs] = [4, 200_000, 1000];
     const startMs = Number(process.hrtime.bigint()) / 1e6;
     const untilMs = startMs + durationMs;

@@ -5,8 +5,8 @@ import { ControlBlock, PROBER_COUNTERS, ThreadState } from '../../../src/ring/co
 
 const NAMES = ['first', 'second', 'third'] as const;
 
-describe('control block', () => {
-  it('shows one side what the other wrote', () => {
+describe('ControlBlock', () => {
+  it('shows each side the other side’s writes', () => {
     const main = new ControlBlock(NAMES);
     const thread = new ControlBlock(NAMES, main.memory);
     thread.state = ThreadState.draining;
@@ -27,7 +27,7 @@ describe('control block', () => {
     expect(new Set(PROBER_COUNTERS).size).to.equal(PROBER_COUNTERS.length);
   });
 
-  it('changes its doorbell at every ring, so that one before the wait is not missed', () => {
+  it('changes its doorbell at every ring, so that a ring before the wait is noticed', () => {
     const control = new ControlBlock(NAMES);
     const seen = control.doorbell;
     control.ring();

@@ -4,8 +4,8 @@ import { newest } from '../../../src/ring/examples.js';
 
 const NAMES = ['first', 'second'] as const;
 
-describe('examples of counters', () => {
-  it('shows the main thread the last occurrence of each counter, and nothing before the first', () => {
+describe('Examples', () => {
+  it('shows the main thread the last occurrence of each counter, and undefined before the first', () => {
     const main = new ControlBlock(NAMES);
     const thread = new ControlBlock(NAMES, main.memory);
     const words = new Uint32Array(Uint8Array.of(9, 9, 9, 9, 10, 9, 0, 3).buffer);
@@ -26,7 +26,7 @@ describe('examples of counters', () => {
     });
   });
 
-  it('holds an IPv6 address, and a packet of no stream', () => {
+  it('stores an IPv6 address, and a packet without a stream', () => {
     const { examples } = new ControlBlock(NAMES);
     const address = Uint8Array.from({ length: 16 }, (_, i) => i);
     examples.note(0, 6, new Uint32Array(address.buffer), 0, 0, 8, 0, -1);
@@ -34,7 +34,7 @@ describe('examples of counters', () => {
     expect(examples.read(0)?.stream).to.equal(undefined);
   });
 
-  it('gives up on a record that is being written', () => {
+  it('gives up on a record in the process of writing', () => {
     const control = new ControlBlock(NAMES);
     control.examples.note(0, 4, new Uint32Array(1), 0, 0, 8, 0, -1);
     const before = new Int32Array(control.memory);

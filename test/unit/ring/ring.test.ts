@@ -22,8 +22,8 @@ function readAll(ring: RingConsumer): number[] {
   return paths;
 }
 
-describe('ring', () => {
-  it('gives back every field of a record as it was pushed', () => {
+describe('Ring', () => {
+  it('returns every field of a record unchanged', () => {
     const memory = createRing(4);
     const producer = new RingProducer(memory);
     const consumer = new RingConsumer(memory);
@@ -37,12 +37,12 @@ describe('ring', () => {
     expect([residenceNs, sequence]).to.deep.equal([4_294_967_294, 4_294_967_293]);
   });
 
-  it('refuses a capacity that is no power of two', () => {
+  it('refuses a capacity that is not a power of two', () => {
     for (const capacity of [0, 1, 3, 12, 1000]) expect(() => ringBytes(capacity)).to.throw(RangeError, `${capacity}`);
     expect(ringBytes(8) - ringBytes(4)).to.equal(4 * RECORD_BYTES);
   });
 
-  it('shows records only once they are published', () => {
+  it('shows records only after they are published', () => {
     const memory = createRing(4);
     const producer = new RingProducer(memory);
     const consumer = new RingConsumer(memory);
@@ -54,7 +54,7 @@ describe('ring', () => {
     expect(consumer.size).to.equal(1);
   });
 
-  it('refuses a record when it is full, and overwrites none', () => {
+  it('refuses a record when it is full, without overwriting', () => {
     const memory = createRing(4);
     const producer = new RingProducer(memory);
     const consumer = new RingConsumer(memory);
@@ -69,12 +69,12 @@ describe('ring', () => {
     expect(readAll(consumer)).to.deep.equal([4]);
   });
 
-  it('refuses records that are pushed but not published beyond its capacity', () => {
+  it('refuses unpublished records beyond its capacity', () => {
     const producer = new RingProducer(createRing(2));
     expect([push(producer, 1), push(producer, 2), push(producer, 3)]).to.deep.equal([true, true, false]);
   });
 
-  it('gives room for as many records as were released, not for those that were only read', () => {
+  it('frees the space of released records, not of records that were only read', () => {
     const memory = createRing(4);
     const producer = new RingProducer(memory);
     const consumer = new RingConsumer(memory);
@@ -87,7 +87,7 @@ describe('ring', () => {
     expect([push(producer, 9), push(producer, 10)]).to.deep.equal([true, false]);
   });
 
-  it('goes on when head and tail pass 2^32', () => {
+  it('continues when head and tail pass 2^32', () => {
     const memory = createRing(8);
     const header = new Uint32Array(memory, 0, 32);
     header[HEAD] = 2 ** 32 - 5;
@@ -120,7 +120,7 @@ describe('ring', () => {
     expect(readAll(new RingConsumer(memory))).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 
-  it('lets a new producer go on where the last one published', () => {
+  it('lets a new producer continue after the last published record', () => {
     const memory = createRing(8);
     const first = new RingProducer(memory);
     push(first, 1);
@@ -132,7 +132,7 @@ describe('ring', () => {
     expect(readAll(new RingConsumer(memory))).to.deep.equal([1, 3]);
   });
 
-  it('lets a new consumer go on behind what was released, and know the totals', () => {
+  it('lets a new consumer continue after the released records, with the totals', () => {
     const memory = createRing(8);
     const producer = new RingProducer(memory);
     for (let path = 0; path < 5; path++) push(producer, path);
@@ -149,7 +149,7 @@ describe('ring', () => {
     expect(second.finalsReleased).to.equal(4);
   });
 
-  it('keeps head and tail on cache lines of their own, and its totals away from the records', () => {
+  it('keeps head and tail on separate cache lines, and its totals away from the records', () => {
     const memory = createRing(2);
     const producer = new RingProducer(memory);
     const consumer = new RingConsumer(memory);
@@ -163,7 +163,7 @@ describe('ring', () => {
     expect(new Uint32Array(memory, 128)[0]).to.equal(0xffff_ffff);
   });
 
-  it('passes 300,000 records from another thread whole and in order', async () => {
+  it('passes 300,000 records from another thread complete and in order', async () => {
     const task: StressTask = { memory: createRing(256), records: 300_000, batch: 37 };
     const worker = new Worker(new URL('./stressProducer.js', import.meta.url), { workerData: task });
     const failed = once(worker, 'error').then(([error]) => Promise.reject(error));

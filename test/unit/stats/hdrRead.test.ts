@@ -53,8 +53,8 @@ function addRead(sum: HistogramSum): void {
   for (let i = 0; i < reader.length; i++) sum.add(reader.indexes[i], reader.counts[i]);
 }
 
-describe('reading HdrHistogram texts', () => {
-  it('merges exactly: the sum of many has the percentiles of one histogram of the library that was fed with all samples', () => {
+describe('HdrTextReader', () => {
+  it('merges exactly: the sum of many has the percentiles of one library histogram with all samples', () => {
     const random = seededRandom(21).next;
     for (let run = 0; run < 100; run++) {
       const all = new Int32Histogram(1, 2, 3);
@@ -98,7 +98,7 @@ describe('reading HdrHistogram texts', () => {
     }
   });
 
-  it('knows an empty histogram, and one with the greatest index and count', () => {
+  it('reads an empty histogram, and one with the highest index and count', () => {
     expect(reader.read(textOf([]))).to.equal(null);
     expect([reader.length, reader.total]).to.deep.equal([0, 0]);
     const histogram = new RttHistogram();
@@ -147,7 +147,7 @@ describe('reading HdrHistogram texts', () => {
     ['a count beyond the last index', wrapped(plainOf([0xff, 0xef, 0x02, 2])), /4.29 s/],
   ];
   for (const [what, text, problem] of refused)
-    it(`refuses ${what}, and is empty then`, () => {
+    it(`refuses ${what}, and is empty afterwards`, () => {
       expect(reader.read(textOf([5]))).to.equal(null);
       expect(reader.read(text)).to.match(problem);
       expect([reader.length, reader.total]).to.deep.equal([0, 0]);

@@ -35,10 +35,10 @@ function decoded(text: string): Int32Histogram {
   return histogram;
 }
 
-describe('HdrHistogram text', () => {
+describe('HdrTextEncoder', () => {
   const encoder = new HdrTextEncoder();
 
-  it('is these bytes before compression', () => {
+  it('writes these bytes before compression', () => {
     const bytes = plain(encoder.encode(filled([2, 2, 4, 5, 5, 5])));
     expect(bytes.toString('hex')).to.equal(
       '1c849313' +
@@ -56,11 +56,11 @@ describe('HdrHistogram text', () => {
     );
   });
 
-  it('begins as the standard text does', () => {
+  it('starts as the standard text', () => {
     expect(encoder.encode(filled([61_000]))).to.match(/^HISTFAAA[A-Za-z0-9+/]+=*$/);
   });
 
-  it('has the counts that the library writes, byte by byte', () => {
+  it('writes the library’s counts, byte by byte', () => {
     const random = seededRandom(11).next;
     for (let run = 0; run < 300; run++) {
       const scale = 2 ** randomInteger(random, 1, 33);
@@ -74,7 +74,7 @@ describe('HdrHistogram text', () => {
     }
   });
 
-  it('is read by the library to the same counts and percentiles', () => {
+  it('gives the library the same counts and percentiles', () => {
     const random = seededRandom(12).next;
     for (let run = 0; run < 200; run++) {
       const scale = 2 ** randomInteger(random, 1, 33);
@@ -90,7 +90,7 @@ describe('HdrHistogram text', () => {
     }
   });
 
-  it('can hold counts of up to 32 bits', () => {
+  it('supports counts of up to 32 bits', () => {
     const histogram = filled([70_000]);
     const index = histogram.firstIndex;
     for (const count of [63, 64, 8191, 8192, 2 ** 20, 2 ** 31, 2 ** 32 - 1]) {
@@ -99,7 +99,7 @@ describe('HdrHistogram text', () => {
     }
   });
 
-  it('can be merged by the library: an interval and another give the percentiles of both', () => {
+  it('allows the library to merge: two intervals give the percentiles of both', () => {
     const sum = decoded(encoder.encode(filled([100, 200, 300])));
     sum.autoResize = true;
     sum.add(decoded(encoder.encode(filled([1_000_000, 2_000_000]))));
@@ -108,7 +108,7 @@ describe('HdrHistogram text', () => {
     expect(sum.getValueAtPercentile(100)).to.be.within(2_000_000, 2_002_000);
   });
 
-  it('is stored when it is short, and compressed when it is long', () => {
+  it('stores a short histogram, and compresses a long one', () => {
     const random = seededRandom(13).next;
     const some = (samples: number) => Array.from({ length: samples }, () => randomInteger(random, 50_000, 100_000));
     for (const samples of [1, 160, 250])
@@ -122,7 +122,7 @@ describe('HdrHistogram text', () => {
     expect(long.length).to.be.lessThan(plain(long.toString('base64')).length * 0.9);
   });
 
-  it('is right on both sides of the length from which on it is compressed', () => {
+  it('is right on both sides of the compression threshold', () => {
     const lengths = new Set<number>();
     for (let samples = 230; samples < 240; samples++)
       for (const first of [0, 1]) {
@@ -134,7 +134,7 @@ describe('HdrHistogram text', () => {
     for (const length of [511, 512, 513]) expect([...lengths]).to.include(length);
   });
 
-  it('of an empty histogram reads back as empty', () => {
+  it('reads an empty histogram back as empty', () => {
     expect(decoded(encoder.encode(new RttHistogram())).totalCount).to.equal(0);
   });
 });

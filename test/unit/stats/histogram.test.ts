@@ -12,15 +12,15 @@ function someValues(random: () => number, count: number): number[] {
   return values;
 }
 
-describe('RTT histogram', () => {
-  it('counts every value at the index where the library would', () => {
+describe('RttHistogram', () => {
+  it('counts every value at the library’s index', () => {
     const library = new Int32Histogram(1, MAX_SAMPLE_NS, 3);
     for (const value of someValues(seededRandom(1).next, 20_000)) {
       expect(indexOfNs(value), `${value}`).to.equal(library.countsArrayIndex(value));
     }
   });
 
-  it('has the percentiles of a histogram that the library filled itself', () => {
+  it('has the percentiles of a histogram filled by the library', () => {
     const random = seededRandom(2).next;
     const perMille = [0, 1, 100, 500, 900, 990, 999, 1000];
     const found = new Float64Array(perMille.length);
@@ -44,7 +44,7 @@ describe('RTT histogram', () => {
     }
   });
 
-  it('counts every value in the bucket that a naive search finds, again after a reset too', () => {
+  it('counts every value in the bucket of a naive search, also after a reset', () => {
     const random = seededRandom(4).next;
     const histogram = new RttHistogram();
     const around = RTT_BOUNDS_NS.flatMap((boundNs) => [boundNs - 1, boundNs, boundNs + 1]);

@@ -18,10 +18,10 @@ function relativeOf(intervals: readonly { out: number; back: number; offsetNs: n
   return last;
 }
 
-describe('One-way delays of two clocks', () => {
+describe('one-way delays of two clocks', () => {
   const quiet = { out: 100_000, back: 150_000 };
 
-  it('are relative to the least of each direction, whatever the clocks are apart', () => {
+  it('are relative to the minimum of each direction, for any difference of the clocks', () => {
     for (const offsetNs of [0, 7e12, -7e12])
       expect(
         relativeOf([
@@ -35,7 +35,7 @@ describe('One-way delays of two clocks', () => {
       });
   });
 
-  it('are absolute where both clocks are kept, unless something arrives before it was sent', () => {
+  it('are absolute where both clocks are synchronised, unless a packet arrives before it was sent', () => {
     expect(relativeOf([{ ...quiet, offsetNs: 0, kept: true }])).to.deep.equal({
       forward: 100_000,
       reverse: 150_000,
@@ -44,7 +44,7 @@ describe('One-way delays of two clocks', () => {
     expect(relativeOf([{ ...quiet, offsetNs: -200_000, kept: true }])).to.include({ forward: 0, relative: true });
   });
 
-  it('do not take a clock that was set for a queue', () => {
+  it('distinguish a clock that was set from a queue', () => {
     for (const stepNs of [1e9, -1e9, 300_000, -300_000])
       expect(
         relativeOf([
@@ -58,27 +58,27 @@ describe('One-way delays of two clocks', () => {
       });
   });
 
-  it('of clocks that drift by 50 ppm stay below what is tolerated', () => {
+  it('stay within the tolerance for clocks that drift by 50 ppm', () => {
     const intervals = Array.from({ length: 30 }, (_, i) => ({ ...quiet, offsetNs: i * 10e9 * 50e-6 }));
     const { forward, reverse } = relativeOf(intervals);
     expect(forward).to.be.within(0, 20_000 + 250_000 / 8);
     expect(reverse).to.be.within(0, 20_000 + 250_000 / 8);
   });
 
-  it('forget what is older than six intervals, and streams that are gone', () => {
+  it('forget intervals beyond the window of six, and removed streams', () => {
     const queue = { out: 400_000, back: 150_000, offsetNs: 0 };
     expect(relativeOf([{ ...quiet, offsetNs: 0 }, ...Array(5).fill(queue)]).forward).to.equal(300_000);
     expect(relativeOf([{ ...quiet, offsetNs: 0 }, ...Array(6).fill(queue)]).forward).to.equal(0);
   });
 });
 
-describe('Traits of a path', () => {
-  it('hops are counted from the nearest TTL that hosts send with', () => {
+describe('PathTraits', () => {
+  it('counts hops from the nearest initial TTL of hosts', () => {
     expect([64, 61, 65, 128, 129, 255, 252, 1].map(hopsOf)).to.deep.equal([0, 3, 63, 0, 126, 0, 3, 63]);
     expect(hopsOf(0)).to.equal(255);
   });
 
-  it('a change of hops in either direction shows once; what is not known changes nothing', () => {
+  it('reports a change of hops in either direction once, and ignores unknown values', () => {
     const traits = new PathTraits(2);
     traits.open(700);
     const path = 1400;
@@ -92,7 +92,7 @@ describe('Traits of a path', () => {
     expect(traits.note(path, 46, 33, 46, 61)).to.equal(false);
   });
 
-  it('variation is of probes that follow each other', () => {
+  it('takes variation only from consecutive probes', () => {
     const traits = new PathTraits(1);
     expect(traits.follows(3, 1)).to.equal(false);
     traits.noteDelays(3, 1, 10, 20);

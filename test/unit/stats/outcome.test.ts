@@ -6,7 +6,7 @@ const NONE: OutcomeCounts = {
   ...{ tooBig: 0, sendErrors: 0, localDrops: 0 },
 };
 
-describe('whether a pair answers', () => {
+describe('outcome of a pair', () => {
   const cases: readonly (readonly [string, Partial<OutcomeCounts>, string, string])[] = [
     ['one reply of many', { sent: 100, received: 1, lost: 99 }, 'answers', 'not measured'],
     ['all lost', { sent: 20, lost: 20 }, 'silent', 'no answer'],
@@ -16,14 +16,14 @@ describe('whether a pair answers', () => {
     ['nothing at all', {}, 'unmeasured', 'not measured'],
   ];
   for (const [title, counts, answering, why] of cases)
-    it(`says of ${title}: ${answering}, ${why}`, () => {
+    it(`reports ${title}: ${answering}, ${why}`, () => {
       const all = { ...NONE, ...counts };
       expect(answeringOf(all)).to.equal(answering);
       expect(whyText(answeringOf(all), all, null)).to.equal(why);
       expect(whyText(answeringOf(all), all, 'from the newest interval')).to.equal('from the newest interval');
     });
 
-  it('blames no network for replies that this host dropped', () => {
+  it('never blames the network for replies that this host dropped', () => {
     expect(answeringOf({ ...NONE, sent: 9, localDrops: 9 })).to.equal('unmeasured');
   });
 

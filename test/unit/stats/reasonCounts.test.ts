@@ -36,8 +36,8 @@ function read(counts: ReasonCounts, path: number): Record<string, number> {
   return found;
 }
 
-describe('counts of reasons', () => {
-  it('are those of a naive count, over many intervals in the same memory', () => {
+describe('ReasonCounts', () => {
+  it('agrees with a naive count, over many intervals in the same memory', () => {
     const random = seededRandom(51);
     const counts = new ReasonCounts();
     counts.reserve(PATHS);
@@ -60,7 +60,7 @@ describe('counts of reasons', () => {
     }
   });
 
-  it('tell versions and all 16 bytes of an origin apart', () => {
+  it('distinguishes IP versions and all 16 bytes of an origin', () => {
     const counts = new ReasonCounts();
     counts.reserve(1);
     const origins = [
@@ -73,7 +73,7 @@ describe('counts of reasons', () => {
     expect(Object.keys(read(counts, 0))).to.have.length(4);
   });
 
-  it('tell who said that a probe was too big, and the MTU', () => {
+  it('distinguishes the sender of a too-big error, and the MTU', () => {
     const counts = new ReasonCounts();
     counts.reserve(1);
     for (const last of [1, 2]) for (const mtu of [1400, 1280, 1400]) counts.add(tooBig(0, mtu, [last]));
@@ -89,7 +89,7 @@ describe('counts of reasons', () => {
     });
   });
 
-  it('keep a bounded number of reasons of a path, the ones met first', () => {
+  it('keeps a bounded number of reasons of a path, the first ones', () => {
     const counts = new ReasonCounts();
     counts.reserve(2);
     for (let round = 0; round < 3; round++) for (let errno = 1; errno <= 20; errno++) counts.add(refused(0, errno));

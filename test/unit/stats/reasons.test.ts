@@ -31,7 +31,7 @@ describe('reasons', () => {
     expect(unreachableList([PORT])).to.deep.equal(['20 × port unreachable from 10.9.0.2']);
   });
 
-  it('tell an error of this host, whose next hop is silent, from one of a router or the target', () => {
+  it('distinguish an error of this host, with a silent next hop, from one of a router or the target', () => {
     const ends = { source: '10.9.0.1', target };
     const own = { ...PORT, code: 1, reason: 'host unreachable', from: '10.9.0.1' };
     expect(unreachableText([own], ends)).to.equal('unreachable (host unreachable, from this host (10.9.0.1))');
@@ -43,7 +43,7 @@ describe('reasons', () => {
     expect(unreachableList([PORT], loopback)).to.deep.equal(['20 × port unreachable from 10.9.0.2']);
   });
 
-  it('name who said that probes were too big, with the MTU of that one', () => {
+  it('name the sender of a too-big error, with its MTU', () => {
     const router = { count: 16, mtu: 1400, from: '10.9.0.254' };
     const kernel = { count: 3, mtu: 1500, from: null };
     const tooBigBy = [router, kernel];
@@ -66,7 +66,7 @@ describe('reasons', () => {
     expect(noAnswerText(all)).to.equal('too big for the path (mtu 1400, from 10.9.0.254)');
   });
 
-  it('tell the same type and code of ICMP and ICMPv6 apart', () => {
+  it('distinguish the same type and code of ICMP and ICMPv6', () => {
     expect([icmpReason(4, 3, 1), icmpReason(6, 3, 1)]).to.deep.equal([
       'host unreachable',
       'fragments not reassembled in time',
@@ -81,7 +81,7 @@ describe('reasons', () => {
     ]);
   });
 
-  it('say why nothing was received, by the most frequent outcome', () => {
+  it('explain missing replies by the most frequent outcome', () => {
     expect(noAnswerText({ ...NONE, sent: 2, received: 1, lost: 1 })).to.equal(null);
     expect(noAnswerText(NONE)).to.equal(null);
     expect(noAnswerText({ ...NONE, sent: 3, lost: 3 })).to.equal('no answer');

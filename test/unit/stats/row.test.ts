@@ -4,8 +4,8 @@ import { lossPct, OutcomeNumbers, RttNumbers, roundedUs, rowJson } from '../../.
 
 const NONE = explanationsJson(NO_EXPLANATIONS);
 
-describe('row', () => {
-  it('is JSON with the published names in the published order', () => {
+describe('rowJson', () => {
+  it('writes the published names in the published order', () => {
     const outcomes = Object.assign(new OutcomeNumbers(), { sent: 160, received: 159, lost: 1 });
     const rtt = Object.assign(new RttNumbers(), { count: 2, minNs: 61_000, maxNs: 131_007, firstNs: 61_000 });
     Object.assign(rtt, {
@@ -24,14 +24,14 @@ describe('row', () => {
     );
   });
 
-  it('has null where nothing was measured', () => {
+  it('writes null for values without measurements', () => {
     const row = JSON.parse(
       `{${rowJson(Object.assign(new OutcomeNumbers(), { sent: 3, lost: 3 }), new RttNumbers(), 0, NONE, '')}`,
     );
     expect([row.rttUs, row.residenceUs, row.jitterUs, row.lossPct]).to.deep.equal([null, null, null, 100]);
   });
 
-  it('has no jitter of a single round trip, but its other numbers', () => {
+  it('writes no jitter for a single round trip, but its other numbers', () => {
     const rtt = Object.assign(new RttNumbers(), { count: 1, minNs: 5, maxNs: 5, firstNs: 5 });
     const row = JSON.parse(`{${rowJson(new OutcomeNumbers(), rtt, 1, NONE, '')}`);
     expect(row.jitterUs).to.equal(null);
@@ -48,7 +48,7 @@ describe('row', () => {
     expect(lost1(1)).to.equal(100);
   });
 
-  it('has no loss where no probe tells of it', () => {
+  it('writes no loss where no probe gives evidence', () => {
     for (const counts of [{ sent: 0 }, { sent: 7, tooBig: 7, mtu: 1400 }, { sent: 7, localDrops: 7 }, { sent: 7 }]) {
       const outcomes = Object.assign(new OutcomeNumbers(), counts);
       const row = JSON.parse(`{${rowJson(outcomes, new RttNumbers(), 0, NONE, '')}`);

@@ -4,8 +4,8 @@ import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { THREAD_EXEC_ARGV } from '../../../src/threads/execArgv.js';
 
-describe('Options of Node for threads', () => {
-  it('keep what this process has, and leave modules to import', async () => {
+describe('THREAD_EXEC_ARGV', () => {
+  it('keeps this process’s options, and leaves modules to import', async () => {
     const file = fileURLToPath(new URL('./task.js', import.meta.url));
     const code = `let found = 'required';
       try { require(${JSON.stringify(file)}); } catch (error) { found = error.code; }

@@ -16,7 +16,7 @@ interface Bench {
   readonly calls: string[];
 }
 
-describe('Supervised threads', () => {
+describe('SupervisedThreads', () => {
   const open: SupervisedThreads<TestTask>[] = [];
   afterEach(async () => {
     for (const threads of open.splice(0)) await threads.stop(0);
@@ -48,7 +48,7 @@ describe('Supervised threads', () => {
   }
   const states = ({ threads, controls }: Bench) => controls.map((_, i) => threads.status(i).state);
 
-  it('run, each its own task, until they are told to end', async () => {
+  it('runs a task in each thread until a stop', async () => {
     const b = bench(() => 'run', 2);
     await b.threads.started();
     expect(states(b)).to.deep.equal(['running', 'running']);
@@ -59,7 +59,7 @@ describe('Supervised threads', () => {
     expect(b.calls).to.deep.equal(['begin 0 0', 'begin 1 0']);
   });
 
-  it('a killed thread begins its next life when what has to be done about its death is done', async () => {
+  it('starts the next incarnation of a killed thread after its death was handled', async () => {
     let settle: () => void = () => undefined;
     const settled = new Promise<void>((resolve) => {
       settle = resolve;
@@ -81,7 +81,7 @@ describe('Supervised threads', () => {
     expect(b.threads.status(0).restarts).to.equal(0);
   });
 
-  it('is started again each time it throws or ends untold, and says why', async () => {
+  it('restarts a thread that throws or ends unexpectedly, and reports the reason', async () => {
     const b = bench((_, life) => (life === 0 ? 'runThenThrow' : 'run'));
     await b.threads.started();
     b.controls[0].ring();
@@ -92,7 +92,7 @@ describe('Supervised threads', () => {
     expect(b.threads.status(0).lastError).to.equal('it ended though nobody told it to');
   });
 
-  it('a thread that cannot start is reported and not tried again', async () => {
+  it('reports a thread that cannot start, without a retry', async () => {
     const b = bench((thread) => (thread === 1 ? 'throw' : 'run'), 2);
     const error = await b.threads.started().catch((reason: unknown) => reason);
     expect(error).to.be.instanceOf(LlamaError).with.property('code', 'LLAMA_THREAD');
@@ -100,7 +100,7 @@ describe('Supervised threads', () => {
     expect(b.controls[1].read('lives')).to.equal(1);
   });
 
-  it('a thread that ran and died before all were started is reported too', async () => {
+  it('reports a thread that ran and died before all were started', async () => {
     const b = bench(() => 'run');
     await waitFor('it runs', () => states(b)[0] === 'running');
     b.controls[0].ring();
@@ -109,7 +109,7 @@ describe('Supervised threads', () => {
     expect(error).to.be.instanceOf(LlamaError).with.property('code', 'LLAMA_THREAD');
   });
 
-  it('a deaf thread is ended the hard way after the timeout', async () => {
+  it('terminates an unresponsive thread after the timeout', async () => {
     const b = bench(() => 'deaf');
     await b.threads.started();
     const startMs = performance.now();
@@ -118,7 +118,7 @@ describe('Supervised threads', () => {
     expect(states(b)).to.deep.equal(['stopped']);
   });
 
-  it('stops while a death is never settled, and begins no life then', async () => {
+  it('stops while a death is still being handled, without a new incarnation', async () => {
     const b = bench(
       () => 'run',
       1,
@@ -132,7 +132,7 @@ describe('Supervised threads', () => {
     expect(states(b)).to.deep.equal(['stopped']);
   });
 
-  it('a kill between two lives hits nobody', async () => {
+  it('ignores a kill between two incarnations', async () => {
     const b = bench(
       () => 'run',
       1,

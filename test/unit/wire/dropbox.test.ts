@@ -39,7 +39,7 @@ describe('probes of LLAMA in Go', () => {
     expect(bytes).to.have.lengthOf(head.length + 1000);
   });
 
-  it('come back with all that was written, for any time from 1972 to 2106', () => {
+  it('return all written fields, for any time from 1972 to 2106', () => {
     const { next: random } = seededRandom(1);
     const reply = new LlamaReply();
     for (let i = 0; i < 20_000; i++) {
@@ -56,7 +56,7 @@ describe('probes of LLAMA in Go', () => {
     }
   });
 
-  it('are known among messages with other fields, unknown ones too', () => {
+  it('are recognised among messages with other fields, including unknown ones', () => {
     const head = `0A0A 00112233445566778899 1201B8`;
     const is = (rest: string): boolean => {
       const bytes = octets(head + rest);
@@ -75,13 +75,13 @@ describe('probes of LLAMA in Go', () => {
     expect(is('3A FFFFFFFF FFFFFFFF 7F'), 'a length beyond everything').to.equal(false);
   });
 
-  it('a reply with somebody else’s signature is none of ours', () => {
+  it('exclude a reply with another sender’s signature', () => {
     const bytes = request(1, 1_763_700_010, 5, 9, 0);
     bytes[11] ^= 1;
     expect(readLlamaReply(viewOf(bytes), 0, bytes.length, new LlamaReply())).to.equal(false);
   });
 
-  it('a million mutations and cuts are read without an error or a byte out of bounds', function () {
+  it('are read within bounds, without an error, for a million mutations and cuts', function () {
     this.timeout(60_000);
     const { next: random } = seededRandom(2);
     const reply = new LlamaReply();

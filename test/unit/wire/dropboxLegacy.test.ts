@@ -22,7 +22,7 @@ describe('probes of LLAMA in Python', () => {
     expect(Buffer.from(bytes).toString('hex')).to.equal(packed);
   });
 
-  it('come back with TOS and time, told apart to 1/4096 ms', () => {
+  it('return TOS and time, with a resolution of 1/4096 ms', () => {
     const bytes = new Uint8Array(LLAMA_LEGACY_BYTES);
     const view = viewOf(bytes);
     writeLegacyFrame(view, 0);
@@ -39,7 +39,7 @@ describe('probes of LLAMA in Python', () => {
     }
   });
 
-  it('are known by length and signature alone; cuts and mutations are not', () => {
+  it('are recognised by length and signature only; cuts and mutations are refused', () => {
     const whole = new Uint8Array(LLAMA_LEGACY_BYTES);
     writeLegacyFrame(viewOf(whole), 0);
     const { next: random } = seededRandom(2);

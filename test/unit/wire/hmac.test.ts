@@ -17,7 +17,7 @@ const hmacOf = (key: Uint8Array, ...texts: readonly Uint8Array[]): string => {
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 describe('HMACs of packets', () => {
-  it('this Node’s OpenSSL is what computes them', () => {
+  it('uses this Node’s OpenSSL', () => {
     expect(hmacEngineName()).to.equal('openssl');
   });
 
@@ -30,7 +30,7 @@ describe('HMACs of packets', () => {
         return bytes;
       };
 
-      it('the HMAC of RFC 4231’s cases 1, 2, 3, 4, 6 and 7, truncated as its case 5', () => {
+      it('computes RFC 4231’s cases 1, 2, 3, 4, 6 and 7, truncated as its case 5', () => {
         const cases: readonly (readonly [Buffer, Buffer, string])[] = [
           [Buffer.alloc(20, 0x0b), Buffer.from('Hi There'), 'b0344c61d8db38535ca8afceaf0bf12b'],
           [Buffer.from('Jefe'), Buffer.from('what do ya want for nothing?'), '5bdcc146bf60754e6a042426089575c7'],
@@ -62,7 +62,7 @@ describe('HMACs of packets', () => {
         }
       });
 
-      it('keys and texts of any length, anywhere in the packet, in one stretch or two, give what node:crypto computes', () => {
+      it('agrees with node:crypto for keys and texts of any length, anywhere in the packet, in one or two ranges', () => {
         for (let i = 0; i < 2000; i++) {
           const keys = Array.from({ length: 1 + below(3) }, () => random(1 + below(MAX_KEY_BYTES)));
           const signer = new PacketSigner(keys, open);
@@ -86,7 +86,7 @@ describe('HMACs of packets', () => {
         }
       });
 
-      it('signers whose calls alternate, with texts of different length, do not disturb each other', () => {
+      it('separates signers with alternating calls and texts of different length', () => {
         const keys = [random(16), random(80)];
         const signers = keys.map((key) => new PacketSigner([key], open));
         for (let i = 0; i < 500; i++) {
@@ -97,7 +97,7 @@ describe('HMACs of packets', () => {
         }
       });
 
-      it('the longest datagram is hashed, and a longer text refused', () => {
+      it('hashes the longest datagram, and refuses a longer text', () => {
         const bytes = random(70_000);
         const key = random(16);
         const signer = new PacketSigner([key], open);

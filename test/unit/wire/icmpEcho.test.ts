@@ -14,11 +14,11 @@ const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes
 const octets = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replace(/\s/g, ''), 'hex'));
 
 describe('the Internet checksum', () => {
-  it('of the example in RFC 1071 section 3 is its complement', () => {
+  it('is the complement in the example of RFC 1071 section 3', () => {
     expect(foldChecksum(addWords(0, viewOf(octets('0001 F203 F4F5 F6F7')), 0, 8))).to.equal(0xffff - 0xddf2);
   });
 
-  it('an odd last byte counts as the first of its word', () => {
+  it('counts an odd last byte as the first of its word', () => {
     expect(addWords(0, viewOf(octets('0102 03')), 0, 3)).to.equal(0x0102 + 0x0300);
   });
 });
@@ -30,18 +30,18 @@ describe('ICMP echo', () => {
     return bytes;
   };
 
-  it('a request has the octets of RFC 792, and a checksum that makes the whole sum to zero', () => {
+  it('writes a request with the octets of RFC 792 and a checksum that makes the sum zero', () => {
     const bytes = request(4);
     expect(bytes).to.deep.equal(octets('0800 0000 1234 0002 00010002 6900000A 3B9AC9FF BEEF 0000'));
     checksumEcho(viewOf(bytes), 0, bytes.length);
     expect(foldChecksum(addWords(0, viewOf(bytes), 0, bytes.length))).to.equal(0);
   });
 
-  it('a request has the type of RFC 4443 over IPv6', () => {
+  it('writes a request with the type of RFC 4443 over IPv6', () => {
     expect([...request(6).subarray(0, 2)]).to.deep.equal([128, 0]);
   });
 
-  it('a reply gives back the name; a request, or another type, is no reply', () => {
+  it('reads the identity from a reply, and refuses a request or another type', () => {
     for (const family of [4, 6] as const) {
       const bytes = request(family);
       const echo = new Echo();
@@ -61,7 +61,7 @@ describe('ICMP echo', () => {
     }
   });
 
-  it('a million mutated and cut messages are read within their bounds', () => {
+  it('reads a million mutated and cut messages within their bounds', () => {
     const { below, u32 } = seededRandom(7);
     const echo = new Echo();
     const whole = request(4);

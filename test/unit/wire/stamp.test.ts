@@ -42,7 +42,7 @@ const REPLY = octets(`
   FE 000000`);
 
 describe('STAMP packets', () => {
-  it('a request has the octets of RFC 8762 figure 2', () => {
+  it('writes a request with the octets of RFC 8762 figure 2', () => {
     const bytes = new Uint8Array(STAMP_BYTES);
     writeStampRequest(viewOf(bytes), 0, 0x01020304, 0x6900_000a, 123_456_789, 0xbeef);
     expect(bytes).to.deep.equal(REQUEST);
@@ -50,14 +50,14 @@ describe('STAMP packets', () => {
     expect(stampSsid(viewOf(bytes), 0)).to.equal(0xbeef);
   });
 
-  it('a request becomes in place the octets of RFC 8762 figure 4', () => {
+  it('turns a request in place into the octets of RFC 8762 figure 4', () => {
     const bytes = REQUEST.slice();
     reflectStamp(viewOf(bytes), 0, bytes.length, 0x01020304, 0x6900_000a, 999_999_999, 254);
     stampT3(viewOf(bytes), 0, 0x6900_000b, 100);
     expect(bytes).to.deep.equal(REPLY);
   });
 
-  it('the error estimate of a kept clock says S, Z and at least how wrong it may be, at most 1 % more', () => {
+  it('encodes a synchronised clock with S, Z and its maximum error, at most 1 % more', () => {
     for (const errorS of [0, 1e-9, 2.4e-10, 1e-6, 0.0005, 0.001234, 0.1, 1, 16, 3600]) {
       const estimate = synchronisedErrorEstimate(errorS);
       expect(estimate >> 14).to.equal(3);
@@ -70,7 +70,7 @@ describe('STAMP packets', () => {
     expect(synchronisedErrorEstimate(1e300) & 0x3fff).to.equal(0x3fff);
   });
 
-  it('a stateful reply has a number of its own beside the sender’s', () => {
+  it('numbers a stateful reply separately from the sender’s number', () => {
     const bytes = REQUEST.slice();
     reflectStamp(viewOf(bytes), 0, bytes.length, 7, NOW_S, 0, 64);
     const reply = new StampReply();
@@ -79,7 +79,7 @@ describe('STAMP packets', () => {
     expect(reply.senderSequence).to.equal(0x01020304);
   });
 
-  it('every field of a reply is read', () => {
+  it('reads every field of a reply', () => {
     const reply = new StampReply();
     expect(parseStampReply(viewOf(REPLY), 0, REPLY.length, reply)).to.equal(true);
     expect({ ...reply }).to.deep.equal({
@@ -99,7 +99,7 @@ describe('STAMP packets', () => {
     });
   });
 
-  it('a TWAMP-Light reply of 41 bytes with NTP time is read; T1 stays raw', () => {
+  it('reads a TWAMP-Light reply of 41 bytes with NTP time, and leaves T1 raw', () => {
     const bytes = octets(`
       00000005
       ED000000 80000000
@@ -119,7 +119,7 @@ describe('STAMP packets', () => {
     expect(reply.ssid).to.equal(0);
   });
 
-  it('a reply of 38 to 40 bytes says all but the TTL', () => {
+  it('reads all except the TTL from a reply of 38 to 40 bytes', () => {
     for (const length of [38, 39, 40]) {
       const reply = new StampReply();
       expect(parseStampReply(viewOf(REPLY), 0, length, reply)).to.equal(true);
@@ -127,7 +127,7 @@ describe('STAMP packets', () => {
     }
   });
 
-  it('a request with NTP time gets a reply with NTP time, and its reply that comes back is known', () => {
+  it('answers a request with NTP time in NTP time, and recognises its returned reply', () => {
     const bytes = REQUEST.slice();
     viewOf(bytes).setUint16(12, 0x0001);
     reflectStamp(viewOf(bytes), 0, bytes.length, 7, NOW_S, 250_000_000, 64);
@@ -140,7 +140,7 @@ describe('STAMP packets', () => {
     expect(checkStampRequest(viewOf(bytes), 0, bytes.length, NOW_S)).to.equal(StampFault.reply);
   });
 
-  it('a request of 41 to 43 bytes gets a reply of its own length and nothing behind it is touched', () => {
+  it('answers a request of 41 to 43 bytes with the same length, without touching later bytes', () => {
     for (let length = STAMP_MIN_BYTES; length < STAMP_BYTES; length++) {
       const bytes = new Uint8Array(STAMP_BYTES).fill(0xaa);
       bytes.set(REQUEST.subarray(0, length));
@@ -151,7 +151,7 @@ describe('STAMP packets', () => {
     }
   });
 
-  it('random padding inside the base packet is overwritten with zeros, what follows it is kept', () => {
+  it('zeroes random padding inside the base packet, and keeps the bytes after it', () => {
     const bytes = new Uint8Array(60).fill(0x55);
     bytes.set(REQUEST.subarray(0, 16));
     reflectStamp(viewOf(bytes), 0, bytes.length, 1, NOW_S, 1, 9);
@@ -159,7 +159,7 @@ describe('STAMP packets', () => {
     expect([...bytes.subarray(44)].every((byte) => byte === 0x55)).to.equal(true);
   });
 
-  it('a reply below 38 bytes, or with a nanosecond field of a second or more, is refused', () => {
+  it('refuses a reply below 38 bytes, or with nanoseconds of a second or more', () => {
     const reply = new StampReply();
     expect(parseStampReply(viewOf(REPLY), 0, 37, reply)).to.equal(false);
     expect(reply.ok).to.equal(false);
@@ -170,7 +170,7 @@ describe('STAMP packets', () => {
     }
   });
 
-  it('requests are told from what is too short or answers our own reply', () => {
+  it('distinguishes requests from too short packets and from answers to our own reply', () => {
     const check = (bytes: Uint8Array, length = bytes.length) => checkStampRequest(viewOf(bytes), 0, length, NOW_S);
     expect(check(REQUEST)).to.equal(StampFault.none);
     expect(check(REQUEST, 41)).to.equal(StampFault.none);
@@ -179,7 +179,7 @@ describe('STAMP packets', () => {
     expect(check(REPLY)).to.equal(StampFault.reply);
   });
 
-  it('round trips of random values keep every field, in both time formats', () => {
+  it('keeps every field in round trips of random values, in both time formats', () => {
     const random = seededRandom(3);
     const bytes = new Uint8Array(64);
     const view = viewOf(bytes);
@@ -207,7 +207,7 @@ describe('STAMP packets', () => {
     }
   });
 
-  it('a million random and mutated packets never throw and never reach a byte outside the packet', () => {
+  it('stays within the packet, without throwing, for a million random and mutated packets', () => {
     const random = seededRandom(4);
     const bytes = new Uint8Array(160);
     const reply = new StampReply();

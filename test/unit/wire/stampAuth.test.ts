@@ -56,14 +56,14 @@ function request(): Uint8Array {
 }
 
 describe('STAMP packets in authenticated mode', () => {
-  it('a request has the octets of RFC 8762 figure 3 and the HMAC of all before it', () => {
+  it('writes a request with the octets of RFC 8762 figure 3 and the HMAC of all bytes before it', () => {
     const bytes = request();
     expect(bytes.subarray(0, STAMP_AUTH_HMAC)).to.deep.equal(REQUEST);
     expect(Buffer.from(bytes.subarray(STAMP_AUTH_HMAC))).to.deep.equal(hmacOf(KEY, REQUEST));
     expect(hasStampAuthLayout(viewOf(bytes), 0, bytes.length)).to.equal(true);
   });
 
-  it('a request becomes in place the octets of RFC 8762 figure 5', () => {
+  it('turns a request in place into the octets of RFC 8762 figure 5', () => {
     const bytes = request();
     reflectStampAuth(viewOf(bytes), 0, 7, 0x6900_000a, 999_999_999, 254);
     stampAuthT3(viewOf(bytes), 0, 0x6900_000b, 100);
@@ -91,7 +91,7 @@ describe('STAMP packets in authenticated mode', () => {
     expect(isStampAuthReply(viewOf(request()), 0, 0x6900_000b)).to.equal(false);
   });
 
-  it('garbage in the request’s zeros is not carried into the reply', () => {
+  it('keeps garbage in the request’s zeros out of the reply', () => {
     const bytes = request();
     bytes.fill(0xaa, 28, STAMP_AUTH_HMAC);
     bytes.fill(0xaa, 4, 16);
@@ -101,7 +101,7 @@ describe('STAMP packets in authenticated mode', () => {
     expect(zeros.every((byte) => byte === 0)).to.equal(true);
   });
 
-  it('any of several keys is accepted, the first one signs', () => {
+  it('accepts any of several keys, and signs with the first one', () => {
     const rotated = new PacketSigner([Buffer.from('new key of some length'), KEY]);
     const bytes = request();
     expect(verifiesStampAuth(rotated, viewOf(bytes), 0, bytes.length)).to.equal(true);
@@ -110,7 +110,7 @@ describe('STAMP packets in authenticated mode', () => {
     expect(verifiesStampAuth(rotated, viewOf(bytes), 0, bytes.length)).to.equal(true);
   });
 
-  it('the key that a packet is signed with is found, and signs what answers it', () => {
+  it('finds the key of a packet, and signs the answer with it', () => {
     const keys = ['new', 'old', 'older'].map((text) => Buffer.from(text));
     const all = new PacketSigner(keys);
     for (const [i, key] of keys.entries()) {
@@ -123,7 +123,7 @@ describe('STAMP packets in authenticated mode', () => {
     expect(stampAuthKey(all, viewOf(request()), 0, STAMP_AUTH_BYTES)).to.equal(-1);
   });
 
-  it('a single changed bit or a cut is refused', () => {
+  it('refuses a single changed bit or a cut', () => {
     for (let bit = 0; bit < STAMP_AUTH_BYTES * 8; bit++) {
       const bytes = request();
       bytes[bit >> 3] ^= 1 << (bit & 7);
@@ -133,7 +133,7 @@ describe('STAMP packets in authenticated mode', () => {
       expect(verifiesStampAuth(signer, viewOf(request().subarray(0, length)), 0, length)).to.equal(false);
   });
 
-  it('a million mutated replies are parsed within bounds, or refused', () => {
+  it('parses or refuses a million mutated replies within bounds', () => {
     const { below, u32 } = seededRandom(5);
     const whole = new Uint8Array(STAMP_AUTH_BYTES);
     whole.set(REPLY);

@@ -55,7 +55,7 @@ describe('TLVs of STAMP', () => {
     );
   });
 
-  it('a reflector fills in what it understands and clears U', () => {
+  it('are filled in by a reflector that understands them, with U cleared', () => {
     const known = context({ clockSource: ClockSource.ntp });
     expect(reflected('80030004 00000000', null, known)).to.equal(hex(octets('00030004 01020102')));
     // DSCP1 10, DSCP2 46, ECN 3, RP 0.
@@ -67,7 +67,7 @@ describe('TLVs of STAMP', () => {
     expect(reflected('80010003 ABCDEF')).to.equal(hex(octets('00010003 ABCDEF')));
   });
 
-  it('what it does not understand keeps U, and the rest is answered', () => {
+  it('keep U when not understood, while the others are answered', () => {
     expect(reflected('80F00002 BEEF 80010000')).to.equal(hex(octets('80F00002 BEEF 00010000')));
     expect(reflected('80020004 00000000'), 'location').to.equal('8002000400000000');
     expect(
@@ -76,7 +76,7 @@ describe('TLVs of STAMP', () => {
     ).to.equal(hex(octets('8005000C 00000009 00000000 00000000')));
   });
 
-  it('of a malformed one M is set, and all behind it goes back as it came', () => {
+  it('return with M set when malformed, with all following bytes unchanged', () => {
     expect(reflected('80010000 80040003 280000 80010000 8004')).to.equal(
       hex(octets('00010000 40040003 280000 80010000 8004')),
     );
@@ -90,13 +90,13 @@ describe('TLVs of STAMP', () => {
     expect(reflected('80010000 8004')).to.equal(hex(octets('00010000 8004')));
   });
 
-  it('padding of a sender that knows no TLVs goes back as it is', () => {
+  it('exclude the padding of a sender without TLVs, which returns unchanged', () => {
     // The last two: no sender sets M or I.
     for (const padding of ['00000000 00000000', '12345678 9ABCDEF0', '00', '8001', 'C0010000', 'FFFFFFFF'])
       expect(reflected(padding)).to.equal(hex(octets(padding)));
   });
 
-  it('an HMAC covers the sequence number and the TLVs before it', () => {
+  it('are covered by an HMAC together with the sequence number', () => {
     const bytes = packet(`80040004 B8000000 ${'00'.repeat(20)}`);
     const end = writeHmacTlv(signer, viewOf(bytes), 0, BASE, BASE + 8);
     expect(end).to.equal(bytes.length);
@@ -111,7 +111,7 @@ describe('TLVs of STAMP', () => {
     expect(hex(bytes.subarray(BASE, BASE + 12))).to.equal(hex(octets('00040004 BAEC0000 00080010')));
   });
 
-  it('with a key, TLVs whose HMAC is missing, misplaced or wrong go back flagged I and are not followed', () => {
+  it('return flagged I, without effect, when a key is given and their HMAC is missing, misplaced or wrong', () => {
     const forged = (tlvs: string, key: PacketSigner | null = signer): string => {
       const known = context();
       const result = reflected(tlvs, key, known);
@@ -128,14 +128,14 @@ describe('TLVs of STAMP', () => {
     expect(forged(`80040004 B8000000 ${wrong}`, null), 'no key to verify it with').to.match(/^20040004b800000020/);
   });
 
-  it('with a key, extra padding alone needs no HMAC', () => {
+  it('need no HMAC for extra padding alone, with a key', () => {
     const known = context();
     expect(reflected('80010003 ABCDEF', signer, known)).to.equal('00010003abcdef');
     expect(known).to.include({ forged: false, hmacAt: -1 });
     expect(reflected('80010000 80010000', signer)).to.equal('2001000020010000');
   });
 
-  it('the HMAC must be of the key that the base packet is signed with, and the reply is signed with it', () => {
+  it('need an HMAC of the base packet’s key, which also signs the reply', () => {
     const both = new PacketSigner([Buffer.from('the new key'), KEY]);
     const bytes = packet(`80040004 B8000000 ${'00'.repeat(20)}`);
     writeHmacTlv(signer, viewOf(bytes), 0, BASE, BASE + 8);
@@ -154,7 +154,7 @@ describe('TLVs of STAMP', () => {
     expect(hex(bytes.subarray(BASE + 12))).to.equal(hmac.toString('hex'));
   });
 
-  it('extra padding may follow the HMAC, other TLVs may not', () => {
+  it('permit only extra padding after the HMAC', () => {
     const bytes = packet(`80040004 B8000000 ${'00'.repeat(20)} 80010002 FFFF`);
     writeHmacTlv(signer, viewOf(bytes), 0, BASE, BASE + 8);
     const known = context();
@@ -165,7 +165,7 @@ describe('TLVs of STAMP', () => {
     expect(known.forged).to.equal(true);
   });
 
-  it('a sender reads what came back, and nothing of what is flagged', () => {
+  it('are read by a sender unless they are flagged', () => {
     const read = (tlvs: string): ReplyTlvs => {
       const bytes = packet(tlvs);
       const reply = new ReplyTlvs();
@@ -193,7 +193,7 @@ describe('TLVs of STAMP', () => {
     expect({ ...read(`${cos} 20010000`) }, 'nothing at all with I').to.deep.equal({ ...none, flags: 0x20 });
   });
 
-  it('a sender with a key believes only what the HMAC covers', () => {
+  it('are trusted by a sender with a key only where the HMAC covers them', () => {
     const bytes = packet(`00040004 2AEC0000 ${'00'.repeat(20)}`);
     const reply = new ReplyTlvs();
     expect(readReplyTlvs(viewOf(bytes), 0, BASE, bytes.length, signer, reply)).to.equal(false);
@@ -204,7 +204,7 @@ describe('TLVs of STAMP', () => {
     expect(reply.dscpReceived).to.equal(46);
   });
 
-  it('a million mutated packets are walked within their bounds', function () {
+  it('are walked within bounds for a million mutated packets', function () {
     this.timeout(120_000);
     const { below, u32 } = seededRandom(6);
     const whole = packet('80030004 00000000 80040004 B8000000 8005000C 01020304 00000000 00000000 80010002 0000');

@@ -36,7 +36,7 @@ describe('TCP SYN probes', () => {
     expect(syn()).to.deep.equal(octets('9C40 01BB E4B5B791 00000000 5002 0400 0000 0000'));
   });
 
-  it('have a checksum that makes pseudo-header and segment sum to zero', () => {
+  it('make pseudo-header and segment sum to zero with their checksum', () => {
     const addresses = octets('0A010002 0A020002');
     const bytes = syn();
     checksumTcp4(viewOf(bytes), 0, bytes.length, viewOf(addresses), 0, 4);
@@ -44,7 +44,7 @@ describe('TCP SYN probes', () => {
     expect(foldChecksum(addWords(addWords(0, pseudo, 0, 12), viewOf(bytes), 0, bytes.length))).to.equal(0);
   });
 
-  it('are named by SYN+ACK and RST+ACK alike', () => {
+  it('are identified by SYN+ACK and RST+ACK alike', () => {
     for (const [flags, open] of [
       [0x12, true],
       [0x14, false],
@@ -62,7 +62,7 @@ describe('TCP SYN probes', () => {
     }
   });
 
-  it('an acknowledgment that wraps around names its probe', () => {
+  it('are identified by an acknowledgment that wraps around', () => {
     const mask = (0xffff_ffff ^ ((0xbeef << 16) | 0x1234)) >>> 0;
     expect(synSequence(0xbeef, 0x1234, mask)).to.equal(0xffff_ffff);
     const read = new TcpAnswer();
@@ -75,14 +75,14 @@ describe('TCP SYN probes', () => {
       expect(readTcpAnswer(viewOf(answer(flags)), 0, TCP_BYTES, MASK, new TcpAnswer()), `${flags}`).to.equal(false);
   });
 
-  it('are named by their first 8 bytes, which every ICMP error quotes', () => {
+  it('are identified by their first 8 bytes, which every ICMP error quotes', () => {
     const read = new TcpAnswer();
     expect(readSynName(viewOf(syn().slice(0, 8)), 0, 8, MASK, read)).to.equal(true);
     expect([read.ssid, read.sequence, read.sourcePort]).to.deep.equal([0xbeef, 0x1234, 40_000]);
     expect(readSynName(viewOf(syn().slice(0, 7)), 0, 7, MASK, read)).to.equal(false);
   });
 
-  it('a million mutated and cut segments are read within their bounds', () => {
+  it('are read within bounds from a million mutated and cut segments', () => {
     const { below, u32 } = seededRandom(8);
     const read = new TcpAnswer();
     const whole = answer(0x12);

@@ -10,7 +10,7 @@ import { seededRandom } from '../../support/harness/random.js';
 const ROUNDS = 200_000;
 
 describe('NTP time stamps', () => {
-  it('a fraction becomes the same nanoseconds as in exact arithmetic', () => {
+  it('converts a fraction to the same nanoseconds as exact arithmetic', () => {
     const random = seededRandom(1);
     for (let i = 0; i < ROUNDS; i++) {
       const fraction = random.u32();
@@ -19,7 +19,7 @@ describe('NTP time stamps', () => {
     }
   });
 
-  it('nanoseconds become the least fraction that is not before them, and come back unchanged', () => {
+  it('converts nanoseconds to the smallest fraction not before them, and back unchanged', () => {
     const random = seededRandom(2);
     for (let i = 0; i < ROUNDS; i++) {
       const ns = random.below(1_000_000_000);
@@ -30,7 +30,7 @@ describe('NTP time stamps', () => {
     }
   });
 
-  it('the ends of the range stay below a second', () => {
+  it('stays below a second at the ends of the range', () => {
     expect(nanosecondsOfFraction(0)).to.equal(0);
     expect(nanosecondsOfFraction(0xffff_ffff)).to.equal(999_999_999);
     expect(nanosecondsOfFraction(0x8000_0000)).to.equal(500_000_000);
@@ -39,7 +39,7 @@ describe('NTP time stamps', () => {
     expect(fractionOfNanoseconds(999_999_999)).to.equal(4_294_967_292);
   });
 
-  it('seconds go on over the end of NTP era 0 in February 2036', () => {
+  it('continues past the end of NTP era 0 in February 2036', () => {
     const lastOfEra0 = Date.UTC(2036, 1, 7, 6, 28, 15) / 1000;
     expect(ntpSecondsOfUnix(lastOfEra0)).to.equal(0xffff_ffff);
     expect(unixSecondsOfNtp(0xffff_ffff)).to.equal(lastOfEra0);

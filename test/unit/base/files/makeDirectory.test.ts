@@ -7,7 +7,7 @@ import { makeDirectory } from '../../../../src/base/files/makeDirectory.js';
 import { openFile } from '../../../../src/base/files/openFile.js';
 import { rejection } from '../../../support/fakes/timing.js';
 
-describe('a directory that is made', () => {
+describe('makeDirectory', () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'llama-make-'));
@@ -16,7 +16,7 @@ describe('a directory that is made', () => {
   const code = async (path: string): Promise<unknown> =>
     Reflect.get(await rejection(makeDirectory(path, 0o700)), 'code');
 
-  it('has its parents and its mode, and may be there already, also behind a link', async () => {
+  it('creates parents with the mode, and accepts an existing directory, also behind a link', async () => {
     const path = join(folder, 'a', 'b', 'c');
     await makeDirectory(path, 0o700);
     await makeDirectory(path, 0o700);
@@ -26,7 +26,7 @@ describe('a directory that is made', () => {
     expect(statSync(join(path, 'd')).isDirectory()).to.equal(true);
   });
 
-  it('is refused where a file system makes none, a part of the path is a file, or a link leads nowhere', async () => {
+  it('refuses a file system without directories, a file in the path, and a dangling link', async () => {
     expect(await code('/proc/nope')).to.equal('ENOENT');
     expect(await code('/proc/nope/deeper/still')).to.equal('ENOENT');
     expect(await code('/sys/nope')).to.be.oneOf(['ENOENT', 'EPERM', 'EROFS', 'EACCES']);
@@ -39,8 +39,8 @@ describe('a directory that is made', () => {
   });
 });
 
-describe('a file that is opened', () => {
-  it('is no pipe that nobody writes to', () => {
+describe('openFile', () => {
+  it('refuses a pipe without a writer', () => {
     const folder = mkdtempSync(join(tmpdir(), 'llama-open-'));
     try {
       execFileSync('mkfifo', [join(folder, 'pipe')]);

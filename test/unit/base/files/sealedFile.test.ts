@@ -24,7 +24,7 @@ describe('a sealed file', () => {
   });
   afterEach(() => rmSync(directory, { recursive: true }));
 
-  it('is JSON, and reads as it was written, with nothing left over', async () => {
+  it('is JSON, and is read back unchanged, without leftovers', async () => {
     await writeSealed(path, FORMAT, '{"name":"old"}');
     await writeSealed(path, FORMAT, BODY);
     expect(await readSealed(path, FORMAT)).to.deep.equal({ body: BODY });
@@ -38,24 +38,24 @@ describe('a sealed file', () => {
     expect(error).to.have.property('code', 'EISDIR');
   });
 
-  it('takes a checksum that was made in parts', () => {
+  it('accepts a checksum computed in parts', () => {
     const sha256 = bodyHash().update(BODY.slice(0, 3)).update(BODY.slice(3)).digest('hex');
     expect(seal(FORMAT, BODY, sha256)).to.equal(seal(FORMAT, BODY));
   });
 
-  it('is damaged when any of it is changed, or it is of another format', () => {
+  it('is damaged after any change, or with another format', () => {
     const text = seal(FORMAT, BODY);
     for (const spoiled of ['', text.slice(0, -5), text.replace('1"}', '2"}'), seal('llama-other', BODY)])
       expect(unseal(FORMAT, spoiled), spoiled).to.have.property('damage');
   });
 
-  it('of a newer version is told from a damaged one', () => {
+  it('distinguishes a newer version from damage', () => {
     const unsealed = unseal(FORMAT, seal(FORMAT, BODY).replace('"version":1', '"version":2'));
     expect(unsealed).to.deep.equal({ newer: '2' });
     if (!('body' in unsealed)) expect(damageOf(unsealed)).to.match(/newer version of LLAMA \(format 2\)/);
   });
 
-  it('that is damaged is set aside under another name', async () => {
+  it('is quarantined under another name when damaged', async () => {
     writeFileSync(path, 'damaged');
     const aside = await setAside(path);
     expect(aside).to.match(/file\.json\.damaged-\d{4}-\d\d-\d\dT\d{6}\.\d{3}Z$/);

@@ -10,7 +10,7 @@ const messageOf = (work: Promise<unknown>): Promise<string> =>
     (error: Error) => error.message,
   );
 
-describe('a file with a secret', () => {
+describe('secretOf', () => {
   let directory = '';
   before(() => {
     directory = mkdtempSync(join(tmpdir(), 'llama-secret-'));
@@ -23,25 +23,25 @@ describe('a file with a secret', () => {
     return file;
   }
 
-  it('is read again for every request, without the space around it', async () => {
+  it('reads the file for every request, and trims it', async () => {
     const file = fileWith('old\n');
     expect(await bearerHeaders(file)).to.deep.equal({ authorization: 'Bearer old' });
     fileWith('  new \n');
     expect(await bearerHeaders(file)).to.deep.equal({ authorization: 'Bearer new' });
   });
 
-  it('gives no header when none is configured', async () => {
+  it('gives no header without a configured file', async () => {
     expect(await bearerHeaders(null)).to.deep.equal({});
   });
 
-  it('may hold a password with spaces, but no token with them', async () => {
+  it('accepts spaces in a password, but not in a token', async () => {
     const file = fileWith('correct horse\n');
     expect(await secretOf(file, 'password')).to.equal('correct horse');
     expect(await messageOf(bearerHeaders(file))).to.equal(`${file}: expected a token in one line of plain text`);
     expect(['abc', 'ab c', 'ab\nc', 'ä', ''].map(isToken)).to.deep.equal([true, false, false, false, false]);
   });
 
-  it('is named with what to do when it is missing or empty, never its content', async () => {
+  it('names a missing or empty file and the remedy, never its content', async () => {
     const missing = join(directory, 'missing');
     expect(await messageOf(secretOf(missing, 'password'))).to.match(
       /missing: found no password file that can be read \(ENOENT.*\); check its path and owner$/,
@@ -52,7 +52,7 @@ describe('a file with a secret', () => {
     );
   });
 
-  it('is read by the given reader, whose refusal is in the message', async () => {
+  it('uses the given reader, and reports its refusal', async () => {
     const refusing = (): string => {
       throw new Error('it is not in an allowed directory');
     };

@@ -31,20 +31,20 @@ describe('HttpClient', () => {
   });
   afterEach(() => client.close());
 
-  it('says who asks, and resolves with any status', async () => {
+  it('sends its name, and resolves with any status', async () => {
     answer = ({ headers }, response) => response.writeHead(418).end(`${headers['user-agent']} ${headers.accept}`);
     const { status, content } = await client.get(url, {}, never);
     expect(status).to.equal(418);
     expect(content.toString()).to.match(/^llama\/\S+ application\/json$/);
   });
 
-  it('gives up an answer of more bytes than allowed', async () => {
+  it('refuses an answer above the size limit', async () => {
     answer = (_request, response) => void response.end(Buffer.alloc(1_001));
     expect(await messageOf(client.get(url, {}, never))).to.equal('found more than 1000 bytes, expected fewer');
     expect((await client.get(url, {}, never, { mostBytes: 2_000 })).content.length).to.equal(1_001);
   });
 
-  it('names the limit that passed: before the answer, or before its end', async () => {
+  it('names the expired limit: before the answer, or before its end', async () => {
     const hasty = new HttpClient({ connectMs: 5_000, headerMs: 50, totalMs: 5_000 });
     answer = () => {};
     expect(await messageOf(hasty.get(url, {}, never))).to.equal('no answer within 50 ms');
@@ -55,15 +55,15 @@ describe('HttpClient', () => {
     impatient.close();
   });
 
-  it('says that an answer was cut off', async () => {
+  it('reports a truncated answer', async () => {
     answer = (_request, response) => {
       response.writeHead(200, { 'content-length': 10 }).write('12345', () => response.destroy());
     };
     expect(await messageOf(client.get(url, {}, never))).to.match(/^the connection was cut off/);
   });
 
-  describe('an answer without an end', () => {
-    it('resolves at its beginning, and may last longer than the limit of whole answers', async () => {
+  describe('an endless answer', () => {
+    it('resolves at its start, and may exceed the time limit of whole answers', async () => {
       const hasty = new HttpClient({ connectMs: 5_000, headerMs: 5_000, totalMs: 1 });
       let finish = (): void => {};
       answer = (_request, response) => {
@@ -91,7 +91,7 @@ describe('HttpClient', () => {
       expect(response.destroyed).to.equal(true);
     });
 
-    it('rejects when nothing listens, with what to check', async () => {
+    it('rejects without a listener, with advice', async () => {
       const closed = createServer().listen(0, '127.0.0.1');
       await once(closed, 'listening');
       const gone = new URL(`http://127.0.0.1:${(closed.address() as AddressInfo).port}`);

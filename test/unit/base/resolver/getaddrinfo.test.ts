@@ -2,14 +2,14 @@ import { expect } from 'chai';
 import { AddressInfoCalls, mostCalls } from '../../../../src/base/resolver/getaddrinfo.js';
 import { waitFor } from '../../../support/harness/wait.js';
 
-describe('calls of getaddrinfo', () => {
-  it('take at most half of the threads', () => {
+describe('AddressInfoCalls', () => {
+  it('uses at most half of the threads', () => {
     expect([undefined, '', '1', '2', '4', '5', '16', 'x'].map((size) => mostCalls(size))).to.deep.equal([
       2, 2, 1, 1, 2, 2, 8, 2,
     ]);
   });
 
-  it('wait for their turn, urgent ones first, and are left out when they are not wanted any more', async () => {
+  it('queues calls, urgent ones first, and skips unwanted ones', async () => {
     const begun: string[] = [];
     const ends = new Map<string, () => void>();
     const calls = new AddressInfoCalls(async (name) => {

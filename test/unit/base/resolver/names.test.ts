@@ -9,7 +9,7 @@ import type { HostAddress } from '../../../../src/base/resolver/resolverFiles.js
 import { NameServer } from '../../../support/fakes/nameServer.js';
 import { waitFor } from '../../../support/harness/wait.js';
 
-describe('host names', () => {
+describe('Names', () => {
   let server: NameServer;
   let folder: string;
   let names: Names;
@@ -66,7 +66,7 @@ describe('host names', () => {
     }
   };
 
-  it('that are addresses, localhost or in /etc/hosts ask no server', async () => {
+  it('answers addresses, localhost and /etc/hosts without a server', async () => {
     expect(await texts('10.0.0.1')).to.deep.equal(['10.0.0.1']);
     expect(await texts('2001:db8::1')).to.deep.equal(['2001:db8::1']);
     for (const name of ['localhost', 'LOCALHOST.', 'influx.localhost'])
@@ -79,7 +79,7 @@ describe('host names', () => {
     expect([server.asked, systemAsked]).to.deep.equal([[], []]);
   });
 
-  it('are asked once for all who want them, and again when their TTL is over', async () => {
+  it('sends one query for all callers of a name, and another after its TTL', async () => {
     record('a.b.example', '10.0.0.1', '2001:db8::1');
     const both = await Promise.all([texts('a.b.example'), texts('A.b.example')]);
     expect(both).to.deep.equal([
@@ -94,7 +94,7 @@ describe('host names', () => {
     expect(await texts('a.b.example')).to.deep.equal(['10.0.0.2']);
   });
 
-  it('hold to search domains and ndots, and to their change', async () => {
+  it('follows search domains and ndots, and their changes', async () => {
     record('host.two.example', '10.0.0.1');
     expect(await texts('host')).to.deep.equal(['10.0.0.1']);
     expect(server.asked.filter((asked) => asked.startsWith('A '))).to.deep.equal([
@@ -111,7 +111,7 @@ describe('host names', () => {
     expect(await texts('other')).to.deep.equal(['10.0.0.4']);
   });
 
-  it('that a server does not answer do not hold up others, and say so', async () => {
+  it('reports a name without an answer, without delaying others', async () => {
     for (const type of ['A', 'AAAA']) server.records.set(`${type} dead.b.example`, 'silent');
     record('live.b.example', '10.0.0.1');
     const dead = failure('dead.b.example');
@@ -122,7 +122,7 @@ describe('host names', () => {
     expect((await failure('none.b.example')).code).to.equal('ENOTFOUND');
   });
 
-  it('keep their addresses while the server fails or is silent, and take new ones when it answers again', async () => {
+  it('keeps addresses while the server fails or is silent, and takes new ones afterwards', async () => {
     record('a.b.example', '10.0.0.1');
     await texts('a.b.example');
     for (const state of ['fails', 'silent'] as const) {
@@ -136,7 +136,7 @@ describe('host names', () => {
     expect(systemAsked).to.deep.equal([]);
   });
 
-  it('lose addresses that no server has confirmed for a day', async () => {
+  it('forgets addresses that were unconfirmed for a day', async () => {
     record('a.b.example', '10.0.0.1');
     await texts('a.b.example');
     for (const type of ['A', 'AAAA']) server.records.set(`${type} a.b.example`, 'fails');
@@ -146,7 +146,7 @@ describe('host names', () => {
     expect((await failure('a.b.example')).code).to.equal('EAI_AGAIN');
   });
 
-  it('that only getaddrinfo knows still work', async () => {
+  it('resolves names that only getaddrinfo knows', async () => {
     system = new Map([['printer.local', [{ address: '10.7.7.7', family: 4 }]]]);
     expect(await texts('printer.local')).to.deep.equal(['10.7.7.7']);
     for (const type of ['A', 'AAAA'])
@@ -155,7 +155,7 @@ describe('host names', () => {
     expect(await texts('nss')).to.deep.equal(['10.7.7.8']);
   });
 
-  it('that only getaddrinfo knows keep their addresses while it is asked again, and get the new ones', async () => {
+  it('keeps addresses of getaddrinfo while it asks again, and takes the new ones', async () => {
     system = new Map([['nss', [{ address: '10.7.7.8', family: 4 }]]]);
     expect(await texts('nss')).to.deep.equal(['10.7.7.8']);
     nowMs += 31_000;
@@ -175,7 +175,7 @@ describe('host names', () => {
     await waitFor('the new address', async () => (await texts('nss'))[0] === '10.7.7.9');
   });
 
-  it('that getaddrinfo does not know any more are gone, unless the name servers fail', async () => {
+  it('forgets names that getaddrinfo no longer knows, unless the name servers fail', async () => {
     system = new Map([['nss', [{ address: '10.7.7.8', family: 4 }]]]);
     expect(await texts('nss')).to.deep.equal(['10.7.7.8']);
     systemEnds = () => Promise.reject(Object.assign(new Error('later'), { code: 'EAI_AGAIN' }));
@@ -186,7 +186,7 @@ describe('host names', () => {
     expect((await failure('nss')).code).to.equal('ENOTFOUND');
   });
 
-  it('whose servers are dead occupy two calls of getaddrinfo, and none when they answer meanwhile', async () => {
+  it('occupies two calls of getaddrinfo for dead servers, and none when they answer meanwhile', async () => {
     let finish = (): void => {};
     const finished = new Promise<void>((resolve) => {
       finish = resolve;
@@ -205,14 +205,14 @@ describe('host names', () => {
     expect(systemAsked).to.have.length(2);
   });
 
-  it('say that an answer was truncated where TCP is blocked', async () => {
+  it('reports a truncated answer where TCP is blocked', async () => {
     for (const type of ['A', 'AAAA']) server.records.set(`${type} big.b.example`, 'truncated');
     expect((await failure('big.b.example')).message).to.match(
       /too long for UDP \(truncated\).*let TCP port 53 through/,
     );
   });
 
-  it('are looked up for sockets, of one family or both', async () => {
+  it('looks up names for sockets, of one family or both', async () => {
     const listener = createServer((socket) => socket.end()).listen(0, '127.0.0.1');
     await new Promise((resolve) => listener.once('listening', resolve));
     const { port } = listener.address() as { port: number };

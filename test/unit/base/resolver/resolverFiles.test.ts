@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { candidates, parseHosts, parseSearch, WatchedFile } from '../../../../src/base/resolver/resolverFiles.js';
 
 describe('/etc/hosts', () => {
-  it('gives a name all of its addresses, whatever case it is written in, without comments', () => {
+  it('gives all addresses of a name, in any case, without comments', () => {
     const hosts = parseHosts(
       '127.0.0.1\tlocalhost # loopback\n::1 localhost ip6-localhost\n#10.0.0.1 a\n10.0.0.2 A b.c\nx y\n',
     );
@@ -16,7 +16,7 @@ describe('/etc/hosts', () => {
     expect([...hosts.keys()]).to.deep.equal(['localhost', 'ip6-localhost', 'a', 'b.c']);
   });
 
-  it('is read again when it was changed, at most once a second, and is empty while it is not there', () => {
+  it('is read again after a change, at most once a second, and is empty while missing', () => {
     const folder = mkdtempSync(join(tmpdir(), 'llama-hosts-'));
     try {
       const path = join(folder, 'hosts');
@@ -45,7 +45,7 @@ describe('/etc/resolv.conf', () => {
     expect(parseSearch('options ndots:99').ndots).to.equal(15);
   });
 
-  it('makes the names that are asked, in the order of glibc', () => {
+  it('gives the candidate names in the order of glibc', () => {
     const kubernetes = { domains: ['ns.svc.cluster.local', 'svc.cluster.local', 'cluster.local'], ndots: 5 };
     expect(candidates('influx.db', kubernetes)).to.deep.equal([
       'influx.db.ns.svc.cluster.local',
