@@ -1,4 +1,7 @@
-/** `GET /v1/stream` of a collector. What a reader has yet to get lies in the results store alone, which is bounded. */
+/**
+ * `GET /v1/stream` of a collector. Intervals that a reader has not received yet are kept only in the results store,
+ * which is bounded.
+ */
 
 import type { FastifyInstance } from 'fastify';
 import type { StoredInterval } from '../../collector/results/results.js';

@@ -47,9 +47,9 @@ export const TargetsPatchSchema = Type.Object(
   { additionalProperties: false, description: 'a map with add, remove or both: what changes of the targets' },
 );
 
-/** A target as a patch has it: checked but for what depends on the group. */
+/** A target of a patch, checked except for constraints that depend on the group. */
 interface Named {
-  /** As it was written; of what is removed, whatever it was. */
+  /** The target as written; of a target to remove, even if it is invalid. */
   readonly text: string;
   readonly address: string;
   /** Undefined: that of the group. */
@@ -104,8 +104,8 @@ const asTarget = (written: unknown) =>
 const keyOf = ({ address, port }: { readonly address: string; readonly port: number }): string => `${address} ${port}`;
 
 /**
- * The group with the patch carried out: what stays keeps its place, what is new comes last. One turn of the main
- * thread, so it only compares.
+ * The group after the patch: remaining targets keep their order, new ones come last. Runs without yielding, so it only
+ * compares.
  * @throws LlamaError `LLAMA_GROUP_INVALID` with the problems: targets that come from a source, a target added twice, an
  * unknown target to remove, a target in both lists, no target left.
  */
@@ -124,7 +124,7 @@ export function patchTargets(group: Group, patch: TargetsPatch): Group {
     ports ??= new Map(listed.map((target) => [target.address, target.port]));
     return ports.get(address);
   };
-  /** Beyond those that are listed problems are only counted. */
+  /** Problems beyond the listed ones are only counted. */
   const report = (list: 'add' | 'remove', index: number, message: () => string): void =>
     problems.report([list, index], problems.full ? '' : message());
   const targets = new Map(listed.map((target) => [keyOf(target), target]));

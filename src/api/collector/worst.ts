@@ -1,6 +1,5 @@
 /**
- * The worst paths of an interval, found in short turns: a heap of the `limit` worst so far, never a sort of all of
- * them.
+ * The worst paths of an interval, found with yields: a heap of the `limit` worst so far, never a sort of all of them.
  */
 
 import type { Breather } from '../../base/yielding.js';
@@ -75,7 +74,7 @@ function swap(heap: Int32Array, a: number, b: number): void {
   heap[b] = kept;
 }
 
-/** A parent is never worse than its children. */
+/** Invariant: a parent is never worse than its children. */
 function raise(report: IntervalReport, heap: Int32Array, from: number): void {
   let child = from;
   while (child > 0) {

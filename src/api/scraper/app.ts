@@ -1,4 +1,4 @@
-/** The HTTP interface of a scraper. It asks a `ScraperService`; it polls and writes nothing itself. */
+/** The HTTP interface of a scraper. It calls a `ScraperService`; it polls and writes nothing itself. */
 
 import type { FastifyInstance } from 'fastify';
 import type { ScraperReloadReport } from '../../contract/scraperStatus.js';

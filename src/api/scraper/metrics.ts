@@ -221,7 +221,7 @@ interface Labelled<Of> {
   readonly of: Of;
 }
 
-/** Makes metrics, and what sets them anew from a status: a collector that is removed leaves no series behind. */
+/** Creates metrics, and a function that sets all of them from a status: a removed collector leaves no series behind. */
 function each<Of>(
   registry: Registry,
   metrics: readonly Metric<Of>[],

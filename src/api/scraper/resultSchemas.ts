@@ -26,7 +26,7 @@ export const AllStreamQuery = Type.Object(
 );
 export type AllStreamQuery = Static<typeof AllStreamQuery>;
 
-/** Nobody asks a hundred collectors for more at once. */
+/** A hundred collectors are never asked for more at once. */
 const MOST_PATHS = 10_000;
 
 export const AllPathsQuery = Type.Object(

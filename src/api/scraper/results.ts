@@ -26,7 +26,7 @@ export function allResultsRoute(app: FastifyInstance, recent: RecentResults, pag
     const { after = 0, limit = Number.MAX_SAFE_INTEGER, histograms, collector } = request.query;
     const held = recent.after(after);
     const { page, next } = fitting(held.intervals, collector, limit, pageBytes, histograms === '1');
-    // Everything up to the end was looked at, also what another collector sent.
+    // Everything up to the end was examined, including intervals of other collectors.
     const head = {
       collector: null,
       intervalMs: null,

@@ -1,4 +1,4 @@
-/** The routes of a scraper that show what all collectors measured. */
+/** The routes of a scraper with the measurements of all collectors. */
 
 import type { FastifyInstance } from 'fastify';
 import type { ScraperMemory } from '../../scraper/recent/memory.js';
@@ -11,11 +11,11 @@ import { matrixRoute } from '../shared/matrix.js';
 import { allPathsRoute } from './paths.js';
 import { allResultsRoute, allStreamRoute } from './results.js';
 
-/** Readers of `/v1/stream` at a time: as many as a collector lets in when nothing else is configured. */
+/** Concurrent readers of `/v1/stream`: the default limit of a collector. */
 const MOST_STREAMS = 256;
 
 interface ResultRoutesOptions {
-  /** undefined: nothing is kept, and there are no routes to it. */
+  /** undefined: nothing is kept in memory, and its routes do not exist. */
   readonly memory: ScraperMemory | undefined;
   readonly access: AccessOptions;
   /** For tests. */

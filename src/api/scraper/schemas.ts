@@ -1,4 +1,4 @@
-/** The shapes of a scraper's answers: its documentation, held against the answers by tests. */
+/** The shapes of a scraper's answers, for its documentation; tests check the answers against them. */
 
 import { Type } from 'typebox';
 

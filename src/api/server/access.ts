@@ -1,6 +1,6 @@
 /**
- * Who may do what. One hook over all routes, by method: what is not GET or HEAD changes something, so a route that is
- * added later is closed before anyone thinks of it.
+ * Access control. One hook over all routes, by method: every method except GET and HEAD changes something. So a route
+ * that is added later is closed by default.
  */
 
 import { isIP } from 'node:net';
@@ -28,12 +28,12 @@ export type ApiSection = 'api' | 'scraper';
 
 export const sectionOf = ({ section = 'api' }: Pick<AccessOptions, 'section'>): ApiSection => section;
 
-/** What a message calls the service whose options are in a section. */
+/** The name of the service for messages, by the section of its options. */
 const SERVICES: Readonly<Record<ApiSection, string>> = { api: 'collector', scraper: 'scraper' };
 
 /**
- * What service managers ask, and what says how to ask: nothing here is about this collector's network, and browsers
- * show no token.
+ * Routes for service managers, and the API's description: they reveal nothing of this collector's network, and browsers
+ * send no token.
  */
 const OPEN = new Set(['/healthz', '/readyz', '/openapi.json']);
 const OPEN_BELOW = '/docs';
@@ -99,9 +99,9 @@ function challenge(reply: FastifyReply, error: string | undefined): void {
 }
 
 /**
- * A proxy on this host makes all its clients look local. One that says so by a header is known by it; one that says
- * nothing (nginx does not, unless it is told to) is not to be told from a local client: that is what `api.writes:
- * token` and `api.tokenFile` are for.
+ * A proxy on this host makes all its clients look local. A proxy that sets one of these headers is recognized. One that
+ * sets none (nginx, unless configured) can't be told from a local client: `api.writes: token` and `api.tokenFile` are
+ * for that case.
  */
 const PROXY_HEADERS = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];
 
@@ -120,9 +120,9 @@ function requireLocal(request: FastifyRequest, section: ApiSection): void {
 }
 
 /**
- * A web page from elsewhere in a browser on this host must not change anything: its name may have been made to resolve
- * to the loopback address (DNS rebinding), so only an address or `localhost` is taken. With tokens there is no need:
- * such a page knows none.
+ * A foreign web page in a browser on this host must not change anything. Its name may have been made to resolve to the
+ * loopback address (DNS rebinding), so only an address or `localhost` is accepted. With tokens this check is not
+ * needed: such a page knows none.
  */
 function requireOwnOrigin(request: FastifyRequest, section: ApiSection): void {
   const { origin } = request.headers;

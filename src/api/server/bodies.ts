@@ -1,6 +1,6 @@
 /**
- * Large answers without long turns: bytes are gathered into chunks, and the event loop gets a turn every few
- * milliseconds. Nothing here knows what the bytes mean.
+ * Large answers without blocking: bytes are gathered into chunks, with a yield to the event loop every few
+ * milliseconds. Independent of the meaning of the bytes.
  */
 
 import { Readable } from 'node:stream';
@@ -26,7 +26,7 @@ export class Chunk {
     this.length += this.bytes.write(text, this.length);
   }
 
-  /** What was gathered; the chunk is empty after that. */
+  /** The gathered bytes; the chunk is empty afterwards. */
   take(): Buffer {
     const taken = this.bytes.subarray(0, this.length);
     this.bytes = Buffer.allocUnsafe(CHUNK_BYTES * 2);

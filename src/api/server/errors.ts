@@ -1,6 +1,6 @@
 /**
- * Every error of the API as an RFC 9457 problem document. Nothing of the inside (stacks, paths, values of other
- * requests) gets out.
+ * Every error of the API as an RFC 9457 problem document. No internals (stacks, paths, values of other requests) get
+ * out.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -11,13 +11,13 @@ import { ERROR_TABLE, type ErrorCode, LlamaError, type Problem } from '../../bas
 import { found, nearest } from '../../config/files/problems.js';
 import { PROBLEM_TYPE, type ProblemDocument } from './schemas.js';
 
-/** What Fastify itself refuses, by its code. */
+/** Errors of Fastify itself, by its code. */
 const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'LLAMA_BODY_TOO_LARGE',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'LLAMA_MEDIA_TYPE',
 };
 
-/** Of the errors of the inside, those whose message is for the client: it says what to wait for or to mend. */
+/** Internal errors whose message is for the client: it says what to wait for or to correct. */
 const TOLD: readonly ErrorCode[] = [
   'LLAMA_NOT_READY',
   'LLAMA_STREAMS_FULL',
@@ -26,12 +26,12 @@ const TOLD: readonly ErrorCode[] = [
   'LLAMA_TLS_FILE',
 ];
 
-/** Makes all answers with an error of this app, and of what it never routed, problem documents. */
+/** Makes all error answers of this app problem documents, also for requests without a route. */
 export function useProblemDocuments(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
 }
 
-/** Answers what is not even HTTP, on the bare socket, and closes it. */
+/** Answers a request that is not valid HTTP on the bare socket, and closes it. */
 export function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
@@ -59,7 +59,9 @@ export function problemOf(request: FastifyRequest): ErrorCode | undefined {
   return problems.get(request);
 }
 
-/** Answers with the problem document of `error`; an unknown error is logged, and only its request id is told. */
+/**
+ * Answers with the problem document of `error`. An unknown error is logged, and the client gets its request id only.
+ */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known = asLlamaError(error, request);
   const code = known?.code ?? 'LLAMA_INTERNAL';
@@ -140,7 +142,7 @@ function invalidRequest(validation: ValidationErrors, request: FastifyRequest): 
   return new LlamaError('LLAMA_REQUEST_INVALID', problems.map(({ message }) => message).join('\n'), { problems });
 }
 
-/** Without the query, which may hold what is nobody's business. */
+/** Without the query, which may be confidential. */
 export function pathOf(request: FastifyRequest): string {
   return request.url.split('?')[0] ?? '';
 }

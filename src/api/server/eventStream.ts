@@ -1,7 +1,7 @@
 /**
- * Server-sent events (the EventStream format of the HTML standard) to one reader, at the reader's pace. It knows
- * nothing of what is sent: the next event is fetched by the caller when there is room for it, so a reader that is slow
- * costs one event in memory and no queue.
+ * Server-sent events (the EventStream format of the HTML standard) to one reader, at the reader's pace. Independent of
+ * the content: the caller fetches the next event when there is capacity for it, so a slow reader costs one event in
+ * memory and no queue.
  */
 
 import { Readable } from 'node:stream';
@@ -10,19 +10,16 @@ import { Breather } from '../../base/yielding.js';
 /** Content type of the format; it is UTF-8 always. */
 export const EVENT_STREAM_TYPE = 'text/event-stream';
 
-/**
- * What intermediaries must know: nothing is to be changed (compressed, say), and nothing held back until there is more
- * of it.
- */
+/** For intermediaries: do not change the stream (compress it, for instance), and do not buffer it. */
 export const EVENT_STREAM_HEADERS = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' } as const;
 
-/** Proxies close a connection that says nothing for a minute, or half of one. */
+/** Proxies close an idle connection after a minute, or half of one. */
 const HEARTBEAT_MS = 15_000;
-/** A reader that takes nothing for so long is gone; should it live, it comes back with its last id. */
+/** A reader that takes no data for this time is disconnected; a live one reconnects with its last id. */
 const STALLED_MS = 60_000;
 /** After how long a reader should come back when the stream ended. */
 const RETRY_MS = 1_000;
-/** Most bytes that are handed on at once: with TLS each takes memory again. */
+/** Most bytes that are passed on at once: with TLS each takes memory again. */
 const PIECE_BYTES = 64 * 1024;
 
 const LF = 10;
@@ -31,15 +28,17 @@ const END_OF_EVENT = Buffer.from('\n\n');
 const HEARTBEAT = Buffer.from(':\n\n');
 
 export interface EventStreamOptions {
-  /** How long nothing may be sent before a comment is. */
+  /** Idle time after which a comment is sent. */
   readonly heartbeatMs?: number;
-  /** How long a reader may take nothing before the connection is closed. */
+  /** How long a reader may take no data before the connection is closed. */
   readonly stalledMs?: number;
 }
 
 export interface ServerEvent {
   readonly event: string;
-  /** What the reader says in `Last-Event-ID` when it comes back; without one the id of the event before holds on. */
+  /**
+   * The reader sends it as `Last-Event-ID` when it reconnects; without one the id of the event before stays in effect.
+   */
   readonly id?: string | number;
   /**
    * Text may have several lines. Bytes come as they are made and may not have line ends: JSON without indentation has
@@ -49,9 +48,9 @@ export interface ServerEvent {
 }
 
 export class EventStream {
-  /** The body of the answer. Whoever sends it destroys it when the reader leaves. */
+  /** The body of the answer. The sender destroys it when the reader leaves. */
   readonly body: Readable;
-  /** Resolves when the stream is over, whoever ended it; everything that was sent has then been taken or is lost. */
+  /** Resolves when the stream is over, whichever side ended it; everything sent has then been taken or is lost. */
   readonly closed: Promise<void>;
   private readonly stalledMs: number;
   private readonly heartbeat: NodeJS.Timeout;
@@ -73,9 +72,9 @@ export class EventStream {
         resolve();
       });
     });
-    // It is known through `closed`; nobody else listens for it when the reader left before the answer began.
+    // The error is reported through `closed`; when the reader left before the answer began, there is no other listener.
     this.body.on('error', () => {});
-    // Besides what it says, this sends the headers: a reader must know that it is connected before there is an event.
+    // This also sends the headers: a reader must know that it is connected before the first event.
     this.body.push(`retry: ${RETRY_MS}\n\n`);
   }
 
@@ -84,8 +83,8 @@ export class EventStream {
   }
 
   /**
-   * Sends one event. Resolves when there is room for the next: true, or false when the stream is over, and then the
-   * event may have been cut off, which a reader has to ignore. One at a time.
+   * Sends one event. Resolves when there is capacity for the next: true, or false when the stream is over. The event
+   * may then have been cut off, and a reader ignores it. One call at a time.
    */
   async send({ event, id, data }: ServerEvent): Promise<boolean> {
     if (this.sending) throw new Error('an event is being sent already: wait for it');
@@ -103,7 +102,7 @@ export class EventStream {
       }
       return await this.write(END_OF_EVENT);
     } catch (error) {
-      // What is out already can't be taken back: the reader ignores an event without an end.
+      // Sent bytes can't be taken back: the reader ignores an event without an end.
       this.body.destroy();
       throw error;
     } finally {
@@ -112,7 +111,7 @@ export class EventStream {
     }
   }
 
-  /** Ends the stream after what was sent; an event that is being sent is cut off. The reader may come back for more. */
+  /** Ends the stream after the sent data; an event in progress is cut off. The reader may reconnect. */
   end(): void {
     if (this.ended) return;
     this.ended = true;
@@ -131,7 +130,7 @@ export class EventStream {
     return !this.ended;
   }
 
-  /** Waits for the reader to take what it was given, or for the end. */
+  /** Waits until the reader has taken its data, or for the end. */
   private room(): Promise<void> {
     return new Promise((resolve) => {
       const stalled = setTimeout(() => this.body.destroy(), this.stalledMs);
@@ -143,7 +142,7 @@ export class EventStream {
     });
   }
 
-  /** A reader that has not taken what there is needs no sign of life as well. */
+  /** A reader that still has unread data needs no heartbeat. */
   private beat(): void {
     if (!this.sending && !this.ended && this.body.readableLength === 0) this.body.push(HEARTBEAT);
   }

@@ -8,9 +8,9 @@ import { atMost } from '../../base/atMost.js';
 import { LlamaError } from '../../base/errors.js';
 import { EVENT_STREAM_HEADERS, EVENT_STREAM_TYPE, EventStream, type EventStreamOptions } from './eventStream.js';
 
-/** A reader that was turned away may find a place soon: streams end at every reconnect. */
+/** A rejected reader may be admitted soon: streams end at every reconnect. */
 const RETRY_AFTER_S = 10;
-/** How long readers may take for what was sent last, at the end of the server; part of the 2 s that an end may take. */
+/** Time for readers to take the last data when the server closes; part of the 2 s that closing may take. */
 const END_MS = 100;
 
 export class EventStreams {
@@ -21,10 +21,10 @@ export class EventStreams {
   private closing = false;
   /** Readers that were turned away since the start. */
   refused = 0;
-  /** How often a reader was told of a gap. */
+  /** Number of gaps reported to readers. */
   gaps = 0;
 
-  /** At most `most` at a time; `option` is what the message of an error calls that. They end when `app` closes. */
+  /** At most `most` at a time; `option` is the name of that limit in error messages. They end when `app` closes. */
   constructor(app: FastifyInstance, most: number, option: string, settings: EventStreamOptions = {}) {
     this.most = most;
     this.option = option;

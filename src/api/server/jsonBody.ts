@@ -1,6 +1,4 @@
-/**
- * JSON bodies of requests, looked through in short turns before they are parsed: what is wrong is told with its place.
- */
+/** JSON bodies of requests, examined with yields before they are parsed: problems are reported with their position. */
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { LlamaError } from '../../base/errors.js';
@@ -10,7 +8,7 @@ import { jsonProblems } from './jsonText.js';
 
 const BYTE_ORDER_MARK = 0xfeff;
 
-/** Takes over the bodies of requests whose content type is JSON. */
+/** Parses the bodies of requests whose content type is JSON. */
 export function readJsonBodies(app: FastifyInstance): void {
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request: FastifyRequest, body: string) => {
@@ -19,7 +17,7 @@ export function readJsonBodies(app: FastifyInstance): void {
   });
 }
 
-/** Bodies are taken as they are: decompressing would let a small request become a large one. */
+/** Compressed bodies are refused: decompression would let a small request become a large one. */
 function refuseCompressed(encoding: string | undefined, body: string): void {
   const plain = encoding === undefined || encoding.toLowerCase() === 'identity';
   // The first byte of gzip; the second is no UTF-8.
@@ -29,14 +27,13 @@ function refuseCompressed(encoding: string | undefined, body: string): void {
 }
 
 /**
- * @throws LlamaError `LLAMA_REQUEST_INVALID` with the line and column of what is no JSON, and of every key that an
- * object has twice.
+ * @throws LlamaError `LLAMA_REQUEST_INVALID` with the line and column of each syntax error, and of every duplicate key
+ * of an object.
  */
 export async function parseJsonBody(body: string): Promise<unknown> {
   const text = body.charCodeAt(0) === BYTE_ORDER_MARK ? body.slice(1) : body;
   const { listed, count } = await inTurns(jsonProblems(text));
-  // A tag may have any name: `JSON.parse` makes `__proto__` a key like others, and nothing assigns by the keys of a
-  // body.
+  // A tag may have any name: `JSON.parse` makes `__proto__` an ordinary key, and no code assigns by the keys of a body.
   if (count === 0) return JSON.parse(text);
   const lines = listed.map(
     ({ path, message, line, column }) => `line ${line}, column ${column}: ${path === '' ? '' : `${path}: `}${message}`,

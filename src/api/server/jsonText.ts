@@ -1,7 +1,7 @@
 /**
- * Looks through a JSON text (RFC 8259) once, for what is wrong with it and where. `JSON.parse` takes the last of two
- * equal keys in silence, and says of a broken text less than whoever has to mend it needs. Pure; knows the grammar, and
- * nothing of what the values mean.
+ * Scans a JSON text (RFC 8259) once, for problems and their positions. `JSON.parse` silently takes the last of two
+ * equal keys, and its messages about a broken text are too short to correct it. Pure; knows the grammar only, not the
+ * meaning of the values.
  */
 
 import type { Problem } from '../../base/errors.js';
@@ -24,7 +24,7 @@ const FIRST_PRINTABLE = 32;
 const LITERAL = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 
-/** What may come next, in words that complete "expected …". */
+/** The tokens that may come next, in words that complete "expected …". */
 const EXPECTED = {
   value: 'a value: an object, a list, text in double quotes, a number, true, false or null',
   valueOrEnd: 'a value or "]"',
@@ -52,7 +52,7 @@ interface JsonProblems {
 }
 
 /**
- * Yields where other work may run. Without problems `JSON.parse` takes the text, and every key of an object is there
+ * Yields where other work may run. Without problems `JSON.parse` accepts the text, and every key of an object occurs
  * once.
  */
 export function* jsonProblems(text: string): Generator<void, JsonProblems> {
@@ -183,7 +183,7 @@ class JsonText {
     return this.fail('found text without an end, expected a closing double quote; is the body cut off?');
   }
 
-  /** What stands here is not what may come. */
+  /** The next character is not one that may come here. */
   private unexpected(): false {
     const here = this.text[this.position];
     let remedy = 'send valid JSON (RFC 8259)';
@@ -202,7 +202,7 @@ class JsonText {
     return this.text === '' ? 'an empty body' : 'the end of the body';
   }
 
-  /** The text is no JSON, so nothing behind this place can be told. */
+  /** The text is not JSON, so further positions mean nothing. */
   private fail(message: string): false {
     this.broken = true;
     // A key that is not read yet is no part of the path.

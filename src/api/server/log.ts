@@ -1,6 +1,4 @@
-/**
- * What of requests is logged: one line per change that was asked for, and per failure of ours. Readers are not logged.
- */
+/** Logs one line for each requested change, and for each failure of ours. Reading requests are not logged. */
 
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -8,7 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { onlyReads } from './access.js';
 import { pathOf, problemOf } from './errors.js';
 
-/** What may stand in a log and in a URN: no spaces, no line ends, no quotes. */
+/** Characters that are safe in a log and in a URN: no spaces, no line ends, no quotes. */
 const SANE_ID = /^[A-Za-z0-9._:-]{1,64}$/;
 const ID_HEADER = 'x-request-id';
 /** They answer 503 by design, and are asked every few seconds. */

@@ -10,7 +10,7 @@ import type { FastifyInstance } from 'fastify';
 import { LlamaError } from '../../base/errors.js';
 import { pathOf } from './errors.js';
 
-/** Beside `dist/src`. */
+/** Next to `dist/src`. */
 const BUILT = fileURLToPath(new URL('../../../manual/', import.meta.url));
 const PATH = '/manual';
 

@@ -1,7 +1,4 @@
-/**
- * Requests that no route takes: 404 where there is nothing, 405 with the header Allow where there is something for
- * other methods.
- */
+/** Requests without a route: 404 for an unknown path, 405 with the header Allow for a known path with other methods. */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LlamaError } from '../../base/errors.js';
@@ -15,7 +12,7 @@ interface Address {
   readonly methods: Set<string>;
 }
 
-/** Registers what `refuse` needs; call before the routes are, so that they are seen. */
+/** Collects the routes for `refuse`; call it before they are registered. */
 export function watchRoutes(app: FastifyInstance): (request: FastifyRequest, reply: FastifyReply) => void {
   const addresses = new Map<string, Address>();
   app.addHook('onRoute', ({ url, method }) => {

@@ -1,6 +1,6 @@
 /**
- * The API's documentation: `/openapi.json` (OpenAPI 3.1) out of the schemas of the routes, and `/docs` to read and try
- * it. What holds for every route (tokens, limits, problem documents) is added here once; a route says only what is its
+ * The API's documentation: `/openapi.json` (OpenAPI 3.1) from the schemas of the routes, and `/docs` to read and try
+ * it. Parts that every route has (tokens, limits, problem documents) are added here once; a route declares only its
  * own.
  */
 
@@ -16,12 +16,12 @@ import type { Tokens } from './tokens.js';
 
 declare module 'fastify' {
   interface FastifySchema {
-    /** Codes that this route may answer with, beside those that every route has. */
+    /** Codes that this route may answer with, in addition to those of every route. */
     readonly problems?: readonly ErrorCode[];
   }
 }
 
-/** What the documentation says of a service. */
+/** Description of a service in its documentation. */
 export interface ApiDescription {
   readonly title: string;
   readonly description: string;
@@ -86,7 +86,7 @@ export function openApiRoute(app: FastifyInstance): void {
   );
 }
 
-/** A route's own schema and what holds for all. */
+/** A route's own schema and the common parts. */
 function complete(
   { problems = [], ...schema }: FastifySchema,
   url: string,

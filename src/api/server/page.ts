@@ -8,18 +8,18 @@ import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 
-/** Beside `dist/src`. */
+/** Next to `dist/src`. */
 const BUILT = fileURLToPath(new URL('../../../ui/', import.meta.url));
 /** Files below it have a hash of their content in their name. */
 const HASHED = '/assets/';
 const YEAR_SECONDS = 31_536_000;
 
-/** Registers the page's files; nothing when they were not built, as after `tsc` alone. */
+/** Registers the page's files; none when they were not built, as after `tsc` alone. */
 export function pageRoutes(app: FastifyInstance, directory = BUILT): void {
   if (!existsSync(directory)) return;
   app.register(fastifyStatic, {
     root: directory,
-    // A route for each file: what is not there is answered as everywhere.
+    // A route for each file: a missing one gets the same answer as everywhere.
     wildcard: false,
     decorateReply: false,
     cacheControl: false,

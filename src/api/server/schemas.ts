@@ -193,7 +193,7 @@ export const DiscoverySchema = Type.Object(
   { description: 'state of the source of the targets; absent when they are listed. Ignored in a request' },
 );
 
-/** One group in the list: what it is and what it asks for, without its targets. */
+/** One group in the list: its identity and its load, without its targets. */
 export const GroupSummary = Type.Object({
   name: Type.String({ description: 'name of the group' }),
   origin: Type.String({ description: 'file: from the config file; api: set by REST' }),

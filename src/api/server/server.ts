@@ -1,6 +1,6 @@
 /**
- * What every HTTP interface of this program has, whatever it serves: the server's limits, problem documents, headers,
- * the limit of requests, tokens, the log and the OpenAPI document. A service adds its routes and nothing of this.
+ * The common part of every HTTP interface: the server's limits, problem documents, headers, the limit of requests,
+ * tokens, the log and the OpenAPI document. A service adds only its routes.
  */
 
 import helmet from '@fastify/helmet';
@@ -35,14 +35,14 @@ export interface BaseOptions extends AccessOptions {
 }
 
 const BODY_LIMIT_BYTES = 16 * 2 ** 20;
-/** A client that takes longer to send its request is not one; the answer may take as long as it likes. */
+/** A client that takes longer to send its request is disconnected; the answer may take longer. */
 const REQUEST_TIMEOUT_MS = 60_000;
 /** A group name has 64 characters at most; each may be percent-encoded. */
 const MAX_PARAM_LENGTH = 3 * 64;
 
 /**
- * An app with everything but the routes, ready to listen or to be injected into. `about` is what its documentation says
- * of it.
+ * An app with everything but the routes, ready to listen or for injected requests. `about` describes it in its
+ * documentation.
  */
 export function baseApp(
   options: BaseOptions,
@@ -63,7 +63,8 @@ export function baseApp(
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply),
     clientErrorHandler: refuseBrokenRequest,
   } as FastifyServerOptions) as FastifyInstance;
-  // The schemas of answers are documentation, held against the answers by tests; they must not drop a field in silence.
+  // The schemas of answers are documentation, and tests check the answers against them; they must not drop a field
+  // silently.
   app.setSerializerCompiler(() => JSON.stringify);
   app.removeContentTypeParser('text/plain');
   readJsonBodies(app);
@@ -87,10 +88,7 @@ export function baseApp(
 const isDocs = ({ url }: { readonly url?: string | undefined }): boolean =>
   url === '/docs' || url?.startsWith('/docs/') === true;
 
-/**
- * What stands before every route, also before those that do not exist: headers, then the limit, then who may do what,
- * then `refuse`.
- */
+/** Hooks before every route, also for unknown paths: headers, then the limit, then access control, then `refuse`. */
 function protect(app: FastifyInstance, options: BaseOptions, refuse: ReturnType<typeof watchRoutes>): void {
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('cache-control', 'no-store');
@@ -113,14 +111,14 @@ function protect(app: FastifyInstance, options: BaseOptions, refuse: ReturnType<
     },
     // For browsers that do not know frame-ancestors.
     xFrameOptions: { action: 'deny' },
-    // It would hold for every port of this host name, also for those that speak plain HTTP.
+    // It would apply to every port of this host name, also to those with plain HTTP.
     strictTransportSecurity: false,
   });
   if (options.rateLimit) limitRate(app, options.rateLimit, sectionOf(options));
   app.after((error) => {
     if (error) throw error;
     app.addHook('onRequest', accessHook(options));
-    // Before a body is read, which nobody would want.
+    // Before the body is read: it is not needed.
     app.addHook('onRequest', async (request, reply) => {
       if (request.is404) refuse(request, reply);
     });

@@ -6,15 +6,15 @@ import { readSecret, readSmall, unusable } from '../../config/secrets.js';
 import type { TlsFiles } from '../../config/types.js';
 import type { ApiSection } from './access.js';
 
-/** RFC 8996: what is older is broken. */
+/** RFC 8996 deprecates older versions. */
 const MIN_VERSION = 'TLSv1.2';
 
 export type TlsOptions = Pick<SecureContextOptions, 'cert' | 'key' | 'minVersion'>;
 
 /**
- * Options for a server, and for `setSecureContext` of one that runs.
- * @throws LlamaError `LLAMA_TLS_FILE` with the file and the remedy; `warn` is told of a key that all can read, and of
- * dates.
+ * Options for a server, and for `setSecureContext` of a running one.
+ * @throws LlamaError `LLAMA_TLS_FILE` with the file and the remedy; `warn` is called for a key that all users can read,
+ * and for dates.
  */
 export function readTls(
   { certFile, keyFile }: TlsFiles,

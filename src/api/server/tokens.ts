@@ -1,6 +1,6 @@
 /**
- * Bearer tokens from files. Only their hashes are kept, and compared in constant time; neither a token nor a part of it
- * is ever logged or told.
+ * Bearer tokens from files. Only their hashes are kept, and compared in constant time; no part of a token is ever
+ * logged or sent.
  */
 
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -8,7 +8,7 @@ import { readSecret, unusable } from '../../config/secrets.js';
 import type { ApiSettings } from '../../config/types.js';
 import type { ApiSection } from './access.js';
 
-/** What a token allows. Who may write may read. */
+/** The permission of a token. Write includes read. */
 type Grant = 'write' | 'read';
 
 /** RFC 6750 section 2.1, `b64token`. */
@@ -31,7 +31,7 @@ export class Tokens {
   private hashes: Hashes;
 
   /**
-   * @throws LlamaError `LLAMA_TOKEN_FILE` with the remedy; `warn` is told of files that are readable by all, and of
+   * @throws LlamaError `LLAMA_TOKEN_FILE` with the remedy; `warn` is called for files that all users can read, and for
    * short tokens.
    */
   constructor(files: TokenFiles, warn: (text: string) => void, section: ApiSection = 'api') {
@@ -51,8 +51,7 @@ export class Tokens {
   }
 
   /**
-   * Reads the files again. What they say is in force when the result is called; when this throws, or until then,
-   * nothing changes.
+   * Reads the files again. The returned function puts them in force; until then, or when this throws, nothing changes.
    */
   readAgain(warn: (text: string) => void): () => void {
     const hashes = readHashes(this.files, this.section, warn);
@@ -61,7 +60,7 @@ export class Tokens {
     };
   }
 
-  /** What the header `Authorization` grants; undefined when it is missing, or its token is none of ours. */
+  /** The grant of the header `Authorization`; undefined when it is missing, or its token is unknown. */
   grantOf(authorization: string | undefined): Grant | undefined {
     const token = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
     if (token === undefined) return undefined;

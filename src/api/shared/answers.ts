@@ -1,6 +1,6 @@
 /**
- * The shapes of answers with results, for the API's documentation. The answers themselves are made as bytes by the
- * aggregator and are never checked by these on the way out; a test holds the two together.
+ * The shapes of answers with results, for the API's documentation. The aggregator makes the answers themselves as
+ * bytes, which are never checked on the way out; a test compares the two.
  */
 
 import { Type } from 'typebox';
@@ -12,7 +12,7 @@ export const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]
   Type.Union([schema, Type.Null()]);
 export const time = (description: string) => Type.String({ description: `${description}, ISO 8601` });
 const endMs = Type.Integer({ description: 'end of the interval, epoch milliseconds' });
-/** Where an interval is, and what its times are worth. */
+/** The identity of an interval, and the clock of its times. */
 export const PLACE = {
   cursor: count('orders intervals by when they were closed'),
   follows: count('cursor of the interval that it goes on from without a pause; 0 for the first of a process'),

@@ -12,7 +12,7 @@ interface RowQuery {
   readonly class?: string;
 }
 
-/** What a row is about, as far as filters go. */
+/** The fields of a row that filters apply to. */
 export interface FilteredInfo {
   readonly group: { readonly name: string };
   readonly target: { readonly address: string };
@@ -22,9 +22,8 @@ export interface FilteredInfo {
 export type RowFilter = (info: FilteredInfo) => boolean;
 
 /**
- * undefined when everything is asked for. A group, target or class that nothing has gives no rows, and that is no
- * error.
- * @throws LlamaError `LLAMA_REQUEST_INVALID` for what nothing can ever have: a slip would look as if all were silent.
+ * undefined when all rows are requested. An unknown group, target or class gives no rows and no error.
+ * @throws LlamaError `LLAMA_REQUEST_INVALID` for an impossible value: with a typo all would seem silent.
  */
 export function rowFilter(query: RowQuery): RowFilter | undefined {
   const { group } = query;

@@ -1,7 +1,7 @@
 /**
  * `GET /v1/stream` of a collector or scraper: every finished interval as a server-sent event, at the reader's pace. The
- * next one is looked up when there is room for it, not before: a reader that falls behind by more than what is held is
- * told of the gap, and goes on with what is held.
+ * next interval is looked up when there is capacity for it, not before. A reader that falls too far behind is told of
+ * the gap, and continues with the oldest interval in memory.
  */
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -15,14 +15,14 @@ import { StreamHeaders, type StreamQuery } from '../server/schemas.js';
 import { rowFilter } from './filter.js';
 import { intervalBody, type WrittenInterval } from './results.js';
 
-/** An interval with its place among the others. */
+/** An interval with its cursor. */
 type Placed = WrittenInterval & { readonly cursor: number };
 
 interface Found<Interval> {
   readonly interval: Interval | undefined;
-  /** An interval between the cursor and this one is no longer held. */
+  /** An interval between the cursor and this one was dropped. */
   readonly gap: boolean;
-  /** Where to go on looking when nothing in between is for this reader. */
+  /** The cursor to continue from when no interval in between matches this reader's query. */
   readonly seen?: number;
 }
 
@@ -34,7 +34,7 @@ interface StreamSource<Interval extends Placed, Query extends StreamQuery> {
   subscribe(listener: () => void): () => void;
   /** The cursor of a reader that gives none. */
   newestCursor(): number;
-  /** Whose interval it is: what its event begins with. */
+  /** The identity at the beginning of an interval's event. */
   of(interval: Interval): { readonly collector: string; readonly intervalMs: number };
   /** The fields that an interval begins with, and a comma. */
   place(interval: Interval): string;
@@ -46,7 +46,7 @@ interface StreamWords {
   readonly summary: string;
   readonly description: string;
   readonly querystring: TObject;
-  /** What may end besides the reader. */
+  /** The server, which may end the stream besides the reader. */
   readonly server: 'collector' | 'scraper';
 }
 
@@ -61,7 +61,7 @@ export function streamRoute<Interval extends Placed, Query extends StreamQuery>(
   app.get<Route>('/v1/stream', { schema: schemaOf(words) }, (request, reply) => {
     const query = request.query as Query;
     const cursor = lastEventId(request.headers as StreamHeaders) ?? query.after ?? source.newestCursor();
-    // Before anything is sent: a filter that nothing can fit is an error.
+    // Before anything is sent: a filter that can never match is an error.
     const data = eventData(source, query);
     // Fastify answers HEAD by the same handler, and would read the body to its end, which does not come.
     if (request.method === 'HEAD') return reply.type(EVENT_STREAM_TYPE).send();
@@ -118,7 +118,7 @@ interface Reader<Interval> {
   readonly data: (interval: Interval) => AsyncGenerator<Buffer>;
   /** Whether it may have another interval. */
   readonly allowed: () => boolean;
-  /** Called with every gap that it is told of. */
+  /** Called with every gap that the reader is told of. */
   readonly missed: () => void;
 }
 

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { CollectorService, ThreadStatus } from '../../collector/service.js';
 import { HealthSchema } from '../server/schemas.js';
 
-/** What a service answers to the two; each list has the reasons for "no", and is empty for "yes". */
+/** The answers of a service to the two; each list has the reasons for "no", and is empty for "yes". */
 export interface HealthChecks {
   /** The question behind `/healthz`, as its documentation puts it. */
   readonly healthy: string;

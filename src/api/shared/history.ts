@@ -125,14 +125,14 @@ const encoder = new HdrTextEncoder();
 const sum = new HistogramSum();
 const percentilesNs = new Float64Array(PERCENTILES_PER_MILLE.length);
 
-/** All round trips of a series in the slots whose histograms are held; null without any. */
+/** All round trips of a series in the slots with histograms; null without any. */
 function mergedOf(slots: readonly Slot[], series: number, aheadMs: number): object | null {
   const kept = withoutGaps(slots).filter((slot) => slot.has(series));
   sum.clear();
   for (const slot of kept) slot.histograms?.addTo(series, sum);
   if (sum.total === 0) return null;
   sum.percentiles(PERCENTILES_PER_MILLE, percentilesNs);
-  // A percentile is the upper end of its bucket: never above the exact maximum.
+  // A percentile is the upper bound of its bucket, but never above the exact maximum.
   const maxNs = kept.reduce((most, slot) => Math.max(most, pointOf(slot, series)?.maxNs || 0), 0);
   const [p50, p90, p99, p999] = percentilesNs.map((ns) => roundedUs(maxNs > 0 ? Math.min(ns, maxNs) : ns));
   return {

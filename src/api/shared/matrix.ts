@@ -1,6 +1,6 @@
 /**
  * `GET /v1/matrix`: loss or a time between any two sets of tags, over a window that ends with the newest interval or
- * earlier. The same for a collector, over its own results, and for a scraper, over those of all.
+ * earlier. The same route serves a collector, over its own results, and a scraper, over those of all collectors.
  */
 
 import type { FastifyInstance } from 'fastify';
@@ -14,7 +14,7 @@ import { whyText } from '../../stats/outcome.js';
 import { bodyOf, Chunk } from '../server/bodies.js';
 import { MatrixQuery, MatrixSchema } from './matrixSchemas.js';
 
-/** What a cell says of what is behind its value, in this order. */
+/** The fields of a cell that its value is based on, in this order. */
 const SUMS = [
   'sent',
   'received',
@@ -28,7 +28,7 @@ const SUMS = [
   'silentSeries',
   'unmeasuredSeries',
 ] as const;
-/** Fields that are there whatever is asked for: what a cell is. */
+/** Fields that are always present: the identity and value of a cell. */
 const ALWAYS = ['row', 'column', 'value'] as const;
 const FIELDS: readonly string[] = [...ALWAYS, ...SUMS, 'ageMs', 'stale', 'state', 'reason'];
 
@@ -85,7 +85,7 @@ function dimensions(name: string, text: string): string[] {
   );
 }
 
-/** A matrix of a million cells is some 60 MB with all fields: who wants a few need not take the rest. */
+/** A matrix of a million cells is some 60 MB with all fields; a client may ask for fewer. */
 function wantedFields(text: string, format: string): ReadonlySet<string> {
   const names = text.split(',').map((name) => name.trim());
   const unknown = names.find((name) => !FIELDS.includes(name));
@@ -116,8 +116,8 @@ function windowMs(text: string, horizonMs: number): number {
 }
 
 /**
- * A window that ends later would show a part as if it were all, one that ends before anything that is held nothing as
- * if nothing had been.
+ * A window that ends later would show a part as if it were the whole. One that ends before the oldest data would show
+ * nothing as if nothing had been measured.
  */
 function heldEnd(toMs: number, history: MatrixHistory): number {
   const aheadMs = history.clockAheadMs();
@@ -162,10 +162,10 @@ async function* matrixBody(head: object, matrix: Matrix, layout: Layout): AsyncG
   yield chunk.take();
 }
 
-/** The last slot of a window in the past may hold what came a little after its end. */
+/** The last slot of a window in the past may contain data from a little after its end. */
 const ageMs = (atMs: number, newestMs: number): number => Math.max(0, atMs - newestMs);
 
-/** JSON has no NaN: what was not measured is null. */
+/** JSON has no NaN: a missing measurement is null. */
 const number = (value: number): string => (Number.isNaN(value) ? 'null' : String(value));
 
 const stateText = (matrix: Matrix, cell: number): string => `"${matrix.cells.sums.answering(cell)}"`;

@@ -1,6 +1,5 @@
 /**
- * `POST /v1/reload`: reads the config file again, as SIGHUP does. What that means is decided by whoever hands the
- * function in.
+ * `POST /v1/reload`: reads the config file again, as SIGHUP does. The function that is passed in decides the details.
  */
 
 import type { FastifyInstance } from 'fastify';
@@ -22,15 +21,13 @@ const ReloadSchema = Type.Object(
   { description: 'config, tokens and certificate are in force' },
 );
 
-/**
- * Resolves when the file is in force; rejects with a LlamaError that says what is wrong with it, and changes nothing.
- */
+/** Resolves when the file is in force; rejects with a LlamaError that names the problems, and changes nothing. */
 export type Reload = () => Promise<ReloadAnswer>;
 
-/** What a reload did; a `ReloadReport` is one. */
+/** The effect of a reload; a `ReloadReport` is one. */
 export type ReloadAnswer = { readonly [Key in keyof Static<typeof ReloadSchema>]: readonly string[] };
 
-/** What is said of the route where it does not reload the groups of a collector. */
+/** The route's documentation where it does not reload the groups of a collector. */
 interface ReloadDescription {
   readonly schema: TSchema;
   readonly summary: string;

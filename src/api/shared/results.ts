@@ -1,6 +1,6 @@
 /**
- * `GET /v1/results`: finished intervals after a cursor. The rows are JSON already, made by the aggregator; this only
- * cuts and joins bytes, so that an answer of many megabytes costs the main thread next to nothing.
+ * `GET /v1/results`: finished intervals after a cursor. The rows are JSON already, made by the aggregator. This module
+ * only cuts and joins bytes, so that an answer of many megabytes costs the main thread next to nothing.
  */
 
 import type { Readable } from 'node:stream';
@@ -15,7 +15,7 @@ import { ResultsQuery } from '../server/schemas.js';
 import { ResultsSchema } from './answers.js';
 import { type FilteredInfo, type RowFilter, rowFilter } from './filter.js';
 
-/** An answer holds as many whole intervals as fit in this, and always one. */
+/** An answer has the whole intervals that fit in this, and at least one. */
 export const PAGE_BYTES = 16 * 2 ** 20;
 
 /** Registers the route. `pageBytes` is the size of an answer before filters, for tests. */
@@ -42,9 +42,7 @@ export function resultsRoute(app: FastifyInstance, service: CollectorService, pa
   });
 }
 
-/**
- * Whole intervals up to `pageBytes`, at least one. The size is that of all rows, whatever the filter leaves of them.
- */
+/** Whole intervals up to `pageBytes`, at least one. The size counts all rows, even those that the filter removes. */
 function fitting(page: ResultsPage, pageBytes: number, withHistograms: boolean): ResultsPage {
   let bytes = 0;
   let count = 0;
@@ -85,7 +83,7 @@ async function* pageBytes<Interval extends WrittenInterval>(
   yield Buffer.from(']}');
 }
 
-/** Where an interval of a collector is, and what its times are worth: fields and a comma. */
+/** The identity of a collector's interval, and the clock of its times: fields and a comma. */
 export function placeJson(interval: StoredInterval, clock: Pick<SteadyClock, 'aheadMs'>): string {
   const { incarnation, cursor, clockEpoch, follows } = interval;
   return `"cursor":${cursor},"follows":${follows},"incarnation":${incarnation},"clockEpoch":${clockEpoch},"clockAheadMs":${aheadOf(interval, clock)},`;
@@ -100,9 +98,7 @@ export interface WrittenInterval {
   readonly infos: readonly FilteredInfo[];
 }
 
-/**
- * One interval as JSON, an element of `intervals`; on a single line. `head` is what it begins with, fields and a comma.
- */
+/** One interval as JSON, an element of `intervals`; on a single line. `head` is its beginning, fields and a comma. */
 export async function* intervalBody(
   interval: WrittenInterval,
   filter: RowFilter | undefined,

@@ -5,7 +5,7 @@ import type { CollectorStatus } from '../../../collector/service.js';
 import { PROCESS_GAUGES } from '../../shared/processMetrics.js';
 import type { Named } from './seriesText.js';
 
-/** What else is told of the main thread and the plan: with one value each. */
+/** Further metrics of the main thread and the plan, with one value each. */
 interface Figures {
   readonly status: CollectorStatus;
   readonly endMs: number | undefined;
@@ -44,7 +44,7 @@ export const GAUGES: readonly (Named & { readonly value: (figures: Figures) => n
   },
 ];
 
-/** What the limit of series of targets does. */
+/** The effect of the limit on series of targets. */
 export interface TargetSeries {
   readonly limit: number;
   readonly omittedSeries: number;
