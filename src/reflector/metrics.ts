@@ -1,6 +1,7 @@
 /** The reflector's counters in Prometheus' text format, read from the status at each scrape. */
 
 import { Counter, Gauge, Registry } from 'prom-client';
+import { THREAD_STATES } from '../threads/supervised.js';
 import { JUNK_REASONS } from './messages.js';
 import type { ReflectorStatus, ReflectorTotals } from './reflector.js';
 
@@ -119,7 +120,7 @@ export function reflectorMetrics(status: () => ReflectorStatus): Registry {
     registers,
     collect() {
       this.reset();
-      for (const state of ['starting', 'running', 'restarting', 'stopped'] as const)
+      for (const state of THREAD_STATES)
         this.set({ state }, status().workers.filter((worker) => worker.state === state).length);
     },
   });

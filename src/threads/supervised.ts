@@ -25,13 +25,23 @@ const RESTART_PAUSE_MS = 100;
  */
 const SLOW_START_MS = 5_000;
 const POLL_MS = 2;
+/**
+ * A running thread whose heartbeat is the same at so many samples in a row hangs. Samples and not time are counted: a
+ * process that was stopped takes no samples, and its threads do not hang.
+ */
+const HUNG_SAMPLES = 10;
+const SAMPLE_MS = 1_000;
 /** Value in a control block until its thread has written its own id. */
 const NO_THREAD = -1;
+
+/** `hung`: alive, but its loop has made no iteration for 10 s. */
+export const THREAD_STATES = ['starting', 'running', 'hung', 'restarting', 'stopped'] as const;
+export type ThreadStateName = (typeof THREAD_STATES)[number];
 
 /** State of one thread, for the status page. */
 export interface ThreadStatus {
   readonly thread: string;
-  readonly state: 'starting' | 'running' | 'restarting' | 'stopped';
+  readonly state: ThreadStateName;
   readonly restarts: number;
   /** Message of the error that ended the last incarnation; null without one. */
   readonly lastError: string | null;
@@ -55,12 +65,17 @@ export interface SupervisedOptions<Task> {
   readonly begin: (thread: number, life: number) => ThreadTask<Task>;
   /** Called after a thread has died and ended; its next incarnation begins when this resolves. */
   readonly died?: (thread: number, life: number) => Promise<void>;
+  /** Between two samples of the heartbeats, ms; 1 s unless given. */
+  readonly sampleMs?: number;
 }
 
 interface Life {
   state: 'alive' | 'restarting' | 'stopped';
   number: number;
   lastError: string | null;
+  /** Heartbeat at the last sample, and how many samples in a row found it there. */
+  heartbeat: number;
+  unchanged: number;
 }
 
 export class SupervisedThreads<Task> {
@@ -68,6 +83,7 @@ export class SupervisedThreads<Task> {
   private readonly pool: Piscina<Task, void>;
   private readonly lives: Life[];
   private readonly ended: Promise<unknown>;
+  private readonly sampling: NodeJS.Timeout;
   private phase: 'starting' | 'running' | 'stopping' = 'starting';
   private endingBegins: () => void = () => undefined;
   private readonly endingBegun = new Promise<void>((resolve) => {
@@ -87,8 +103,12 @@ export class SupervisedThreads<Task> {
     this.pool.on('error', (error) =>
       options.logger.error({ err: error }, `a ${options.name} thread failed outside its task`),
     );
-    this.lives = options.controls.map(() => ({ state: 'alive', number: 0, lastError: null }));
+    this.lives = options.controls.map(() => ({
+      ...{ state: 'alive', number: 0, lastError: null },
+      ...{ heartbeat: 0, unchanged: 0 },
+    }));
     this.ended = Promise.all(this.lives.map((_, thread) => this.supervise(thread)));
+    this.sampling = setInterval(() => this.sample(), options.sampleMs ?? SAMPLE_MS).unref();
   }
 
   /**
@@ -122,8 +142,9 @@ export class SupervisedThreads<Task> {
   }
 
   status(thread: number): ThreadStatus {
-    const { state, number, lastError } = this.lives[thread];
-    const alive = this.options.controls[thread].state === ThreadState.starting ? 'starting' : 'running';
+    const { state, number, lastError, unchanged } = this.lives[thread];
+    const running = unchanged >= HUNG_SAMPLES ? 'hung' : 'running';
+    const alive = this.options.controls[thread].state === ThreadState.starting ? 'starting' : running;
     return { thread: this.threadName(thread), state: state === 'alive' ? alive : state, restarts: number, lastError };
   }
 
@@ -142,6 +163,7 @@ export class SupervisedThreads<Task> {
   /** Waits for stopping threads, at most `timeoutMs`, then terminates the others and waits for their end. */
   async stop(timeoutMs: number): Promise<void> {
     this.ending();
+    clearInterval(this.sampling);
     await atMost(this.ended, timeoutMs);
     await this.pool.destroy();
     await this.ended;
@@ -149,6 +171,23 @@ export class SupervisedThreads<Task> {
 
   private threadName(thread: number): string {
     return `${this.options.name}-${thread}`;
+  }
+
+  /** Compares every heartbeat with the sample before. */
+  private sample(): void {
+    for (const [thread, life] of this.lives.entries()) {
+      const control = this.options.controls[thread];
+      const { heartbeat } = control;
+      const looping = life.state === 'alive' && control.state !== ThreadState.starting;
+      const wasHung = life.unchanged >= HUNG_SAMPLES;
+      life.unchanged = looping && heartbeat === life.heartbeat ? life.unchanged + 1 : 0;
+      life.heartbeat = heartbeat;
+      const hung = life.unchanged >= HUNG_SAMPLES;
+      if (hung && !wasHung)
+        this.options.logger.error({ thread: this.threadName(thread) }, 'a thread hangs: its loop makes no iteration');
+      if (wasHung && looping && !hung)
+        this.options.logger.warn({ thread: this.threadName(thread) }, 'a thread goes on');
+    }
   }
 
   /** Runs the incarnations of a thread until `stop`. Never rejects. */

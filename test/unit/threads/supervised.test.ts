@@ -31,6 +31,7 @@ describe('SupervisedThreads', () => {
     const calls: string[] = [];
     const threads = new SupervisedThreads<TestTask>({
       name: 'test',
+      sampleMs: 10,
       file: FILE,
       controls,
       logger: pino({ level: 'silent' }),
@@ -90,6 +91,15 @@ describe('SupervisedThreads', () => {
     b.controls[0].ring();
     await waitFor('the third life', () => b.threads.status(0).restarts === 2 && states(b)[0] === 'running');
     expect(b.threads.status(0).lastError).to.equal('it ended though nobody told it to');
+  });
+
+  it('reports a thread as hung while its loop makes no iteration', async () => {
+    const b = bench((thread) => (thread === 1 ? 'hang' : 'run'), 2);
+    await b.threads.started();
+    await waitFor('the second thread to be hung', () => states(b)[1] === 'hung', 5_000);
+    expect(states(b)[0]).to.equal('running');
+    b.controls[1].ring();
+    await waitFor('it to go on', () => states(b)[1] === 'running', 5_000);
   });
 
   it('reports a thread that cannot start, without a retry', async () => {

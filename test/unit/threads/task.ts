@@ -5,8 +5,11 @@ import { ControlBlock, ThreadState } from '../../../src/ring/control.js';
 
 export interface TestTask {
   readonly control: SharedArrayBuffer;
-  /** `run`: until the doorbell rings; `throw`: at once; `runThenThrow`: when the doorbell rings; `deaf`: for ever. */
-  readonly does: 'run' | 'throw' | 'runThenThrow' | 'deaf';
+  /**
+   * `run`: until the doorbell rings; `throw`: at once; `runThenThrow`: when the doorbell rings; `deaf`: for ever; `hang`:
+   * no heartbeat until the doorbell rings, then as `deaf`.
+   */
+  readonly does: 'run' | 'throw' | 'runThenThrow' | 'deaf' | 'hang';
 }
 
 export default function work({ control: memory, does }: TestTask): void {
@@ -17,6 +20,9 @@ export default function work({ control: memory, does }: TestTask): void {
   if (does === 'throw') throw new Error('told to throw');
   control.state = ThreadState.running;
   // Woken by the test; for ever where it is to be deaf. Blocks this thread only.
-  while (control.doorbell === doorbell || does === 'deaf') control.waitDoorbell(doorbell, 20);
+  while (control.doorbell === doorbell || does === 'deaf' || does === 'hang') {
+    if (does !== 'hang' || control.doorbell !== doorbell) control.beat();
+    control.waitDoorbell(control.doorbell, 1);
+  }
   if (does === 'runThenThrow') throw new Error('told to throw');
 }
