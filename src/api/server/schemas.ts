@@ -244,7 +244,9 @@ const { aggregator: AGGREGATOR } = COUNTER_MEANINGS;
 const Totals = Type.Record(Type.String(), Type.Number(), { description: 'counters since the start of the process' });
 const THREAD = {
   thread: Type.String({ description: 'name of the thread' }),
-  state: Type.String({ description: 'starting, running, hung (no iteration of its loop for 10 s), restarting or stopped' }),
+  state: Type.String({
+    description: 'starting, running, hung (no iteration of its loop for 10 s), restarting or stopped',
+  }),
   restarts: Type.Integer({ description: 'how often it died and was started again' }),
   lastError: NullableString('why it died last; null when it never did'),
 };
