@@ -1,4 +1,7 @@
-/** A collector on its main thread: started and stopped as a whole, and the facade to the API. Probes never pass this thread. */
+/**
+ * A collector on its main thread: started and stopped as a whole, and the facade to the API. Probes never pass through
+ * this thread.
+ */
 
 import type { Logger } from 'pino';
 import type { Config, Group } from '../config/types.js';
@@ -14,7 +17,9 @@ import { CollectorThreads } from './threads/collectorThreads.js';
 
 export interface CollectorOptions {
   readonly logger: Logger;
-  /** Most probes waiting at a time, per thread; 0: no limit but the plan's. For measurements that want a closed loop. */
+  /**
+   * Most probes waiting at a time, per thread; 0: no limit but the plan's. For measurements that want a closed loop.
+   */
   readonly window?: number;
   /** Each prober thread ends its groups after this many probes; 0: never. */
   readonly count?: number;
@@ -67,8 +72,9 @@ export class Collector implements Service {
   }
 
   /**
-   * Opens the sockets and starts the threads; nothing is sent before `measure`. Rejects with a LlamaError when a port is taken, files run
-   * out, a thread can't start or the state directory can't be had; nothing is left over then.
+   * Opens the sockets and starts the threads; no probe is sent before `measure`. Rejects with a LlamaError when a port
+   * is in use, files run out, a thread can't start or the state directory can't be opened; all resources are released
+   * then.
    */
   static async start(config: Config, options: CollectorOptions): Promise<Collector> {
     const kept = await KeptState.open(config, options.logger);
@@ -98,7 +104,10 @@ export class Collector implements Service {
     this.followLater();
   }
 
-  /** Stops probing, waits for probes under way (at most about a second), closes the current interval. The results stay readable. */
+  /**
+   * Stops probing, waits for probes under way (at most about a second), closes the current interval. The results stay
+   * readable.
+   */
   stop(): Promise<void> {
     clearTimeout(this.following);
     this.threads.quiesce();
@@ -134,7 +143,7 @@ export class Collector implements Service {
     return this.reporter.status();
   }
 
-  /** Adds a warning that holds until the end, such as what the API lacks on this host. */
+  /** Adds a warning that stays until the end, such as a feature of the API that this host lacks. */
   warn(text: string): void {
     this.reporter.warn(text);
   }
@@ -197,7 +206,7 @@ export class Collector implements Service {
     else await this.changeGroup(name, () => undefined);
   }
 
-  /** What the config file says now: all of it takes effect in one turn, or nothing. Rejects as `putGroup`. */
+  /** Applies the groups of the config file: all of them in one step, or none. Rejects as `putGroup`. */
   async reloadFile(groups: readonly Group[]) {
     const reload = await this.changes.reloadFile(groups);
     await this.changes.inTurn(() => this.followHost());

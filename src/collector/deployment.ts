@@ -1,6 +1,7 @@
 /**
- * The groups in force: their streams, and the messages about them to the threads. Checks steps, prepares them, carries all of them out or none, and answers
- * which of them are in force. It knows nothing of files, REST and the state directory, and has no call-back.
+ * The groups in force: their streams, and the messages about them to the threads. Checks steps, prepares them, carries
+ * all of them out or none, and returns those in force. Independent of files, REST and the state directory; has no
+ * call-back.
  */
 
 import type { Logger } from 'pino';
@@ -25,9 +26,12 @@ import type { StaleFlows } from './sourcePorts/staleFlows.js';
 import type { AggregatorThread } from './threads/aggregatorThread.js';
 import type { ProberThreads } from './threads/proberThreads.js';
 
-/** How soon a change of routes is noticed. Until then SYNs from an address that is gone are send errors; none has a wrong checksum. */
+/**
+ * How soon a change of routes is noticed. Until then SYNs from an address that is gone are send errors; none has a
+ * wrong checksum.
+ */
 export const FOLLOW_EVERY_MS = 5_000;
-/** Rows that the aggregator is told of at a time: about a millisecond of the main thread. */
+/** Rows in one message to the aggregator: about a millisecond of the main thread. */
 const ROWS_A_TURN = 250;
 
 /** The threads and sockets that carry groups out. */
@@ -56,11 +60,11 @@ interface PreparedStep {
   readonly change: PlanChange | undefined;
 }
 
-/** Steps in the order in which they are carried out, with stream numbers taken for them. */
+/** Steps in the order in which they are carried out, with their stream numbers reserved. */
 export type Prepared = readonly PreparedStep[];
 
 export interface Outcome {
-  /** Steps that are in force: all of them, or after a failure those that could not be taken back. */
+  /** Steps that are in force: all of them, or after a failure those that could not be rolled back. */
   readonly applied: readonly Step[];
   /** Undefined: all steps are in force. */
   readonly failure: unknown;
@@ -108,7 +112,10 @@ export class Deployment {
     return this.whyNot(group) ?? this.threads.sources.whyNotOpen(group);
   }
 
-  /** @throws LlamaError `LLAMA_PLAN_TOO_LARGE`, `LLAMA_PRIVILEGE` or `LLAMA_GROUP_INVALID` when these groups can't be probed together. */
+  /**
+   * @throws LlamaError `LLAMA_PLAN_TOO_LARGE`, `LLAMA_PRIVILEGE` or `LLAMA_GROUP_INVALID` when these groups can't be
+   * probed together.
+   */
   check(groups: readonly Group[]): void {
     checkPlan(this.config, groups);
     const lacking = privilegeProblem(groups, (group) => this.whyNot(group));
@@ -124,7 +131,10 @@ export class Deployment {
     if (problems.length > 0) throw invalidGroup(problems);
   }
 
-  /** Takes stream numbers for all steps, and gives them back when it fails. Groups that go or shrink come first, so that the budget holds on the way. */
+  /**
+   * Reserves stream numbers for all steps, and releases them on failure. Groups that go or shrink come first, so that
+   * the budget is kept in between.
+   */
   async prepare(steps: readonly Step[]): Promise<Prepared> {
     const prepared: PreparedStep[] = [];
     try {
@@ -195,7 +205,7 @@ export class Deployment {
     });
   }
 
-  /** The aggregator is told before the probers. */
+  /** The aggregator gets the change before the probers. */
   private async put(change: PlanChange, origin: string | undefined): Promise<void> {
     const { plan, added, changed, removed } = change;
     const { group } = plan;
@@ -245,7 +255,7 @@ export class Deployment {
     }
   }
 
-  /** After the probers have taken the streams out: their time runs from then. */
+  /** Called after the probers have removed the streams: their quarantine begins then. */
   private retire(infos: readonly StreamInfo[], group: Group): void {
     this.threads.sources.ended(group, this.threads.clock.nowMs());
     if (infos.length === 0) return;

@@ -1,7 +1,7 @@
 /**
- * Changes of groups: by the config file, by REST, by a source of targets, and at the start. They run one after the other, and all take one way: the
- * registry returns the steps, the deployment prepares them, the state directory keeps the new entries, the deployment carries the steps out, and the
- * registry notes the outcome.
+ * Changes of groups: by the config file, by REST, by a source of targets, and at the start. They run one after the
+ * other, and all take one way: the registry returns the steps, the deployment prepares them, the state directory keeps
+ * the new entries, the deployment carries the steps out, and the registry notes the outcome.
  */
 
 import type { Logger } from 'pino';
@@ -75,7 +75,10 @@ export class GroupChanges {
     return this.queue.run(work);
   }
 
-  /** At the start: the groups of the config file come into force, unless the state directory keeps a live change of theirs; then the live ones. */
+  /**
+   * At the start: the groups of the config file come into force, unless the state directory keeps a live change of
+   * theirs; then the live ones.
+   */
   async begin(fromFile: readonly Group[]): Promise<void> {
     const saved = (await this.state?.load()) ?? [];
     this.retrying = true;
@@ -112,12 +115,12 @@ export class GroupChanges {
     });
   }
 
-  /** The config file has these groups, and no others: all of it takes effect in one turn, or nothing. */
+  /** Makes these the groups of the config file, and no others: all in one step, or none. */
   reloadFile(groups: readonly Group[]): Promise<FileReload> {
     return this.changeInTurn(async () => this.applyFile(await this.defineFile(groups)));
   }
 
-  /** The config file has this group beside its others. */
+  /** Adds this group to those of the config file, or replaces it. */
   putFromFile(group: Group): Promise<{ readonly created: boolean }> {
     return this.changeInTurn(async () => {
       const others = this.registry.file().filter(({ defined }) => defined.name !== group.name);
@@ -175,7 +178,10 @@ export class GroupChanges {
     return { before, after, difference };
   }
 
-  /** A source answers: the group gets other targets, unless it was replaced or removed meanwhile. Its definition stays, and so does its tag. */
+  /**
+   * A source answers: the group gets other targets, unless it was replaced or removed meanwhile. Its definition stays,
+   * and so does its tag.
+   */
   private setTargets(name: string, make: () => Group | undefined, done: () => void): Promise<void> {
     return this.inTurn(async () => {
       const before = this.registry.get(name)?.active;
@@ -204,8 +210,8 @@ export class GroupChanges {
   }
 
   /**
-   * Carries out all steps; otherwise it rejects with the reason, and nothing changes. The state directory is written first: a change that was answered
-   * survives any crash.
+   * Carries out all steps, or rejects with the reason and changes nothing. The state directory is written first: an
+   * acknowledged change survives any crash.
    */
   private async carryOut(transition: Transition): Promise<void> {
     const { steps, entries, changes } = transition;
@@ -250,7 +256,7 @@ export class GroupChanges {
     return before;
   }
 
-  /** Never rejects: the failure that led here is reported already. */
+  /** Never rejects: the original failure is reported already. */
   private async putBack(entries: ReadonlyMap<string, StateEntry | undefined>): Promise<void> {
     for (const [group, entry] of entries)
       await this.state
@@ -279,7 +285,8 @@ export class GroupChanges {
       this.state?.remember(name, { kind: 'group', text });
       this.registry.suspend(suspendGroup(name, group, text, 'it comes into force in a moment'));
     } catch (error) {
-      // No group to this version of LLAMA, or it names a file or a URL that REST may not name. Its state file is sound, and stays as it is.
+      // No group to this version of LLAMA, or it names a file or a URL that REST may not name. Its state file is sound,
+      // and stays as it is.
       const text = JSON.stringify(entry.input);
       this.state?.remember(name, { kind: 'group', text });
       this.suspendUnread(name, text, messageOf(error));
@@ -298,7 +305,10 @@ export class GroupChanges {
     );
   }
 
-  /** Puts a suspended group in force. Resolves with the reason when it does not fit; undefined also when there is nothing to put in force. */
+  /**
+   * Puts a suspended group in force. Resolves with the reason when it does not fit; undefined also when there is no
+   * suspended group.
+   */
   private async resume(name: string): Promise<string | undefined> {
     const suspended = this.registry.get(name)?.suspended;
     if (suspended?.group === undefined) return undefined;
@@ -325,13 +335,16 @@ export class GroupChanges {
         const { suspended } = this.registry.get(name) ?? {};
         if (suspended?.group === undefined || (await this.resume(name)) !== undefined) continue;
         this.logger.info({ group: name }, 'a live group that was waiting for room is in force again');
-        // After this turn.
+        // Runs after this change.
         void this.discovery.restore(name);
       }
     });
   }
 
-  /** Groups whose source has not answered yet probe the targets that it gave in an earlier run; other kept targets are forgotten. */
+  /**
+   * Groups whose source has not answered yet probe the targets that it gave in an earlier run; other saved targets are
+   * deleted.
+   */
   private async restoreTargets(): Promise<void> {
     for (const name of (await this.keptTargets?.names()) ?? []) {
       const { active, suspended } = this.registry.get(name) ?? {};
@@ -343,7 +356,9 @@ export class GroupChanges {
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Why a group of the file does not take effect. `live`: the group that has its name; undefined: it was removed live. */
+/**
+ * Why a group of the file does not take effect. `live`: the group that has its name; undefined: it was removed live.
+ */
 function whyHidden(live: KnownGroup | undefined): string {
   return live === undefined
     ? 'the group of the config file was removed live and stays away; it counts again when the file changes it'

@@ -1,4 +1,4 @@
-/** Takes finished intervals from the aggregator into results and history, and tells the parts that watch them. */
+/** Passes finished intervals from the aggregator to results and history, and notifies the listeners. */
 
 import type { Logger } from 'pino';
 import type { Config } from '../config/types.js';

@@ -1,4 +1,4 @@
-/** What the API may ask of a collector: the seam between `src/api` and `src/collector`. */
+/** The interface between the API and a collector (`src/api` and `src/collector`). */
 
 import type { SteadyClock } from '../base/steadyClock.js';
 import type { GroupRules } from '../config/allowed.js';
@@ -29,25 +29,31 @@ export interface CollectorStatus {
   readonly groups: number;
   readonly targets: number;
   readonly paths: number;
-  /** What the plan asks for. */
+  /** The load of the plan. */
   readonly probesPerSecond: number;
   readonly totals: Totals;
   readonly workers: readonly ProberStatus[];
   readonly aggregator: AggregatorStatus;
-  /** Targets that answer none of their paths, and were asked from a fresh source port: at most 100, answered ones first. */
+  /**
+   * Targets that answer none of their paths, and were probed from a fresh source port: at most 100, answered ones
+   * first.
+   */
   readonly freshProbes: readonly (Omit<FreshProbeStatus, 'decidedMs'> & { readonly at: string })[];
-  /** Why results may be about the tool and not the network; empty when all is well. */
+  /** Why results may be about the tool and not the network; empty when the tool is healthy. */
   readonly warnings: readonly string[];
 }
 
-/** What a group is to become, decided at the turn of the change; undefined: it is removed. A throw ends the change. */
+/**
+ * The new state of a group, decided when the change is carried out; undefined: it is removed. A throw cancels the
+ * change.
+ */
 export type GroupEdit = (known: KnownGroup | undefined) => Group | undefined;
 
-/** Sees the meaning of a name at the turn of its revert. A throw ends the change. */
+/** Checks the state of a name when its revert is carried out. A throw cancels the change. */
 export type RevertGuard = (known: KnownGroup | undefined) => void;
 
 export interface ChangeOptions {
-  /** Only say what would be: the same checks, no change. */
+  /** Only report the effect: the same checks, no change. */
   readonly dryRun?: boolean;
 }
 
@@ -66,8 +72,8 @@ export interface CollectorService {
   readonly clock: SteadyClock;
   status(): CollectorStatus;
   /**
-   * The source ports of a group by their index in a path's number, now or in an interval. Empty before its sockets are open, and in an interval in which
-   * they were renewed.
+   * The source ports of a group by their index in a path's number, now or in an interval. Empty before its sockets are
+   * open, and in an interval in which they were renewed.
    */
   sourcePorts(
     family: 4 | 6,
@@ -75,8 +81,9 @@ export interface CollectorService {
     interval?: { readonly startMs: number; readonly endMs: number },
   ): readonly number[];
   /**
-   * Opens new source ports in place of all of the collector's. Resolves when probes leave by them; replies to the old ones still count. Rejects with
-   * `LLAMA_SOURCE_PORTS_FIXED`, `LLAMA_TOO_SOON`, `LLAMA_NOT_READY`, or why a port can't be opened; nothing changes then.
+   * Replaces all source ports of the collector by new ones. Resolves when probes leave from them; replies to the old
+   * ones still count. Rejects with `LLAMA_SOURCE_PORTS_FIXED`, `LLAMA_TOO_SOON`, `LLAMA_NOT_READY`, or why a port can't
+   * be opened; nothing has changed then.
    */
   renewSourcePorts(): Promise<RenewedPorts>;
   groups(): readonly Group[];
@@ -96,21 +103,24 @@ export interface CollectorService {
   /** Whether the config file has a group of this name, in force or not. */
   inFile(name: string): boolean;
   /**
-   * A live change: kept in the state directory, then carried out. Changes happen one behind the other, and `edit` sees the group as it
-   * is at its turn. Resolves when every prober thread works by the new plan. Rejects with what `edit` throws, `LLAMA_PLAN_TOO_LARGE`,
-   * `LLAMA_GROUP_UNKNOWN` (nothing to remove) or `LLAMA_STATE_UNWRITABLE`, and changes nothing.
+   * A live change: saved in the state directory, then carried out. Changes are serialized, and `edit` gets the group as
+   * it is when the change is carried out. Resolves when every prober thread has the new plan. Rejects with the error of
+   * `edit`, `LLAMA_PLAN_TOO_LARGE`, `LLAMA_GROUP_UNKNOWN` (nothing to remove) or `LLAMA_STATE_UNWRITABLE`, and changes
+   * nothing.
    */
   changeGroup(name: string, edit: GroupEdit, options?: ChangeOptions): Promise<GroupChange>;
   /**
-   * Drops the live change of a group: what the config file says of it is in force again. `guard` sees what the name means at its turn; a
-   * throw ends the change. Rejects as `changeGroup` does, and with `LLAMA_GROUP_CONFLICT` when there is nothing to go back to.
+   * Drops the live change of a group: its definition in the config file is in force again. `guard` gets the state of
+   * the name when the revert is carried out; a throw cancels it. Rejects as `changeGroup` does, and with
+   * `LLAMA_GROUP_CONFLICT` when there is nothing to revert to.
    */
   revertGroup(name: string, guard: RevertGuard, options?: ChangeOptions): Promise<GroupChange>;
   /**
-   * What the config file says of a group (or, with the origin `api`, the same as `changeGroup`). A group that was set or removed by REST
-   * hides it: then it does not take effect. Rejects with `LLAMA_PLAN_TOO_LARGE`, and changes nothing.
+   * Sets a group of the config file (or, with the origin `api`, the same as `changeGroup`). A group that was set or
+   * removed by REST overrides it: then it does not take effect. Rejects with `LLAMA_PLAN_TOO_LARGE`, and changes
+   * nothing.
    */
   putGroup(group: Group, origin?: GroupOrigin): Promise<{ readonly created: boolean }>;
-  /** The config file has the group no more. Rejects with `LLAMA_GROUP_UNKNOWN` when it never had. */
+  /** Removes a group of the config file. Rejects with `LLAMA_GROUP_UNKNOWN` when the file never had it. */
   deleteGroup(name: string, origin?: GroupOrigin): Promise<void>;
 }

@@ -1,4 +1,7 @@
-/** Is it the network or the tool? The status of a collector, with a warning for each trouble of this host that the results show. */
+/**
+ * Is it the network or the tool? The status of a collector, with a warning for each trouble of this host that the
+ * results show.
+ */
 
 import { VERSION } from '../base/version.js';
 import { planFigures } from '../config/group/limits.js';
@@ -47,7 +50,7 @@ export class StatusReporter {
     sources.intervals.results.subscribe((interval) => this.synPorts.see(interval));
   }
 
-  /** Adds a warning that holds until the end, such as what the API lacks on this host. */
+  /** Adds a warning that stays until the end, such as a feature of the API that this host lacks. */
   warn(text: string): void {
     this.lasting.push(text);
   }

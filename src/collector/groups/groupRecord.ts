@@ -1,4 +1,4 @@
-/** One record a name: what the config file has, what REST made of it, and what is in force. */
+/** One record a name: the group of the config file, the change by REST, and the group in force. */
 
 import { createHash } from 'node:crypto';
 import { yieldNow } from '../../base/yielding.js';
@@ -52,14 +52,14 @@ export interface GroupRecord {
   /** Digest of the config file's group that REST removed: it stays removed until the file changes it. */
   readonly removed: string | undefined;
   readonly active: ActiveGroup | undefined;
-  /** A group set by REST that is kept and not in force. Never beside `active`. */
+  /** A group set by REST that is kept but not in force. Never together with `active`. */
   readonly suspended: SuspendedGroup | undefined;
 }
 
 /** How many targets are written between two chances for others to run. */
 const CHUNK = 500;
 
-/** Writes the text of a group in short turns: ten thousand targets at once would hold the main thread for 20 ms. */
+/** Writes the text of a group with yields: ten thousand targets at once would block the main thread for 20 ms. */
 export async function defineGroup(group: Group, origin: GroupOrigin): Promise<DefinedGroup> {
   const text = await groupText(group);
   const digest = digestOf(text);

@@ -1,8 +1,9 @@
 /**
- * The registry of groups: one record a name, and the transitions between records. It keeps books only: no I/O, no clock, no waiting.
+ * The registry of groups: one record a name, and the transitions between records. Pure bookkeeping: no I/O, no clock,
+ * no waiting.
  *
- * A transition changes nothing. It returns the steps that a deployment has to carry out, and what the state directory has to keep. The registry
- * hears of the outcome by `inForce` and `commit`.
+ * A transition changes nothing. It returns the steps for a deployment, and the entries for the state directory. The
+ * registry learns the outcome through `inForce` and `commit`.
  */
 
 import { LlamaError } from '../../base/errors.js';
@@ -11,7 +12,7 @@ import type { Group } from '../../config/types.js';
 import type { StateEntry } from '../state/stateFormat.js';
 import type { ActiveGroup, DefinedGroup, GroupRecord, KnownGroup, SuspendedGroup } from './groupRecord.js';
 
-/** One group takes the place of another of its name. Undefined: none is probed. */
+/** One group replaces another of the same name. Undefined: no group is probed. */
 export interface Step {
   readonly name: string;
   readonly before: ActiveGroup | undefined;
@@ -23,9 +24,11 @@ export type RecordChange = Partial<Omit<GroupRecord, 'name' | 'active'>>;
 
 export interface Transition {
   readonly steps: readonly Step[];
-  /** By name: what the state directory has to keep before the steps are carried out. Undefined: nothing. */
+  /**
+   * By name: the entries to save in the state directory before the steps are carried out. Undefined: delete the entry.
+   */
   readonly entries: ReadonlyMap<string, StateEntry | undefined>;
-  /** By name: what changes when all steps are carried out. */
+  /** By name: the changes of records when all steps are carried out. */
   readonly changes: ReadonlyMap<string, RecordChange>;
 }
 
@@ -35,18 +38,24 @@ export interface FileGroup extends DefinedGroup {
   readonly refused: string | undefined;
 }
 
-/** What applying the config file does, by names of groups. */
+/** The effect of applying the config file, by names of groups. */
 export interface FileReload {
   readonly added: readonly string[];
   readonly changed: readonly string[];
   readonly removed: readonly string[];
-  /** Groups of the file that were set or removed over REST: what REST said stays, a removal until the file changes the group. */
+  /**
+   * Groups of the file that were set or removed over REST: the change by REST stays, a removal until the file changes
+   * the group.
+   */
   readonly kept: readonly string[];
 }
 
 export interface FileTransition extends Transition {
   readonly report: FileReload;
-  /** Groups that the file changes and that do not take effect, by name: the live group that hides them; undefined: they were removed live. */
+  /**
+   * Groups that the file changes and that do not take effect, by name: the live group that hides them; undefined: they
+   * were removed live.
+   */
   readonly hidden: ReadonlyMap<string, KnownGroup | undefined>;
 }
 
@@ -64,7 +73,10 @@ export class GroupRegistry {
     return [...this.records.values()].flatMap(({ active }) => active ?? []);
   }
 
-  /** Groups that are defined and not in force: those set by REST, then those of the config file that this process can't probe. */
+  /**
+   * Groups that are defined but not in force: those set by REST, then those of the config file that this process can't
+   * probe.
+   */
   suspended(): readonly SuspendedGroup[] {
     const records = [...this.records.values()];
     return [...records.flatMap(({ suspended }) => suspended ?? []), ...records.flatMap((one) => refusedOf(one) ?? [])];
@@ -123,7 +135,7 @@ export class GroupRegistry {
   }
 
   /**
-   * REST drops its change of a group: the group of the config file counts again.
+   * Drops the change of a group by REST: the group of the config file takes effect again.
    * @throws LlamaError `LLAMA_GROUP_UNKNOWN`, `LLAMA_GROUP_CONFLICT` when there is nothing to revert
    */
   revert(name: string): Transition {
@@ -143,7 +155,10 @@ export class GroupRegistry {
     return this.become(name, inFile, undefined, { removed: undefined, suspended: undefined });
   }
 
-  /** The config file has these groups, and no others. Groups that REST set or removed stay as they are; a removal ends when the file changes the group. */
+  /**
+   * The config file has these groups, and no others. Groups that REST set or removed stay as they are; a removal ends
+   * when the file changes the group.
+   */
   applyFile(groups: readonly FileGroup[]): FileTransition {
     const fromFile = new Map(groups.map((group) => [group.defined.name, group]));
     const steps = this.fileSteps(fromFile);
@@ -219,7 +234,7 @@ export class GroupRegistry {
     }
   }
 
-  /** Groups that come into force, change and go. Those that go are first. */
+  /** Groups to add, change and remove. Removals come first. */
   private fileSteps(fromFile: ReadonlyMap<string, FileGroup>): Step[] {
     const steps: Step[] = [];
     for (const { name, active } of this.records.values())
@@ -282,7 +297,7 @@ function isSame(active: ActiveGroup, group: DefinedGroup): boolean {
   return active.digest === group.digest && sameKeys(active.group, group.defined);
 }
 
-/** With the targets that are listed; those of a source come later. */
+/** With the listed targets; those of a source come later. */
 function activate(group: DefinedGroup): ActiveGroup {
   return { ...group, group: group.defined };
 }

@@ -1,6 +1,6 @@
 /**
- * Reads the config again while the collector measures: for SIGHUP and for `POST /v1/reload` alike. The groups of the file are made
- * what the file now says; when anything is wrong, with the file or with what is read beside it, nothing changes.
+ * Reads the config again while the collector measures: for SIGHUP and for `POST /v1/reload`. Applies the groups of the
+ * file. After an error in the file, or in other files read with it, nothing changes.
  */
 
 import { LlamaError } from '../../base/errors.js';
@@ -9,7 +9,7 @@ import type { LoadedConfig } from '../../config/collector/config.js';
 import type { Group } from '../../config/types.js';
 import type { FileReload } from './registry.js';
 
-/** What a reload did: names of groups, and of options. */
+/** The effect of a reload: names of groups, and of options. */
 export interface ReloadReport extends FileReload {
   /** Options that now have another value than when the collector started; they take effect at the next start. */
   readonly restart: readonly string[];
@@ -17,11 +17,14 @@ export interface ReloadReport extends FileReload {
 }
 
 export interface ReloadTarget {
-  /** All of the file's groups in one turn, or nothing. */
+  /** Applies all groups of the file in one step, or none. */
   reloadFile(groups: readonly Group[]): Promise<FileReload>;
 }
 
-/** Reads something else that belongs to the same reload, and throws when it can't be used. What it returns puts that into force, and never throws. */
+/**
+ * Reads other files that belong to the same reload, and throws when they can't be used. The returned function applies
+ * them, and never throws.
+ */
 export type Alongside = () => () => void;
 
 export class ConfigReloader {
@@ -30,7 +33,7 @@ export class ConfigReloader {
   private readonly started: LoadedConfig;
   private readonly queue = new SerialQueue();
 
-  /** `started` is what the collector runs by; `load` reads the file again and throws when it is wrong. */
+  /** `started` is the config that the collector runs with; `load` reads the file again and throws when it is wrong. */
   constructor(collector: ReloadTarget, started: LoadedConfig, load: () => LoadedConfig) {
     this.collector = collector;
     this.started = started;
@@ -38,9 +41,9 @@ export class ConfigReloader {
   }
 
   /**
-   * Reloads happen one behind the other. Everything is read before anything is changed.
-   * @throws LlamaError what reading the config throws (with problems and lines), what `alongside` throws, `LLAMA_PLAN_TOO_LARGE`, or why the
-   * collector refused a group; everything is what it was before then.
+   * Reloads are serialized. Everything is read before anything is changed.
+   * @throws LlamaError of reading the config (with problems and lines), of `alongside`, `LLAMA_PLAN_TOO_LARGE`, or why
+   * the collector refused a group; nothing has changed then.
    */
   reload(alongside: Alongside = () => () => {}): Promise<ReloadReport> {
     return this.queue.run(() => this.reloadNow(alongside));

@@ -1,16 +1,19 @@
 /**
- * The streams that the aggregator knows, by number: from the change that brings a stream in until nothing of it can be under way any more. It must
- * never give a number out again before, or replies of one stream would count as another's.
+ * The streams that the aggregator knows, by number: from the change that adds a stream until none of its probes can be
+ * outstanding. A number must never be reused earlier, or replies of one stream would count for another.
  */
 
 import { LlamaError } from '../../base/errors.js';
 import { MAX_STREAMS } from '../../threads/messages.js';
 import type { StreamInfo } from '../results/results.js';
 
-/** A removed stream's number is free again when the intervals of this long after its last probe's timeout are closed: late replies are known till then. */
+/**
+ * A removed stream's number is free again when the intervals of this long after its last probe's timeout are closed:
+ * late replies are known till then.
+ */
 const QUARANTINE_MS = 2_000;
 
-/** Gives stream numbers out, smallest first, and takes them back. */
+/** Allocates stream numbers, smallest first, and releases them. */
 export class StreamNumbers {
   private free: number[] = [];
   private next = 0;
@@ -41,7 +44,7 @@ interface Retired {
 export class KnownStreams {
   readonly numbers = new StreamNumbers();
   private readonly nowMs: () => number;
-  /** Also those that were removed: until the number is given out again, results of theirs may be under way. */
+  /** Includes removed streams: until the number is reused, their results may still arrive. */
   private readonly infos = new Map<number, StreamInfo>();
   private retired: Retired[] = [];
   /** Removed streams whose numbers are free. */
@@ -52,7 +55,7 @@ export class KnownStreams {
     this.nowMs = nowMs;
   }
 
-  /** New ones, and known ones of which something is another. */
+  /** New streams, and known ones with changes. */
   set(infos: Iterable<StreamInfo>): void {
     for (const info of infos) {
       this.forgotten.delete(info.id);
@@ -60,17 +63,17 @@ export class KnownStreams {
     }
   }
 
-  /** Those that results may come of. */
+  /** Streams that may still produce results. */
   current(): StreamInfo[] {
     return [...this.infos.values()].filter(({ id }) => !this.forgotten.has(id));
   }
 
-  /** undefined: the number was never given out. */
+  /** undefined: the number was never allocated. */
   get(id: number): StreamInfo | undefined {
     return this.infos.get(id);
   }
 
-  /** Beside their numbers. */
+  /** In the order of the numbers. */
   of(ids: Iterable<number>): StreamInfo[] {
     const infos: StreamInfo[] = [];
     for (const id of ids) {
@@ -81,7 +84,7 @@ export class KnownStreams {
     return infos;
   }
 
-  /** No more probes are sent on them; those under way are decided after so many milliseconds from now. */
+  /** No more probes are sent on them; the outstanding ones are decided within this many milliseconds from now. */
   retire(infos: readonly StreamInfo[], decidedAfterMs: number): void {
     this.retired.push({ ids: infos.map(({ id }) => id), afterMs: this.nowMs() + decidedAfterMs + QUARANTINE_MS });
   }

@@ -1,7 +1,7 @@
 /**
- * The local address that probes leave from, and the interface of a link-local target. Routes and addresses change, and a host may have
- * neither when the collector starts, so both are looked up again from time to time. Rows show the address; the prober
- * needs it where it writes a checksum over it (SYNs over IPv4), and the interface's index in the socket address.
+ * The local address that probes leave from, and the interface of a link-local target. Routes and addresses change, and
+ * a host may have neither when the collector starts, so both are looked up periodically. Rows show the address. The
+ * prober needs it for checksums over it (SYNs over IPv4), and needs the interface's index for the socket address.
  */
 
 import { yieldNow } from '../../base/yielding.js';
@@ -15,7 +15,10 @@ export interface LocalChange {
   readonly plan: GroupPlan;
   /** Streams with another source, or another value of `StreamTable.locals`. */
   readonly changed: readonly StreamInfo[];
-  /** Streams that the probers must be told of, also when they may know it already, and their new value of `StreamTable.locals`. */
+  /**
+   * Streams to announce to the probers, even if they may know the value already, and their new value of
+   * `StreamTable.locals`.
+   */
   readonly moved: readonly StreamInfo[];
   readonly locals: readonly number[];
 }
@@ -24,7 +27,7 @@ export interface LocalChange {
 export type SourceOf = (info: Pick<StreamInfo, 'group' | 'target'>) => string | undefined;
 
 export class LocalAddresses {
-  /** As last told to the probers, by stream. */
+  /** Last announced to the probers, by stream. */
   private readonly known = new Map<number, number>();
   private readonly sourceOf: SourceOf;
 
@@ -32,7 +35,10 @@ export class LocalAddresses {
     this.sourceOf = sourceOf;
   }
 
-  /** The differences from the last look, or from the start of the streams; undefined without any. A stream without a route keeps its source. */
+  /**
+   * The differences from the last look, or from the start of the streams; undefined without any. A stream without a
+   * route keeps its source.
+   */
   async look(plan: GroupPlan): Promise<LocalChange | undefined> {
     const streams: StreamInfo[] = [];
     const changed: StreamInfo[] = [];
@@ -63,8 +69,8 @@ export class LocalAddresses {
   }
 
   /**
-   * `unknown` at the first look at a link-local target: its interface may have been made again since its streams began, and which index the probers were
-   * told then is nowhere to be read.
+   * `unknown` at the first check of a link-local target: its interface may have been recreated since its streams began,
+   * and the index that the probers got then is not recorded.
    */
   private moveOf(before: StreamInfo, now: StreamInfo): 'none' | 'moved' | 'unknown' {
     if (!isTold(now)) return 'none';

@@ -1,7 +1,9 @@
 /**
- * From groups to streams: which (group, target, class) has which number, and what changes when a group changes. Pure bookkeeping; no I/O.
+ * From groups to streams: assigns a number to each (group, target, class), and computes the changes when a group
+ * changes. Pure bookkeeping; no I/O.
  *
- * A stream keeps its number, and so its sequence and history, as long as its address, port and class stay in a group of unchanged timing.
+ * A stream keeps its number, and so its sequence and history, while its address, port and class stay in a group of
+ * unchanged timing.
  */
 
 import { sameKeys } from '../../config/group/groupFormat.js';
@@ -20,10 +22,10 @@ export interface GroupPlan {
   readonly streams: readonly StreamInfo[];
 }
 
-/** What a change of one group means. */
+/** The consequences of a change of one group. */
 export interface PlanChange {
   readonly plan: GroupPlan;
-  /** Streams that are new, and known ones whose row changed (tags). */
+  /** New streams, and known ones whose row changed (tags). */
   readonly added: readonly StreamInfo[];
   readonly changed: readonly StreamInfo[];
   readonly removed: readonly StreamInfo[];
@@ -44,9 +46,9 @@ const sameTiming = (a: Group, b: Group): boolean =>
 const streamKey = (target: Target, trafficClass: TrafficClass): string =>
   `${classKey(trafficClass)} ${targetKey(target)}`;
 
-/** What a change would do, in numbers of targets and of streams; nothing is planned for it. */
+/** The effect of a change, in numbers of targets and of streams; computed without a plan. */
 export interface PlanDifference {
-  /** The timing changes, or the protocol or payload: every path begins anew. */
+  /** The timing changes, or the protocol or payload: every path restarts. */
   readonly restarts: boolean;
   readonly targets: Difference & { readonly retagged: number };
   readonly streams: Difference;
@@ -58,7 +60,7 @@ interface Difference {
   readonly kept: number;
 }
 
-/** What there is to do to go from one state of a group to another; undefined: there is none. */
+/** The difference between two states of a group; undefined: the group does not exist in that state. */
 export function groupDifference(old: Group | undefined, group: Group | undefined): PlanDifference {
   const restarts = old !== undefined && group !== undefined && !sameTiming(old, group);
   const before = new Map(old?.targets.map((target) => [targetKey(target), target]));
@@ -108,7 +110,7 @@ export interface PlanTools {
   readonly pause: () => Promise<void>;
 }
 
-/** What has to change to go from `old` to `group`. Takes numbers for new streams; gives them back when it fails. */
+/** The changes from `old` to `group`. Allocates numbers for new streams; releases them on failure. */
 export async function planGroup(old: GroupPlan | undefined, group: Group, tools: PlanTools): Promise<PlanChange> {
   const keep = old !== undefined && sameTiming(old.group, group);
   const known = new Map<string, StreamInfo>();
@@ -125,7 +127,7 @@ export async function planGroup(old: GroupPlan | undefined, group: Group, tools:
           const key = streamKey(target, trafficClass);
           const before = known.get(key);
           known.delete(key);
-          // Before a number is taken: what fails here has none to give back.
+          // Before a number is allocated: after a failure here there is none to release.
           const source = before?.source ?? tools.sourceOf({ group, target });
           const id = before?.id ?? tools.numbers.take();
           const info: StreamInfo = { id, group, target, class: trafficClass, source };
@@ -157,7 +159,7 @@ export async function streamTableInTurns(
   return table;
 }
 
-/** The same without a pause, for the beginning of a thread's life, of which nothing else may happen in the middle. */
+/** The same without yielding, for the start of a thread's incarnation, which must not be interrupted. */
 export function streamTable(infos: readonly StreamInfo[]): StreamTable {
   const table = emptyTable(infos.length);
   for (const [i, info] of infos.entries()) writeStream(table, i, info);
@@ -187,7 +189,10 @@ function writeStream(table: StreamTable, i: number, info: StreamInfo): void {
   table.locals[i] = localOf(info);
 }
 
-/** See `StreamTable.locals`. The kernel may choose the source of all probes but SYNs over IPv4, whose checksum is made here. */
+/**
+ * See `StreamTable.locals`. The kernel may choose the source of all probes except SYNs over IPv4, whose checksum is
+ * computed here.
+ */
 export function localOf({ group, source, target }: Pick<StreamInfo, 'group' | 'source' | 'target'>): number {
   if (target.family === 6) return zoneIndex(target.address);
   if (group.protocol !== 'tcp-syn') return 0;

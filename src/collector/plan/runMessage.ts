@@ -1,4 +1,4 @@
-/** A group as a prober thread is told of it. */
+/** Builds the message about a group for a prober thread. */
 
 import { sourcePortsOf } from '../../config/group/limits.js';
 import { MAX_SOURCE_PORTS } from '../../config/options/schema.js';
@@ -7,7 +7,7 @@ import type { RunMessage, StreamTable } from '../../threads/messages.js';
 import type { StreamInfo } from '../results/results.js';
 import { type GroupPlan, sharedIds } from './plan.js';
 
-/** What is to change in a run. */
+/** The changes of a run. */
 export interface RunChange {
   readonly added: StreamTable;
   readonly removed: readonly StreamInfo[];
@@ -16,7 +16,7 @@ export interface RunChange {
   readonly revision: number;
 }
 
-/** What a prober thread is told of a group. */
+/** The message about a group for a prober thread. */
 export function runMessage({ group, run, streams }: GroupPlan, { removed, ...change }: RunChange): RunMessage {
   return {
     type: 'run',

@@ -1,4 +1,4 @@
-/** What a step of the wall clock did to the times of the intervals that are held, in words. */
+/** Warnings about steps of the wall clock that affected the times of intervals in memory. */
 
 import { CLOCK_NOISE_MS, offText, type SteadyClock } from '../../base/steadyClock.js';
 import { MS_PER_S } from '../../base/units.js';

@@ -1,4 +1,4 @@
-/** A collector's own finished intervals, as its history takes them in. */
+/** Adapts a collector's own finished intervals to its history. */
 
 import type { HistoryInterval, HistoryRow } from '../../history/types.js';
 import { reasonOf } from '../../stats/outcome.js';
@@ -54,7 +54,9 @@ function* rowsOf({ report, infos }: StoredInterval): Generator<HistoryRow> {
   }
 }
 
-/** Errnos, ICMP errors and the MTU stand in the row's text only, which is read where there are any: few rows, as a rule. */
+/**
+ * Errnos, ICMP errors and the MTU stand in the row's text only, which is read where there are any: few rows, as a rule.
+ */
 function reasonOfRow({ rows, rowOffsets }: IntervalReport, row: number, counters: Uint32Array): string | null {
   if (counters[UNREACHABLE] + counters[TOO_BIG] + counters[SEND_ERRORS] === 0)
     return counters[RECEIVED] > 0 ? null : reasonOf(plainCounts(counters));

@@ -1,11 +1,14 @@
-/** Finished intervals in memory: the last `retention` of them, and the cursor over them. It keeps bytes; it never parses them. */
+/**
+ * Finished intervals in memory: the last `retention` of them, and the cursor over them. It keeps bytes and never parses
+ * them.
+ */
 
 import { CLOCK_NOISE_MS, type SteadyClock } from '../../base/steadyClock.js';
 import type { Group, Target, TrafficClass } from '../../config/types.js';
 import { drawCursorStart, LEAST_CURSOR } from '../../stats/cursorStart.js';
 import type { IntervalReport } from '../../threads/messages.js';
 
-/** What a row is about; the filter works on this. */
+/** The identity of a row; filters apply to it. */
 export interface StreamInfo {
   readonly id: number;
   readonly group: Group;
@@ -15,16 +18,19 @@ export interface StreamInfo {
   readonly source: string;
 }
 
-/** What the aggregator finished, and whose its rows are. */
+/** An interval that the aggregator finished, and the descriptions of its rows. */
 export interface FinishedInterval {
   readonly report: IntervalReport;
-  /** Beside `report.streams`. */
+  /** In the order of `report.streams`. */
   readonly infos: readonly StreamInfo[];
 }
 
-/** The place of an interval. `incarnation`, `clockEpoch` and `endMs` together name it. */
+/** The identity of an interval: `incarnation`, `clockEpoch` and `endMs` together. */
 export interface IntervalPlace {
-  /** A random number, the same as long as each process goes on exactly where the one before ended; cursors began behind it. */
+  /**
+   * A random number, the same as long as each process goes on exactly where the one before ended; cursors began behind
+   * it.
+   */
   readonly incarnation: number;
   /** One more than that of the interval closed before it. */
   readonly cursor: number;
@@ -33,7 +39,7 @@ export interface IntervalPlace {
   readonly clockEpoch: number;
 }
 
-/** A finished interval in its place. */
+/** A finished interval with its identity. */
 export interface StoredInterval extends FinishedInterval, Omit<IntervalPlace, 'endMs'> {
   /** Cursor of the interval that this one goes on from without a pause; 0 for the first of a process. */
   readonly follows: number;
@@ -44,13 +50,16 @@ export interface ResultsPage {
   readonly intervals: readonly StoredInterval[];
   /** Cursor of the last interval of the page, else the cursor that was asked with. */
   readonly next: number;
-  /** Cursor of the oldest interval held; 0 when none is. */
+  /** Cursor of the oldest interval in memory; 0 when there is none. */
   readonly oldest: number;
-  /** Intervals after the cursor are no longer held, or the cursor is unknown: it is of another incarnation, and all that is held follows. */
+  /**
+   * Intervals after the cursor were dropped, or the cursor is unknown: it is of another incarnation, and all intervals
+   * in memory follow.
+   */
   readonly gap: boolean;
 }
 
-/** What outlives the process. */
+/** The state that outlives the process. */
 export interface HeldResults {
   readonly intervals: readonly StoredInterval[];
   /** Cursor of the newest interval that is not among them; 0: there was none. */
@@ -60,7 +69,10 @@ export interface HeldResults {
 /** Rows and histograms that outlive it, at most. */
 const MOST_KEPT_BYTES = 16 * 2 ** 20;
 
-/** The paths of older intervals are let go when they take more: 8 MiB an interval with 10,000 targets on 16 source ports. */
+/**
+ * The paths of older intervals are let go when they take more: 8 MiB an interval with 10,000 targets on 16 source
+ * ports.
+ */
 const MOST_PATH_BYTES = 64 * 2 ** 20;
 
 const PATHLESS = {
@@ -94,7 +106,7 @@ function withStep(interval: StoredInterval, byMs: number): StoredInterval {
 interface ReaderPlace {
   /** It has all intervals up to this one. */
   readonly cursor: number;
-  /** It lacks intervals that are no longer held, or what it has is not known. */
+  /** The reader lacks intervals that were dropped, or its position is unknown. */
   readonly gap: boolean;
 }
 
@@ -102,7 +114,7 @@ export class ResultsStore {
   private readonly retention: number;
   private readonly held: StoredInterval[] = [];
   private droppedCursor = 0;
-  /** Intervals up to this one are held without their paths. */
+  /** Intervals up to this one are kept without their paths. */
   private pathlessCursor = 0;
   /** There is an interval of this process. */
   private measured = false;
@@ -135,7 +147,7 @@ export class ResultsStore {
     return interval;
   }
 
-  /** The first interval after the cursor whose paths are held; `gap`: those of one before it are not. */
+  /** The first interval after the cursor whose paths are in memory; `gap`: those of an earlier one are not. */
   pathsAfter(cursor: number): { readonly interval: StoredInterval | undefined; readonly gap: boolean } {
     const { cursor: known, gap } = this.placeOf(cursor);
     const from = Math.max(known, this.pathlessCursor);
@@ -145,7 +157,7 @@ export class ResultsStore {
     };
   }
 
-  /** Takes the paths off the oldest intervals while all of them take too much; the newest keeps its own. */
+  /** Drops the paths of the oldest intervals while the total is too large; the newest keeps its own. */
   private trimPaths(): void {
     let bytes = 0;
     for (let i = this.held.length - 1; i >= 0; i--) {
@@ -161,9 +173,9 @@ export class ResultsStore {
   }
 
   /**
-   * Goes on after an earlier process, from `place`, and holds its intervals; to be called before the first interval of this one. Without a place it
-   * is not known how far that process came: then its intervals are given cursors of this one. `nowMs` is the wall clock: what ends after it was
-   * measured under a clock that was ahead, by as much at least.
+   * Continues an earlier process from `place`, with its intervals; call it before the first interval of this one.
+   * Without `place` it is unknown how far that process came: then its intervals get cursors of this one. `nowMs` is the
+   * wall clock: an interval that ends later was measured under a clock that was ahead by at least the difference.
    */
   restore(place: IntervalPlace | undefined, kept: HeldResults | undefined, nowMs: number): void {
     const { intervals = [], droppedCursor = 0 } = kept ?? {};
@@ -180,8 +192,8 @@ export class ResultsStore {
   }
 
   /**
-   * The newest intervals, without their paths, as many as are not too large to outlive the process. `aheadMs`: all that the wall clock was
-   * stepped by in this process, from which the next one counts steps.
+   * The newest intervals, without their paths, as many as are not too large to outlive the process. `aheadMs`: all that
+   * the wall clock was stepped by in this process, from which the next one counts steps.
    */
   toKeep(aheadMs = 0): HeldResults {
     let from = this.held.length;
@@ -205,14 +217,14 @@ export class ResultsStore {
   }
 
   /**
-   * The interval that `ms` is in, or the first after it, whose paths are held; undefined when there is none. `ms` is without steps: epoch ms less
-   * `SteadyClock.aheadMs`.
+   * The interval that contains `ms`, or the first after it, with paths in memory; undefined when there is none. `ms` is
+   * without steps: epoch ms minus `SteadyClock.aheadMs`.
    */
   pathsAt(ms: number): StoredInterval | undefined {
     return this.held.find((one) => one.cursor > this.pathlessCursor && steadyEndMs(one) >= ms);
   }
 
-  /** All that is held, oldest first. */
+  /** All intervals in memory, oldest first. */
   all(): readonly StoredInterval[] {
     return this.held;
   }
@@ -224,11 +236,14 @@ export class ResultsStore {
     return { intervals, next: intervals.at(-1)?.cursor ?? known, oldest: this.held[0]?.cursor ?? 0, gap };
   }
 
-  /** The first interval after `cursor`, undefined while there is none; `gap`: one between them is no longer held, or the cursor is unknown. */
+  /**
+   * The first interval after `cursor`, undefined while there is none; `gap`: one between them was dropped, or the
+   * cursor is unknown.
+   */
   firstAfter(cursor: number): { readonly interval: StoredInterval | undefined; readonly gap: boolean } {
     const { cursor: known, gap } = this.placeOf(cursor);
     let index = this.held.length;
-    // From the end: those who follow as intervals are finished are there at once.
+    // From the end: readers that follow the newest intervals are found at once.
     while (index > 0 && this.held[index - 1].cursor > known) index -= 1;
     return { interval: this.held[index], gap };
   }
@@ -240,8 +255,9 @@ export class ResultsStore {
   }
 
   /**
-   * A cursor that is none of this incarnation says nothing of what its reader has: then all that is held follows a gap, as soon as there is any.
-   * So does it after a time beyond the newest interval: that was taken from a clock that was ahead.
+   * A cursor of another incarnation says nothing of the intervals that its reader has: then all intervals in memory
+   * follow a gap, as soon as there are any. The same is true of a time beyond the newest interval: it came from a clock
+   * that was ahead.
    */
   private placeOf(cursor: number): ReaderPlace {
     const { last, held } = this;

@@ -1,6 +1,7 @@
 /**
- * Single probes from ports that no path uses: does a target answer there that answers none of its paths? A prober of its own, on the main thread, with its
- * own ring and counters, so no row has these probes and the prober threads do not know of them.
+ * Sends single probes from ports that no path uses, to a target that answers none of its paths: does it answer there?
+ * Owns a prober on the main thread, with its own ring and counters, so that these probes are in no row and the prober
+ * threads are not involved.
  */
 
 import type { TimeBase } from '../../net/clock.js';
@@ -17,7 +18,7 @@ import type { SourceSet } from './sourceSet.js';
 
 /** Probes that are under way at a time, at most. */
 export const MOST_FRESH = 4;
-/** How often the prober has a turn while one is under way. */
+/** Interval between two iterations of the prober while a probe is outstanding. */
 const TURN_MS = 5;
 const RING_RECORDS = 256;
 const PORTS = 1;
@@ -74,8 +75,8 @@ export class FreshProber {
   }
 
   /**
-   * Sends one probe from a fresh port; resolves with whether it was answered within its timeout. Rejects with a LlamaError when no port can be had.
-   * The caller heeds `free`.
+   * Sends one probe from a fresh port; resolves with whether it was answered within its timeout. Rejects with a
+   * LlamaError when no port can be had. The caller heeds `free`.
    */
   async ask(info: StreamInfo): Promise<boolean> {
     if (this.free === 0) throw new Error(`${MOST_FRESH} fresh probes are under way already`);
@@ -122,7 +123,7 @@ export class FreshProber {
       const { outcome, path } = this.consumer;
       if (outcome === Outcome.watermark) continue;
       const question = this.questions.find(({ info }) => info.id === path);
-      // Refused, unreachable, too big or lost: no answer. What comes behind the first outcome tells nothing more.
+      // Refused, unreachable, too big or lost: no answer. Outcomes after the first say nothing more.
       if (question !== undefined) question.answered ??= outcome === Outcome.received;
     }
     this.consumer.release(count, 0);
@@ -134,7 +135,7 @@ export class FreshProber {
     this.tell(runMessage({ group: info.group, run, streams: [] }, change));
     this.tell({ type: 'close', revision: run, fds: set.sockets.map(({ fd }) => fd) });
     this.questions = this.questions.filter((one) => one !== question);
-    // The prober lets go of the sockets at this turn, before they are closed.
+    // The prober releases the sockets in this iteration, before they are closed.
     this.prober.turn();
     set.close();
     settle(answered);

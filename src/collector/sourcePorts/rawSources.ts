@@ -4,22 +4,22 @@ import { randomInt } from 'node:crypto';
 import { RawSocket, type RawSocketOptions, TcpPort } from '../../net/rawSocket.js';
 import type { SourceSocket } from '../../threads/messages.js';
 
-/** SYNs of so many ports leave by one socket: no more fit its filter, when they are scattered. */
+/** SYNs of this many ports leave by one socket: no more fit its filter when the numbers are scattered. */
 const PORTS_A_SOCKET = 2_000;
 
 export interface RawSourceOptions {
   /** Number of the set. */
   readonly set: number;
   readonly socket: RawSocketOptions;
-  /** Port numbers that are taken where they are free, by index of the source port; 0: chosen by the system. */
+  /** Port numbers to use where they are free, by index of the source port; 0: chosen by the system. */
   readonly wanted: readonly number[];
-  /** Prober threads: source ports are dealt out to them in turn. */
+  /** Number of prober threads: source ports are assigned to them round-robin. */
   readonly threads: number;
-  /** Told of everything that is opened. */
+  /** Called with everything that is opened. */
   readonly keep: Keep;
 }
 
-/** What was opened: a socket, or a port that is reserved. */
+/** An opened socket, or a reserved port. */
 export interface Opened {
   readonly fd: number;
   close(): void;
@@ -27,7 +27,10 @@ export interface Opened {
 
 export type Keep = <T extends Opened>(one: T) => T;
 
-/** ICMP has no ports: all probes leave by one socket, of the thread that has the first source port. @throws LlamaError as `RawSocket.openIcmp`. */
+/**
+ * ICMP has no ports: all probes leave by one socket, of the thread that has the first source port. @throws LlamaError
+ * as `RawSocket.openIcmp`.
+ */
 export function openIcmpSource({ set, socket, keep }: RawSourceOptions): SourceSocket {
   const { family, device } = socket;
   const made = keep(RawSocket.openIcmp(socket, randomInt(1, 65_536)));
@@ -36,7 +39,8 @@ export function openIcmpSource({ set, socket, keep }: RawSourceOptions): SourceS
 }
 
 /**
- * One raw socket for all ports of a thread: the kernel copies each TCP packet of this host for every raw TCP socket, before it asks the filter.
+ * One raw socket for all ports of a thread: the kernel copies each TCP packet of this host for every raw TCP socket,
+ * before it asks the filter.
  * @throws LlamaError as `RawSocket.openTcp` and `TcpPort`.
  */
 export function openTcpSources({ set, socket, wanted, threads, keep }: RawSourceOptions): SourceSocket[] {

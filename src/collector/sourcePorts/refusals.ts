@@ -1,4 +1,4 @@
-/** What results lack where this kernel refuses to tell something about packets, in words for `warnings`. Pure. */
+/** Words for `warnings` what results lack when this kernel refuses a packet feature. Pure. */
 
 import type { TimestampMode } from '../../config/types.js';
 import type { Refusals, SocketFeature, Stamps } from '../../net/features.js';
@@ -6,7 +6,7 @@ import type { Family } from './sourceSet.js';
 
 type Refused = ReadonlyMap<Family, Refusals>;
 
-/** Features that the collector asks for, and what their refusal means. */
+/** Features that the collector uses, and the consequence of their refusal. */
 const LACKS: Partial<Record<SocketFeature, string>> = {
   sendStamps:
     'the kernel gives no send time stamps: RTTs begin before the system call that sends, so they include the time in which this host sends a batch',
@@ -22,7 +22,7 @@ const LACKS: Partial<Record<SocketFeature, string>> = {
     'the kernel does not say what receive queues drop: replies that this host drops are reported as lost, localDrops stays 0',
 };
 
-/** The stamps that sockets of every family can have, of those that are wanted. */
+/** The requested time stamps that sockets of every family support. */
 export function grantedStamps(wanted: TimestampMode, refused: Refused): Stamps {
   const lacks = (feature: SocketFeature): boolean => [...refused.values()].some((refusals) => refusals.has(feature));
   if (lacks('receiveStamps')) return 'none';

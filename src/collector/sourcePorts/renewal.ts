@@ -1,4 +1,7 @@
-/** Renewing the source ports: new ones are opened first, probes leave by them, and the old ones are read until every reply that counts has come. */
+/**
+ * Renewing the source ports: new ones are opened first, probes leave by them, and the old ones are read until every
+ * reply that counts has come.
+ */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -9,15 +12,15 @@ import type { Group } from '../../config/types.js';
 import type { SourceSocket } from '../../threads/messages.js';
 import { LATE_MS, type SourcePorts } from './sourcePorts.js';
 
-/** At most one renewal in so long: each makes every path another flow. */
+/** At most one renewal in this time: each changes every path to another flow. */
 const EVERY_MS = 60 * MS_PER_S;
 
-/** What a renewal of the source ports did. */
+/** The effect of a renewal of the source ports. */
 export interface RenewedPorts {
   /** UDP source ports over IPv4 of groups without an interface of their own. */
   readonly before: readonly number[];
   readonly after: readonly number[];
-  /** Replies to probes from the old ports are awaited for so long. */
+  /** Replies to probes from the old ports are awaited for this time. */
   readonly drainMs: number;
 }
 
@@ -25,7 +28,7 @@ export interface RenewalOptions {
   readonly basePort: number;
   readonly sources: SourcePorts;
   readonly probers: {
-    /** Tells the threads of new sockets; resolves when they have them. */
+    /** Announces new sockets to the threads; resolves when they have them. */
     tellSockets(): Promise<void>;
     /** Resolves with whether all threads have let go of these sockets. */
     closing(sockets: readonly SourceSocket[]): Promise<boolean>;
@@ -75,7 +78,7 @@ export class PortRenewal {
     return { before, after, drainMs };
   }
 
-  /** Waits for nothing any more: the sockets are about to be closed with all others. */
+  /** Stops waiting: the sockets are about to be closed with all others. */
   end(): void {
     this.ended.abort();
   }
@@ -88,7 +91,7 @@ export class PortRenewal {
       return;
     }
     const sockets = sources.release();
-    // A thread that is held up still reads them: closed under it, their descriptors would be those of other files.
+    // A delayed thread still reads them. If they were closed now, their descriptors could become those of other files.
     while (!(await probers.closing(sockets))) if (this.ended.signal.aborted) return;
     if (this.ended.signal.aborted) return;
     sources.drained();

@@ -1,7 +1,8 @@
 /**
- * The collector's source ports: all sets of sockets, which belong to the main thread. The UDP set of `source` is opened at the start and lives as long as
- * the collector, so that a path stays the same flow. The others are opened when a group first needs them, and are closed some time after the last group that
- * did: when every probe from them is decided.
+ * The collector's source ports: all sets of sockets, which belong to the main thread. The UDP set of `source` is opened
+ * at the start and lives as long as the collector, so that a path stays the same flow. The others are opened when a
+ * group first needs them, and are closed some time after the last group that did: when every probe from them is
+ * decided.
  */
 
 import { LlamaError } from '../../base/errors.js';
@@ -15,7 +16,10 @@ import { type SourceSocket, transportOf } from '../../threads/messages.js';
 import { grantedStamps, lacksOf } from './refusals.js';
 import { FAMILIES, type Family, heals, SourceSet, type SourceSetOptions } from './sourceSet.js';
 
-/** The kernel doubles it and takes about 768 bytes for a small packet, so this holds 20,000 replies or send stamps. */
+/**
+ * The kernel doubles it and takes about 768 bytes for a small packet, so it has capacity for 20,000 replies or send
+ * stamps.
+ */
 const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
 /** Below this, replies to a busy source port may be dropped here. */
 const RECEIVE_BUFFER_MIN_BYTES = 1024 * 1024;
@@ -29,9 +33,9 @@ export interface SourcePortsOptions {
   readonly source: SourceSettings;
   readonly timestamps: TimestampMode;
   readonly threads: number;
-  /** Families whose ports must be free at the start; IPv4 when it is left out. */
+  /** Families whose ports must be free at the start; default IPv4. */
   readonly needed?: ReadonlySet<Family>;
-  /** Asks the kernel what it refuses. */
+  /** Returns the features that the kernel refuses. */
   readonly refused?: (family: Family) => Refusals;
 }
 
@@ -43,14 +47,14 @@ interface Renewal {
 
 /** How long a reply after its timeout is still known as late. */
 export const LATE_MS = MS_PER_S;
-/** A set that was opened for a group that never was in force is closed after so long. */
+/** A set that was opened for a group that never came into force is closed after this time. */
 const UNUSED_MS = 60 * MS_PER_S;
 
 /** Renewals that are remembered for intervals of before: an hour of them. */
 const MOST_RENEWALS = 60;
 
 export class SourcePorts {
-  /** What the sockets' time stamps are. */
+  /** The kinds of the sockets' time stamps. */
   readonly stamps: Stamps;
   private readonly options: SourcePortsOptions;
   private readonly refused: ReadonlyMap<Family, Refusals>;
@@ -58,15 +62,21 @@ export class SourcePorts {
   private numbers = 0;
   /** Replaced sets that replies may still come to. */
   private draining: SourceSet[] = [];
-  /** Those that are about to be closed. */
+  /** Sockets that are about to be closed. */
   private released: SourceSet[] = [];
-  /** Until when sets without a group stay open, by the clock of `retire`; and sets that no thread begins to use any more. */
+  /**
+   * Until when sets without a group stay open, by the clock of `retire`; and sets that no thread begins to use any
+   * more.
+   */
   private readonly keepUntilMs = new Map<string, number>();
   private retired: SourceSet[] = [];
   /** When ports were renewed, epoch ms, and the sets before; newest last. */
   private renewals: Renewal[] = [];
 
-  /** Throws `LLAMA_ADDRESS_IN_USE`, `LLAMA_NO_FILES`, `LLAMA_PRIVILEGE` or `LLAMA_SYSTEM_CALL`; nothing stays open then. */
+  /**
+   * Throws `LLAMA_ADDRESS_IN_USE`, `LLAMA_NO_FILES`, `LLAMA_PRIVILEGE` or `LLAMA_SYSTEM_CALL`; no socket stays open
+   * then.
+   */
   constructor(options: SourcePortsOptions) {
     this.options = options;
     const { refused = refusedFeatures, timestamps, needed = new Set([4]) } = options;
@@ -81,8 +91,9 @@ export class SourcePorts {
   }
 
   /**
-   * Opens the set of a group, unless it is open. Families whose address is not there yet are missing from it.
-   * @throws LlamaError `LLAMA_NO_FILES`, `LLAMA_PRIVILEGE` or `LLAMA_SYSTEM_CALL`; nothing of the set stays open then.
+   * Opens the set of a group, unless it is open. Families whose address does not exist yet are missing from it.
+   * @throws LlamaError `LLAMA_NO_FILES`, `LLAMA_PRIVILEGE` or `LLAMA_SYSTEM_CALL`; no socket of the set stays open
+   * then.
    */
   need(user: SetUser): SourceSet {
     const key = this.keyOf(user);
@@ -91,7 +102,7 @@ export class SourcePorts {
     const set = new SourceSet(this.optionsOf(user));
     try {
       for (const family of FAMILIES) {
-        // Without IPv6 the collector measures by IPv4; a host without IPv4 is none that it knows.
+        // Without IPv6 the collector measures by IPv4; a host without IPv4 is not supported.
         if (!set.open(family) && family === 4) throwUnlessHealing(set.missing.get(family));
       }
     } catch (error) {
@@ -102,7 +113,7 @@ export class SourcePorts {
     return set;
   }
 
-  /** Families of which the kernel refuses a feature. */
+  /** Families for which the kernel refuses a feature. */
   without(feature: SocketFeature): Family[] {
     return FAMILIES.filter((family) => this.refused.get(family)?.has(feature));
   }
@@ -127,7 +138,7 @@ export class SourcePorts {
     return sourceInterfaceOf(user, this.options.source);
   }
 
-  /** Follows interfaces that were made again, and tries again what is missing; true when there are more sockets than before. */
+  /** Follows recreated interfaces, and retries missing sockets; true when there are more sockets than before. */
   retry(): boolean {
     for (const set of this.sets.values()) set.follow();
     return [...this.sets.values()].filter((set) => set.retry()).length > 0;
@@ -166,12 +177,17 @@ export class SourcePorts {
     }
   }
 
-  /** Port by index of the source port; of icmp the identifier, at index 0. Empty when the set of the group is not open. */
+  /**
+   * Port by index of the source port; of icmp the identifier, at index 0. Empty when the set of the group is not open.
+   */
   ports(family: Family, user: SetUser = { protocol: 'stamp' }): number[] {
     return this.sets.get(this.keyOf(user))?.ports(family) ?? [];
   }
 
-  /** The ports of an interval in the past, epoch ms. Empty where they were renewed in the middle of it: each index was two ports. */
+  /**
+   * The ports of an interval in the past, epoch ms. Empty where they were renewed in the middle of it: each index was
+   * two ports.
+   */
   portsIn(
     family: Family,
     user: SetUser,
@@ -183,8 +199,8 @@ export class SourcePorts {
   }
 
   /**
-   * Opens new ports for all sets. The old sockets are part of `ofThread` until `release`: replies under way come to them.
-   * @throws LlamaError as `need`, and what is missing of a family that was open; nothing changes then.
+   * Opens new ports for all sets. The old sockets stay part of `ofThread` until `release`, for outstanding replies.
+   * @throws LlamaError as `need`, and the error of a family that was open before; nothing has changed then.
    */
   renew(nowMs: number): void {
     const fresh = new Map<string, SourceSet>();
@@ -208,22 +224,25 @@ export class SourcePorts {
     for (const [key, set] of fresh) this.sets.set(key, set);
   }
 
-  /** The sockets that `renew` replaced. A life of a thread that begins from now on does not get them: they are about to be closed, by `drained`. */
+  /**
+   * The sockets that `renew` replaced. An incarnation of a thread that starts later does not get them: `drained` is
+   * about to close them.
+   */
   release(): SourceSocket[] {
     this.released.push(...this.draining);
     this.draining = [];
     return this.released.flatMap(({ sockets }) => [...sockets]);
   }
 
-  /** Closes what was released; no thread may use it any more. */
+  /** Closes the released sockets; no thread may use them any more. */
   drained(): void {
     for (const set of this.released) set.close();
     this.released = [];
   }
 
   /**
-   * Takes out the sets that no group in force has used for as long as its probes took to be decided. Returns their sockets: `closeRetired` closes them, when
-   * no thread uses them any more. Call it regularly.
+   * Removes the sets that no group in force has used during the time in which their probes were decided. Returns their
+   * sockets: `closeRetired` closes them when no thread uses them any more. Call it periodically.
    */
   retire(inForce: readonly Group[], nowMs: number): SourceSocket[] {
     const used = new Set([{ protocol: 'stamp' } as const, ...inForce].map((user) => this.keyOf(user)));
@@ -245,26 +264,29 @@ export class SourcePorts {
     this.keepUntilMs.set(key, Math.max(untilMs, this.keepUntilMs.get(key) ?? 0));
   }
 
-  /** Closes what `retire` took out. */
+  /** Closes the sockets that `retire` removed. */
   closeRetired(): void {
     for (const set of this.retired) set.close();
     this.retired = [];
   }
 
-  /** A set of one port of its own, that is not among the collector's, with this family only. The caller closes it. @throws LlamaError as `need`. */
+  /**
+   * A set of one port of its own, that is not among the collector's, with this family only. The caller closes it.
+   * @throws LlamaError as `need`.
+   */
   fresh(user: SetUser, family: Family): SourceSet {
     const set = new SourceSet({ ...this.optionsOf(user), ports: 1, basePort: 0, threads: 1 });
     if (!set.open(family)) throw set.missing.get(family);
     return set;
   }
 
-  /** Indexes of the source ports of a thread: they are dealt out in turn. */
+  /** Indexes of the source ports of a thread: they are assigned round-robin. */
   indexesOf(thread: number): number[] {
     const { source, threads } = this.options;
     return Array.from({ length: source.ports }, (_, index) => index).filter((index) => index % threads === thread);
   }
 
-  /** The sockets of thread `thread`, those that were replaced first. */
+  /** The sockets of thread `thread`, replaced ones first. */
   ofThread(thread: number): SourceSocket[] {
     const { threads } = this.options;
     return [...this.draining, ...this.sets.values()].flatMap(({ sockets }) =>
@@ -272,7 +294,7 @@ export class SourcePorts {
     );
   }
 
-  /** What results lack, and which probes can't be sent; `inForce`: the groups that are probed. */
+  /** What the results lack, and which probes can't be sent; `inForce`: the probed groups. */
   warnings(inForce: readonly Group[]): string[] {
     return [
       ...lacksOf(this.options.timestamps, this.refused),

@@ -1,8 +1,9 @@
 /**
- * The sockets that probes of one transport leave by, on one interface or as routes say: for each source port an IPv4 and an IPv6 socket. The main thread
- * opens them, so a port stays the same flow through the death of the prober thread that uses it.
+ * The sockets of one transport, on one interface or as routes decide: for each source port an IPv4 and an IPv6 socket.
+ * The main thread opens them, so a port stays the same flow when the prober thread that uses it dies.
  *
- * A family whose address or interface is not there yet, or whose ports another program holds, is missing until `retry` has it.
+ * A family is missing while its address or interface does not exist, or another program uses its ports; `retry` opens
+ * it later.
  */
 
 import { interfaceIndex, tryBindToDevice } from '../../net/device.js';
@@ -28,7 +29,7 @@ export interface SourceSetOptions {
   readonly ports: number;
   readonly basePort: number;
   readonly threads: number;
-  /** Address, buffers and what sockets of a family are to deliver. */
+  /** Address, buffers and requested features for the sockets of a family. */
   readonly socket: (family: Family) => SocketOptions;
 }
 
@@ -36,7 +37,10 @@ export class SourceSet {
   readonly options: SourceSetOptions;
   /** Why families have no sockets. */
   readonly missing = new Map<Family, SystemCallError>();
-  /** What the kernel granted least, in its own accounting (about twice the payload); infinite without UDP sockets. */
+  /**
+   * The smallest size that the kernel granted, in its own accounting (about twice the payload); infinite without UDP
+   * sockets.
+   */
   receiveBufferBytes = Number.POSITIVE_INFINITY;
   /** The interface was made again, and the sockets are still bound to the one that was deleted. */
   unbound = false;
@@ -55,7 +59,10 @@ export class SourceSet {
     return FAMILIES.flatMap((family) => this.opened.get(family)?.sockets ?? []);
   }
 
-  /** Opens a family, or remembers why it is missing. Returns whether it is open. @throws LlamaError `LLAMA_NO_FILES` or `LLAMA_PRIVILEGE`. */
+  /**
+   * Opens a family, or remembers why it is missing. Returns whether it is open. @throws LlamaError `LLAMA_NO_FILES` or
+   * `LLAMA_PRIVILEGE`.
+   */
   open(family: Family): boolean {
     if (this.opened.has(family)) return true;
     const { device } = this.options;
@@ -78,8 +85,8 @@ export class SourceSet {
   }
 
   /**
-   * Binds the sockets to the interface again when it was deleted and made again: it has another index then, and they would neither send nor receive.
-   * The kernel refuses that on a bound socket without CAP_NET_RAW: `unbound` then.
+   * Binds the sockets to the interface again after it was deleted and recreated: it has another index then, and they
+   * would neither send nor receive. The kernel refuses that on a bound socket without CAP_NET_RAW: `unbound` then.
    */
   follow(): void {
     const { device } = this.options;
@@ -91,7 +98,7 @@ export class SourceSet {
     if (!this.unbound) this.index = index;
   }
 
-  /** Tries again what may have healed; true when there are more sockets than before. */
+  /** Retries errors that may have healed; true when there are more sockets than before. */
   retry(): boolean {
     const waiting = [...this.missing].filter(([, error]) => heals(error));
     return waiting.filter(([family]) => this.open(family)).length > 0;

@@ -1,7 +1,8 @@
 /**
- * Targets that answer none of their paths: is it they, or are the flows dead? A stale NAT or conntrack entry, or a path that ECMP pins, loses every packet of a
- * flow for ever, while any other flow gets through. One probe from a fresh port proves that, when it is answered. Silence or an ICMP error proves nothing about
- * this host: the target or the network may be down, which the results say with the reason, so no warning is made of it.
+ * Tells dead targets from dead flows when a target answers none of its paths. A stale NAT or conntrack entry, or a path
+ * that ECMP pins, loses every packet of a flow for ever, while any other flow gets through. A reply to one probe from a
+ * fresh port proves that. Silence or an ICMP error proves nothing about this host: the target or the network may be
+ * down. The results report that with the reason, so there is no warning.
  */
 
 import { LlamaError } from '../../base/errors.js';
@@ -14,11 +15,11 @@ import type { FreshProber } from './freshProber.js';
 /** An address is asked at most this often, by all groups and ports together. */
 export const ASK_EVERY_MS = 10 * MS_PER_S;
 const LOOK_EVERY_MS = MS_PER_S;
-/** A target of which no interval tells any more is forgotten, after two of its periods and so long. */
+/** A target is forgotten when no interval has reported it for two of its periods plus this time. */
 const FORGET_MS = 60 * MS_PER_S;
 /** Targets that are watched at a time; more are asked when others are done with. */
 export const MOST_WATCHED = 1_000;
-/** Targets that the status tells of. */
+/** Most targets in the status. */
 const MOST_TOLD = 100;
 
 interface Watched {
@@ -32,7 +33,7 @@ interface Watched {
   answered: boolean;
 }
 
-/** What a probe from a fresh port said of a target that answers none of its paths. */
+/** The result of a probe from a fresh port, for a target that answers none of its paths. */
 export interface FreshProbeStatus {
   readonly group: string;
   /** `ADDRESS:PORT`, or the address for icmp. */
@@ -47,7 +48,7 @@ export interface StaleFlowsOptions {
   readonly ask: Pick<FreshProber, 'free' | 'ask'>;
   /** A clock that no step moves, epoch ms. */
   readonly nowMs: () => number;
-  /** What an operator can do about dead flows. */
+  /** Advice to an operator about dead flows. */
   readonly remedy: string;
   /** How often targets that are due are looked for. */
   readonly lookEveryMs?: number;
@@ -59,7 +60,10 @@ const [SENT, RECEIVED, LOST] = (['sent', 'received', 'lost'] as const).map(colum
 export class StaleFlows {
   private readonly options: StaleFlowsOptions;
   private readonly watched = new Map<string, Watched>();
-  /** When an address was last asked; kept when its targets are forgotten, so that no change of groups makes it asked sooner. */
+  /**
+   * When an address was last asked; kept when its targets are forgotten, so that no change of groups makes it asked
+   * sooner.
+   */
   private readonly askedMs = new Map<string, number>();
   private readonly timer: NodeJS.Timeout;
 
@@ -69,7 +73,7 @@ export class StaleFlows {
     this.timer.unref();
   }
 
-  /** Takes an interval in: a target of which all classes and ports are lost is watched, one that answered is not. */
+  /** Processes an interval: a target with loss on all classes and ports is watched, one that answered is not. */
   interval({ rowCounters }: Pick<IntervalReport, 'rowCounters'>, infos: readonly StreamInfo[]): void {
     const nowMs = this.options.nowMs();
     const width = PATH_COLUMNS.length;
@@ -161,7 +165,7 @@ export class StaleFlows {
       one.answered = (await this.options.ask.ask(one.info)) || one.answered;
       one.decidedMs = this.options.nowMs();
     } catch (error) {
-      // No port, no address, no files: nothing was asked. The warnings about source ports tell of it.
+      // No port, no address or no files: no probe was sent. The warnings about source ports report it.
       if (!(error instanceof LlamaError)) throw error;
     } finally {
       one.asking = false;

@@ -1,6 +1,7 @@
 /**
- * SYNs go to port 0 unless a port is named: a host's kernel answers them by RST, but firewalls commonly drop them. Then a target
- * looks dead that is not. This notices targets that never answered there, for a warning; it sends nothing.
+ * SYNs go to port 0 unless a port is configured: a host's kernel answers them with RST, but firewalls commonly drop
+ * them, and then a healthy target looks dead. This module finds targets that never answered there, for a warning; it
+ * sends nothing.
  */
 
 import { PATH_COLUMNS } from '../../threads/messages.js';
@@ -18,7 +19,7 @@ interface GroupAtPort0 {
   example: string;
 }
 
-/** What is known of one target of a group. */
+/** The state of one target of a group. */
 interface TargetAtPort0 {
   readonly group: string;
   readonly address: string;
@@ -29,7 +30,7 @@ interface TargetAtPort0 {
 }
 
 export class SynPorts {
-  /** By group and address: those of the last interval. */
+  /** By group and address: the targets of the last interval. */
   private targets: ReadonlyMap<string, TargetAtPort0> = new Map();
 
   /** To be called with each finished interval. */
@@ -52,7 +53,7 @@ export class SynPorts {
     this.targets = targets;
   }
 
-  /** A line for each group with targets that never answered, and whose SYNs were all lost in the last interval. */
+  /** A line for each group with targets that never answered and lost all SYNs in the last interval. */
   get warnings(): string[] {
     const groups = new Map<string, GroupAtPort0>();
     for (const { group, address, answered, sent, lost } of this.targets.values()) {

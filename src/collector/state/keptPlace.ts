@@ -1,12 +1,13 @@
 /**
- * Where the last interval was, from the end of a process to the start of the next one, in the state directory: so that cursor and `clockEpoch` go on
- * from there, whatever the wall clock says then.
+ * The identity of the last interval, kept in the state directory from the end of a process to the start of the next, so
+ * that cursor and `clockEpoch` continue from it whatever the wall clock shows then.
  *
- * It is written at a clean end, and taken away by the process that goes on from it, before that has an interval of its own. So a process that was
- * killed leaves none: how far it came is not known, the next one begins an incarnation of its own, and readers are told of a gap.
+ * It is written at a clean end. The process that continues from it deletes it before its first interval. So a killed
+ * process leaves none: how far it came is unknown, the next one begins a new incarnation, and readers are told of a
+ * gap.
  *
- * In the form of `sealedFile.ts` the file has an entry: `{"incarnation":…,"cursor":…,"endMs":…,"clockEpoch":…}`. What cannot be read, or not be
- * removed, counts as absent.
+ * In the form of `sealedFile.ts` the file has an entry: `{"incarnation":…,"cursor":…,"endMs":…,"clockEpoch":…}`. A file
+ * that cannot be read, or not be removed, counts as absent.
  */
 
 import { join } from 'node:path';
@@ -30,7 +31,7 @@ export class KeptPlace {
     this.logger = logger;
   }
 
-  /** For the process that goes on from there; undefined when there is none. Never rejects. */
+  /** For the process that continues from there; undefined when absent. Never rejects. */
   async take(): Promise<IntervalPlace | undefined> {
     try {
       const read = await readSealed(this.path, FORMAT);
@@ -52,7 +53,7 @@ export class KeptPlace {
     }
   }
 
-  /** After a start that failed: no interval came of it. Never rejects. */
+  /** After a failed start, which produced no interval. Never rejects. */
   async giveBack(): Promise<void> {
     if (this.taken !== undefined) await this.save(this.taken);
   }

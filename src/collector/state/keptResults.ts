@@ -1,11 +1,12 @@
 /**
- * Finished intervals over a clean restart, in the state directory: above all the one that the end cut off, which hardly any reader is in time
- * for. They are written once, when the collector ends, and served by the next one beside its own, until as many have come as it holds. They are not
- * chosen by their times: the wall clock may have been wrong then, or be wrong now. The file goes when the next one has an interval of its own: a
- * later one must not take it for the last word.
+ * Keeps finished intervals over a clean restart, in the state directory: above all the one that the end cut off, which
+ * hardly any reader can fetch in time. They are written once, when the collector ends, and served by the next process
+ * with its own until its memory is full. They are not selected by their times: the wall clock may have been wrong then,
+ * or be wrong now. The file is deleted when the next process has an interval of its own: a later one must not take it
+ * for the newest data.
  *
- * The file: `LKR1`, the CRC-32 of what follows (little-endian), then an object by `v8.serialize`. Only the same version reads it. What cannot be
- * written or read costs those intervals, and a line in the log, never a start or an end.
+ * The file: `LKR1`, the CRC-32 of the rest (little-endian), then an object by `v8.serialize`. Only the same version
+ * reads it. A failure to write or read costs those intervals, and a line in the log, never a start or an end.
  */
 
 import { readFile } from 'node:fs/promises';
@@ -62,7 +63,9 @@ export class KeptResults {
     }
   }
 
-  /** The newest of them, at most `most`; undefined when there are none. What is damaged is set aside. Never rejects. */
+  /**
+   * The newest of them, at most `most`; undefined when there are none. Damaged files are quarantined. Never rejects.
+   */
   async load(most: number): Promise<HeldResults | undefined> {
     try {
       const content = readContent(await readFile(this.path));
@@ -83,7 +86,7 @@ export class KeptResults {
     }
   }
 
-  /** The kept intervals are no longer the last. Never rejects. */
+  /** The kept intervals are no longer the newest. Never rejects. */
   discard(): Promise<void> {
     return this.queue
       .run(() => removeFile(this.path))

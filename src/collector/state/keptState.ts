@@ -1,4 +1,7 @@
-/** All that outlives a collector in its state directory: live changes of groups, targets that sources gave, finished intervals and their cursor. */
+/**
+ * All that outlives a collector in its state directory: live changes of groups, targets that sources gave, finished
+ * intervals and their cursor.
+ */
 
 import type { Logger } from 'pino';
 import type { Config } from '../../config/types.js';
@@ -22,7 +25,9 @@ export class KeptState {
     this.place = new KeptPlace(directory.path, logger);
   }
 
-  /** Undefined when the config names no directory. @throws LlamaError `LLAMA_STATE_UNWRITABLE` or `LLAMA_STATE_IN_USE` */
+  /**
+   * Undefined when the config names no directory. @throws LlamaError `LLAMA_STATE_UNWRITABLE` or `LLAMA_STATE_IN_USE`
+   */
   static async open({ stateDir, collector }: Config, logger: Logger): Promise<KeptState | undefined> {
     if (stateDir === null) return undefined;
     const kept = new KeptState(await StateDirectory.open(stateDir, logger), collector.name, logger);
@@ -36,14 +41,14 @@ export class KeptState {
     }
   }
 
-  /** What an earlier process left, once: its intervals, and the place of the last one. */
+  /** The state of an earlier process, returned once: its intervals, and the identity of the last one. */
   takeResults(): readonly [HeldResults | undefined, IntervalPlace | undefined] {
     const { loaded } = this;
     this.loaded = [undefined, undefined];
     return loaded;
   }
 
-  /** This process has an interval of its own: those of an earlier one are not the last ones any more. */
+  /** This process has an interval of its own: those of an earlier one are no longer the newest. */
   resultsContinued(): void {
     void this.results.discard();
   }
@@ -62,7 +67,7 @@ export class KeptState {
     return this.directory.warnings;
   }
 
-  /** A start failed: the next one goes on from the same place. */
+  /** The start failed: the next process continues from the same interval. */
   giveBack(): Promise<void> {
     return this.place.giveBack();
   }

@@ -1,7 +1,7 @@
 /**
- * The last good targets of groups with a source, in the state directory: so that a collector that starts while a source is down probes what it
- * probed before. They are a copy of what somebody else knows: a disk that refuses them costs a warning, never a measurement, and nobody waits
- * for them.
+ * The last good targets of groups with a source, in the state directory. A collector that starts while a source is down
+ * then probes the same targets as before. They are a copy of the source's data: a disk error costs a warning, never a
+ * measurement, and no caller waits for the disk.
  */
 
 import { readdir, readFile } from 'node:fs/promises';
@@ -22,7 +22,10 @@ const SUFFIX = '.targets.json';
 export const SETTLE_MS = 1_000;
 /** Between two writings of one group. */
 export const AGAIN_MS = 10_000;
-/** Answers that change nothing are written this often, for their age; so an age may be too great by this after a restart, never too small. */
+/**
+ * Unchanged answers are written this often, ms, for their age. So after a restart an age may be too great by this,
+ * never too small.
+ */
 export const AGE_MS = 600_000;
 /** After a failure. */
 export const RETRY_MS = 30_000;
@@ -62,7 +65,7 @@ export class KeptTargets implements TargetKeeper {
     this.timing = options.timing ?? SYSTEM_TIMING;
   }
 
-  /** Groups that have something kept. An error is told in the log: nothing is known to be kept then. */
+  /** Groups with saved targets. An error is logged, and counts as none. */
   async names(): Promise<readonly string[]> {
     try {
       for (const file of await readdir(this.options.directory.path))
@@ -73,7 +76,10 @@ export class KeptTargets implements TargetKeeper {
     return [...this.onDisk];
   }
 
-  /** What this source of a group gave last in an earlier run. What is damaged is set aside; what another source gave is forgotten. */
+  /**
+   * The last targets of this source of a group in an earlier run. Damaged files are quarantined; targets of another
+   * source are deleted.
+   */
   async load(name: string, from: TargetSource): Promise<GivenTargets | undefined> {
     const file = this.fileOf(name);
     try {
@@ -140,7 +146,7 @@ export class KeptTargets implements TargetKeeper {
     return { failures, error };
   }
 
-  /** Writes what waits to be written, and nothing afterwards. */
+  /** Writes the pending changes, and none afterwards. */
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
@@ -152,7 +158,7 @@ export class KeptTargets implements TargetKeeper {
     await atMost(this.settled(), FLUSH_MS);
   }
 
-  /** Resolves when nothing is being written or removed. */
+  /** Resolves when no write or removal is in progress. */
   async settled(): Promise<void> {
     await this.queue.settled();
   }

@@ -1,8 +1,10 @@
 /**
- * What a file with the last good targets of a group says. Text in, text out; both in short turns, for there may be 65,535 of them.
+ * The format of a file with the last good targets of a group. Text in, text out; both with yields, for there may be
+ * 65,535 of them.
  *
- * In the form of `sealedFile.ts` it has an entry: `{"name":…,"source":"<identity>","updatedAtMs":…,"targets":[{"address":…,"port":…,"tags":{…}}]}`;
- * the port is left out where it is the group's, tags where there are none.
+ * In the form of `sealedFile.ts` it has an entry:
+ * `{"name":…,"source":"<identity>","updatedAtMs":…,"targets":[{"address":…,"port":…,"tags":{…}}]}`; the port is left
+ * out where it is the group's, tags where there are none.
  */
 
 import { bodyHash, damageOf, seal, unseal } from '../../base/files/sealedFile.js';
@@ -24,7 +26,7 @@ export interface KeptText {
   readonly entries: readonly Entry[];
 }
 
-/** Where targets come from, without how often and how patiently it is asked: what it said stays good when only that changes. */
+/** The origin of targets, without interval and timeouts: answers stay valid when only those change. */
 export function sourceIdentity(from: TargetSource): string {
   switch (from.kind) {
     case 'file':
@@ -59,7 +61,7 @@ export async function writeKeptTargets(
   return { text: seal(FORMAT, parts.join(''), sum.update(']}').digest('hex')), digest: digest.digest('hex') };
 }
 
-/** What a text holds, or why it can't be used. */
+/** The content of a text, or why it can't be used. */
 export async function readKeptTargets(
   text: string,
   pause: () => Promise<void>,

@@ -1,8 +1,8 @@
 /**
- * The state directory: what was set by REST, there again after a restart or a `kill -9` at any instant.
+ * The state directory: changes by REST, restored after a restart or a `kill -9` at any moment.
  *
- * A change is a new file, written, synced, renamed to its place, and the directory synced: a reader sees the old content or the new one,
- * never a part. Whoever calls `save` tells nobody of the change before it resolves.
+ * A change is a new file, written, synced and renamed, and the directory synced: a reader sees the old content or the
+ * new one, never a part. A caller of `save` acknowledges the change only after it resolves.
  */
 
 import { readdir, readFile, rm } from 'node:fs/promises';
@@ -26,7 +26,7 @@ export class StateDirectory {
   readonly path: string;
   private readonly logger: Logger;
   private readonly lock: DirectoryLock;
-  /** Why what is kept is not on the disk; undefined while it is. */
+  /** Why the state is not on the disk; undefined while it is. */
   private lost: string | undefined;
   private readonly saved = new Map<string, StateEntry>();
 
@@ -37,7 +37,7 @@ export class StateDirectory {
   }
 
   /**
-   * Creates the directory if it is missing and takes its lock.
+   * Creates the directory if it is missing and locks it.
    * @throws LlamaError `LLAMA_STATE_UNWRITABLE`, or `LLAMA_STATE_IN_USE` with the process that has it.
    */
   static async open(path: string, logger: Logger): Promise<StateDirectory> {
@@ -45,8 +45,8 @@ export class StateDirectory {
   }
 
   /**
-   * All that is kept, by name. A damaged or unreadable file is set aside, and the log says so; one that a newer version wrote stays as it is.
-   * What an interrupted change left is cleared away.
+   * All entries, by name. A damaged or unreadable file is quarantined and logged; a file of a newer version stays
+   * unchanged. Leftovers of an interrupted change are removed.
    */
   async load(): Promise<SavedState[]> {
     const states: SavedState[] = [];
@@ -66,7 +66,7 @@ export class StateDirectory {
     return states;
   }
 
-  /** Takes a file out of the way that cannot be used, and says why. One that cannot even be renamed stays where it is. */
+  /** Quarantines an unusable file, and logs why. A file that cannot even be renamed stays where it is. */
   async setAside(file: string, damage: string): Promise<void> {
     let aside: string;
     try {
@@ -89,26 +89,27 @@ export class StateDirectory {
     return `${name}${SUFFIX}`;
   }
 
-  /** What is known to be kept for a name; to be put back when a change fails after `save`. */
+  /** The last known entry of a name, to be restored when a change fails after `save`. */
   entry(name: string): StateEntry | undefined {
     return this.saved.get(name);
   }
 
-  /** Tells what `load` gave, when the caller has made use of it. */
+  /** Records an entry from `load` after the caller has applied it. */
   remember(name: string, entry: StateEntry): void {
     this.saved.set(name, entry);
   }
 
   /**
-   * Keeps `entry` for a name, or nothing when it is undefined; on the disk when this resolves.
-   * @throws LlamaError `LLAMA_STATE_UNWRITABLE`; the directory is as before then.
+   * Saves `entry` for a name, or deletes it when undefined; on the disk when this resolves.
+   * @throws LlamaError `LLAMA_STATE_UNWRITABLE`; the directory is unchanged then.
    */
   async save(name: string, entry: StateEntry | undefined): Promise<void> {
     const before = this.saved.get(name);
     try {
       await this.write(name, entry);
     } catch (error) {
-      // The last step may have failed behind the rename. When the disk refuses this as well, the old entry may come back only with a later change.
+      // The last step may have failed after the rename. When the disk refuses this as well, the old entry may come back
+      // only with a later change.
       await this.write(name, before).catch(() => undefined);
       throw unwritable(this.path, error);
     }
@@ -117,8 +118,8 @@ export class StateDirectory {
   }
 
   /**
-   * Makes the directory again where it was removed, and writes all that is kept; true then. Never rejects: until it succeeds `warnings` says why not,
-   * and the next call tries again. Not while a `save` is under way.
+   * Recreates the directory after it was removed, and writes all entries; true then. Never rejects: until it succeeds,
+   * `warnings` gives the reason, and the next call tries again. Must not overlap with `save`.
    */
   async follow(): Promise<boolean> {
     try {

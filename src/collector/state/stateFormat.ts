@@ -1,8 +1,8 @@
 /**
- * What a file of the state directory says. Pure: text in, text out.
+ * The format of a file of the state directory. Pure: text in, text out.
  *
- * One file a group, so that a change costs what the group costs, and damage to one file is the loss of one group. In the form of
- * `sealedFile.ts` it has an entry: `{"name":…,"group":{…}}`, the group in the shape of the config file, or
+ * One file a group, so that the cost of a change depends on that group only, and damage to one file loses one group. In
+ * the form of `sealedFile.ts` it has an entry: `{"name":…,"group":{…}}`, the group in the shape of the config file, or
  * `{"name":…,"removed":"<digest>"}`: the config file's group of this name, with this digest, was removed by REST.
  */
 
@@ -14,10 +14,10 @@ export type StateEntry =
   | { readonly kind: 'group'; readonly text: string }
   /** A group of the config file that was removed by REST: it stays away until the file says something else about it. */
   | { readonly kind: 'removed'; readonly digest: string }
-  /** Whatever a newer version of LLAMA keeps in its file, with the whole text of that: to be left as it is, for the day when that version runs again. */
+  /** The whole text of a file of a newer version of LLAMA, kept unchanged for the time when that version runs again. */
   | { readonly kind: 'newer'; readonly version: string; readonly text: string };
 
-/** What was read: an entry whose group is parsed JSON but not checked, or why there is none. */
+/** The result of reading: an entry whose group is parsed JSON but not checked, or why there is none. */
 export type ReadState =
   | { readonly name: string; readonly entry: { readonly kind: 'group'; readonly input: unknown } }
   | { readonly name: string; readonly entry: Extract<StateEntry, { kind: 'removed' }> }

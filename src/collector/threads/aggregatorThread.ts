@@ -1,4 +1,4 @@
-/** The aggregator thread, as the main thread sees it: its messages, its restarts, and what was lost with it. */
+/** The aggregator thread, as the main thread sees it: its messages, its restarts, and the data lost with it. */
 
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -20,10 +20,10 @@ import {
 } from '../../threads/messages.js';
 import { SupervisedThreads, type ThreadStatus, type ThreadTask } from '../../threads/supervised.js';
 
-/** In place of the number of a life that died. */
+/** Replaces the number of an incarnation that died. */
 const STOPPED = -1;
 const WORKER_FILE = fileURLToPath(new URL('../../../workers/aggregator.js', import.meta.url));
-/** Until the last messages of a dead thread are in; they come at once, unless this thread is held up. */
+/** Time for the last messages of a dead thread to arrive; they come at once, unless this thread is delayed. */
 const LAST_MESSAGES_TIMEOUT_MS = 5_000;
 
 export interface AggregatorStatus extends ThreadStatus {
@@ -38,7 +38,7 @@ export interface AggregatorThreadOptions
   extends Pick<AggregatorStart, 'timeBase' | 'intervalMs' | 'sourcePorts' | 'probers'> {
   readonly timeBase: TimeBase;
   readonly logger: Logger;
-  /** All rows in force, for a new life of the thread. */
+  /** All rows in force, for a new incarnation of the thread. */
   readonly rows: () => readonly StreamRow[];
   readonly report: (report: IntervalReport) => void;
 }
@@ -48,16 +48,22 @@ export class AggregatorThread {
   private readonly control = new ControlBlock<AggregatorCounter>(AGGREGATOR_COUNTERS);
   private readonly supervised: SupervisedThreads<AggregatorTask>;
   private port: MessagePort | undefined;
-  /** Resolves when the port of the present life is closed: by then its last message is in. It may close before the thread is seen to be dead. */
+  /**
+   * Resolves when the port of the current incarnation is closed: its last message has then arrived. The port may close
+   * before the death of the thread is seen.
+   */
   private portClosed: Promise<unknown> = Promise.resolve();
   private lastEndMs = 0;
-  /** Final records in the intervals that came, and those that died with a life of the thread (without `orphans`, counted by the thread). */
+  /**
+   * Final records in the received intervals, and those that were lost with an incarnation of the thread (without
+   * `orphans`, which the thread counts).
+   */
   private reported = 0;
   private lost = 0;
   private readonly losses: number[];
-  /** Only for reading what was released of each ring. */
+  /** Only to read how many records of each ring were released. */
   private readonly rings: readonly RingConsumer[];
-  /** Deaths of probers that are not settled: told again to a new life. */
+  /** Deaths of probers that are not settled: announced again to a new incarnation. */
   private readonly unsettled = new Map<string, { thread: number; life: number; settle: (probes: number) => void }>();
   private flushed: (() => void) | undefined;
 
@@ -88,8 +94,9 @@ export class AggregatorThread {
   }
 
   /**
-   * Resolves when the aggregator has read all that the dead thread left and said what is missing. When the aggregator is dead too, that is its
-   * next life: until then the prober must not go on, for its new probes would count as lost with the old ones.
+   * Resolves when the aggregator has read all that the dead thread left and reported the missing probes. When the
+   * aggregator is dead too, its next incarnation does that. Until then the prober must not continue, for its new probes
+   * would count as lost with the old ones.
    */
   async proberDied(thread: number, life: number): Promise<void> {
     await this.bury(thread, life);
@@ -103,7 +110,10 @@ export class AggregatorThread {
     return settled;
   }
 
-  /** At a clean end: reads all that the thread left, within `ms`. Resolves with the number of its probes that have no outcome. */
+  /**
+   * At a clean end: reads all that the thread left, within `ms`. Resolves with the number of its probes that have no
+   * outcome.
+   */
   async proberStopped(thread: number, ms: number): Promise<number> {
     return (await atMost(this.bury(thread, STOPPED), ms)) ?? 0;
   }
@@ -197,13 +207,16 @@ export class AggregatorThread {
     }
   }
 
-  /** What the dead thread had read and not reported is gone: count it, when its last messages are in. */
+  /** Records that the dead thread had read and not reported are gone: counts them when its last messages are in. */
   private async settleDeath(): Promise<void> {
     await atMost(this.portClosed, LAST_MESSAGES_TIMEOUT_MS);
     this.countLost();
   }
 
-  /** Only while the thread does nothing. By the rings: what the thread counted may be ahead of them, by a batch that its next life reads again. */
+  /**
+   * Call it only while the thread is stopped. Uses the rings: the thread's own count may be ahead of them by a batch
+   * that its next incarnation reads again.
+   */
   private countLost(): void {
     const released = this.rings.reduce((sum, ring) => sum + ring.finalsReleased, 0);
     this.lost = released - this.reported - this.control.read('orphans');

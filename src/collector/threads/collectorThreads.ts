@@ -1,4 +1,7 @@
-/** The threads of a collector with the sockets they read: opened together, stopped in the order in which probes pass them, closed together. */
+/**
+ * The threads of a collector with the sockets they read: opened together, stopped in the order in which probes pass
+ * them, closed together.
+ */
 
 import type { Logger } from 'pino';
 import { SteadyClock } from '../../base/steadyClock.js';
@@ -19,7 +22,10 @@ import { type ProberStatus, ProberThreads, type Totals } from './proberThreads.j
 /** At a clean end, probes under way are awaited for at most this long. */
 const STOP_GRACE_MS = 1_150;
 const STOP_MARGIN_MS = 150;
-/** From the beginning of a stop until the last interval is reported. The aggregator gets the time that the probers leave, on a busy host. */
+/**
+ * From the beginning of a stop until the last interval is reported. The aggregator gets the time that the probers
+ * leave, on a busy host.
+ */
 const STOP_MS = 1_650;
 /** The least that the aggregator has for one answer at a stop. */
 const AGGREGATOR_MS = 500;
@@ -47,7 +53,9 @@ export class CollectorThreads {
   private readonly groups: () => readonly Group[];
   private readonly freshProber: FreshProber;
 
-  /** Opens the sockets. @throws LlamaError when a port is taken or files run out; nothing stays open then. */
+  /**
+   * Opens the sockets. @throws LlamaError when a port is in use or files run out; no socket stays open then.
+   */
   constructor({ config, logger, window, count, clockStep, groups, report }: CollectorThreadsOptions) {
     const { source, collector } = config;
     const clock = new SteadyClock(
@@ -149,7 +157,7 @@ export class CollectorThreads {
   }
 }
 
-/** Families of the targets that the config lists. A collector whose groups come later is taken to measure by IPv4. */
+/** Families of the targets that the config lists. A collector whose groups come later is assumed to measure by IPv4. */
 function listedFamilies(groups: readonly Group[]): Set<Family> {
   const families = new Set(groups.flatMap(({ targets }) => targets.map(({ family }) => family)));
   return families.size === 0 ? new Set([4]) : families;

@@ -1,4 +1,7 @@
-/** The prober threads, as the main thread sees them: their memory, their messages, and that a thread's next life gets the whole plan. */
+/**
+ * The prober threads, as the main thread sees them: their memory and messages. A thread's next incarnation gets the
+ * whole plan.
+ */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -29,10 +32,13 @@ import type { StreamInfo } from '../results/results.js';
 import type { SourcePorts } from '../sourcePorts/sourcePorts.js';
 
 const WORKER_FILE = fileURLToPath(new URL('../../../workers/prober.js', import.meta.url));
-/** Holds half a second at 500,000 records a second, more than one thread can make; 8 MiB. */
+/** Capacity for half a second at 500,000 records a second, more than one thread can produce; 8 MiB. */
 const RING_RECORDS = 2 ** 18;
 const APPLY_POLL_MS = 1;
-/** A change that a thread has not carried out by then is left to it: it is alive and late, or its next life will get the whole plan. */
+/**
+ * The main thread stops waiting for a change after this time, ms: the thread is alive and late, or its next incarnation
+ * will get the whole plan.
+ */
 const APPLY_TIMEOUT_MS = 2_000;
 
 export type Totals = Record<ProberCounter | 'threadLosses', number>;
@@ -60,7 +66,7 @@ interface Thread {
   readonly ringView: RingProducer;
   readonly wakeFd: number;
   port: MessagePort | undefined;
-  /** Sockets that this life of the thread knows. */
+  /** Sockets that this incarnation of the thread knows. */
   told: ReadonlySet<SourceSocket>;
 }
 
@@ -92,15 +98,16 @@ export class ProberThreads {
     return this.supervised.started();
   }
 
-  /** What the aggregator reads from. */
+  /** The memories that the aggregator reads. */
   memories(): { ring: SharedArrayBuffer; control: SharedArrayBuffer }[] {
     return this.threads.map(({ ring, control }) => ({ ring, control: control.memory }));
   }
 
-  /** Starts or changes a run, of which these streams are new and those are taken out; resolves when every thread works by it. */
+  /** Starts or changes a run by adding and removing these streams; resolves when every thread has the change. */
   async setRun(plan: GroupPlan, added: readonly StreamInfo[], removed: readonly StreamInfo[] = []): Promise<void> {
     const table = await streamTableInTurns(added, yieldNow);
-    // Without a pause from here to the messages: a life of a thread that begins before gets the messages, one that begins after gets all of the plan.
+    // No yield from here to the messages: an incarnation that starts earlier gets the messages, one that starts later
+    // gets the whole plan.
     this.plans.set(plan.run, plan);
     const set = this.options.sources.setOf(plan.group);
     this.announceSockets();
@@ -118,14 +125,14 @@ export class ProberThreads {
     await this.tellAll(runMessage({ ...plan, streams: [] }, message));
   }
 
-  /** Stops sending and waits until what is under way is decided, at most `graceMs`. */
+  /** Stops sending and waits until outstanding probes are decided, at most `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     for (const thread of this.threads)
       this.tell(thread, { type: 'stop', revision: ++this.revision, graceNs: msToNs(graceMs) });
     await this.supervised.stop(graceMs + 100);
   }
 
-  /** Counts what a stop left undecided on a thread that has ended. */
+  /** Counts the probes that a stop left undecided on a thread that has ended. */
   leave(thread: number, undecided: number): void {
     const { control } = this.threads[thread];
     control.counters[control.index('undecided')] += undecided;
@@ -158,7 +165,7 @@ export class ProberThreads {
     });
   }
 
-  /** The last occurrence of what a counter counts, on any thread. */
+  /** The last occurrence of a counter's event, on any thread. */
   example(name: ProberCounter): Example | undefined {
     return newest(this.threads.map(({ control }) => control.examples.read(control.index(name))));
   }
@@ -172,7 +179,7 @@ export class ProberThreads {
     return paths;
   }
 
-  /** A life of a thread begins with all that is in force. */
+  /** An incarnation of a thread starts with all that is in force. */
   private begin(index: number): ThreadTask<ProberTask> {
     const thread = this.threads[index];
     const { sources, timeBase, window, count } = this.options;
@@ -180,7 +187,7 @@ export class ProberThreads {
     thread.port?.close();
     thread.port = port1;
     port1.unref();
-    // Nothing to carry out, and so nobody who would say that it is.
+    // Without a plan there is no change to carry out, so no thread would acknowledge it.
     if (this.plans.size === 0) thread.control.applied = this.revision;
     for (const plan of this.plans.values()) {
       const added = streamTable(plan.streams);
@@ -211,7 +218,7 @@ export class ProberThreads {
     wake(thread.wakeFd);
   }
 
-  /** Tells the threads of sockets that were opened; resolves when they have them. */
+  /** Announces opened sockets to the threads; resolves when they have them. */
   async tellSockets(): Promise<void> {
     this.announceSockets();
     await this.applied(this.revision);
@@ -240,7 +247,10 @@ export class ProberThreads {
     await this.tellAll(message);
   }
 
-  /** The threads are to read these sockets no more; resolves with whether all of them have said so, and they can be closed. */
+  /**
+   * The threads are to read these sockets no more; resolves with whether all of them have said so, and they can be
+   * closed.
+   */
   closing(sockets: readonly SourceSocket[]): Promise<boolean> {
     const fds = [...new Set(sockets.map(({ fd }) => fd))];
     return this.tellAll({ type: 'close', revision: ++this.revision, fds });
@@ -265,7 +275,7 @@ export class ProberThreads {
   }
 }
 
-/** Throws `LLAMA_NO_FILES`; nothing stays open then. */
+/** Throws `LLAMA_NO_FILES`; no file stays open then. */
 function createThreads(count: number): Thread[] {
   const threads: Thread[] = [];
   try {
