@@ -7,9 +7,9 @@
 import type { Logger } from 'pino';
 import { SerialQueue } from '../base/serialQueue.js';
 import { yieldNow } from '../base/yielding.js';
-import { type Allowed, type GroupRules, isTrustedSource } from '../config/allowed.js';
+import { type GroupRules, isTrustedSource } from '../config/allowed.js';
 import { parseGroupInTurns } from '../config/group/group.js';
-import type { Config, Group } from '../config/types.js';
+import type { Allowed, Config, Group } from '../config/types.js';
 import { Discovery, type DiscoveryTools } from '../targets/discovery.js';
 import { ownAddresses } from '../targets/ownAddresses.js';
 import type { Deployment } from './deployment.js';

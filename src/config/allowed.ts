@@ -10,14 +10,7 @@
 import { closeSync, constants, fstatSync, openSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { resolve, sep } from 'node:path';
 import { found, type Report, withoutSecrets } from './files/problems.js';
-import type { Group, TargetSource } from './types.js';
-
-export interface Allowed {
-  /** Option `api.allowedDirectories`. */
-  readonly directories: readonly string[];
-  /** Option `api.allowedUrls`: normalised URLs without query and fragment. */
-  readonly urls: readonly string[];
-}
+import type { Allowed, Group, TargetSource } from './types.js';
 
 /**
  * The same for one group: the files and the source that the config file gives to the group of this name may stay as

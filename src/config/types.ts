@@ -5,7 +5,6 @@
 
 import type { Protocol } from '../wire/protocol.js';
 import type { ProbeTlv } from '../wire/stampTlv.js';
-import type { Allowed } from './allowed.js';
 
 /** ECN codepoint of the probes: `ect0`, so that queues can mark them instead of dropping them. */
 export type Ecn = 'ect0';
@@ -116,6 +115,14 @@ export interface SourceSettings {
 export interface TlsFiles {
   readonly certFile: string;
   readonly keyFile: string;
+}
+
+/** Files and URLs that a group set by REST may name. */
+export interface Allowed {
+  /** Option `api.allowedDirectories`. */
+  readonly directories: readonly string[];
+  /** Option `api.allowedUrls`: normalised URLs without query and fragment. */
+  readonly urls: readonly string[];
 }
 
 export interface ApiSettings {

@@ -4,7 +4,6 @@
  */
 
 import { type Answering, answeringOf } from '../stats/outcome.js';
-import type { SeriesTable } from './series.js';
 import type { Slot } from './slot.js';
 
 export type { Answering } from '../stats/outcome.js';
@@ -17,15 +16,23 @@ export const STALE_INTERVALS = 2.5;
  */
 export const MOST_MISSES = 1;
 
+/** The part of the table of series that tells their state now. */
+export interface SeriesStates {
+  answering(series: number): Answering;
+  cadenceMs(series: number): number;
+  /** End of the newest interval, epoch ms. */
+  endMs(series: number): number;
+}
+
 /**
  * Whether a series answers, and the end of its newest interval. `slots`, oldest first: those of a window in the past;
  * later data do not count. undefined: now. Within a slot the moment when a series stopped is unknown: it counts as
  * fresh to the slot's end.
  */
-export const stateOf = (table: SeriesTable, series: number, slots: readonly Slot[] | undefined): Answering =>
+export const stateOf = (table: SeriesStates, series: number, slots: readonly Slot[] | undefined): Answering =>
   slots === undefined ? table.answering(series) : answeringIn(slots, series, table.cadenceMs(series));
 
-export function newestEndOf(table: SeriesTable, series: number, slots: readonly Slot[] | undefined): number {
+export function newestEndOf(table: SeriesStates, series: number, slots: readonly Slot[] | undefined): number {
   const newest = slots?.findLast((slot) => slot.has(series));
   return Math.min(table.endMs(series), newest?.endMs ?? Number.POSITIVE_INFINITY);
 }

@@ -4,7 +4,6 @@
  */
 
 import type { Breather } from '../base/yielding.js';
-import type { MatrixHistory } from './history.js';
 import type { Merging } from './merging.js';
 import { Slot } from './slot.js';
 
@@ -23,6 +22,17 @@ const MERGED_SHARE = 0.8;
 /** In lengths of the merged slot; excludes slots that are still being filled. */
 const LEAST_AGE = 1;
 
+/** The part of a history that its memory is counted by. */
+export interface FittedHistory {
+  readonly memoryBytes: number;
+  /** Called with the bytes that were given up. */
+  readonly letGo: (bytes: number) => void;
+  /** Oldest first. */
+  slots: Slot[];
+  /** The table of series, with its size. */
+  readonly series: { readonly bytes: number };
+}
+
 interface Merge {
   readonly fromMs: number;
   readonly lengthMs: number;
@@ -38,7 +48,7 @@ interface Merge {
  */
 export async function makeRoomFor(
   slot: Slot,
-  history: MatrixHistory,
+  history: FittedHistory,
   merging: Merging,
   breather: Breather,
 ): Promise<void> {
@@ -55,7 +65,7 @@ export async function makeRoomFor(
  * Merges and drops, yielding to the event loop, until the history is within its memory. No interval may be filed
  * meanwhile.
  */
-export async function fitMemory(history: MatrixHistory, merging: Merging, breather: Breather): Promise<void> {
+export async function fitMemory(history: FittedHistory, merging: Merging, breather: Breather): Promise<void> {
   for (;;) {
     const short = shortOf(history);
     if (short === undefined) return;
@@ -73,7 +83,7 @@ export async function fitMemory(history: MatrixHistory, merging: Merging, breath
 
 /** The part that exceeds its memory with `more` in addition: the columns, or the total. */
 function shortOf(
-  history: MatrixHistory,
+  history: FittedHistory,
   more: Pick<Slot, 'columnBytes' | 'histogramBytes'> = { columnBytes: 0, histogramBytes: 0 },
 ): 'columns' | 'memory' | undefined {
   const { memoryBytes, slots } = history;
@@ -82,7 +92,7 @@ function shortOf(
   return columns + histograms + more.columnBytes + more.histogramBytes > memoryBytes ? 'memory' : undefined;
 }
 
-function bytesOf({ slots, series }: MatrixHistory): { readonly columns: number; readonly histograms: number } {
+function bytesOf({ slots, series }: FittedHistory): { readonly columns: number; readonly histograms: number } {
   return {
     columns: slots.reduce((sum, slot) => sum + slot.columnBytes, series.bytes),
     histograms: slots.reduce((sum, slot) => sum + slot.histogramBytes, 0),
@@ -94,7 +104,7 @@ function bytesOf({ slots, series }: MatrixHistory): { readonly columns: number; 
  * reach back no further than without merging, and to merge those of 100,000 series takes two seconds of CPU time, and
  * as much memory again.
  */
-function bestMergeOfHistograms(history: MatrixHistory): Merge | undefined {
+function bestMergeOfHistograms(history: FittedHistory): Merge | undefined {
   const merge = bestMerge(history, LONGEST_WITH_HISTOGRAMS_MS, true);
   if (merge === undefined) return undefined;
   const parts = merge.slots.reduce((sum, { histogramBytes }) => sum + histogramBytes, 0);
@@ -104,7 +114,7 @@ function bestMergeOfHistograms(history: MatrixHistory): Merge | undefined {
 
 /** The slots whose merging loses least: the oldest ones, relative to the length of the merged slot. */
 function bestMerge(
-  history: MatrixHistory,
+  history: FittedHistory,
   longestMs = Number.POSITIVE_INFINITY,
   withHistograms = false,
 ): Merge | undefined {
@@ -129,7 +139,7 @@ function bestMerge(
   return best;
 }
 
-async function carryOut(history: MatrixHistory, merge: Merge, merging: Merging, breather: Breather): Promise<void> {
+async function carryOut(history: FittedHistory, merge: Merge, merging: Merging, breather: Breather): Promise<void> {
   const { slots } = merge;
   const bytes = slots.reduce((sum, slot) => sum + slot.columnBytes + slot.histogramBytes, 0);
   // The same number of bytes again is allocated for a moment, and released then.
@@ -152,7 +162,7 @@ async function carryOut(history: MatrixHistory, merge: Merge, merging: Merging, 
 }
 
 /** Drops the oldest histograms, except those of the last slot: without them there would be no percentiles at all. */
-function dropHistograms(history: MatrixHistory): boolean {
+function dropHistograms(history: FittedHistory): boolean {
   const oldest = history.slots.findIndex(({ histograms }) => histograms !== null);
   if (oldest < 0 || oldest === history.slots.length - 1) return false;
   history.letGo(history.slots[oldest].histogramBytes);

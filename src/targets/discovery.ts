@@ -5,8 +5,7 @@
 
 import type { Logger } from 'pino';
 import { LlamaError } from '../base/errors.js';
-import type { Allowed } from '../config/allowed.js';
-import type { Group, TargetSource } from '../config/types.js';
+import type { Allowed, Group, TargetSource } from '../config/types.js';
 import { createSource, type SourceTools } from './create.js';
 import { type Derived, deriveGroup, entriesOf } from './derive.js';
 import { Follower } from './follower.js';

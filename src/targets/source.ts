@@ -2,7 +2,7 @@
  * The interface of every source of targets: it can be asked, and may signal on its own that asking again is worthwhile.
  */
 
-import type { Allowed } from '../config/allowed.js';
+import type { Allowed } from '../config/types.js';
 
 /** Files and URLs that a source may read, asked each time it is asked itself; undefined: any. */
 export type AllowedNow = () => Allowed | undefined;

@@ -37,12 +37,7 @@ export const ROOMS: readonly string[] = [
 export const UPWARD: readonly string[] = [];
 
 /** Imports that close a circle of files. Without them there is none. */
-export const FILE_CIRCLES: readonly string[] = [
-  'src/api/server/tokens.ts -> src/api/server/access.ts',
-  'src/config/types.ts -> src/config/allowed.ts',
-  'src/history/answering.ts -> src/history/series.ts',
-  'src/history/fitting.ts -> src/history/history.ts',
-];
+export const FILE_CIRCLES: readonly string[] = [];
 
 /** Imports between folders that close a circle of folders. */
 export const FOLDER_CIRCLES: readonly string[] = [

@@ -10,7 +10,7 @@ import { isLoopback } from '../../config/address.js';
 import type { WriteMode } from '../../config/types.js';
 import { isManual } from './manual.js';
 import { isPage } from './page.js';
-import type { Tokens } from './tokens.js';
+import type { ApiSection, Tokens } from './tokens.js';
 
 export interface AccessOptions {
   /** None: reading is open, and changes come from this host only. */
@@ -22,9 +22,6 @@ export interface AccessOptions {
   /** The section of the config that has these options, for messages; `api` when not given. */
   readonly section?: ApiSection;
 }
-
-/** `api`: that of a collector. `scraper`: that of a scraper. */
-export type ApiSection = 'api' | 'scraper';
 
 export const sectionOf = ({ section = 'api' }: Pick<AccessOptions, 'section'>): ApiSection => section;
 

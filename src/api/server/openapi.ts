@@ -10,9 +10,9 @@ import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import { Type } from 'typebox';
 import { ERROR_TABLE, type ErrorCode } from '../../base/errors.js';
 import { VERSION } from '../../base/version.js';
-import { type ApiSection, isOpen, onlyReads } from './access.js';
+import { isOpen, onlyReads } from './access.js';
 import { NoQuery, PROBLEM_TYPE, ProblemSchema } from './schemas.js';
-import type { Tokens } from './tokens.js';
+import type { ApiSection, Tokens } from './tokens.js';
 
 declare module 'fastify' {
   interface FastifySchema {

@@ -13,7 +13,7 @@ import Fastify, {
 } from 'fastify';
 import { LlamaError } from '../../base/errors.js';
 import { MS_PER_S } from '../../base/units.js';
-import { type AccessOptions, type ApiSection, accessHook, sectionOf } from './access.js';
+import { type AccessOptions, accessHook, sectionOf } from './access.js';
 import { refuseBrokenRequest, sendProblem, useProblemDocuments } from './errors.js';
 import { readJsonBodies } from './jsonBody.js';
 import { logRequests, requestId } from './log.js';
@@ -22,6 +22,7 @@ import { watchRoutes } from './notFound.js';
 import { type ApiDescription, documentApi, openApiRoute } from './openapi.js';
 import { pageRoutes } from './page.js';
 import type { TlsOptions } from './tls.js';
+import type { ApiSection } from './tokens.js';
 
 export interface BaseOptions extends AccessOptions {
   /** A pino logger; without one nothing is logged. */

@@ -4,7 +4,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { readSecret, readSmall, unusable } from '../../config/secrets.js';
 import type { TlsFiles } from '../../config/types.js';
-import type { ApiSection } from './access.js';
+import type { ApiSection } from './tokens.js';
 
 /** RFC 8996 deprecates older versions. */
 const MIN_VERSION = 'TLSv1.2';

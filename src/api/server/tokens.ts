@@ -6,10 +6,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readSecret, unusable } from '../../config/secrets.js';
 import type { ApiSettings } from '../../config/types.js';
-import type { ApiSection } from './access.js';
 
 /** The permission of a token. Write includes read. */
 type Grant = 'write' | 'read';
+
+/** The section of the config with the options of the API: `api` of a collector, `scraper` of a scraper. */
+export type ApiSection = 'api' | 'scraper';
 
 /** RFC 6750 section 2.1, `b64token`. */
 const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;

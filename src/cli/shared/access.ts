@@ -3,10 +3,9 @@
 import type { Server } from 'node:https';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import type { ApiSection } from '../../api/server/access.js';
 import type { BaseOptions } from '../../api/server/server.js';
 import { readTls } from '../../api/server/tls.js';
-import { Tokens } from '../../api/server/tokens.js';
+import { type ApiSection, Tokens } from '../../api/server/tokens.js';
 import { LlamaError } from '../../base/errors.js';
 import { isLoopback } from '../../config/address.js';
 import type { ApiSettings } from '../../config/types.js';

@@ -1,7 +1,7 @@
 /** An HTTP interface listens, or says what is in the way. */
 
 import type { FastifyInstance } from 'fastify';
-import type { ApiSection } from '../../api/server/access.js';
+import type { ApiSection } from '../../api/server/tokens.js';
 import { LlamaError } from '../../base/errors.js';
 import type { EffectiveOption } from '../../config/options/optionSources.js';
 import type { ApiSettings } from '../../config/types.js';

@@ -1,6 +1,6 @@
 /** What `llama check` and a start say of changes that need no token. */
 
-import type { ApiSection } from '../../api/server/access.js';
+import type { ApiSection } from '../../api/server/tokens.js';
 import type { ApiSettings } from '../../config/types.js';
 
 /** What to know of changes that need no token; undefined when all need one. */
