@@ -1,6 +1,7 @@
 /** How series went over time: one point a slot, with the resolution that the memory left. */
 
 import { Breather } from '../base/yielding.js';
+import type { OutcomeCounts } from '../stats/outcome.js';
 import { unpackPercentile, unpackTime } from './columns.js';
 import type { MatrixHistory } from './history.js';
 import { Flag, type Slot } from './slot.js';
@@ -15,14 +16,7 @@ interface SeriesFilter {
 }
 
 /** One point; times are ns, NaN when unknown or without replies. */
-export interface Point {
-  readonly sent: number;
-  readonly received: number;
-  readonly lost: number;
-  readonly unreachable: number;
-  readonly tooBig: number;
-  readonly sendErrors: number;
-  readonly localDrops: number;
+export interface Point extends OutcomeCounts {
   readonly p50Ns: number;
   readonly p90Ns: number;
   readonly p99Ns: number;
@@ -70,13 +64,7 @@ export function pointOf(slot: Slot, series: number): Point | undefined {
     return Number.isNaN(maxNs) ? ns : Math.min(ns, maxNs);
   };
   return {
-    sent: slot.sent.values[series],
-    received: slot.received.values[series],
-    lost: slot.lost.values[series],
-    unreachable: slot.unreachable.values[series],
-    tooBig: slot.tooBig.get(series),
-    sendErrors: slot.sendErrors.get(series),
-    localDrops: slot.localDrops.get(series),
+    ...slot.countsOf(series),
     p50Ns: atMost(slot.p50[series]),
     p90Ns: atMost(slot.p90[series]),
     p99Ns: atMost(slot.p99[series]),

@@ -1,5 +1,7 @@
 /** The input of a history: finished intervals, whether fetched or measured here. */
 
+import type { OutcomeCounts } from '../stats/outcome.js';
+
 /** The identity of a row, without its numbers. Together with the collector it names a series; the tags may change. */
 export interface SeriesName {
   readonly group: string;
@@ -11,17 +13,7 @@ export interface SeriesName {
 }
 
 /** Numbers of a row, and of a series in a slot. Times are ns, NaN where they are not known. */
-export interface Numbers {
-  readonly sent: number;
-  readonly received: number;
-  readonly lost: number;
-  readonly unreachable: number;
-  /** Probes larger than a link of the path lets through. */
-  readonly tooBig: number;
-  /** Probes that the kernel refused to send; not in `sent`. */
-  readonly sendErrors: number;
-  /** Replies that this host dropped. */
-  readonly localDrops: number;
+export interface Numbers extends OutcomeCounts {
   /** Round trips that the times are of. */
   readonly samples: number;
   readonly minNs: number;

@@ -7,15 +7,26 @@
 
 import { type Explained, noAnswerText, notSentText, tooBigText, unreachableText } from './reasons.js';
 
-export interface OutcomeCounts {
-  readonly sent: number;
-  readonly received: number;
-  readonly lost: number;
-  readonly unreachable: number;
-  readonly tooBig: number;
-  readonly sendErrors: number;
-  readonly localDrops: number;
-}
+/**
+ * Counts of a row, path, series or cell. `sent` is the sum of `received`, `lost`, `unreachable`, `tooBig` (larger than a link of the path lets
+ * through) and `localDrops` (this host may have dropped the reply), short only by what `threadLosses` and `ringOverflows` count. `sendErrors`
+ * counts probes that the kernel refused to send; they are not in `sent`.
+ */
+export const OUTCOME_COUNTS = [
+  'sent',
+  'received',
+  'lost',
+  'unreachable',
+  'tooBig',
+  'sendErrors',
+  'localDrops',
+] as const;
+export type OutcomeCount = (typeof OUTCOME_COUNTS)[number];
+export type OutcomeCounts = Readonly<Record<OutcomeCount, number>>;
+
+/** The counts, each from its name. Not for hot code. */
+export const outcomeCounts = (of: (name: OutcomeCount) => number): OutcomeCounts =>
+  Object.fromEntries(OUTCOME_COUNTS.map((name) => [name, of(name)])) as OutcomeCounts;
 
 /**
  * `silent`: probes were sent, but the network or the target answered none. `unmeasured`: this host sent none, or

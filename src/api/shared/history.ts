@@ -11,12 +11,12 @@ import type { Slot } from '../../history/slot.js';
 import { matching, type Point, pointOf, slotsWithin } from '../../history/timeSeries.js';
 import { HdrTextEncoder } from '../../stats/hdrText.js';
 import { HistogramSum } from '../../stats/histogramSum.js';
+import { OUTCOME_COUNTS } from '../../stats/outcome.js';
 import { PERCENTILES_PER_MILLE, roundedUs } from '../../stats/row.js';
 import { bodyOf, Chunk } from '../server/bodies.js';
 import { HistoryQuery, HistorySchema } from './matrixSchemas.js';
 
 const DEFAULT_LIMIT = 20;
-const COUNTS = ['sent', 'received', 'lost', 'unreachable', 'tooBig', 'sendErrors', 'localDrops'] as const;
 const TIMES = [
   ['p50', 'p50Ns'],
   ['p90', 'p90Ns'],
@@ -113,7 +113,7 @@ function seriesJson(
     stale: ageMs > STALE_INTERVALS * table.cadenceMs(series),
     state: stateOf(table, series, judged),
     reason: judged === undefined ? table.reason(series) : null,
-    ...Object.fromEntries(COUNTS.map((name) => [name, column((point) => point[name])])),
+    ...Object.fromEntries(OUTCOME_COUNTS.map((name) => [name, column((point) => point[name])])),
     // NaN becomes null.
     ...Object.fromEntries(TIMES.map(([name, field]) => [name, column((point) => roundedUs(point[field]))])),
     upperBound: points.map((point) => point?.upperBound === true),

@@ -3,7 +3,7 @@
 import type { Metric } from '../../history/matrix.js';
 import type { Slowness } from '../../history/slowness.js';
 import type { Answering } from '../../stats/outcome.js';
-import type { SendErrorReason, TooBigReason, UnreachableReason } from '../../stats/reasons.js';
+import type { Explained } from '../../stats/reasons.js';
 
 /** `GET /v1/matrix?format=columns`: arrays beside each other, an element for each cell. */
 export interface MatrixAnswer {
@@ -38,28 +38,16 @@ interface CellColumns {
 }
 
 /** An element of `paths` of `GET /v1/paths`, as far as it is shown. */
-export interface PathAnswer {
+export interface PathAnswer extends Explained {
   /** Of a scraper only. */
   readonly collector?: string | null;
   readonly group: string;
   readonly source: string;
   readonly sourcePort: number | null;
-  readonly target: string;
   readonly port: number;
   readonly class: string;
-  readonly sent: number;
-  readonly lost: number;
-  readonly unreachable: number;
-  readonly localDrops: number;
   /** null: no probe tells of loss (`lossShare`). */
   readonly lossPct: number | null;
-  readonly received: number;
-  readonly mtu?: number | null;
-  readonly tooBig?: number;
-  readonly sendErrors?: number;
-  readonly sendErrorsBy?: readonly SendErrorReason[] | null;
-  readonly unreachableBy?: readonly UnreachableReason[] | null;
-  readonly tooBigBy?: readonly TooBigReason[] | null;
   readonly rttUs: { readonly min: number; readonly mean: number; readonly max: number } | null;
 }
 

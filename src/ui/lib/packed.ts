@@ -1,19 +1,14 @@
 /** An answer of `/v1/matrix` in typed arrays: a third of the memory, and one thread can hand it to another. Pure. */
 
-import { ANSWERING, type Answering } from '../../stats/outcome.js';
+import { ANSWERING, type Answering, OUTCOME_COUNTS, type OutcomeCount } from '../../stats/outcome.js';
 import type { MatrixAnswer, MatrixColumns } from './types.js';
 
 /** Entry `i` of each is of the same cell. Counts are there when they were asked for. */
-export interface PackedColumns {
+export interface PackedColumns extends Partial<Readonly<Record<OutcomeCount, Float64Array>>> {
   readonly row: Uint32Array;
   readonly column: Uint32Array;
   /** NaN: nothing was measured. */
   readonly value: Float64Array;
-  readonly sent?: Float64Array;
-  readonly received?: Float64Array;
-  readonly lost?: Float64Array;
-  readonly tooBig?: Float64Array;
-  readonly unreachable?: Float64Array;
   readonly ageMs?: Float64Array;
   readonly samples?: Float64Array;
   /** Series of a cell, and those of them without an answer. */
@@ -32,8 +27,8 @@ export interface PackedAnswer extends Omit<MatrixAnswer, 'cells'> {
 }
 
 const NUMBERS = [
-  ...(['sent', 'received', 'lost', 'unreachable', 'tooBig', 'ageMs', 'samples'] as const),
-  ...(['series', 'silentSeries', 'unmeasuredSeries'] as const),
+  ...OUTCOME_COUNTS,
+  ...(['ageMs', 'samples', 'series', 'silentSeries', 'unmeasuredSeries'] as const),
 ] as const;
 
 export function packAnswer({ cells, ...rest }: MatrixAnswer): PackedAnswer {

@@ -1,7 +1,7 @@
 /** Shapes of the answers that the page reads; the API's own document is at /openapi.json. */
 
-import type { Answering } from '../../stats/outcome.js';
-import type { SendErrorReason, TooBigReason, UnreachableReason } from '../../stats/reasons.js';
+import type { Answering, OutcomeCount } from '../../stats/outcome.js';
+import type { Explained } from '../../stats/reasons.js';
 
 /** The newest data of an answer; nulls without any. */
 export interface Newest {
@@ -28,15 +28,10 @@ export interface MatrixAnswer {
 }
 
 /** Cells in columns: entry `i` of each is of the same cell. Those that were not asked for are not there. */
-export interface MatrixColumns {
+export interface MatrixColumns extends Partial<Readonly<Record<OutcomeCount, readonly number[]>>> {
   readonly row: readonly number[];
   readonly column: readonly number[];
   readonly value: readonly (number | null)[];
-  readonly sent?: readonly number[];
-  readonly received?: readonly number[];
-  readonly lost?: readonly number[];
-  readonly tooBig?: readonly number[];
-  readonly unreachable?: readonly number[];
   readonly ageMs?: readonly number[];
   readonly stale?: readonly boolean[];
   readonly samples?: readonly number[];
@@ -57,7 +52,7 @@ interface Merged {
   readonly hdr: string;
 }
 
-export interface HistorySeries {
+export interface HistorySeries extends Readonly<Record<OutcomeCount, readonly (number | null)[]>> {
   readonly collector: string;
   readonly group: string;
   readonly source: string;
@@ -73,13 +68,6 @@ export interface HistorySeries {
   readonly reason: string | null;
   /** Asked for with `histograms`; null: no histogram is held. */
   readonly merged?: Merged | null;
-  readonly sent: readonly (number | null)[];
-  readonly received: readonly (number | null)[];
-  readonly lost: readonly (number | null)[];
-  readonly unreachable: readonly (number | null)[];
-  readonly tooBig: readonly (number | null)[];
-  readonly sendErrors: readonly (number | null)[];
-  readonly localDrops: readonly (number | null)[];
   readonly p50: readonly (number | null)[];
   readonly p90: readonly (number | null)[];
   readonly p99: readonly (number | null)[];
@@ -92,26 +80,14 @@ export interface HistoryAnswer {
   readonly series: readonly HistorySeries[];
 }
 
-export interface PathRow {
+export interface PathRow extends Explained {
   readonly collector?: string | null;
   readonly group: string;
   readonly source: string;
   readonly sourcePort: number | null;
-  readonly target: string;
   readonly port: number;
   readonly class: string;
   readonly dscp?: number;
-  readonly sent: number;
-  readonly received: number;
-  readonly lost: number;
-  readonly unreachable: number;
-  readonly localDrops: number;
-  readonly tooBig?: number | null;
-  readonly mtu?: number | null;
-  readonly sendErrors?: number | null;
-  readonly sendErrorsBy?: readonly SendErrorReason[] | null;
-  readonly unreachableBy?: readonly UnreachableReason[] | null;
-  readonly tooBigBy?: readonly TooBigReason[] | null;
   /** null: no probe tells of loss (`lossShare`). */
   readonly lossPct: number | null;
   readonly rttUs: { readonly min: number; readonly mean: number; readonly max: number } | null;

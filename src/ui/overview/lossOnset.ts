@@ -1,6 +1,6 @@
 /** Since when a pair is in its present trouble. Pure. */
 
-import { type Answering, answeringOf } from '../../stats/outcome.js';
+import { type Answering, answeringOf, type OutcomeCount, outcomeCounts } from '../../stats/outcome.js';
 import type { HistorySeries } from '../lib/types.js';
 
 export interface Onset {
@@ -11,18 +11,13 @@ export interface Onset {
 
 /** Slots with all answers that end a spell of loss: two clean ones between losses are still the same trouble. */
 const CLEAN_SLOTS = 3;
-type Counts = Pick<
-  HistorySeries,
-  'sent' | 'received' | 'lost' | 'unreachable' | 'tooBig' | 'sendErrors' | 'localDrops'
->;
+type Counts = Pick<HistorySeries, OutcomeCount>;
 
 /** What a slot says; undefined: there is none. A slot of which nothing was received is no loss, but no answer. */
 function slotOf(series: Counts, i: number): Answering | 'clean' | undefined {
   if (series.sent[i] === null || series.sent[i] === undefined) return undefined;
-  const of = (name: keyof Counts): number => series[name][i] ?? 0;
-  const counts = { sent: of('sent'), received: of('received'), lost: of('lost'), unreachable: of('unreachable') };
-  const others = { tooBig: of('tooBig'), sendErrors: of('sendErrors'), localDrops: of('localDrops') };
-  const state = answeringOf({ ...counts, ...others });
+  const counts = outcomeCounts((name) => series[name][i] ?? 0);
+  const state = answeringOf(counts);
   return state === 'answers' && counts.lost + counts.unreachable === 0 ? 'clean' : state;
 }
 

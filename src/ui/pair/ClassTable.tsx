@@ -1,6 +1,6 @@
 /** Classes side by side, over the range that is shown: percentiles of all replies as one histogram. Other counters are of the last minutes. */
 
-import { lossShare, type OutcomeCounts, whyText } from '../../stats/outcome.js';
+import { lossShare, type OutcomeCounts, outcomeCounts, whyText } from '../../stats/outcome.js';
 import { formatCount, formatLoss, formatUs } from '../lib/format.js';
 import { levelOf } from '../lib/palette.js';
 import { clockText } from '../lib/time.js';
@@ -112,15 +112,7 @@ export function ClassTable({
   );
 }
 
-const countsOf = (of: HistorySeries): OutcomeCounts => ({
-  sent: sum(of.sent),
-  received: sum(of.received),
-  lost: sum(of.lost),
-  unreachable: sum(of.unreachable),
-  tooBig: sum(of.tooBig),
-  sendErrors: sum(of.sendErrors),
-  localDrops: sum(of.localDrops),
-});
+const countsOf = (of: HistorySeries): OutcomeCounts => outcomeCounts((name) => sum(of[name]));
 
 /** The loss of a series that answers; in words why another does not. The same verdict as that of the matrix over the same window. */
 function State({ of, bounds }: { of: HistorySeries; bounds: readonly number[] }) {

@@ -1,6 +1,13 @@
 /** Paths of a pair summed over the intervals that were seen, and which of them stand out. Pure. */
 
-import { answeringOf, lossShare, type OutcomeCounts, reasonOf } from '../../stats/outcome.js';
+import {
+  answeringOf,
+  lossShare,
+  OUTCOME_COUNTS,
+  type OutcomeCounts,
+  outcomeCounts,
+  reasonOf,
+} from '../../stats/outcome.js';
 import { LEVELS, levelOf, timeLevel } from '../lib/palette.js';
 import type { PathRow } from '../lib/types.js';
 import { nameOf } from './names.js';
@@ -57,13 +64,7 @@ export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMa
       port: row.port,
       class: row.class,
       sourcePort,
-      sent: 0,
-      received: 0,
-      lost: 0,
-      unreachable: 0,
-      tooBig: 0,
-      sendErrors: 0,
-      localDrops: 0,
+      ...outcomeCounts(() => 0),
       lossPct: null,
       reason: null,
       refused: false,
@@ -78,13 +79,7 @@ export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMa
       timed: 0,
       means: [],
     };
-    sum.sent += row.sent;
-    sum.received += row.received;
-    sum.lost += row.lost;
-    sum.unreachable += row.unreachable;
-    sum.tooBig += row.tooBig ?? 0;
-    sum.sendErrors += row.sendErrors ?? 0;
-    sum.localDrops += row.localDrops;
+    for (const name of OUTCOME_COUNTS) sum[name] += row[name] ?? 0;
     sum.reason = reasonOf(row);
     sum.refused = row.sent === 0 && (row.sendErrors ?? 0) > 0;
     sum.failing = row.sent > 0 && row.unreachable + (row.tooBig ?? 0) === row.sent;
