@@ -1,11 +1,25 @@
-/** `npm run check`: the structure of src and of its unit tests. Prints the figures, and every problem on stderr; exit code 1 when there is one. */
+/**
+ * `npm run check`: the structure of src and of its unit tests, and the language of comments and titles. Prints the
+ * figures and the first warnings, and every problem on stderr; exit code 1 when there is one.
+ */
 
 import { readFileSync } from 'node:fs';
 import { codeIn, edgesOf, foldersOf, readGraph } from './graph.js';
+import { isTooWide, oldWordIn, textLines, widthProblems } from './language.js';
 import { ceilingProblems, circleProblems, isTypesOnly, mirrorProblems, moduleOf, orderProblems } from './rules.js';
-import { CEILINGS, ENTRY_POINTS, FILE_CIRCLES, FOLDER_CIRCLES, ROOMS, TESTED_PERCENT, UPWARD } from './structure.js';
+import {
+  CEILINGS,
+  ENTRY_POINTS,
+  FILE_CIRCLES,
+  FOLDER_CIRCLES,
+  ROOMS,
+  TESTED_PERCENT,
+  UPWARD,
+  WIDE_COMMENTS,
+} from './structure.js';
 
 const SMALL_LINES = 40;
+const MOST_WARNINGS = 20;
 const COLLECTOR = 'src/collector/collector.ts';
 
 const read = (file: string): string => readFileSync(file, 'utf8');
@@ -31,12 +45,24 @@ const toTest = modules.filter(
 );
 const percent = (toTest.filter((file) => tested.has(file.replace(/\.ts$/, ''))).length * 100) / toTest.length;
 
+const { formatter } = JSON.parse(read('biome.json')) as { readonly formatter: { readonly lineWidth: number } };
+const folders = ['src', 'workers', 'test', 'perf', 'docs'];
+const lines = folders
+  .flatMap((folder) => codeIn('.', folder))
+  .flatMap((file) => textLines(read(file)).map((line) => ({ file, ...line })));
+const wide = lines.filter((line) => isTooWide(line, formatter.lineWidth)).length;
+const oldWords = lines.flatMap(({ file, line, text }) => {
+  const word = oldWordIn(text);
+  return word === undefined ? [] : [`${file}:${line}: '${word}'`];
+});
+
 const problems = [
   ...orderProblems(graph, ROOMS, UPWARD),
   ...circleProblems(graph, 'FILE_CIRCLES', FILE_CIRCLES),
   ...circleProblems(foldersOf(graph), 'FOLDER_CIRCLES', FOLDER_CIRCLES),
   ...mirrorProblems(tests, modules),
   ...ceilingProblems(figures, CEILINGS),
+  ...widthProblems(wide, WIDE_COMMENTS, formatter.lineWidth),
   ...(percent < TESTED_PERCENT
     ? [
         `found ${percent.toFixed(1)} % of the modules with a unit test, expected at least ${TESTED_PERCENT} %; test the new module at its path`,
@@ -53,5 +79,8 @@ console.log(
 console.log(
   `exceptions: ${UPWARD.length} imports up, ${FILE_CIRCLES.length} in circles of files, ${FOLDER_CIRCLES.length} in circles of folders`,
 );
+console.log(`comment lines wider than ${formatter.lineWidth} columns: ${wide} (at most ${WIDE_COMMENTS})`);
+console.log(`comments and titles with words that CONTRIBUTING.md replaces: ${oldWords.length}`);
+for (const place of oldWords.slice(0, MOST_WARNINGS)) console.log(`  warning: ${place}`);
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length === 0 ? 0 : 1;
