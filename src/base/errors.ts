@@ -91,3 +91,8 @@ export class LlamaError extends Error {
     return ERROR_TABLE[this.code].exitCode;
   }
 }
+
+/** The message of a caught value, which may be no Error. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -5,6 +5,7 @@
  */
 
 import type { Logger } from 'pino';
+import { messageOf } from '../base/errors.js';
 import { SerialQueue } from '../base/serialQueue.js';
 import { yieldNow } from '../base/yielding.js';
 import { type GroupRules, isTrustedSource } from '../config/allowed.js';
@@ -353,8 +354,6 @@ export class GroupChanges {
     }
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /**
  * Why a group of the file does not take effect. `live`: the group that has its name; undefined: it was removed live.

@@ -1,7 +1,7 @@
 /** Small files with secrets: tokens and keys. Their content gets into no message. */
 
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
-import { type ErrorCode, LlamaError } from '../base/errors.js';
+import { type ErrorCode, LlamaError, messageOf } from '../base/errors.js';
 import { openFile } from '../base/files/openFile.js';
 import { shownPath, withoutPath } from '../base/files/shownPath.js';
 import { openAllowed } from './allowed.js';
@@ -49,7 +49,7 @@ export function readSmall(
       closeSync(descriptor);
     }
   } catch (cause) {
-    const reason = withoutPath(cause instanceof Error ? cause.message : String(cause));
+    const reason = withoutPath(messageOf(cause));
     // The cause of Node has the path.
     throw unusable(
       code,

@@ -3,6 +3,7 @@
  * at once, the rest at the next start.
  */
 
+import { changedOptions } from '../config/options/optionSources.js';
 import type { LoadedScraperConfig } from '../config/scraper/config.js';
 import { writersToJson } from '../config/scraper/writers.js';
 import type { ScraperReloadReport } from '../contract/scraperStatus.js';
@@ -28,15 +29,12 @@ export class ScraperReloader {
     const loaded = this.load();
     const enforce = alongside();
     enforce();
-    return { ...this.scraper.follow(loaded.config.collectors), restart: changedOptions(this.started, loaded) };
+    return { ...this.scraper.follow(loaded.config.collectors), restart: changesOf(this.started, loaded) };
   }
 }
 
-function changedOptions(before: LoadedScraperConfig, after: LoadedScraperConfig): string[] {
-  const written = new Map(before.options.map((option) => [option.name, JSON.stringify(option.written)]));
-  const names = after.options
-    .filter((option) => written.get(option.name) !== JSON.stringify(option.written))
-    .map(({ name }) => name);
+function changesOf(before: LoadedScraperConfig, after: LoadedScraperConfig): string[] {
+  const names = changedOptions(before.options, after.options);
   const writers = ({ config }: LoadedScraperConfig): string => JSON.stringify(writersToJson(config.writers));
   return writers(before) === writers(after) ? names : [...names, 'writers'];
 }

@@ -6,12 +6,12 @@
 import type { Logger } from 'pino';
 import { HttpClient } from '../base/http/httpClient.js';
 import { SteadyClock } from '../base/steadyClock.js';
+import { SYSTEM_TIMING, type Timing } from '../base/timing.js';
 import { VERSION } from '../base/version.js';
 import type { CollectorList, ScraperConfig } from '../config/scraper/types.js';
 import type { CollectorState, MemoryCounter, ScraperStatus, WriterStatus } from '../contract/scraperStatus.js';
 import { ThrottleWatch } from '../net/cpuQuota.js';
 import type { SourceTools } from '../targets/create.js';
-import { SYSTEM_TIMING, type Timing } from '../targets/source.js';
 import { clocksApart } from './clockWarnings.js';
 import type { ReachableCollector } from './polling/allPaths.js';
 import { Room } from './polling/answerMemory.js';

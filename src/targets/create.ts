@@ -1,11 +1,12 @@
 /** Creates a source of targets from its config. */
 
 import { promises } from 'node:dns';
+import type { Timing } from '../base/timing.js';
 import type { TargetSource } from '../config/types.js';
 import { type DnsResolver, DnsSource } from './dns.js';
 import { FileSource } from './file.js';
 import { HttpSource } from './http.js';
-import type { AllowedNow, Source, Timing } from './source.js';
+import type { AllowedNow, Source } from './source.js';
 import type { TargetParser } from './targetParser.js';
 
 const DNS_TIMEOUT_MS = 2_000;

@@ -4,12 +4,13 @@
  */
 
 import type { Logger } from 'pino';
-import { LlamaError } from '../base/errors.js';
+import { LlamaError, messageOf } from '../base/errors.js';
+import { SYSTEM_TIMING, type Timing } from '../base/timing.js';
 import type { Allowed, Group, TargetSource } from '../config/types.js';
 import { createSource, type SourceTools } from './create.js';
 import { type Derived, deriveGroup, entriesOf } from './derive.js';
 import { Follower } from './follower.js';
-import { type Entry, messageOf, type Source, SYSTEM_TIMING, type Timing } from './source.js';
+import type { Entry, Source } from './source.js';
 import { TargetParser } from './targetParser.js';
 
 /** How often a group without a source looks whether this host has other addresses. */

@@ -8,8 +8,10 @@
 import { constants, type FSWatcher, watch } from 'node:fs';
 import { open, realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { messageOf } from '../base/errors.js';
+import type { Timing } from '../base/timing.js';
 import { mustBeInside, whyOutside } from '../config/allowed.js';
-import { type AllowedNow, type Answer, MAX_ANSWER_BYTES, messageOf, type Source, type Timing } from './source.js';
+import { type AllowedNow, type Answer, MAX_ANSWER_BYTES, type Source } from './source.js';
 import { type ParseTargets, parseTargets } from './targetParser.js';
 
 /** A writer causes several events with one change; a change in place is probably done after this time. */

@@ -4,7 +4,9 @@
  */
 
 import type { Logger } from 'pino';
-import { type Answer, type Entry, messageOf, type Source, type Timing } from './source.js';
+import { messageOf } from '../base/errors.js';
+import type { Timing } from '../base/timing.js';
+import type { Answer, Entry, Source } from './source.js';
 
 /** After the first failure it is asked again after at most this long, then twice that, and so on. */
 const FIRST_RETRY_MS = 1_000;

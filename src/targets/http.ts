@@ -5,12 +5,14 @@
  */
 
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
+import { messageOf } from '../base/errors.js';
 import { bearerHeaders } from '../base/files/tokenFile.js';
 import { type HttpAnswer, HttpClient } from '../base/http/httpClient.js';
+import type { Timing } from '../base/timing.js';
 import { allowsUrl, expectedUrl, openAllowed } from '../config/allowed.js';
 import { withoutSecrets } from '../config/files/problems.js';
 import type { Allowed, TargetSource } from '../config/types.js';
-import { type AllowedNow, type Answer, MAX_ANSWER_BYTES, messageOf, type Source, type Timing } from './source.js';
+import { type AllowedNow, type Answer, MAX_ANSWER_BYTES, type Source } from './source.js';
 import { type ParseTargets, parseTargets } from './targetParser.js';
 
 const MAX_REDIRECTS = 5;

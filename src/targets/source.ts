@@ -35,29 +35,5 @@ export interface Source {
   watch?(changed: () => void): () => void;
 }
 
-/** Clock, timers and chance, passed in so that tests have their own. */
-export interface Timing {
-  /** Epoch milliseconds. */
-  nowMs(): number;
-  /** Runs something later; the result cancels it. */
-  after(ms: number, run: () => void): () => void;
-  /** 0 to 1. */
-  random(): number;
-}
-
-export const SYSTEM_TIMING: Timing = {
-  nowMs: () => Date.now(),
-  after: (ms, run) => {
-    const timer = setTimeout(run, ms);
-    return () => clearTimeout(timer);
-  },
-  random: Math.random,
-};
-
 /** More than any answer that the plan's limits allow: 65,535 targets with some labels each. */
 export const MAX_ANSWER_BYTES = 16 * 2 ** 20;
-
-/** The message of any thrown value. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

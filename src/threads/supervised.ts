@@ -9,7 +9,7 @@ import type { Transferable } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { Piscina } from 'piscina';
 import { atMost } from '../base/atMost.js';
-import { LlamaError } from '../base/errors.js';
+import { LlamaError, messageOf } from '../base/errors.js';
 import { cpuQuota } from '../net/cpuQuota.js';
 import { type ControlBlock, ThreadState } from '../ring/control.js';
 import { THREAD_EXEC_ARGV } from './execArgv.js';
@@ -224,7 +224,7 @@ export class SupervisedThreads<Task> {
       await this.pool.run(task, { transferList: [...transfer] });
       return undefined;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
     }
   }
 }

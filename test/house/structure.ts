@@ -60,7 +60,7 @@ export const WIDE_COMMENTS = 326;
 /** Figures that may only go down. */
 export const CEILINGS = {
   'files in src': 464,
-  'modules below 40 lines with one importer': 14,
+  'modules below 40 lines with one importer': 12,
   'imports of src/collector/collector.ts': 10,
 };
 

@@ -2,6 +2,7 @@
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { messageOf } from '../../base/errors.js';
 import { readSecret, readSmall, unusable } from '../../config/secrets.js';
 import type { TlsFiles } from '../../config/types.js';
 import type { ApiSection } from './tokens.js';
@@ -63,7 +64,7 @@ function attempt<Value>(option: string, work: () => Value, message: string): Val
   try {
     return work();
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw unusable('LLAMA_TLS_FILE', option, `${message} (${why})`);
   }
 }

@@ -1,6 +1,7 @@
 /** Tokens and passwords in their own files. They never appear in messages. */
 
 import { readFile } from 'node:fs/promises';
+import { messageOf } from '../errors.js';
 import { shownPath, withoutPath } from './shownPath.js';
 
 const TOKEN = /^[\x21-\x7e]+$/;
@@ -22,7 +23,7 @@ export async function secretOf(
   try {
     text = await read(file);
   } catch (cause) {
-    const reason = withoutPath(cause instanceof Error ? cause.message : String(cause));
+    const reason = withoutPath(messageOf(cause));
     // Without the cause, which contains the path.
     throw new Error(`${shownPath(file)}: found no ${what} file that can be read (${reason}); check its path and owner`);
   }

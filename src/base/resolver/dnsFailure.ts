@@ -2,6 +2,7 @@
 
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
+import { messageOf } from '../errors.js';
 
 /** NXDOMAIN, and a name without records of the type: authoritative answers. */
 export const NEGATIVE: Readonly<Record<string, string>> = {
@@ -58,7 +59,7 @@ export async function failureText(
     if (server !== undefined)
       return `the answer of ${server} is too long for UDP (truncated), and it gives none by TCP; let TCP port 53 through`;
   }
-  return FAILURES[code] ?? (error instanceof Error ? error.message : String(error));
+  return FAILURES[code] ?? messageOf(error);
 }
 
 /** The first server that answers by UDP with a truncated answer. */

@@ -1,7 +1,7 @@
 /** Requests to a collector or a scraper. What goes wrong is told with its remedy; the token is in no message. */
 
 import type { IncomingMessage } from 'node:http';
-import { LlamaError } from '../../base/errors.js';
+import { LlamaError, messageOf } from '../../base/errors.js';
 import { isToken } from '../../base/files/tokenFile.js';
 import { HttpClient } from '../../base/http/httpClient.js';
 import { readSecret } from '../../config/secrets.js';
@@ -49,7 +49,7 @@ export class ServiceClient {
     try {
       answer = await this.http.get(url, this.headers, signal);
     } catch (cause) {
-      throw this.unreachable(cause instanceof Error ? cause.message : String(cause), cause);
+      throw this.unreachable(messageOf(cause), cause);
     }
     const { status } = answer;
     const body = answer.content.toString();
@@ -72,7 +72,7 @@ export class ServiceClient {
     try {
       response = await this.http.open(this.address(path, query), { ...this.headers, accept }, signal);
     } catch (cause) {
-      throw this.unreachable(cause instanceof Error ? cause.message : String(cause), cause);
+      throw this.unreachable(messageOf(cause), cause);
     }
     if (response.statusCode !== 200) throw this.refused(path, response.statusCode ?? 0, await beginningOf(response));
     return response;

@@ -5,7 +5,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { Backoff } from '../../base/backoff.js';
-import { LlamaError } from '../../base/errors.js';
+import { LlamaError, messageOf } from '../../base/errors.js';
 import type { ServiceClient } from './client.js';
 import type { Looker } from './snapshot.js';
 import { follow } from './sse.js';
@@ -161,5 +161,5 @@ export class Feed {
 /** Without the URL, which stands above. */
 function reasonOf(error: unknown): string {
   if (error instanceof LlamaError) return error.message.replace(/^https?:\S+: /, '');
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

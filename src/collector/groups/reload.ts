@@ -6,6 +6,7 @@
 import { LlamaError } from '../../base/errors.js';
 import { SerialQueue } from '../../base/serialQueue.js';
 import type { LoadedConfig } from '../../config/collector/config.js';
+import { changedOptions } from '../../config/options/optionSources.js';
 import type { Group } from '../../config/types.js';
 import type { FileReload } from './registry.js';
 
@@ -55,17 +56,9 @@ export class ConfigReloader {
       const enforce = alongside();
       const groups = await this.collector.reloadFile(loaded.config.groups);
       enforce();
-      return { ...groups, restart: changedOptions(this.started, loaded), notes: loaded.notes };
+      return { ...groups, restart: changedOptions(this.started.options, loaded.options), notes: loaded.notes };
     } catch (error) {
       throw error instanceof LlamaError ? loaded.located(error) : error;
     }
   }
-}
-
-/** Names of the options that are written otherwise than they were. */
-function changedOptions(before: LoadedConfig, after: LoadedConfig): string[] {
-  const written = new Map(before.options.map((option) => [option.name, JSON.stringify(option.written)]));
-  return after.options
-    .filter((option) => written.get(option.name) !== JSON.stringify(option.written))
-    .map(({ name }) => name);
 }

@@ -12,10 +12,10 @@
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { messageOf } from '../../base/errors.js';
 import { damageOf, readSealed, writeSealed } from '../../base/files/sealedFile.js';
 import { removeFile } from '../../base/files/syncedFile.js';
 import { isRecord } from '../../config/files/problems.js';
-import { messageOf } from '../../targets/source.js';
 import type { IntervalPlace } from '../results/results.js';
 
 export const KEPT_PLACE = 'cursor.json';

@@ -15,10 +15,10 @@ import { deserialize, serialize } from 'node:v8';
 import { crc32 } from 'node:zlib';
 import type { Logger } from 'pino';
 import { atMost } from '../../base/atMost.js';
+import { messageOf } from '../../base/errors.js';
 import { removeFile, replaceFile } from '../../base/files/syncedFile.js';
 import { SerialQueue } from '../../base/serialQueue.js';
 import { VERSION } from '../../base/version.js';
-import { messageOf } from '../../targets/source.js';
 import type { HeldResults } from '../results/results.js';
 import type { StateDirectory } from './state.js';
 

@@ -8,12 +8,14 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { atMost } from '../../base/atMost.js';
+import { messageOf } from '../../base/errors.js';
 import { removeFile, replaceFile } from '../../base/files/syncedFile.js';
 import { SerialQueue } from '../../base/serialQueue.js';
+import { SYSTEM_TIMING, type Timing } from '../../base/timing.js';
 import { yieldNow } from '../../base/yielding.js';
 import type { TargetSource } from '../../config/types.js';
 import type { GivenTargets, TargetKeeper } from '../../targets/discovery.js';
-import { type Entry, messageOf, SYSTEM_TIMING, type Timing } from '../../targets/source.js';
+import type { Entry } from '../../targets/source.js';
 import { readKeptTargets, sourceIdentity, writeKeptTargets } from './keptTargetsFormat.js';
 import type { StateDirectory } from './state.js';
 

@@ -8,7 +8,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
-import { LlamaError } from '../../base/errors.js';
+import { LlamaError, messageOf } from '../../base/errors.js';
 import { setAside } from '../../base/files/sealedFile.js';
 import { removeFile, replaceFile, TEMPORARY } from '../../base/files/syncedFile.js';
 import { DirectoryLock } from '../../net/directoryLock.js';
@@ -72,7 +72,7 @@ export class StateDirectory {
     try {
       aside = await setAside(join(this.path, file));
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       this.logger.error(
         { file: join(this.path, file), damage, why },
         'a damaged state file cannot be set aside; it is not in force',

@@ -2,7 +2,7 @@
 
 import { parseAddress } from '../address.js';
 import { isRecord, nearest } from '../files/problems.js';
-import { plainHost } from './host.js';
+import { plainHost } from './input.js';
 
 /** `own`: ours. `simple` and `full`: the two of Dropbox's LLAMA. */
 export type ConfigForm = 'own' | 'simple' | 'full';

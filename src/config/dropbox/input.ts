@@ -3,6 +3,7 @@
  * them.
  */
 
+import { parseAddress } from '../address.js';
 import { formatProblem, found, isRecord, nearest, type Path, type Report, toPointer } from '../files/problems.js';
 import type { YamlInput } from '../files/yaml.js';
 
@@ -131,4 +132,14 @@ function readNumber(value: unknown): number | undefined {
   const digits = text.replace(/^[-+]/, '');
   if (!/^0\d/.test(digits)) return sign * Number(digits);
   return /^[0-7]+$/.test(digits) ? sign * Number.parseInt(digits, 8) : sign * Number(digits);
+}
+
+/**
+ * Go puts an address and a port together as text, so an IPv6 address of its configuration has brackets. Of the names
+ * that it resolves, `localhost` alone is sure to mean the same everywhere. Anything else is returned as it is.
+ */
+export function plainHost(text: string): string {
+  if (text === 'localhost') return '127.0.0.1';
+  const inner = /^\[(.*)\]$/.exec(text)?.[1];
+  return inner !== undefined && parseAddress(inner)?.family === 6 ? inner : text;
 }

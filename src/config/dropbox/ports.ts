@@ -5,8 +5,7 @@ import { parseAddress } from '../address.js';
 import { found, type Path, unknownWord } from '../files/problems.js';
 import { MAX_SOURCE_PORTS } from '../options/schema.js';
 import { LEGACY_DEFAULTS } from './defaults.js';
-import { plainHost } from './host.js';
-import { isNothing, type LegacyInput, shown } from './input.js';
+import { isNothing, type LegacyInput, plainHost, shown } from './input.js';
 
 export interface LegacyPort {
   readonly name: string;

@@ -2,8 +2,7 @@
 
 import { parseAddress } from '../address.js';
 import type { Path } from '../files/problems.js';
-import { plainHost } from './host.js';
-import { isNothing, type LegacyInput, shown } from './input.js';
+import { isNothing, type LegacyInput, plainHost, shown } from './input.js';
 
 export interface LegacyTarget {
   readonly address: string;

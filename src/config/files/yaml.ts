@@ -15,7 +15,7 @@ import {
   visit,
   type YAMLMap,
 } from 'yaml';
-import type { Problem } from '../../base/errors.js';
+import { messageOf, type Problem } from '../../base/errors.js';
 import { found, type Path, toPointer } from './problems.js';
 
 /** 1-based. */
@@ -84,7 +84,7 @@ export function readYaml(text: string, options: YamlOptions = {}): YamlInput {
     // Thrown for aliases that cannot be resolved or would make the document explode, and for nesting deeper than the
     // stack.
     const alias = cause instanceof ReferenceError && !/count/.test(cause.message);
-    const message = alias ? BAD_ALIAS : cause instanceof Error ? cause.message : String(cause);
+    const message = alias ? BAD_ALIAS : messageOf(cause);
     return failed([syntaxProblem(message, { line: 1, column: 1 })]);
   }
 }

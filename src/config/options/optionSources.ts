@@ -188,3 +188,9 @@ export function checkAccess(
     );
   }
 }
+
+/** Names of the options that are written otherwise than before. */
+export function changedOptions(before: readonly EffectiveOption[], after: readonly EffectiveOption[]): string[] {
+  const written = new Map(before.map((option) => [option.name, JSON.stringify(option.written)]));
+  return after.filter((option) => written.get(option.name) !== JSON.stringify(option.written)).map(({ name }) => name);
+}

@@ -4,6 +4,7 @@
  */
 
 import type { Logger } from 'pino';
+import { messageOf } from '../../base/errors.js';
 import type { CollectedInterval, Written } from '../results/types.js';
 import { WriteLater } from '../writers/retryableError.js';
 
@@ -75,7 +76,7 @@ export class WriteCounters {
 
   failed(error: unknown, retryInMs: number): void {
     const now = performance.now();
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const first = this.up;
     if (first) this.downSinceMs = now;
     this.retries++;

@@ -4,11 +4,11 @@
  * others.
  */
 
+import { messageOf } from '../../base/errors.js';
 import type { Breather } from '../../base/yielding.js';
 import { isRecord } from '../../config/files/problems.js';
 import type { CollectorKind } from '../../contract/scraperStatus.js';
 import { failureRank } from '../../stats/outcome.js';
-import { messageOf } from '../../targets/source.js';
 import { isCount, parseJson, wrong } from '../results/answer.js';
 
 /** A collector that can be asked on behalf of a reader. */

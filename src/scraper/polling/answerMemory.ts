@@ -10,7 +10,7 @@
  */
 
 import { Admission } from '../../base/admission.js';
-import type { Timing } from '../../targets/source.js';
+import type { Timing } from '../../base/timing.js';
 import type { Lease } from '../results/rowBytes.js';
 import { BufferPool } from './bufferPool.js';
 

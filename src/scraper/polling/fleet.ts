@@ -4,12 +4,13 @@
  */
 
 import type { Logger } from 'pino';
+import type { Timing } from '../../base/timing.js';
 import type { CollectorAddress, CollectorList } from '../../config/scraper/types.js';
 import type { CollectorSourceState, CollectorState, ScraperReloadReport } from '../../contract/scraperStatus.js';
 import { formatEndpoint } from '../../net/endpoint.js';
 import { createSource, type SourceTools } from '../../targets/create.js';
 import { Follower } from '../../targets/follower.js';
-import type { Entry, Timing } from '../../targets/source.js';
+import type { Entry } from '../../targets/source.js';
 import { TargetParser } from '../../targets/targetParser.js';
 import { isoTime } from './collectorStatus.js';
 import { Poller, type PollerTools } from './poller.js';

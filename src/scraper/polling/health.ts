@@ -5,7 +5,7 @@
  */
 
 import type { HttpAnswer } from '../../base/http/httpClient.js';
-import type { Timing } from '../../targets/source.js';
+import type { Timing } from '../../base/timing.js';
 
 /**
  * A collector's warnings cover the last interval or two: requested less than once an interval, some would be missed.

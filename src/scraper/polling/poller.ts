@@ -6,10 +6,11 @@
  */
 
 import type { Logger } from 'pino';
+import { messageOf } from '../../base/errors.js';
 import type { HttpAnswer, HttpClient } from '../../base/http/httpClient.js';
+import type { Timing } from '../../base/timing.js';
 import type { CollectorAddress } from '../../config/scraper/types.js';
 import type { CollectorState } from '../../contract/scraperStatus.js';
-import { messageOf, type Timing } from '../../targets/source.js';
 import type { Page } from '../results/answer.js';
 import type { CollectorEpochs } from '../results/collectorEpochs.js';
 import type { CollectedInterval, Delivery } from '../results/types.js';

@@ -4,7 +4,7 @@
  */
 
 import { Admission } from '../../base/admission.js';
-import type { Timing } from '../../targets/source.js';
+import type { Timing } from '../../base/timing.js';
 
 /** A slot is released after this time, ms, whether the request is done or not. */
 const LONGEST_HOLD_MS = 1_000;

@@ -9,10 +9,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { HttpClient } from '../../../src/base/http/httpClient.js';
+import { SYSTEM_TIMING } from '../../../src/base/timing.js';
 import { ServiceClient } from '../../../src/cli/top/client.js';
 import { InfluxWriter } from '../../../src/scraper/writers/influx.js';
 import { HttpSource } from '../../../src/targets/http.js';
-import { SYSTEM_TIMING } from '../../../src/targets/source.js';
 import { sampleInterval } from '../../support/fakes/intervals.js';
 import { makeCertificate } from '../../support/harness/pki.js';
 

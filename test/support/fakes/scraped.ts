@@ -2,12 +2,12 @@
 
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Timing } from '../../../src/base/timing.js';
 import type { CollectorAddress } from '../../../src/config/scraper/types.js';
 import type { Positions } from '../../../src/scraper/polling/poller.js';
 import { CollectorEpochs } from '../../../src/scraper/results/collectorEpochs.js';
 import type { CollectedInterval, Delivery, ResultRow } from '../../../src/scraper/results/types.js';
 import { drawCursorStart } from '../../../src/stats/cursorStart.js';
-import type { Timing } from '../../../src/targets/source.js';
 
 /** The system's clock, `factor` times as fast. */
 export class FastTiming implements Timing {

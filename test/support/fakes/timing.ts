@@ -1,6 +1,6 @@
 /** A clock that tests move by hand, with timers that run when they are due. */
 
-import type { Timing } from '../../../src/targets/source.js';
+import type { Timing } from '../../../src/base/timing.js';
 
 interface Timer {
   readonly atMs: number;

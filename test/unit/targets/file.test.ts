@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { SYSTEM_TIMING } from '../../../src/base/timing.js';
 import { FileSource } from '../../../src/targets/file.js';
-import { SYSTEM_TIMING } from '../../../src/targets/source.js';
 import { rejection } from '../../support/fakes/timing.js';
 import { waitFor } from '../../support/harness/wait.js';
 

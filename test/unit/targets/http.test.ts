@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { SYSTEM_TIMING } from '../../../src/base/timing.js';
 import { type HttpSettings, HttpSource } from '../../../src/targets/http.js';
-import { SYSTEM_TIMING } from '../../../src/targets/source.js';
 import { NEVER, rejection } from '../../support/fakes/timing.js';
 
 const LIST = '[{"targets":["10.0.0.1:8101"],"labels":{"rack":"r1"}}]';

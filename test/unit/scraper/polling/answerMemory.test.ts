@@ -1,9 +1,9 @@
 import { expect } from 'chai';
+import { SYSTEM_TIMING, type Timing } from '../../../../src/base/timing.js';
 import { collectAfter } from '../../../../src/scraper/memoryTuning.js';
 import { type Place, Room } from '../../../../src/scraper/polling/answerMemory.js';
 import { BufferPool } from '../../../../src/scraper/polling/bufferPool.js';
 import { readResults } from '../../../../src/scraper/results/answer.js';
-import { SYSTEM_TIMING, type Timing } from '../../../../src/targets/source.js';
 import { row } from '../../../support/fakes/scraped.js';
 import { seededRandom } from '../../../support/harness/random.js';
 
