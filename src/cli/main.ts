@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** The command line: one subcommand per file, loaded when it is called. Exit codes: 0 fine, 1 wrong input, 2 could not run, 3 (only probe) nothing was received. */
+/**
+ * The command line: one subcommand per file, loaded when it is called. Exit codes: 0 success, 1 wrong input, 2 could
+ * not run, 3 (only probe) no reply was received.
+ */
 
 import { CommanderError } from 'commander';
 import { ERROR_TABLE, LlamaError } from '../base/errors.js';
@@ -17,7 +20,7 @@ function endWithReader(): void {
   );
 }
 
-/** Prints what the user must know of an error, and returns the exit code. */
+/** Prints an error for the user, and returns the exit code. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : ERROR_TABLE.LLAMA_ARGUMENT_INVALID.exitCode;
   if (error instanceof LlamaError) {
@@ -34,7 +37,7 @@ try {
   requireLinux();
   requireFiles();
   await program(async (work) => {
-    // Every command, also those that log nothing: a typing error in name or value is never ignored.
+    // For every command, also those without a log: a typo in name or value is never ignored.
     refuseSlips();
     logLevel('info');
     exitCode = await work();

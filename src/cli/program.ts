@@ -1,4 +1,7 @@
-/** The commands with their arguments and options. `--help`, the man pages, the completion and the reference page are made from it. */
+/**
+ * The commands with their arguments and options. `--help`, the man pages, the completion and the reference page are
+ * made from it.
+ */
 
 import { Command } from 'commander';
 import { LlamaError } from '../base/errors.js';

@@ -1,5 +1,5 @@
 /**
- * `llama check FILE`: says what a config means and where each value came from, or everything that is wrong with it. Opens no socket and
+ * `llama check FILE`: describes a config and the origin of each value, or lists all its problems. Opens no socket and
  * changes nothing.
  */
 
@@ -30,13 +30,16 @@ const STANDARD_OUTPUT: CheckOutput = {
   err: (text) => process.stderr.write(text),
 };
 
-/** The options of `llama collector` weigh here what they weigh there. */
+/** Options of `llama collector`, with the same precedence. */
 export interface CheckOptions extends ConfigOverrides {
   /** Write the config in our own form instead of describing it. */
   readonly print?: boolean | undefined;
 }
 
-/** Prints what `file` means to stdout, or one problem a line to stderr. The result is the exit code: 0, or 1 when it is wrong. */
+/**
+ * Prints the description of `file` to stdout, or one problem a line to stderr. Returns the exit code: 0, or 1 for an
+ * invalid file.
+ */
 export async function check(
   file: string,
   options: CheckOptions = {},
@@ -98,7 +101,7 @@ function describeConfig(
   ];
 }
 
-/** Told of whoever runs the command: the collector may run as somebody else. */
+/** About the user who runs the command: the collector may run as another one. */
 function privilegeWarnings(groups: readonly Group[]): string[] {
   return groups.flatMap(({ name, protocol }) => {
     const lacking = whyNotPrivileged({ protocol });
@@ -106,7 +109,7 @@ function privilegeWarnings(groups: readonly Group[]): string[] {
   });
 }
 
-/** Told of the host that runs the command. */
+/** About the host that runs the command. */
 function ephemeralWarning({ source, groups }: Config, settings: PortSettings | undefined): string[] {
   if (source.basePort === 0 || settings === undefined) return [];
   const last = lastSourcePort(source, groups);
@@ -118,7 +121,7 @@ function ephemeralWarning({ source, groups }: Config, settings: PortSettings | u
   ];
 }
 
-/** The value as it is written, and what it comes to where that depends on this host. */
+/** The value as written, and the effective value where that depends on this host. */
 function effective({ name, written }: LocatedOption, { collector }: Config): string {
   const text = String(written);
   if (name === 'collector.name' && written === null) return `${collector.name} (the host name)`;

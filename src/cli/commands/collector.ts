@@ -1,4 +1,4 @@
-/** `llama collector`: measures what its config says and serves the API, until a signal ends it. */
+/** `llama collector`: measures as its config says and serves the API, until a signal ends it. */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -63,7 +63,7 @@ export async function runCollector(options: CollectorCommandOptions, hangUps = n
   return 0;
 }
 
-/** Tells the log what a reload did, or why it did nothing. */
+/** Logs the effect of a reload, or why it failed. */
 async function logged(reload: Promise<ReloadReport>, file: string, logger: Logger): Promise<ReloadReport> {
   try {
     const report = await reload;

@@ -1,4 +1,6 @@
-/** `llama demo`: reflectors and a collector on loopback, with nothing to configure, and a live table of what they measure. */
+/**
+ * `llama demo`: reflectors and a collector on loopback without any configuration, and a live table of the measurements.
+ */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -67,7 +69,10 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   return 0;
 }
 
-/** One reflector per target. All on the configured port, or, when somebody has it, on one that is free on the first address. */
+/**
+ * One reflector per target. All on the configured port, or, when somebody has it, on one that is free on the first
+ * address.
+ */
 async function startReflectors(group: Group, logger: Logger): Promise<{ reflectors: Reflector[]; port: number }> {
   const reflectors: Reflector[] = [];
   let { port } = group;
@@ -110,7 +115,7 @@ function withPort(config: Config, port: number): Config {
   return { ...config, groups };
 }
 
-/** The demo must run beside whatever runs already: a taken API port is replaced by a free one. */
+/** The demo must run next to other programs: an API port in use is replaced by a free one. */
 async function serveWhereFree(config: Config, logger: Logger): Promise<ServedCollector> {
   try {
     return await serveCollector(config, logger);
@@ -125,7 +130,7 @@ function heading({ url, collector }: ServedCollector): string {
   return `LLAMA demo: ${paths} paths, ${probesPerSecond} probes/s on loopback. API: ${url}/v1/results  (Ctrl-C ends)\n`;
 }
 
-/** What the table shows of one target and class: its last intervals, oldest first. */
+/** The table's data of one target and class: its last intervals, oldest first. */
 type History = Map<string, ResultRow[]>;
 
 function remember(history: History, rows: readonly ResultRow[]): void {
@@ -161,7 +166,10 @@ function cells(rows: readonly ResultRow[]): string[] {
   ];
 }
 
-/** A character an interval: the height is its p50 against the highest shown; `!` where probes were lost, or none was answered. */
+/**
+ * A character an interval: the height is its p50 against the highest shown; `!` where probes were lost, or none was
+ * answered.
+ */
 function trend(rows: readonly ResultRow[]): string {
   const most = Math.max(...rows.map(({ rttUs }) => rttUs?.p50 ?? 0));
   return rows
@@ -172,7 +180,7 @@ function trend(rows: readonly ResultRow[]): string {
     .join('');
 }
 
-/** Targets and classes that answered nothing in their last interval, and why. */
+/** Targets and classes without an answer in their last interval, and why. */
 function unanswered(history: History): string[] {
   return [...history].flatMap(([key, rows]) => {
     const last = rows.at(-1);

@@ -24,7 +24,10 @@ import { signalled } from '../shared/signals.js';
 const PROGRESS_MS = 100;
 const BAR = 40;
 
-/** Prints the results of one measurement of `host` to stdout, progress to stderr. The exit code says whether anything was sent, decided and received. */
+/**
+ * Prints the results of one measurement of `host` to stdout, progress to stderr. The exit code says whether anything
+ * was sent, decided and received.
+ */
 export async function runProbe(host: string, options: ProbeOptions): Promise<number> {
   const target = await resolveTarget(host);
   const { config, perGroup, count, spacingNs } = probePlan(target, options);
@@ -57,7 +60,7 @@ export async function runProbe(host: string, options: ProbeOptions): Promise<num
       const where = protocol === 'icmp' ? targets[0].address : formatEndpoint(targets[0]);
       process.stdout.write(`${where}: ${probes}, one every ${formatDuration(spacingNs)}${from}\n\n`);
       const sizes = options.sizes !== undefined;
-      // Without rows nothing was decided: a table would have no line.
+      // Without rows no probe was decided, and a table would be empty.
       if (rows.length > 0) process.stdout.write(sizes ? sizesTable(rows) : table(rows));
       const open = undecidedText(totals, config.groups[0].timeoutNs);
       if (open !== undefined) process.stdout.write(`${open}\n`);
@@ -114,7 +117,7 @@ async function untilDone(
     const now = Date.now();
     if (planned !== lastPlanned) lastSentMs = now;
     lastPlanned = planned;
-    // Probes whose record nobody will make (a thread died) must not keep the command for ever.
+    // Probes whose record will never come (a thread died) must not block the command for ever.
     const stuck = planned >= count && now - lastSentMs > nsToMs(timeoutNs + GRACE_NS) * 2 + 1_000;
     if (over || stuck || interrupted()) break;
     await delay(PROGRESS_MS);
@@ -169,7 +172,7 @@ const reasons = (rows: readonly ResultRow[]): string =>
     .map((line) => `${line}\n`)
     .join('');
 
-/** What became of each size, and how large a packet each may be as far as anybody said. */
+/** The outcomes of each size, and the largest packet size that a router or this host reported. */
 function sizesTable(rows: readonly ResultRow[]): string {
   const header = ['payload', 'class', 'sent', 'received', 'too big', 'mtu', 'lost', 'unreachable', 'min', 'p50', 'p99'];
   const us = (value: number | undefined): string => (value === undefined ? '-' : formatUs(value));

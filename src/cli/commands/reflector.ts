@@ -30,7 +30,10 @@ export interface ReflectorOptions {
   readonly maxPps?: string;
   /** `--allow CIDR`…: answer only these sources; default all. */
   readonly allow?: readonly string[];
-  /** `--short-requests`: answer requests of 14 to 40 bytes, of TWAMP-Light test tools, by longer replies; only with `--allow`. */
+  /**
+   * `--short-requests`: answer requests of 14 to 40 bytes, of TWAMP-Light test tools, by longer replies; only with
+   * `--allow`.
+   */
   readonly shortRequests?: boolean;
   /** `--max-short-pps N`: most of these a second for each network of `--allow`; default 100. */
   readonly maxShortPps?: string;
@@ -56,7 +59,10 @@ const MAX_SESSIONS_LIMIT = 16_777_216;
 const LONGEST_SESSION_NS = 24 * 3600 * NS_PER_S;
 const JUNK_LOG_PERIOD_MS = 60_000;
 
-/** Most short requests a second for each network; null: none are answered. Replies to them are longer than they are, so they need limits. */
+/**
+ * Most short requests a second for each network; null: none are answered. Replies to them are longer than they are, so
+ * they need limits.
+ */
 function shortRequestLimit({
   shortRequests = false,
   maxShortPps,
@@ -88,7 +94,7 @@ function parseReplyInterface(text: string): ReplyInterface {
   );
 }
 
-/** The settings that the options mean. Throws `LLAMA_ARGUMENT_INVALID` that names the option and what was expected. */
+/** The settings from the options. Throws `LLAMA_ARGUMENT_INVALID` that names the option and what was expected. */
 export function reflectorSettings(options: ReflectorOptions): ReflectorSettings {
   const { listen = [], threads, maxPps, allow = [], maxSessions, sessionTimeout, stateless = false } = options;
   const sessions = {
@@ -126,7 +132,7 @@ export function junkReporter(totals: () => ReflectorTotals, logger: Logger): () 
   };
 }
 
-/** What a hang-up does: reads the keys again. Those in force stay where that fails. */
+/** Handles SIGHUP: reads the keys again. After an error the old ones stay in force. */
 function reloadKeys(reflector: Reflector, file: string | undefined, logger: Logger): void {
   if (file === undefined) {
     logger.info('SIGHUP: without --key-file there is nothing to read again');
@@ -148,8 +154,8 @@ interface Served {
 }
 
 /**
- * Runs a reflector until SIGTERM or SIGINT; resolves with the exit code 0 then. Rejects with a `LlamaError` when the options are
- * wrong or it can't start; nothing stays open then.
+ * Runs a reflector until SIGTERM or SIGINT; resolves with the exit code 0 then. Rejects with a `LlamaError` when the
+ * options are invalid or it can't start; all sockets are closed then.
  */
 export async function runReflector(options: ReflectorOptions, hangUps = new HangUps()): Promise<number> {
   const settings = reflectorSettings(options);

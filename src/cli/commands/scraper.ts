@@ -1,4 +1,4 @@
-/** `llama scraper`: polls collectors, writes what they measured, and serves its API, until a signal ends it. */
+/** `llama scraper`: polls collectors, writes their measurements, and serves its API, until a signal ends it. */
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,7 +25,7 @@ import { createLogger } from '../shared/log.js';
 import { type ScraperCommandOptions, scraperConfigOf } from '../shared/scraperConfig.js';
 import { HangUps, nothingToLose, signalled, unlessSignalled } from '../shared/signals.js';
 
-/** Beside a connection to each collector: those to databases and readers of the API, spools. */
+/** Files in addition to a connection to each collector: connections to databases and of readers of the API, spools. */
 const OTHER_FILES = 128;
 /** Of a source that has not answered yet. */
 const FOLLOWED_COLLECTORS = 256;
@@ -34,9 +34,12 @@ interface Served {
   readonly scraper: Scraper;
   readonly app: FastifyInstance;
   readonly url: string;
-  /** What the API is bound to, `ADDRESS:PORT`. */
+  /** The address that the API is bound to, `ADDRESS:PORT`. */
   readonly bound: string;
-  /** Reads the list of collectors, tokens, certificate and key again. Rejects when any of them is wrong; nothing changes then. */
+  /**
+   * Reads the list of collectors, tokens, certificate and key again. Rejects when any of them is invalid; nothing has
+   * changed then.
+   */
   readonly reload: () => Promise<ScraperReloadReport>;
 }
 
@@ -77,7 +80,7 @@ export async function runScraper(options: ScraperCommandOptions, hangUps = new H
 /** Among the positions: the cursor of this scraper's own results, which is no URL. */
 const RECENT_END = 'results';
 
-/** Nothing is asked before the API answers, and nothing stays open when something can't be had. */
+/** Sends no request before the API answers; closes everything when a resource is missing. */
 async function serve(
   started: LoadedScraperConfig,
   load: () => LoadedScraperConfig,
@@ -150,7 +153,7 @@ async function openStateDir(
   return { dir, remove: () => rm(dir, { recursive: true, force: true }) };
 }
 
-/** Tells the log what a reload did, or why it did nothing. */
+/** Logs the effect of a reload, or why it failed. */
 async function logged(reload: Promise<ScraperReloadReport>, logger: Logger): Promise<ScraperReloadReport> {
   try {
     const report = await reload;

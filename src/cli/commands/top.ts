@@ -1,4 +1,7 @@
-/** `llama top`: the matrix, the worst pairs and the worst paths of a collector or a scraper as text, live in a terminal or once. */
+/**
+ * `llama top`: the matrix, the worst pairs and the worst paths of a collector or a scraper as text, live in a terminal
+ * or once.
+ */
 
 import { LlamaError } from '../../base/errors.js';
 import { NS_PER_MS, NS_PER_S } from '../../base/units.js';

@@ -28,7 +28,7 @@ complete -F _llama llama
 `;
 }
 
-/** Options that take a value first, then all that may stand in their place. */
+/** Options that take a value first, then all words that may follow. */
 function casesOf(command: CommandModel, commands: readonly CommandModel[]): string[] {
   const { name, options } = command;
   const operand = operandValues(command, commands);

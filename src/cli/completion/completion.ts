@@ -1,4 +1,4 @@
-/** `llama completion`: what a shell needs to complete the commands and options of llama. */
+/** `llama completion`: scripts with which a shell completes the commands and options of llama. */
 
 import { argumentError } from '../shared/arguments.js';
 import type { CommandModel } from '../shared/commandModel.js';

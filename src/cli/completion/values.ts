@@ -1,4 +1,4 @@
-/** What the value of an option or an argument may be, as far as a shell can offer it. */
+/** The possible values of an option or an argument, as far as a shell can offer them. */
 
 import { CLASS_NAMES } from '../../config/group/classes.js';
 import { PROTOCOLS } from '../../config/group/groupFormat.js';
@@ -9,7 +9,7 @@ import type { CommandModel, OptionModel } from '../shared/commandModel.js';
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
-/** `any`: nothing can be offered. */
+/** `any`: the shell offers no values. */
 export type Values =
   | { readonly kind: 'file' | 'directory' | 'host' | 'any' }
   | { readonly kind: 'words'; readonly words: readonly string[] };

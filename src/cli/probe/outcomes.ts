@@ -1,4 +1,7 @@
-/** The result of a measurement by hand: the exit code of `llama probe`, the outcomes that are no answer in words, and a histogram of round trips in text. Pure. */
+/**
+ * The result of a measurement by hand: the exit code of `llama probe`, the outcomes that are no answer in words, and a
+ * histogram of round trips in text. Pure.
+ */
 
 import { decodeFromCompressedBase64, type JsHistogram } from 'hdr-histogram-js';
 import { formatDuration, nsToUs } from '../../base/units.js';
@@ -7,7 +10,10 @@ import { answeringOf, lossShare, type OutcomeCounts } from '../../stats/outcome.
 import { errnoText, tooBigList, type UnreachableReason, unreachableList } from '../../stats/reasons.js';
 import { formatPct, formatUs, type ResultRow } from '../shared/rows.js';
 
-/** 0: something was received; 3: probes were decided, and none was received; 2: nothing was sent, or nothing was decided for or against the target. */
+/**
+ * 0: a reply was received; 3: probes were decided, and none was received; 2: no probe was sent, or none was decided for
+ * or against the target.
+ */
 export function exitCode(rows: readonly OutcomeCounts[]): 0 | 2 | 3 {
   const states = rows.map(answeringOf);
   if (states.includes('answers')) return 0;
@@ -28,7 +34,10 @@ interface LossBounds {
   readonly most: number;
 }
 
-/** The loss of all that was sent, in percent: least when every undecided probe would have been answered, most when none. null: no probe tells of loss. */
+/**
+ * The loss of all sent probes, in percent: least if every undecided probe were answered, most if none were. null: the
+ * loss is unknown.
+ */
 export function lossBounds(totals: SentTotals): LossBounds | null {
   const { sent, lost, unreachable, undecided } = totals;
   if (lossShare(totals) === null) return null;
@@ -36,7 +45,7 @@ export function lossBounds(totals: SentTotals): LossBounds | null {
   return { least: pct(lost + unreachable), most: pct(lost + unreachable + undecided) };
 }
 
-/** What the end of the measurement left open; undefined when nothing. */
+/** The probes that the end of the measurement left undecided, in words; undefined without any. */
 export function undecidedText(totals: SentTotals, timeoutNs: number): string | undefined {
   const { sent, undecided } = totals;
   if (undecided === 0) return undefined;
@@ -83,7 +92,10 @@ const EXTRAS: Readonly<Record<Extra, string>> = {
   hopChanges: 'with another number of hops than the probe before on their path',
 };
 
-/** A line for each count that the table has no column for. Nothing is said of directions when nothing came back: no loss can have one. */
+/**
+ * A line for each count without a column in the table. Without any reply, directions are left out: no loss has a known
+ * one.
+ */
 export function extraLines(row: Pick<ResultRow, Extra | 'received'>): string[] {
   return (Object.keys(EXTRAS) as Extra[])
     .filter((name) => row[name] > 0 && (name !== 'lostUnknown' || row.received > 0))
@@ -95,7 +107,7 @@ type Silence = Pick<
   'protocol' | 'target' | 'port' | 'received' | 'late' | 'lost' | 'unreachable' | 'unreachableBy'
 >;
 
-/** That a reflector may be missing, when nothing at all came back from a target that needs one; undefined else. */
+/** A hint that a reflector may be missing, when a target that needs one sent no reply at all; undefined otherwise. */
 export function silenceHint(rows: readonly Silence[]): string | undefined {
   const silent = rows.find(({ lost, unreachableBy }) => lost > 0 || (unreachableBy ?? []).some(isPortUnreachable));
   if (silent === undefined || rows.some(({ received, late }) => received + late > 0)) return undefined;
@@ -115,7 +127,10 @@ const BAR = 40;
 /** Lines per doubling of the round-trip time. */
 const STEPS_PER_DOUBLING = 4;
 
-/** A line per step of a quarter power of two, from the smallest to the greatest: where it begins, how many, a bar. `text` is an HdrHistogram. */
+/**
+ * A line per step of a quarter power of two, from the smallest to the greatest: where it begins, how many, a bar.
+ * `text` is an HdrHistogram.
+ */
 export function distribution(title: string, text: string): string {
   const histogram = decodeFromCompressedBase64(text) as JsHistogram;
   const counts = new Map<number, number>();

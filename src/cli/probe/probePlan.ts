@@ -1,4 +1,4 @@
-/** What `llama probe` is to do, from its arguments: the target, and a config that a collector carries out. */
+/** The plan of `llama probe`, from its arguments: the target, and a config for a collector. */
 
 import { LlamaError } from '../../base/errors.js';
 import { systemNames } from '../../base/resolver/names.js';
@@ -28,7 +28,7 @@ export interface ProbeOptions {
 
 const MOST_PROBES = 100_000_000;
 const LONGEST_PERIOD_NS = 3600 * NS_PER_S;
-/** One interval holds the whole measurement: its end lies far ahead. */
+/** One interval covers the whole measurement: its end lies far ahead. */
 const ENDLESS_INTERVAL_MS = 2 ** 42;
 const DEFAULT_PERIOD = '10ms';
 /** Name of the one group without `--sizes`. */
@@ -134,7 +134,7 @@ export function probePlan(target: ProbeTarget, options: ProbeOptions): ProbePlan
   };
 }
 
-/** `--sizes` takes a list, so `--class` may be given one. */
+/** `--sizes` takes a list, so a user may try one with `--class`. */
 function refuseLists(classes: readonly string[]): void {
   const list = classes.find((name) => name.includes(','));
   if (list === undefined) return;
@@ -146,7 +146,7 @@ function refuseLists(classes: readonly string[]): void {
 
 const parsePeriod = (text: string): number => parseDuration('--period', text, 1, LONGEST_PERIOD_NS);
 
-/** Time between two probes. A server takes one SYN at a time from a port. */
+/** Time between two probes. A server accepts one SYN at a time from a port. */
 function spacing({ protocol, period }: ProbeOptions, timeoutNs: number, ports: number): number {
   if (protocol !== 'tcp-syn') return parsePeriod(period ?? DEFAULT_PERIOD);
   const leastNs = Math.ceil(timeoutNs / ports);
@@ -167,7 +167,7 @@ const OPTION_OF: Readonly<Record<string, string>> = {
   targets: 'host',
 };
 
-/** What `read` returns; the problems that it throws are told by the option that each came from. */
+/** The result of `read`; problems are reported by the option that they came from. */
 function inOptions<Result>(read: () => Result): Result {
   try {
     return read();

@@ -11,7 +11,7 @@ import { isLoopback } from '../../config/address.js';
 import type { ApiSettings } from '../../config/types.js';
 import { openWrites } from './openWrites.js';
 
-/** Of the options of an API, those that say who may do what. */
+/** The API's options for access control. */
 type AccessSettings = Pick<
   ApiSettings,
   'host' | 'tokenFile' | 'readTokenFile' | 'writes' | 'allowRemoteWrites' | 'tls'
@@ -20,15 +20,16 @@ type AccessSettings = Pick<
 export interface Access {
   readonly options: Pick<BaseOptions, 'tokens' | 'tls' | 'writes' | 'allowRemoteWrites' | 'section'>;
   /**
-   * Reads all files again and checks them; what they say is in force when the result is called. Connections that are open keep their certificate.
-   * @throws LlamaError `LLAMA_TOKEN_FILE` or `LLAMA_TLS_FILE`; nothing changes then.
+   * Reads and checks all files again; the returned function puts them in force. Open connections keep their
+   * certificate.
+   * @throws LlamaError `LLAMA_TOKEN_FILE` or `LLAMA_TLS_FILE`; nothing has changed then.
    */
   readonly readAgain: (app: FastifyInstance) => () => void;
 }
 
 /**
  * @throws LlamaError `LLAMA_TOKEN_FILE` or `LLAMA_TLS_FILE`: a service that was meant to be closed must not start open;
- * `LLAMA_CONFIG_INVALID` when changes from other hosts are allowed and nothing guards them.
+ * `LLAMA_CONFIG_INVALID` when changes from other hosts are allowed without protection.
  */
 export function openAccess(api: AccessSettings, logger: Logger, section: ApiSection = 'api'): Access {
   const warn = (text: string): void => logger.warn(text);

@@ -18,7 +18,7 @@ export function isScraperFile(file: string): boolean {
   return isScraperConfig(readYaml(readConfigText(file)).value);
 }
 
-/** What the file means, or with `print` the config as it is in effect. Throws when it is wrong. */
+/** The description of the file, or with `print` the effective config. Throws for an invalid one. */
 export function checkScraper(
   file: string,
   options: ScraperOverrides & { readonly print?: boolean | undefined },
@@ -57,7 +57,7 @@ function describe(file: string, { config, options, warnings }: LoadedScraperConf
   ];
 }
 
-/** What the line of a writer has already. */
+/** Fields that the line of a writer shows already. */
 const SHOWN = ['kind', 'url', 'org', 'bucket', 'database', 'retentionPolicy', 'dir'];
 
 function describeCollectors(list: CollectorList): string[] {

@@ -10,7 +10,7 @@ export interface OptionModel {
   readonly long: string;
   /** `-h`, where there is one. */
   readonly short: string | undefined;
-  /** `addr:port`; undefined when it takes no value. */
+  /** `addr:port`; undefined for an option without a value. */
   readonly value: string | undefined;
   readonly description: string;
   readonly standard: string | undefined;

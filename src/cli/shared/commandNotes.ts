@@ -1,6 +1,6 @@
 /**
- * What is to be known of a command besides its options: exit codes, options of its config, examples. `--help`, the man pages and the
- * reference page are made from it.
+ * Documentation of a command besides its options: exit codes, options of its config, examples. `--help`, the man pages
+ * and the reference page are made from it.
  */
 
 import { namedOptions, type OptionTable } from '../../config/options/optionSources.js';
@@ -135,7 +135,7 @@ export const COMMAND_NOTES = {
 
 const TEXT_WIDTH = 118;
 
-/** What `--help` says behind the options. */
+/** The text of `--help` after the options. */
 export function helpEnd({ about, options, exitCodes, examples }: CommandNotes): string {
   const codes = exitCodes.map(([code, meaning]) => `${code} ${meaning}`).join(', ');
   return [

@@ -1,6 +1,7 @@
 /**
- * The end of the process. `process.exit` waits for the threads of libuv, and so for ever for a system call that hangs in one of them: a file
- * system that does not answer, a pipe in the place of a file. Then the kernel is told directly.
+ * Ends the process. `process.exit` waits for the threads of libuv, and so for ever for a system call that hangs in one
+ * of them: a file system that does not answer, a pipe at the path of a file. In that case the kernel ends the process
+ * directly.
  */
 
 /** Requests that a thread of libuv works on, as `process.getActiveResourcesInfo` names them. */

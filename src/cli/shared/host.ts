@@ -1,9 +1,15 @@
-/** What every command needs of the host, checked before anything is loaded or opened: a shortage ends in one sentence, not in a stack trace. */
+/**
+ * Requirements of every command on the host, checked before anything is loaded or opened: a shortage ends in one
+ * sentence, not in a stack trace.
+ */
 
 import { readFileSync } from 'node:fs';
 import { LlamaError } from '../../base/errors.js';
 
-/** Node opens this many files at a time while it loads a command's modules (some 270 were seen); open sockets come on top. */
+/**
+ * Node opens this many files at a time while it loads a command's modules (some 270 were seen); open sockets come on
+ * top.
+ */
 const PROGRAM_FILES = 320;
 
 /** @throws LlamaError `LLAMA_PLATFORM` on anything but Linux, x64 or arm64. */
@@ -16,7 +22,7 @@ export function requireLinux(): void {
 }
 
 /**
- * Checks the limit of open files of this process for `sockets` sockets beside the program itself.
+ * Checks this process's limit of open files for `sockets` sockets in addition to the program itself.
  * @throws LlamaError `LLAMA_NO_FILES`
  */
 export function requireFiles(sockets = 0): void {

@@ -1,4 +1,4 @@
-/** An HTTP interface listens, or says what is in the way. */
+/** Makes an HTTP interface listen, or reports the obstacle. */
 
 import type { FastifyInstance } from 'fastify';
 import type { ApiSection } from '../../api/server/tokens.js';
@@ -9,8 +9,8 @@ import { formatEndpoint } from '../../net/endpoint.js';
 import { type Listening, listenHttp } from '../../net/listenHttp.js';
 
 /**
- * Resolves with the URL and what is bound, with the port that the system chose where it was to. `warn` is told what it lacks on this host;
- * `setting` is where the address was set, for messages.
+ * Resolves with the URL and the bound address, with the port that the system chose for port 0. `warn` is called for
+ * features that this host lacks; `setting` is where the address was set, for messages.
  * @throws LlamaError `LLAMA_ADDRESS_IN_USE`, or `LLAMA_SYSTEM_CALL`
  */
 export async function listen(

@@ -1,4 +1,4 @@
-/** The process's log: JSON lines on stderr, pretty when that is a terminal. stdout is for results and never written here. */
+/** The process's log: JSON lines on stderr, pretty on a terminal. stdout is for results; the log never goes there. */
 
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
@@ -7,7 +7,8 @@ import { type LogLevel, logLevel } from './logLevel.js';
 const STDERR = 2;
 
 /**
- * Writes are synchronous, so that the last line before an exit is there. `LLAMA_LOG_LEVEL` sets the level, else it is `standard`.
+ * Writes are synchronous, so that the last line before an exit is there. `LLAMA_LOG_LEVEL` sets the level, else it is
+ * `standard`.
  * @throws LlamaError `LLAMA_ARGUMENT_INVALID`
  */
 export function createLogger(standard: LogLevel = 'info'): Logger {

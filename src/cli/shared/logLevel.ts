@@ -8,7 +8,10 @@ const VARIABLE = 'LLAMA_LOG_LEVEL';
 export const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** The level that the environment asks for, else `standard`. An empty variable counts as not set. @throws LlamaError `LLAMA_ARGUMENT_INVALID` */
+/**
+ * The level that the environment asks for, else `standard`. An empty variable counts as not set. @throws LlamaError
+ * `LLAMA_ARGUMENT_INVALID`
+ */
 export function logLevel(standard: LogLevel, env: NodeJS.ProcessEnv = process.env): LogLevel {
   const text = env[VARIABLE] ?? '';
   if (text === '') return standard;
@@ -19,7 +22,7 @@ export function logLevel(standard: LogLevel, env: NodeJS.ProcessEnv = process.en
   );
 }
 
-/** @throws LlamaError `LLAMA_ARGUMENT_INVALID` when there is a variable whose name differs from `LLAMA_LOG_LEVEL` only by a slip. */
+/** @throws LlamaError `LLAMA_ARGUMENT_INVALID` for a variable whose name is a typo of `LLAMA_LOG_LEVEL`. */
 export function refuseSlips(env: NodeJS.ProcessEnv = process.env): void {
   const slip = strangeVariables(env, [], null).find(({ meant }) => meant !== undefined);
   if (slip !== undefined) throw argumentError(slip.message);

@@ -1,9 +1,9 @@
-/** What `llama check` and a start say of changes that need no token. */
+/** The warning of `llama check` and of a start about changes that need no token. */
 
 import type { ApiSection } from '../../api/server/tokens.js';
 import type { ApiSettings } from '../../config/types.js';
 
-/** What to know of changes that need no token; undefined when all need one. */
+/** The warning about changes that need no token; undefined when all need one. */
 export function openWrites(
   api: Pick<ApiSettings, 'writes' | 'tokenFile'>,
   section: ApiSection = 'api',

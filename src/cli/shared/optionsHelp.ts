@@ -1,4 +1,4 @@
-/** What `--help` says of the options of a config, from the schema: its words, defaults and variables. */
+/** The options of a config in `--help`, from the schema: descriptions, defaults and variables. */
 
 import { namedOptions, type OptionTable } from '../../config/options/optionSources.js';
 import { allOptions, type ConfigOverrides, OVERRIDE_OF } from '../../config/options/options.js';

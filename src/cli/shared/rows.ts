@@ -15,7 +15,7 @@ export interface ResultRow {
   readonly received: number;
   readonly lost: number;
   readonly unreachable: number;
-  /** null: no probe tells of loss (`lossShare`). */
+  /** null: the loss is unknown (`lossShare`). */
   readonly lossPct: number | null;
   readonly late: number;
   readonly duplicates: number;
@@ -68,7 +68,7 @@ export function resultRows(report: IntervalReport): ResultRow[] {
   return JSON.parse(`[${Buffer.from(report.rows).toString()}]`) as ResultRow[];
 }
 
-/** The histogram text of row `i`; empty when nothing was received. */
+/** The histogram text of row `i`; empty without replies. */
 export function histogramText(report: IntervalReport, i: number): string {
   return Buffer.from(report.histograms.subarray(report.histogramOffsets[i], report.histogramOffsets[i + 1])).toString();
 }
@@ -86,7 +86,10 @@ export function formatUs(us: number): string {
   return `${threeDigits(us / 1_000_000)} s`;
 }
 
-/** A share in percent, with three digits; more where these would make nearly all look like all. A result has four decimals at most. `-`: of nothing. */
+/**
+ * A share in percent, with three digits; more where three would round nearly all to all. A result has four decimals at
+ * most. `-`: unknown.
+ */
 export function formatPct(pct: number | null): string {
   if (pct === null) return '-';
   const asIs = pct === 0 || pct === 100 || pct > 99 || pct < 0.01;

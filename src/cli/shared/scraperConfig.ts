@@ -35,7 +35,8 @@ const FLAG_OF: Readonly<Record<string, string>> = {
 };
 
 /**
- * @throws LlamaError as `loadScraperConfig`, or `LLAMA_ARGUMENT_INVALID` when the options contradict each other or are wrong
+ * @throws LlamaError as `loadScraperConfig`, or `LLAMA_ARGUMENT_INVALID` when the options contradict each other or are
+ * wrong
  */
 export function scraperConfigOf(options: ScraperCommandOptions): LoadedScraperConfig {
   const given = Object.keys(FLAGS).filter((flag) => options[FLAGS[flag]] !== undefined);

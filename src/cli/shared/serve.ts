@@ -20,13 +20,19 @@ export interface ServedCollector {
   readonly app: FastifyInstance;
   /** Where the API answers, with the port that the system chose where it was to. */
   readonly url: string;
-  /** What the API is bound to, `ADDRESS:PORT`. */
+  /** The address that the API is bound to, `ADDRESS:PORT`. */
   readonly bound: string;
-  /** Reads config, tokens, certificate and key again: the same as `POST /v1/reload`. Rejects when any of them is wrong; nothing changes then. */
+  /**
+   * Reads config, tokens, certificate and key again: the same as `POST /v1/reload`. Rejects when any of them is
+   * invalid; nothing has changed then.
+   */
   readonly reload: Reload;
 }
 
-/** Nothing is sent before the API answers, and nothing stays open when something can't be had. Without `reloadConfig` there is no `POST /v1/reload`. `setting`: where its address was set. */
+/**
+ * Sends no probe before the API answers; closes everything when a resource is missing. Without `reloadConfig` there is
+ * no `POST /v1/reload`. `setting`: where its address was set.
+ */
 export async function serveCollector(
   config: Config,
   logger: Logger,
@@ -68,7 +74,7 @@ export async function serveCollector(
   }
 }
 
-/** Ends both at once: nothing that is under way is awaited. */
+/** Ends both at once, without waiting for work in progress. */
 export async function endServed({ app, collector }: ServedCollector): Promise<void> {
   await app.close();
   await collector.close(0);

@@ -1,4 +1,4 @@
-/** Requests to a collector or a scraper. What goes wrong is told with its remedy; the token is in no message. */
+/** Requests to a collector or a scraper. Errors come with their remedy; the token is in no message. */
 
 import type { IncomingMessage } from 'node:http';
 import { LlamaError, messageOf } from '../../base/errors.js';
@@ -38,7 +38,7 @@ export class ServiceClient {
     return url;
   }
 
-  /** @throws LlamaError `LLAMA_UNREACHABLE`, `LLAMA_URL_WRONG`, or what the service answers. */
+  /** @throws LlamaError `LLAMA_UNREACHABLE`, `LLAMA_URL_WRONG`, or the error of the service. */
   async get<Answer>(
     path: string,
     query: Readonly<Record<string, string | undefined>>,
@@ -61,7 +61,9 @@ export class ServiceClient {
     }
   }
 
-  /** The beginning of an answer without an end; the caller reads its body or destroys it. @throws LlamaError as `get` */
+  /**
+   * The beginning of an answer without an end; the caller reads its body or destroys it. @throws LlamaError as `get`
+   */
   async open(
     path: string,
     query: Readonly<Record<string, string>>,
@@ -94,7 +96,7 @@ export class ServiceClient {
     );
   }
 
-  /** The error for an answer that is none, by its status. */
+  /** The error for a refused request, by its status. */
   refused(path: string, status: number, body: string): LlamaError {
     const told = clean(detailOf(body) ?? '').slice(0, QUOTED);
     if (status === 401 || status === 403)

@@ -1,4 +1,7 @@
-/** The whole picture as lines of text: head, matrix, worst pairs, worst paths, keys. A pure function of what was fetched and how it is looked at. */
+/**
+ * The whole picture as lines of text: head, matrix, worst pairs, worst paths, keys. A pure function of the fetched data
+ * and the view.
+ */
 
 import { LIST_HEAD, pairLines, pathLines } from './lists.js';
 import { arrange, LEGEND, MATRIX_HEAD, matrixLines } from './matrixView.js';
@@ -11,9 +14,9 @@ export interface FrameInput {
   readonly picture: Picture;
   readonly view: View;
   readonly connection: Connection;
-  /** Since the picture was taken. */
+  /** Time since the snapshot was fetched. */
   readonly sinceMs: number;
-  /** Infinite: as large as it takes. */
+  /** Infinite: the natural size. */
   readonly width: number;
   readonly height: number;
   readonly paint: Paint;
@@ -21,10 +24,10 @@ export interface FrameInput {
 
 export interface Frame {
   readonly lines: readonly string[];
-  /** Offsets as they are shown, brought within what there is. */
+  /** Offsets as shown, limited to the valid range. */
   readonly top: Readonly<Record<Section, number>>;
   readonly left: number;
-  /** What a page is. */
+  /** The size of a page. */
   readonly page: Readonly<Record<Section, number>>;
   readonly pageColumns: number;
 }
@@ -78,7 +81,10 @@ export function frame(input: FrameInput): Frame {
   };
 }
 
-/** The matrix gets what it needs up to half, each list up to half of the rest; what one does not need goes to the others. An empty line follows each. */
+/**
+ * The matrix gets its size up to half of the space, each list up to half of the rest; unused space goes to the others.
+ * An empty line follows each.
+ */
 function sectionHeights({ picture, view }: FrameInput, space: number): Record<Section, number> {
   const need = {
     matrix: MATRIX_HEAD + Math.max(1, arrange(picture.matrix, view).rows.length),
@@ -118,7 +124,7 @@ function headLines(input: FrameInput): string[] {
   const spaces = ' '.repeat(Math.max(1, room + 1 - widthOf(left)));
   const old = ageMs === null ? undefined : ageMs + sinceMs;
   const { coveredMs } = matrix.window;
-  // The numbers below are of what was asked before, until the answer is there.
+  // The numbers below belong to the previous request until the answer arrives.
   const waited =
     view.asked.class === picture.asked.class && view.asked.metric === picture.asked.metric
       ? undefined

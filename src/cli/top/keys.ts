@@ -4,7 +4,7 @@ import { METRICS } from '../../history/matrix.js';
 import type { Frame } from './frame.js';
 import { SECTIONS, SORTS, type View } from './types.js';
 
-/** What the caller has to do besides drawing. */
+/** The caller's action besides drawing. */
 type Effect = 'none' | 'quit' | 'ask' | 'suspend';
 
 const SEQUENCES: Readonly<Record<string, string>> = {
@@ -37,7 +37,7 @@ const SEQUENCES: Readonly<Record<string, string>> = {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: keys are control characters
 const KEY = /\u001b\[[0-9;]*[A-Za-z~]|\u001bO[A-Za-z]|[\s\S]/gu;
 
-/** The keys in what a terminal sent; printable characters are themselves, other sequences are left out. */
+/** The keys in the input of a terminal; printable characters are themselves, other sequences are left out. */
 export function keysOf(text: string): string[] {
   return (
     (text.match(KEY) ?? [])
@@ -47,7 +47,7 @@ export function keysOf(text: string): string[] {
   );
 }
 
-/** What the last frame showed: where it was scrolled to, and how far a page goes. */
+/** The scroll position and page size of the last frame. */
 type Shown = Pick<Frame, 'top' | 'left' | 'page' | 'pageColumns'>;
 
 export function pressed(
@@ -80,7 +80,7 @@ export function pressed(
   }
 }
 
-/** Keys that need nothing new from the service. */
+/** Keys that need no new data from the service. */
 function looked(view: View, key: string, shown: Shown): View {
   switch (key) {
     case 's':
@@ -142,7 +142,7 @@ function typed(view: View, key: string): View {
   return [...key].length === 1 ? { ...atTop(view), filter: view.filter + key } : view;
 }
 
-/** After another order or choice of lines the old place means nothing. */
+/** After another order or choice of lines the old position means nothing. */
 const atTop = (view: View): View => ({ ...view, top: { matrix: 0, pairs: 0, paths: 0 }, left: 0 });
 
 function next<Item>(items: readonly Item[], item: Item, step: number): Item {

@@ -9,7 +9,7 @@ import { isStale, lossRank, lossStyle, lossText, markOf, median, timeStyle, time
 /** Title and names of columns. */
 export const LIST_HEAD = 2;
 const GAP = 2;
-/** Names may be cut to this, never numbers. */
+/** Names may be cut to this width, numbers never. */
 const NARROWEST_NAME = 7;
 
 interface Row {
@@ -53,7 +53,7 @@ function worstPaths(paths: readonly PathAnswer[], order: Order): readonly PathAn
   return sorted(paths, order, names, ({ rttUs }) => rttUs?.mean ?? null, rank);
 }
 
-/** A picture is drawn every second, and a large one takes long to sort. */
+/** Caches sorted lists: a frame is drawn every second, and a large list takes long to sort. */
 const done = new WeakMap<readonly object[], { readonly key: string; readonly result: readonly object[] }>();
 
 function sorted<Item extends object>(
@@ -124,7 +124,7 @@ export function pairLines(picture: Picture, view: View, place: ListPlace, paint:
   const row = (pair: Pair): Row => {
     const answers = pair.state === 'answers' ? lossStyle(pair.lossPct) : 'bad';
     const style = worse(answers, pair.timeUs === null ? 'plain' : timeStyle(pair.timeUs, mid));
-    // Of a pair that no longer answers and lost nothing before: a 0 would look well.
+    // A pair that no longer answers and lost no probe before: a 0 would look healthy.
     const shown = pair.lossPct === 0 && pair.state !== 'answers' ? null : pair.lossPct;
     const stale = isStale(pair.stale, pair.ageMs, place.sinceMs, tool.intervalMs);
     const age = `${Math.floor((pair.ageMs + place.sinceMs) / 1_000)}s`;
@@ -185,7 +185,7 @@ export function pathLines(picture: Picture, view: View, place: ListPlace, paint:
   return listLines('paths', title, head, paths, row, view, place, paint, answer.total);
 }
 
-/** By what the network and the target failed; probes that this host failed are a warning. */
+/** By the failures of network and target; probes that this host dropped are a warning. */
 function outcomeStyle(path: PathAnswer): Style {
   const counts = countsOf(path);
   if (answeringOf(counts) === 'unmeasured') return 'warn';
@@ -231,7 +231,7 @@ interface Layout {
   readonly numbers: readonly number[];
 }
 
-/** Numbers as wide as they are; what names have too much is taken from the widest, again and again. */
+/** Numbers keep their width; the excess is taken from the widest names, step by step. */
 function layoutOf(rows: readonly Row[], width: number): Layout {
   const widest = (of: (row: Row) => readonly string[]): number[] =>
     of(rows[0]).map((_, i) => Math.max(...rows.map((row) => widthOf(clean(of(row)[i])))));
@@ -248,7 +248,7 @@ function layoutOf(rows: readonly Row[], width: number): Layout {
   return { names, numbers };
 }
 
-/** Less of a note says nothing. */
+/** A shorter note says nothing. */
 const LEAST_NOTE = 12;
 
 function lineOf({ names, numbers, note = '' }: Row, layout: Layout, width: number): string {

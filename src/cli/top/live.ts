@@ -1,4 +1,7 @@
-/** The live picture in a terminal: what the feed brings and what the keys ask, drawn when it changes and once a second, for ages grow. */
+/**
+ * The live picture in a terminal: combines the refresher's data with the keys, and draws on each change and once a
+ * second, because ages grow.
+ */
 
 import { signalled } from '../shared/signals.js';
 import type { ServiceClient } from './client.js';

@@ -17,14 +17,16 @@ import {
 
 /** Heading and column names. */
 export const MATRIX_HEAD = 2;
-/** Names are cut to the widest, numbers never: none takes more than the narrowest. */
+/** Names are cut to the widest column; numbers are never cut: they fit the narrowest. */
 const NARROWEST_COLUMN = 8;
 const WIDEST_COLUMN = 15;
 const LABEL_SHARE = 0.35;
 const WIDEST_LABEL = 40;
 const GAP = 1;
 
-/** No such pair in the window; this host sent nothing; sent, and nothing was received; older than it should be. */
+/**
+ * No such pair in the window; no probe sent by this host; probes sent without a reply; data older than they should be.
+ */
 const NOTHING = '·';
 const UNMEASURED = '?';
 const NO_ANSWER = '-';
@@ -40,7 +42,7 @@ interface Arranged {
   readonly cellAt: (row: number, column: number) => number | undefined;
 }
 
-/** A picture is drawn every second, and a large matrix takes long to arrange. */
+/** Caches the arrangement: a frame is drawn every second, and a large matrix takes long to arrange. */
 const done = new WeakMap<MatrixAnswer, { readonly key: string; readonly arranged: Arranged }>();
 
 export function arrange(matrix: MatrixAnswer, { sort, filter }: Pick<View, 'sort' | 'filter'>): Arranged {
@@ -66,7 +68,7 @@ function arrangeAnew(matrix: MatrixAnswer, sort: View['sort'], filter: string): 
     worst.columns[column[i]] = Math.max(worst.columns[column[i]], badness);
   }
   const { rows, columns } = chosen(matrix, filter);
-  // The worst cells come to the top left. The sort is stable: what is equally bad stays by name.
+  // The worst cells come to the top left. The sort is stable: equal cells stay ordered by name.
   if (sort !== 'name') {
     rows.sort((a, b) => worst.rows[b] - worst.rows[a] || 0);
     columns.sort((a, b) => worst.columns[b] - worst.columns[a] || 0);
@@ -90,11 +92,11 @@ interface MatrixPlace {
   readonly width: number;
   /** With the two lines of the head. */
   readonly height: number;
-  /** Since the picture was taken. */
+  /** Time since the snapshot was fetched. */
   readonly sinceMs: number;
 }
 
-/** What is shown: the first row and column after the offsets were brought within what there is. */
+/** The visible part: the first row and column after the offsets were limited to the valid range. */
 interface MatrixShown {
   readonly lines: readonly string[];
   readonly top: number;
@@ -149,7 +151,7 @@ export function matrixLines(picture: Picture, view: View, place: MatrixPlace, pa
 const tags = (names: readonly string[]): string => clean(names.join('/'));
 const EMPTY = { text: NOTHING, style: 'dim', mark: ' ' } as const;
 
-/** An offset that is in range: so many lines can be out of sight at the most. */
+/** Limits an offset to the valid range: `most` is the greatest number of lines out of sight. */
 export const within = (offset: number, most: number): number => Math.max(0, Math.min(offset, most));
 
 function cellOf(
@@ -160,14 +162,15 @@ function cellOf(
 ): { readonly text: string; readonly style: Style; readonly mark: string } {
   const { value, state, ageMs, stale, silentSeries, unmeasuredSeries } = matrix.cells;
   const loss = isLoss(matrix.metric);
-  // The mark of its state stands in a cell without an answer: its loss is of a time before, or 0 as nothing is called lost.
+  // A cell without an answer shows the mark of its state: its loss is from an earlier time, or 0 because no probe
+  // counts as lost.
   const of = state[cell] === 'answers' ? value[cell] : null;
   const without = state[cell] === 'unmeasured' ? UNMEASURED : NO_ANSWER;
   const text = of === null ? without : loss ? lossText(of) : timeText(of);
   if (isStale(stale[cell], ageMs[cell], sinceMs, tool.intervalMs)) return { text, style: 'dim', mark: STALE };
   if (state[cell] === 'silent') return { text, style: 'bad', mark: markOf('bad') };
   if (state[cell] === 'unmeasured') return { text: UNMEASURED, style: 'warn', mark: markOf('warn') };
-  // Answers came, and none has a time: there is just nothing to say.
+  // Answers came without a time: the cell has no value to show.
   const style = of === null ? 'dim' : loss ? lossStyle(of) : timeStyle(of, mid);
   // Other series of the cell may have no answer, which is in no loss when they were too big or not sent.
   const hidden: Style = silentSeries[cell] > 0 ? 'bad' : unmeasuredSeries[cell] > 0 ? 'warn' : 'plain';

@@ -1,6 +1,7 @@
 /**
- * Keeps a picture up to date: a look at every finished interval that the stream tells of, and at what a user asks for. When the service is
- * away it says since when and why, and tries again with growing waits; the last picture stays, and is never taken for a new one.
+ * Keeps a snapshot up to date: fetches one after every finished interval that the stream reports, and on a user's
+ * request. When the service is away it reports since when and why, and retries with growing waits. The last snapshot
+ * stays, marked as old.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,9 +13,12 @@ import { follow } from './sse.js';
 import type { Asked, Connection, Picture } from './types.js';
 
 const BACKOFF = { baseMs: 1_000, maxMs: 15_000 };
-/** A full jitter may be next to nothing. */
+/** A full jitter may be close to 0. */
 const LEAST_WAIT_MS = 250;
-/** Between two looks, at least this, and so many times what the last one took: a large matrix must not keep its service busy. */
+/**
+ * Pause between two fetches: at least this, and at least this multiple of the last one's duration: a large matrix must
+ * not keep its service busy.
+ */
 const LEAST_MS = 300;
 const TIMES = 4;
 /** Looks when there is no news: a scraper's collectors may be away, and ages and troubles change all the same. */

@@ -1,4 +1,7 @@
-/** One look at a service: its status, the matrix, the pairs and the paths, as one picture. The same for a collector and a scraper. */
+/**
+ * One look at a service: its status, the matrix, the pairs and the paths, as one picture. The same for a collector and
+ * a scraper.
+ */
 
 import { LlamaError } from '../../base/errors.js';
 import { withCollector } from '../../history/dimensions.js';
@@ -10,11 +13,11 @@ import type { Asked, MatrixAnswer, Pair, PathsAnswer, Picture } from './types.js
 import { isLoss, lossPct } from './values.js';
 
 const STATUS = 'v1/status';
-/** Nobody reads further down; a scraper asks all its collectors for so many. */
+/** More rows than a person reads; a scraper asks each of its collectors for this many. */
 const MOST_PATHS = 1_000;
-/** After every interval: a request for results that gives none, only what stands before them. */
+/** After every interval: a request for results that returns no rows, only the fields before them. */
 const AFTER_ALL = String(Number.MAX_SAFE_INTEGER);
-/** What a pair is. */
+/** The identity of a pair. */
 const PAIR_ROWS = 'collector,source';
 const PAIR_COLUMNS = 'group,target,port,class';
 const NORMAL_FOR_MS = 60_000;
@@ -102,7 +105,7 @@ export class Looker {
         const times = await this.times(NORMAL_WINDOW, asked.class, startMs, signal);
         this.normal = { class: asked.class, endMs: startMs, times };
       } catch (error) {
-        // Nothing is held of the time before the window.
+        // There are no data of the time before the window.
         if (!(error instanceof LlamaError) || error.code !== 'LLAMA_REQUEST_INVALID') throw error;
         this.normal = undefined;
       }

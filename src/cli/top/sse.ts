@@ -1,4 +1,7 @@
-/** The news of `GET /v1/stream`: that an interval is finished. Ends when the connection does, or when nothing came for so long that it must have. */
+/**
+ * The events of `GET /v1/stream`: an interval is finished. Ends with the connection, or after a silence so long that
+ * the connection must be dead.
+ */
 
 import type { ServiceClient } from './client.js';
 
@@ -9,15 +12,15 @@ const STREAM = 'v1/stream';
 const NO_TARGET = '0.0.0.0';
 
 interface News {
-  /** The stream is open: what is finished from now on will be told. */
+  /** The stream is open: intervals that finish from now on will be reported. */
   readonly opened: () => void;
   /** An interval is finished, or several. */
   readonly finished: () => void;
 }
 
 /**
- * Follows the stream until it ends, which is always an error: it resolves never, and rejects with a reason for people.
- * Nothing is called after `signal`.
+ * Follows the stream until it ends, which is always an error: it never resolves, and rejects with a reason for people.
+ * No call-back comes after `signal`.
  */
 export async function follow(client: ServiceClient, news: News, signal: AbortSignal): Promise<never> {
   const response = await client.open(STREAM, { target: NO_TARGET }, 'text/event-stream', signal);
@@ -41,7 +44,9 @@ export async function follow(client: ServiceClient, news: News, signal: AbortSig
   });
 }
 
-/** Of the format only as much as tells that an event "interval" or "gap" ended; the data are skipped, not kept. */
+/**
+ * Parses only as much of the format as shows the end of an event "interval" or "gap"; the data are skipped, not kept.
+ */
 class EventNames {
   private line = '';
   private named = false;

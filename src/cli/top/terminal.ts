@@ -1,6 +1,7 @@
 /**
- * The terminal while the picture is live: its second screen, keys as they are pressed, no cursor. However the process ends, short of SIGKILL, the
- * terminal is given back as it was; and before an error is printed, which would go with the second screen.
+ * The terminal while the picture is live: its second screen, keys as they are pressed, no cursor. However the process
+ * ends, short of SIGKILL, the terminal is given back as it was; and before an error is printed, which would go with the
+ * second screen.
  */
 
 import { writeSync } from 'node:fs';
@@ -27,7 +28,7 @@ export class Terminal {
   }
 
   get size(): { readonly width: number; readonly height: number } {
-    // A terminal that was never told its size says 0.
+    // A terminal that was never given a size reports 0.
     return { width: process.stdout.columns || 80, height: process.stdout.rows || 24 };
   }
 
@@ -69,7 +70,7 @@ export class Terminal {
     process.stdout.write(ENTER);
   }
 
-  /** Writes past the stream: at the end of the process nobody flushes it. */
+  /** Writes past the stream: at the end of the process it would not be flushed. */
   private readonly leave = (): void => {
     if (!this.entered) return;
     this.entered = false;
@@ -77,11 +78,11 @@ export class Terminal {
       if (process.stdin.isTTY) process.stdin.setRawMode(false);
       writeSync(1, LEAVE);
     } catch {
-      // The terminal is gone, and with it what was to be restored.
+      // The terminal is gone, so there is nothing to restore.
     }
   };
 
-  /** Without our handler the signal does what it says. */
+  /** Without our handler the signal has its default effect. */
   private readonly stop = (): void => {
     this.leave();
     process.off('SIGTSTP', this.stop);
@@ -91,7 +92,7 @@ export class Terminal {
   private readonly goOn = (): void => {
     process.off('SIGTSTP', this.stop);
     process.on('SIGTSTP', this.stop);
-    // The shell has had the screen; whatever it left in the terminal's settings is not ours.
+    // The shell has used the screen in between; its terminal settings are not ours.
     this.entered = false;
     this.enter();
     this.events.resumed();

@@ -1,15 +1,17 @@
-/** Text in a terminal: how wide it is, cutting it to a width, and colours. Nothing that a server sent may reach the terminal but through `clean`. */
+/**
+ * Text in a terminal: its width, cutting, and colours. Text from a server reaches the terminal through `clean` only.
+ */
 
 export type Style = 'plain' | 'dim' | 'title' | 'good' | 'warn' | 'bad' | 'alert';
 
-/** Adds the colour of a style to a text whose width is already right. */
+/** Colours a text by its style; its width is final already. */
 export type Paint = (style: Style, text: string) => string;
 
 export const withoutColour: Paint = (_, text) => text;
 
 /**
- * Orange, reversed for what is bad, against the terminal's own colour: people who tell no red from green see the difference in brightness, and
- * every such value has a mark beside it.
+ * Bad values are orange, reversed, on the terminal's own colours: people who cannot tell red from green see the
+ * difference in brightness, and every such value also has a mark.
  */
 const SGR: Readonly<Record<Style, string>> = {
   plain: '',
@@ -24,7 +26,10 @@ const SGR: Readonly<Record<Style, string>> = {
 export const withColour: Paint = (style, text) =>
   SGR[style] === '' || text === '' ? text : `\u001b[${SGR[style]}m${text}\u001b[0m`;
 
-/** Names come over the network: a control character in one (C0, C1, or one that turns the direction of writing) could take over the terminal. */
+/**
+ * Names come over the network: a control character in one (C0, C1, or one that turns the direction of writing) could
+ * take over the terminal.
+ */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this looks for
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
@@ -32,7 +37,10 @@ export const clean = (text: string): string => text.replaceAll(UNSAFE, '?');
 
 const ELLIPSIS = '…';
 const ZERO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
-/** East Asian Wide and Fullwidth, and what terminals show as emoji (Unicode Annex 11), by first and last code point. */
+/**
+ * East Asian Wide and Fullwidth, and characters that terminals show as emoji (Unicode Annex 11), by first and last code
+ * point.
+ */
 const WIDE: readonly (readonly [number, number])[] = [
   [0x1100, 0x115f],
   [0x2e80, 0x303e],
@@ -56,14 +64,14 @@ function characterWidth(character: string): number {
   return WIDE.some(([first, last]) => code >= first && code <= last) ? 2 : 1;
 }
 
-/** Columns of the terminal that a text takes. */
+/** Columns of the terminal that a text needs. */
 export function widthOf(text: string): number {
   let width = 0;
   for (const character of text) width += characterWidth(character);
   return width;
 }
 
-/** What of the front of a text fits a width. */
+/** The longest beginning of a text that fits a width. */
 function front(characters: readonly string[], width: number): string {
   let taken = '';
   let left = width;

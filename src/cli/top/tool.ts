@@ -1,4 +1,4 @@
-/** What a collector or a scraper says of itself, in short: is it the network, or the tool? */
+/** The state of a collector or a scraper, in short: is it the network, or the tool? */
 
 import type { ToolState } from './types.js';
 
@@ -48,7 +48,7 @@ export function isStatus(answer: unknown): answer is StatusAnswer {
   return has('warnings') && (has('workers') || (has('collectors') && has('writers')));
 }
 
-/** Counters that are about this host and not the network, and what they are called here. */
+/** Counters about this host and not the network, and their short names. */
 const COUNTERS: readonly (readonly [name: string, counters: readonly string[]])[] = [
   ['slips', ['scheduleSlips']],
   ['overflows', ['ringOverflows', 'ringOverflowsOther']],
@@ -57,7 +57,7 @@ const COUNTERS: readonly (readonly [name: string, counters: readonly string[]])[
   ['thread losses', ['threadLosses']],
 ];
 
-/** `before`: the totals of the picture before, so that what grows now can be told from what grew long ago. */
+/** `before`: the totals of the previous snapshot, to tell recent growth from old counts. */
 export function collectorState(
   status: CollectorAnswer,
   intervalMs: number | null,

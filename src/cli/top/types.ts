@@ -1,11 +1,11 @@
-/** What `llama top` shows: the answers of the API that it reads, and the state of the view over them. */
+/** The data of `llama top`: the answers of the API that it reads, and the state of its view. */
 
 import type { Metric } from '../../history/matrix.js';
 import type { Slowness } from '../../history/slowness.js';
 import type { Answering } from '../../stats/outcome.js';
 import type { Explained } from '../../stats/reasons.js';
 
-/** `GET /v1/matrix?format=columns`: arrays beside each other, an element for each cell. */
+/** `GET /v1/matrix?format=columns`: parallel arrays, with one element for each cell. */
 export interface MatrixAnswer {
   readonly window: { readonly startMs: number; readonly endMs: number; readonly coveredMs: number };
   readonly metric: Metric;
@@ -46,7 +46,7 @@ export interface PathAnswer extends Explained {
   readonly sourcePort: number | null;
   readonly port: number;
   readonly class: string;
-  /** null: no probe tells of loss (`lossShare`). */
+  /** null: the loss is unknown (`lossShare`). */
   readonly lossPct: number | null;
   readonly rttUs: { readonly min: number; readonly mean: number; readonly max: number } | null;
 }
@@ -70,18 +70,18 @@ export interface Pair {
   readonly lost: number;
   readonly unreachable: number;
   readonly tooBig: number;
-  /** null: no probe tells of loss (`lossShare`). */
+  /** null: the loss is unknown (`lossShare`). */
   readonly lossPct: number | null;
   readonly state: Answering;
   /** Always there for a pair without an answer. */
   readonly reason: string | null;
-  /** µs, by the metric `timeMetric`; null when nothing came back. */
+  /** µs, by the metric `timeMetric`; null without replies. */
   readonly timeUs: number | null;
   readonly ageMs: number;
   readonly stale: boolean;
 }
 
-/** What the tool says of itself, apart from what it measured. */
+/** The state of the tool, apart from its measurements. */
 export interface ToolState {
   readonly kind: 'collector' | 'scraper';
   readonly name: string;
@@ -90,7 +90,7 @@ export interface ToolState {
   readonly intervalMs: number | null;
   /** Counters and states in short, e.g. `slips 0`. */
   readonly facts: readonly string[];
-  /** What needs a person; empty when all is well. */
+  /** Conditions that need a person; empty when healthy. */
   readonly troubles: readonly string[];
 }
 
@@ -98,7 +98,7 @@ export interface ToolState {
 export interface Picture {
   readonly url: string;
   readonly takenAt: string;
-  /** What it is a picture of. */
+  /** The request that this snapshot answers. */
   readonly asked: Asked;
   readonly tool: ToolState;
   readonly matrix: MatrixAnswer;
@@ -112,7 +112,7 @@ export interface Picture {
   readonly paths: PathsAnswer;
 }
 
-/** What a user may ask for; a change needs another picture. */
+/** A user's choices that need another snapshot when they change. */
 export interface Asked {
   readonly rows: string;
   readonly columns: string;
@@ -126,7 +126,7 @@ type Sort = (typeof SORTS)[number];
 export const SECTIONS = ['matrix', 'pairs', 'paths'] as const;
 export type Section = (typeof SECTIONS)[number];
 
-/** What the keys change and a redraw shows. */
+/** The state that keys change and a redraw shows. */
 export interface View {
   readonly asked: Asked;
   readonly sort: Sort;
@@ -142,7 +142,7 @@ export interface View {
   readonly left: number;
 }
 
-/** How the connection does; `awayMs` and what follows only while it is away. */
+/** The state of the connection; `awayMs` and the fields after it only while it is away. */
 export type Connection =
   | { readonly state: 'live' }
   | { readonly state: 'once' }

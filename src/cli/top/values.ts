@@ -1,4 +1,4 @@
-/** Values as text, and how bad they are. A small loss is never rounded to none, nor a large one to all. */
+/** Values as text, and their severity. A small loss is never rounded to none, nor a large one to all. */
 
 import type { Metric } from '../../history/matrix.js';
 import { type Answering, type LossCounts, lossShare } from '../../stats/outcome.js';
@@ -6,26 +6,29 @@ import { formatPct, formatUs } from '../shared/rows.js';
 import type { Style } from './text.js';
 
 const BAD_LOSS_PCT = 1;
-/** A time is judged against the median of all cells: how much of it, and how many µs above it, so that microseconds of noise are well. */
+/**
+ * A time is judged against the median of all cells: by a factor, and by µs above it, so that noise of microseconds
+ * counts as normal.
+ */
 const WARN = { times: 2, aboveUs: 100 };
 const BAD = { times: 5, aboveUs: 1_000 };
 const STALE_INTERVALS = 2.5;
 
 export const isLoss = (metric: Metric): boolean => metric === 'loss';
 
-/** In percent; null: no probe tells of loss. */
+/** In percent; null: the loss is unknown. */
 export function lossPct(counts: LossCounts): number | null {
   const share = lossShare(counts);
   return share === null ? null : 100 * share;
 }
 
-/** By how bad it is: not measured is worse than all lost, and no answer is as bad as all lost, whatever is called so. */
+/** By severity: not measured is worse than all lost, and no answer is as bad as all lost, whatever its loss. */
 export function lossRank(pct: number | null, state: Answering): number {
   if (state === 'unmeasured') return Number.POSITIVE_INFINITY;
   return state === 'answers' ? (pct ?? 0) : 100;
 }
 
-/** In percent, without the sign; `-`: no probe tells of loss. */
+/** In percent, without the sign; `-`: unknown. */
 export function lossText(pct: number | null): string {
   if (pct === null) return '-';
   const text = formatPct(pct).replace(' %', '');
@@ -48,7 +51,7 @@ export function timeStyle(us: number, medianUs: number): Style {
   return above(WARN) ? 'warn' : 'plain';
 }
 
-/** For those who see no colour. */
+/** For people who see no colour. */
 export const markOf = (style: Style): string => ({ bad: '!', warn: '+' })[style as string] ?? ' ';
 
 /** The middle of the values; 0 when there are none. */
@@ -64,7 +67,9 @@ export function median(values: readonly (number | null)[]): number {
 /** The same picture is drawn again and again. */
 const medians = new WeakMap<readonly (number | null)[], number>();
 
-/** Whether data that were `ageMs` old when they were fetched, `sinceMs` ago, are too old now to be called the present. */
+/**
+ * Whether data that were `ageMs` old when they were fetched, `sinceMs` ago, are too old now to be called the present.
+ */
 export function isStale(stale: boolean, ageMs: number, sinceMs: number, intervalMs: number | null): boolean {
   return stale || (intervalMs !== null && sinceMs > 0 && ageMs + sinceMs > STALE_INTERVALS * intervalMs);
 }

@@ -1,6 +1,7 @@
 /**
- * How the network is, in one line, with an example of each trouble below. It is well only where something was received, of data that are not stale: a stale pair counts neither way,
- * and one that this host did not measure is in no verdict on the network.
+ * The state of the network in one line, with an example of each trouble below. It is good only where replies were
+ * received, from data that are not stale: a stale pair counts neither way, and a pair that this host did not measure is
+ * in no verdict on the network.
  */
 
 import { normalOf, type SlowPair } from '../../history/slowness.js';
@@ -19,7 +20,7 @@ interface Verdict {
 /** Pairs that are named of each kind of trouble. */
 const MOST_NAMED = 3;
 
-/** A pair is named once, whatever its classes, and one of each reason before others of the same. */
+/** A pair is named once for all its classes. Pairs with different reasons come before others with the same reason. */
 function named(pairs: readonly Pair[], several: { readonly groups: boolean; readonly ports: boolean }): string[] {
   const reasons = new Set<string | null>();
   const seen = new Set<string>();
