@@ -15,7 +15,7 @@ import { KeptState } from './state/keptState.js';
 import { StatusReporter } from './status.js';
 import { CollectorThreads } from './threads/collectorThreads.js';
 
-export interface CollectorOptions {
+interface CollectorOptions {
   readonly logger: Logger;
   /**
    * Most probes waiting at a time, per thread; 0: no limit but the plan's. For measurements that want a closed loop.

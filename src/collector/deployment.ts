@@ -48,7 +48,7 @@ export interface DeploymentThreads {
   readonly clock: Pick<SteadyClock, 'nowMs'>;
 }
 
-export interface DeploymentOptions {
+interface DeploymentOptions {
   readonly config: Pick<Config, 'collector' | 'source'>;
   readonly logger: Logger;
   readonly threads: DeploymentThreads;
@@ -61,9 +61,9 @@ interface PreparedStep {
 }
 
 /** Steps in the order in which they are carried out, with their stream numbers reserved. */
-export type Prepared = readonly PreparedStep[];
+type Prepared = readonly PreparedStep[];
 
-export interface Outcome {
+interface Outcome {
   /** Steps that are in force: all of them, or after a failure those that could not be rolled back. */
   readonly applied: readonly Step[];
   /** Undefined: all steps are in force. */

@@ -22,7 +22,7 @@ import type { KeptState } from './state/keptState.js';
 import type { SavedState } from './state/state.js';
 import type { StateEntry } from './state/stateFormat.js';
 
-export interface GroupChangesOptions {
+interface GroupChangesOptions {
   readonly config: Pick<Config, 'api' | 'source'>;
   readonly logger: Logger;
   readonly deployment: Deployment;

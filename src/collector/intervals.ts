@@ -12,7 +12,7 @@ import type { CollectorThreads } from './threads/collectorThreads.js';
 /** How far back the matrix reaches at most. */
 const HISTORY_MS = 3_600_000;
 
-export interface IntervalsOptions {
+interface IntervalsOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly threads: Pick<CollectorThreads, 'aggregator' | 'clock' | 'staleFlows' | 'streams'>;

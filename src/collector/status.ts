@@ -23,7 +23,7 @@ import { SynPorts } from './sourcePorts/synPorts.js';
 import type { KeptState } from './state/keptState.js';
 import type { CollectorThreads } from './threads/collectorThreads.js';
 
-export interface StatusSources {
+interface StatusSources {
   readonly config: Config;
   readonly threads: CollectorThreads;
   readonly deployment: Deployment;

@@ -17,7 +17,7 @@ export const STALE_INTERVALS = 2.5;
 export const MOST_MISSES = 1;
 
 /** The part of the table of series that tells their state now. */
-export interface SeriesStates {
+interface SeriesStates {
   answering(series: number): Answering;
   cadenceMs(series: number): number;
   /** End of the newest interval, epoch ms. */

@@ -23,7 +23,7 @@ const MERGED_SHARE = 0.8;
 const LEAST_AGE = 1;
 
 /** The part of a history that its memory is counted by. */
-export interface FittedHistory {
+interface FittedHistory {
   readonly memoryBytes: number;
   /** Called with the bytes that were given up. */
   readonly letGo: (bytes: number) => void;

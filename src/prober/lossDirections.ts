@@ -143,7 +143,7 @@ export class WaitingLosses {
 }
 
 /** What a run keeps for the directions of its losses. */
-export interface LossRun {
+interface LossRun {
   readonly losses: WaitingLosses;
   /** How long a loss waits for its direction. */
   readonly holdNs: number;

@@ -52,7 +52,7 @@ const LATE_NS = 1_000 * NS_PER_MS;
 const NO_RUNS: readonly ProbeRun[] = [];
 
 /** Next waiting message for the thread; undefined without one. */
-export type MessageSource = () => ToProber | undefined;
+type MessageSource = () => ToProber | undefined;
 
 /** Dependencies of a prober, replaceable in tests. */
 export interface ProberTools {

@@ -15,7 +15,7 @@ const BUCKETS = 2 ** 16;
  * Number 0 is skipped. So a reflector that counts replies from 0 is behind from the start, and differs from one that
  * copies numbers.
  */
-export const FIRST_SEQUENCE = 1;
+const FIRST_SEQUENCE = 1;
 
 export class Streams {
   /** Source ports of this thread. */

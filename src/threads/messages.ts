@@ -144,7 +144,7 @@ export interface RunMessage {
 }
 
 /** Sockets opened since the thread began. */
-export interface SocketsMessage {
+interface SocketsMessage {
   readonly type: 'sockets';
   readonly revision: number;
   readonly sockets: readonly SourceSocket[];
@@ -166,7 +166,7 @@ export interface LocalsMessage {
 }
 
 /** Stop sending; end when everything is decided, or after `graceNs`. */
-export interface StopMessage {
+interface StopMessage {
   readonly type: 'stop';
   readonly revision: number;
   readonly graceNs: number;

@@ -36,7 +36,7 @@ const NO_THREAD = -1;
 
 /** `hung`: alive, but its loop has made no iteration for 10 s. */
 export const THREAD_STATES = ['starting', 'running', 'hung', 'restarting', 'stopped'] as const;
-export type ThreadStateName = (typeof THREAD_STATES)[number];
+type ThreadStateName = (typeof THREAD_STATES)[number];
 
 /** State of one thread, for the status page. */
 export interface ThreadStatus {
@@ -53,7 +53,7 @@ export interface ThreadTask<Task> {
   readonly transfer: readonly Transferable[];
 }
 
-export interface SupervisedOptions<Task> {
+interface SupervisedOptions<Task> {
   /** `prober` makes threads `prober-0`, `prober-1`, … */
   readonly name: string;
   /** The compiled module whose default export is the task. */

@@ -20,7 +20,7 @@ export interface Step {
 }
 
 /** The new fields of a record; `active` follows from the steps. */
-export type RecordChange = Partial<Omit<GroupRecord, 'name' | 'active'>>;
+type RecordChange = Partial<Omit<GroupRecord, 'name' | 'active'>>;
 
 export interface Transition {
   readonly steps: readonly Step[];

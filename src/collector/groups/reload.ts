@@ -17,7 +17,7 @@ export interface ReloadReport extends FileReload {
   readonly notes: readonly string[];
 }
 
-export interface ReloadTarget {
+interface ReloadTarget {
   /** Applies all groups of the file in one step, or none. */
   reloadFile(groups: readonly Group[]): Promise<FileReload>;
 }

@@ -24,7 +24,7 @@ export interface LocalChange {
 }
 
 /** The local address towards the target of a stream; undefined when there is no route now. */
-export type SourceOf = (info: Pick<StreamInfo, 'group' | 'target'>) => string | undefined;
+type SourceOf = (info: Pick<StreamInfo, 'group' | 'target'>) => string | undefined;
 
 export class LocalAddresses {
   /** Last announced to the probers, by stream. */

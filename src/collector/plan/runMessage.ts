@@ -8,7 +8,7 @@ import type { StreamInfo } from '../results/results.js';
 import { type GroupPlan, sharedIds } from './plan.js';
 
 /** The changes of a run. */
-export interface RunChange {
+interface RunChange {
   readonly added: StreamTable;
   readonly removed: readonly StreamInfo[];
   readonly count: number;

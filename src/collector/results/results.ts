@@ -19,7 +19,7 @@ export interface StreamInfo {
 }
 
 /** An interval that the aggregator finished, and the descriptions of its rows. */
-export interface FinishedInterval {
+interface FinishedInterval {
   readonly report: IntervalReport;
   /** In the order of `report.streams`. */
   readonly infos: readonly StreamInfo[];

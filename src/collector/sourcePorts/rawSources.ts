@@ -7,7 +7,7 @@ import type { SourceSocket } from '../../threads/messages.js';
 /** SYNs of this many ports leave by one socket: no more fit its filter when the numbers are scattered. */
 const PORTS_A_SOCKET = 2_000;
 
-export interface RawSourceOptions {
+interface RawSourceOptions {
   /** Number of the set. */
   readonly set: number;
   readonly socket: RawSocketOptions;

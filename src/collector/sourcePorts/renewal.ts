@@ -24,7 +24,7 @@ export interface RenewedPorts {
   readonly drainMs: number;
 }
 
-export interface RenewalOptions {
+interface RenewalOptions {
   readonly basePort: number;
   readonly sources: SourcePorts;
   readonly probers: {

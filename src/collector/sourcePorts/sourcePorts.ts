@@ -27,9 +27,9 @@ const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 const BUFFERS = { receiveBufferBytes: RECEIVE_BUFFER_BYTES, sendBufferBytes: SEND_BUFFER_BYTES } as const;
 
 /** The part of a group that says which set its probes leave by. */
-export type SetUser = Pick<Group, 'protocol' | 'sourceInterface'>;
+type SetUser = Pick<Group, 'protocol' | 'sourceInterface'>;
 
-export interface SourcePortsOptions {
+interface SourcePortsOptions {
   readonly source: SourceSettings;
   readonly timestamps: TimestampMode;
   readonly threads: number;

@@ -44,7 +44,7 @@ export interface FreshProbeStatus {
   readonly decidedMs: number;
 }
 
-export interface StaleFlowsOptions {
+interface StaleFlowsOptions {
   readonly ask: Pick<FreshProber, 'free' | 'ask'>;
   /** A clock that no step moves, epoch ms. */
   readonly nowMs: () => number;

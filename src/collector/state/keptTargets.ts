@@ -46,7 +46,7 @@ interface Kept {
   cancel: (() => void) | undefined;
 }
 
-export interface KeptTargetsOptions {
+interface KeptTargetsOptions {
   readonly directory: Pick<StateDirectory, 'path' | 'setAside'>;
   readonly logger: Logger;
   readonly timing?: Timing;

@@ -17,7 +17,7 @@ const FORMAT = 'llama-targets';
 /** How many targets are written or read between two chances for others to run: about a millisecond. */
 const CHUNK = 250;
 
-export interface KeptText {
+interface KeptText {
   readonly name: string;
   /** See `sourceIdentity`. */
   readonly source: string;

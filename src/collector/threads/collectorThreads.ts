@@ -30,7 +30,7 @@ const STOP_MS = 1_650;
 /** The least that the aggregator has for one answer at a stop. */
 const AGGREGATOR_MS = 500;
 
-export interface CollectorThreadsOptions {
+interface CollectorThreadsOptions {
   readonly config: Config;
   readonly logger: Logger;
   /** See `CollectorOptions`. */

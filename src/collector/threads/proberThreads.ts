@@ -50,7 +50,7 @@ export interface ProberStatus extends ThreadStatus {
   readonly totals: Totals;
 }
 
-export interface ProberThreadsOptions {
+interface ProberThreadsOptions {
   readonly sources: SourcePorts;
   readonly threads: number;
   readonly timeBase: TimeBase;

@@ -7,7 +7,7 @@ import { U32 } from '../slots.js';
 import { TRANSPORT } from '../sources.js';
 import type { ProbeBatch, ProbeFormat, Reply } from './format.js';
 
-export const ICMP_HEADER_BYTES = 8;
+const ICMP_HEADER_BYTES = 8;
 
 export class IcmpFormat implements ProbeFormat {
   readonly kind = FormatKind.icmp;
