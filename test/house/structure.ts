@@ -65,4 +65,4 @@ export const CEILINGS = {
 };
 
 /** Of the modules that are no pure types, entry points or page views, this share has a unit test at its path, %. May only go up. */
-export const TESTED_PERCENT = 37.8;
+export const TESTED_PERCENT = 40.4;

@@ -1,10 +1,8 @@
-import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { makeDirectory } from '../../../../src/base/files/makeDirectory.js';
-import { openFile } from '../../../../src/base/files/openFile.js';
 import { rejection } from '../../../support/fakes/timing.js';
 
 describe('makeDirectory', () => {
@@ -36,20 +34,5 @@ describe('makeDirectory', () => {
     symlinkSync(join(folder, 'nowhere'), join(folder, 'dangling'));
     expect(await code(join(folder, 'dangling'))).to.be.oneOf(['EEXIST', 'ENOENT']);
     expect(await code(join(folder, 'dangling', 'a'))).to.be.oneOf(['EEXIST', 'ENOENT']);
-  });
-});
-
-describe('openFile', () => {
-  it('refuses a pipe without a writer', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'llama-open-'));
-    try {
-      execFileSync('mkfifo', [join(folder, 'pipe')]);
-      expect(() => openFile(join(folder, 'pipe'))).to.throw('it is a pipe, expected a file');
-      mkdirSync(join(folder, 'dir'));
-      writeFileSync(join(folder, 'dir', 'file'), '');
-      closeSync(openFile(join(folder, 'dir', 'file')));
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
   });
 });

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { build, encodeIntoCompressedBase64 } from 'hdr-histogram-js';
 import { distribution } from '../../../../src/cli/probe/outcomes.js';
-import { openFilesLimit } from '../../../../src/cli/shared/host.js';
 import { formatPct, formatUs, textTable } from '../../../../src/cli/shared/rows.js';
 
 describe('figures for people', () => {
@@ -52,13 +51,5 @@ describe('figures for people', () => {
       .to.match(/^ef, round-trip time from:\n/)
       .and.to.match(/^ +9\.74 us +40 {2}#{40}$/m)
       .and.to.match(/ +1 {2}#\n$/);
-  });
-});
-
-describe('the limit of open files', () => {
-  it('is read from the table of the kernel', () => {
-    const line = 'Max open files            1024                 524288               files     \n';
-    expect(openFilesLimit(`Limit  Soft Limit  Hard Limit  Units\n${line}`)).to.equal(1024);
-    expect(openFilesLimit(line.replace('1024', 'unlimited'))).to.equal(Number.POSITIVE_INFINITY);
   });
 });

@@ -1,12 +1,7 @@
 import { expect } from 'chai';
 import type { Answering } from '../../../../src/stats/outcome.js';
-import { heldAt } from '../../../../src/ui/lib/heldAt.js';
 import { packAnswer } from '../../../../src/ui/lib/packed.js';
-import { durationMs, fieldText, lengthOf, matrixStretch, stepped } from '../../../../src/ui/lib/time.js';
-import type { PathRow, PathsAnswer } from '../../../../src/ui/lib/types.js';
 import { besideText, hasPorts } from '../../../../src/ui/overview/beside.js';
-import { ownTroubles } from '../../../../src/ui/overview/own.js';
-import { lastIntervals } from '../../../../src/ui/pair/lastIntervals.js';
 import { rowUnit, summaryOf, withoutBadPathText, withoutTroubleText } from '../../../../src/ui/worker/summary.js';
 import { randomInteger, seededRandom } from '../../../support/harness/random.js';
 
@@ -134,107 +129,5 @@ describe('the summary that the overview shows', () => {
           Math.min(...cells.filter(({ row }) => rows[row][0] === collector).map((cell) => cell.ageMs)),
         );
     }
-  });
-});
-
-describe('what the tool says of itself on the overview', () => {
-  it('is said once: a counter with a warning has no line of its own', () => {
-    const thread = { thread: 'aggregator', state: 'running', restarts: 0, lastError: null };
-    const status = {
-      ...{
-        name: 'a',
-        version: '1',
-        state: 'running',
-        uptimeMs: 1,
-        groups: 1,
-        targets: 1,
-        paths: 1,
-        probesPerSecond: 1,
-      },
-      ...{ workers: [], aggregator: thread, totals: { sendErrors: 7, clockSteps: 1 } },
-      freshProbes: [],
-      warnings: ['sendErrors: 5 probes were not sent'],
-    };
-    expect(ownTroubles(status, undefined).map(({ text }) => text.split(':')[0])).to.deep.equal([
-      ...['sendErrors', 'clockSteps 1 since the start'],
-    ]);
-  });
-});
-
-describe('which stretch of time is shown', () => {
-  it('is as long as is chosen, or from a beginning to an end', () => {
-    expect(['30s', '5m', '1h'].map(durationMs)).to.deep.equal([30_000, 300_000, 3_600_000]);
-    expect(durationMs('soon')).to.be.NaN;
-    expect(lengthOf({ from: '', to: '' }, 60_000)).to.equal(60_000);
-    expect(lengthOf({ from: '1000', to: '91000' }, 60_000)).to.equal(90_000);
-    expect(matrixStretch({ window: '5m', from: '', to: '' })).to.deep.equal({ window: '5m', to: '' });
-    expect(matrixStretch({ window: '5m', from: '1000', to: '91000' })).to.deep.equal({
-      window: '90000ms',
-      to: '91000',
-    });
-  });
-
-  it('goes back and forth by its own length, and ends now at the latest', () => {
-    expect(stepped({ from: '', to: '' }, 60_000, -1, 1_000_000)).to.deep.equal({ from: '', to: '940000' });
-    expect(stepped({ from: '', to: '940000' }, 60_000, 1, 1_000_000)).to.deep.equal({ from: '', to: '' });
-    expect(stepped({ from: '100000', to: '200000' }, 100_000, 2, 1_000_000)).to.deep.equal({
-      from: '300000',
-      to: '400000',
-    });
-  });
-
-  it('is shown in a field as this place has the time', () => {
-    const ms = new Date(2026, 10, 6, 3, 4, 5).getTime();
-    expect(fieldText(String(ms))).to.equal('2026-11-06T03:04:05');
-    expect([fieldText(''), fieldText('soon')]).to.deep.equal(['', '']);
-  });
-});
-
-describe('the paths of a moment in the past', () => {
-  const path = (collector?: string): PathRow => ({ collector, source: 's', sourcePort: 1 }) as unknown as PathRow;
-
-  it('are those of the interval that it falls in, and never those of a later one', () => {
-    const answer: PathsAnswer = {
-      start: new Date(10_000).toISOString(),
-      end: '',
-      endMs: 20_000,
-      total: 1,
-      paths: [path()],
-    };
-    expect(heldAt(answer, 10_001).paths).to.have.length(1);
-    expect(heldAt(answer, 10_000)).to.deep.include({ total: 0, paths: [], endMs: null });
-  });
-
-  it('are left out of collectors that hold them no longer', () => {
-    const collector = (name: string, startMs: number | null) => ({
-      ...{ collector: name, endMs: startMs, total: 1, error: null },
-      start: startMs === null ? null : new Date(startMs).toISOString(),
-    });
-    const answer: PathsAnswer = {
-      ...{ end: null, total: 3, paths: [path('a'), path('b'), path('c')] },
-      collectors: [collector('a', 10_000), collector('b', 30_000), collector('c', null)],
-    };
-    const held = heldAt(answer, 20_000);
-    expect(held.paths.map((one) => one.collector)).to.deep.equal(['a']);
-    expect(held.total).to.equal(1);
-  });
-
-  it('are held where the interval began before the moment, by the clock of now', () => {
-    const answer = {
-      ...{ start: new Date(7_200_000).toISOString(), end: null, clockAheadMs: 7_200_000, total: 1 },
-      paths: [path('a')],
-    };
-    expect(heldAt(answer, 20_000).total).to.equal(1);
-    expect(heldAt({ ...answer, clockAheadMs: 0 }, 20_000).total).to.equal(0);
-  });
-
-  it('are summed once for each interval of each collector, the last ones', () => {
-    const interval = (collector: string, place: number) => ({ collector, place, paths: [] });
-    const many = Array.from({ length: 15 }, (_, i) => interval('a', 15 - i));
-    const last = lastIntervals([...many, interval('b', 3), interval('a', 15), interval('b', 3)]);
-    expect(last.map(({ collector, place }) => `${collector}${place}`)).to.deep.equal([
-      ...Array.from({ length: 10 }, (_, i) => `a${i + 6}`),
-      'b3',
-    ]);
   });
 });
