@@ -82,7 +82,7 @@ export class SteadyClock {
 /** `2h ahead`, `90s behind`. */
 export function offText(aheadMs: number): string {
   const ms = Math.abs(aheadMs);
-  // Of a step of seconds its milliseconds say nothing.
+  // Milliseconds are irrelevant in a step of seconds.
   const shownMs = ms < MS_PER_S ? ms : Math.round(ms / MS_PER_S) * MS_PER_S;
   return `${formatDuration(msToNs(shownMs))} ${aheadMs < 0 ? 'behind' : 'ahead'}`;
 }

@@ -4,7 +4,7 @@
  *
  * `yieldNow` continues in the next iteration of the event loop: for work that counts its items and must make progress
  * in every iteration. A `Breather` watches the clock, and all breathers together continue one in each iteration: for
- * answers, of which there may be hundreds at once.
+ * answers, because hundreds may be in progress.
  */
 
 import { setImmediate } from 'node:timers/promises';

@@ -65,8 +65,8 @@ async function nameHolder(lock: FileHandle): Promise<void> {
 }
 
 /**
- * Locks the open file for this process; false when another open file has the lock. Closing the descriptor ends it, and the kernel gives the lock
- * back when its holder dies, however it dies: there is no stale lock to judge.
+ * Locks the open file for this process; false when another open file has the lock. Closing the descriptor releases it.
+ * The kernel also releases it when the holder dies, so there are no stale locks.
  */
 function tryLock(fd: number, tried: string): boolean {
   if (libc.flock(fd, LOCK_EX | LOCK_NB) === 0) return true;

@@ -142,12 +142,12 @@ export class WaitingLosses {
   }
 }
 
-/** What a run keeps for the directions of its losses. */
+/** A run's state for the directions of its losses. */
 interface LossRun {
   readonly losses: WaitingLosses;
-  /** How long a loss waits for its direction. */
+  /** How long a loss waits for its direction, ns. */
   readonly holdNs: number;
-  /** Of `LossSplit`. */
+  /** Clean steps that `LossSplit` requires around a window. */
   readonly margin: number;
 }
 

@@ -11,9 +11,9 @@
  * A direction is stated only when all of these rules hold:
  * - Probes arrive here in the order of sending, each after its timeout. So every reply that counts is known.
  * - A step goes from one reply to the next reply that neither overtook another of the step nor was overtaken.
- *   Consecutive steps with losses form one window. A window begins and ends with clean steps (no loss, number one higher).
- *   The required count grows with the distance over which probes of the path overtook each other (`reach`). So a lost
- *   probe that was overtaken makes a number of the window or of its margins wrong.
+ *   Consecutive steps with losses form one window. A window begins and ends with clean steps (no loss, number one
+ *   higher). The required count grows with the distance over which probes of the path overtook each other (`reach`).
+ *   So a lost probe that was overtaken makes a number of the window or of its margins wrong.
  * - A step whose number does not add up leaves its window unknown. Causes: the reflector restarted, the network
  *   duplicated a packet, or probes overtook each other. The path's stream is then distrusted: it needs a long run of
  *   steps that add up before a direction is stated. Exceptions: probes of the path overtake each other anyway, or the

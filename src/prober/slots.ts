@@ -24,7 +24,7 @@
 import { column, grown } from '../base/growable.js';
 import { SLOT_BYTES } from '../config/group/limits.js';
 
-/** What a slot holds. */
+/** State of a slot. */
 export const SlotState = {
   free: 0,
   /** Sent, neither answered nor given up. */

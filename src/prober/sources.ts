@@ -50,7 +50,7 @@ export interface ProberSocket {
   replaced: boolean;
 }
 
-/** Sockets of a set, by `placeOf`; undefined while there is none. */
+/** Sockets of a set, by `placeOf`; undefined while missing. */
 export type SocketSet = readonly (ProberSocket | undefined)[];
 
 /** Hot: index in a set of the socket of a local source port. */

@@ -78,7 +78,7 @@ export interface ReflectorStatus {
   readonly state: 'starting' | 'running' | 'stopping';
   readonly listen: readonly string[];
   readonly listeners: readonly ListenerStatus[];
-  /** Current problems; empty when there are none. */
+  /** Current problems; empty in normal operation. */
   readonly warnings: readonly string[];
   readonly stateful: boolean;
   /** Only packets with a valid HMAC are answered. */

@@ -162,7 +162,7 @@ export class SessionTable {
     return entry;
   }
 
-  /** Takes a free entry; frees the oldest one when there is none. */
+  /** Takes a free entry; frees the oldest one when the table is full. */
   private take(nowMs: number): number {
     if (this.free === NONE) {
       const entry = this.oldest;

@@ -39,7 +39,7 @@ export interface Example {
 }
 
 export class Examples {
-  /** Time of the thread, ns, at most slightly old. */
+  /** Current time of the thread, ns, or a moment earlier. */
   nowNs = 0;
   private readonly i32: Int32Array;
   private readonly u32: Uint32Array;

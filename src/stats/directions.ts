@@ -87,7 +87,7 @@ export class DirectionNumbers {
 /** Sums of a row. */
 export class RowDelays {
   timed = 0;
-  /** Of the probes with both delays. */
+  /** RTTs of the probes with both delays. */
   rttSumNs = 0;
   /** Differences between consecutive probes of a path, and their sums. */
   pairs = 0;

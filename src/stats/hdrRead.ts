@@ -34,7 +34,7 @@ const MAX_COUNT = 2 ** 32 - 1;
 const INFLATE_OPTIONS = { maxOutputLength: MAX_PLAIN_BYTES, chunkSize: 2048 } as const;
 
 export class HdrTextReader {
-  /** Of the last text: the indexes with counts, ascending, and their counts; `length` entries. */
+  /** Result of the last text: the indexes with counts, ascending, and their counts; `length` entries. */
   readonly indexes = new Uint16Array(INDEXES);
   readonly counts = new Float64Array(INDEXES);
   length = 0;

@@ -51,7 +51,7 @@ export const CHECKSUM_BYTES = 4;
 /** Small windows: setting up and clearing zlib's default 256 KB would cost more than compressing some hundred bytes. */
 const DEFLATE_OPTIONS = { level: 6, memLevel: 4, windowBits: 12, chunkSize: 4096 } as const;
 
-/** Input of the encoder: an `RttHistogram` or a `HistogramSum`. Indexes are those of `histogram.ts`. */
+/** Input of the encoder: an `RttHistogram` or a `HistogramSum`, with the indexes of `histogram.ts`. */
 interface EncodedHistogram {
   readonly firstIndex: number;
   readonly lastIndex: number;

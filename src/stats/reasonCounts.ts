@@ -50,9 +50,9 @@ export interface ReasonRecord {
 export interface Reason {
   count: number;
   readonly outcome: typeof Outcome.sendError | typeof Outcome.unreachable | typeof Outcome.tooBig;
-  /** Of a probe that was not sent. */
+  /** Errno of an unsent probe. */
   readonly errno: number;
-  /** Of a probe that was too big; 0: unknown. */
+  /** MTU for a probe that was too big; 0: unknown. */
   readonly mtu: number;
   /** IP version, type and code of the ICMP error. */
   readonly version: number;

@@ -34,7 +34,7 @@ export class RttNumbers {
     return this.firstNs + this.sumNs / this.count;
   }
 
-  /** Of the whole population, not an estimate from a sample: all round trips are known. */
+  /** Standard deviation of the whole population, not an estimate from a sample: all round trips are known. */
   get stddevNs(): number {
     const mean = this.sumNs / this.count;
     return Math.sqrt(Math.max(0, this.squaresNs2 / this.count - mean * mean));

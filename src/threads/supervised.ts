@@ -26,8 +26,8 @@ const RESTART_PAUSE_MS = 100;
 const SLOW_START_MS = 5_000;
 const POLL_MS = 2;
 /**
- * A running thread whose heartbeat is the same at so many samples in a row hangs. Samples and not time are counted: a
- * process that was stopped takes no samples, and its threads do not hang.
+ * A running thread hangs when this many consecutive samples of its heartbeat are equal. Samples are counted instead of
+ * time: a stopped process takes no samples, and its threads do not hang.
  */
 const HUNG_SAMPLES = 10;
 const SAMPLE_MS = 1_000;
