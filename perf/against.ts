@@ -1,6 +1,7 @@
 /**
- * `npm run perf -- --against DIR`: this checkout and another one that is built (the revision before, say), one scenario after the other and the two
- * in turns, each in a process of its own. Prints, for every figure, the median of new / old with its spread.
+ * `npm run perf -- --against DIR`: this checkout and another one that is built (the revision before, say), one scenario
+ * after the other and the two in turns, each in a process of its own. Prints, for every figure, the median of new / old
+ * with its spread.
  */
 
 import { execFile } from 'node:child_process';
@@ -53,7 +54,7 @@ export async function compare(options: AgainstOptions): Promise<Record<string, R
   return all;
 }
 
-/** A scenario's figures, by the program of one checkout. A floor that does not hold is no failure here. */
+/** A scenario's figures, by the program of one checkout. A missed floor is no failure here. */
 async function figures(program: string, scenario: string): Promise<Figures> {
   const folder = mkdtempSync(join(tmpdir(), 'llama-perf-'));
   const file = join(folder, 'figures.json');

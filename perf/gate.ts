@@ -1,4 +1,4 @@
-/** What a figure is worth against its goal and its floor. Pure. */
+/** Compares a figure with its goal and its floor. Pure. */
 
 import type { Goal } from './harness.js';
 

@@ -1,4 +1,7 @@
-/** What the scenarios share: samples and their spread, processes of the product, figures of a process from /proc, the table. */
+/**
+ * Shared by the scenarios: samples and their spread, processes of the product, figures of a process from /proc, the
+ * table.
+ */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -12,19 +15,20 @@ import { fileURLToPath } from 'node:url';
 export interface ScenarioOptions {
   /** The short form, for CI. */
   readonly quick: boolean;
-  /** Says on the terminal what is going on. */
+  /** Prints progress on the terminal. */
   readonly progress: (text: string) => void;
 }
 
-/** A bound that a field should meet, and beside it the floor that it must not fall through. */
+/** A bound that a field should meet, with the floor that it must not fall through. */
 export interface Goal {
   readonly field: string;
   readonly atLeast?: number;
   readonly atMost?: number;
   /**
-   * The worst value that passes: less than this (with `atLeast`), or more (with `atMost`), fails the run. Without it the goal itself is the floor.
-   * The floor of a ratio lies just outside the spread that was seen. The floor of an absolute figure lies far outside: the speed of a virtual
-   * machine drifts threefold within minutes. Infinity: the figure is told, and fails nothing.
+   * The worst value that passes: less than this (with `atLeast`), or more (with `atMost`), fails the run. Without it
+   * the goal itself is the floor. The floor of a ratio lies just outside the observed spread. The floor of an absolute
+   * figure lies far outside: the speed of a virtual machine drifts threefold within minutes. Infinity: the figure is
+   * reported, and never fails the run.
    */
   readonly floor?: number;
 }

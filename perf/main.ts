@@ -1,6 +1,6 @@
 /**
- * `npm run perf`: runs the scenarios, prints a table, writes the raw figures. `--quick`, `--scenario NAME`, `--json FILE`, `--against DIR`.
- * Exit code 1 when a scenario fails or a figure is beyond its floor.
+ * `npm run perf`: runs the scenarios, prints a table, writes the raw figures. `--quick`, `--scenario NAME`, `--json
+ * FILE`, `--against DIR`. Exit code 1 when a scenario fails or a figure is beyond its floor.
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs';

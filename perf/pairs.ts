@@ -1,6 +1,6 @@
 /**
- * Two things measured in turns, in short slices, so that a machine whose speed drifts is as quick for the one as for the other: what counts is
- * the ratio of two neighbours, and the median of these ratios.
+ * Measures two things alternately, in short slices, so that a drift of the machine's speed affects both alike. The
+ * result is the median of the ratios of neighbours.
  */
 
 import { median, round } from './harness.js';
@@ -15,8 +15,8 @@ export interface Pairs {
 }
 
 /**
- * Measures `rounds` pairs. Which of the two comes first changes from pair to pair: a drift in one direction then raises one ratio and lowers the
- * next. `found` is told each pair as soon as it is there.
+ * Measures `rounds` pairs. The order alternates from pair to pair: a drift in one direction then raises one ratio and
+ * lowers the next. `found` is called with each pair as soon as it is measured.
  */
 export async function measurePairs(
   rounds: number,

@@ -1,4 +1,7 @@
-/** Runs scenarios one after the other, prints a table of each and says what failed. A scenario that throws fails alone. */
+/**
+ * Runs scenarios one after the other, prints a table of each and reports failures. A scenario that throws does not stop
+ * the others.
+ */
 
 import { textTable } from '../src/cli/shared/rows.js';
 import { failures, verdict } from './gate.js';
@@ -8,7 +11,7 @@ export interface RunOptions {
   readonly quick: boolean;
   /** The report. */
   readonly print: (text: string) => void;
-  /** What is going on meanwhile. */
+  /** Reports progress. */
   readonly progress: (text: string) => void;
 }
 

@@ -1,9 +1,10 @@
 /**
- * How many ring records a second one aggregator reduces on one core, in turns with the histogram library alone: 1000 streams on 16 source ports, 4 rings.
+ * Measures how many ring records a second one aggregator reduces on one core, alternating with the histogram library
+ * alone: 1000 streams on 16 source ports, 4 rings.
  *
- * It must never time its own preparation: the rings are filled from tables made beforehand while the clock stands still, and
- * only the aggregator's turns are timed, with the closing of the intervals that fall into them. Every sample is checked
- * against the reports: each record must have been counted.
+ * It must never time its own preparation: the rings are filled from tables made beforehand while the clock stands
+ * still, and only the aggregator's iterations are timed, with the closing of the intervals that fall into them. Every
+ * sample is checked against the reports: each record must have been counted.
  */
 
 import * as hdr from 'hdr-histogram-js';
@@ -37,7 +38,10 @@ function randomSource(seed: number): () => number {
   };
 }
 
-/** A data centre's round trips: tens of microseconds that differ by stream, with a tail of queueing; 0.5 % are not answered. */
+/**
+ * A data centre's round trips: tens of microseconds that differ by stream, with a tail of queueing; 0.5 % are not
+ * answered.
+ */
 function probeTables(): { rttNs: Float64Array; residenceNs: Uint32Array; outcomes: Uint8Array; flags: Uint8Array } {
   const random = randomSource(20_25);
   const rttNs = new Float64Array(TABLE);

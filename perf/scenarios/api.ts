@@ -1,4 +1,7 @@
-/** Readers on /v1/results while 50,000 probes a second run: how long they wait, and whether the measurement notices them. */
+/**
+ * Readers on /v1/results while 50,000 probes a second run: how long they wait, and whether the measurement notices
+ * them.
+ */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import autocannon from 'autocannon';
@@ -13,10 +16,16 @@ const INTERVAL = '5s';
 const INTERVAL_MS = 5_000;
 /** Enough for the cursor of one interval back, and for a first answer with several intervals. */
 const WARM_UP_MS = 3 * INTERVAL_MS;
-/** And for the code of readers and server to be compiled: what the first ten readers wait for it would be the 99th percentile of a paced stretch. */
+/**
+ * Also compiles the code of readers and server: the wait of the first ten readers would otherwise be the 99th
+ * percentile of a paced stretch.
+ */
 const WARM_UP_READ_SECONDS = 1;
 const CONNECTIONS = 10;
-/** Of all connections together, in the stretch that is paced: many more readers than a collector has, yet a load that leaves the machine time. */
+/**
+ * Of all connections together, in the stretch that is paced: many more readers than a collector has, yet a load that
+ * leaves the machine time.
+ */
 const PACED_PER_SECOND = 50;
 /** No longer than an interval, so that an answer after the cursor stays at one interval or two. */
 const ROUND_SECONDS = 5;
@@ -35,9 +44,9 @@ async function status(url: string): Promise<CollectorStatus> {
 }
 
 /**
- * With a rate the latency is counted from when a request should have been sent, so that a stalled server does not hide behind its stalled
- * clients. Without, each connection asks again as soon as it has its answer: the offered load is what the server can serve, and the
- * readers (this process) take their share of the same cores.
+ * With a rate, the latency is counted from the planned time of a request, so that a stalled server does not hide behind
+ * its stalled clients. Without a rate, each connection asks again as soon as it has its answer: the offered load is the
+ * capacity of the server, and the readers (this process) use a share of the same cores.
  */
 async function read(url: string, seconds: number, overallRate?: number): Promise<Stretch> {
   const { latency, requests, throughput, errors, timeouts, non2xx } = await autocannon({
@@ -112,7 +121,7 @@ async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult
   }
 }
 
-/** What a reader asks for that has seen all but the latest interval. */
+/** The request of a reader that has seen all but the latest interval. */
 async function afterLatest(url: string): Promise<string> {
   const { next } = (await (await fetch(`${url}/v1/results`)).json()) as { next: number };
   return `${url}/v1/results?after=${next - INTERVAL_MS}`;

@@ -1,4 +1,4 @@
-/** The bare loop of system calls (`perf/workers/floor.ts`), which can be held and go on. */
+/** The bare loop of system calls (`perf/workers/floor.ts`), which can be paused and resumed. */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +19,7 @@ export class Floor {
   private readonly sending: Promise<number>;
   private readonly echoing: Promise<number> | undefined;
 
-  /** Starts its threads, which hold until `resume`. */
+  /** Starts its threads, paused until `resume`. */
   constructor({ echo, ...options }: FloorOptions) {
     const shared = new SharedArrayBuffer(FLOOR_SHARED_BYTES);
     this.flags = new Int32Array(shared);
@@ -51,7 +51,10 @@ export class Floor {
     return ((this.counts[FLOOR_ECHOES] - before) * 1000) / (performance.now() - started);
   }
 
-  /** Ends its threads; resolves with the number of probes without an echo. Rejects with what ended one of them before. */
+  /**
+   * Ends its threads; resolves with the number of probes without an echo. Rejects with the error that ended one of them
+   * before.
+   */
   async end(): Promise<number> {
     this.hold();
     try {

@@ -1,4 +1,4 @@
-/** What a small plan costs: CPU of the collector's process, all threads, in percent of one core. */
+/** The cost of a small plan: CPU of the collector's process, all threads, in percent of one core. */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { median, round, type Scenario, type ScenarioOptions, type ScenarioResult } from '../harness.js';

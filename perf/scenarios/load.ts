@@ -1,4 +1,4 @@
-/** A collector and a reflector in this process, under a given load: what `pipeline`, `precise` and `protocols` measure with. */
+/** A collector and a reflector in this process, under a given load; used by `pipeline`, `precise` and `protocols`. */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import pino from 'pino';
@@ -37,13 +37,13 @@ export interface LoadResult {
   readonly totals: Totals;
   /** Within the measured stretch. */
   readonly measured: Totals;
-  /** Sums over all finished intervals, what the API would serve. */
+  /** Sums over all finished intervals, as the API would serve them. */
   readonly reported: { sent: number; received: number; lost: number };
   /** The same, row by row. */
   readonly rows: readonly LoadRow[];
 }
 
-/** What scenarios look at in a row as the API has it. */
+/** The fields of an API row that scenarios use. */
 export interface LoadRow {
   readonly group: string;
   readonly received: number;
@@ -60,17 +60,20 @@ export function loopbackTargets(count: number, port: number): Target[] {
   }));
 }
 
-/** A load that can be held and go on, so that two of them are measured in turns while the code of both stays compiled. */
+/**
+ * A load that can be paused and resumed, so that two of them are measured alternately while the code of both stays
+ * compiled.
+ */
 export interface RunningLoad {
   /** Puts the groups in force again. */
   resume(): Promise<void>;
-  /** Takes the groups out: nothing is sent any more. */
+  /** Removes the groups: no more probes are sent. */
   hold(): Promise<void>;
-  /** Waits for `durationMs` and says what was answered meanwhile. */
+  /** Waits for `durationMs` and returns the answers of that time. */
   measure(durationMs: number): Promise<LoadSlice>;
-  /** Ends it; `measured` is what `measure` found last. */
+  /** Ends it; `measured` is the last result of `measure`. */
   end(): Promise<LoadResult>;
-  /** As `end`, for a failure: nothing is read any more. */
+  /** As `end`, after a failure: results are no longer read. */
   close(): Promise<void>;
 }
 
@@ -163,8 +166,8 @@ async function measure(collector: Collector, durationMs: number): Promise<LoadSl
 }
 
 /**
- * Waits until the results hold every probe. A stop waits a second or so for the aggregator, which is too short on a machine whose cores are taken:
- * then the benchmark would count as lost what only was not read.
+ * Waits until the results contain every probe. A stop waits a second or so for the aggregator, which is too short on a
+ * machine with busy cores: the benchmark would then count unread records as lost.
  */
 async function allReported(collector: Collector): Promise<void> {
   const deadline = performance.now() + REPORTED_WITHIN_MS;
@@ -234,8 +237,8 @@ function configOf(options: LoadOptions, groups: readonly Group[]): Config {
 }
 
 /**
- * Probes that did not come back, or whose record did not arrive: all that is not `received` in the results. When there are any, `progress` is told
- * what the counters call them.
+ * Probes that did not come back, or whose record did not arrive: all that are not `received` in the results. If there
+ * are any, `progress` gets their counters.
  */
 export function lossesOf({ totals, reported }: LoadResult, progress: (text: string) => void): number {
   const losses = totals.sent - reported.received;

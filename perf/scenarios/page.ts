@@ -1,4 +1,7 @@
-/** The web page with a matrix of a million cells, from a recorded answer: the first picture, panning, a refresh, memory. Needs Chromium and a built page. */
+/**
+ * The web page with a matrix of a million cells, from a recorded answer: the first picture, panning, a refresh, memory.
+ * Needs Chromium and a built page.
+ */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -12,7 +15,7 @@ const UI = fileURLToPath(new URL('../../ui/', import.meta.url));
 const CHROMIUM = '/usr/bin/chromium';
 const SIDE = 1_000;
 const PAN_STEPS = 90;
-/** What the page asks for again and again, in the address. */
+/** Part of the URL of the page's periodic requests. */
 const NEWEST = 'fields=stale';
 /** From the last byte of an answer to when it is drawn, at most. */
 const SETTLED_MS = 1_500;
@@ -84,7 +87,7 @@ async function firstPicture(page: Page, url: string): Promise<number> {
   const started = performance.now();
   await page.goto(url);
   await page.locator(`canvas[data-rows="${SIDE}"]`).waitFor();
-  // What the effects of this turn draw is on the screen after the next frame.
+  // The effects of this iteration are on the screen after the next frame.
   await page.evaluate('new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))');
   return round(performance.now() - started);
 }
@@ -115,7 +118,10 @@ interface TraceEvent {
   readonly args: { readonly name?: string };
 }
 
-/** The longest task of the page's main thread while a newer answer comes and is drawn: for so long neither pointer nor keys are heard. */
+/**
+ * The longest task of the page's main thread while a newer answer arrives and is drawn: during it the page does not
+ * react to pointer or keys.
+ */
 async function refreshBlock(browser: Browser, page: Page): Promise<number> {
   await browser.startTracing(page, { categories: ['toplevel', '__metadata'] });
   const next = await page.waitForResponse((response) => response.url().includes(NEWEST));

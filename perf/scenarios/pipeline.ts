@@ -16,7 +16,7 @@ const ASKED_PER_SECOND = 600_000;
 const WARM_UP_MS = 1_500;
 /** From the start of a slice until it is measured: the window has filled by then. */
 const SETTLE_MS = 150;
-/** From its end until the other one's begins: what is under way comes back. */
+/** From its end until the start of the other one: outstanding probes come back. */
 const REST_MS = 50;
 
 async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult> {
@@ -29,7 +29,7 @@ async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult
     targets: TARGETS,
     sourcePorts: SOURCE_PORTS,
     probesPerSecond: ASKED_PER_SECOND,
-    // A longer one takes more slots: with a second's worth, each slice begins with 64 MB of memory that no cache holds.
+    // A longer one takes more slots: with a second's worth, each slice begins with 64 MB of memory outside all caches.
     timeoutNs: msToNs(200),
     timestamps: 'receive',
     window: WINDOW,

@@ -1,4 +1,4 @@
-/** 100,000 probes a second with kernel stamps for sending and receiving: nothing lost, nothing late. */
+/** 100,000 probes a second with kernel stamps for sending and receiving, without any loss or late reply. */
 
 import { msToNs } from '../../src/base/units.js';
 import { freeUdpPort, median, round, type Scenario, type ScenarioOptions, type ScenarioResult } from '../harness.js';

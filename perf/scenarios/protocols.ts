@@ -1,4 +1,7 @@
-/** What each packet format costs, in turns with plain STAMP: a reflector, both ends together, and SYNs, which the host's TCP answers. */
+/**
+ * The cost of each packet format, alternating with plain STAMP: a reflector, both ends together, and SYNs, which the
+ * host's TCP answers.
+ */
 
 import { median, round, type Scenario, type ScenarioOptions, type ScenarioResult } from '../harness.js';
 import { measureBothEnds } from './protocols/bothEnds.js';

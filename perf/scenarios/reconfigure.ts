@@ -1,4 +1,7 @@
-/** One PUT of 10,000 targets while another group is probed: how long it takes, what it blocks, and what the other group notices. */
+/**
+ * One PUT of 10,000 targets while another group is probed: its duration, how long it blocks the main thread, and its
+ * effect on the other group.
+ */
 
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -49,7 +52,7 @@ function missing(perInterval: readonly number[]): number {
   return perInterval.length * rate - perInterval.reduce((sum, sent) => sum + sent, 0);
 }
 
-/** All intervals that end after `after`; a page holds only some when rows are many. */
+/** All intervals that end after `after`; a page has only some of them when there are many rows. */
 async function rowsAfter(url: string, group: string, after: number): Promise<Rows['intervals']> {
   const page = await json<Rows>(`${url}/v1/results?group=${group}&after=${after}`);
   return page.intervals.length === 0 ? [] : [...page.intervals, ...(await rowsAfter(url, group, page.next))];
@@ -91,7 +94,7 @@ async function once(quick: boolean): Promise<Record<string, number>> {
     const after = await json<CollectorStatus>(`${url}/v1/status`);
     const allSlips = after.totals.scheduleSlips - before.totals.scheduleSlips;
     let lost = 0;
-    // Every path of the steady group is probed once a second, and an interval is a second: what is missing was skipped.
+    // Every path of the steady group is probed once a second, and an interval is a second: missing probes were skipped.
     const perInterval: number[] = [];
     for (const { results } of await rowsAfter(url, 'load', sinceMs)) {
       let sent = 0;
@@ -129,7 +132,7 @@ async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult
     progress(JSON.stringify(figures));
     for (const [name, value] of Object.entries(figures)) samples[name] = [...(samples[name] ?? []), value];
   }
-  // Losses count whenever they happen, the main thread must never be blocked for long, other times go by their median.
+  // Losses count whenever they occur, and blocking of the main thread by its maximum; other times by their median.
   const fields = Object.fromEntries(
     Object.entries(samples).map(([name, values]) => {
       if (name.startsWith('other')) return [name, values.reduce((sum, value) => sum + value, 0)];

@@ -1,4 +1,7 @@
-/** 10,000 targets on 16 source ports once a second: rate, losses, memory of the collector's process, and how quickly it answers meanwhile. */
+/**
+ * 10,000 targets on 16 source ports once a second: rate, losses, memory of the collector's process, and how quickly it
+ * answers meanwhile.
+ */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CollectorStatus } from '../../src/collector/service.js';

@@ -1,6 +1,7 @@
 /**
- * A scraper with many collectors: whether it keeps up on one core, with its matrix in memory. Collectors and database are a process that replays
- * and acknowledges (`perf/workers/replay.ts`): InfluxDB itself took 26 to 44 s of CPU for 100,000 points, which is not the scraper's.
+ * A scraper with many collectors: whether it keeps up on one core, with its matrix in memory. Collectors and database
+ * are a process that replays and acknowledges (`perf/workers/replay.ts`): InfluxDB itself took 26 to 44 s of CPU for
+ * 100,000 points, which is not the scraper's.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -24,9 +25,9 @@ import {
 const REPLAY = fileURLToPath(new URL('../workers/replay.js', import.meta.url));
 const ROWS = 500;
 const SAMPLE_MS = 500;
-/** An interval is finished so long after its end: the last probes have to time out. */
+/** Time from the end of an interval until it is finished, ms: the last probes have to time out. */
 const SETTLE_MS = 1000;
-/** A round begins so long before an interval is finished. */
+/** A round begins this time before an interval is finished, ms. */
 const ROUND_BEFORE_MS = 100;
 
 interface Size {
@@ -120,8 +121,8 @@ async function measure(
 }
 
 /**
- * Waits until right before the collectors finish an interval; resolves with the same moment of the next one (epoch ms). Work comes in a burst behind it,
- * and whoever keeps up has done all of it by then.
+ * Waits until right before the collectors finish an interval; resolves with the same moment of the next one (epoch ms).
+ * The work comes in a burst after it, and a scraper that keeps up has done all of it by then.
  */
 async function nextRound(intervalMs: number): Promise<number> {
   const phaseMs = SETTLE_MS - ROUND_BEFORE_MS;

@@ -1,4 +1,6 @@
-/** A reflector and a collector as processes of their own, with a config in a temporary file, as an operator runs them. */
+/**
+ * A reflector and a collector as processes of their own, with a config in a temporary file, as an operator runs them.
+ */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,7 @@
 /**
- * The floor under `pipeline`: the bare sendmmsg/recvmmsg loop, with the same socket options and control messages, and no work per packet.
- * The same system calls as the product's (by `SendBatch.send` and `ReceiveBatch.fill`), in batches of 64; nothing is read, written or decided.
+ * The lower bound of `pipeline`: the bare sendmmsg/recvmmsg loop, with the same socket options and control messages,
+ * and no work per packet. The same system calls as the product's (by `SendBatch.send` and `ReceiveBatch.fill`), in
+ * batches of 64; nothing is read, written or decided.
  */
 
 import { addressBytes, writeSockaddr } from '../../src/net/address.js';
@@ -20,13 +21,13 @@ export interface FloorTask {
   readonly sockets: number;
   readonly targets: number;
   readonly window: number;
-  /** What is sent: its bytes, and the offset of a u32 that is another one in every packet, or -1. Default: zeros. */
+  /** The sent packet: its bytes, and the offset of a u32 that differs in every packet, or -1. Default: zeros. */
   readonly packet?: { readonly bytes: Uint8Array; readonly numberAt: number };
   readonly shared: SharedArrayBuffer;
 }
 
 /**
- * What the main thread and the two sides share:
+ * Memory shared by the main thread and the two sides:
  *
  * | offset | type | field | written by |
  * | ---: | --- | --- | --- |
@@ -63,7 +64,8 @@ function echo(task: FloorTask): void {
   setFragmentation(socket.fd, 4, 'never');
   const received = new ReceiveBatch(BATCH, PAYLOAD);
   const replies = new SendBatch(4, BATCH, PAYLOAD, true);
-  // One of the addresses that are asked, so that the kernel checks a given source as it does for the reflector; per packet it would be work.
+  // One of the addresses that are asked, so that the kernel checks a given source as it does for the reflector; per
+  // packet it would be work.
   const source = new NativeMemory(8);
   source.bytes.set(addressBytes('127.1.0.1'));
   for (let i = 0; i < BATCH; i++) {
@@ -129,7 +131,7 @@ function send(task: FloorTask): number {
   let echoes = 0;
   let next = 0;
   let number = 0;
-  /** Takes the echoes that are still under way. */
+  /** Receives the outstanding echoes. */
   const drain = (): void => {
     const end = performance.now() + 300;
     while (echoes < sent && performance.now() < end) {
@@ -161,7 +163,8 @@ function send(task: FloorTask): number {
       continue;
     }
     drain();
-    // Woken by the main thread, which raises the flag first; blocks this thread only, for a tenth of a second: the end is not announced.
+    // Woken by the main thread, which raises the flag first; blocks this thread only, for a tenth of a second: the end
+    // is not announced.
     Atomics.wait(flags, FloorFlag.run, 0, 100);
   }
   drain();

@@ -1,6 +1,7 @@
 /**
- * Preloaded into a process of the product (`node --import`): how long its main thread is blocked at a stretch.
- * SIGUSR2 writes the longest stretch since the last SIGUSR2, in milliseconds, into the file LOOP_DELAY_FILE, and begins anew.
+ * Preloaded into a process of the product (`node --import`): measures how long its main thread is blocked at a stretch.
+ * SIGUSR2 writes the longest stretch since the last SIGUSR2, in milliseconds, into the file LOOP_DELAY_FILE, and starts
+ * again.
  */
 
 import { renameSync, writeFileSync } from 'node:fs';
@@ -8,7 +9,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { isMainThread } from 'node:worker_threads';
 
 const file = process.env.LOOP_DELAY_FILE;
-// A timer of one millisecond: what is later than that is the wait for the main thread, its processor included.
+// A timer of one millisecond: the excess is the wait for the main thread, including its processor.
 const RESOLUTION_MS = 1;
 
 if (isMainThread && file !== undefined) {

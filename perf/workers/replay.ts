@@ -1,9 +1,11 @@
 /**
- * Many collectors and a database in one process, for the benchmark of the scraper, so that all that the scraper's process takes is the scraper's.
+ * Many collectors and a database in one process, for the benchmark of the scraper, so that the scraper's process
+ * contains only the scraper's work.
  *
- * Each collector is a server of its own which answers `/v1/results` like `llama collector`, with rows and histograms made beforehand and times that
- * move: an interval is finished some time after it ends. The database reads what it is sent to the end, acknowledges it and counts the lines;
- * it stores nothing. Arguments: collectors, rows of each, length of their intervals, and how long after its end one is finished (ms). Prints one line of JSON with all URLs.
+ * Each collector is a server of its own that answers `/v1/results` like `llama collector`, with rows and histograms
+ * made beforehand and moving times: an interval is finished some time after it ends. The database reads requests to the
+ * end, acknowledges them and counts the lines; it stores nothing. Arguments: collectors, rows of each, length of their
+ * intervals, and the time after its end when one is finished (ms). Prints one line of JSON with all URLs.
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -15,7 +17,7 @@ import { RttHistogram } from '../../src/stats/histogram.js';
 
 const [collectors = 0, rows = 0, intervalMs = 0, settleMs = 0] = process.argv.slice(2).map(Number);
 const RETENTION = 60;
-/** Different sets of rows: an interval's numbers are not those of the one before. */
+/** Different sets of rows: an interval's numbers differ from those of the one before. */
 const SETS = 4;
 const SAMPLES = 160;
 const NEWLINE = 10;
@@ -118,7 +120,7 @@ function answer(name: string, request: IncomingMessage, response: ServerResponse
   response.end(Buffer.concat([Buffer.from(head), ...parts, Buffer.from(']}')]));
 }
 
-/** 204 at once: how a database stores it is not what is measured. The lines are counted afterwards. */
+/** 204 at once: the work of a real database is not measured. The lines are counted afterwards. */
 async function acknowledge(request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (request.method === 'GET') {
     response.end(JSON.stringify({ points, requests }));

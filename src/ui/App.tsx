@@ -1,4 +1,4 @@
-/** The frame: where one is, whether it is live, and what is shown. */
+/** The frame: navigation, the state of the connection, and the current view. */
 
 import { useState } from 'preact/hooks';
 import { reconnect, useAgeMs, useLive } from './data/live.js';
@@ -98,7 +98,7 @@ function LiveMark({ past }: { past: boolean }) {
   );
 }
 
-/** Data of the past must not pass for those of now either. */
+/** Past data must not look current either. */
 function Past({ view }: { view: ViewState }) {
   const endMs = Number(view.to);
   const lengthMs = lengthOf(view, durationMs(view.view === 'pair' ? view.range : view.window));
@@ -114,7 +114,7 @@ function Past({ view }: { view: ViewState }) {
   );
 }
 
-/** Old data must not pass for those of now. */
+/** Old data must not look current. */
 function Away() {
   const { connection, old, awaySinceMs } = useLive();
   const ageMs = useAgeMs();

@@ -1,6 +1,6 @@
 /**
- * What each packet format costs both ends together: prober, reflector, ring and aggregator in this process, echoes a second with a window of probes
- * under way, and CPU time for each of them.
+ * The cost of each packet format for both ends together: prober, reflector, ring and aggregator in this process; echoes
+ * a second with a window of outstanding probes, and CPU time for each echo.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -22,7 +22,7 @@ const FORMATS: Readonly<Record<string, Omit<LoadProbes, 'port'>>> = {
   llama: { protocol: 'llama', payloadBytes: LLAMA_BYTES },
 };
 
-/** Measures every format in turns with plain STAMP, `rounds` times; resolves with what was lost in all. */
+/** Measures every format alternating with plain STAMP, `rounds` times; resolves with the total loss. */
 export async function measureBothEnds(
   rounds: number,
   durationMs: number,
@@ -39,7 +39,8 @@ export async function measureBothEnds(
         targets: 1000,
         sourcePorts: 16,
         probesPerSecond: ASKED_PER_SECOND,
-        // A longer one takes more slots: with a second's worth, each slice begins with 64 MB of memory that no cache holds.
+        // A longer one takes more slots: with a second's worth, each slice begins with 64 MB of memory outside all
+        // caches.
         timeoutNs: msToNs(200),
         timestamps: 'receive',
         window: 2048,

@@ -4,7 +4,7 @@
 export const WARM_UP_MS = 1_000;
 /** From the start of a slice until it is measured. */
 export const SETTLE_MS = 300;
-/** From its end until the next one begins: what is under way comes back. */
+/** From its end until the start of the next one: outstanding probes come back. */
 export const REST_MS = 50;
 
 export interface Cost {
@@ -19,10 +19,10 @@ export interface Side {
   readonly measure: () => Promise<Cost>;
 }
 
-/** Told each slice; `plain` is its neighbour, and undefined for plain STAMP itself. */
+/** Called with each slice; `plain` is its neighbour, and undefined for plain STAMP itself. */
 export type Found = (name: string, cost: Cost, plain: Cost | undefined) => void;
 
-/** `rounds` times each of `others` beside `plain`, which of the two first changing from pair to pair. */
+/** Measures each of `others` next to `plain`, `rounds` times; the order alternates from pair to pair. */
 export async function inTurns(rounds: number, plain: Side, others: readonly Side[], found: Found): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     for (const other of others) {

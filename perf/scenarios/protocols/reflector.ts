@@ -1,6 +1,6 @@
 /**
- * What each packet format costs a reflector: echoes a second that one thread gives, and CPU time for each. The sender is the bare loop of
- * system calls, so that it is quicker than the reflector.
+ * The cost of each packet format for a reflector: echoes a second from one thread, and CPU time for each. The sender is
+ * the bare loop of system calls, so that it is faster than the reflector.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -53,7 +53,7 @@ function cases(keyFile: string): Case[] {
   ];
 }
 
-/** A reflector's process and who sends to it; both hold until they are measured. */
+/** A reflector's process and its sender; both are paused until they are measured. */
 class Running {
   readonly name: string;
   private readonly reflector: Product;
@@ -112,7 +112,7 @@ export async function measureReflector(rounds: number, durationMs: number, found
   const running: Running[] = [];
   try {
     for (const one of cases(keyFile)) running.push(await Running.start(one));
-    // As long as compiling takes on a busy machine: the reflector's thread goes before the compiler's.
+    // As long as compilation takes on a busy machine: the reflector's thread has precedence over the compiler's.
     for (const one of running) await one.measure(WARM_UP_MS);
     const [plain, ...others] = running.map((one) => ({ name: one.name, measure: () => one.measure(durationMs) }));
     await inTurns(rounds, plain, others, found);

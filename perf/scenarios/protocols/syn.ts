@@ -1,6 +1,6 @@
 /**
- * SYNs to an open and to a closed port of loopback's addresses: the host's own TCP answers, so its work is in the figures. Once as quick as it goes, and
- * once at a given rate, for what the RTTs are then.
+ * SYNs to an open and to a closed port of loopback's addresses: the host's own TCP answers, so its work is in the
+ * figures. Once at full speed, and once at a given rate, to measure the RTTs then.
  */
 
 import { once } from 'node:events';
@@ -13,7 +13,10 @@ const PACED_PER_SECOND = 50_000;
 /** More than the machine can do, so that the window paces. */
 const ASKED_PER_SECOND = 300_000;
 const WINDOW = 1024;
-/** Addresses of which both ports are probed: so many that no path is probed again within the timeout, for a server takes one SYN at a time from a port. */
+/**
+ * Number of addresses, both ports of which are probed: enough that no path is probed again within the timeout, for a
+ * server accepts one SYN at a time from a port.
+ */
 const TARGETS = 1000;
 const TIMEOUT_MS = 100;
 const WARM_UP_MS = 1_000;
@@ -22,13 +25,13 @@ export interface SynResult {
   /** Answers a second, as quick as it goes. */
   readonly rate: number;
   readonly cpuUs: number;
-  /** Answers a second of those asked for, paced. */
+  /** Answers a second out of the requested rate, paced. */
   readonly pacedRate: number;
   /** Medians over the targets, paced: of their least RTT, median and 99th percentile. */
   readonly rttUsMin: number;
   readonly rttUsP50: number;
   readonly rttUsP99: number;
-  /** In both runs; `pacedSlipsPct` of what was planned was not sent in time. */
+  /** In both runs; `pacedSlipsPct` is the share of planned probes that were not sent in time. */
   readonly lost: number;
   readonly pacedSlipsPct: number;
 }

@@ -1,7 +1,7 @@
 /**
- * How current this tab is: whether the service answers, when an interval is finished, and how old the data are that the tab shows. One stream
- * serves all tabs (`worker/sharedStream.ts`); a hidden tab takes part in none. "Live" is said of the age of the data only: a stream that is
- * open proves nothing about what is on the screen.
+ * How current this tab is: whether the service answers, when an interval is finished, and the age of the shown data.
+ * One stream serves all tabs (`worker/sharedStream.ts`); a hidden tab does not use it. "Live" depends on the age of the
+ * data only: an open stream proves nothing about the data on the screen.
  */
 
 import { useEffect, useState } from 'preact/hooks';
@@ -13,7 +13,7 @@ import { type FromStream, SAYS_AGAIN_MS, type ToStream } from '../worker/streamM
 interface Live extends StreamState {
   /** This tab shows data. */
   readonly hasData: boolean;
-  /** The data that this tab shows are stale, or the service does not answer: nothing that is shown is of now. */
+  /** The data in this tab are stale, or the service does not answer: no shown data are current. */
   readonly old: boolean;
 }
 
@@ -62,7 +62,7 @@ export function showing(newest: Newest): void {
   update();
 }
 
-/** Another answer is awaited: the age of the one before says nothing of it. */
+/** Another answer is awaited: the age of the one before does not apply to it. */
 export function showingNothing(): void {
   shown = undefined;
   update();

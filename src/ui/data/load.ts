@@ -10,7 +10,7 @@ export interface Loaded<Body> {
   readonly body: Body | undefined;
   readonly error: ApiError | undefined;
   readonly loading: boolean;
-  /** When `body` came, epoch ms; 0: there is none. */
+  /** When `body` came, epoch ms; 0 without one. */
   readonly atMs: number;
 }
 
@@ -18,7 +18,7 @@ const NOTHING = { body: undefined, error: undefined, loading: true, atMs: 0 } as
 /** No more often than this, and no more than a quarter of the time is spent asking. */
 const LEAST_PAUSE_MS = 900;
 const PAUSE_FACTOR = 3;
-/** Asked again after so long though no interval came: what is old must be seen to become old. */
+/** Asked again after this time even without a new interval: the user must see that the data become old. */
 const LONGEST_PAUSE_MS = 5_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -33,8 +33,8 @@ interface LoadOptions<Body> {
 }
 
 /**
- * `key` says what is asked for: when it changes the old answer is of something else, and goes. A question that takes longer than an interval is
- * not given up for the next one.
+ * `key` identifies the request: when it changes, the old answer is dropped. A request that takes longer than an
+ * interval is not cancelled for the next one.
  */
 export function useLoaded<Body>(
   key: string,

@@ -1,4 +1,4 @@
-/** Which series there are: what rows, columns and filters can be made of. */
+/** The existing series, from which rows, columns and filters can be chosen. */
 
 import { useMemo } from 'preact/hooks';
 import { get } from '../lib/api.js';

@@ -1,4 +1,4 @@
-/** What a change would do, before it is made. */
+/** The effect of a change, shown before it is made. */
 
 import { formatCount } from '../lib/format.js';
 import type { DryRun } from '../lib/types.js';

@@ -1,4 +1,4 @@
-/** What is probed: groups to see, add, change and remove. Every change is shown as a dry run before it is made. */
+/** The probed groups: view, add, change and remove them. Every change is shown as a dry run before it is made. */
 
 import { useState } from 'preact/hooks';
 import { useLoaded } from '../data/load.js';
@@ -17,7 +17,7 @@ const LIST_NEWEST = { ageMs: 0, staleAfterMs: 15_000 };
 
 type Group = Readonly<Record<string, unknown>>;
 
-/** What is being changed. `etag` null: a new group. */
+/** The group that is being changed. `etag` null: a new group. */
 interface Edit {
   readonly form: GroupForm;
   readonly etag: string | null;
@@ -38,7 +38,7 @@ const begin = (form: GroupForm, etag: string | null, isNew: boolean, removes = f
   busy: false,
 });
 
-/** Asks for the change, or for what it would do. */
+/** Requests the change, or a dry run of it. */
 async function ask({ form, etag, isNew, removes }: Edit, dryRun: boolean): Promise<DryRun> {
   const query = dryRun ? { dryRun: '1' } : {};
   const condition = etag === null ? {} : { ifMatch: etag };
@@ -142,7 +142,7 @@ function Editor({ edit, onChange, onShow, onApply }: EditorProps) {
     >
       <h2>{title}</h2>
       {!edit.removes && (
-        // What was shown is of the form as it was.
+        // The shown dry run belongs to an earlier state of the form.
         <GroupFields
           form={edit.form}
           isNew={edit.isNew}

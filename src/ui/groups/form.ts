@@ -1,4 +1,4 @@
-/** A group between its JSON and the form: what the form does not show stays as it is. Pure. */
+/** Converts a group between its JSON and the form; fields outside the form stay unchanged. Pure. */
 
 export interface GroupForm {
   readonly name: string;
@@ -84,7 +84,7 @@ function targetOf(line: string): Target {
   };
 }
 
-/** The body of a request. Throws for what can't be one; whether the group is right is the service's to say. */
+/** The body of a request. Throws when the form has no valid JSON; the service checks the group itself. */
 export function bodyOf(form: GroupForm): Record<string, unknown> {
   const rest: unknown = form.rest.trim() === '' ? {} : JSON.parse(form.rest);
   if (typeof rest !== 'object' || rest === null || Array.isArray(rest))

@@ -1,4 +1,4 @@
-/** What the page asks of the service that serves it. Every request goes to the page's own host. */
+/** Requests of the page to its service. Every request goes to the page's own host. */
 
 import { ask, type Sent } from './http.js';
 

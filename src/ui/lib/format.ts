@@ -17,7 +17,7 @@ export function formatUs(us: number): string {
   return `${(ms / 1000).toFixed(2)} s`;
 }
 
-/** What fits a cell: digits only. */
+/** Short enough for a cell: digits only. */
 export function shortValue(value: number, unit: string): string {
   if (unit === '%')
     return value === 0 ? '0' : value < 0.01 ? '<.01' : value < 10 ? value.toFixed(value < 1 ? 2 : 1) : value.toFixed(0);

@@ -1,8 +1,8 @@
-/** Whether paths that were asked for are those of a moment in the past. Pure. */
+/** Checks whether paths belong to a requested moment in the past. Pure. */
 
 import type { PathsAnswer } from './types.js';
 
-/** What is held no longer is answered with an interval that began later: it is left out. */
+/** For an interval that is gone the service answers with a later one: it is left out. */
 export function heldAt(answer: PathsAnswer, atMs: number): PathsAnswer {
   const isOf = ({ start, clockAheadMs }: Pick<PathsAnswer, 'start' | 'clockAheadMs'>): boolean =>
     typeof start === 'string' && Date.parse(start) - (clockAheadMs ?? 0) < atMs;

@@ -1,4 +1,4 @@
-/** A request and its answer as JSON, or what went wrong. Used by the page and by its worker, so it knows neither of them. */
+/** A request and its answer as JSON, or an error. Used by the page and by its worker, so it depends on neither. */
 
 export interface Problem {
   readonly path: string;

@@ -7,11 +7,11 @@ import type { MatrixAnswer, MatrixColumns } from './types.js';
 export interface PackedColumns extends Partial<Readonly<Record<OutcomeCount, Float64Array>>> {
   readonly row: Uint32Array;
   readonly column: Uint32Array;
-  /** NaN: nothing was measured. */
+  /** NaN without a measurement. */
   readonly value: Float64Array;
   readonly ageMs?: Float64Array;
   readonly samples?: Float64Array;
-  /** Series of a cell, and those of them without an answer. */
+  /** Number of series of a cell, and of those without an answer. */
   readonly series?: Float64Array;
   readonly silentSeries?: Float64Array;
   readonly unmeasuredSeries?: Float64Array;
@@ -70,7 +70,10 @@ function packStates(states: readonly Answering[]): Uint8Array {
   return packed;
 }
 
-/** Where it was not asked for, by the series without an answer; nothing is well that is not known to be. */
+/**
+ * Where the state was not requested, derived from the number of series without an answer; an unknown state never counts
+ * as healthy.
+ */
 export function stateOf({ state, series, silentSeries, unmeasuredSeries }: PackedColumns, i: number): Answering {
   if (state !== undefined) return ANSWERING[state[i] ?? ANSWERING.length - 1] ?? 'unmeasured';
   if (series === undefined || silentSeries === undefined || unmeasuredSeries === undefined) return 'unmeasured';

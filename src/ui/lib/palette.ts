@@ -1,9 +1,9 @@
 /**
- * Which colour a value has. Blue is well, yellow, orange and red are worse: told apart by all common kinds of colour blindness, and the cell
- * carries the number as well. No data, and data that are too old, are never the colour of health.
+ * The colour of a value. Blue is good; yellow, orange and red are worse. All common kinds of colour blindness can tell
+ * them apart, and the cell shows the number as well. Missing or old data never have the colour of health.
  */
 
-/** Levels from well (0) to worst (4). */
+/** Levels from good (0) to worst (4). */
 export const LEVELS = 5;
 type Level = 0 | 1 | 2 | 3 | 4;
 
@@ -19,7 +19,7 @@ export function levelOf(value: number, bounds: readonly number[]): Level {
   return Math.min(level, LEVELS - 1) as Level;
 }
 
-/** A time that is above normal by less says nothing: the hosts' own scheduling does as much. */
+/** A smaller excess over the normal time means nothing: the scheduling of the hosts causes as much. */
 export const LEAST_EXCESS_US = 50;
 
 /** Of a time: how many times the normal it is, when it is above it by more than hosts alone make. */
@@ -51,7 +51,7 @@ export interface Palette {
   readonly gone: string;
   readonly stale: string;
   readonly staleLine: string;
-  /** Not measured: this host sent nothing, or kept no reply. */
+  /** Not measured: this host sent no probe, or dropped the replies. */
   readonly unmeasured: string;
   readonly text: string;
   readonly muted: string;

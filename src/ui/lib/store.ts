@@ -1,4 +1,4 @@
-/** The state of the view, kept in the URL: whoever gets the address sees the same. */
+/** The state of the view, kept in the URL: the same address shows the same view. */
 
 import { useEffect, useState } from 'preact/hooks';
 import { DEFAULT_LOSS_BOUNDS, DEFAULT_TIME_BOUNDS } from './palette.js';
@@ -27,7 +27,7 @@ export const DEFAULTS = {
   /** Port of the target, where it has several; empty: all. */
   port: '',
   range: '1h',
-  /** The end of the time that is shown, epoch ms; empty: now. `from` stands in place of `window` and `range`. */
+  /** The end of the shown time, epoch ms; empty: now. `from` replaces `window` and `range`. */
   from: '',
   to: '',
   theme: 'auto',
@@ -35,7 +35,10 @@ export const DEFAULTS = {
 type Parameter = keyof typeof DEFAULTS;
 export type ViewState = Readonly<Record<Parameter, string>>;
 
-/** Pure: the state that an address says. A view that there is not is the first page; an end in the future, or that is no time, is now. */
+/**
+ * Pure: the state that an address says. A view that there is not is the first page; an end in the future, or that is no
+ * time, is now.
+ */
 function readState(search: string, nowMs = Date.now()): ViewState {
   const found = new URLSearchParams(search);
   const state: Record<string, string> = {};

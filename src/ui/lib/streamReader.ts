@@ -1,11 +1,14 @@
 /**
- * Follows `/v1/stream`: when an interval is finished, and whether the service answers. It reads by fetch and not by EventSource, which can't
- * show a token. Results are not in the events: each view asks for what it shows. It runs in the shared worker, or in a page without one.
+ * Follows `/v1/stream`: when an interval is finished, and whether the service answers. It uses fetch instead of
+ * EventSource, which cannot send a token. Results are not in the events: each view requests its own data. It runs in
+ * the shared worker, or in a page without one.
  */
 
 import { ApiError } from './http.js';
 
-/** `away`: the service does not answer. `refused`: it answers, but gives no stream; views still ask from time to time. */
+/**
+ * `away`: the service does not answer. `refused`: it answers, but gives no stream; views still ask from time to time.
+ */
 type Connection = 'connecting' | 'live' | 'refused' | 'away';
 
 export interface StreamState {
@@ -27,7 +30,7 @@ const LONGEST_RETRY_MS = 10_000;
 /** The service sends at least a comment every 15 s. */
 const SILENCE_MS = 40_000;
 
-/** Pure: the ids of the whole events in `text`, and what is left of it. */
+/** Pure: the ids of the whole events in `text`, and the rest of it. */
 function eventIds(text: string): { readonly ids: readonly number[]; readonly rest: string } {
   const end = text.lastIndexOf('\n\n');
   if (end < 0) return { ids: [], rest: text };

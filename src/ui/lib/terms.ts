@@ -1,4 +1,4 @@
-/** What a filter says: words that must occur in a label, and `name=value` for a tag. Pure. */
+/** Parses a filter: words that must occur in a label, and `name=value` for a tag. Pure. */
 
 export interface Term {
   /** Undefined: any part of the key. */
@@ -18,7 +18,7 @@ function writeTerm(name: string, value: string): string {
   return /[\s"=]/.test(value) || value === '' ? `${name}="${value.replaceAll('"', '')}"` : `${name}=${value}`;
 }
 
-/** `text` with a term of this name in place of any other. */
+/** `text` with this term instead of any other of the same name. */
 export function withTerm(text: string, name: string, value: string): string {
   const others = parseTerms(text).filter((term) => term.name !== name);
   return [
@@ -27,7 +27,7 @@ export function withTerm(text: string, name: string, value: string): string {
   ].join(' ');
 }
 
-/** Names that the terms ask for beyond those of the axis. */
+/** Names in the terms in addition to those of the axis. */
 export function extraNames(terms: readonly Term[], names: readonly string[]): string[] {
   const asked = terms.flatMap(({ name }) => (name === undefined || names.includes(name) ? [] : [name]));
   return [...new Set(asked)];

@@ -1,4 +1,4 @@
-/** Dark or light: as the system has it, or as the user chose. Paper is white whatever the screen is. */
+/** Dark or light: as the system or the user chose. Paper is always white. */
 
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import { DARK, LIGHT, type Palette } from './palette.js';

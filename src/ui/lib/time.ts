@@ -22,7 +22,7 @@ export function lengthOf({ from, to }: Stretch, lengthMs: number): number {
   return from === '' || to === '' ? lengthMs : Math.max(1000, Number(to) - Number(from));
 }
 
-/** What `/v1/matrix` is asked for. */
+/** The time parameters of `/v1/matrix`. */
 export function matrixStretch(view: Stretch & Pick<ViewState, 'window'>): { window: string; to: string } {
   const { from, to, window } = view;
   return { window: from === '' || to === '' ? window : `${lengthOf(view, 0)}ms`, to };
@@ -38,7 +38,7 @@ export function stepped({ from, to }: Stretch, lengthMs: number, steps: number, 
 
 const two = (value: number): string => String(value).padStart(2, '0');
 
-/** A time as a field of a form has it, in this place's time; empty for now. */
+/** A time as text for a form field, in local time; empty for now. */
 export function fieldText(to: string): string {
   const date = new Date(Number(to));
   if (to === '' || Number.isNaN(date.getTime())) return '';

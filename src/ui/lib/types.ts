@@ -27,7 +27,9 @@ export interface MatrixAnswer {
   readonly cells: MatrixColumns;
 }
 
-/** Cells in columns: entry `i` of each is of the same cell. Those that were not asked for are not there. */
+/**
+ * Cells in columns: element `i` of each column belongs to the same cell. Columns that were not requested are absent.
+ */
 export interface MatrixColumns extends Partial<Readonly<Record<OutcomeCount, readonly number[]>>> {
   readonly row: readonly number[];
   readonly column: readonly number[];
@@ -66,7 +68,7 @@ export interface HistorySeries extends Readonly<Record<OutcomeCount, readonly (n
   /** By its newest intervals, with `to` by the newest ones before that. */
   readonly state: Answering;
   readonly reason: string | null;
-  /** Asked for with `histograms`; null: no histogram is held. */
+  /** Requested with `histograms`; null: no histogram is available. */
   readonly merged?: Merged | null;
   readonly p50: readonly (number | null)[];
   readonly p90: readonly (number | null)[];
@@ -88,7 +90,7 @@ export interface PathRow extends Explained {
   readonly port: number;
   readonly class: string;
   readonly dscp?: number;
-  /** null: no probe tells of loss (`lossShare`). */
+  /** null: the loss is unknown (`lossShare`). */
   readonly lossPct: number | null;
   readonly rttUs: { readonly min: number; readonly mean: number; readonly max: number } | null;
   readonly lostForward?: number;
@@ -102,7 +104,7 @@ export interface PathsAnswer {
   readonly start?: string | null;
   readonly end: string | null;
   readonly endMs?: number | null;
-  /** Place of the interval at its collector; two may end at the same time after a step of its clock. */
+  /** Cursor of the interval at its collector; two may end at the same time after a step of its clock. */
   readonly cursor?: number | null;
   /** How far its times are ahead of the clock of the service, ms. */
   readonly clockAheadMs?: number | null;
@@ -147,7 +149,7 @@ interface ThreadStatus {
   readonly restarts: number;
   readonly lastError: string | null;
 }
-/** What a probe from a fresh source port said of a target that answers none of its paths. */
+/** The result of a probe from a fresh source port to a target that answers none of its paths. */
 export interface FreshProbe {
   readonly group: string;
   /** `ADDRESS:PORT`, or the address for icmp. */
@@ -170,7 +172,7 @@ interface CollectorStatus {
   readonly freshProbes: readonly FreshProbe[];
   readonly warnings: readonly string[];
 }
-/** Of a scraper: what it says of each collector that it polls, and of each writer. */
+/** The status of a scraper: its collectors, and its writers. */
 interface ScraperStatus {
   readonly version: string;
   readonly uptimeMs: number;
@@ -185,7 +187,7 @@ interface ScraperStatus {
     readonly gaps: number;
     readonly errors: number;
     readonly lastError: string | null;
-    /** What it says is wrong with itself; null: it does not tell. */
+    /** Troubles that it reports of itself; null: it does not report them. */
     readonly troubles: readonly string[] | null;
   }[];
   readonly writers: readonly {

@@ -1,4 +1,4 @@
-/** What the colours mean, and how many cells have each. */
+/** The meaning of the colours, and the number of cells of each. */
 
 import { formatCount } from '../lib/format.js';
 import { LEAST_EXCESS_US } from '../lib/palette.js';

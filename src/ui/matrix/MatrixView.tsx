@@ -28,7 +28,7 @@ const MOST_WORST = 8;
 const ROW_PX = 40;
 const LABELS_PX = 190;
 const LEAST_PX = 360;
-/** The first picture comes before what is normal is asked for. */
+/** The first picture is drawn before the normal values are requested. */
 const never: Promise<Kept> = new Promise(() => undefined);
 
 interface Pointed extends Place {
@@ -66,7 +66,7 @@ export function MatrixView({ scrapes }: { scrapes: boolean | undefined }) {
   const bounds =
     parseBounds(ask.isLoss ? view.loss : view.times) ?? (ask.isLoss ? DEFAULT_LOSS_BOUNDS : DEFAULT_TIME_BOUNDS);
   const { rowTags, columnTags, rowTerms, columnTerms, isLoss } = ask;
-  // What is over stays as it was when the service is away.
+  // Past data stay as they are when the service is away.
   const options = {
     ...{ rowTags, columnTags, rowTerms, columnTerms, isLoss, bounds },
     ...{ worstFirst: view.sort === 'worst', away: old && !once },
@@ -102,7 +102,7 @@ export function MatrixView({ scrapes }: { scrapes: boolean | undefined }) {
   );
 }
 
-/** What is chosen, for paper, where there are no controls. */
+/** The selection, for paper, where the controls are missing. */
 function saidOf({ rows, columns, metric, class: name, group, rowFilter, columnFilter }: ViewState): string[] {
   return [
     `${metric} by ${rows} and ${columns}`,
@@ -113,14 +113,14 @@ function saidOf({ rows, columns, metric, class: name, group, rowFilter, columnFi
   ];
 }
 
-/** The grid of what the worker keeps; the one before stays until the next is made. */
+/** The grid of the answers that the worker keeps; the previous one stays until the next is made. */
 function useGrid(key: string, now: Kept | undefined, normal: Kept | undefined, options: GridOptions): Grid | undefined {
   const [made, setMade] = useState<{ readonly key: string; readonly grid: Grid }>();
   // Before the next frame: it would be a frame later otherwise.
   useLayoutEffect(() => {
     if (now === undefined) return;
     const abort = new AbortController();
-    // A job that was given up, or whose worker ended, is followed by another.
+    // A cancelled job, or one whose worker ended, is followed by another.
     makeKeptGrid(normal !== undefined, options, abort.signal).then(
       (grid) => setMade({ key, grid }),
       () => undefined,
@@ -214,7 +214,7 @@ function GridCanvas({ grid, palette, unit, metric, endMs, past, onOpen }: Canvas
   );
 }
 
-/** Beside the pointer, where there is room. */
+/** Next to the pointer, where there is space. */
 function sideOf({ x, y }: Pointed, canvas: HTMLCanvasElement | null): string {
   if (canvas === null) return '';
   return `${x > canvas.clientWidth / 2 ? 'left' : ''} ${y > canvas.clientHeight / 2 ? 'up' : ''}`;

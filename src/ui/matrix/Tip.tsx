@@ -1,4 +1,4 @@
-/** What a cell says when it is pointed at. */
+/** The details of the cell under the pointer. */
 
 import { formatAge, formatCount, formatUs, formatValue } from '../lib/format.js';
 import { GONE, type Grid, NONE, STALE, UNMEASURED } from '../worker/grid.js';

@@ -1,4 +1,4 @@
-/** What the matrix shows: tags, measure, class, window, thresholds, order, filters. */
+/** The controls of the matrix: tags, metric, class, window, thresholds, order, filters. */
 
 import { useState } from 'preact/hooks';
 import type { Known } from '../data/series.js';

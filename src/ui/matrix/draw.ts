@@ -1,4 +1,7 @@
-/** Draws the part of a grid that can be seen: cells with their numbers when they are large enough, a picture of them when not. */
+/**
+ * Draws the part of a grid that can be seen: cells with their numbers when they are large enough, a picture of them
+ * when not.
+ */
 
 import { shortValue } from '../lib/format.js';
 import type { Palette } from '../lib/palette.js';
@@ -92,7 +95,7 @@ function drawCells(context: CanvasRenderingContext2D, view: Viewport, { grid, pa
     }
 }
 
-/** What is not of now is striped, besides being grey. */
+/** Cells that are not current are striped and grey. */
 function hatch(context: CanvasRenderingContext2D, palette: Palette, x: number, y: number, w: number, h: number): void {
   context.save();
   context.beginPath();
@@ -192,7 +195,7 @@ function drawColumnLabels(context: CanvasRenderingContext2D, view: Viewport, { g
 
 const fits = new Map<string, string>();
 
-/** The end of an address tells more than its beginning. */
+/** The end of an address says more than its beginning. */
 function fitted(context: CanvasRenderingContext2D, text: string, width: number): string {
   const key = `${Math.round(width)} ${text}`;
   const known = fits.get(key);

@@ -1,4 +1,4 @@
-/** What a click on a cell leads to: a pair, or a finer matrix of what the cell is made of. */
+/** The target of a click on a cell: a pair, or a finer matrix of the cell's parts. */
 
 import { go, type ViewState } from '../lib/store.js';
 import { withTerm } from '../lib/terms.js';

@@ -1,4 +1,4 @@
-/** What a matrix view asks the service for. Pure but for `ask`. */
+/** The requests of a matrix view to the service. Pure except for `ask`. */
 
 import { withCollector } from '../../history/dimensions.js';
 import { NORMAL_WINDOW } from '../../history/slowness.js';
@@ -12,7 +12,7 @@ import type { Kept } from '../worker/messages.js';
 export const WINDOWS: Readonly<Record<string, number>> = Object.fromEntries(
   ['30s', '1m', '5m', '15m', '1h'].map((text) => [text, durationMs(text)]),
 );
-/** Above so many series only what colours need. */
+/** Above this many series only the fields for colours are requested. */
 const MANY_SERIES = 100_000;
 const SERIES = 'series,silentSeries,unmeasuredSeries';
 
@@ -27,7 +27,10 @@ export interface MatrixAsk {
 
 const names = (text: string): string[] => text.split(',').filter((name) => name !== '');
 
-/** Names that are asked for and not shown stand last, and are folded into the worst of them. `scrapes`: there are several collectors. */
+/**
+ * Names that are asked for and not shown stand last, and are folded into the worst of them. `scrapes`: there are
+ * several collectors.
+ */
 export function askOf(
   view: Pick<
     ViewState,

@@ -1,6 +1,6 @@
 /**
- * A picture of a grid with a pixel a cell, and smaller ones in which a pixel is the worst of 2 x 2, 4 x 4 … cells: drawn small, a bad cell is
- * never lost between pixels.
+ * A picture of a grid with a pixel a cell, and smaller ones in which a pixel is the worst of 2 x 2, 4 x 4 … cells: at a
+ * small scale, a bad cell never vanishes between pixels.
  */
 
 import type { Palette } from '../lib/palette.js';

@@ -11,7 +11,7 @@ export class Viewport {
   height = 1;
   /** Device pixels to a CSS pixel. */
   ratio = 1;
-  /** Room for labels. */
+  /** Space for labels. */
   left = 60;
   top = FLAT_TOP_PX;
   cellWidth = 10;
@@ -71,7 +71,7 @@ export class Viewport {
     return [first, Math.min(count, Math.ceil((this.offsetX + this.width - this.left) / this.cellWidth))];
   }
 
-  /** The cell at a point; undefined beside the grid. */
+  /** The cell at a point; undefined outside the grid. */
   at(x: number, y: number): { readonly row: number; readonly column: number } | undefined {
     if (x < this.left || y < this.top) return undefined;
     const column = Math.floor((x - this.left + this.offsetX) / this.cellWidth);

@@ -1,4 +1,4 @@
-/** How old what each collector says is: freshest and stalest. */
+/** The age of each collector's data: freshest and stalest. */
 
 import { formatAge } from '../lib/format.js';
 import { isScraper, type Status } from '../lib/types.js';
@@ -13,7 +13,7 @@ interface Line {
 
 const MOST = 6;
 
-/** A scraper knows of collectors that have no data at all; of the past it knows only what they measured. */
+/** A scraper also knows collectors without any data; of the past it knows only their measurements. */
 function linesOf(status: Status | undefined, summary: Summary | undefined, past: boolean): Line[] {
   const ages = new Map(summary?.collectors.map(({ collector, ageMs }) => [collector, ageMs]));
   if (!past && status !== undefined && isScraper(status))

@@ -133,7 +133,7 @@ export function OverviewView({ status }: { status: Loaded<Status> }) {
 const NO_ROWS: readonly SummaryRow[] = [];
 const NOT_COMPARED = { compared: 0, slow: 0, worst: [] } as const;
 
-/** What is known of a row stays while it is asked for again, so that the table does not flicker. */
+/** The known details of a row stay while it is requested again, so that the table does not flicker. */
 function useShown(bad: readonly SummaryRow[], { body }: Loaded<readonly Trouble[]>, to: string): readonly Trouble[] {
   const known = useRef({ to, troubles: new Map<string, Trouble>() });
   return useMemo(() => {
@@ -184,7 +184,7 @@ function Own({ own, status }: { own: readonly OwnTrouble[]; status: Status | und
 function Totals({ summary, status }: { summary: Summary | undefined; status: Status | undefined }) {
   const { rows = 0, stale = 0, sent = 0, received = 0, failed = 0 } = summary ?? {};
   const figures: (readonly [string, string])[] = [
-    // As the verdict counts them: a pair of a removed group is held until the window has passed over it.
+    // As the verdict counts them: the data of a removed group stay until the window has passed over them.
     [rowUnit(summary), formatCount(rows - stale)],
     ...(stale > 0 ? [['stale or removed', formatCount(stale)] as const] : []),
     ['probes', formatCount(sent)],

@@ -11,13 +11,13 @@ import type { OwnTrouble } from './own.js';
 interface VerdictProps {
   /** undefined: not known yet. */
   readonly summary: Summary | undefined;
-  /** Against what is normal; undefined: not known yet. */
+  /** Compared with the normal latency; undefined: not known yet. */
   readonly latency: Slowness | undefined;
   readonly troubles: readonly Trouble[];
   readonly own: readonly OwnTrouble[];
   readonly away: boolean;
   readonly scrapes: boolean;
-  /** The end of what is shown, when that is in the past, epoch ms. */
+  /** The end of the shown time when that is in the past, epoch ms. */
   readonly toMs: number | undefined;
 }
 
@@ -55,7 +55,7 @@ export function Verdict(props: VerdictProps) {
   );
 }
 
-/** Well only where something was received, of data that are not stale. */
+/** Good only where replies were received, from data that are not stale. */
 function networkState({ summary, latency }: VerdictProps): 'unknown' | 'bad' | 'warn' | 'good' {
   if (summary === undefined) return 'unknown';
   const { rows, stale, losing, silent, unmeasured, tooBig } = summary;
@@ -132,7 +132,7 @@ function networkText(props: VerdictProps): Said {
   };
 }
 
-/** They are in no loss, and prove nothing for larger packets. */
+/** They are in no loss, and prove nothing about larger packets. */
 const tooBigText = ({ tooBig }: Summary): string =>
   tooBig === 0 ? '' : `Some probes were too big for the path on ${formatCount(tooBig)} of them.`;
 

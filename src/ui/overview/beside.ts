@@ -1,6 +1,6 @@
-/** What stands beside the name of a pair or path, so that it is told from another with the same addresses. Pure. */
+/** Text next to the name of a pair or path, to tell it from another with the same addresses. Pure. */
 
-/** What there are several of. */
+/** Dimensions that have more than one value. */
 export interface Several {
   readonly collectors: boolean;
   readonly groups: boolean;

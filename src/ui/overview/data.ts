@@ -1,4 +1,4 @@
-/** What the overview is made of: the worst pairs, since when they are bad, and which of their paths. */
+/** The data of the overview: the worst pairs, the start of their trouble, and their bad paths. */
 
 import { NORMAL_WINDOW, type Slowness } from '../../history/slowness.js';
 import { answeringOf, countsOf } from '../../stats/outcome.js';
@@ -42,11 +42,11 @@ export interface Trouble {
   readonly row: SummaryRow;
   readonly onset: Onset | undefined;
   readonly badPorts: readonly number[];
-  /** undefined: not known yet; 0: no longer held. */
+  /** undefined: not known yet; 0: no longer available. */
   readonly ports: number | undefined;
 }
 
-/** What is behind the worst rows. Answers that cannot be had leave a row as it is. */
+/** The details of the worst rows. A failed request leaves its row unchanged. */
 export function askTroubles(
   rows: readonly SummaryRow[],
   scrapes: boolean,

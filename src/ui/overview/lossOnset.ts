@@ -13,7 +13,7 @@ export interface Onset {
 const CLEAN_SLOTS = 3;
 type Counts = Pick<HistorySeries, OutcomeCount>;
 
-/** What a slot says; undefined: there is none. A slot of which nothing was received is no loss, but no answer. */
+/** The state in a slot; undefined without data. A slot without replies is no loss, but no answer. */
 function slotOf(series: Counts, i: number): Answering | 'clean' | undefined {
   if (series.sent[i] === null || series.sent[i] === undefined) return undefined;
   const counts = outcomeCounts((name) => series[name][i] ?? 0);
@@ -21,7 +21,7 @@ function slotOf(series: Counts, i: number): Answering | 'clean' | undefined {
   return state === 'answers' && counts.lost + counts.unreachable === 0 ? 'clean' : state;
 }
 
-/** Pure: since when the newest spell of `state` lasts, whatever trouble there was before: of no answer, of not being measured, or of loss. */
+/** Pure: start of the current stretch of `state`, whatever trouble came before: no answer, not measured, or loss. */
 export function onsetOf(startMs: readonly number[], series: Counts, state: Answering): Onset {
   if (state === 'answers') return lossOnset(startMs, series);
   let since: number | undefined;
@@ -36,7 +36,10 @@ export function onsetOf(startMs: readonly number[], series: Counts, state: Answe
   return { sinceMs: undefined, knownMs: earliest };
 }
 
-/** A slot without an answer is one of loss. Two of them, older than a loss, are another trouble: a pair stops answering with the second. */
+/**
+ * A slot without an answer is one of loss. Two of them, older than a loss, are another trouble: a pair stops answering
+ * with the second.
+ */
 function lossOnset(startMs: readonly number[], series: Counts): Onset {
   let clean = 0;
   let silent = 0;

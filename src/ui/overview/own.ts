@@ -1,8 +1,8 @@
-/** What the tool says of itself. Pure. */
+/** The troubles of the tool itself. Pure. */
 
 import { isScraper, type Status } from '../lib/types.js';
 
-/** Counters that tell of the tool and not of the network, with what they mean. */
+/** Counters about the tool and not about the network, with their meaning. */
 const OWN_COUNTERS: Readonly<Record<string, string>> = {
   scheduleSlips: 'probes skipped: this host was too busy to send them',
   ringOverflows: 'outcomes dropped between threads',
@@ -18,7 +18,7 @@ export interface OwnTrouble {
   readonly now: boolean;
 }
 
-/** Pure: what the tool says of itself; `before` is an earlier answer. */
+/** Pure: the troubles that the tool reports of itself; `before` is an earlier answer. */
 export function ownTroubles(status: Status, before: Status | undefined): OwnTrouble[] {
   const troubles: OwnTrouble[] = status.warnings.map((text) => ({ text, now: true }));
   if (isScraper(status)) {

@@ -1,4 +1,6 @@
-/** A chart over time. Charts of a page move their cursors together; a stretch that is dragged becomes the range of all. */
+/**
+ * A chart over time. Charts of a page move their cursors together; a stretch that is dragged becomes the range of all.
+ */
 
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
@@ -20,13 +22,13 @@ interface ChartProps {
   readonly lines: readonly Line[];
   readonly format: (value: number) => string;
   readonly palette: Palette;
-  /** Epoch seconds: what the chart is of, also where there are no data. */
+  /** Epoch seconds: the time range of the chart, with or without data. */
   readonly range: readonly [number, number];
   readonly height?: number;
 }
 
 const SYNC = 'pair';
-/** Room for `00:00:00`. */
+/** Width of `00:00:00`. */
 const TIME_PX = 72;
 
 export function Chart({ label, times, lines, format, palette, range, height = 150 }: ChartProps) {

@@ -1,4 +1,7 @@
-/** Classes side by side, over the range that is shown: percentiles of all replies as one histogram. Other counters are of the last minutes. */
+/**
+ * Classes side by side, over the range that is shown: percentiles of all replies as one histogram. Other counters are
+ * of the last minutes.
+ */
 
 import { lossShare, type OutcomeCounts, outcomeCounts, whyText } from '../../stats/outcome.js';
 import { formatCount, formatLoss, formatUs } from '../lib/format.js';
@@ -25,7 +28,7 @@ function countText(values: readonly (number | null | undefined)[]): string {
 /** Whether the direction of any loss is known: zeros would say that there was none. */
 const isTold = (row: ResultRow): boolean => (row.lostForward ?? 0) + (row.lostReverse ?? 0) > 0;
 
-/** Columns of the last minutes; those of fields that no row has are left out. */
+/** Columns of the last minutes; fields that no row has are left out. */
 const EXTRA: readonly (readonly [string, (row: ResultRow) => number | null | undefined])[] = [
   ['late', (row) => row.late],
   ['duplicate', (row) => row.duplicates],
@@ -114,7 +117,10 @@ export function ClassTable({
 
 const countsOf = (of: HistorySeries): OutcomeCounts => outcomeCounts((name) => sum(of[name]));
 
-/** The loss of a series that answers; in words why another does not. The same verdict as that of the matrix over the same window. */
+/**
+ * The loss of a series that answers; in words why another does not. The same verdict as that of the matrix over the
+ * same window.
+ */
 function State({ of, bounds }: { of: HistorySeries; bounds: readonly number[] }) {
   const counts = countsOf(of);
   if (of.stale) return <span class="pill stale">stale</span>;
@@ -130,7 +136,7 @@ function State({ of, bounds }: { of: HistorySeries; bounds: readonly number[] })
   );
 }
 
-/** Of which time the percentiles are: memory may be short of older histograms. */
+/** The time that the percentiles cover: memory may be short of older histograms. */
 function mergedText({ startMs, series }: PairHistory): string {
   const starts = series.flatMap(({ merged }) => (merged ? [merged.startMs] : []));
   const from = Math.min(...starts);

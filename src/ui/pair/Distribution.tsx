@@ -1,4 +1,7 @@
-/** How round-trip times are distributed, on a logarithmic scale, a row of bars for each series. Its percentiles are those of the table. */
+/**
+ * The distribution of round-trip times on a logarithmic scale, a row of bars for each series. Its percentiles are those
+ * of the table.
+ */
 
 import { formatCount, formatUs } from '../lib/format.js';
 import type { PairSeries } from './data.js';
@@ -43,7 +46,7 @@ export function Distribution({ series, past }: { series: readonly PairSeries[]; 
             >
               {bins.map(({ from, to, count }, i) => {
                 if (count === 0) return null;
-                // The square root keeps a few slow replies visible beside thousands of fast ones.
+                // The square root keeps a few slow replies visible next to thousands of fast ones.
                 const height = Math.max(2, Math.sqrt(count / most) * HEIGHT);
                 return (
                   <rect

@@ -1,4 +1,6 @@
-/** One pair: how it went over time, class by class, which of its paths are bad, and whether the tool itself is to blame. */
+/**
+ * One pair: how it went over time, class by class, which of its paths are bad, and whether the tool itself is to blame.
+ */
 
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { lossShare } from '../../stats/outcome.js';
@@ -56,7 +58,7 @@ export function PairView({ status }: { status: Status | undefined }) {
     async (signal) => {
       const pair = ofOne(view, history.body);
       if (isBegun.current && !past) return askPaths(pair, scrapes, signal);
-      // How long an interval is says how many there are; without any there is nothing to ask for.
+      // The length of an interval gives their number; without intervals there is nothing to request.
       const endMs = toMs ?? history.body?.endMs.at(-1);
       if (intervalMs === undefined || endMs === undefined) return [];
       const before = await askPathsBefore(pair, scrapes, { startMs, toMs: endMs, intervalMs }, signal);
@@ -148,7 +150,9 @@ export function PairView({ status }: { status: Status | undefined }) {
   );
 }
 
-/** A pair is of one collector, as a rule, though the address does not name it: then only that one is asked for paths. */
+/**
+ * A pair is of one collector, as a rule, though the address does not name it: then only that one is asked for paths.
+ */
 function ofOne(view: ViewState, history: HistoryAnswer | undefined): ViewState {
   const [only, ...others] = collectorsOf(history);
   return only !== undefined && others.length === 0 ? { ...view, collector: only } : view;
@@ -228,7 +232,7 @@ function Charts({ history, palette, rangeMs, toMs }: ChartsProps) {
   );
 }
 
-/** An hour of which a minute is known shows the minute. */
+/** An hour with one minute of data shows the minute. */
 function shownOf({ startMs, endMs }: HistoryAnswer, rangeMs: number, toMs: number | undefined) {
   const lastMs = toMs ?? (endMs.at(-1) || Date.now());
   return { startMs: Math.max(lastMs - rangeMs, startMs[0] ?? 0), endMs: lastMs };
@@ -260,8 +264,8 @@ interface ReasonsProps {
 }
 
 /**
- * Why probes of the last minutes have no answer: refused by this host, answered by an ICMP error, or too big; and the result of a probe from a
- * fresh source port.
+ * Why probes of the last minutes have no answer: refused by this host, answered by an ICMP error, or too big; and the
+ * result of a probe from a fresh source port.
  */
 function Reasons({ rows, series, status, past }: ReasonsProps) {
   // The status is of now, and that of a scraper has no fresh probes.

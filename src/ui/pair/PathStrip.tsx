@@ -62,7 +62,7 @@ function cellText({ received, failing, lossPct }: PathSum, level: number): strin
   return (received === 0 || failing) && pct === 0 ? '✕' : String(Math.max(1, Math.round(pct)));
 }
 
-/** What the strip shows, in words. */
+/** The content of the strip, in words. */
 function stripText(paths: readonly PathSum[], bad: readonly PathSum[]): string {
   const unmeasured = paths.filter((path) => lossLevel(path, []) < 0);
   const measured = paths.length - unmeasured.length;

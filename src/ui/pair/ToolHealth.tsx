@@ -8,16 +8,16 @@ interface ToolHealthProps {
   readonly status: Status | undefined;
   readonly rows: readonly ResultRow[];
   readonly past: boolean;
-  /** Of a scraper: those whose numbers these are. */
+  /** For a scraper: the collectors that measured these numbers. */
   readonly collectors: readonly string[];
-  /** Of which the pair is; empty: not known. */
+  /** The groups of the pair; empty: unknown. */
   readonly groups: readonly string[];
 }
 
 export function ToolHealth({ status, rows, past, collectors, groups }: ToolHealthProps) {
   const sendErrors = rows.reduce((all, row) => all + (row.sendErrors ?? 0), 0);
   const localDrops = rows.reduce((all, row) => all + (row.localDrops ?? 0), 0);
-  // Warnings are of now, and say nothing of then.
+  // Warnings are current, and say nothing about the past.
   const warnings =
     status === undefined || past ? [] : warningsOf(status, collectors, (own) => concerning(own, rows, groups));
   const silent =
@@ -50,7 +50,10 @@ export function ToolHealth({ status, rows, past, collectors, groups }: ToolHealt
   );
 }
 
-/** A scraper's own warnings are of its writers, and not of what a pair's numbers are made from: there, what its collectors say of themselves counts. */
+/**
+ * A scraper's own warnings are about its writers, not about the source of a pair's numbers: for these, the troubles of
+ * its collectors count.
+ */
 function warningsOf(
   status: Status,
   collectors: readonly string[],

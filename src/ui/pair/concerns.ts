@@ -2,7 +2,9 @@
 
 import type { ResultRow } from '../lib/types.js';
 
-/** By counter of a warning: how much of it a row of the pair may have. A counter that is not here concerns each pair. */
+/**
+ * By counter of a warning: how much of it a row of the pair may have. A counter that is not here concerns each pair.
+ */
 const OF_ROW: Readonly<Record<string, (row: ResultRow) => number>> = {
   sendErrors: (row) => row.sendErrors ?? 0,
   localDrops: (row) => row.localDrops,
@@ -17,7 +19,7 @@ const OF_ROW: Readonly<Record<string, (row: ResultRow) => number>> = {
   icmpUnmatched: (row) => row.lost,
 };
 
-/** A group, and nothing else. */
+/** A warning about one group only. */
 const OF_GROUP = /^group ([^\s:]+): /;
 /** One target whose flows have no answer, or the first of several. */
 const OF_FLOW = /^(\d+ targets, such as )?(\S+) of (\S+): no answer on any source port/;
@@ -28,8 +30,8 @@ export const isTarget = (text: string, { target, port }: Pick<ResultRow, 'target
   [target, `${target}:${port}`, `[${target}]:${port}`].includes(text);
 
 /**
- * Leaves out what concerns other pairs: warnings of other groups, of targets without an answer where this one has answers, and of counters that no row
- * of this pair has. `rows` are of the last minutes: without any only `groups` tells.
+ * Leaves out warnings about other pairs: about other groups, about targets without an answer where this one answers,
+ * and about counters that no row of this pair has. `rows` are of the last minutes; without any, only `groups` decides.
  */
 export function concerning(
   warnings: readonly string[],

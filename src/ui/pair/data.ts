@@ -1,4 +1,4 @@
-/** What a pair view asks for. */
+/** The requests of a pair view. */
 
 import { get, urlOf } from '../lib/api.js';
 import { askPathsThen } from '../lib/pastPaths.js';
@@ -20,10 +20,10 @@ const MOST_SERIES = '64';
 const MOST_PATHS = '5000';
 /** How far back the counters reach that the history does not have. */
 const RECENT_MS = 300_000;
-/** Of a scraper, whose cursor counts intervals of all collectors. */
+/** For a scraper, whose cursor counts intervals of all collectors. */
 const RECENT_INTERVALS = 2_000;
 const MOST_PAGES = 20;
-/** Data older than so many intervals are stale. */
+/** Data older than this many intervals are stale. */
 const STALE_INTERVALS = 2.5;
 
 export const RANGES: Readonly<Record<string, number>> = Object.fromEntries(
@@ -41,7 +41,7 @@ export const historyQuery = (
   histograms: '1',
 });
 
-/** A series with its merged histogram, read: counts of times in ns; undefined: none is held. */
+/** A series with its merged histogram, decoded: counts of times in ns; undefined: no histogram is available. */
 export interface PairSeries extends HistorySeries {
   readonly counts: Counts | undefined;
 }
@@ -60,7 +60,7 @@ export async function askHistory(query: ReturnType<typeof historyQuery>, signal:
   return { ...answer, series: await Promise.all(series) };
 }
 
-/** The freshest series; those of a pair have the same interval, as a rule. */
+/** The freshest series; those of a pair usually have the same interval. */
 export function newestOf({ series }: HistoryAnswer): Newest {
   const [first, ...others] = series;
   if (first === undefined) return { ageMs: null, staleAfterMs: null };
@@ -100,7 +100,7 @@ export async function askPaths(pair: Pair, scrapes: boolean, signal: AbortSignal
   return intervalsOf(pair, await get<PathsAnswer>('/v1/paths', pathsQuery(pair, scrapes), signal));
 }
 
-/** Of the last intervals up to an end in the past, as far as they are held, and began after `startMs`. */
+/** The last intervals up to an end in the past, as far as they are available and began after `startMs`. */
 export async function askPathsBefore(
   pair: Pair,
   scrapes: boolean,
@@ -113,7 +113,9 @@ export async function askPathsBefore(
   return answers.flatMap((answer) => intervalsOf(pair, answer));
 }
 
-/** Rows of the intervals of the last minutes, or of those before an end in the past; `cursor` is the newest that was heard of. */
+/**
+ * Rows of the intervals of the last minutes, or of those before an end in the past; `cursor` is the newest known one.
+ */
 export async function askRecent(
   pair: Pair,
   scrapes: boolean,
@@ -141,7 +143,10 @@ export async function askRecent(
     );
 }
 
-/** Where to begin. A scraper takes no time in place of a cursor: of the past all that is held is looked through. */
+/**
+ * The cursor to start from. A scraper accepts no time as a cursor: for the past, all intervals in its memory are
+ * searched.
+ */
 function countBefore(cursor: number, toMs: number | undefined): number {
   return toMs === undefined ? Math.max(0, cursor - RECENT_INTERVALS) : 0;
 }

@@ -1,6 +1,6 @@
 /**
- * Reads the standard compressed text of an HdrHistogram (V2: base64 of cookie, length and a zlib stream; big-endian). It takes the widths of
- * buckets from the histogram's own significant digits.
+ * Decodes the standard compressed text of an HdrHistogram (V2: base64 of cookie, length and a zlib stream; big-endian).
+ * The widths of buckets follow from the histogram's own significant digits.
  */
 
 const COMPRESSED_COOKIE = 0x1c849304;
@@ -32,7 +32,7 @@ function middleOf(index: number, halfCount: number, unitMagnitude: number): numb
   return sub * width + width / 2;
 }
 
-/** Adds the counts of `text` to `to`. Throws for what is no such histogram. */
+/** Adds the counts of `text` to `to`. Throws when it is no such histogram. */
 export async function addHdr(text: string, to: Counts): Promise<void> {
   const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
   const head = new DataView(bytes.buffer);

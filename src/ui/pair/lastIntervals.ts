@@ -2,13 +2,13 @@
 
 import type { PathRow } from '../lib/types.js';
 
-/** Intervals of paths that are summed: one holds but a few probes of a path. */
+/** Number of intervals of paths that are summed: one has only a few probes of a path. */
 export const MOST_SUMMED = 10;
 
 /** Paths of an interval of a collector; a collector that answers for itself does not name itself. */
 export interface PathInterval {
   readonly collector: string | null | undefined;
-  /** Where it is among those of its collector; its end, where that is not told. */
+  /** Its cursor at its collector; its end, where there is no cursor. */
   readonly place: number;
   readonly paths: readonly PathRow[];
 }

@@ -1,8 +1,8 @@
-/** What is known of the marking of a pair's probes. Pure. */
+/** The marking of a pair's probes, as far as known. Pure. */
 
 import type { ResultRow } from '../lib/types.js';
 
-/** How many were re-marked; undefined: nothing came back that could tell. */
+/** The number of re-marked replies; undefined without any reply. */
 export const remarkedOf = ({ remarked, received }: ResultRow): number | undefined =>
   received === 0 ? undefined : remarked;
 

@@ -1,4 +1,4 @@
-/** What a series is called on the page of a pair. Pure. */
+/** Names of series on the page of a pair. Pure. */
 
 import type { PathRow } from '../lib/types.js';
 
@@ -6,7 +6,7 @@ interface SeriesName extends Pick<PathRow, 'group' | 'port' | 'class'> {
   readonly collector?: string | null | undefined;
 }
 
-/** Name of a series on the page: its class, and what else tells it from another of the same class. */
+/** Name of a series on the page: its class, and the fields that tell it from another of the same class. */
 export function nameOf(one: SeriesName, all: readonly SeriesName[]): string {
   const alike = all.filter((other) => other.class === one.class);
   const differs = (pick: (of: SeriesName) => unknown): boolean => alike.some((other) => pick(other) !== pick(one));

@@ -18,13 +18,19 @@ export interface PathSum extends OutcomeCounts {
   readonly port: number;
   readonly class: string;
   readonly sourcePort: number;
-  /** null: no probe tells of loss. */
+  /** null: the loss is unknown. */
   readonly lossPct: number | null;
   /** Why probes of the newest interval have no answer; null: all have, or were just lost. */
   readonly reason: string | null;
-  /** In the newest interval every probe was refused: nothing is known of the path now, whatever was received before. */
+  /**
+   * In the newest interval every probe was refused: the current state of the path is unknown, whatever was received
+   * before.
+   */
   readonly refused: boolean;
-  /** In the newest interval every probe was answered by an error, not by the target. One that was just lost may be chance. */
+  /**
+   * In the newest interval every probe was answered by an error, not by the target. One that was just lost may be
+   * chance.
+   */
   readonly failing: boolean;
   /** Mean RTT over the intervals that had one; NaN without any. */
   readonly meanUs: number;
@@ -123,7 +129,7 @@ function medianOf(values: readonly number[]): number {
   return sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN;
 }
 
-/** Against the median of the paths of the same class: what one ECMP member does that the others do not. */
+/** Compared with the median of the paths of the same class: it shows an ECMP member that differs from the others. */
 export function timeLevels(paths: readonly PathSum[], bounds: readonly number[]): readonly number[] {
   const median = medianOf(paths.map(({ typicalUs }) => typicalUs).filter((us) => !Number.isNaN(us)));
   return paths.map(({ typicalUs }) =>

@@ -48,7 +48,7 @@ export function reasonLines(rows: readonly ResultRow[]): string[] {
   });
 }
 
-/** A sentence for each target of a pair that answers none of its paths and was asked from a fresh source port. */
+/** A sentence for each target of a pair that answers none of its paths and was probed from a fresh source port. */
 export function freshLines(
   probes: readonly FreshProbe[],
   series: readonly Pick<HistorySeries, 'group' | 'target' | 'port'>[],

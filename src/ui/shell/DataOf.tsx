@@ -1,10 +1,13 @@
-/** What the numbers below are of, on the screen and on paper: slots of the history are whole, and may reach beyond what was asked for. */
+/**
+ * The time that the numbers below cover, on the screen and on paper: slots of the history are whole, and may exceed the
+ * requested range.
+ */
 
 import { clockText } from '../lib/time.js';
 
 interface DataOfProps {
   readonly window: { readonly startMs: number; readonly endMs: number } | undefined;
-  /** What else is to be said, before the time. */
+  /** Further texts before the time. */
   readonly what?: readonly string[];
 }
 

@@ -25,7 +25,7 @@ function started(): Worker {
     if ('result' in data) one?.resolve(data.result);
     else one?.reject(new ApiError(data.failed.status, data.failed.code, data.failed.message, data.failed.problems));
   });
-  // What was kept is gone with it: whoever waits is told, and the next job starts another.
+  // The worker's kept answers are lost: pending jobs are rejected, and the next job starts another worker.
   worker.addEventListener('error', ({ message }) => {
     worker?.terminate();
     worker = undefined;
@@ -62,7 +62,7 @@ const matrixGet = (query: Query) => ({ url: urlOf('/v1/matrix', query), headers:
 export const keepMatrix = (slot: Slot, query: Query, signal: AbortSignal): Promise<Kept> =>
   post({ kind: 'keep', slot, get: matrixGet(query) }, signal);
 
-/** A grid of what is kept. */
+/** A grid of the kept answers. */
 export const makeKeptGrid = (withNormal: boolean, options: GridOptions, signal: AbortSignal): Promise<Grid> =>
   post({ kind: 'grid', withNormal, options }, signal);
 

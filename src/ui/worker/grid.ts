@@ -1,8 +1,8 @@
 /**
- * An answer of `/v1/matrix` made ready to draw: filtered, folded (classes that are not shown: the worst of them), sorted, and each cell given
- * a code for its colour. Pure.
+ * Prepares an answer of `/v1/matrix` for drawing: filtered, folded (the worst of classes that are not shown), sorted,
+ * and with a colour code for each cell. Pure.
  *
- * It must never make a cell look well that has no data, or old ones.
+ * A cell without data, or with old data, must never look healthy.
  */
 
 import type { Answering } from '../../stats/outcome.js';
@@ -10,18 +10,18 @@ import { type PackedAnswer, type PackedColumns, stateOf } from '../lib/packed.js
 import { levelOf, timeLevel } from '../lib/palette.js';
 import { matches, type Term } from '../lib/terms.js';
 
-/** Codes in order of what weighs more when several cells share a pixel. */
+/** Codes by increasing weight: the greatest wins when several cells share a pixel. */
 export const NONE = 0;
 export const WELL = 1;
 /** A pair that there was, without data in the window. */
 export const GONE = 2;
 export const STALE = 3;
-/** Nothing was sent, or this host kept no reply: that is no statement on the network, and not well. */
+/** No probe was sent, or this host dropped the replies: this says nothing about the network, and is not healthy. */
 export const UNMEASURED = 4;
 /** Level n (1 to 4) is `UNMEASURED + n`. */
 const CODES = 9;
 export const isWorse = (code: number): boolean => code > STALE;
-/** Of `WELL` and worse ones. */
+/** For `WELL` and worse codes. */
 export const levelOfCode = (code: number): number => (code === WELL ? 0 : code - UNMEASURED);
 /** Class of a swatch or dot. */
 export const classOfCode = (code: number): string =>
@@ -42,7 +42,7 @@ export interface GridOptions {
   /** Of the value itself (loss), or of its ratio to the pair's normal (times). */
   readonly isLoss: boolean;
   readonly worstFirst: boolean;
-  /** The service does not answer: nothing that is shown is of now. */
+  /** The service does not answer: no shown data are current. */
   readonly away: boolean;
 }
 
@@ -51,19 +51,19 @@ export interface Grid {
   readonly columns: readonly (readonly string[])[];
   /** Row by row. */
   readonly code: Uint8Array;
-  /** NaN where there is none. */
+  /** NaN without a value. */
   readonly value: Float32Array;
   /** The pair's normal; NaN where it is not known. */
   readonly normal: Float32Array;
-  /** Index of the cell in `cells`; -1: there is none. */
+  /** Index of the cell in `cells`; -1 without a cell. */
   readonly cell: Int32Array;
-  /** What else is known of the cells. */
+  /** Further fields of the cells. */
   readonly cells: Pick<PackedColumns, (typeof TOLD)[number]>;
   /** How many cells have each code. */
   readonly counts: readonly number[];
 }
 
-/** What a tip says of a cell. */
+/** The fields of a cell that a tip shows. */
 const TOLD = [
   ...(['sent', 'lost', 'unreachable', 'ageMs', 'reason'] as const),
   ...(['series', 'silentSeries', 'unmeasuredSeries'] as const),
@@ -110,7 +110,7 @@ function axis(
   };
 }
 
-/** `now` is of the window that is shown, `before` of a long one: which pairs there are, and what is normal for them. */
+/** `now` covers the shown window, `before` a long one: it gives the existing pairs and their normal values. */
 export function makeGrid(now: PackedAnswer, before: PackedAnswer | undefined, options: GridOptions): Grid {
   const answers = before === undefined ? [now] : [now, before];
   const rowAxis = axis(
@@ -135,7 +135,7 @@ export function makeGrid(now: PackedAnswer, before: PackedAnswer | undefined, op
   takeNow(now, rowAxis.places[0], columnAxis.places[0], width, { code, value, normal, cell }, options);
   const counts = new Array<number>(CODES).fill(0);
   for (const one of code) counts[one] = (counts[one] ?? 0) + 1;
-  // Where so many cells are asked for that there is no loss in numbers, nothing is told of a cell but its value.
+  // Above the number of cells for which numbers of losses are requested, only the value of a cell is known.
   const isTold = TOLD.every((name) => now.cells[name] !== undefined);
   const cells = isTold ? (Object.fromEntries(TOLD.map((name) => [name, now.cells[name]])) as Grid['cells']) : {};
   const grid = { rows: rowAxis.keys, columns: columnAxis.keys, code, value, normal, cell, cells, counts };
@@ -144,7 +144,7 @@ export function makeGrid(now: PackedAnswer, before: PackedAnswer | undefined, op
 
 type Places = Int32Array | undefined;
 
-/** The greatest of what is folded: a ratio to it is never too high. */
+/** The maximum of the folded cells: a ratio to it is never too high. */
 function takeNormal(
   before: PackedAnswer,
   rows: Places,
@@ -191,7 +191,8 @@ function takeNow(
     if (r < 0 || c < 0) continue;
     const at = r * width + c;
     const state = stateOf(now.cells, i);
-    // The mark of its state stands in a cell without an answer: its loss is of a time before, or 0 as nothing is called lost.
+    // A cell without an answer shows the mark of its state: its loss is from an earlier time, or 0 because no probe
+    // counts as lost.
     const known = state === 'answers' ? (value[i] ?? Number.NaN) : Number.NaN;
     const own = codeOf(known, to.normal[at] ?? Number.NaN, state, stale?.[i] === 1, options);
     const hidden = hiddenCode(now.cells, i, stale?.[i] === 1, options);
@@ -217,14 +218,17 @@ function codeOf(
 ): number {
   if (stale || away) return STALE;
   if (state === 'unmeasured') return UNMEASURED;
-  // Probes were sent and nothing came back: that is the worst of all.
+  // Probes were sent and no reply came: the worst state.
   if (state === 'silent') return UNMEASURED + 4;
   if (Number.isNaN(value)) return GONE;
   const level = isLoss ? levelOf(value, bounds) : Number.isNaN(normal) ? 0 : timeLevel(value, normal, bounds);
   return level === 0 ? WELL : UNMEASURED + level;
 }
 
-/** A cell that answers may hide series that do not: what is too big or not sent is in no loss. Of times any of them counts as the worst. */
+/**
+ * A cell that answers may hide series that do not: probes that are too big or not sent are in no loss. For times, any
+ * of these series counts as the worst.
+ */
 function hiddenCode(
   { series, silentSeries, unmeasuredSeries }: PackedColumns,
   i: number,

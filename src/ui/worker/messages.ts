@@ -1,6 +1,6 @@
 /**
- * What the page and its worker say to each other. The worker fetches and reads what may be a million cells, so that the page hears keys and
- * pointer meanwhile; what comes back is small, or typed arrays that are handed over.
+ * Messages between the page and its worker. The worker fetches and parses up to a million cells, so that the page stays
+ * responsive to keys and pointer. Its results are small, or typed arrays that are transferred.
  */
 
 import type { Slowness } from '../../history/slowness.js';
@@ -9,10 +9,10 @@ import type { MatrixAnswer, Newest } from '../lib/types.js';
 import type { Grid, GridOptions } from './grid.js';
 import type { Summary } from './summary.js';
 
-/** An answer that the worker keeps: of the window that is shown, and of the long one that says what is normal. */
+/** An answer that the worker keeps: for the shown window, and for the long one with the normal values. */
 export type Slot = 'now' | 'normal';
 
-/** What the page knows of an answer that the worker keeps. */
+/** The page's description of an answer that the worker keeps. */
 export interface Kept {
   readonly window: MatrixAnswer['window'];
   readonly newest: Newest;
@@ -32,7 +32,7 @@ interface TimesGets {
 
 export type Job =
   | { readonly kind: 'keep'; readonly slot: Slot; readonly get: Get }
-  /** Of what is kept. */
+  /** Made from kept answers. */
   | { readonly kind: 'grid'; readonly withNormal: boolean; readonly options: GridOptions }
   | { readonly kind: 'summary'; readonly get: Get; readonly most: number }
   | {
@@ -44,7 +44,7 @@ export type Job =
     }
   | { readonly kind: 'forget' };
 
-/** What comes of each kind of job. */
+/** The result of each kind of job. */
 export interface Results {
   readonly keep: Kept;
   readonly grid: Grid;

@@ -1,6 +1,7 @@
 /**
- * The shared worker of all tabs of a service: one stream for as many tabs as look at it. Browsers open six connections to a host over HTTP/1.1,
- * and a stream keeps its own: with one a tab, the sixth tab would have no data and the others would freeze.
+ * The shared worker of all tabs of a service: one stream for as many tabs as look at it. Browsers open six connections
+ * to a host over HTTP/1.1, and a stream keeps its own: with one a tab, the sixth tab would have no data and the others
+ * would freeze.
  */
 
 import { StreamReader } from '../lib/streamReader.js';
@@ -37,7 +38,7 @@ function join(port: MessagePort, { url, headers }: Extract<ToStream, { kind: 'jo
   leave(port);
   const tabs = known?.tabs ?? new Map<MessagePort, number>();
   tabs.set(port, Date.now());
-  // What another tab knows already is told at once.
+  // A state that another tab knows already is sent at once.
   if (known !== undefined) port.postMessage(known.reader.state satisfies FromStream);
   else {
     const reader = new StreamReader(url, headers, (state) => {

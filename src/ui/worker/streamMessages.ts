@@ -1,4 +1,4 @@
-/** What tabs and the shared worker of their stream say to each other. */
+/** Messages between tabs and the shared worker of their stream. */
 
 import type { StreamState } from '../lib/streamReader.js';
 

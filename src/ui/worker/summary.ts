@@ -5,7 +5,7 @@ import { formatCount } from '../lib/format.js';
 import { type PackedAnswer, stateOf } from '../lib/packed.js';
 import type { Newest } from '../lib/types.js';
 
-/** What `SummaryRow` is made of: asked for as rows and columns of the matrix. */
+/** The tags of `SummaryRow`, requested as rows and columns of the matrix. */
 export const ROW_TAGS = ['collector', 'source'];
 export const COLUMN_TAGS = ['group', 'target', 'port', 'class'];
 export const FIELDS = 'sent,received,lost,unreachable,tooBig,ageMs,stale,state,reason';
@@ -33,7 +33,7 @@ interface Freshness {
 }
 
 export interface Summary {
-  /** What the data are of, epoch ms. */
+  /** The time that the data cover, epoch ms. */
   readonly window: { readonly startMs: number; readonly endMs: number };
   readonly newest: Newest;
   readonly rows: number;
@@ -46,17 +46,17 @@ export interface Summary {
   readonly failed: number;
   /** Rows that answer, lose probes and are not stale. */
   readonly losing: number;
-  /** Rows that are not stale and of which nothing was received, by whose trouble that is: the network's, or this host's. */
+  /** Current rows without any reply, by the side of the trouble: the network, or this host. */
   readonly silent: number;
   readonly unmeasured: number;
-  /** Rows that answer and are not stale, some of whose probes were too big for the path. */
+  /** Current rows that answer and had probes that were too big for the path. */
   readonly tooBig: number;
   /** The first of the unmeasured ones. */
   readonly firstUnmeasured: SummaryRow | undefined;
   /** Classes of losing and silent rows. */
   readonly losingClasses: readonly string[];
   readonly classes: number;
-  /** Greatest values first; of loss: rows without an answer, those that are not measured, those that lose. */
+  /** Greatest values first; for loss: rows without an answer, rows that are not measured, rows with loss. */
   readonly worst: readonly SummaryRow[];
   readonly collectors: readonly Freshness[];
 }
@@ -120,13 +120,13 @@ export function summaryOf({ window, newest, metric, rows, columns, cells }: Pack
   };
 }
 
-/** Said in place of the worst pairs where no pair has a trouble: no loss only of pairs with current data. */
+/** Replaces the worst pairs when no pair has a trouble; claims no loss only for pairs with current data. */
 export function withoutTroubleText({ rows, stale }: Pick<Summary, 'rows' | 'stale'>): string {
   if (rows === 0) return 'No data yet.';
   return stale === rows ? 'All data are stale: nothing is known of loss.' : 'No loss on any pair with current data.';
 }
 
-/** Said in place of the worst paths where none is bad. */
+/** Replaces the worst paths when none is bad. */
 export const withoutBadPathText = (total: number): string =>
   total === 0 ? 'No paths in the last interval.' : `No loss on ${formatCount(total)} paths.`;
 

@@ -1,4 +1,4 @@
-/** The page's worker: fetches matrices, keeps them, and makes of them what is drawn. See `messages.ts`. */
+/** The page's worker: fetches matrices, keeps them, and prepares them for drawing. See `messages.ts`. */
 
 import { slownessOf, type Times } from '../../history/slowness.js';
 import { ApiError, ask } from '../lib/http.js';
@@ -27,14 +27,14 @@ async function timesOf({ p50, mean }: TimesGets, signal: AbortSignal): Promise<T
   return { p50: median, mean: average };
 }
 
-/** What is normal changes slowly. */
+/** The normal values change slowly. */
 const NORMAL_FOR_MS = 60_000;
 let normal: { readonly endMs: number; readonly times: Times | undefined } | undefined;
 
 async function normalOf(gets: TimesGets, endMs: number, signal: AbortSignal): Promise<Times | undefined> {
   if (normal !== undefined && Math.abs(endMs - normal.endMs) < NORMAL_FOR_MS) return normal.times;
   const times = await timesOf(gets, signal).catch((error: unknown) => {
-    // Nothing is held of the time before the window.
+    // There are no data of the time before the window.
     if (error instanceof ApiError && error.status === 400) return undefined;
     throw error;
   });
@@ -67,7 +67,7 @@ async function done(job: Job, signal: AbortSignal): Promise<Results[Job['kind']]
   }
 }
 
-/** The arrays of a grid go to the page; those of the answers stay here, for the next grid. */
+/** The arrays of a grid are transferred to the page; those of the answers stay here, for the next grid. */
 function handedOver(result: Results[Job['kind']]): Transferable[] {
   if (result === undefined || !('code' in result)) return [];
   return [result.code.buffer, result.value.buffer, result.normal.buffer, result.cell.buffer];
@@ -83,7 +83,7 @@ async function answer(id: number, job: Job): Promise<void> {
   } catch (error) {
     const { status, code, problems, message } =
       error instanceof ApiError ? error : new ApiError(0, 'PAGE', String(error));
-    // Nobody waits for what was given up.
+    // A cancelled job needs no answer.
     if (!abort.signal.aborted) tell({ id, failed: { status, code, problems, message } });
   } finally {
     running.delete(id);
