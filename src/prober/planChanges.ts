@@ -127,8 +127,8 @@ export class Changes {
     const { added, periodNs, timeoutNs, payloadBytes, format } = message;
     const { streams, formats } = this.state;
     const stream = added.ids[row];
-    // The stream number is in use again before its retirement here is over: this thread was delayed so long that it
-    // receives both changes at once. The remaining probes are charged to this host.
+    // The stream number is in use again before its retirement here is over: this thread was delayed until both changes
+    // had arrived. The remaining probes are charged to this host.
     if (streams.has(stream)) {
       this.expiry.abandon(stream);
       this.remove(stream);

@@ -2,7 +2,7 @@
  * The sum of many histograms of round-trip times, for exact percentiles over time and hosts, and their compact form in
  * memory.
  *
- * The indexes are those of `histogram.ts`, so the percentiles of a sum equal those of one histogram with all samples.
+ * It has the indexes of `histogram.ts`, so the percentiles of a sum equal those of one histogram with all samples.
  * An object is allocated once and reused: `clear` costs only the used pages.
  *
  * The compact form ("sparse histogram"), for keeping millions of them; each number is LEB128:
@@ -94,7 +94,7 @@ export class HistogramSum {
   }
 
   /**
-   * Values below or at which the given shares of all samples lie; those that `RttHistogram.percentiles` finds.
+   * Values below or at which the given shares of all samples lie, as in `RttHistogram.percentiles`.
    *
    * @param perMille ascending, in thousandths
    * @param outNs gets one value, ns, for each; NaN when there is no sample

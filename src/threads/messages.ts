@@ -22,8 +22,8 @@ export const MAX_STREAMS = 65_535;
 export interface SourceSocket {
   readonly fd: number;
   /**
-   * Number of its set (`SourceSet`): the sockets of a transport and an interface. Of two sockets for the same place in
-   * a set, the later one sends.
+   * Number of its set (`SourceSet`): the sockets of a transport and an interface. When a set has two sockets for the
+   * same place, the later one sends.
    */
   readonly set: number;
   /** The interface that it is bound to. */

@@ -1,4 +1,7 @@
-/** The programs of `src/net/filter.ts`, run by a machine of their own: classic BPF as bpf(4) defines it. What the kernel makes of them is tested with the sockets. */
+/**
+ * Runs the programs of `src/net/filter.ts` in a virtual machine: classic BPF as bpf(4) defines it. The socket tests run
+ * them in the kernel.
+ */
 
 import { expect } from 'chai';
 import {

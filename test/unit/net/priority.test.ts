@@ -22,7 +22,7 @@ class Thread {
     });
   }
 
-  /** Works for so long with so much of a core. */
+  /** Simulates work for this time with this share of a core. */
   work(ms: number, share: number): this {
     for (let i = 0; i < ms; i++) {
       this.nowNs += MS;

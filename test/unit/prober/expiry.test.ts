@@ -14,7 +14,7 @@ import { ManualClock } from '../../support/fakes/clocks.js';
 import { Script, table } from '../../support/harness/proberBench.js';
 import { seededRandom } from '../../support/harness/random.js';
 
-/** Sending and giving up by a clock that the test moves; the probes really leave, and nobody answers. */
+/** Sends and expires by a clock that the test moves; the probes are really sent, without an answer. */
 class ExpiryBench {
   readonly clock = new ManualClock();
   readonly control = new ControlBlock(PROBER_COUNTERS);

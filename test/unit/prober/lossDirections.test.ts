@@ -23,7 +23,7 @@ interface Simulation {
   readonly shared: boolean;
   /** Share of probes of a class lost in a round, on the way out and back. */
   readonly loss: (stream: number, round: number) => readonly [number, number];
-  /** After so many rounds, again and again, the source port is another one, for which the responder counts from the start. */
+  /** Rounds after which the source port changes again, for which the responder counts from the start. */
   readonly renewedAfter?: number;
 }
 

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { FARTHEST, LossSplit } from '../../../src/prober/lossSplit.js';
 import { type Random, seededRandom } from '../../support/harness/random.js';
 
-/** What became of one probe of a path in a simulated network. */
+/** Outcome of one probe of a path in a simulated network. */
 interface Fate {
   readonly sequence: number;
   /** The reflector's numbers for it, of each copy that arrived; empty when it never arrived. */
@@ -15,7 +15,7 @@ interface Fate {
 
 interface Network {
   readonly probes: number;
-  /** So many before them are all answered, in order and once: a stream is trusted only after a while. */
+  /** This number of earlier probes is answered, in order and once: a stream is trusted only after a while. */
   readonly quiet?: number;
   readonly forwardLoss: number;
   readonly reverseLoss: number;
@@ -187,7 +187,7 @@ describe('LossSplit', () => {
     }
   });
 
-  /** What the numbers of a path settle, reply by reply: `settled/forward`. */
+  /** Losses settled by the numbers of a path, reply by reply: `settled/forward`. */
   const replies = (splitter: LossSplit, path: number, ...numbers: [number, number][]): string[] =>
     numbers.map(([sequence, number]) => {
       splitter.received(path, sequence, number, 0);

@@ -18,7 +18,7 @@ const times = { decidedNs: DECIDED_NS, atNs: AT_NS };
 const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 const specs = (ids: readonly number[], port = 9): StreamSpec[] => ids.map((id) => ({ id, port }));
 
-/** What is known of the streams, and changes to them, without sockets. */
+/** Streams and changes to them, without sockets. */
 class ChangesBench {
   readonly state: ProberState;
   readonly changes: Changes;

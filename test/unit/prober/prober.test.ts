@@ -6,7 +6,7 @@ import { PROBER_COUNTERS } from '../../../src/ring/control.js';
 import { Outcome, RecordFlag } from '../../../src/ring/ring.js';
 import { type BenchOptions, ProberBench, type RunSpec, Script } from '../../support/harness/proberBench.js';
 
-/** A period so long that each path is probed once in a test. */
+/** A long period, so that each path is probed once in a test. */
 const ONCE: RunSpec = { periodMs: 100_000 };
 
 function closedPort(address: string): number {
@@ -209,7 +209,7 @@ describe('Prober, one iteration at a time', () => {
     const timeoutMs = 30_000;
     b.run(streams, { periodMs: 100, timeoutMs });
     b.until('a round', () => b.count('sent') >= 100);
-    // Nobody reads while all are answered.
+    // All are answered, but not read yet.
     const requests = s.requests();
     for (const request of requests) s.answer(request);
     const sent = b.count('sent');

@@ -36,7 +36,7 @@ describe('RttHistogram', () => {
       }
       mine.percentiles(perMille, found);
       expect(mine.count).to.equal(library.totalCount);
-      // Of percentile 0 the library gives the lower end of the range of equivalent values, here it is never asked for.
+      // For percentile 0 the library gives the lower end of the range of equivalent values. It is never requested here.
       for (let i = 1; i < perMille.length; i++) {
         expect(found[i], `${perMille[i]} of ${count}`).to.equal(library.getValueAtPercentile(perMille[i] / 10));
         expect(found[i]).to.equal(mine.hdr.getValueAtPercentile(perMille[i] / 10));

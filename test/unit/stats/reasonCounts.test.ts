@@ -21,7 +21,7 @@ function tooBig(path: number, mtu: number, origin: readonly number[], version = 
   return { path, outcome: Outcome.tooBig, tos: version, ttl: 0, detail: mtu, originWord };
 }
 
-/** Of a path: each reason with its count, as text. */
+/** Each reason of a path with its count, as text. */
 function read(counts: ReasonCounts, path: number): Record<string, number> {
   const found: Record<string, number> = {};
   counts.forEach(path, (words) => {

@@ -36,7 +36,7 @@ describe('/etc/hosts', () => {
 });
 
 describe('/etc/resolv.conf', () => {
-  it('has search domains, of which the last line counts, and ndots', () => {
+  it('has ndots, and the search domains of the last line', () => {
     expect(parseSearch('nameserver 10.0.0.1\n')).to.deep.equal({ domains: [], ndots: 1 });
     expect(parseSearch('domain a.b\n; search x\nsearch c.d. e # f\noptions rotate ndots:5\n')).to.deep.equal({
       domains: ['c.d', 'e'],
