@@ -4,8 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pino from 'pino';
 import { NS_PER_S } from '../../src/base/units.js';
 import { Collector } from '../../src/collector/collector.js';
-import type { Totals } from '../../src/collector/service.js';
 import type { Config, Group, Target, TimestampMode } from '../../src/config/types.js';
+import type { Totals } from '../../src/contract/collectorStatus.js';
 import { Reflector } from '../../src/reflector/reflector.js';
 
 /** Short, so that the last one ends soon after the last probe. */

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { CollectorStatus } from '../../src/collector/service.js';
+import type { CollectorStatus } from '../../src/contract/collectorStatus.js';
 import { median, type Product, round, type Scenario, type ScenarioOptions, type ScenarioResult } from '../harness.js';
 import { startPair } from './twoProcesses.js';
 

@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CollectorStatus } from '../../src/collector/service.js';
+import type { CollectorStatus } from '../../src/contract/collectorStatus.js';
 import { median, round, type Scenario, type ScenarioOptions, type ScenarioResult } from '../harness.js';
 import { startPair } from './twoProcesses.js';
 

@@ -1,12 +1,12 @@
 /** The example of a prober's counter in words, for its warning. */
 
+import type { Totals } from '../contract/collectorStatus.js';
 import { packetText, peerText, refusalText } from '../counters/exampleText.js';
 import { addressText } from '../net/address.js';
 import { formatEndpoint } from '../net/endpoint.js';
 import type { Example } from '../ring/examples.js';
 import { icmpReason } from '../stats/reasons.js';
 import type { StreamInfo } from './results/results.js';
-import type { Totals } from './service.js';
 
 /** `info`: of the stream that the packet belongs to; undefined when it belongs to none. */
 export function exampleText(counter: keyof Totals, example: Example, info: StreamInfo | undefined): string {

@@ -3,45 +3,12 @@
 import type { SteadyClock } from '../base/steadyClock.js';
 import type { GroupRules } from '../config/allowed.js';
 import type { Config, Group } from '../config/types.js';
+import type { CollectorStatus, RenewedPorts } from '../contract/collectorStatus.js';
 import type { MatrixHistory } from '../history/history.js';
-import type { Stamps } from '../net/features.js';
 import type { DiscoveryStatus } from '../targets/discovery.js';
 import type { ActiveGroup, GroupOrigin, KnownGroup, SuspendedGroup } from './groups/groupRecord.js';
 import type { PlanDifference } from './plan/plan.js';
 import type { ResultsStore } from './results/results.js';
-import type { RenewedPorts } from './sourcePorts/renewal.js';
-import type { FreshProbeStatus } from './sourcePorts/staleFlows.js';
-import type { AggregatorStatus } from './threads/aggregatorThread.js';
-import type { ProberStatus, Totals } from './threads/proberThreads.js';
-
-export type { ThreadStatus } from '../threads/supervised.js';
-export type { RenewedPorts } from './sourcePorts/renewal.js';
-export type { ProberStatus, Totals } from './threads/proberThreads.js';
-
-export interface CollectorStatus {
-  readonly name: string;
-  readonly version: string;
-  readonly startedAt: string;
-  readonly uptimeMs: number;
-  readonly state: 'starting' | 'running' | 'stopping';
-  /** Kernel stamps in force, which may be fewer than configured. */
-  readonly timestamps: Stamps;
-  readonly groups: number;
-  readonly targets: number;
-  readonly paths: number;
-  /** The load of the plan. */
-  readonly probesPerSecond: number;
-  readonly totals: Totals;
-  readonly workers: readonly ProberStatus[];
-  readonly aggregator: AggregatorStatus;
-  /**
-   * Targets that answer none of their paths, and were probed from a fresh source port: at most 100, answered ones
-   * first.
-   */
-  readonly freshProbes: readonly (Omit<FreshProbeStatus, 'decidedMs'> & { readonly at: string })[];
-  /** Why results may be about the tool and not the network; empty when the tool is healthy. */
-  readonly warnings: readonly string[];
-}
 
 /**
  * The new state of a group, decided when the change is carried out; undefined: it is removed. A throw cancels the

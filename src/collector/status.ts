@@ -6,6 +6,7 @@
 import { VERSION } from '../base/version.js';
 import { planFigures } from '../config/group/limits.js';
 import type { Config, Group } from '../config/types.js';
+import type { CollectorStatus, Totals } from '../contract/collectorStatus.js';
 import { COUNTER_READERS } from '../counters/readers.js';
 import { RecentWarnings } from '../counters/recentWarnings.js';
 import type { HistoryRefusals } from '../history/history.js';
@@ -18,7 +19,6 @@ import type { GroupChanges } from './groupChanges.js';
 import type { SuspendedGroup } from './groups/groupRecord.js';
 import type { Intervals } from './intervals.js';
 import { clockWarnings } from './results/clockWarnings.js';
-import type { CollectorStatus, Totals } from './service.js';
 import { SynPorts } from './sourcePorts/synPorts.js';
 import type { KeptState } from './state/keptState.js';
 import type { CollectorThreads } from './threads/collectorThreads.js';

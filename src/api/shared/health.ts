@@ -1,7 +1,8 @@
 /** `GET /healthz`: is anything broken? `GET /readyz`: are there results? For service managers and load balancers. */
 
 import type { FastifyInstance } from 'fastify';
-import type { CollectorService, ThreadStatus } from '../../collector/service.js';
+import type { CollectorService } from '../../collector/service.js';
+import type { ThreadStatus } from '../../threads/supervised.js';
 import { HealthSchema } from '../server/schemas.js';
 
 /** The answers of a service to the two; each list has the reasons for "no", and is empty for "yes". */

@@ -9,20 +9,12 @@ import { LlamaError } from '../../base/errors.js';
 import { formatDuration, MS_PER_S, msToNs, nsToMs } from '../../base/units.js';
 import { GRACE_NS } from '../../config/group/limits.js';
 import type { Group } from '../../config/types.js';
+import type { RenewedPorts } from '../../contract/collectorStatus.js';
 import type { SourceSocket } from '../../threads/messages.js';
 import { LATE_MS, type SourcePorts } from './sourcePorts.js';
 
 /** At most one renewal in this time: each changes every path to another flow. */
 const EVERY_MS = 60 * MS_PER_S;
-
-/** The effect of a renewal of the source ports. */
-export interface RenewedPorts {
-  /** UDP source ports over IPv4 of groups without an interface of their own. */
-  readonly before: readonly number[];
-  readonly after: readonly number[];
-  /** Replies to probes from the old ports are awaited for this time. */
-  readonly drainMs: number;
-}
 
 interface RenewalOptions {
   readonly basePort: number;

@@ -7,6 +7,7 @@
 
 import { LlamaError } from '../../base/errors.js';
 import { MS_PER_S } from '../../base/units.js';
+import type { FreshProbeStatus } from '../../contract/collectorStatus.js';
 import { formatEndpoint } from '../../net/endpoint.js';
 import { type IntervalReport, PATH_COLUMNS, type PathColumn } from '../../threads/messages.js';
 import type { StreamInfo } from '../results/results.js';
@@ -31,17 +32,6 @@ interface Watched {
   decidedMs: number | undefined;
   /** Whether any fresh probe was answered. */
   answered: boolean;
-}
-
-/** The result of a probe from a fresh port, for a target that answers none of its paths. */
-export interface FreshProbeStatus {
-  readonly group: string;
-  /** `ADDRESS:PORT`, or the address for icmp. */
-  readonly target: string;
-  /** True proves that the flows are dead. False proves nothing: the target, the network or this flow may be down. */
-  readonly answered: boolean;
-  /** When the last one was decided, epoch ms by the clock that no step moves. */
-  readonly decidedMs: number;
 }
 
 interface StaleFlowsOptions {

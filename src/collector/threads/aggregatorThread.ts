@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { atMost } from '../../base/atMost.js';
+import type { AggregatorStatus } from '../../contract/collectorStatus.js';
 import type { TimeBase } from '../../net/clock.js';
 import { ControlBlock } from '../../ring/control.js';
 import { RingConsumer } from '../../ring/ring.js';
@@ -18,21 +19,13 @@ import {
   type StreamRow,
   type ToAggregator,
 } from '../../threads/messages.js';
-import { SupervisedThreads, type ThreadStatus, type ThreadTask } from '../../threads/supervised.js';
+import { SupervisedThreads, type ThreadTask } from '../../threads/supervised.js';
 
 /** Replaces the number of an incarnation that died. */
 const STOPPED = -1;
 const WORKER_FILE = fileURLToPath(new URL('../../../workers/aggregator.js', import.meta.url));
 /** Time for the last messages of a dead thread to arrive; they come at once, unless this thread is delayed. */
 const LAST_MESSAGES_TIMEOUT_MS = 5_000;
-
-export interface AggregatorStatus extends ThreadStatus {
-  readonly consumed: number;
-  readonly reported: number;
-  readonly orphans: number;
-  /** Probes that were read from a ring but not reported, because the aggregator died; part of `totals.threadLosses`. */
-  readonly threadLosses: number;
-}
 
 export interface AggregatorThreadOptions
   extends Pick<AggregatorStart, 'timeBase' | 'intervalMs' | 'sourcePorts' | 'probers'> {

@@ -8,6 +8,7 @@ import { SteadyClock } from '../../base/steadyClock.js';
 import { nsToMs, sToMs } from '../../base/units.js';
 import { GRACE_NS } from '../../config/group/limits.js';
 import type { Config, Group } from '../../config/types.js';
+import type { ProberStatus, Totals } from '../../contract/collectorStatus.js';
 import { type InjectedStep, timeBaseNow } from '../../net/clock.js';
 import { KnownStreams } from '../plan/knownStreams.js';
 import { streamRow } from '../plan/plan.js';
@@ -17,7 +18,7 @@ import { SourcePorts } from '../sourcePorts/sourcePorts.js';
 import type { Family } from '../sourcePorts/sourceSet.js';
 import { StaleFlows } from '../sourcePorts/staleFlows.js';
 import { AggregatorThread, type AggregatorThreadOptions } from './aggregatorThread.js';
-import { type ProberStatus, ProberThreads, type Totals } from './proberThreads.js';
+import { ProberThreads } from './proberThreads.js';
 
 /** At a clean end, probes under way are awaited for at most this long. */
 const STOP_GRACE_MS = 1_150;

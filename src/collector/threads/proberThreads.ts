@@ -11,6 +11,7 @@ import { msToNs } from '../../base/units.js';
 import { yieldNow } from '../../base/yielding.js';
 import { sourcePortsOf } from '../../config/group/limits.js';
 import { MAX_SOURCE_PORTS } from '../../config/options/schema.js';
+import type { ProberStatus } from '../../contract/collectorStatus.js';
 import type { TimeBase } from '../../net/clock.js';
 import { closeDescriptor, openWake, wake } from '../../net/poll.js';
 import { ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../../ring/control.js';
@@ -24,7 +25,7 @@ import type {
   SourceSocket,
   ToProber,
 } from '../../threads/messages.js';
-import { SupervisedThreads, type ThreadStatus, type ThreadTask } from '../../threads/supervised.js';
+import { SupervisedThreads, type ThreadTask } from '../../threads/supervised.js';
 import type { LocalChange } from '../plan/localAddresses.js';
 import { type GroupPlan, streamTable, streamTableInTurns } from '../plan/plan.js';
 import { runMessage } from '../plan/runMessage.js';
@@ -40,15 +41,6 @@ const APPLY_POLL_MS = 1;
  * will get the whole plan.
  */
 const APPLY_TIMEOUT_MS = 2_000;
-
-export type Totals = Record<ProberCounter | 'threadLosses', number>;
-
-export interface ProberStatus extends ThreadStatus {
-  readonly sourcePorts: readonly number[];
-  readonly paths: number;
-  readonly ringFill: number;
-  readonly totals: Totals;
-}
 
 interface ProberThreadsOptions {
   readonly sources: SourcePorts;

@@ -11,21 +11,13 @@ import type {
 import { groupDifference } from '../../../src/collector/plan/plan.js';
 import { historyInterval } from '../../../src/collector/results/historyFeed.js';
 import { ResultsStore, type StoredInterval, type StreamInfo } from '../../../src/collector/results/results.js';
-import type {
-  ChangeOptions,
-  CollectorService,
-  CollectorStatus,
-  GroupChange,
-  GroupEdit,
-  RenewedPorts,
-  ThreadStatus,
-  Totals,
-} from '../../../src/collector/service.js';
+import type { ChangeOptions, CollectorService, GroupChange, GroupEdit } from '../../../src/collector/service.js';
 import type { GroupRules } from '../../../src/config/allowed.js';
 import { parseConfig } from '../../../src/config/collector/config.js';
 import { groupToJson } from '../../../src/config/group/group.js';
 import { checkPlan, planFigures } from '../../../src/config/group/limits.js';
 import type { Config, Group } from '../../../src/config/types.js';
+import type { CollectorStatus, RenewedPorts, Totals } from '../../../src/contract/collectorStatus.js';
 import { MatrixHistory } from '../../../src/history/history.js';
 import { PROBER_COUNTERS } from '../../../src/ring/control.js';
 import { RTT_BOUNDS_NS, RTT_BUCKETS } from '../../../src/stats/rttBuckets.js';
@@ -38,6 +30,7 @@ import {
   type PathColumn,
   ROW_TIMES,
 } from '../../../src/threads/messages.js';
+import type { ThreadStatus } from '../../../src/threads/supervised.js';
 import { historyRow } from './rows.js';
 
 export const CONFIG_TEXT = `

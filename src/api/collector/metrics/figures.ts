@@ -1,7 +1,7 @@
 /** Gauges of the plan, the main thread and the process: name, meaning and value of each. */
 
 import { msToS } from '../../../base/units.js';
-import type { CollectorStatus } from '../../../collector/service.js';
+import type { CollectorStatus } from '../../../contract/collectorStatus.js';
 import { PROCESS_GAUGES } from '../../shared/processMetrics.js';
 import type { Named } from './seriesText.js';
 

@@ -6,7 +6,9 @@
 
 import { Counter, Gauge, Registry } from 'prom-client';
 import { steadyEndMs } from '../../../collector/results/results.js';
-import type { CollectorService, CollectorStatus, ThreadStatus, Totals } from '../../../collector/service.js';
+import type { CollectorService } from '../../../collector/service.js';
+import type { CollectorStatus, Totals } from '../../../contract/collectorStatus.js';
+import type { ThreadStatus } from '../../../threads/supervised.js';
 import type { EventStreams } from '../../server/eventStreams.js';
 import { addBuildInfo, CPU_SECONDS, EventLoopLag, START_TIME } from '../../shared/processMetrics.js';
 import { GAUGES, TARGET_SERIES, type TargetSeries } from './figures.js';

@@ -4,7 +4,7 @@
  */
 
 import { nsToS } from '../../../base/units.js';
-import type { Totals } from '../../../collector/service.js';
+import type { Totals } from '../../../contract/collectorStatus.js';
 import type { Named } from './seriesText.js';
 
 /** How a counter is published: `unit` turns its value into the base unit. */
