@@ -6,8 +6,7 @@
 import { LlamaError } from '../../base/errors.js';
 import { formatDuration } from '../../base/units.js';
 import { whyNotPrivileged } from '../../collector/groups/privileges.js';
-import { type LoadedConfig, type LocatedOption, loadConfigFile } from '../../config/collector/config.js';
-import { printConfig } from '../../config/collector/print.js';
+import { type LoadedConfig, type LocatedOption, loadConfigFile, printConfig } from '../../config/collector/config.js';
 import { groupFigures, lastSourcePort, type PlanFigures, planFigures } from '../../config/group/limits.js';
 import { describeSource } from '../../config/group/targetSource.js';
 import { formatBytes } from '../../config/options/bytes.js';

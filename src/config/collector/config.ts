@@ -16,11 +16,11 @@ import {
   toPointer,
 } from '../files/problems.js';
 import { configFailure, readConfigText } from '../files/text.js';
-import { readYaml, type YamlInput } from '../files/yaml.js';
-import { readGroup } from '../group/group.js';
+import { readYaml, type YamlInput, yamlText } from '../files/yaml.js';
+import { groupToJson, readGroup } from '../group/group.js';
 import { checkPlan } from '../group/limits.js';
 import { strangeVariables } from '../options/environment.js';
-import { type OptionTable, variablesOf } from '../options/optionSources.js';
+import { type OptionTable, settingsOf, variablesOf } from '../options/optionSources.js';
 import {
   allOptions,
   type ConfigOverrides,
@@ -219,4 +219,13 @@ function readGroups(value: unknown, file: ConfigInput, report: Report): Group[] 
     if (group !== undefined) groups.push(group);
   }
   return groups;
+}
+
+/**
+ * A validated config as text in our own form; `parseConfig` makes an equal config of it. YAML with every process option
+ * as it is in effect (environment and command line too), the groups, and the notes as comments at the top.
+ */
+export function printConfig({ config, options, notes }: LoadedConfig, heading: string): string {
+  const groups = Object.fromEntries(config.groups.map((group) => [group.name, groupToJson(group)]));
+  return yamlText({ ...settingsOf(options, allOptions()), groups }, [heading, ...notes]);
 }

@@ -1,10 +1,12 @@
 /** YAML text -> plain values, and for each value its line and column. Independent of the meaning of the values. */
 
 import {
-  type Document,
+  Document,
   type ErrorCode,
   isAlias,
+  isCollection,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   LineCounter,
@@ -17,6 +19,8 @@ import {
 } from 'yaml';
 import { messageOf, type Problem } from '../../base/errors.js';
 import { found, type Path, toPointer } from './problems.js';
+
+const LINE_WIDTH = 120;
 
 /** 1-based. */
 interface Position {
@@ -170,4 +174,20 @@ function* duplicateKeys(node: unknown, path: Path, position: (offset: number) =>
   } else if (isSeq(node)) {
     for (const [index, item] of node.items.entries()) yield* duplicateKeys(item, [...path, index], position);
   }
+}
+
+/** YAML with comments at the top. Each list item is one line. */
+export function yamlText(value: object, comments: readonly string[]): string {
+  const document = new Document(value, { aliasDuplicateObjects: false, compat: 'yaml-1.1' });
+  // A target or a list of classes is one line.
+  visit(document, {
+    Map: (_, node, ancestors) => {
+      if (ancestors.some((ancestor) => isCollection(ancestor) && !isMap(ancestor))) node.flow = true;
+    },
+    Seq: (_, node) => {
+      if (!node.items.some((item) => isNode(item) && isMap(item))) node.flow = true;
+    },
+  });
+  const head = comments.map((line) => `# ${line.replaceAll(/[\r\n]+/g, ' ')}\n`).join('');
+  return `${head}\n${document.toString({ lineWidth: LINE_WIDTH, flowCollectionPadding: true })}`;
 }

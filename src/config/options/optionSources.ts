@@ -194,3 +194,26 @@ export function changedOptions(before: readonly EffectiveOption[], after: readon
   const written = new Map(before.map((option) => [option.name, JSON.stringify(option.written)]));
   return after.filter((option) => written.get(option.name) !== JSON.stringify(option.written)).map(({ name }) => name);
 }
+
+/** Process options as they are in effect, in the shape of the file. */
+export function settingsOf(
+  options: readonly EffectiveOption[],
+  known: readonly { readonly name: string; readonly option: { readonly default: unknown } }[],
+): Record<string, unknown> {
+  const value: Record<string, unknown> = {};
+  const defaults = new Map(known.map(({ name, option }) => [name, option.default]));
+  for (const { name, written } of options) {
+    const [section = '', key] = name.split('.');
+    const plain = asNumber(written, defaults.get(name));
+    if (key === undefined) value[section] = plain;
+    else value[section] = { ...(value[section] as object | undefined), [key]: plain };
+  }
+  return value;
+}
+
+/** The environment knows text only; a number reads better without quotes. */
+function asNumber(written: unknown, standard: unknown): unknown {
+  return typeof standard === 'number' && typeof written === 'string' && /^\d+$/.test(written)
+    ? Number(written)
+    : written;
+}

@@ -4,10 +4,9 @@
  */
 
 import type { Problem } from '../../base/errors.js';
-import { settingsOf, yamlText } from '../collector/print.js';
 import { isRecord, kindOf, type Path, type Report, reportUnknownKeys, toPointer } from '../files/problems.js';
 import { configFailure, readConfigText } from '../files/text.js';
-import { readYaml } from '../files/yaml.js';
+import { readYaml, yamlText } from '../files/yaml.js';
 import { strangeVariables } from '../options/environment.js';
 import {
   checkAccess,
@@ -16,6 +15,7 @@ import {
   namedOptions,
   type OptionTable,
   type Override,
+  settingsOf,
   variablesOf,
   WeighedOptions,
 } from '../options/optionSources.js';

@@ -5,8 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import pino from 'pino';
 import { buildApi } from '../../../src/api/collector/app.js';
 import { Collector } from '../../../src/collector/collector.js';
-import { parseConfig, readConfig } from '../../../src/config/collector/config.js';
-import { printConfig } from '../../../src/config/collector/print.js';
+import { parseConfig, printConfig, readConfig } from '../../../src/config/collector/config.js';
 import type { Group } from '../../../src/config/types.js';
 import { waitFor } from '../../support/harness/wait.js';
 

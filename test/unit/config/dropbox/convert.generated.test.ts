@@ -2,8 +2,7 @@
 
 import { expect } from 'chai';
 import { NS_PER_MS } from '../../../../src/base/units.js';
-import { type LoadedConfig, readConfig } from '../../../../src/config/collector/config.js';
-import { printConfig } from '../../../../src/config/collector/print.js';
+import { type LoadedConfig, printConfig, readConfig } from '../../../../src/config/collector/config.js';
 import { groupFigures } from '../../../../src/config/group/limits.js';
 import { seededRandom } from '../../../support/harness/random.js';
 

@@ -1,8 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { type LoadedConfig, loadConfigFile, readConfig } from '../../../../src/config/collector/config.js';
-import { printConfig } from '../../../../src/config/collector/print.js';
+import { type LoadedConfig, loadConfigFile, printConfig, readConfig } from '../../../../src/config/collector/config.js';
 import { groupFigures } from '../../../../src/config/group/limits.js';
 
 const EXAMPLES = new URL('../../../../../config/examples/', import.meta.url);
