@@ -240,11 +240,6 @@ export function extendShortRequest(view: DataView, offset: number): void {
   for (let at = STAMP_SHORT_MIN_BYTES; at < STAMP_MIN_BYTES; at++) view.setUint8(offset + at, 0);
 }
 
-/** The session identifier of a request or a reply. */
-export function stampSsid(view: DataView, offset: number): number {
-  return view.getUint16(offset + STAMP_SSID);
-}
-
 /** The packet's own sequence number. */
 export function stampSequence(view: DataView, offset: number): number {
   return view.getUint32(offset + STAMP_SEQUENCE);

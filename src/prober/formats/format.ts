@@ -16,8 +16,6 @@ import type { ProbeSlots } from '../slots.js';
 import type { ProberSocket, TransportNumber } from '../sources.js';
 import type { Streams } from '../streams.js';
 
-export const PLAIN_STAMP: FormatSpec = { kind: FormatKind.stamp, tlvs: [], keys: [] };
-
 /**
  * Limit of probes a system call. All probes of a call get the same T1, although the last leaves about 2 us a probe
  * after the first. Kernel send stamps correct that.

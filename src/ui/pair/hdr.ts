@@ -79,15 +79,3 @@ export function logBins(counts: Counts, low: number, high: number, bins: number)
   }
   return sums.map((count, i) => ({ from: low * Math.exp(i * step), to: low * Math.exp((i + 1) * step), count }));
 }
-
-/** The value that `share` of the counts is not above. */
-export function percentileOf(counts: Counts, share: number): number {
-  const sorted = [...counts].sort(([a], [b]) => a - b);
-  const total = sorted.reduce((sum, [, count]) => sum + count, 0);
-  let below = 0;
-  for (const [value, count] of sorted) {
-    below += count;
-    if (below >= total * share) return value;
-  }
-  return Number.NaN;
-}

@@ -8,7 +8,6 @@ import { addressBytes, readSockaddr, SOCKADDR_STRIDE } from '../../../src/net/ad
 import { ReceiveBatch, SendBatch } from '../../../src/net/batch.js';
 import { closeDescriptor, openWake, PollSet } from '../../../src/net/poll.js';
 import { UdpSocket } from '../../../src/net/socket.js';
-import { PLAIN_STAMP } from '../../../src/prober/formats/format.js';
 import { Prober, type ProberTools } from '../../../src/prober/prober.js';
 import type { ProberState } from '../../../src/prober/state.js';
 import { ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../../../src/ring/control.js';
@@ -16,6 +15,7 @@ import { createRing, LAST_FINAL_OUTCOME, Outcome, RingConsumer } from '../../../
 import type { FormatSpec, RunMessage, StreamTable, ToProber } from '../../../src/threads/messages.js';
 import { reflectStamp, stampT3 } from '../../../src/wire/stamp.js';
 import { SteppedClock } from '../fakes/clocks.js';
+import { PLAIN_STAMP } from '../fakes/formats.js';
 
 export interface Record {
   readonly path: number;

@@ -2,7 +2,6 @@ import { expect } from 'chai';
 import { GRACE_NS } from '../../../src/config/group/limits.js';
 import { UdpSocket } from '../../../src/net/socket.js';
 import { Expiry } from '../../../src/prober/expiry.js';
-import { PLAIN_STAMP } from '../../../src/prober/formats/format.js';
 import { ProbeRun } from '../../../src/prober/run.js';
 import { Sender } from '../../../src/prober/sender.js';
 import { F64, SlotState, U8 } from '../../../src/prober/slots.js';
@@ -11,6 +10,7 @@ import { ProberState } from '../../../src/prober/state.js';
 import { ControlBlock, PROBER_COUNTERS } from '../../../src/ring/control.js';
 import { createRing, Outcome, RingConsumer, RingProducer } from '../../../src/ring/ring.js';
 import { ManualClock } from '../../support/fakes/clocks.js';
+import { PLAIN_STAMP } from '../../support/fakes/formats.js';
 import { Script, table } from '../../support/harness/proberBench.js';
 import { seededRandom } from '../../support/harness/random.js';
 

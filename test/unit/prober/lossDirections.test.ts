@@ -2,7 +2,6 @@
 
 import { expect } from 'chai';
 import { msToNs } from '../../../src/base/units.js';
-import { PLAIN_STAMP } from '../../../src/prober/formats/format.js';
 import { LossDirections } from '../../../src/prober/lossDirections.js';
 import { ProbeRun } from '../../../src/prober/run.js';
 import { F64, SlotState, U8, U32 } from '../../../src/prober/slots.js';
@@ -11,6 +10,7 @@ import { ProberState } from '../../../src/prober/state.js';
 import { ControlBlock, PROBER_COUNTERS, type ProberCounter } from '../../../src/ring/control.js';
 import { createRing, Outcome, RingConsumer, RingProducer } from '../../../src/ring/ring.js';
 import { SteppedClock } from '../../support/fakes/clocks.js';
+import { PLAIN_STAMP } from '../../support/fakes/formats.js';
 import { table } from '../../support/harness/proberBench.js';
 import { type Random, seededRandom } from '../../support/harness/random.js';
 

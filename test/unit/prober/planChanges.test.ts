@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { Expiry } from '../../../src/prober/expiry.js';
-import { PLAIN_STAMP } from '../../../src/prober/formats/format.js';
 import { Changes, WORK_A_TURN } from '../../../src/prober/planChanges.js';
 import { ProberSources } from '../../../src/prober/sources.js';
 import { ProberState } from '../../../src/prober/state.js';
@@ -8,6 +7,7 @@ import { ControlBlock, PROBER_COUNTERS } from '../../../src/ring/control.js';
 import { createRing, RingProducer } from '../../../src/ring/ring.js';
 import type { RunMessage } from '../../../src/threads/messages.js';
 import { ManualClock } from '../../support/fakes/clocks.js';
+import { PLAIN_STAMP } from '../../support/fakes/formats.js';
 import { ProberBench, type StreamSpec, table } from '../../support/harness/proberBench.js';
 
 const PORTS = 16;

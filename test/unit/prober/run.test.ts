@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { PLAIN_STAMP } from '../../../src/prober/formats/format.js';
 import { StampFormat } from '../../../src/prober/formats/stamp.js';
 import { ProbeRun } from '../../../src/prober/run.js';
+import { PLAIN_STAMP } from '../../support/fakes/formats.js';
 import { seededRandom } from '../../support/harness/random.js';
 
 const order = (length: number): Uint32Array => Uint32Array.from({ length }, (_, i) => i);

@@ -6,10 +6,10 @@ import {
   reflectStamp,
   STAMP_BYTES,
   STAMP_MIN_BYTES,
+  STAMP_SSID,
   StampFault,
   StampReply,
   stampSequence,
-  stampSsid,
   stampT3,
   synchronisedErrorEstimate,
   writeStampRequest,
@@ -47,7 +47,7 @@ describe('STAMP packets', () => {
     writeStampRequest(viewOf(bytes), 0, 0x01020304, 0x6900_000a, 123_456_789, 0xbeef);
     expect(bytes).to.deep.equal(REQUEST);
     expect(stampSequence(viewOf(bytes), 0)).to.equal(0x01020304);
-    expect(stampSsid(viewOf(bytes), 0)).to.equal(0xbeef);
+    expect(viewOf(bytes).getUint16(STAMP_SSID)).to.equal(0xbeef);
   });
 
   it('turns a request in place into the octets of RFC 8762 figure 4', () => {

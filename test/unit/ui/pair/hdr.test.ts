@@ -1,8 +1,20 @@
 import { expect } from 'chai';
 import { HdrTextEncoder } from '../../../../src/stats/hdrText.js';
 import { RttHistogram } from '../../../../src/stats/histogram.js';
-import { addHdr, logBins, percentileOf } from '../../../../src/ui/pair/hdr.js';
+import { addHdr, logBins } from '../../../../src/ui/pair/hdr.js';
 import { seededRandom } from '../../../support/harness/random.js';
+
+/** The value that `share` of the counts is not above. */
+function percentileOf(counts: ReadonlyMap<number, number>, share: number): number {
+  const sorted = [...counts].sort(([a], [b]) => a - b);
+  const total = sorted.reduce((sum, [, count]) => sum + count, 0);
+  let below = 0;
+  for (const [value, count] of sorted) {
+    below += count;
+    if (below >= total * share) return value;
+  }
+  return Number.NaN;
+}
 
 describe('the histograms that the page reads', () => {
   it('have the counts that were recorded, each within its bucket', async () => {
