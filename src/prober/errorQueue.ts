@@ -19,9 +19,9 @@ import { FormatKind } from '../threads/messages.js';
 import { STAMP_BYTES } from '../wire/stamp.js';
 import { type ProbeFormat, Reply } from './formats/format.js';
 import { ProbeLookup } from './probeMatcher.js';
-import { F64, SlotState, U8, U32 } from './slots.js';
-import { BATCHES_A_TURN, DISCARD_BATCHES, type ProberSocket, RECEIVE_BATCH, TRANSPORT } from './sources.js';
 import { COUNTER, type ProberState } from './state.js';
+import { F64, SlotState, U8, U32 } from './tables/slots.js';
+import { BATCHES_A_TURN, DISCARD_BATCHES, type ProberSocket, RECEIVE_BATCH, TRANSPORT } from './tables/sources.js';
 
 /** Space for link, network and UDP headers before a payload that returns with a send stamp. */
 const HEADERS_BYTES = 128;

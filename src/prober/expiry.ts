@@ -9,9 +9,9 @@ import { receiveQueueDrops } from '../net/socket.js';
 import { Outcome } from '../ring/ring.js';
 import { LossDirections } from './lossDirections.js';
 import type { ProbeRun } from './run.js';
-import { F64, SlotState, U8, U32 } from './slots.js';
-import { placeOf, type ReceiveQueue } from './sources.js';
 import { COUNTER, type ProberState } from './state.js';
+import { F64, SlotState, U8, U32 } from './tables/slots.js';
+import { placeOf, type ReceiveQueue } from './tables/sources.js';
 
 /** Longest time between two readings of the drop counters: a rise is known to have happened within it. */
 const DROPS_EVERY_NS = 100 * NS_PER_MS;

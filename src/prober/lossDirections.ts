@@ -13,8 +13,8 @@ import { Outcome } from '../ring/ring.js';
 import { MAX_STREAMS } from '../threads/messages.js';
 import { FARTHEST, LARGEST_MARGIN, LossSplit } from './lossSplit.js';
 import { OwnNumbers } from './ownNumbers.js';
-import { F64, SlotState, U8, U32 } from './slots.js';
 import { COUNTER, type ProberState } from './state.js';
+import { F64, SlotState, U8, U32 } from './tables/slots.js';
 
 /** The direction of a loss is confirmed by the second reply after it at the earliest. */
 const LEAST_PERIODS = 2;

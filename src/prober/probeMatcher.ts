@@ -8,10 +8,10 @@ import type { ReceiveBatch } from '../net/batch.js';
 import { FormatKind } from '../threads/messages.js';
 import { legacySentMs } from '../wire/dropboxLegacy.js';
 import type { Reply } from './formats/format.js';
-import { SlotState, U8, U32 } from './slots.js';
-import type { ProberSocket } from './sources.js';
 import type { ProberState } from './state.js';
-import { targetHash } from './streams.js';
+import { SlotState, U8, U32 } from './tables/slots.js';
+import type { ProberSocket } from './tables/sources.js';
+import { targetHash } from './tables/streams.js';
 
 const UDP_HEADER_BYTES = 8;
 

@@ -18,8 +18,8 @@ import { Changes, type RetirementTimes } from './planChanges.js';
 import { Receiver } from './receiver.js';
 import { ProbeRun } from './run.js';
 import { Sender } from './sender.js';
-import { type ProberSocket, ProberSources, placeOf } from './sources.js';
 import { COUNTER, ProberState } from './state.js';
+import { type ProberSocket, ProberSources, placeOf } from './tables/sources.js';
 
 /**
  * Beyond this delay probes are skipped and counted, because catching up would send a burst. A slow schedule may be a

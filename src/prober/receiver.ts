@@ -14,9 +14,9 @@ import { takeEcho } from './formats/icmp.js';
 import { REPLY_BYTES, readReply } from './formats/replies.js';
 import type { LossDirections } from './lossDirections.js';
 import { ProbeLookup } from './probeMatcher.js';
-import { F64, SlotState, U8, U32 } from './slots.js';
-import { BATCHES_A_TURN, DISCARD_BATCHES, type ProberSocket, RECEIVE_BATCH, TRANSPORT } from './sources.js';
 import { COUNTER, type ProberState } from './state.js';
+import { F64, SlotState, U8, U32 } from './tables/slots.js';
+import { BATCHES_A_TURN, DISCARD_BATCHES, type ProberSocket, RECEIVE_BATCH, TRANSPORT } from './tables/sources.js';
 
 /** ECN codepoint: congestion experienced. */
 const CE = 3;

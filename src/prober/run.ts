@@ -16,7 +16,7 @@ import { GRACE_NS, slotsPerPath } from '../config/group/limits.js';
 import { UNFRAGMENTED_BYTES } from '../net/socket.js';
 import { type ProbeFormat, SEND_BATCH } from './formats/format.js';
 import { holdNs, marginOf, WaitingLosses } from './lossDirections.js';
-import type { SocketSet } from './sources.js';
+import type { SocketSet } from './tables/sources.js';
 
 const FIRST_CAPACITY = 64;
 /** Limit of the delay before the first probe of a group, for any period, ns. */

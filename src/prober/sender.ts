@@ -16,9 +16,9 @@ import { Outcome } from '../ring/ring.js';
 import { UNKNOWN_SOURCE } from '../threads/messages.js';
 import { type ProbeBatch, type ProbeFormat, SEND_BATCH } from './formats/format.js';
 import type { ProbeRun } from './run.js';
-import { F64, SlotState, U8, U32 } from './slots.js';
-import { type ProberSocket, TRANSPORT } from './sources.js';
 import { COUNTER, type ProberState } from './state.js';
+import { F64, SlotState, U8, U32 } from './tables/slots.js';
+import { type ProberSocket, TRANSPORT } from './tables/sources.js';
 
 /** A pending ICMP error makes the kernel refuse one send, to any destination. Several errors may be pending. */
 const PENDING_ERRORS = 8;

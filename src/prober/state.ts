@@ -6,9 +6,9 @@ import type { Examples } from '../ring/examples.js';
 import { LAST_FINAL_OUTCOME, ORIGIN_WORDS, type RingProducer } from '../ring/ring.js';
 import { ClockSteps } from './clockSteps.js';
 import { Formats } from './formats/formats.js';
-import { ProbeSlots } from './slots.js';
-import type { ProberSources } from './sources.js';
-import { Streams } from './streams.js';
+import { ProbeSlots } from './tables/slots.js';
+import type { ProberSources } from './tables/sources.js';
+import { Streams } from './tables/streams.js';
 
 /** Index of each counter in the control block. */
 export const COUNTER = Object.fromEntries(PROBER_COUNTERS.map((name, i) => [name, i])) as Record<ProberCounter, number>;

@@ -40,7 +40,7 @@ export const UPWARD: readonly string[] = [];
 export const FILE_CIRCLES: readonly string[] = [];
 
 /** Imports between folders that close a circle of folders. */
-export const FOLDER_CIRCLES: readonly string[] = ['src/prober/formats -> src/prober'];
+export const FOLDER_CIRCLES: readonly string[] = [];
 
 /** Modules that a program or the browser starts: tests reach them from outside. */
 export const ENTRY_POINTS: readonly string[] = [
@@ -62,4 +62,4 @@ export const CEILINGS = {
 };
 
 /** Of the modules that are no pure types, entry points or page views, this share has a unit test at its path, %. May only go up. */
-export const TESTED_PERCENT = 40.4;
+export const TESTED_PERCENT = 40.5;

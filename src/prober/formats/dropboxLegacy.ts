@@ -13,8 +13,8 @@ import {
   writeLegacyFrame,
   writeLegacyRequest,
 } from '../../wire/dropboxLegacy.js';
-import { U32 } from '../slots.js';
-import { TRANSPORT } from '../sources.js';
+import { U32 } from '../tables/slots.js';
+import { TRANSPORT } from '../tables/sources.js';
 import type { ProbeBatch, ProbeFormat, Reply } from './format.js';
 
 export class LlamaLegacyFormat implements ProbeFormat {

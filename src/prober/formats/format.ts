@@ -12,9 +12,9 @@ import type { Group } from '../../config/types.js';
 import type { SendBatch } from '../../net/batch.js';
 import { FormatKind, type FormatSpec } from '../../threads/messages.js';
 import { StampReply } from '../../wire/stamp.js';
-import type { ProbeSlots } from '../slots.js';
-import type { ProberSocket, TransportNumber } from '../sources.js';
-import type { Streams } from '../streams.js';
+import type { ProbeSlots } from '../tables/slots.js';
+import type { ProberSocket, TransportNumber } from '../tables/sources.js';
+import type { Streams } from '../tables/streams.js';
 
 /**
  * Limit of probes a system call. All probes of a call get the same T1, although the last leaves about 2 us a probe

@@ -2,7 +2,7 @@
 
 import { randomInt } from 'node:crypto';
 import { FormatKind, type FormatSpec } from '../../threads/messages.js';
-import { TRANSPORT } from '../sources.js';
+import { TRANSPORT } from '../tables/sources.js';
 import { LlamaFormat } from './dropbox.js';
 import { LlamaLegacyFormat } from './dropboxLegacy.js';
 import { formatKey, type ProbeFormat } from './format.js';

@@ -3,8 +3,8 @@
 import type { SendBatch } from '../../net/batch.js';
 import { FormatKind } from '../../threads/messages.js';
 import { checksumEcho, Echo, ICMP_ECHO_BYTES, readEchoRequest, writeEchoRequest } from '../../wire/icmpEcho.js';
-import { U32 } from '../slots.js';
-import { TRANSPORT } from '../sources.js';
+import { U32 } from '../tables/slots.js';
+import { TRANSPORT } from '../tables/sources.js';
 import type { ProbeBatch, ProbeFormat, Reply } from './format.js';
 
 const ICMP_HEADER_BYTES = 8;

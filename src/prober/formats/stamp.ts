@@ -3,8 +3,8 @@
 import type { SendBatch } from '../../net/batch.js';
 import { FormatKind, type FormatSpec } from '../../threads/messages.js';
 import { STAMP_BYTES, STAMP_SEQUENCE, STAMP_SSID, STAMP_TIMESTAMP, writeStampRequest } from '../../wire/stamp.js';
-import { U32 } from '../slots.js';
-import { TRANSPORT } from '../sources.js';
+import { U32 } from '../tables/slots.js';
+import { TRANSPORT } from '../tables/sources.js';
 import type { ProbeBatch, ProbeFormat, Reply } from './format.js';
 import { ProbeTlvs } from './tlvs.js';
 

@@ -11,8 +11,8 @@ import {
   verifiesStampAuth,
   writeStampAuthRequest,
 } from '../../wire/stampAuth.js';
-import { U32 } from '../slots.js';
-import { TRANSPORT } from '../sources.js';
+import { U32 } from '../tables/slots.js';
+import { TRANSPORT } from '../tables/sources.js';
 import type { ProbeBatch, ProbeFormat, Reply } from './format.js';
 import { ProbeTlvs } from './tlvs.js';
 

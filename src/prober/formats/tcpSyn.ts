@@ -6,8 +6,8 @@
 import type { SendBatch } from '../../net/batch.js';
 import { FormatKind } from '../../threads/messages.js';
 import { checksumTcp4, readSynName, synSequence, TCP_BYTES, TcpAnswer, writeTcpSyn } from '../../wire/tcpSyn.js';
-import { U32 } from '../slots.js';
-import { TRANSPORT } from '../sources.js';
+import { U32 } from '../tables/slots.js';
+import { TRANSPORT } from '../tables/sources.js';
 import type { ProbeBatch, ProbeFormat, Reply } from './format.js';
 
 /** Bytes of a segment that identify its probe: every ICMP error quotes them. */

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { Expiry } from '../../../src/prober/expiry.js';
 import { Changes, WORK_A_TURN } from '../../../src/prober/planChanges.js';
-import { ProberSources } from '../../../src/prober/sources.js';
 import { ProberState } from '../../../src/prober/state.js';
+import { ProberSources } from '../../../src/prober/tables/sources.js';
 import { ControlBlock, PROBER_COUNTERS } from '../../../src/ring/control.js';
 import { createRing, RingProducer } from '../../../src/ring/ring.js';
 import type { RunMessage } from '../../../src/threads/messages.js';

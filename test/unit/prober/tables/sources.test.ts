@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { ProberSources, placeOf } from '../../../src/prober/sources.js';
-import type { SourceSocket } from '../../../src/threads/messages.js';
+import { ProberSources, placeOf } from '../../../../src/prober/tables/sources.js';
+import type { SourceSocket } from '../../../../src/threads/messages.js';
 
 const socket = (fd: number, set: number, family: 4 | 6 = 4): SourceSocket => ({
   fd,

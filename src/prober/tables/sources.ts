@@ -1,6 +1,6 @@
 /** Sockets of one prober thread, by set and source port. Sockets may be added while it runs. */
 
-import type { SourceSocket, Transport } from '../threads/messages.js';
+import type { SourceSocket, Transport } from '../../threads/messages.js';
 
 /** Transports as the hot path compares them. */
 export const TRANSPORT = { udp: 0, 'tcp-syn': 1, icmp: 2 } as const satisfies Record<Transport, number>;

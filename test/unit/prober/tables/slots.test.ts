@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { F64, ProbeSlots, SlotState, U8, U32 } from '../../../src/prober/slots.js';
-import { seededRandom } from '../../support/harness/random.js';
+import { F64, ProbeSlots, SlotState, U8, U32 } from '../../../../src/prober/tables/slots.js';
+import { seededRandom } from '../../../support/harness/random.js';
 
 const PORTS = 3;
 

@@ -21,8 +21,8 @@
  * so a reply finds its probe by index. Blocks of slots are allocated and released per size, without moving anything.
  */
 
-import { column, grown } from '../base/growable.js';
-import { SLOT_BYTES } from '../config/group/limits.js';
+import { column, grown } from '../../base/growable.js';
+import { SLOT_BYTES } from '../../config/group/limits.js';
 
 /** State of a slot. */
 export const SlotState = {

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { addressBytes } from '../../../src/net/address.js';
-import { ProbeSlots } from '../../../src/prober/slots.js';
-import { Streams, targetHash } from '../../../src/prober/streams.js';
-import { table } from '../../support/harness/proberBench.js';
-import { seededRandom } from '../../support/harness/random.js';
+import { addressBytes } from '../../../../src/net/address.js';
+import { ProbeSlots } from '../../../../src/prober/tables/slots.js';
+import { Streams, targetHash } from '../../../../src/prober/tables/streams.js';
+import { table } from '../../../support/harness/proberBench.js';
+import { seededRandom } from '../../../support/harness/random.js';
 
 const PORTS = 3;
 

@@ -4,8 +4,8 @@
  * word by word.
  */
 
-import { column, grown } from '../base/growable.js';
-import { MAX_STREAMS, type StreamTable } from '../threads/messages.js';
+import { column, grown } from '../../base/growable.js';
+import { MAX_STREAMS, type StreamTable } from '../../threads/messages.js';
 import type { ProbeSlots } from './slots.js';
 
 const FIRST_CAPACITY = 64;
