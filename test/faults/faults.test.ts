@@ -108,7 +108,7 @@ describe('faults on loopback', function () {
     expect(sum('silent', 'lost')).to.equal(sum('silent', 'sent'));
   });
 
-  it('only what is not answered is lost', () => {
+  it('loses only unanswered probes', () => {
     expect(sum('dropEvery', 'lost')).to.equal(counts('dropEvery').unanswered);
     expect(sum('dropEvery', 'received')).to.equal(counts('dropEvery').replies);
   });

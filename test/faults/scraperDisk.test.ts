@@ -140,7 +140,7 @@ describe('a scraper whose disk fails it', function () {
     expect(stored.sums()).to.deep.equal(expected.sums());
   }
 
-  it('loses what its spool has no room for, and exactly that is named in the log', async () => {
+  it('loses the intervals that exceed its spool, and names exactly those in the log', async () => {
     await start('1MiB');
     await safe();
     const [writer] = (await scraper.status()).writers;
@@ -188,7 +188,7 @@ describe('a scraper whose disk fails it', function () {
     await isStored(finished);
   });
 
-  it('sets damaged cursors aside and leaves out what is damaged of the spool, says both, and fetches it again', async () => {
+  it('quarantines damaged cursors and leaves out damaged parts of the spool, reports both, and fetches the data again', async () => {
     await start('1GiB');
     await safe();
     await scraper.stop();

@@ -94,7 +94,7 @@ describe('Probes without a reflector, sizes and flow labels, through the fabric'
     return total;
   };
 
-  it('SYNs to open and closed ports go over all spines, leave nothing behind, and give the RTTs that tcpdump saw, beside 1,000 connections/s', async () => {
+  it('SYNs to open and closed ports go over all spines, leave nothing behind, and give the RTTs that tcpdump saw, with 1,000 connections/s', async () => {
     const count = [
       'table inet syns {',
       'chain count {',
@@ -197,7 +197,7 @@ describe('Probes without a reflector, sizes and flow labels, through the fabric'
     expect(paths.size).to.equal(4);
   });
 
-  it('IPv6 flow labels differ by source port and target, and are those of all classes', async () => {
+  it('IPv6 flow labels differ by source port and target, and are the same for all classes', async () => {
     let collector: TestCollector | undefined;
     const lines = await captured('A', ['-v', 'ip6 and udp and dst port 8100'], async () => {
       collector = await measure({
@@ -216,7 +216,7 @@ describe('Probes without a reflector, sizes and flow labels, through the fabric'
     expect(new Set([...labels.values()].flatMap((own) => [...own])).size, 'labels').to.be.at.least(62);
   });
 
-  it('probes and replies of 4,000 bytes go in pieces beside small ones from the same sockets, and arrive', async () => {
+  it('probes and replies of 4,000 bytes go in fragments, with small ones from the same sockets, and arrive', async () => {
     const common = { period: '200ms', timeout: '1s', targets: at(B_ADDRESSES[0], B_ADDRESSES6[0]) };
     const collector = await measure({ small: common, pieces: { ...common, payloadBytes: 4000 } });
     const rows = [...collector.recorder.rows()];
@@ -228,7 +228,7 @@ describe('Probes without a reflector, sizes and flow labels, through the fabric'
     }
   });
 
-  it('what is larger than a link of 1,400 bytes lets through is tooBig with that MTU and no loss; what is larger than the own interface, too', async () => {
+  it('a probe larger than a link of 1,400 bytes is tooBig with that MTU and no loss; one larger than the own interface, too', async () => {
     for (let n = 1; n <= SPINES; n++) await network.exec(`spine${n}`, 'ip', ['link', 'set', 'right', 'mtu', '1400']);
     const common = { period: '200ms', timeout: '1s', dontFragment: true };
     const targets = at(B_ADDRESSES[0], B_ADDRESSES6[0]);

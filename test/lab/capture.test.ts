@@ -36,7 +36,7 @@ describe('lab: capture', () => {
     expect([packets.count, packets.skipped, seen.size]).to.deep.equal([6_400, 0, 6_400]);
   });
 
-  it('stamps are in order, T1 to T3 lie between those of the packets that carry them', async () => {
+  it('stamps are in order, T1 to T3 lie between the times of their packets', async () => {
     const capture = await Capture.start(network, 'A');
     await send(network, { target: B_ADDRESSES[0], port: PORT, flows: 1, perFlow: 20 });
     const packets = await capture.stop(A_ADDRESS);
@@ -95,7 +95,7 @@ describe('lab: capture', () => {
 });
 
 describe('pcap reader', () => {
-  it('refuses what is no capture of an Ethernet device, and one that was cut', () => {
+  it('refuses files other than a capture of an Ethernet device, and one that was cut', () => {
     const file = Buffer.alloc(24);
     expect(() => readPcap(file, A_ADDRESS)).to.throw('magic');
     file.writeUInt32LE(0xa1b23c4d, 0);

@@ -68,7 +68,7 @@ describe('a collector within a CPU quota', function () {
     rmSync(folder, { recursive: true });
   });
 
-  it('has one thread, waits for it and says for what, and warns of the throttling', async () => {
+  it('has one thread, waits for it and names the reason, and warns of the throttling', async () => {
     const join1 = `echo $$ > ${join(inner, 'cgroup.procs')} && exec "$@"`;
     const quota = execFileSync('sh', [
       '-c',

@@ -68,7 +68,7 @@ for (const [family, addresses] of [
     });
 
     for (const sides of [['A'], ['B'], ['A', 'B']] as const)
-      it(`${PERCENT} % dropped of what comes from ${sides.join(' and from ')} is told by direction, as the spines counted`, async () => {
+      it(`${PERCENT} % dropped from ${sides.join(' and from ')} is reported by direction, as the spines counted`, async () => {
         const before = { ...sums(), A: await dropped('A'), B: await dropped('B') };
         for (const spine of lab.network.spines) for (const from of sides) await spine.drop({ percent: PERCENT, from });
         await waitFor(`${PROBES} probes`, () => sums().sent - before.sent > PROBES, 60_000);

@@ -236,7 +236,7 @@ describe('lab: link-local addresses', function () {
     }
   });
 
-  it('an interface that is not there is named with what to do', async () => {
+  it('names a missing interface with a remedy', async () => {
     const reflector = startLlama(['reflector', '--listen', `[fe80::b%eth9]:${PORT}`]);
     expect(await reflector.exited).to.include({ code: 2 });
     expect(reflector.stderr).to.include('[fe80::b%eth9]:8100').and.to.include('ip link');

@@ -83,7 +83,7 @@ describe('direct measurement, congestion marks and hops', function () {
   }
 
   const oneWay = (side: Side, told: 'lostForward' | 'lostReverse', other: 'lostForward' | 'lostReverse'): void => {
-    it(`${PERCENT} % dropped of what comes from ${side} alone is ${told}, as the spines counted, and never ${other}`, async () => {
+    it(`${PERCENT} % dropped from ${side} alone is ${told}, as the spines counted, and never ${other}`, async () => {
       const { stamp, llama, drops } = await dropFrom(side);
       expect(stamp.lost).to.be.above((PROBES * PERCENT) / 200);
       expect(stamp.lost + llama.lost).to.equal(drops);
@@ -98,7 +98,7 @@ describe('direct measurement, congestion marks and hops', function () {
 
   oneWay('A', 'lostForward', 'lostReverse');
 
-  it('what is lost around a restart of the reflector is unknown, never on the wrong way', async () => {
+  it('counts loss around a restart of the reflector as unknown, never in the wrong direction', async () => {
     const { stamp, llama, drops } = await dropFrom('A', () => lab.restartReflector());
     expect(stamp.lostReverse).to.equal(0);
     expect(stamp.lostForward).to.be.within((PROBES * PERCENT) / 400, drops);

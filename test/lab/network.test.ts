@@ -93,7 +93,7 @@ describe('lab: two hosts, two leaves, four spines', () => {
     }
   });
 
-  it('a rule drops its share of one class from one side only, and says what it dropped', async () => {
+  it('drops the share of a rule in one class from one side only, and counts the dropped packets', async () => {
     const [flows, perFlow, firstPort, efPort, percent] = [64, 200, 30_000, 30_032, 20];
     const [target] = B_ADDRESSES;
     // The upper half of the ports marks its packets EF on the way out of A.

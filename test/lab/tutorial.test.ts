@@ -62,7 +62,7 @@ describe('tutorial "Find a faulty link"', function () {
     rmSync(folder, { recursive: true });
   });
 
-  it('shows source ports with loss beside ports without, and all loss forward', async () => {
+  it('shows source ports with loss and ports without, and all loss forward', async () => {
     await bash(fault);
     const brokenAt = new Date().toISOString();
     const answer = await waitFor(

@@ -141,7 +141,7 @@ describe('unreachable targets in a network', function () {
       expect(stdout).to.include(`1400 cs0: 12 × too big for the path (mtu ${SMALL_MTU}, from ${from})\n`);
     });
 
-  it('rows of what answers, or is silent, have none', () => {
+  it('rows of targets that answer, or are silent, have none', () => {
     const rows = lab.collector.recorder.rows().filter(({ group }) => group === 'good' || group === 'hole');
     expect(
       rows.flatMap(({ unreachableBy, tooBigBy }) => [unreachableBy, tooBigBy]).filter((by) => by !== null),

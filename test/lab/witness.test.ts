@@ -43,7 +43,7 @@ describe('comparison of RTTs with a capture', () => {
     expect(comparison.maxNs).to.be.at.most(1_000);
   });
 
-  it('leaves out probes of which a packet is missing, and counts them', () => {
+  it('leaves out probes with a missing packet, and counts them', () => {
     const made = makeProbes(10);
     const comparison = compareWithCapture(
       capture(made.slice(0, 7), 1),

@@ -529,7 +529,7 @@ groups: { west: ${group}, east: ${group} }
     socket.destroy();
   });
 
-  it('are no filters that merely fit nothing: those give an empty answer', async () => {
+  it('exclude filters that merely match nothing: those give an empty answer', async () => {
     for (const filter of [
       'class=af43',
       'class=EF',

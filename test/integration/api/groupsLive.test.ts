@@ -83,7 +83,7 @@ groups: { west: { period: 20ms, timeout: 50ms, port: ${peer.port}, targets: [127
     expect([renamed.statusCode, renamed.json().problems[0].path]).to.deep.equal([400, '/name']);
   });
 
-  it('takes back what GET gave, from POST and PUT alike', async () => {
+  it('accepts the output of GET in POST and PUT', async () => {
     await call('PUT', '/new', spec(['127.0.0.3', { address: '127.0.0.4', port: 9, tags: { a: 'b' } }]));
     const first = await call('GET', '/new');
     const put = await call('PUT', '/new', first.json());
@@ -160,7 +160,7 @@ groups: { west: { period: 20ms, timeout: 50ms, port: ${peer.port}, targets: [127
     expect(created.map(({ statusCode }) => statusCode).sort()).to.deep.equal([201, ...Array(19).fill(409)]);
   });
 
-  it('adds and removes some targets, in their order, and changes tags of those that are there', async () => {
+  it('adds and removes some targets, in their order, and changes tags of existing ones', async () => {
     await call('PUT', '/new', spec(['127.0.0.3', '127.0.0.4', { address: '127.0.0.4', port: 9 }, '127.0.0.5']));
     const patched = await call('PATCH', '/new/targets', {
       add: ['127.0.0.6', { address: '127.0.0.3', tags: { rack: 'r1' } }],
@@ -217,7 +217,7 @@ groups: { west: { period: 20ms, timeout: 50ms, port: ${peer.port}, targets: [127
     expect((await call('PATCH', '/absent/targets', { add: ['127.0.0.3'] })).statusCode).to.equal(404);
   });
 
-  it('says by a dry run what a change would do, and changes nothing', async () => {
+  it('reports the effect of a change by a dry run, and changes nothing', async () => {
     await call('PUT', '/new', spec(['127.0.0.3', '127.0.0.4']));
     const state = async () => [(await call('GET', '')).body, collector.status().paths];
     const slots = slotsPerPath({ periodNs: msToNs(20), timeoutNs: msToNs(50) });
@@ -257,7 +257,7 @@ groups: { west: { period: 20ms, timeout: 50ms, port: ${peer.port}, targets: [127
     expect(await state()).to.deep.equal(before);
   });
 
-  it('refuses by a dry run what it would refuse without', async () => {
+  it('refuses by a dry run the same requests as without', async () => {
     await call('PUT', '/new', spec(['127.0.0.3']));
     const large = Array.from({ length: 60 }, (_, i) => `127.0.1.${i + 1}`);
     for (const query of ['', '?dryRun=1']) {

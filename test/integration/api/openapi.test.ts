@@ -260,7 +260,7 @@ groups:
     expect(operations().map(({ method, path }) => `${method} ${path}`)).to.have.members(expected);
   });
 
-  it('says of every operation what it is for, what it takes, what it answers and who may call it', () => {
+  it('describes purpose, parameters, answers and access of every operation', () => {
     const tags = document.tags.map(({ name }) => name);
     const ids = operations().map(({ operation }) => operation.operationId);
     expect(new Set(ids).size).to.equal(ids.length);

@@ -14,7 +14,7 @@ interface Problem {
   readonly problems: readonly object[];
 }
 
-describe('llama collector, who may do what', () => {
+describe('llama collector, access control', () => {
   let folder: string;
   let file: string;
   let tokenFile: string;
@@ -43,7 +43,7 @@ describe('llama collector, who may do what', () => {
     return groups.map(({ name }) => name);
   }
 
-  it('does not start with changes from elsewhere and no token, and says what to do', async () => {
+  it('does not start with changes from other hosts and without a token, and says what to do', async () => {
     const { code, err } = await llamaEnds(config('{ listen: "0.0.0.0:0", allowRemoteWrites: true }'));
     expect(code).to.equal(1);
     expect(err).to.match(

@@ -57,7 +57,7 @@ describe('llama collector', () => {
     return { command, api: String(api), get };
   }
 
-  it('names file and line of what is wrong in a config, and ends with 1', async () => {
+  it('names file and line of each problem in a config, and ends with 1', async () => {
     writeFileSync(file, 'groups:\n  west: { period: 1 sec, targets: [10.0.0.1] }\n');
     const { code, out, err } = await llamaEnds(['collector', '--config', file]);
     expect([code, out]).to.deep.equal([1, '']);
@@ -83,7 +83,7 @@ describe('llama collector', () => {
       );
     });
 
-  it('logs what it listens on beside the URL, also when that is every address', async () => {
+  it('logs the bound address with the URL, also when it is every address', async () => {
     writeFileSync(file, config('{ west: { targets: [127.0.0.1] } }'));
     const command = llama(['collector', '--config', file, '--listen', '0.0.0.0:0']);
     const { api, listen } = await command.logged('measuring');
@@ -161,7 +161,7 @@ describe('llama collector', () => {
     expect(performance.now() - againMs).to.be.lessThan(1500);
   });
 
-  it('at SIGHUP takes the groups of the changed file; those that came over REST stay', async () => {
+  it('at SIGHUP applies the groups of the changed file and keeps those of REST', async () => {
     const { command, api, get } = await start(config(`{ west: ${group()}, old: ${group()} }`));
     const put = await fetch(`${api}/v1/groups/live`, {
       method: 'PUT',
@@ -190,7 +190,7 @@ describe('llama collector', () => {
     });
   });
 
-  it("measures by a config of Dropbox's LLAMA, and logs what it does not carry over", async () => {
+  it("measures by a config of Dropbox's LLAMA, and logs the parts that it does not carry over", async () => {
     const { command, get } = await start(`
 summarization: { interval: 1, handlers: 2 }
 api: { bind: "127.0.0.1:0" }

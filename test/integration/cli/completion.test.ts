@@ -37,7 +37,7 @@ describe('llama completion', () => {
       }
     });
 
-  it('refuses a shell that is not known, naming those that are', async () => {
+  it('refuses an unknown shell, and names the known ones', async () => {
     const { code, out, err } = await llamaEnds(['completion', 'tcsh']);
     expect([code, out]).to.deep.equal([1, '']);
     expect(err).to.equal('found the shell "tcsh", expected one of bash, zsh, fish\n');
@@ -108,7 +108,7 @@ describe('llama completion', () => {
     expect(offered('llama probe --protocol tc')).to.deep.equal(['tcp-syn']);
   });
 
-  it('offers hosts to measure, beside options', () => {
+  it('offers hosts to measure, and options', () => {
     expect(completionScript('bash', commands)).to.match(/\*:probe:\*\).* kind=host/);
     expect(completionScript('zsh', commands)).to.include("':host[\\:port]:_hosts'");
     expect(completionScript('fish', commands)).to.match(/seen_subcommand_from probe' -f -a .*hostnames/);

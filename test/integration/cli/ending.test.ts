@@ -39,7 +39,7 @@ describe('the end of a command', function () {
 
   for (const dir of ['/proc/nope', '/proc/nope/deeper'])
     for (const command of ['collector', 'scraper'])
-      it(`${command} --state-dir ${dir} ends with 2 and says what is wrong`, async () => {
+      it(`${command} --state-dir ${dir} ends with 2 and a reason`, async () => {
         const running = llama(
           command,
           '--config',
@@ -51,7 +51,7 @@ describe('the end of a command', function () {
         expect(running.stderr).to.match(/\/proc\/nope.*ENOENT: .*its file system makes none there; name another/);
       });
 
-  it('a file writer with a dir in /proc ends with 2 and says what is wrong', async () => {
+  it('a file writer with a dir in /proc ends with 2 and a reason', async () => {
     const file = join(folder, 'file-writer.yaml');
     const writers = [{ kind: 'file', dir: '/proc/nope' }];
     writeFileSync(file, JSON.stringify({ collectors: ['http://127.0.0.1:9'], writers }));

@@ -89,7 +89,7 @@ describe('llama', () => {
     ['check', 'config/default.yaml'],
     ['demo'],
   ])
-    it(`${args[0]} refuses a log level that does not exist, naming those that do`, async () => {
+    it(`${args[0]} refuses an unknown log level, and names the known ones`, async () => {
       const { code, out, err } = await llamaEnds(args, { env: { LLAMA_LOG_LEVEL: 'bogus' } });
       expect([code, out]).to.deep.equal([1, '']);
       expect(err).to.equal(

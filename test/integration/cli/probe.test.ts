@@ -53,7 +53,7 @@ describe('llama probe', () => {
       expect(row).to.include({ protocol, sent: 20, received: 20, residenceUs: null, lostForward: 0 });
     });
 
-  it('--key-file names the file and what is wrong with it', async () => {
+  it('--key-file names the file and its problem', async () => {
     const { code, err } = await llamaEnds(['probe', `127.0.0.1:${port}`, '--key-file', '/tmp/nowhere/keys']);
     expect(code).to.equal(1);
     expect(err).to.match(/--key-file: \/tmp\/nowhere\/keys.*found no file that can be read/);
@@ -85,7 +85,7 @@ describe('llama probe', () => {
     expect(err).to.include(`note: no reply came from 127.0.0.1:${closed}: a reflector may be missing there`);
   });
 
-  it('counts what a silent host does not answer lost, and ends soon after the timeout', async () => {
+  it('counts unanswered probes of a silent host as lost, and ends soon after the timeout', async () => {
     const silent = await UdpPeer.open();
     const target = `127.0.0.1:${silent.port}`;
     const { code, out } = await llamaEnds(['probe', target, '--count', '5', '--timeout', '50ms', '--json']);
@@ -102,7 +102,7 @@ describe('llama probe', () => {
     ['too short to be replies', (bytes: Buffer) => bytes.subarray(0, 20), '20 bytes'],
     ['of another protocol', () => Buffer.alloc(700, 'no reply'), '700 bytes'],
   ] as const)
-    it(`says what came back when packets are ${title}: how long, and from where`, async () => {
+    it(`reports the replies when packets are ${title}: how long, and from where`, async () => {
       const socket = createSocket('udp4');
       socket.on('message', (bytes, { port: to, address }) => socket.send(answer(bytes), to, address));
       socket.bind(0, '127.0.0.1');
@@ -114,7 +114,7 @@ describe('llama probe', () => {
       expect(err).to.include(`packets came that cannot be read as a reply, for example ${says} from ${target}`);
     });
 
-  it('prints what there is when it is interrupted', async () => {
+  it('prints partial results when it is interrupted', async () => {
     const silent = await UdpPeer.open();
     const command = llama(['probe', `127.0.0.1:${silent.port}`, '--count', '100000', '--timeout', '100ms']);
     await waitFor('probes', () => silent.received.length > 3);

@@ -64,7 +64,7 @@ describe('llama reflector', () => {
       }
     });
 
-  it('with --key-file answers only what is signed, and SIGHUP brings new keys, or leaves the old ones with the reason', async () => {
+  it('with --key-file answers only signed probes, and SIGHUP brings new keys, or leaves the old ones with the reason', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'llama-reflector-'));
     const keyFile = join(dir, 'keys');
     const [first, second] = ['text:the first key, long', 'text:the second key, long'];
@@ -186,7 +186,7 @@ describe('llama reflector', () => {
     [{ stateless: true, sessionTimeout: '0s' }, '--session-timeout'],
   ];
   for (const [options, option] of wrong)
-    it(`${JSON.stringify(options)} is refused, naming ${option} and what was found`, () => {
+    it(`${JSON.stringify(options)} is refused with ${option} and the found value`, () => {
       expect(() => reflectorSettings(options))
         .to.throw(LlamaError, new RegExp(`^${option} ['"]`))
         .with.property('code', 'LLAMA_ARGUMENT_INVALID');

@@ -204,7 +204,7 @@ describe('llama scraper', () => {
     for (const name of ['a', 'b']) expectEach(name, 200);
   });
 
-  it('ends within 2 s with a collector that hangs and a database that is away, and writes what waited after the next start', async () => {
+  it('ends within 2 s with a collector that hangs and a database that is away, and writes the waiting points after the next start', async () => {
     const [a, b] = [await collector('a'), await collector('b')];
     b.manner = 'hang';
     const dead = await freePort();
@@ -312,7 +312,7 @@ describe('llama scraper', () => {
     ['no file', ['--config', '/nowhere.yaml'], /there is no such file/],
   ];
   for (const [title, args, says] of WRONG)
-    it(`with ${title} ends with 1 and says what to do`, async () => {
+    it(`with ${title} ends with 1 and a remedy`, async () => {
       const { code, err } = await llamaEnds(['scraper', ...args]);
       expect(code).to.equal(1);
       expect(err).to.match(says);
@@ -334,7 +334,7 @@ describe('llama scraper', () => {
 });
 
 describe('llama check of a scraper', () => {
-  it('says what a config means and where each value came from', async () => {
+  it('prints the meaning of a config and the origin of each value', async () => {
     const { code, out } = await llamaEnds(['check', 'config/examples/scraper-fleet.yaml', '--listen', '127.0.0.1:1']);
     expect(code).to.equal(0);
     expect(out).to.match(/^config\/examples\/scraper-fleet.yaml is valid, for llama scraper\n/);
@@ -356,7 +356,7 @@ describe('llama check of a scraper', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('says what is wrong, with lines, and ends with 1', async () => {
+  it('reports problems with their lines, and ends with 1', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'llama-check-'));
     const file = join(folder, 'bad.yaml');
     writeFileSync(file, 'collectors: ["http://a"]\nwriters:\n  - { kind: influx }\n');

@@ -196,7 +196,7 @@ describe('A collector', () => {
     expect(aggregator.orphans).to.equal(0);
   });
 
-  it('a prober and the aggregator that die at the same time cost only what they held', async () => {
+  it('loses only the data in memory of a prober and the aggregator that die at the same time', async () => {
     const live = await start();
     const { collector } = live;
     await live.put('west', { period: '2ms', timeout: '300ms', targets: at('127.0.0.1', '127.0.0.2') });
@@ -215,7 +215,7 @@ describe('A collector', () => {
     expect(collector.status().totals.threadLosses).to.be.greaterThan(0);
   });
 
-  it('probers that die cost what was in flight and one batch of records each, not more', async () => {
+  it('loses at most the probes in flight and one batch of records with each prober that dies', async () => {
     const live = await start({ workers: 2 });
     const { collector } = live;
     await live.put('west', { period: '2ms', timeout: '300ms', targets: at('127.0.0.1', '127.0.0.2') });
@@ -264,7 +264,7 @@ describe('A collector', () => {
     mute.close();
   });
 
-  it('a clean stop decides what is under way, closes the current interval early, and starts no thread again', async () => {
+  it('decides outstanding probes on a clean stop, closes the current interval early, and restarts no thread', async () => {
     const live = await start({ intervalMs: 60_000 });
     await live.put('west', { period: '5ms', timeout: '300ms', targets: at('127.0.0.1') });
     await waitFor('probes', () => live.collector.status().totals.received > 50);
@@ -315,7 +315,7 @@ describe('A collector', () => {
     expect(sums.lost - sums.late).to.equal(0);
   });
 
-  it('measures IPv6 targets on the same source ports, beside IPv4', async () => {
+  it('measures IPv6 targets on the same source ports as IPv4', async () => {
     const six = await startReflector('::1');
     try {
       const live = await start();

@@ -171,7 +171,7 @@ describe('A collector, by packet format', () => {
       });
     }
 
-    it('stay what they were for the other groups of a collector, and take effect when a group gets the option', async () => {
+    it('stay unchanged for the other groups of a collector, and take effect when a group gets the option', async () => {
       const live = await start();
       const port = await elsewhere(stamp);
       await live.put('west', { ...group, port });
@@ -221,7 +221,7 @@ describe('A collector, by packet format', () => {
     expect(row.residenceUs).to.be.within(0, 1_000_000);
   });
 
-  it('a reply that is signed with a key of nobody changes nothing and is counted', async () => {
+  it('counts a reply that is signed with an unknown key, and changes nothing', async () => {
     const { port } = await fixture.reflector({ keys: [Buffer.from(KEY, 'hex')] });
     const live = await start();
     // The reflector takes the packet for one of another mode, or for a wrong signature: it does not answer. An echo signs nothing either.

@@ -112,7 +112,7 @@ describe('a collector whose kernel refuses socket options', function () {
     [['timestamping'], undefined],
     [['timestamping', 'timestampNs'], /^the kernel stamps replies in whole microseconds: .*1 us too short/],
   ] as const)
-    it(`has the kernel's receive stamps with ${refused.join(' and ')} refused, and lacks only what is said`, async () => {
+    it(`has the kernel's receive stamps with ${refused.join(' and ')} refused, and lacks only the named features`, async () => {
       const running = await start([...refused]);
       const found = await rows(running);
       expect((await running.status()).timestamps).to.equal('receive');
@@ -257,7 +257,7 @@ describe('a collector whose kernel refuses socket options', function () {
   });
 });
 
-describe('what results lack', () => {
+describe('limits of results', () => {
   const refused = (features: Partial<Record<Family, SocketFeature[]>>) =>
     new Map(([4, 6] as const).map((family) => [family, new Map((features[family] ?? []).map((one) => [one, 'O: E']))]));
 

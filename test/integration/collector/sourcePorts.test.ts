@@ -57,7 +57,7 @@ describe('sourcePorts of a group', () => {
       expect(Math.abs(some.sent - (all.sent * count) / 5), `${slips} slips`).to.be.at.most(slips + 2 * 2 * 5);
     });
 
-  it('counts paths and probes of what is sent', async () => {
+  it('counts only the paths and probes that are sent', async () => {
     await put('some', { sourcePorts: 2, classes: ['cs0', 'ef'] });
     await put('all', { sourcePorts: 5 });
     const { paths, probesPerSecond, workers } = live.collector.status();
@@ -100,7 +100,7 @@ describe('sourcePorts of a group', () => {
     expect([sums.lost, sums.reordered, sums.duplicates]).to.deep.equal([0, 0, 0]);
   });
 
-  it('of tcp-syn, beside icmp with one path a class: changes live with the classes, and nothing is lost', async function () {
+  it('of tcp-syn and of icmp with one path a class: changes live with the classes, and nothing is lost', async function () {
     needs(this, 'root');
     const common = { port: undefined, timeout: '50ms', period: '100ms' };
     await put('syns', { ...common, protocol: 'tcp-syn', sourcePorts: 2 });
@@ -126,7 +126,7 @@ describe('sourcePorts of a group', () => {
     }
   });
 
-  it('more than there are is refused, and says what to do', async () => {
+  it('refuses more than there are, and says what to do', async () => {
     const refused: unknown = await put('some', { sourcePorts: 6 }).catch((error: unknown) => error);
     expect(refused)
       .to.be.instanceOf(Error)

@@ -82,7 +82,7 @@ describe('the state directory', () => {
     expect(statSync(dir).mode & 0o777).to.equal(0o700);
   });
 
-  it('gives back what was set live, apart from what the file says', async () => {
+  it('restores live changes, separate from the groups of the file', async () => {
     const first = await start({ west: ['127.0.0.1'], gone: ['127.0.0.2'] });
     await put(first, 'live', '127.0.0.3', '127.0.0.4');
     await put(first, 'short', '127.0.0.9');
@@ -214,7 +214,7 @@ describe('the state directory', () => {
     expect(readFileSync(join(dir, 'lock'), 'utf8')).to.equal(`${process.pid}\n`);
   });
 
-  it('says what is wrong with a path that is no directory', async () => {
+  it('reports a path that is no directory', async () => {
     writeFileSync(join(folder, 'file'), '');
     for (const path of [join(folder, 'file'), join(folder, 'file', 'x')]) {
       const error = await refusal(start({}, path));
@@ -266,7 +266,7 @@ describe('the state directory', () => {
       if (status !== 0) throw new Error(`mount ${args.join(' ')}: ${stderr}`);
     }
 
-    it('refuses the change with what to do, changes nothing, and goes on when there is room', async () => {
+    it('refuses the change with a remedy, changes nothing, and continues when there is space', async () => {
       const collector = await start();
       await put(collector, 'live', '127.0.0.1');
       writeFileSync(join(dir, 'ballast'), Buffer.alloc(40_000));

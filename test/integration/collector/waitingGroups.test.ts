@@ -18,7 +18,7 @@ import { waitFor } from '../../support/harness/wait.js';
 
 type Body = Readonly<Record<string, unknown>>;
 
-describe('groups that are not what the config file says', () => {
+describe('groups that differ from the config file', () => {
   let dir: string;
   let collector: Collector | undefined;
   let app: FastifyInstance;
@@ -106,7 +106,7 @@ describe('groups that are not what the config file says', () => {
       );
     });
 
-    it('come into force when a reload makes room, and hide what the file has of their name until then', async () => {
+    it("come into force when a reload makes room, and override the file's group of their name until then", async () => {
       const big = parseGroup({ targets: ['127.0.0.9'] }, 'big');
       const west = parseGroup({ targets: ['127.0.0.1'] }, 'west');
       expect(await collector?.reloadFile([west, big])).to.deep.include({ added: [], kept: ['big'] });
@@ -252,7 +252,7 @@ describe('groups that are not what the config file says', () => {
       expect(await names()).to.deep.equal(['west: file']);
     });
 
-    it('drops what REST made of a group, under If-Match; the paths that stay go on', async () => {
+    it('drops the change of a group by REST, under If-Match; the remaining paths continue', async () => {
       await call('PATCH', '/west/targets', { add: ['127.0.0.9'] });
       const shown = await call('GET', '/west');
       expect(shown.json()).to.include({ origin: 'api', hidesFile: true });
@@ -269,7 +269,7 @@ describe('groups that are not what the config file says', () => {
       expect(await names()).to.deep.equal(['west: file']);
     });
 
-    it('goes back to what the file says now, not to what it said when the group was changed', async () => {
+    it('returns to the current definition of the file, not to that of the time of the change', async () => {
       await put('west', '127.0.0.9');
       await collector?.putGroup(parseGroup({ targets: ['127.0.0.7'] }, 'west'));
       expect((await call('DELETE', '/west?revert=1')).json().targets).to.deep.equal([{ address: '127.0.0.7' }]);

@@ -149,7 +149,7 @@ describe('a scraper over steps of all clocks, its own included', function () {
     expect(memory.history.refused).to.include({ ahead: 0, tooOld: 0, duplicates: 0 });
   });
 
-  it('marks what was measured before the steps, and warns of what is in the future', async () => {
+  it('marks data from before the steps, and warns of data in the future', async () => {
     const { intervals } = await get('/v1/results');
     expect(intervals.length).to.equal(memory.recent.all().length);
     for (const one of intervals) {

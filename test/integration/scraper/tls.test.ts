@@ -37,7 +37,7 @@ describe('https:// where the other side speaks http', () => {
     server.close();
   });
 
-  it('is told to a writer with what to write, without words of OpenSSL', async () => {
+  it('is reported to a writer with a remedy, without words of OpenSSL', async () => {
     const writer = new InfluxWriter({ kind: 'influx1', url, database: 'llama' }, 'x');
     expect(await reasonOf(writer.write([sampleInterval('a', 0, 1)], never))).to.match(
       /^it does not speak TLS; write http:\/\/ \([A-Z_]+\)$/,

@@ -150,7 +150,7 @@ describe('a collector whose targets come from sources', () => {
     expect(targets()).to.deep.equal([A, B]);
   });
 
-  it('changes from one source to another without a gap: what was probed stays until the new source has answered', async () => {
+  it('changes from one source to another without a gap: the old targets stay until the new source has answered', async () => {
     write(A, B);
     await put({ fromFile: { path: file } });
     await until(A, B);

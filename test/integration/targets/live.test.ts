@@ -56,7 +56,7 @@ describe('live groups with a source of targets', () => {
       .filter((name) => name.endsWith('.group.json'))
       .map((name) => readFileSync(join(folder, 'state', name), 'utf8'));
 
-  it('what the source gives changes neither the tag nor the state directory, and the definition is there after a restart', async () => {
+  it('keep tag and state directory unchanged by answers of the source, and restore the definition after a restart', async () => {
     write('127.0.0.1');
     const created = await call('POST', '/v1/groups', { name: 'mesh', fromFile: { path: file } });
     expect(created.statusCode).to.equal(201);
@@ -94,7 +94,7 @@ describe('live groups with a source of targets', () => {
     expect(listed).to.deep.equal([{ address: '127.0.0.1' }, { address: '10.9.9.8' }]);
   });
 
-  it('keeps what it has when the source asks for more than the budget', async () => {
+  it('keeps its targets when the source asks for more than the budget', async () => {
     write('127.0.0.1');
     await call('POST', '/v1/groups', { name: 'mesh', fromFile: { path: file } });
     await until('127.0.0.1');
@@ -105,7 +105,7 @@ describe('live groups with a source of targets', () => {
     expect(targets()).to.deep.equal(['127.0.0.1']);
   });
 
-  it('is not touched by a reload of a file that says the same, and hides what the file says else', async () => {
+  it('is unchanged by a reload of a file with the same group, and overrides a different one in the file', async () => {
     write('127.0.0.1');
     text += `groups: { mesh: { fromFile: { path: ${file} } } }\n`;
     await end();

@@ -89,7 +89,7 @@ describe('The address of the page', function () {
     expect(said, text).to.equal(1);
   });
 
-  it('may have a path prefix: the page, /docs, and what is tried there stay below it', async () => {
+  it('may have a path prefix: the page, /docs, and requests from there stay below it', async () => {
     const { page } = watched;
     await page.goto(prefixed('/'));
     await page.getByText('No loss.').waitFor({ timeout: SOON_MS });

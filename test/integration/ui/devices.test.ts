@@ -138,7 +138,7 @@ describe('The page on other devices', function () {
     await page.close();
   });
 
-  it('prints on white what is seen, with what it is of, and without what paper can not do', async () => {
+  it('prints the visible data on white, with their time, and without controls', async () => {
     const { page } = await open('&theme=dark');
     await page.emulateMedia({ media: 'print' });
     const style = 'getComputedStyle(document.documentElement)';

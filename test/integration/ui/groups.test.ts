@@ -54,7 +54,7 @@ describe('The groups page with a token', function () {
     expect(await targetsOf('west')).to.have.length(1);
   });
 
-  it('changes a group with the token, after it was shown what that would do', async () => {
+  it('changes a group with the token, after a dry run', async () => {
     const { page } = watched;
     await page.getByRole('button', { name: 'Token' }).click();
     await page.getByLabel(/^Token, kept/).fill(TOKEN);
@@ -68,7 +68,7 @@ describe('The groups page with a token', function () {
     expect((await targetsOf('west'))?.map(({ address }) => address)).to.deep.equal(['127.0.6.1', '127.0.6.2']);
   });
 
-  it('removes a group, after it was shown what that would do', async () => {
+  it('removes a group, after a dry run', async () => {
     const { page } = watched;
     await page.locator('[data-group=west]').getByRole('button', { name: 'Remove' }).click();
     await page.locator('.dry-run').waitFor();

@@ -147,7 +147,7 @@ describe('The page in Chromium', function () {
     expect(await page.getByLabel('measure').inputValue()).to.equal('p99');
   });
 
-  it('adds a group after it was shown what that would do, and shows its first result', async () => {
+  it('adds a group after a dry run, and shows its first result', async () => {
     const { page } = watched;
     await page.goto(`${collector.url}/?view=groups`);
     await page.getByRole('button', { name: 'Add a group' }).click();

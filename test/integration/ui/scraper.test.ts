@@ -71,7 +71,7 @@ describe('The page of a scraper', function () {
     if (directory !== undefined) await rm(directory, { recursive: true, force: true });
   });
 
-  it('says of each collector what that says of itself, as the trouble of the tool and not of the network', async () => {
+  it('shows the troubles that each collector reports as troubles of the tool and not of the network', async () => {
     const { page } = watched;
     await page.goto(`${url}/?view=overview`);
     const own = page.getByRole('region', { name: 'The tool itself' });

@@ -32,7 +32,7 @@ export function ecmpSuite({ seconds }: { readonly seconds: number }): void {
       await lab?.stop();
     });
 
-    it('counts to the packet what the spines saw, in all, per path and in both directions', async () => {
+    it('matches the packet counts of the spines, in total, per path and in both directions', async () => {
       const { recorder } = lab.collector;
       await recorder.interval(Date.now() + (seconds - 1) * 1000, (seconds + 10) * 1000);
       const { totals } = await lab.collector.settle();

@@ -118,7 +118,7 @@ export function reloadSuite({ seconds, kills }: { readonly seconds: number; read
       expect(missing).to.be.at.most(totals.scheduleSlips + SOURCE_PORTS);
     });
 
-    it('what is lost is what was sent into the hole', () => {
+    it('loses exactly the probes that were sent into the hole', () => {
       const rows = lab.collector.recorder.rows();
       const hole = rows.filter((row) => row.target === HOLE_ADDRESS);
       expect(sumOf(hole, 'sent')).to.be.above(0);

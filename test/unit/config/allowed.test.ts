@@ -11,7 +11,7 @@ describe('the URLs that REST may name', () => {
   const prefixes = ['https://inventory.example/a/targets', 'http://[2001:db8::1]:8080/'];
   const allows = (url: string): boolean => allowsUrl(new URL(url), prefixes);
 
-  it('are those of the origin of a prefix and with all of its path segments', () => {
+  it('have the origin of a prefix and all of its path segments', () => {
     for (const url of [
       'https://inventory.example/a/targets',
       'https://inventory.example:443/a/targets/',
@@ -112,7 +112,7 @@ describe('the files that REST may name', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  it('are in one of the directories, and so is what links there lead to', () => {
+  it('are in one of the directories, and so are the targets of links there', () => {
     for (const [path, directory] of [
       ['inside/list', 'inside'],
       ['inside/own', 'inside'],
@@ -126,7 +126,7 @@ describe('the files that REST may name', () => {
     expect(whyOutside(join(inside, 'not there yet'), [inside])).to.equal(undefined);
   });
 
-  it('are no others: beside it, above it, behind a link, of a like name', () => {
+  it('exclude all others: in a sibling folder, above it, behind a link, with a similar name', () => {
     for (const path of ['outside', 'inside/out', 'inside/up/outside', 'inside2/list', 'inside/../outside', 'inside']) {
       expect(whyOutside(`${folder}/${path}`, [inside]), path).to.match(/expected a file in a directory that api\./);
       expect(() => openAllowed(`${folder}/${path}`, [inside]), path).to.throw(/expected a file in a directory/);
@@ -141,7 +141,7 @@ describe('the files that REST may name', () => {
     expect(() => openAllowed(path, [inside])).to.throw(/a symbolic link that leads elsewhere/);
   });
 
-  it('bound the keys of a group, except for those that the config file gives to the group of its name', () => {
+  it('bound the keys of a group, except for keys that the config file gives to the group of its name', () => {
     const keyFile = join(folder, 'outside');
     writeFileSync(keyFile, 'text:a key of sixteen characters\n');
     const rules = { directories: [inside], urls: [] };

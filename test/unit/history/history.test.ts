@@ -43,7 +43,7 @@ describe('a history', () => {
     expect(history.refused.duplicates).to.equal(2);
   });
 
-  it('takes intervals in any order, and tells those of different collectors apart', async () => {
+  it('takes intervals in any order, and keeps different collectors apart', async () => {
     const { history } = historyOf();
     for (const steps of [3, 1, 2, 0, 2, 3])
       for (const collector of ['a', 'b'])
@@ -54,7 +54,7 @@ describe('a history', () => {
     for (const slot of history.slots) expect([slot.lost.values[0], slot.lost.values[1]]).to.deep.equal([1, 1]);
   });
 
-  it('refuses what is older than its horizon, and what a clock far ahead sends, and counts both', async () => {
+  it('refuses intervals older than its horizon, and those of a clock far ahead, and counts both', async () => {
     const { history } = historyOf();
     await history.add(historyInterval('a', START, [historyRow({})]));
     await history.add(historyInterval('a', START - 6 * HOUR, [historyRow({})]));
@@ -203,7 +203,7 @@ describe('a history', () => {
       return history;
     }
 
-    it('merges, when nothing comes any more, what would not fit with the next one, so that this has not to wait for it', async () => {
+    it('merges in a pause the slots that would not fit with the next interval, so that this does not have to wait', async () => {
       const history = await historyOfSlots(6.2);
       for (let slot = 1; slot < 6; slot++) await history.add(interval(slot));
       await history.add(historyInterval('b', START + 5.5 * SLOT_MS, [historyRow({ rttsNs: [1000] })]));
@@ -239,7 +239,7 @@ describe('a history', () => {
     });
   });
 
-  it('drops the oldest slots when there is nothing left to merge, and says what it covers', async () => {
+  it('drops the oldest slots when no more can be merged, and reports the covered time', async () => {
     const { history, clock } = historyOf(60_000, 24 * LONG);
     for (let i = 1; i <= 120; i++) {
       clock.nowMs = START + i * LONG;
@@ -291,7 +291,7 @@ describe('a history', () => {
     expect(history.bytes).to.be.at.most(300_000);
   });
 
-  it('packs what collectors publish without loss', async () => {
+  it('packs published values without loss', async () => {
     const random = seededRandom(33).next;
     const { history } = historyOf();
     for (let run = 0; run < 200; run++) {

@@ -68,7 +68,7 @@ function cellsOf({ rows, columns, cells }: Matrix) {
 }
 
 describe('the matrix', () => {
-  it('is what the plain sum over all rows gives, for random rows, windows that end now or earlier, dimensions and metrics, within memory that is short', async function () {
+  it('equals the plain sum over all rows, for random rows, windows that end now or earlier, dimensions and metrics, within short memory', async function () {
     this.timeout(60_000);
     const random = seededRandom(41).next;
     const pick = <Item>(items: readonly Item[]): Item => items[randomInteger(random, 0, items.length)];
@@ -196,7 +196,7 @@ describe('the matrix', () => {
     expect(await stale(START + 150_001)).to.have.members(['quick > cs0', 'slow > cs0']);
   });
 
-  it('reckons ages in the past to the end of the window: what came after it does not count, and what was away then is stale', async () => {
+  it('measures ages in the past from the end of the window: later data do not count, and a series that was silent then is stale', async () => {
     const history = new MatrixHistory({ horizonMs: 3_600_000, memoryBytes: 2 ** 24, now: () => START + 600_000 });
     const rows = [historyRow({ lost: 1 })];
     // `steady` never stops; `broken` is away for two minutes.

@@ -38,7 +38,7 @@ describe('troubles of a scraper', () => {
     ]);
   });
 
-  it('says what grew lately, over all collectors, writers and the memory, and stops saying it', () => {
+  it('reports recent growth over all collectors, writers and the memory, and stops reporting it', () => {
     let memory = MEMORY;
     const troubles = new Troubles(() => memory);
     const look = (lost: number, rejected: number) => ({

@@ -42,7 +42,7 @@ describe('targets from a file', () => {
     return addresses();
   }
 
-  it('are read anew when the file is written in place', async () => {
+  it('are read again when the file is written in place', async () => {
     writeFileSync(path, list('10.0.0.1'));
     expect(await addresses()).to.deep.equal(['10.0.0.1']);
     expect(await afterChange(() => writeFileSync(path, list('10.0.0.2')))).to.deep.equal(['10.0.0.2']);
@@ -88,7 +88,7 @@ describe('targets from a file', () => {
     expect(found).to.deep.equal(['10.0.0.2']);
   });
 
-  it('are found in a folder that comes later, and in one that was made anew', async () => {
+  it('are found in a folder that is created later, and in one that is recreated', async () => {
     end();
     const inner = join(folder, 'later');
     path = join(inner, 'targets.json');
@@ -104,7 +104,7 @@ describe('targets from a file', () => {
     expect(await afterChange(() => writeFileSync(path, list('10.0.0.3')))).to.deep.equal(['10.0.0.3']);
   });
 
-  it('an error names the file and what is wrong with it', async () => {
+  it('names the file and the problem in an error', async () => {
     for (const [text, why] of [
       ['[{"targets": ["10.0.', /targets\.json: line 1/],
       ['', /targets\.json: found nothing, expected a list/],

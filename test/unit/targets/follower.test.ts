@@ -119,7 +119,7 @@ describe('a follower', () => {
     expect([inForce, follower.error]).to.deep.equal([[], null]);
   });
 
-  it('keeps what is in force when an answer is refused, and tries again', async () => {
+  it('keeps the entries in force when an answer is refused, and tries again', async () => {
     answers = [answer('10.0.0.1'), answer('10.0.0.1', '10.0.0.2')];
     await follow();
     refusal = new Error('too large');

@@ -45,7 +45,7 @@ describe('targets from an HTTP server', () => {
     );
   const failure = async (one = source()): Promise<string> => (await rejection(one.ask(NEVER))).message;
 
-  it('are those of its list', async () => {
+  it('are the entries of its list', async () => {
     handler = (_, response) => response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' }).end(LIST);
     expect(await source().ask(NEVER)).to.deep.equal({
       entries: [{ address: '10.0.0.1', family: 4, port: 8101, tags: { rack: 'r1' } }],
@@ -135,7 +135,7 @@ describe('targets from an HTTP server', () => {
     expect(await failure()).to.match(/found a redirect that is no URL of http:.*expected one$/);
   });
 
-  it('the token is read anew each time, and goes to no other server', async () => {
+  it('sends the current token of the file each time, and to no other server', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'llama-token-'));
     const tokenFile = join(folder, 'token');
     const other = await serve((request, response) => {

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { isOwn, ownAddresses, unknownAddresses } from '../../../src/targets/ownAddresses.js';
 
 describe('own addresses', () => {
-  it('are those of all interfaces and those that probes are sent from, in canonical form', () => {
+  it('are the addresses of all interfaces and the source addresses of probes, in canonical form', () => {
     const interfaces = (): NodeJS.Dict<[]> =>
       ({
         lo: [{ address: '127.0.0.1' }],
@@ -24,7 +24,7 @@ describe('own addresses', () => {
       expect(isOwn(own, address), address).to.equal(false);
   });
 
-  it('are those of the tables in /proc where Node may not ask for them, and it is said when these are not there', () => {
+  it('are read from the tables in /proc where Node may not ask for them, with a warning when these are missing', () => {
     const refused = (): never => {
       throw new Error('uv_interface_addresses returned Unknown system error 97');
     };

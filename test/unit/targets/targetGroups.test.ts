@@ -3,7 +3,7 @@ import { parseTargetGroups, parseTargetText, readTarget } from '../../../src/tar
 import { seededRandom } from '../../support/harness/random.js';
 
 describe("Prometheus' target groups", () => {
-  it('give targets with and without ports; labels become tags, except those that begin with two underscores', () => {
+  it('give targets with and without ports; labels become tags, except with two leading underscores', () => {
     const text = `[{"targets": ["10.0.0.1:8101", "10.0.0.2", "[2001:db8::1]:9000", "2001:DB8::2"],
       "labels": {"rack": "r1", "__meta_x": "y", "n": 5}}]`;
     const tags = { rack: 'r1', n: '5' };
@@ -74,7 +74,7 @@ describe("Prometheus' target groups", () => {
     });
   });
 
-  it('a list of which nothing can be probed is refused', () => {
+  it('refuses a list without any valid target', () => {
     expect(() => parseTargetGroups([{ targets: ['a.example', 'b.example'] }])).to.throw(
       /none of 2 targets can be probed/,
     );

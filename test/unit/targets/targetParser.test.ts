@@ -67,7 +67,7 @@ describe('the reader of lists of targets', () => {
     expect(turns).to.equal(0);
   });
 
-  it('says what is wrong with long text in the same words as with short text', async () => {
+  it('reports errors in long text in the same words as in short text', async () => {
     const slip = `${LONG}- targets: [a\n`;
     const shape = `${LONG}- targets: 5\n`;
     for (const [text, form, message] of [
@@ -81,14 +81,14 @@ describe('the reader of lists of targets', () => {
     }
   });
 
-  it('gives up what it reads when it is closed, and reads nothing long afterwards', async () => {
+  it('cancels its work when it is closed, and parses no long text afterwards', async () => {
     const reading = rejection(parser.parse({ text: LONG, form: 'yaml' }));
     await parser.close();
     expect(await reading).to.be.an('error');
     expect((await rejection(parser.parse({ text: LONG, form: 'yaml' }))).message).to.match(/no more lists/);
   });
 
-  it('is what reads the files of groups with a source: the main thread is not held up by them', async () => {
+  it('parses the files of groups with a source: the main thread is not blocked by them', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'llama-parser-'));
     const path = join(folder, 'targets.yaml');
     writeFileSync(path, LONG);

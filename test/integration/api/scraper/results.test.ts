@@ -115,7 +115,7 @@ groups:
 
   const results = async (query: string): Promise<Page> => (await app.inject(`/v1/results?${query}`)).json();
 
-  it('are those of the collectors, each with its collector, page by page without a loss', async () => {
+  it('are the results of all collectors, each with its collector, page by page without a loss', async () => {
     await memory.settled();
     const upTo = memory.recent.end;
     const read: Page['intervals'][number][] = [];
@@ -141,7 +141,7 @@ groups:
     }
   });
 
-  it('can be filtered; a page of nothing goes on behind what it looked at', async () => {
+  it('can be filtered; an empty page continues after the intervals that it examined', async () => {
     const { intervals } = await results('collector=host-b&group=west&class=ef&target=127.0.0.1');
     expect(intervals.length).to.be.greaterThan(0);
     for (const { collector, results: rows } of intervals) {
@@ -154,7 +154,7 @@ groups:
     expect(none.next).to.be.at.least(before);
   });
 
-  it('make a matrix whose cells are the sums of what was fetched', async () => {
+  it('make a matrix whose cells are the sums of the fetched results', async () => {
     // One answer during which nothing came: then it is of all that was fetched. Under load, intervals are fetched late at times: then cells
     // are stale, as they should be.
     const { rows, columns, cells } = await waitFor<MatrixAnswer>('a quiet moment with fresh data', async () => {
@@ -189,7 +189,7 @@ groups:
     }
   });
 
-  it('make a matrix that ends in the past, of what was fetched until then', async () => {
+  it('make a matrix that ends in the past, of the results fetched until then', async () => {
     const [{ fromMs }] = memory.history.slots;
     const toMs = fromMs + 1;
     // The first slot, in a moment during which nothing comes into it: then it is of all that was fetched of it.

@@ -126,7 +126,7 @@ describe('llama top', function () {
     expect(await top.event('exit')).to.deep.equal({ exit: 0, cooked: true });
   });
 
-  it('shows stale what it has while the collector is away, and is live again when that is back', async () => {
+  it('shows its data as stale while the collector is away, and is live again when that is back', async () => {
     const top = start();
     await top.shows(/LIVE$/m);
     await collector.stop();

@@ -82,7 +82,7 @@ describe('writer to InfluxDB 1', function () {
     expect(new Set(fields[0]?.values.map(([, type]) => type))).to.deep.equal(new Set(['float']));
   });
 
-  it('writes no loss of a row of which nothing was sent', async () => {
+  it('writes no loss for a row without sent probes', async () => {
     const interval = { ...sampleInterval('a', 0, 0), rows: [unsentRow(), sampleRow({ port: 8101 })] };
     for (const layout of ['llama', 'llama-legacy']) {
       await open({ layout }).write([interval], never);
@@ -112,7 +112,7 @@ describe('writer to InfluxDB 1', function () {
     expect(await count()).to.equal(600);
   });
 
-  it('writes all that can be written beside points that the retention policy has no place for, and counts those', async () => {
+  it('writes all other points when the retention policy refuses some, and counts those', async () => {
     await query('CREATE RETENTION POLICY short ON llama DURATION 1h REPLICATION 1 DEFAULT');
     const recent: CollectedInterval = { ...sampleInterval('a', 1, 40), endMs: Date.now() };
     const old: CollectedInterval = { ...sampleInterval('b', 1, 30), endMs: 1e12 };
@@ -130,7 +130,7 @@ describe('writer to InfluxDB 1', function () {
     expect(series?.values[0]?.[1]).to.equal(5);
   });
 
-  it('writes all that can be written beside points with more values of a tag than allowed, and counts those', async () => {
+  it('writes all other points when some have more values of a tag than allowed, and counts those', async () => {
     const rows = Array.from({ length: 350 }, (_, i) => sampleRow({ target: `10.2.${i >> 8}.${i & 255}` }));
     // The limit is weighed against what was there before a request.
     await open().write([{ ...sampleInterval('a', 1, 0), rows: rows.slice(0, 300) }], never);
@@ -142,7 +142,7 @@ describe('writer to InfluxDB 1', function () {
     expect(reasons?.[0]).to.match(/max-values-per-tag/);
   });
 
-  it('writes all that can be written beside a point with a field of another type, and counts that one', async () => {
+  it('writes all other points when one has a field of another type, and counts that one', async () => {
     const authorization = `Basic ${Buffer.from('root:secret').toString('base64')}`;
     const body = `raw_stats,x=y rtt=1i ${BASE_MS + 20_000}`;
     await fetch(`${server.url}/write?db=llama&precision=ms`, { method: 'POST', body, headers: { authorization } });
@@ -154,7 +154,7 @@ describe('writer to InfluxDB 1', function () {
     expect(await count()).to.equal(19);
   });
 
-  it('is put off, and says what to check, when the password or the database is wrong', async () => {
+  it('asks for a retry, and says what to check, when the password or the database is wrong', async () => {
     const wrong = await failure(open({ password: 'no' }).write([sampleInterval('a', 1)], never));
     expect(wrong.status).to.equal(401);
     expect(wrong.message).to.match(/it answered 401: authorization failed; check .*password/);
@@ -162,7 +162,7 @@ describe('writer to InfluxDB 1', function () {
     expect(missing.message).to.match(/404: database not found: "none"; check the URL/);
   });
 
-  it('is put off when there is nobody, and when nobody answers', async () => {
+  it('asks for a retry without a server, and when the server does not answer', async () => {
     open({ timeoutMs: 300 });
     await server.stop();
     const away = await failure(writer?.write([sampleInterval('a', 1)], never) ?? Promise.resolve());

@@ -54,7 +54,7 @@ describe("writer to InfluxDB 2's API", () => {
       expect(await victoriaExport(server, '{__name__=~"raw_stats_.+"}')).to.have.length(20);
     });
 
-    it('writes no loss of a row of which nothing was sent', async () => {
+    it('writes no loss for a row without sent probes', async () => {
       const writer = influx2(server.url);
       const interval = { ...sampleInterval('unsent', 0, 0), rows: [unsentRow()] };
       expect((await writer.write([interval], never)).points).to.equal(1);
@@ -150,7 +150,7 @@ describe("writer to InfluxDB 2's API", () => {
       await failure();
     });
 
-    it('401: the token file is read anew with each write', async () => {
+    it('401: reads the token file again with each write', async () => {
       const dir = await mkdtemp(join(tmpdir(), 'llama-token-'));
       try {
         const tokenFile = join(dir, 'token');

@@ -55,7 +55,7 @@ describe('the API', () => {
     expect((await app.inject('/readyz')).statusCode).to.equal(200);
   });
 
-  it('answers what it does not know with a problem document', async () => {
+  it('answers unknown requests with a problem document', async () => {
     for (const [method, url, remedy] of [
       ['GET', '/nowhere', '/openapi.json lists them'],
       ['POST', '/this/is/nowhere/at/all', '/openapi.json lists them'],
@@ -73,7 +73,7 @@ describe('the API', () => {
     }
   });
 
-  it('answers a method that an address does not take with those that it takes', async () => {
+  it('answers a wrong method with the allowed ones', async () => {
     for (const [method, url, allow] of [
       ['POST', '/v1/status', 'GET, HEAD'],
       ['DELETE', '/v1/groups?secret=1', 'GET, HEAD, POST'],

@@ -78,7 +78,7 @@ describe("LLAMA's own interfaces", () => {
     );
   });
 
-  it('/latency has what Python would write', async () => {
+  it('writes /latency as Python would', async () => {
     finish();
     const tags = '"a":"<&>\\u2028\\u00fc\\""';
     expect(await body('/latency')).to.equal(
@@ -163,7 +163,7 @@ describe("LLAMA's own interfaces of a collector that measures", () => {
     await fixture.closeAll();
   });
 
-  it('say of the last interval what /v1/results says', async () => {
+  it('have the same numbers for the last interval as /v1/results', async () => {
     const { port } = await fixture.reflector();
     const text = `
 collector: { name: test, interval: 500ms, workers: 1 }

@@ -73,7 +73,7 @@ describe('/v1/groups', () => {
     expect(collector.group('west')).to.deep.equal(before);
   });
 
-  it('makes a group with 201 and replaces it with 200, and answers with what is now in force', async () => {
+  it('creates a group with 201 and replaces it with 200, and answers with the group in force', async () => {
     const made = await put('north', { targets: ['10.3.0.2'] });
     expect(made.statusCode, made.body).to.equal(201);
     expect(made.headers.location).to.equal('/v1/groups/north');

@@ -107,7 +107,7 @@ describe('GET /v1/paths', () => {
     expect(paths.slice(3).map((path: { rttUs: { mean: number } }) => path.rttUs.mean)).to.deep.equal([90, 60]);
   });
 
-  it('puts paths of which nothing was sent, or all was too big, with those that lost all', async () => {
+  it('ranks paths without sent probes, or with too big ones only, with fully lost ones', async () => {
     collector.finish(T, {
       paths: [...PATHS, { path: 2, sent: 0, sendErrors: 20 }, { path: 4, sent: 7, tooBig: 7 }, { path: 6, late: 1 }],
     });

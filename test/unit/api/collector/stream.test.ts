@@ -48,7 +48,7 @@ describe('GET /v1/stream', () => {
     await waitFor('the first bytes', () => client.retryMs === 1000);
   });
 
-  it('sends each interval when it is finished: what /v1/results says of it, with the name and the length', async () => {
+  it('sends each interval when it is finished: the fields of /v1/results, with the name and the length', async () => {
     await serve();
     collector.finish(T);
     const client = await open();
@@ -88,7 +88,7 @@ describe('GET /v1/stream', () => {
     }
   });
 
-  it('sends first what is held after the cursor, of the query or of Last-Event-ID, which weighs more', async () => {
+  it('sends first the intervals in memory after the cursor, from the query or from Last-Event-ID, which has precedence', async () => {
     await serve();
     for (let i = 0; i < 3; i++) collector.finish(T + i * STEP);
     const all = await open('?after=0');
@@ -144,7 +144,7 @@ describe('GET /v1/stream', () => {
     expect(edge.events[0].event).to.equal('interval');
   });
 
-  it('lets a slow reader miss whole intervals, tells it so, keeps one of them in memory, and holds nobody else up', async () => {
+  it('lets a slow reader miss whole intervals, reports that, keeps one of them in memory, and delays no other reader', async () => {
     await serve();
     const slow = await open('', { paused: true });
     const quick = await open();

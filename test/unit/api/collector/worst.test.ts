@@ -5,7 +5,7 @@ import { makeReport } from '../../../support/fakes/fakeCollector.js';
 import { seededRandom } from '../../../support/harness/random.js';
 
 describe('worstPaths', () => {
-  it('ranks probes that were not sent as failures, and puts paths of which nothing is known before those that are well', async () => {
+  it('ranks unsent probes as failures, and puts paths with unknown state before healthy ones', async () => {
     const paths = [
       { path: 0, sent: 100, received: 100 },
       { path: 1, sent: 1, received: 1, sendErrors: 99 },

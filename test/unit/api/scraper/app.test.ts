@@ -73,7 +73,7 @@ describe('the HTTP interface of a scraper', () => {
     expect(body).to.include('from the host of the scraper').and.include('scraper.tokenFile');
   });
 
-  it('is healthy while collectors and databases are away, but not when it cannot keep what it fetches', async () => {
+  it('is healthy while collectors and databases are away, but not when it cannot save fetched intervals', async () => {
     const [writer] = scraper.status().writers;
     scraper.changes = { collectors: [], writers: [{ ...writer, up: false, lastError: 'away' }] };
     expect((await app.inject('/healthz')).statusCode).to.equal(200);
@@ -112,7 +112,7 @@ describe('the HTTP interface of a scraper', () => {
     expect((await app.inject('/healthz')).statusCode).to.equal(200);
   });
 
-  it('has metrics of every collector and writer; what is not known has no series, and what is gone neither', async () => {
+  it('has metrics of every collector and writer; unknown values and removed members have no series', async () => {
     const { values, types } = readExposition((await app.inject('/metrics')).body);
     const a = '{url="http://a:5000",collector="a"}';
     const b = '{url="http://b:5000",collector=""}';

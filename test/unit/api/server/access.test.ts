@@ -123,7 +123,7 @@ describe('access', () => {
     expect(await answer(app, { method: 'POST', url: '/v1/new' })).to.include({ status: 200 });
   });
 
-  it('without a token, does not take what a proxy on this host passes on for a local change', async () => {
+  it('without a token, does not treat a request that a proxy on this host announces as a local change', async () => {
     app = buildApi(collector);
     for (const name of ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip'])
       expect(await answer(app, put({ headers: { [name]: ELSEWHERE } })), name).to.include({
@@ -132,7 +132,7 @@ describe('access', () => {
       });
   });
 
-  it('takes what a proxy on this host passes on without a word for a local change, unless changes need a token', async () => {
+  it('treats a request that a proxy on this host passes on silently as a local change, unless changes need a token', async () => {
     app = buildApi(collector);
     expect(await answer(app, put())).to.include({ status: 200 });
     await app.close();
@@ -228,7 +228,7 @@ describe('access', () => {
       for (const id of made) expect(id).to.match(/^[0-9a-f-]{36}$/);
     });
 
-    it('are in the one line that each change has in the log, with who asked for what and what came of it', async () => {
+    it('are in the one log line of each change, with the client, the request and the result', async () => {
       app = buildApi(collector, { logger, tokens: tokens(false) });
       const id = { 'x-request-id': 'mine' };
       await app.inject(put({ headers: { ...id, ...bearer(WRITE) }, url: '/v1/groups/west?dryRun=0' }));

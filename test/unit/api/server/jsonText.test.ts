@@ -7,8 +7,8 @@ import { seededRandom } from '../../../support/harness/random.js';
 
 const problemsOf = (text: string) => atOnce(jsonProblems(text));
 
-describe('a look through JSON', () => {
-  it('finds nothing in what is right, whatever its form', () => {
+describe('jsonProblems', () => {
+  it('finds no problem in valid JSON of any form', () => {
     for (const text of [
       '{}',
       ' [ ] ',
@@ -24,7 +24,7 @@ describe('a look through JSON', () => {
       expect(problemsOf(text), text).to.deep.equal({ listed: [], count: 0 });
   });
 
-  it('refuses and takes exactly what JSON.parse does, in ten thousand texts that are right or nearly so', () => {
+  it('accepts exactly the same texts as JSON.parse, in ten thousand that are right or nearly so', () => {
     const { next: random } = seededRandom(7);
     const pieces = [
       '{',
@@ -99,7 +99,7 @@ describe('a look through JSON', () => {
     expect(error.message).to.match(/\nand 899 more problems$/);
   });
 
-  it('points to what is nested without end, or has endless keys, by the beginning of its pointer', async () => {
+  it('shortens the pointer to a value with endless nesting or endless keys', async () => {
     for (const text of [
       '['.repeat(1_000_000),
       '{"a":'.repeat(200_000),

@@ -35,7 +35,7 @@ describe('tokens', () => {
     throw new Error('expected an error');
   }
 
-  it('grant what their file is for, and nothing else', () => {
+  it('grant only the permission of their file', () => {
     const tokens = new Tokens({ tokenFile, readTokenFile }, warn);
     expect(tokens.grantOf(`Bearer ${WRITE}`)).to.equal('write');
     expect(tokens.grantOf(`bearer  ${READ} `)).to.equal('read');

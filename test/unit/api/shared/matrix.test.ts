@@ -157,7 +157,7 @@ groups:
     expect((await get(`${url}&to=${T + 3_000}`)).json().window).to.deep.include({ endMs: T });
   });
 
-  it('refuses an end in the future, and one before all that is held, and says what is', async () => {
+  it('refuses an end in the future, and one before the oldest data, and names the valid range', async () => {
     for (const [to, message] of [
       [T + 3_001, /in the future, expected epoch milliseconds, at most 1763700003000 \(now\)/],
       [

@@ -66,7 +66,7 @@ describe('GET /v1/results', () => {
       expect((await get(query)).intervals[0].results).to.deep.equal([]);
   });
 
-  it('gives only what is newer than the cursor, and keeps the cursor when nothing is', async () => {
+  it('returns only intervals newer than the cursor, and keeps the cursor when there are none', async () => {
     collector.finish(T);
     collector.finish(T + STEP);
     const { cursor } = collector.results.newest;

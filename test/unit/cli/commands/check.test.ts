@@ -36,7 +36,7 @@ describe('llama check', () => {
     return { code, out, err, file };
   }
 
-  it('prints what the config means and where each value came from', async () => {
+  it('prints the meaning of the config and the origin of each value', async () => {
     process.env.LLAMA_SOURCE_PORTS = '4';
     const { code, out, err, file } = await run(
       `
@@ -103,7 +103,7 @@ Note: every user and program of this host may change groups without a token, and
 `);
   });
 
-  it('warns of source ports that the kernel may give to any program, also those of groups with their own interface', async () => {
+  it('warns of source ports that the kernel may give to any program, also for groups with their own interface', async () => {
     const ephemeral: PortSettings = { range: '32768\t60999\n', reserved: '40004-40007\n' };
     const source = (basePort: number, group = '{}'): string =>
       `source: { ports: 4, basePort: ${basePort} }\ngroups: { west: { targets: [10.0.0.1], ${group.slice(1)} }`;
@@ -124,7 +124,7 @@ Note: every user and program of this host may change groups without a token, and
     expect((await run('api: { tokenFile: /etc/llama/token }')).out).not.to.match(note);
   });
 
-  it('names variables of the environment that are not known, and refuses slips of those that are', async () => {
+  it('names unknown variables of the environment, and refuses typos of known ones', async () => {
     process.env.LLAMA_CLOUD_KEY = 'x';
     const { code, out } = await run('groups: {}');
     expect(code).to.equal(0);
@@ -162,7 +162,7 @@ groups:
     expect(lines[1]).to.match(/host names are not resolved/);
   });
 
-  it("says that a config is one of Dropbox's LLAMA, and what is not carried over", async () => {
+  it("reports that a config is one of Dropbox's LLAMA, and the parts that are not carried over", async () => {
     const { code, out } = await run('10.0.0.1: { dst_rack: r1 }\n');
     expect(code).to.equal(0);
     expect(out).to.match(/c\.yaml is valid, in the simple form of Dropbox's LLAMA\n/);

@@ -29,7 +29,7 @@ describe('values that a shell offers', () => {
     expect(valuesOf(option('probe', '--count'))).to.deep.equal({ kind: 'any' });
   });
 
-  it('are those of the argument: commands, shells, files and hosts', () => {
+  it('are offered by kind of argument: commands, shells, files and hosts', () => {
     const names = commands.map(({ name }) => name);
     expect(operandValues(command('help'), commands)).to.deep.equal({ kind: 'words', words: names });
     expect(operandValues(command('completion'), commands)).to.have.deep.property('words', ['bash', 'zsh', 'fish']);

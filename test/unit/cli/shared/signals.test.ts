@@ -23,7 +23,7 @@ describe('HangUps', () => {
     expect(calls).to.equal(2);
   });
 
-  it('lets signals pass without effect when nobody listens any more', () => {
+  it('ignores signals when there is no listener any more', () => {
     const hangUps = new HangUps();
     let calls = 0;
     hangUps.listen(() => calls++);

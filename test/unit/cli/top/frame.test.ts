@@ -44,7 +44,7 @@ describe('the picture of llama top', () => {
     );
   });
 
-  it('of a thousand rows is that of the golden file: worst first, and it says what part is shown', () =>
+  it('matches the golden file for a thousand rows: worst first, with the visible range', () =>
     sameAsGolden('large', draw({ picture: large(), width: 120, height: 40 })));
 
   for (const [width, height] of [
@@ -114,7 +114,7 @@ describe('the picture of llama top', () => {
     expect(style([{ ...first, stale: true }])).to.equal('warn');
   });
 
-  it('calls no pair well of which nothing was received, and says why', () => {
+  it('calls no pair healthy without replies, and says why', () => {
     const picture = small();
     const [first, second, third, ...others] = picture.pairs;
     const failed = { received: 0, lost: 0, lossPct: 0, timeUs: null };
@@ -154,7 +154,7 @@ describe('the picture of llama top', () => {
     expect(worst).to.match(/41000 +- +0 .*too big for the path \(mtu 1400, from 10\.9\.0\.254\)/);
   });
 
-  it('says beside the verdict that probes of pairs that answer were too big, and tells two ports of one target apart', () => {
+  it('says after the verdict that probes of answering pairs were too big, and tells two ports of one target apart', () => {
     const picture = small();
     const [first] = picture.pairs.filter(({ lossPct, stale, state }) => lossPct === 0 && !stale && state === 'answers');
     const reason = 'no answer';
@@ -206,7 +206,7 @@ describe('the picture of llama top', () => {
     expect(rows[1]).to.match(/^closed .* 8109 +ef/);
   });
 
-  it('marks cells without an answer, also when no loss is counted, and those that are not measured', () => {
+  it('marks cells without an answer, also without counted loss, and unmeasured cells', () => {
     const matrix = matrixOf(
       ['a'],
       ['tooBig', 'unsent', 'well'],
@@ -264,7 +264,7 @@ describe('the picture of llama top', () => {
     expect(line(unknown, 'network')).to.not.match(/latency|slow/);
   });
 
-  it('says that the numbers are of what was asked before, while an answer is awaited', () => {
+  it('says that the numbers belong to the previous request while an answer is awaited', () => {
     const waiting = view({ asked: { ...VIEW.asked, metric: 'p99', class: 'ef' } });
     const text = line(draw({ view: waiting, width: 200 }), 'interval');
     expect(text).to.include('class all  metric loss  (waiting for class ef, metric p99)');
@@ -318,7 +318,7 @@ describe('the picture of llama top', () => {
       .and.to.match(/rack-39 *$/m);
   });
 
-  it('says so when paths by time are those of the worst by loss only', () => {
+  it('says so when paths by time are only the worst ones by loss', () => {
     const text = draw({ picture: large(), view: view({ sort: 'time' }), width: 120 }).join('\n');
     expect(text).to.match(/WORST PATHS {2}last interval, by time, of the 1000 with most loss {2}1-\d+ of 640000/);
   });

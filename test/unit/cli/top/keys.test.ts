@@ -40,7 +40,7 @@ describe('keys of llama top', () => {
     expect([effect('m'), effect('c'), effect('r'), effect('s')]).to.deep.equal(['ask', 'ask', 'ask', 'none']);
   });
 
-  it('scroll what has the focus, from where it is shown', () => {
+  it('scroll the focused section, from its visible position', () => {
     expect(typing('\u001b[B').top.matrix).to.equal(6);
     expect(typing('\u001b[6~').top.matrix).to.equal(15);
     expect(typing('\u001b[C').left).to.equal(3);

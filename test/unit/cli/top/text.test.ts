@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { cut, padEnd, widthOf } from '../../../../src/cli/top/text.js';
 
 describe('text of llama top', () => {
-  it('is cut in the middle, by what terminals show and not by characters', () => {
+  it('is cut in the middle, by columns of the terminal and not by characters', () => {
     expect(cut('2001:db8:1234:5678::1', 11)).to.equal('2001:…78::1');
     expect(cut('short', 5)).to.equal('short');
     expect(widthOf('測定')).to.equal(4);

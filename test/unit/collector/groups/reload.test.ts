@@ -111,7 +111,7 @@ describe('ConfigReloader', () => {
     for (const deployment of deployments.splice(0)) deployment.close();
   });
 
-  it('removes what vanished, changes what changed, adds what is new, and leaves groups of REST alone', async () => {
+  it('removes vanished groups, changes changed ones, adds new ones, and leaves groups of REST alone', async () => {
     const fixture = await Fixture.start(`${A}, ${B}, c: { targets: [10.0.0.3] }`);
     await fixture.put('live', LIVE);
     fixture.threads.steps.length = 0;
@@ -122,7 +122,7 @@ describe('ConfigReloader', () => {
     expect(fixture.groups.registry.get('b')?.active?.group.classes[0]?.name).to.equal('ef');
   });
 
-  it('keeps what REST made of a group of the file, also that it removed it, and names it', async () => {
+  it('keeps a change or removal of a group of the file by REST, and names it', async () => {
     const fixture = await Fixture.start(`${A}, ${B}`);
     await fixture.put('a', { targets: ['10.0.0.7'] });
     await fixture.remove('b');
@@ -138,7 +138,7 @@ describe('ConfigReloader', () => {
     ]);
   });
 
-  it('knows what the file has in the place of groups of REST', async () => {
+  it('knows the definitions of the file that groups of REST replace', async () => {
     const fixture = await Fixture.start(`${A}, ${B}, c: { targets: [10.0.0.3] }`);
     await fixture.put('a', { targets: ['10.0.0.7'] });
     await fixture.remove('b');
@@ -166,7 +166,7 @@ describe('ConfigReloader', () => {
     expect((await fixture.reload(A)).removed).to.deep.equal(['b']);
   });
 
-  it('a plan that has no room beside the groups of REST changes nothing, and names the line of the group in the file', async () => {
+  it('changes nothing when a plan does not fit with the groups of REST, and names the line of the group in the file', async () => {
     const fixture = await Fixture.start(A);
     const large = { period: '1ms', timeout: '60s', targets: ['10.1.0.1', '10.1.0.2', '10.1.0.3'] };
     await fixture.put('live', large);
@@ -199,7 +199,7 @@ describe('ConfigReloader', () => {
         expect(fixture.checks).to.equal(1);
       });
 
-    it('what grows in rate may shrink in memory: only the whole is checked', async () => {
+    it('allows a growing rate with a shrinking memory: only the total is checked', async () => {
       const group = (name: string, address: string, period: string, timeout: string): string =>
         `${name}: { targets: [${address}], period: ${period}, timeout: ${timeout} }`;
       const from = `${group('a', '10.0.0.1', '20ms', '50s')}, ${group('b', '10.0.0.2', '10ms', '1ms')}`;
@@ -291,7 +291,7 @@ describe('ConfigReloader', () => {
     });
   });
 
-  describe('with something read beside the config', () => {
+  describe('with other files read along with the config', () => {
     it('changes nothing when that cannot be used, and places the problem in the file', async () => {
       const fixture = await Fixture.start(A);
       const error = await failure(
@@ -318,7 +318,7 @@ describe('ConfigReloader', () => {
     });
   });
 
-  it('names options that take effect at the next start, against those in force', async () => {
+  it('names options that take effect at the next start, compared with those in force', async () => {
     const fixture = await Fixture.start(A);
     const changed = await fixture.reload(A, 'collector: { interval: 5s }\napi: { listen: "127.0.0.1:1" }');
     expect(changed.restart).to.deep.equal(['collector.interval', 'api.listen']);

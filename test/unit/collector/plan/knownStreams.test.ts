@@ -14,7 +14,7 @@ describe('the streams that the aggregator knows', () => {
     expect(() => streams.of([0, 2])).to.throw(/stream 2, which is not known/);
   });
 
-  it('keep their numbers after they were removed, until an interval is reported of which nothing can be theirs', () => {
+  it('keep their numbers after removal, until an interval is reported that cannot contain their results', () => {
     const streams = new KnownStreams(() => Date.now());
     const ids = [streams.numbers.take(), streams.numbers.take()];
     streams.set(ids.map((id) => info(id)));

@@ -34,7 +34,7 @@ describe('The plan of a group', () => {
     expect([added.length, changed, removed]).to.deep.equal([6, [], []]);
   });
 
-  it('keeps the number of what stays, when targets come and go', async () => {
+  it('keeps the numbers of remaining targets when others come and go', async () => {
     const t = tools();
     const first = await planGroup(undefined, makeGroup('west', { targets: ['10.0.0.1', '10.0.0.2', '10.0.0.3'] }), t);
     const next = await planGroup(first.plan, makeGroup('west', { targets: ['10.0.0.3', '10.0.0.4', '10.0.0.1'] }), t);
@@ -64,7 +64,7 @@ describe('The plan of a group', () => {
     ['timeout', { timeout: '2s' }],
     ['payloadBytes', { payloadBytes: 100 }],
   ] as const)
-    it(`another ${what} gives a new run with new numbers`, async () => {
+    it(`gives a new run with new numbers after a change of ${what}`, async () => {
       const t = tools();
       const first = await planGroup(undefined, makeGroup('west', { targets: ['10.0.0.1'] }), t);
       const next = await planGroup(first.plan, makeGroup('west', { targets: ['10.0.0.1'], ...change }), t);
@@ -81,7 +81,7 @@ describe('The plan of a group', () => {
     expect([ids(ef.added), ids(ef.removed)]).to.deep.equal([[2], [1]]);
   });
 
-  it('with no number left it says so, and gives back what it took', async () => {
+  it('reports that no number is left, and releases those it took', async () => {
     const t = tools();
     const taken = Array.from({ length: MAX_STREAMS - 2 }, () => t.numbers.take());
     const group = makeGroup('west', { targets: ['10.0.0.1', '10.0.0.2', '10.0.0.3'] });

@@ -22,7 +22,7 @@ describe('warnings of the clock', () => {
     ).to.deep.equal([]);
   });
 
-  it('say how far the clock was ahead, what ends in the future, and when that ends', () => {
+  it('report how far the clock was ahead, which times lie in the future, and until when', () => {
     const back = -7_200_000;
     expect(
       warnings(

@@ -133,7 +133,7 @@ describe('results over steps of the wall clock', () => {
     }
   });
 
-  it('begin anew where the kept cursor is damaged, or can be read but not be taken away', async () => {
+  it('start a new incarnation where the kept cursor is damaged, or can be read but not be removed', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'llama-place-'));
     try {
       for (const text of [

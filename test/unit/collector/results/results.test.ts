@@ -47,7 +47,7 @@ describe('ResultsStore', () => {
     expect(store.after(START + 3, 10)).to.include({ gap: false, next: START + 3 });
   });
 
-  it('takes a time in place of a cursor: what ended after it follows, in the order in which it was closed', () => {
+  it('accepts a time as a cursor: later intervals follow, in the order in which they were closed', () => {
     const store = new ResultsStore(4);
     for (const endMs of [1_000, 5_000, 6_000, 2_000, 3_000]) store.add({ report: report(endMs, 1), infos: [] });
     const endsAfter = (ms: number) => {

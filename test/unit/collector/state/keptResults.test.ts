@@ -47,7 +47,7 @@ describe('results that outlive a collector', () => {
     return results;
   }
 
-  it('are served beside those of the next one, without their paths, and are not taken for its own', async () => {
+  it('are served with those of the next one, without their paths, and are not taken for its own', async () => {
     const first = store(interval(T + 1000), interval(T + 1400));
     await new KeptResults(directory(), 'a', logger).save(first.toKeep());
     const kept = await new KeptResults(directory(), 'a', logger).load(60);
@@ -66,7 +66,7 @@ describe('results that outlive a collector', () => {
     expect(logged).to.deep.equal([]);
   });
 
-  it('are as many as fit, the newest of them, and what is left out is a gap', async () => {
+  it('are the newest that fit, and the omitted ones are a gap', async () => {
     const results = store(...[1, 2, 3, 4].map((step) => interval(T + step * 1000, 6 * 2 ** 20)));
     const { intervals, droppedCursor } = results.toKeep();
     expect(intervals.map(({ report }) => report.endMs - T)).to.deep.equal([3000, 4000]);
@@ -78,7 +78,7 @@ describe('results that outlive a collector', () => {
     expect(store(interval(T, 20 * 2 ** 20)).toKeep().intervals).to.have.length(1);
   });
 
-  it('are not those of another collector, nor more than asked for', async () => {
+  it('exclude those of another collector, and exceed no requested number', async () => {
     await new KeptResults(directory(), 'a', logger).save(
       store(...[1, 2, 3].map((i) => interval(T + i * 1000))).toKeep(),
     );

@@ -61,7 +61,7 @@ describe('the text of kept targets', () => {
     });
   });
 
-  it('reads as what was written, for any number of targets, and lets others run in between', async () => {
+  it('reads back unchanged, for any number of targets, and yields in between', async () => {
     const many = Array.from({ length: 1_001 }, (_, i) => entry(`10.1.${i >> 8}.${i & 255}`));
     for (const entries of [[], ENTRIES, many]) {
       let pauses = 0;
@@ -200,7 +200,7 @@ describe('targets of sources in the state directory', () => {
       await waitFor('the file is gone', () => !existsSync(file()));
     });
 
-    it('what is damaged, of another form or of another group is set aside; what another source gave is removed', async () => {
+    it('are quarantined when damaged, of another form or of another group; those of another source are removed', async () => {
       const { text } = await writeKeptTargets(
         { name: 'mesh', source: sourceIdentity(FROM), updatedAtMs: 1, entries: ENTRIES },
         now,
@@ -286,7 +286,7 @@ describe('targets of sources in the state directory', () => {
       expect(status()?.error).to.equal(null);
     });
 
-    it('do not hold up or replace what the source says now', async () => {
+    it('neither delay nor replace the current answer of the source', async () => {
       await earlierRun();
       write(B);
       await start();
@@ -327,7 +327,7 @@ describe('targets of sources in the state directory', () => {
       await waitFor('the file is gone', () => !existsSync(file()));
     }).timeout(10_000);
 
-    it('that have no room any more keep nobody else from being measured', async () => {
+    it('do not keep other groups from being measured when they no longer fit', async () => {
       await earlierRun();
       await start(
         { mesh: { fromFile: { path: source } }, west: { targets: ['127.0.0.1'] } },

@@ -12,7 +12,7 @@ describe('a state file', () => {
     );
   });
 
-  it('is JSON, and reads as what was written', () => {
+  it('is JSON, and reads back unchanged', () => {
     const text = writeState('west', GROUP);
     expect(JSON.parse(text).entry.name).to.equal('west');
     expect(readState(text)).to.deep.equal({

@@ -271,7 +271,7 @@ collectr: 1
     'api.allowedUrls': ['[/targets]', '["ftp://a/"]', '["http://u:p@a/"]', '["http://a/?b"]', '["http://a/b%2fc"]'],
     'api.metricsMaxTargets': ['-1', '65536', '1.5', 'all', 'null'],
   }))
-    it(`refuses what ${option} cannot be`, () => {
+    it(`refuses impossible values of ${option}`, () => {
       const [section = '', key = ''] = option.split('.');
       for (const value of values) {
         const problems = problemsOf(`${section}: { ${key}: ${value} }`);

@@ -193,7 +193,7 @@ describe("generated configurations of LLAMA's full form", () => {
     });
   });
 
-  it('keep the local address and the numbers of source ports, or name what of them they do not keep', () => {
+  it('keep the local address and the numbers of source ports, or name the parts they do not keep', () => {
     each((legacy, { config, notes }) => {
       const { ports, numbers } = opened(legacy);
       const said = notes.join('\n');
@@ -213,7 +213,7 @@ describe("generated configurations of LLAMA's full form", () => {
     });
   });
 
-  it('name every unknown key, ECN bits, missing timeouts, counts of 0, handlers, and what no test uses', () => {
+  it('name every unknown key, ECN bits, missing timeouts, counts of 0, handlers, and parts that no test uses', () => {
     each((legacy, { notes }) => {
       const said = (part: string) => notes.filter((note) => note.includes(part));
       const { ports, portGroups, rateLimits, targets, tests, junk } = legacy;

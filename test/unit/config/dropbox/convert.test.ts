@@ -72,7 +72,7 @@ describe("a configuration of Dropbox's LLAMA", () => {
     expect(other).to.deep.include({ address: '10.1.0.3', port: 8200, tags: {} });
   });
 
-  it('says what is not carried over, with its line, each thing once', () => {
+  it('notes each part that is not carried over once, with its line', () => {
     const { notes } = read(FULL);
     const wanted = [
       /^probes are LLAMA's own .* its reflectors answer them as they are/,
@@ -172,7 +172,7 @@ rate_limits`,
     expect(simple.config.groups[0].targets[0]).to.include({ address: '2001:db8::1' });
   });
 
-  it('full form: what holds for thousands of targets is said of the first three, with the number of the others', () => {
+  it('full form: reports a problem of thousands of targets for the first three, with the number of the others', () => {
     const targets = Array.from({ length: 10_000 }, (_, i) => `    - { ip: 10.9.${i >> 8}.${i & 255} }\n`).join('');
     const text = FULL.replace(/ {4}- \{ ip: 10\.1[\s\S]*/, targets);
     const budget = { LLAMA_COLLECTOR_MAX_PROBES_PER_SECOND: '10000000' };
@@ -245,7 +245,7 @@ describe('printConfig', () => {
       expectRoundTrip(loadConfigFile(fileURLToPath(new URL(file, EXAMPLES))));
     });
 
-  it('writes what environment and command line said, and tags that look like something else', () => {
+  it('writes the values of environment and command line, and tags that look like other types', () => {
     const text =
       'groups: { g: { targets: [ { address: 10.0.0.1, tags: { a: "yes", b: "1", c: "~", d: "x: y # z" } } ] } }';
     const loaded = readConfig(text, 'c.yaml', { LLAMA_SOURCE_PORTS: '7' }, { stateDir: '/var/lib/llama' });

@@ -168,7 +168,7 @@ describe('parseGroup', () => {
       );
   });
 
-  it('refuses what tcp-syn and icmp do not have, and SYNs that would meet', () => {
+  it('refuses keys that tcp-syn and icmp do not have, and SYNs that would collide', () => {
     const message = (input: object): string | undefined => problemsOf({ targets: ['10.0.0.1'], ...input })[0]?.message;
     expect(message({ protocol: 'tcp-syn', payloadBytes: 100 })).to.match(/^found 100, expected none/);
     expect(message({ protocol: 'icmp', port: 7 })).to.match(/^found 7, expected no port/);
@@ -194,7 +194,7 @@ describe('parseGroup', () => {
     payloadBytes: [43, 9001, 44.5, '44', null],
     targets: [[], '10.0.0.1', {}, null, undefined],
   }))
-    it(`refuses what ${key} cannot be, once`, () => {
+    it(`refuses an impossible ${key}, once`, () => {
       for (const value of values) {
         const problems = problemsOf({ targets: ['10.0.0.1'], [key]: value });
         expect(

@@ -41,7 +41,7 @@ describe('The format of a group', () => {
     expect(figures('llama-legacy')).to.deep.equal([60_000, 200, 36]);
   });
 
-  it('keys and TLVs make a probe longer, and padding fills it up to what is asked for', () => {
+  it('grows with keys and TLVs, and is padded to the requested length', () => {
     const file = keyFile('00112233445566778899aabbccddeeff\n');
     const bytes = (input: Record<string, unknown>): number =>
       parseGroup({ ...input, targets: TARGETS }, 'west').payloadBytes;
@@ -52,7 +52,7 @@ describe('The format of a group', () => {
     expect(bytes({ tlvs: ['classOfService'], payloadBytes: 1000 })).to.equal(1000);
   });
 
-  it('says what a length is too short for', () => {
+  it('names the part that a length is too short for', () => {
     expect(problemsOf({ payloadBytes: 43 })[0].message).to.match(/^found 43, expected an integer from 44/);
     expect(problemsOf({ payloadBytes: 50, tlvs: ['classOfService'] })[0].message).to.equal(
       'found 50, expected at least 52: 44 bytes of STAMP and 8 of TLVs; raise payloadBytes, or leave it out',
@@ -62,7 +62,7 @@ describe('The format of a group', () => {
     );
   });
 
-  it('refuses keys and TLVs of formats that have none, unknown TLVs, those that are there twice, and other ECN codepoints', () => {
+  it('refuses keys and TLVs of formats that have none, unknown TLVs, duplicate TLVs, and other ECN codepoints', () => {
     const file = keyFile('00112233445566778899aabbccddeeff\n');
     expect(problemsOf({ protocol: 'llama', keyFile: file })[0].message).to.match(/keyFile with protocol llama/);
     expect(problemsOf({ protocol: 'llama-legacy', tlvs: ['classOfService'] })[0].message).to.match(
@@ -73,7 +73,7 @@ describe('The format of a group', () => {
     expect(problemsOf({ ecn: 'ect1' })[0].message).to.match(/^found "ect1", expected none or ect0/);
   });
 
-  it('an unusable key file is named, with what is wrong in it, and its content is not', () => {
+  it('names an unusable key file and its problem, without its content', () => {
     const missing = problemsOf({ keyFile: join(folder, 'none') })[0];
     expect(missing).to.include({ path: '/keyFile' });
     expect(missing.message).to.include(join(folder, 'none')).and.to.include('found no file that can be read');

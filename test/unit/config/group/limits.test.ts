@@ -122,7 +122,7 @@ describe('the limits of a plan', () => {
     expect(error?.problems).to.have.length(2);
   });
 
-  it('refuses more probes a second than the budget, with what is asked, the budget, and what is in force', () => {
+  it('refuses more probes a second than the budget, with the requested rate, the budget, and the rate in force', () => {
     const groups = [group('west', 10), group('east', 100, { period: '100ms' })];
     expect(refusal(2 ** 30, 2, groups, 2_020)).to.equal(undefined);
     const error = refusal(2 ** 30, 2, groups, 2_019);

@@ -18,7 +18,7 @@ const OPTIONS = namedOptions(SCRAPER_OPTIONS as OptionTable);
 const configOf = (text: string, env: Record<string, string> = {}) => parseScraperConfig(text, 's.yaml', env).config;
 
 describe("a scraper's config", () => {
-  it('means what it says', () => {
+  it('has the configured values', () => {
     const text = `
 scraper: { listen: "127.0.0.1:5050", matrixHours: 6 }
 stateDir: /var/lib/llama-scraper
@@ -569,7 +569,7 @@ describe("a wrong scraper's config", () => {
     'http://u:hid/hidden@a:99999/b',
     'u:hidden@a',
   ])
-    it(`never shows what may be a secret in ${url}`, () => {
+    it(`never shows a possible secret in ${url}`, () => {
       const written = JSON.stringify(url);
       for (const text of [
         collectors(`[${written}]`),
@@ -604,7 +604,7 @@ describe("a wrong scraper's config", () => {
     expect(() => parseScraperConfig(LISTS, 's', {}, { listen: 'x' })).to.throw(/found "x" for --listen/);
   });
 
-  it('names a variable that is nearly one of its own; those of a collector may be there too', () => {
+  it('names a variable that is nearly one of its own; those of a collector may be set too', () => {
     expect(() => configOf(LISTS, { LLAMA_SCRAPER_TIMOUT: '5s' })).to.throw(/did you mean LLAMA_SCRAPER_TIMEOUT\?/);
     const env = { LLAMA_SCRAPER_COLOUR: 'red', LLAMA_SOURCE_PORTS: '3' };
     const { warnings } = parseScraperConfig(LISTS, 's.yaml', env);

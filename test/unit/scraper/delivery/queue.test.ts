@@ -109,7 +109,7 @@ describe("a writer's queue", () => {
     expect(spool.intervals).to.equal(0);
   });
 
-  it('writes what waits in batches of several intervals', async () => {
+  it('writes waiting intervals in batches', async () => {
     let answer: () => void = () => undefined;
     writer.hang = new Promise((resolve) => {
       answer = resolve;
@@ -121,7 +121,7 @@ describe("a writer's queue", () => {
     expect(writer.attempts.map(({ intervals }) => intervals)).to.have.members([1, 10, 10]);
   });
 
-  it('spools what waits for too long while the writer fails, and writes all of it once it is back, new ones beside', async () => {
+  it('spools overdue intervals while the writer fails, and writes all of them and the new ones once it is back', async () => {
     writer.failure = new WriteLater('away');
     const into = await open({ spoolAfterMs: 30 });
     const first = some(0, 40);
@@ -151,7 +151,7 @@ describe("a writer's queue", () => {
     expect(into.counters.retries).to.be.at.least(4);
   });
 
-  it('spools at once what is more than the memory may hold', async () => {
+  it('spools the excess over the memory bound at once', async () => {
     writer.failure = new WriteLater('away');
     const into = await open({ queueMaxRows: 12 });
     const pushed = some(0, 10).map((interval) => push(into, interval));
@@ -160,7 +160,7 @@ describe("a writer's queue", () => {
     expect(spool.intervals).to.equal(6);
   });
 
-  it('spools what a writer that gets on, but too slowly, has not caught up with for long, and loses none of it', async () => {
+  it('spools the backlog of a slow writer that makes progress, and loses none of it', async () => {
     const slowly = writer.write.bind(writer);
     writer.write = async (intervals, signal) => {
       await sleep(20);
@@ -187,7 +187,7 @@ describe("a writer's queue", () => {
     expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).to.be.at.least(295);
   });
 
-  it('is safe with what the writer has in hand for too long, and does not write it again when it took it after all', async () => {
+  it('is safe with a batch that takes too long, and does not write it again when the writer accepts it late', async () => {
     let answer: () => void = () => undefined;
     writer.hang = new Promise((resolve) => {
       answer = resolve;
@@ -201,7 +201,7 @@ describe("a writer's queue", () => {
     expect(writer.got).to.deep.equal(once(some(1, 3)));
   });
 
-  it('writes what the writer had in hand for too long again when it failed', async () => {
+  it('writes a batch that took too long again when it failed', async () => {
     let fail: (error: Error) => void = () => undefined;
     writer.hang = new Promise((_, reject) => {
       fail = reject;
@@ -217,7 +217,7 @@ describe("a writer's queue", () => {
     expect(writer.got).to.deep.equal(once(some(1, 2)));
   });
 
-  it('spools what is left when it ends, for the next start', async () => {
+  it('spools the remaining intervals when it ends, for the next start', async () => {
     writer.failure = new WriteLater('away');
     const into = await open();
     const pushed = some(0, 25).map((interval) => push(into, interval));
@@ -270,7 +270,7 @@ describe("a writer's queue", () => {
     );
   });
 
-  it('counts what the sink refused, and keeps the last reasons', async () => {
+  it('counts the points that the sink refused, and keeps the last reasons', async () => {
     const into = await open();
     writer.write = async () => ({ points: 2, rejected: 1, reasons: ['field type conflict'] });
     await into.push(sampleInterval('a', 1));

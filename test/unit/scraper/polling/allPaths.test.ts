@@ -43,7 +43,7 @@ describe('paths of all collectors', () => {
     ]);
   });
 
-  it('rank probes that were not sent as failures, and a path of which nothing is known before the ones that are well', async () => {
+  it('rank unsent probes as failures, and a path with unknown state before healthy ones', async () => {
     const one = (sourcePort: number, counts: object) => ({
       ...{ sourcePort, sent: 0, received: 0, lost: 0, unreachable: 0, tooBig: 0, sendErrors: 0, rttUs: null },
       ...counts,
@@ -85,7 +85,7 @@ describe('paths of all collectors', () => {
     expect(found.collectors.reduce((sum, { total }) => sum + total, 0)).to.equal(every.length + 60);
   });
 
-  it('put what was not sent, or too big, with what was lost', async () => {
+  it('rank unsent and too big probes with lost ones', async () => {
     const unsent = { ...path(0), sent: 0, received: 0, lost: 0, sendErrors: 20, rttUs: null };
     const big = { ...path(1), received: 0, lost: 0, tooBig: 10, rttUs: null };
     const paths = [{ ...path(2), lost: 1 }, big, unsent];
@@ -93,7 +93,7 @@ describe('paths of all collectors', () => {
     expect(found.paths.map((one) => one.path.sourcePort)).to.have.members([0, 1]);
   });
 
-  it('name the collectors that could not be asked, and show those of the others', async () => {
+  it('name the collectors that could not be asked, and show the paths of the others', async () => {
     const good = answer({ start: null, end: null, endMs: null, gap: false, total: 1, paths: [path(0)] });
     const { collectors, paths } = await ask([
       collector('good', async () => good),

@@ -10,7 +10,7 @@ import { seededRandom } from '../../../support/harness/random.js';
 const KIB = 2 ** 10;
 const never = new AbortController().signal;
 
-describe('the room for answers', () => {
+describe('the memory for answers', () => {
   let timers: (() => void)[] = [];
   const timing: Timing = {
     ...SYSTEM_TIMING,
@@ -40,7 +40,7 @@ describe('the room for answers', () => {
     return inside;
   }
 
-  it('lets in what fits, first come, first served, and the next ones when others have left', async () => {
+  it('admits answers that fit, first come, first served, and the next ones when others have left', async () => {
     const room = new Room(1024 * KIB, timing);
     const inside = enterAll(room, [512 * KIB, 512 * KIB, 600 * KIB, 64 * KIB]);
     await turns();
@@ -55,7 +55,7 @@ describe('the room for answers', () => {
     expect(room.bytes).to.equal(664 * KIB);
   });
 
-  it('gives all of itself to an answer that is larger, and counts what an answer really takes', async () => {
+  it('gives its whole capacity to a larger answer, and counts the real size of an answer', async () => {
     const room = new Room(1024 * KIB, timing);
     const inside = enterAll(room, [128 * KIB, 4096 * KIB, 64 * KIB]);
     await turns();
@@ -151,7 +151,7 @@ describe('the room for answers', () => {
     expect(again).to.be.greaterThan(500);
   });
 
-  it('has garbage collected after so many bytes of answers, for real', () => {
+  it('collects garbage after a number of bytes of answers, for real', () => {
     let collections = 0;
     const passed = collectAfter(100, () => {
       collections += 1;

@@ -51,7 +51,7 @@ describe("the answer of Dropbox's LLAMA in Go", () => {
     ]);
   });
 
-  it('has rows with what it tells; what it does not tell is null', () => {
+  it('has rows with the reported fields; other fields are null', () => {
     const [first, second] = reader().read(BOTH, 0, T + 2_000).intervals[0].rows;
     expect(first).to.deep.equal({
       ...{ group: '', protocol: 'llama', source: '10.9.0.1', target: '10.2.0.2', port: 0, class: '', dscp: null },

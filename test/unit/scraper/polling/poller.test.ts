@@ -105,7 +105,7 @@ describe('a poller', () => {
       warnings: [],
     };
 
-    it('once an interval, beside its results', async () => {
+    it('once an interval, in addition to its results', async () => {
       collector.status = FINE;
       collector.run();
       const poller = poll();
@@ -206,7 +206,7 @@ describe('a poller', () => {
     { manner: 'redirect', says: /it is a redirect to http:\/\/127.0.0.1:1\/elsewhere: write the final URL/ },
   ];
   for (const { manner, says } of FAILURES)
-    it(`says what is wrong, tries again, and loses and doubles nothing: ${manner}`, async () => {
+    it(`reports the problem, tries again, and loses and doubles nothing: ${manner}`, async () => {
       if (manner === 'hang' || manner === 'drip') quickTimeouts();
       for (const endMs of seconds(1, 3)) collector.finish(endMs);
       const poller = poll();
@@ -225,7 +225,7 @@ describe('a poller', () => {
       expect(poller.state().gaps).to.equal(0);
     });
 
-  it('says so when nobody listens', async () => {
+  it('reports that no process listens', async () => {
     const { url } = collector;
     await collector.close();
     const poller = poll({ url });
@@ -299,7 +299,7 @@ describe('a poller', () => {
     expect(positions.get(collector.url)).to.equal(collector.newestCursor);
   });
 
-  it('does not fetch again what it has when a collector stands still', async () => {
+  it('does not fetch intervals again when a collector stands still', async () => {
     for (const endMs of seconds(1, 3)) collector.finish(endMs);
     const poller = poll();
     await delivered(3);
@@ -343,7 +343,7 @@ describe('a poller', () => {
       expect(positions.get(collector.url)).to.equal(collector.newestCursor);
     });
 
-  it('tells the intervals of a collector without memory from those that it had fetched, when their ends are the same', async () => {
+  it('distinguishes the intervals of a collector without memory from those fetched before, with the same ends', async () => {
     for (const endMs of seconds(1, 3)) collector.finish(endMs);
     const poller = poll();
     await delivered(3);

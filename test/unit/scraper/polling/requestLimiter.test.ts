@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { Gate } from '../../../../src/scraper/polling/requestLimiter.js';
 import { FakeTiming, NEVER, rejection, settled } from '../../../support/fakes/timing.js';
 
-describe('the gate', () => {
-  it('lets so many in at a time, first come, first served', async () => {
+describe('the limiter of requests', () => {
+  it('admits a bounded number at a time, first come, first served', async () => {
     const gate = new Gate(2, new FakeTiming());
     const order: number[] = [];
     const ends: (() => void)[] = [];

@@ -46,7 +46,7 @@ describe('the schedule of a collector', () => {
     ]);
   });
 
-  it('backs off with jitter after errors, up to three intervals and a minute, and does what Retry-After says', () => {
+  it('backs off with jitter after errors, up to three intervals and a minute, and obeys Retry-After', () => {
     const schedule = new Schedule('a', () => 0);
     schedule.intervalMs = 10_000;
     expect(Array.from({ length: 7 }, () => schedule.afterError())).to.deep.equal(

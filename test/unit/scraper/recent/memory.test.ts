@@ -65,7 +65,7 @@ describe('the memory of a scraper', () => {
   const matrix = (metric: 'loss' | 'p50' | 'p99' | 'p999' | 'max' | 'mean', windowMs = MINUTE) =>
     makeMatrix(memory.history, { rows: ['source'], columns: ['target'], windowMs, metric });
 
-  it('gives the percentiles of all samples of all collectors, from what they publish', async () => {
+  it('gives the percentiles of all samples of all collectors, from their published histograms', async () => {
     const random = seededRandom(51).next;
     const all: number[] = [];
     for (let step = 0; step < 6; step++) {

@@ -40,7 +40,7 @@ describe('recent results', () => {
     expect(read).to.deep.equal(order.map(([collector, step]) => `${collector} ${T + step * 10_000}`));
   });
 
-  it('lose none to a reader who comes from an earlier process, of which a number is known', async () => {
+  it('lose none to a reader from an earlier process with a known last number', async () => {
     const first = new RecentResults(2 ** 20);
     for (const step of [1, 2]) await first.add(interval('a', T + step * 10_000));
     const cursor = first.end;

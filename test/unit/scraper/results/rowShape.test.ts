@@ -104,7 +104,7 @@ describe('the shape of rows', () => {
     ['nothing', ''],
   ];
   for (const [what, value] of DIFFERENT)
-    it(`is not that of ${what}`, () => {
+    it(`is different from that of ${what}`, () => {
       expect(shape.endOf(bytesOf(value), 0, new ValueLengths())).to.equal(-1);
     });
 
@@ -148,7 +148,7 @@ describe('the shape of rows', () => {
     ],
   ];
   for (const [what, more] of GREEDY)
-    it(`is none of a row with ${what}, which would take many times its size`, () => {
+    it(`does not exist for a row with ${what}, which would take many times its size`, () => {
       const greedy = withHdrLast({ ...first, ...(more as object) });
       expect(RowShape.of(bytesOf(greedy), CHECKED)).to.equal(undefined);
       expect(isRead(JSON.stringify(greedy), JSON.stringify(greedy))).to.equal(true);

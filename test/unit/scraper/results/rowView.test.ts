@@ -108,7 +108,7 @@ function randomRow(random: Random): object {
 describe('rows that are read field by field', () => {
   const first = row('10.2.0.2', { hdr: 'HISTFAAA' });
 
-  it('are what parsing them says, whatever is in them', () => {
+  it('are equal to the parsed ones, whatever their content', () => {
     const random = seededRandom(43);
     let views = 0;
     for (let run = 0; run < 400; run++) {
@@ -180,7 +180,7 @@ describe('rows that are read field by field', () => {
     expect(one?.[0]).to.equal(other?.[0]);
   });
 
-  it('have tags of their own where those are long, and the right ones however many there were before', () => {
+  it('have separate tags where those are long, and the right ones after any number of others', () => {
     const long = { ...first, tags: { dst_rack: 'r'.repeat(1000) } };
     const [, some, others] = Array.from(rowsOf(long, long, long).oneByOne(), ({ tags }) => tags);
     expect(some).to.deep.equal(others);
@@ -189,7 +189,7 @@ describe('rows that are read field by field', () => {
     expect(shown(rowsOf(...many))).to.equal(19_999);
   });
 
-  it('make the same lines as parsed ones, also of values that are not what they should be', async () => {
+  it('make the same lines as parsed ones, also with values of wrong types', async () => {
     const strange = [
       ...[1, 'yes', {}, null, true].map((relative) => ({ forwardUs: { mean: 5, relative } })),
       ...[

@@ -3,7 +3,7 @@ import { TextCache } from '../../../../src/scraper/results/textCache.js';
 import { seededRandom } from '../../../support/harness/random.js';
 
 describe('texts that come again', () => {
-  it('are those of their bytes, whichever came before in the same place', () => {
+  it('match their bytes, whatever text used the same slot before', () => {
     const cache = new TextCache();
     const random = seededRandom(48);
     const letters = ['a', 'b', '0', '.', ' ', 'ä', '€', '😀'];

@@ -67,7 +67,7 @@ describe('spool', () => {
     expect(await segments()).to.deep.equal([]);
   });
 
-  it('has them after a start again, those that were taken and not settled too', async () => {
+  it('has its intervals after a restart, including those that were read and not settled', async () => {
     const intervals = Array.from({ length: 20 }, (_, index) => sampleInterval('a', index));
     await open();
     await Promise.all(intervals.map((interval) => append(spool as Spool, interval)));
@@ -78,7 +78,7 @@ describe('spool', () => {
     expect(new Set(again.map(keyOf))).to.deep.equal(new Set(intervals.map(keyOf)));
   });
 
-  it('does not begin at the front again after a start, unless it cannot trust what says how far it was', async () => {
+  it('does not begin at the front after a restart, unless its checkpoint cannot be trusted', async () => {
     const intervals = Array.from({ length: 20 }, (_, index) => sampleInterval('a', index));
     await open();
     await Promise.all(intervals.map((interval) => append(spool as Spool, interval)));
@@ -96,7 +96,7 @@ describe('spool', () => {
     expect((await readdir(dir)).filter((name) => name !== 'lock')).to.deep.equal([]);
   });
 
-  it('does not give what somebody is writing, until it is released', async () => {
+  it('does not return an interval that is being written until it is released', async () => {
     await open();
     const held = await (spool as Spool).append(sampleInterval('a', 1));
     await append(spool as Spool, sampleInterval('a', 2));
@@ -168,7 +168,7 @@ describe('spool', () => {
     expect(await drain(spool as Spool)).to.deep.equal([kept(large)]);
   });
 
-  it('never gives a wrong interval and never fails, whatever is cut, flipped or overwritten in its files; what is damaged is told', async function () {
+  it('never returns a wrong interval and never fails after any cut, flip or overwrite in its files; it reports the damage', async function () {
     this.timeout(60_000);
     const random = seededRandom(5);
     const source = join(dir, 'source');
@@ -205,7 +205,7 @@ describe('spool', () => {
     }
   });
 
-  it('loses one damaged record only, and reads those around it', async () => {
+  it('loses one damaged record only, and reads the records around it', async () => {
     await open();
     for (let index = 0; index < 10; index++) await append(spool as Spool, sampleInterval('a', index));
     const [name = ''] = await segments();
@@ -246,7 +246,7 @@ describe('spool', () => {
     expect(await drain(spool as Spool)).to.have.length(1);
   });
 
-  it('goes on in a new directory, which it has for itself, when the old one was removed; what was in that one is counted', async () => {
+  it('continues in a new directory with a lock of its own when the old one was removed; it counts the lost intervals', async () => {
     await open();
     await append(spool as Spool, sampleInterval('a', 1));
     await rm(dir, { recursive: true });

@@ -43,7 +43,7 @@ describe('writer to files', () => {
     return all;
   }
 
-  it('has what it acknowledged in a file of lines with nanoseconds', async () => {
+  it('has acknowledged points in a file of lines with nanoseconds', async () => {
     await open();
     const interval = sampleInterval('a', 3, 2);
     expect(await writer?.write([interval], never)).to.deep.equal({ points: 2, rejected: 0, reasons: [] });
@@ -53,7 +53,7 @@ describe('writer to files', () => {
     expect(await lines()).to.have.length(2);
   });
 
-  it('has no loss in the line of a row of which nothing was sent', async () => {
+  it('has no loss in the line of a row without sent probes', async () => {
     await open();
     await writer?.write([{ ...sampleInterval('a', 3, 0), rows: [unsentRow()] }], never);
     const [line = ''] = await lines();
@@ -138,7 +138,7 @@ describe('writer to files', () => {
     }
   });
 
-  it('completes an interval that a crash left unfinished, wherever it cut the file, and says what it cut', async () => {
+  it('completes an interval that a crash left unfinished, at any cut of the file, and reports the cut', async () => {
     const random = seededRandom(3);
     const intervals = [1, 2, 3].map((index) => sampleInterval('a', index, 6));
     for (let round = 0; round < 60; round++) {
@@ -159,7 +159,7 @@ describe('writer to files', () => {
     expect(log.logged.some(({ msg }) => msg.startsWith('cut the torn last line'))).to.equal(true);
   });
 
-  it('starts beside lines that are not its own', async () => {
+  it('starts in a directory with lines of other programs', async () => {
     await open();
     await writer?.write([sampleInterval('a', 1, 1)], never);
     await appendFile(join(dir, (await files())[0] ?? ''), '# a comment\n\n');
@@ -186,7 +186,7 @@ describe('writer to files', () => {
     expect(log.logged.map(({ msg }) => msg)).to.include('the directory of the files was removed; it was made again');
   });
 
-  it('writes what it could not, when the path of its directory is free again', async () => {
+  it('writes the pending points when the path of its directory is free again', async () => {
     await open();
     await rm(dir, { recursive: true });
     await writeFile(dir, 'in the way');

@@ -23,7 +23,7 @@ describe('points of an interval', () => {
     expect(parseLine(line ?? '').time).to.equal(`${BASE_MS + 10_000}000000`);
   });
 
-  it('leave out what was not measured, and never say 0 for it', async () => {
+  it('leave out missing measurements, and never write 0 for them', async () => {
     const { rttUs } = sampleRow();
     const lines = await linesOf(
       [
@@ -184,7 +184,7 @@ describe('points of an interval', () => {
     ]);
   });
 
-  it('have no tag twice when two names differ only in what the line protocol cannot hold', async () => {
+  it('have no duplicate tag when two names differ only in characters that the line protocol cannot represent', async () => {
     const [line] = await linesOf([intervalOf(sampleRow({ tags: { 'a b': '1', 'a\\ b': '2' } }))], 'llama', 'ms');
     expect(line?.split(',a\\ b=')).to.have.length(2);
     for (const [tags, keys] of [
@@ -202,7 +202,7 @@ describe('points of an interval', () => {
     expect(parseLine(line ?? '').tags).to.include({ b: 'x' });
   });
 
-  it('hold any tag: 20,000 random names and values come back as they were, but for what the line protocol cannot hold', async () => {
+  it('accept any tag: 20,000 random names and values come back unchanged, except for characters that the line protocol cannot represent', async () => {
     const random = seededRandom(7);
     const alphabet = ['a', 'é', '日', '🦙', ' ', ',', '=', '\\', '\n', '\r', '\t', '"', "'", '#', '\u0000', '-'];
     const text = (): string =>

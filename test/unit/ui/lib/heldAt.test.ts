@@ -6,7 +6,7 @@ import { lastIntervals } from '../../../../src/ui/pair/lastIntervals.js';
 describe('the paths of a moment in the past', () => {
   const path = (collector?: string): PathRow => ({ collector, source: 's', sourcePort: 1 }) as unknown as PathRow;
 
-  it('are those of the interval that it falls in, and never those of a later one', () => {
+  it('come from the interval that contains the moment, and never from a later one', () => {
     const answer: PathsAnswer = {
       start: new Date(10_000).toISOString(),
       end: '',

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { ownTroubles } from '../../../../src/ui/overview/own.js';
 
-describe('what the tool says of itself on the overview', () => {
+describe('the troubles of the tool on the overview', () => {
   it('is said once: a counter with a warning has no line of its own', () => {
     const thread = { thread: 'aggregator', state: 'running', restarts: 0, lastError: null };
     const status = {

@@ -40,7 +40,7 @@ describe('the strips of source ports', () => {
     expect(nameOf(ports[1], ports)).to.equal('ef (port 8200)');
   });
 
-  it('show a path without an answer as the worst, and one of which nothing was sent as not measured', () => {
+  it('show a path without an answer as the worst, and one without sent probes as not measured', () => {
     const sums = (changes: Partial<PathRow>) => [...sumPaths([[path(changes)]]).values()][0][0];
     const tooBig = sums({ received: 0, tooBig: 10, mtu: 1400, rttUs: null });
     expect([lossLevel(tooBig, BOUNDS), tooBig.lossPct]).to.deep.equal([4, null]);

@@ -195,7 +195,7 @@ describe('the grid of a matrix', () => {
     expect(timeLevel(400, 80, TIMES.bounds)).to.equal(4);
   });
 
-  it('puts what is worst first, and lists it', () => {
+  it('puts the worst first, and lists it', () => {
     const now = answer([
       { at: ['a', 't1'], value: 0 },
       { at: ['b', 't1'], value: 1 },
@@ -207,7 +207,7 @@ describe('the grid of a matrix', () => {
     expect(worstCells(grid, 5).map((at) => grid.value[at])).to.deep.equal([50, 1]);
   });
 
-  it('lets through what fits all words of a filter, and tags by their whole value', () => {
+  it('lets labels through that match all words of a filter, and tags by their whole value', () => {
     const now = answer([
       { at: ['h1', 't1'], value: 0 },
       { at: ['h10', 't1'], value: 0 },

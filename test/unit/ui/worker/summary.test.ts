@@ -49,7 +49,7 @@ describe('the summary that the overview shows', () => {
     expect([hasPorts([]), hasPorts([path, path]), hasPorts([path, { port: 1 }])]).to.deep.equal([false, false, true]);
   });
 
-  it('is what the plain sums, and the sorted list, of all cells give', () => {
+  it('equals the plain sums, and the sorted list, of all cells', () => {
     const random = seededRandom(11).next;
     for (let run = 0; run < 200; run++) {
       const metric = run % 2 === 0 ? 'loss' : 'p99';

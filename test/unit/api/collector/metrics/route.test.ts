@@ -47,7 +47,7 @@ describe('GET /metrics', () => {
   const finishWith = (endMs: number, info: StreamInfo, row: RowSpec) =>
     collector.finish(endMs, { numbers: new Map([[info.id, row]]) });
 
-  it('says of every source of targets whether it is up, how old its targets are and how many, and what is not kept', async () => {
+  it('reports for every source of targets whether it is up, the age and number of its targets, and failures to save them', async () => {
     const good = {
       source: 'dns',
       targets: 12,
@@ -155,7 +155,7 @@ describe('GET /metrics', () => {
       expect(values.get(series), series).to.equal(0);
   });
 
-  it('adds up what the intervals say of a target', async () => {
+  it('adds up the intervals of a target', async () => {
     const info = infoOf('west', '10.2.0.2', 'ef');
     const row = Object.fromEntries(PATH_COLUMNS.map((column, i) => [column, i + 1])) as RowSpec;
     finishWith(T, info, { ...row, rttsNs: [20_000, 25_000, 26_000, 3_000_000_000] });
@@ -193,7 +193,7 @@ describe('GET /metrics', () => {
     expect(types.get('llama_target_probes_sent_total')).to.equal('counter');
   });
 
-  it('loses the series of a target that is removed, and keeps those of others', async () => {
+  it('drops the series of a removed target, and keeps those of others', async () => {
     const stays = infoOf('west', '10.2.0.2', 'ef');
     const goes = infoOf('west', '2001:db8::2', 'ef');
     const numbers = new Map([stays, goes].map(({ id }) => [id, { sent: 3 }]));
@@ -392,7 +392,7 @@ groups:
     expect(await scrapeText()).not.to.include('errno=');
   });
 
-  it('counts what the matrix does not show, by reason', async () => {
+  it('counts the data that the matrix does not show, by reason', async () => {
     collector.history.refused.ahead = 3;
     const { values, types } = await scrape();
     expect(values.get('llama_history_refused_total{reason="ahead"}')).to.equal(3);
