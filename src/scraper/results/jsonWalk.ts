@@ -7,7 +7,7 @@
  * Measured (Intel Xeon, Node 20): 1 µs for a row of 850 bytes, plus 4 µs for its JSON.parse.
  */
 
-import { BACKSLASH, COLON, COMMA, LIST, LIST_END, MAP, MAP_END, QUOTE } from './jsonBytes.js';
+import { BACKSLASH, COLON, COMMA, LIST, LIST_END, MAP, MAP_END, QUOTE } from './jsonValue.js';
 
 /** Called with the start of a value; returns its end. */
 type Visit = (from: number) => number;

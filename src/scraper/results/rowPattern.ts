@@ -3,18 +3,25 @@
  * between them.
  */
 
-import { COLON, LIST, LIST_END, MAP, MAP_END, MINUS, QUOTE, SPACE } from './jsonBytes.js';
 import {
   BOOLEAN,
+  COLON,
   COUNT,
   endOfText,
   endOfValue,
   FALSE,
   isDigit,
   isWord,
+  LIST,
+  LIST_END,
+  MAP,
+  MAP_END,
+  MINUS,
   NULL,
   NUMBER,
   NUMBER_OR_NULL,
+  QUOTE,
+  SPACE,
   TEXT,
   TRUE,
 } from './jsonValue.js';
