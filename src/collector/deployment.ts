@@ -27,8 +27,8 @@ import type { AggregatorThread } from './threads/aggregatorThread.js';
 import type { ProberThreads } from './threads/proberThreads.js';
 
 /**
- * How soon a change of routes is noticed. Until then SYNs from an address that is gone are send errors; none has a
- * wrong checksum.
+ * Delay until a change of routes is noticed. Until then SYNs from a removed address are send errors; none has a wrong
+ * checksum.
  */
 export const FOLLOW_EVERY_MS = 5_000;
 /** Rows in one message to the aggregator: about a millisecond of the main thread. */
@@ -152,7 +152,7 @@ export class Deployment {
     for (const { change } of prepared) this.streams.numbers.giveBack(change?.added.map(({ id }) => id) ?? []);
   }
 
-  /** Carries all steps out, or none. Resolves when every prober thread works by them. */
+  /** Carries out all steps, or none. Resolves when every prober thread has them. */
   async apply(prepared: Prepared): Promise<Outcome> {
     try {
       for (const { step, change } of prepared)

@@ -8,7 +8,7 @@ import type { Example } from '../ring/examples.js';
 import { icmpReason } from '../stats/reasons.js';
 import type { StreamInfo } from './results/results.js';
 
-/** `info`: of the stream that the packet belongs to; undefined when it belongs to none. */
+/** `info`: the stream of the packet; undefined when it belongs to none. */
 export function exampleText(counter: keyof Totals, example: Example, info: StreamInfo | undefined): string {
   switch (counter) {
     case 'sendErrors':

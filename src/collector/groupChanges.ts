@@ -1,7 +1,7 @@
 /**
- * Changes of groups: by the config file, by REST, by a source of targets, and at the start. They run one after the
- * other, and all take one way: the registry returns the steps, the deployment prepares them, the state directory keeps
- * the new entries, the deployment carries the steps out, and the registry notes the outcome.
+ * Changes of groups: by the config file, by REST, by a source of targets, and at the start. They are serialized, and
+ * all follow one sequence: the registry returns the steps, the deployment prepares them, the state directory saves the
+ * new entries, the deployment carries the steps out, and the registry records the outcome.
  */
 
 import type { Logger } from 'pino';
@@ -286,8 +286,8 @@ export class GroupChanges {
       this.state?.remember(name, { kind: 'group', text });
       this.registry.suspend(suspendGroup(name, group, text, 'it comes into force in a moment'));
     } catch (error) {
-      // No group to this version of LLAMA, or it names a file or a URL that REST may not name. Its state file is sound,
-      // and stays as it is.
+      // Invalid for this version of LLAMA, or it names a file or a URL that REST may not name. Its state file is
+      // intact, and stays unchanged.
       const text = JSON.stringify(entry.input);
       this.state?.remember(name, { kind: 'group', text });
       this.suspendUnread(name, text, messageOf(error));

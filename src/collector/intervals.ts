@@ -50,7 +50,7 @@ export class Intervals {
       .add(historyInterval(config.collector.name, config.collector.intervalMs, { ...stored, report }))
       .catch((error) => logger.error({ err: error, endMs: report.endMs }, 'an interval is missing in the history'));
     threads.staleFlows.interval(report, infos);
-    // By its label an interval may begin later than it did, over a step of the clock.
+    // After a step of the clock, the labelled start of an interval may be later than the real one.
     const free = threads.streams.release(before === undefined ? 0 : steadyEndMs(before));
     if (free.length > 0) threads.aggregator.forget(Uint32Array.from(free));
   }

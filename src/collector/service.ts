@@ -55,7 +55,7 @@ export interface CollectorService {
   renewSourcePorts(): Promise<RenewedPorts>;
   groups(): readonly Group[];
   group(name: string): Group | undefined;
-  /** How the source of a group's targets does; undefined when they are listed. */
+  /** The state of the source of a group's targets; undefined when they are listed. */
   discoveryStatus(name: string): DiscoveryStatus | undefined;
   /** Groups in force, with where they come from. */
   activeGroups(): readonly ActiveGroup[];

@@ -23,7 +23,7 @@ export interface GroupRules extends Allowed {
 const DIRECTORIES = 'api.allowedDirectories';
 const URLS = 'api.allowedUrls';
 
-/** Whether the config file says the same of the source. */
+/** Whether the config file has the same source. */
 export function isTrustedSource(from: TargetSource, trusted: GroupRules['trusted']): boolean {
   return trusted?.from !== undefined && JSON.stringify(trusted.from) === JSON.stringify(from);
 }

@@ -31,7 +31,7 @@ export interface Target {
 
 export type DnsType = 'A' | 'AAAA' | 'A+AAAA' | 'SRV';
 
-/** Where the targets of a group come from, when they are not listed in it. */
+/** The source of a group's targets, when they are not listed. */
 export type TargetSource = {
   /** Whether an answer without any target empties the group; else it is an error, and the last targets stay. */
   readonly allowEmpty: boolean;
@@ -51,7 +51,7 @@ export type TargetSource = {
 export interface Group {
   readonly name: string;
   readonly protocol: Protocol;
-  /** 0: none, of icmp; of tcp-syn the port of that number. */
+  /** 0: no port, for icmp; for tcp-syn the port number 0. */
   readonly port: number;
   /** Every path is probed once a period. */
   readonly periodNs: number;
@@ -89,23 +89,23 @@ export interface CollectorSettings {
   readonly intervalMs: number;
   /** Number of prober threads; `auto` in the file is resolved when the file is read. */
   readonly workers: number;
-  /** How many finished intervals are kept in memory. */
+  /** Number of finished intervals in memory. */
   readonly retention: number;
   readonly timestamps: TimestampMode;
-  /** Most bytes that waiting probes may take; a plan that needs more is refused. */
+  /** Most bytes for outstanding probes; a plan that needs more is refused. */
   readonly probeMemoryBytes: number;
   /** Most probes a second that all groups together may ask for; a plan that needs more is refused. */
   readonly maxProbesPerSecond: number;
-  /** Bytes that the history behind `/v1/matrix` and `/v1/history` may take. */
+  /** Bytes for the history behind `/v1/matrix` and `/v1/history`. */
   readonly historyMemoryBytes: number;
 }
 
 export interface SourceSettings {
   readonly address: string;
   readonly address6: string;
-  /** The interface or VRF that probes leave by; null: as routes say. */
+  /** The interface or VRF that probes leave by; null: as routes decide. */
   readonly interface: string | null;
-  /** How many source ports (UDP sockets) there are. */
+  /** Number of source ports (UDP sockets). */
   readonly ports: number;
   /** First source port; 0: chosen by the system. */
   readonly basePort: number;

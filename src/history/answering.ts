@@ -16,7 +16,7 @@ export const STALE_INTERVALS = 2.5;
  */
 export const MOST_MISSES = 1;
 
-/** The part of the table of series that tells their state now. */
+/** The part of the table of series that gives their present state. */
 interface SeriesStates {
   answering(series: number): Answering;
   cadenceMs(series: number): number;

@@ -30,14 +30,14 @@ export class CellSums {
   readonly jitterSamples: Float64Array;
   /** How many series have data in the window. */
   readonly series: Uint32Array;
-  /** Of them, by their newest intervals: silent, and unmeasured (`Answering`). */
+  /** Number of them that are silent, and unmeasured (`Answering`), by their newest intervals. */
   readonly silentSeries: Uint32Array;
   readonly unmeasuredSeries: Uint32Array;
   /** End of the newest interval of any of its series, epoch ms. */
   readonly newestMs: Float64Array;
   /** When the cell becomes stale, epoch ms. */
   readonly staleMs: Float64Array;
-  /** A series with a reason for missing answers, plus one; that of the newest interval; 0: none has one. */
+  /** A series with a reason for missing answers in the newest interval, plus one; 0: none has one. */
   readonly reasonOf: Uint32Array;
 
   constructor(length: number) {
@@ -63,7 +63,7 @@ export class CellSums {
     this.reasonOf = new Uint32Array(length);
   }
 
-  /** `cellOf`: by series, its cell plus one; 0: in none. */
+  /** `cellOf`: by series, its cell plus one; 0: no cell. */
   async addSlot(slot: Slot, cellOf: Uint32Array, breather: Breather): Promise<void> {
     for (let from = 0; from < cellOf.length; from += STRIDE) {
       if (breather.dueNow) await breather.breathe();
@@ -74,7 +74,7 @@ export class CellSums {
   }
 
   /**
-   * How old the data of each cell are, when they are too old, and how many of its series have no answer. `slots`: of a
+   * The age of each cell's data, whether they are stale, and the number of its series without an answer. `slots`: of a
    * window in the past, as for `stateOf`.
    */
   async addAges(

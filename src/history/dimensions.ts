@@ -71,7 +71,7 @@ export class Keys {
   private reader(name: string): (series: number) => string {
     const { table } = this;
     if (name === 'port') return (series) => String(table.port(series));
-    // A collector of another kind may not tell its group or class.
+    // A collector of another kind may not report its group or class.
     if (isBuiltIn(name)) return (series) => table[name](series) || NONE;
     return (series) => {
       const tags = table.tags(series);

@@ -130,7 +130,7 @@ function bestMerge(
       while (to < history.slots.length && history.slots[to].fromMs < fromMs + lengthMs) to += 1;
       const slots = history.slots.slice(from, to);
       from = to;
-      // Merged with one that has none, the others' would be lost.
+      // Merging with a slot without histograms would lose those of the others.
       if (slots.length < 2 || (withHistograms && slots.some((slot) => slot.histograms === null))) continue;
       const age = (newest.fromMs + newest.lengthMs - fromMs) / lengthMs;
       if (age >= LEAST_AGE && (best === undefined || age > best.age)) best = { fromMs, lengthMs, slots, age };

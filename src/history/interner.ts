@@ -1,4 +1,4 @@
-/** Values that many series share, each kept once under a small number, for as long as anyone refers to it. */
+/** Values that many series share, each kept once under a small number while it is referenced. */
 
 export class Interner<Value> {
   private readonly numbers = new Map<string, number>();

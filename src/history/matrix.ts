@@ -103,8 +103,8 @@ export async function makeMatrix(history: MatrixHistory, request: MatrixRequest)
 }
 
 /**
- * The slots of a window, oldest first, by the ends of the intervals that are filed in them. With histograms: back to
- * the first that has none any more, for a percentile of less than all samples is not one of the window.
+ * The slots of a window, oldest first, by the ends of their intervals. With histograms: back to the first slot without
+ * them, because a percentile of a part of the samples is not one of the window.
  */
 function windowSlots(
   history: MatrixHistory,

@@ -65,7 +65,9 @@ export class TakenIntervals {
   }
 }
 
-/** Of all collectors, each epoch of a clock apart: after a set-back the same ends come again, of other intervals. */
+/**
+ * For all collectors, separately for each epoch of a clock: after a set-back other intervals have the same ends again.
+ */
 export class TakenByCollector {
   private readonly byName = new Map<string, { readonly ends: TakenIntervals; aheadMs: number }>();
 

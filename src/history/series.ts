@@ -51,10 +51,11 @@ export class SeriesTable {
   /** End of the newest interval, epoch ms; 0: the number is free. */
   private ends = new Float64Array(INITIAL_CAPACITY);
   /**
-   * Intervals with probes and without a reply since the newest reply; `NO_ANSWER`: there was none, or it is long ago.
+   * Number of intervals with probes and without a reply since the newest reply; `NO_ANSWER`: there was no reply, or it
+   * is long ago.
    */
   private misses = new Uint8Array(INITIAL_CAPACITY);
-  /** Of the newest interval: an index into `ANSWERING`. */
+  /** The state in the newest interval: an index into `ANSWERING`. */
   private outcomes = new Uint8Array(INITIAL_CAPACITY);
   private hashes = new Int32Array(INITIAL_CAPACITY);
   /** Number of a text plus one; 0: none. */

@@ -7,7 +7,7 @@
  * same mean as before. A pair with too little data must never be judged.
  */
 
-/** How far back the normal reaches, before the window. */
+/** Length of the time before the window that the normal is taken from. */
 export const NORMAL_WINDOW = '1h';
 const TIMES_NORMAL = 1.5;
 const ABOVE_NORMAL_US = 100;

@@ -1,4 +1,4 @@
-/** How series went over time: one point a slot, with the resolution that the memory left. */
+/** Series over time: one point a slot, with the resolution that the memory allows. */
 
 import { Breather } from '../base/yielding.js';
 import type { OutcomeCounts } from '../stats/outcome.js';

@@ -32,8 +32,7 @@ export interface HistoryRow extends SeriesName, Numbers {
    */
   readonly reason: string | null;
   /**
-   * All samples, in the sparse form of `src/stats/histogramSum.ts`; null when there are none, or when they are not
-   * known.
+   * All samples, in the sparse form of `src/stats/histogramSum.ts`; null when there are none, or when they are unknown.
    */
   readonly histogram: Uint8Array | null;
 }
@@ -46,7 +45,7 @@ export interface HistoryInterval {
   readonly intervalMs: number;
   readonly startMs: number;
   readonly endMs: number;
-  /** How far its times are ahead of the history's clock, ms; 0 when not given. */
+  /** How far its times are ahead of the history's clock, ms; default 0. */
   readonly aheadMs?: number;
   /** Iterated one by one; a row, and its histogram, must stay valid only until the next one is requested. */
   readonly rows: Iterable<HistoryRow>;

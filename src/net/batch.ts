@@ -226,8 +226,8 @@ export class ReceiveBatch extends MessageBatch {
   }
 
   /**
-   * `sock_extended_err`: errno u32, origin u8, type u8, code u8, a pad, info u32, data u32; then the socket address that
-   * sent the error.
+   * `sock_extended_err`: errno u32, origin u8, type u8, code u8, a pad, info u32, data u32; then the socket address
+   * that sent the error.
    */
   private parseError(i: number, data: number): void {
     const { u32, bytes } = this.memory;

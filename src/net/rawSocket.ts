@@ -97,7 +97,9 @@ export class TcpPort {
   readonly port: number;
   readonly fd: number;
 
-  /** Port 0: chosen by the system. @throws LlamaError `LLAMA_ADDRESS_IN_USE`, `LLAMA_NO_FILES` or `LLAMA_SYSTEM_CALL`. */
+  /**
+   * Port 0: chosen by the system. @throws LlamaError `LLAMA_ADDRESS_IN_USE`, `LLAMA_NO_FILES` or `LLAMA_SYSTEM_CALL`.
+   */
   constructor(family: Family, address: string, port: number, device?: string) {
     const tried = `reserve TCP port ${port} on ${address}`;
     this.fd = check(libc.socket(domainOf(family), c.SOCK_STREAM | c.SOCK_CLOEXEC, 0), 'socket', tried);

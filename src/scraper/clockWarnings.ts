@@ -7,7 +7,10 @@ import type { RecentResults } from './recent/recent.js';
 
 const MOST_NAMED = 5;
 
-/** Which of the two is wrong is not known here: when all are off by the same, it is this host's. */
+/**
+ * A single difference does not show which clock is wrong; when all collectors differ by the same amount, it is this
+ * host's.
+ */
 export function clocksApart(collectors: readonly Pick<CollectorState, 'name' | 'url' | 'clockAheadMs'>[]): string[] {
   const apart = collectors.flatMap(({ name, url, clockAheadMs }) =>
     clockAheadMs === null || Math.abs(clockAheadMs) <= CLOCKS_AGREE_MS

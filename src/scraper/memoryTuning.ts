@@ -30,7 +30,7 @@ export function collectAfter(mostBytes = COLLECT_AFTER_BYTES, collect = fullColl
 
 function fullCollection(): () => void {
   setFlagsFromString('--no-incremental-marking');
-  // The function is there in contexts that are made while the option is set.
+  // The function exists in contexts that are created while the option is set.
   setFlagsFromString('--expose-gc');
   const collect: unknown = runInNewContext('gc');
   setFlagsFromString('--no-expose-gc');

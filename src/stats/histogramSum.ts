@@ -2,8 +2,8 @@
  * The sum of many histograms of round-trip times, for exact percentiles over time and hosts, and their compact form in
  * memory.
  *
- * It has the indexes of `histogram.ts`, so the percentiles of a sum equal those of one histogram with all samples.
- * An object is allocated once and reused: `clear` costs only the used pages.
+ * It has the indexes of `histogram.ts`, so the percentiles of a sum equal those of one histogram with all samples. An
+ * object is allocated once and reused: `clear` costs only the used pages.
  *
  * The compact form ("sparse histogram"), for keeping millions of them; each number is LEB128:
  *

@@ -10,7 +10,8 @@ import { type Explained, noAnswerText, notSentText, tooBigText, unreachableText 
 /**
  * Counts of a row, path, series or cell. `sent` is the sum of `received`, `lost`, `unreachable`, `tooBig` (larger than
  * the MTU of a link) and `localDrops` (this host may have dropped the reply). Only the probes in `threadLosses` and
- * `ringOverflows` are missing in it. `sendErrors` counts probes that the kernel refused to send; they are not in `sent`.
+ * `ringOverflows` are missing in it. `sendErrors` counts probes that the kernel refused to send; they are not in
+ * `sent`.
  */
 export const OUTCOME_COUNTS = [
   'sent',

@@ -13,10 +13,10 @@ import { Follower } from './follower.js';
 import type { Entry, Source } from './source.js';
 import { TargetParser } from './targetParser.js';
 
-/** How often a group without a source looks whether this host has other addresses. */
+/** Interval of checks for changed addresses of this host, for a group without a source. */
 const SELF_REFRESH_MS = 30_000;
 
-/** How a group's source does, as the API shows it. */
+/** The state of a group's source, as the API shows it. */
 export interface DiscoveryStatus {
   readonly source: TargetSource['kind'];
   /** How many targets are in force. */
@@ -75,8 +75,8 @@ interface DiscoveryOptions extends DiscoveryTools {
    */
   readonly apply: (name: string, make: () => Group | undefined, done: () => void) => Promise<void>;
   /**
-   * Files and URLs that the source of a group may read, asked each time; undefined: any, for the config file names
-   * them.
+   * Files and URLs that the source of a group may read, evaluated on each use; undefined: any, for a source from the
+   * config file.
    */
   readonly allowed?: (group: Group) => Allowed | undefined;
   /** None: targets are forgotten at the end. */
@@ -196,7 +196,7 @@ export class Discovery {
     };
   }
 
-  /** Of the sources that fail, and of targets that can't be kept, a line each. */
+  /** A line for each source that fails, and for targets that can't be saved. */
   failures(): string[] {
     return [...this.followed].flatMap(([name, { follower }]) => {
       const unkept = this.options.keeper?.status(name).error ?? null;

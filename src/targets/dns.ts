@@ -1,9 +1,8 @@
 /**
- * Targets from the DNS: A and AAAA records of a name, or of the names in its SRV records (RFC 2782: with the ports from
- * there). The records are asked of the name servers directly; /etc/hosts and search lists play no part.
+ * Targets from the DNS: A and AAAA records of a name, or of the names in its SRV records (RFC 2782: with their ports).
+ * The name servers are asked directly; /etc/hosts and search lists are not used.
  *
- * A name server that says there is no such record is believed. One that does not answer, or fails, is not: the records
- * that it gave last stay.
+ * An answer that there is no such record counts. When a name server does not answer, or fails, its last records stay.
  */
 
 import type { promises } from 'node:dns';
@@ -87,7 +86,7 @@ export class DnsSource implements Source {
       round.negative = `${name} SRV: ${NEGATIVE[code]}`;
       return [];
     });
-    // An empty name (the root) says that there is no such service.
+    // An empty name (the root) means that there is no such service.
     const wanted = services.filter((service) => service.name !== '' && service.name !== '.' && service.port > 0);
     const entries: Entry[] = [];
     for (let from = 0; from < wanted.length; from += PARALLEL) {

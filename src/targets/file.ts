@@ -108,7 +108,8 @@ export class FileSource implements Source {
   }
 
   /**
-   * Any event in the folder, for a swapped link has another name than the file: reading a file too often costs little.
+   * Any event in the folder counts, for a swapped link has another name than the file; an unnecessary reading costs
+   * little.
    */
   private noticed(): void {
     if (this.changed === undefined || this.cancel !== undefined) return;

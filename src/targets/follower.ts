@@ -11,9 +11,11 @@ import type { Answer, Entry, Source } from './source.js';
 /** After the first failure it is asked again after at most this long, then twice that, and so on. */
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
-/** Asked later than due by up to this share, so that the hosts of a mesh do not all ask at once. */
+/**
+ * Greatest random delay of a request, as a share of the interval, so that the hosts of a mesh do not all ask at once.
+ */
 const JITTER = 0.1;
-/** Of warnings that are shown; thousands of entries may be wrong in the same way. */
+/** Most warnings that are shown; thousands of entries may have the same error. */
 const MAX_WARNINGS = 10;
 
 export interface FollowerOptions {

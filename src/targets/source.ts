@@ -7,7 +7,7 @@ import type { Allowed } from '../config/types.js';
 /** Files and URLs that a source may read, asked each time it is asked itself; undefined: any. */
 export type AllowedNow = () => Allowed | undefined;
 
-/** One target of an answer, already checked; its port is the group's where it has none. */
+/** One target of an answer, already checked; without a port of its own it has the group's. */
 export interface Entry {
   readonly address: string;
   readonly family: 4 | 6;
@@ -21,7 +21,7 @@ export interface Answer {
   readonly warnings: readonly string[];
   /** When to ask again at the earliest; absent when the source has no opinion. */
   readonly ttlMs?: number;
-  /** Why there are no entries, when the source knows more than that there are none. */
+  /** The reason for an empty answer, when the source knows one. */
   readonly empty?: string;
 }
 

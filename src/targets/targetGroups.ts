@@ -124,7 +124,7 @@ function readJsonOrYaml(text: string): unknown {
 function readYamlValue(text: string): unknown {
   const { value, syntaxProblems, duplicateKeys } = readYaml(text);
   const problem = syntaxProblems[0] ?? duplicateKeys[0];
-  // The parser's message, and that of a key that is there twice, quote the text.
+  // The parser's messages, including that about a duplicate key, quote the text.
   const what = syntaxProblems.length > 0 ? 'text that is neither JSON nor YAML' : 'a key a second time';
   if (problem !== undefined) throw new Error(`line ${problem.line}, column ${problem.column}: found ${what}, ${SHAPE}`);
   return value;

@@ -1,7 +1,8 @@
 /**
  * How a reflector answers the TLVs of a request: RFC 8972 section 4, in place.
  *
- * - Understood: answered, U cleared. Not understood (or direct measurement on a reflector without counts): returned with
+ * - Understood: answered, U cleared. Not understood (or direct measurement on a reflector without counts): returned
+ * with
  *   U set.
  * - Malformed (a length that is invalid for its type, or exceeds the packet): M is set, and this TLV's value and all
  *   following bytes are returned unchanged.

@@ -27,7 +27,7 @@ export interface ApiOptions extends BaseOptions {
   readonly reload?: Reload;
   /** Most bytes of rows in an answer with results; see `PAGE_BYTES`. */
   readonly pageBytes?: number;
-  /** How readers of `/v1/stream` are kept and given up, for tests. */
+  /** Timing of readers of `/v1/stream`, for tests. */
   readonly streams?: EventStreamOptions;
 }
 

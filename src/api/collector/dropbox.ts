@@ -158,7 +158,7 @@ async function pointsOf(
   return points.values();
 }
 
-/** The target's own tags may say otherwise, as in Go. */
+/** The target's own tags have precedence, as in Go. */
 const goTags = ({ source, target }: StreamInfo): Tags => ({
   src_ip: source,
   dst_ip: target.address,

@@ -8,7 +8,7 @@ import { groupToJson } from '../../config/group/group.js';
 import { groupFigures } from '../../config/group/limits.js';
 import type { GroupSummary, WaitingSummary } from '../server/schemas.js';
 
-/** Where a group comes from; and whether it hides one of the config file. */
+/** The origin of a group, and whether it overrides one of the config file. */
 function originOf(name: string, origin: GroupOrigin, service: CollectorService) {
   const hidesFile = origin === 'api' && service.inFile(name);
   return { name, origin, ...(hidesFile ? { hidesFile } : {}) };

@@ -164,7 +164,7 @@ export function patchTargets(group: Group, patch: TargetsPatch): Group {
   return { ...rest, targets: [...targets.values()] };
 }
 
-/** Says when the address is there, with another port. */
+/** The message when the address is there with another port. */
 function otherPort(port: number | undefined, address: string): string {
   return port === undefined ? '; read the group again' : `; write { "address": "${address}", "port": ${port} }`;
 }

@@ -42,7 +42,7 @@ export function allResultsRoute(app: FastifyInstance, recent: RecentResults, pag
   });
 }
 
-/** Whole intervals up to `pageBytes`, at least one; `next`: where to go on, undefined when that is the end. */
+/** Whole intervals up to `pageBytes`, at least one; `next`: the cursor to continue from, undefined at the end. */
 function fitting(
   intervals: readonly RecentInterval[],
   collector: string | undefined,

@@ -19,7 +19,7 @@ export interface AccessOptions {
   readonly writes?: WriteMode;
   /** See the option `api.allowRemoteWrites`. */
   readonly allowRemoteWrites?: boolean | null;
-  /** The section of the config that has these options, for messages; `api` when not given. */
+  /** The section of the config with these options, for messages; default `api`. */
   readonly section?: ApiSection;
 }
 
@@ -75,7 +75,7 @@ export function accessHook({ tokens, writes = 'loopback', allowRemoteWrites = nu
   };
 }
 
-/** Whether a request that goes on for long may still read: the tokens in force are read again at a reload. */
+/** Whether a long-lived request may still read: the tokens may have been reloaded. */
 export function mayStillRead({ tokens }: AccessOptions, request: FastifyRequest): boolean {
   return !tokens?.forReading || tokens.grantOf(request.headers.authorization) !== undefined;
 }

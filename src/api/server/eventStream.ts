@@ -57,7 +57,7 @@ export class EventStream {
   private readonly breather = new Breather();
   private ended = false;
   private sending = false;
-  /** Lets a `write` that waits for the reader go on. */
+  /** Resumes a `write` that waits for the reader. */
   private goOn: (() => void) | undefined;
 
   constructor({ heartbeatMs = HEARTBEAT_MS, stalledMs = STALLED_MS }: EventStreamOptions = {}) {

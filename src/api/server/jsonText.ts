@@ -7,7 +7,7 @@
 import type { Problem } from '../../base/errors.js';
 import { found, MOST_PROBLEMS, shortPointer } from '../../config/files/problems.js';
 
-/** Values and keys that are looked at between two chances for others to run: about a millisecond. */
+/** Values and keys between two yields: about a millisecond. */
 const TOKENS_A_TURN = 5_000;
 
 /** More segments do not fit into a pointer. */

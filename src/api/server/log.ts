@@ -9,7 +9,7 @@ import { pathOf, problemOf } from './errors.js';
 /** Characters that are safe in a log and in a URN: no spaces, no line ends, no quotes. */
 const SANE_ID = /^[A-Za-z0-9._:-]{1,64}$/;
 const ID_HEADER = 'x-request-id';
-/** They answer 503 by design, and are asked every few seconds. */
+/** They answer 503 by design, and are requested every few seconds. */
 const HEALTH = new Set(['/healthz', '/readyz']);
 
 /** The caller's own id when it is sane, so that it can be followed from program to program; else a new one. */

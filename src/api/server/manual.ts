@@ -22,7 +22,7 @@ export function manualRoutes(app: FastifyInstance, directory = BUILT): void {
   if (built) app.register(fastifyStatic, { root: directory, serve: false });
   // Relative: a proxy may serve all of this below a prefix.
   app.get(PATH, { schema }, (_request, reply) => reply.redirect('manual/', 308));
-  // One route, for a route for each of a hundred files would delay every start.
+  // One route, because a route for each of a hundred files would delay every start.
   app.get<FilePath>(`${PATH}/*`, { schema }, (request, reply) => {
     const file = request.params['*'] || 'index.html';
     if (!built)

@@ -67,7 +67,7 @@ export class Tokens {
     const token = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
     if (token === undefined) return undefined;
     const hash = hashOf(token);
-    // Both are compared always: the time must not tell which of them came near.
+    // Both are always compared: the time must not show which of them is similar.
     const writes = equal(hash, this.hashes.write);
     const reads = equal(hash, this.hashes.read);
     if (writes) return 'write';

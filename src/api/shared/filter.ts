@@ -1,4 +1,4 @@
-/** Which rows a reader asks for, by group, target and class. */
+/** Filters rows for a reader, by group, target and class. */
 
 import { LlamaError, type Problem } from '../../base/errors.js';
 import { parseAddress } from '../../config/address.js';

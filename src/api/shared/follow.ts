@@ -26,7 +26,7 @@ interface Found<Interval> {
   readonly seen?: number;
 }
 
-/** Where intervals come from, with a cursor over them. */
+/** A source of intervals, with a cursor over them. */
 interface StreamSource<Interval extends Placed, Query extends StreamQuery> {
   /** The first interval after a cursor that the query asks for. */
   firstAfter(cursor: number, query: Query): Found<Interval>;

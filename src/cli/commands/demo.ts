@@ -167,7 +167,7 @@ function cells(rows: readonly ResultRow[]): string[] {
 }
 
 /**
- * A character an interval: the height is its p50 against the highest shown; `!` where probes were lost, or none was
+ * A character an interval: the height is its p50 relative to the highest shown; `!` where probes were lost, or none was
  * answered.
  */
 function trend(rows: readonly ResultRow[]): string {

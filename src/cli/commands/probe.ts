@@ -25,8 +25,8 @@ const PROGRESS_MS = 100;
 const BAR = 40;
 
 /**
- * Prints the results of one measurement of `host` to stdout, progress to stderr. The exit code says whether anything
- * was sent, decided and received.
+ * Prints the results of one measurement of `host` to stdout, progress to stderr. The exit code depends on whether
+ * probes were sent, decided and received.
  */
 export async function runProbe(host: string, options: ProbeOptions): Promise<number> {
   const target = await resolveTarget(host);
@@ -84,7 +84,7 @@ export async function runProbe(host: string, options: ProbeOptions): Promise<num
 function notes(collector: Collector): string[] {
   const { warnings, totals } = collector.status();
   const { scheduleSlips } = totals;
-  // The rows' own lines say more of probes that were not sent, and of silent ports.
+  // The rows' own lines describe unsent probes and silent ports in more detail.
   const others = warnings.filter((warning) => !/^(scheduleSlips:|sendErrors:|group )/.test(warning));
   return scheduleSlips === 0
     ? others

@@ -60,8 +60,8 @@ const LONGEST_SESSION_NS = 24 * 3600 * NS_PER_S;
 const JUNK_LOG_PERIOD_MS = 60_000;
 
 /**
- * Most short requests a second for each network; null: none are answered. Replies to them are longer than they are, so
- * they need limits.
+ * Most short requests a second for each network; null: short requests are not answered. Replies to them are longer than
+ * the requests, so they need limits.
  */
 function shortRequestLimit({
   shortRequests = false,

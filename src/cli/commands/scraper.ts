@@ -139,7 +139,7 @@ async function serve(
   }
 }
 
-/** Without `stateDir`: a directory of its own, for as long as the process lives. */
+/** Without `stateDir`: a temporary directory for the life of the process. */
 async function openStateDir(
   { stateDir }: ScraperConfig,
   logger: Logger,

@@ -46,7 +46,7 @@ export async function runTop(options: TopOptions): Promise<number> {
       await runLive(client, looker, picture, view, paint);
       return 0;
     }
-    // A pipe has no width: names and columns are as they are, unless somebody says how wide it is to be.
+    // A pipe has no width: names and columns are uncut, unless an option sets the width.
     const told = Number(process.env.COLUMNS);
     const width = process.stdout.columns || (told > 0 ? told : Number.POSITIVE_INFINITY);
     const once = { picture, view, connection: { state: 'once' }, sinceMs: 0 } as const;
@@ -79,7 +79,7 @@ function viewOf(options: TopOptions): View {
       `--metric ${JSON.stringify(options.metric)}: expected one of ${METRICS.join(', ')}`,
     );
   const { rows, columns, window } = options;
-  // The service knows how far its history reaches, and says so.
+  // The service knows the length of its history, and its message says so.
   parseDuration('--window', window, NS_PER_MS, LONGEST_WINDOW_NS);
   const asked: { class: string | undefined; metric: Metric; rows: string; columns: string; window: string } = {
     ...{ rows, columns, window, metric },

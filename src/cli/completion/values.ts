@@ -26,7 +26,7 @@ const OF_FLAGS: Readonly<Record<string, Values>> = {
   '--reply-interface': words(['routed', 'incoming']),
 };
 
-/** By the name of the value, as `--help` has it: `<file>`. */
+/** By the name of the value in `--help`: `<file>`. */
 const OF_NAMES: Readonly<Record<string, Values>> = {
   file: { kind: 'file' },
   dir: { kind: 'directory' },

@@ -71,7 +71,7 @@ export async function resolveTarget(text: string): Promise<ProbeTarget> {
   }
 }
 
-/** IPv6 where this host has a way to it, as RFC 6724 has it; the first of all when it has a way to none. */
+/** IPv6 where this host has a route to it, as in RFC 6724; the first of all when it has a route to none. */
 function reachable(addresses: readonly HostAddress[]): string {
   const finder = new SourceAddressFinder();
   try {

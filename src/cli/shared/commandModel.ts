@@ -53,7 +53,7 @@ function modelOf(llama: Command, command: Command): CommandModel {
 
 function optionOf({ flags, long, short, description, defaultValue, parseArg }: Option): OptionModel {
   const standard: unknown = defaultValue;
-  // Where a default is no text that the parser fills in, the description ends with it.
+  // The description ends with the default when the parser does not fill in a text for it.
   const said = / \(default:? (.+)\)$/.exec(description);
   return {
     flags,

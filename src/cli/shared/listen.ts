@@ -46,7 +46,7 @@ export async function listen(
   }
 }
 
-/** Where the address of an API was set: an option of the command line, a variable, or a key of the config. */
+/** The setting of an API's address: an option of the command line, a variable, or a key of the config. */
 export function listenSetting(options: readonly EffectiveOption[], section: ApiSection = 'api'): string {
   const name = `${section}.listen`;
   const origin = options.find((option) => option.name === name)?.origin;

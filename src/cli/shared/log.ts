@@ -7,7 +7,7 @@ import { type LogLevel, logLevel } from './logLevel.js';
 const STDERR = 2;
 
 /**
- * Writes are synchronous, so that the last line before an exit is there. `LLAMA_LOG_LEVEL` sets the level, else it is
+ * Writes are synchronous, so that the last line before an exit is written. `LLAMA_LOG_LEVEL` sets the level, else it is
  * `standard`.
  * @throws LlamaError `LLAMA_ARGUMENT_INVALID`
  */

@@ -23,7 +23,7 @@ export interface ResultRow {
   readonly sendErrors: number;
   readonly localDrops: number;
   readonly tooBig: number;
-  /** The least MTU that a probe was too big for; null: none was named. */
+  /** The smallest MTU reported for a probe that was too big; null without a report. */
   readonly mtu: number | null;
   readonly sendErrorsBy: readonly SendErrorReason[] | null;
   readonly unreachableBy: readonly UnreachableReason[] | null;

@@ -25,7 +25,7 @@ const FLAGS: Readonly<Record<string, keyof ScraperCommandOptions>> = {
   '--influx-token-file': 'influxTokenFile',
 };
 
-/** Which option a value of the config came from, by the last name on the way to it. */
+/** The option that a value of the config came from, by the last name of its path. */
 const FLAG_OF: Readonly<Record<string, string>> = {
   url: '--influx-url',
   database: '--influx-database',

@@ -18,7 +18,7 @@ const NOTHING_RELOADED: ReloadAnswer = { added: [], changed: [], removed: [], ke
 export interface ServedCollector {
   readonly collector: Collector;
   readonly app: FastifyInstance;
-  /** Where the API answers, with the port that the system chose where it was to. */
+  /** The address of the API, with the port that the system chose for port 0. */
   readonly url: string;
   /** The address that the API is bound to, `ADDRESS:PORT`. */
   readonly bound: string;

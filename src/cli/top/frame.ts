@@ -33,7 +33,7 @@ export interface Frame {
 }
 
 const MOST_TROUBLES = 3;
-/** Of a list, where there is no height to keep to. */
+/** For a list without a limit of its height. */
 const LIST_ROWS = 10;
 const LEAST_SECTION = 4;
 

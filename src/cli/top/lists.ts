@@ -73,7 +73,7 @@ function sorted<Item extends object>(
     const [from, to] = text.split('>');
     return from.includes(parts[0].trim()) && to.includes(parts[1].trim());
   };
-  // Of two that are infinite the difference is not a number.
+  // The difference of two infinities is not a number.
   const loss = (a: Item, b: Item): number => rank(b) - rank(a) || 0;
   const time = (a: Item, b: Item): number => (timeOf(b) ?? -1) - (timeOf(a) ?? -1);
   const [first, second] = sort === 'time' ? [time, loss] : [loss, time];

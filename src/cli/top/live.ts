@@ -15,7 +15,7 @@ import type { Picture, View } from './types.js';
 
 const REDRAW_MS = 1_000;
 
-/** Resolves when the user has enough, or a signal says so. */
+/** Resolves when the user quits, or on a signal. */
 export async function runLive(
   client: ServiceClient,
   looker: Looker,

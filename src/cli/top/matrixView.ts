@@ -101,7 +101,7 @@ interface MatrixShown {
   readonly lines: readonly string[];
   readonly top: number;
   readonly left: number;
-  /** How many rows and columns fit, for the keys that move by a page. */
+  /** Number of rows and columns that fit, for the keys that move by a page. */
   readonly rows: number;
   readonly columns: number;
 }

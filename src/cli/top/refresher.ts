@@ -148,7 +148,7 @@ export class Feed {
         if (this.end.signal.aborted) return;
         const waitMs = LEAST_WAIT_MS + backoff.failed(0);
         this.retryAtMs = performance.now() + waitMs;
-        // Whether the service is away is for a look to say: it may only have too many streams.
+        // Only a fetch can show that the service is away: the stream may fail because it has too many.
         this.reason = reasonOf(error);
         this.lookSoon();
         await this.sleep(waitMs);

@@ -32,7 +32,7 @@ function apart(rows: string, columns: string): readonly [string, string] {
 
 export class Looker {
   private readonly client: ServiceClient;
-  /** Of the collector, which does not change while it runs; asked again after it was away. */
+  /** From the collector; constant while it runs, so requested again only after it was away. */
   private intervalMs: number | null | undefined;
   /** Times of the hour before the window; they change slowly. */
   private normal: { readonly class: string | undefined; readonly endMs: number; readonly times: Times } | undefined;

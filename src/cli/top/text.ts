@@ -27,7 +27,7 @@ export const withColour: Paint = (style, text) =>
   SGR[style] === '' || text === '' ? text : `\u001b[${SGR[style]}m${text}\u001b[0m`;
 
 /**
- * Names come over the network: a control character in one (C0, C1, or one that turns the direction of writing) could
+ * Names come over the network: a control character in one (C0, C1, or one that changes the direction of writing) could
  * take over the terminal.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this looks for
@@ -83,7 +83,7 @@ function front(characters: readonly string[], width: number): string {
   return taken;
 }
 
-/** At most `width` wide; a name that is cut keeps both ends, for hosts and addresses of one site differ at the end. */
+/** At most `width` wide; a cut name keeps both ends, for hosts and addresses of one site differ at the end. */
 export function cut(text: string, width: number): string {
   if (widthOf(text) <= width) return text;
   if (width < 1) return '';

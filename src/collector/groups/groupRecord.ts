@@ -15,7 +15,7 @@ export interface DefinedGroup {
   readonly origin: GroupOrigin;
   /** In the shape of the config file: the state directory keeps it, and `GET` answers it. */
   readonly text: string;
-  /** Of the text: equal groups have equal digests, in every process. */
+  /** Digest of the text: equal groups have equal digests, in every process. */
   readonly digest: string;
   /** Entity tag (RFC 9110), with its quotes. */
   readonly etag: string;
@@ -56,7 +56,7 @@ export interface GroupRecord {
   readonly suspended: SuspendedGroup | undefined;
 }
 
-/** How many targets are written between two chances for others to run. */
+/** Number of targets written between two yields. */
 const CHUNK = 500;
 
 /** Writes the text of a group with yields: ten thousand targets at once would block the main thread for 20 ms. */

@@ -53,7 +53,7 @@ export interface FileReload {
 export interface FileTransition extends Transition {
   readonly report: FileReload;
   /**
-   * Groups that the file changes and that do not take effect, by name: the live group that hides them; undefined: they
+   * Changed groups of the file that do not take effect, by name: the live group that overrides them; undefined: they
    * were removed live.
    */
   readonly hidden: ReadonlyMap<string, KnownGroup | undefined>;
@@ -156,8 +156,8 @@ export class GroupRegistry {
   }
 
   /**
-   * The config file has these groups, and no others. Groups that REST set or removed stay as they are; a removal ends
-   * when the file changes the group.
+   * Makes these the groups of the config file, and no others. Groups that REST set or removed stay as they are; a
+   * removal ends when the file changes the group.
    */
   applyFile(groups: readonly FileGroup[]): FileTransition {
     const fromFile = new Map(groups.map((group) => [group.defined.name, group]));
@@ -275,7 +275,7 @@ export class GroupRegistry {
   }
 }
 
-/** The group of the config file that counts, unless REST says otherwise. */
+/** The group of the config file that applies, unless REST overrides it. */
 function usable({ file, refused }: GroupRecord): DefinedGroup | undefined {
   return refused === undefined ? file : undefined;
 }

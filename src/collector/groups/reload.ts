@@ -12,7 +12,7 @@ import type { FileReload } from './registry.js';
 
 /** The effect of a reload: names of groups, and of options. */
 export interface ReloadReport extends FileReload {
-  /** Options that now have another value than when the collector started; they take effect at the next start. */
+  /** Options whose value differs from that at the start of the collector; they take effect at the next start. */
   readonly restart: readonly string[];
   readonly notes: readonly string[];
 }

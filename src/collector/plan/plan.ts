@@ -98,7 +98,7 @@ function sameTags({ tags: a }: Target, { tags: b }: Target): boolean {
 
 /** ECN codepoint of ECN-capable transport, RFC 3168. */
 const ECT0 = 2;
-/** How many streams are planned between two chances for others to run. */
+/** Number of streams planned between two yields. */
 const CHUNK = 200;
 
 export interface PlanTools {

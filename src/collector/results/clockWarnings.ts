@@ -4,7 +4,7 @@ import { CLOCK_NOISE_MS, offText, type SteadyClock } from '../../base/steadyCloc
 import { MS_PER_S } from '../../base/units.js';
 import { aheadOf, type StoredInterval } from './results.js';
 
-/** Until the last of them is let go: with the usual retention, for ten minutes after a step. */
+/** Until the last of them is dropped: with the usual retention, for ten minutes after a step. */
 export function clockWarnings(
   held: readonly Pick<StoredInterval, 'report'>[],
   clock: Pick<SteadyClock, 'aheadMs' | 'wallMs'>,

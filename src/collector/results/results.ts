@@ -28,8 +28,7 @@ interface FinishedInterval {
 /** The identity of an interval: `incarnation`, `clockEpoch` and `endMs` together. */
 export interface IntervalPlace {
   /**
-   * A random number, the same as long as each process goes on exactly where the one before ended; cursors began behind
-   * it.
+   * A random number, the same while each process continues exactly where the one before ended; cursors began after it.
    */
   readonly incarnation: number;
   /** One more than that of the interval closed before it. */
@@ -41,7 +40,7 @@ export interface IntervalPlace {
 
 /** A finished interval with its identity. */
 export interface StoredInterval extends FinishedInterval, Omit<IntervalPlace, 'endMs'> {
-  /** Cursor of the interval that this one goes on from without a pause; 0 for the first of a process. */
+  /** Cursor of the interval that this one follows without a gap; 0 for the first of a process. */
   readonly follows: number;
 }
 
@@ -62,17 +61,14 @@ export interface ResultsPage {
 /** The state that outlives the process. */
 export interface HeldResults {
   readonly intervals: readonly StoredInterval[];
-  /** Cursor of the newest interval that is not among them; 0: there was none. */
+  /** Cursor of the newest interval that is not among them; 0 without one. */
   readonly droppedCursor: number;
 }
 
 /** Rows and histograms that outlive it, at most. */
 const MOST_KEPT_BYTES = 16 * 2 ** 20;
 
-/**
- * The paths of older intervals are let go when they take more: 8 MiB an interval with 10,000 targets on 16 source
- * ports.
- */
+/** The paths of older intervals are dropped above this: 8 MiB an interval with 10,000 targets on 16 source ports. */
 const MOST_PATH_BYTES = 64 * 2 ** 20;
 
 const PATHLESS = {
@@ -87,7 +83,7 @@ const PATHLESS = {
 /** Its end by `SteadyClock.nowMs`. */
 export const steadyEndMs = ({ report }: FinishedInterval): number => report.endMs - report.clockStepMs;
 
-/** How far its times are ahead of the wall clock as it is now, ms; 0: they are right, as far as is known. */
+/** How far its times are ahead of the present wall clock, ms; 0: they are right, as far as known. */
 export function aheadOf(
   { report }: { readonly report: Pick<IntervalReport, 'clockStepMs'> },
   clock: Pick<SteadyClock, 'aheadMs'>,
@@ -211,7 +207,7 @@ export class ResultsStore {
     return this.measured ? this.held.at(-1) : undefined;
   }
 
-  /** Where the last interval is, of this process or one before; before the first, its cursor is the start of all. */
+  /** Identity of the last interval, of this process or one before; before the first, its cursor is the start of all. */
   get newest(): IntervalPlace {
     return this.last;
   }

@@ -141,7 +141,7 @@ export class FreshProber {
     settle(answered);
   }
 
-  /** The number of a stream that no question has; paths have the same, for there is one port. */
+  /** A stream number that no question uses; paths use the same, for there is one port. */
   private freeStream(): number {
     const used = this.questions.map(({ info }) => info.id);
     return Array.from({ length: MOST_FRESH }, (_, id) => id).find((id) => !used.includes(id)) ?? MOST_FRESH;

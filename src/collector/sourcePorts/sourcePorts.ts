@@ -26,7 +26,7 @@ const RECEIVE_BUFFER_MIN_BYTES = 1024 * 1024;
 const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 const BUFFERS = { receiveBufferBytes: RECEIVE_BUFFER_BYTES, sendBufferBytes: SEND_BUFFER_BYTES } as const;
 
-/** The part of a group that says which set its probes leave by. */
+/** The part of a group that selects the set of its probes. */
 type SetUser = Pick<Group, 'protocol' | 'sourceInterface'>;
 
 interface SourcePortsOptions {
@@ -45,7 +45,7 @@ interface Renewal {
   readonly ports: ReadonlyMap<string, readonly number[]>;
 }
 
-/** How long a reply after its timeout is still known as late. */
+/** Time after its timeout during which a reply is still recognized as late. */
 export const LATE_MS = MS_PER_S;
 /** A set that was opened for a group that never came into force is closed after this time. */
 const UNUSED_MS = 60 * MS_PER_S;
@@ -64,10 +64,7 @@ export class SourcePorts {
   private draining: SourceSet[] = [];
   /** Sockets that are about to be closed. */
   private released: SourceSet[] = [];
-  /**
-   * Until when sets without a group stay open, by the clock of `retire`; and sets that no thread begins to use any
-   * more.
-   */
+  /** When sets without a group are closed, by the clock of `retire`; and sets that no thread starts to use any more. */
   private readonly keepUntilMs = new Map<string, number>();
   private retired: SourceSet[] = [];
   /** When ports were renewed, epoch ms, and the sets before; newest last. */

@@ -25,7 +25,7 @@ export interface SourceSetOptions {
   readonly number: number;
   readonly transport: Transport;
   readonly device: string | undefined;
-  /** How many source ports there are, and the first one; 0: chosen by the system. */
+  /** Number of source ports, and the first one; 0: chosen by the system. */
   readonly ports: number;
   readonly basePort: number;
   readonly threads: number;

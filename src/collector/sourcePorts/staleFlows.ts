@@ -18,7 +18,7 @@ export const ASK_EVERY_MS = 10 * MS_PER_S;
 const LOOK_EVERY_MS = MS_PER_S;
 /** A target is forgotten when no interval has reported it for two of its periods plus this time. */
 const FORGET_MS = 60 * MS_PER_S;
-/** Targets that are watched at a time; more are asked when others are done with. */
+/** Most targets that are watched at a time; more are probed when others are finished. */
 export const MOST_WATCHED = 1_000;
 /** Most targets in the status. */
 const MOST_TOLD = 100;
@@ -28,7 +28,7 @@ interface Watched {
   seenMs: number;
   askedMs: number;
   asking: boolean;
-  /** When the last fresh probe was decided, epoch ms; undefined: none was. */
+  /** When the last fresh probe was decided, epoch ms; undefined before the first. */
   decidedMs: number | undefined;
   /** Whether any fresh probe was answered. */
   answered: boolean;
@@ -40,7 +40,7 @@ interface StaleFlowsOptions {
   readonly nowMs: () => number;
   /** Advice to an operator about dead flows. */
   readonly remedy: string;
-  /** How often targets that are due are looked for. */
+  /** Interval of the checks for due targets. */
   readonly lookEveryMs?: number;
 }
 

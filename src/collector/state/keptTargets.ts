@@ -101,7 +101,7 @@ export class KeptTargets implements TargetKeeper {
     return undefined;
   }
 
-  /** A source gave a good answer: it will be kept, when it says something new. */
+  /** Called for a good answer of a source: it will be saved when it differs. */
   keep(name: string, from: TargetSource, entries: readonly Entry[]): void {
     if (this.closed) return;
     const source = sourceIdentity(from);

@@ -14,7 +14,7 @@ import type { TargetSource } from '../../config/types.js';
 import type { Entry } from '../../targets/source.js';
 
 const FORMAT = 'llama-targets';
-/** How many targets are written or read between two chances for others to run: about a millisecond. */
+/** Number of targets written or read between two yields: about a millisecond. */
 const CHUNK = 250;
 
 interface KeptText {

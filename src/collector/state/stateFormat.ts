@@ -12,7 +12,7 @@ import { isRecord } from '../../config/files/problems.js';
 export type StateEntry =
   /** A group set by REST, as JSON text. */
   | { readonly kind: 'group'; readonly text: string }
-  /** A group of the config file that was removed by REST: it stays away until the file says something else about it. */
+  /** A group of the config file that was removed by REST: it stays removed until the file changes it. */
   | { readonly kind: 'removed'; readonly digest: string }
   /** The whole text of a file of a newer version of LLAMA, kept unchanged for the time when that version runs again. */
   | { readonly kind: 'newer'; readonly version: string; readonly text: string };

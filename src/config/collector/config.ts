@@ -46,7 +46,7 @@ export interface LoadedConfig {
   readonly warnings: readonly string[];
   /** Every process option and where its value came from. */
   readonly options: readonly LocatedOption[];
-  /** Where each group stands, by its name: `file.yaml:12`. */
+  /** Position of each group, by its name: `file.yaml:12`. */
   readonly groupPlaces: ReadonlyMap<string, string>;
   /**
    * Adds the position in the file to each problem of an error, and to its message, where it is about something in the
@@ -56,7 +56,7 @@ export interface LoadedConfig {
 }
 
 export interface LocatedOption extends EffectiveOption {
-  /** Where the value came from: `default`, `file.yaml:12`, `environment variable NAME`, `command line --flag`. */
+  /** Origin of the value: `default`, `file.yaml:12`, `environment variable NAME`, `command line --flag`. */
   readonly from: string;
 }
 
@@ -222,8 +222,8 @@ function readGroups(value: unknown, file: ConfigInput, report: Report): Group[] 
 }
 
 /**
- * A validated config as text in our own form; `parseConfig` makes an equal config of it. YAML with every process option
- * as it is in effect (environment and command line too), the groups, and the notes as comments at the top.
+ * A validated config as text in our own form; `parseConfig` makes an equal config of it. YAML with the effective value
+ * of every process option (environment and command line too), the groups, and the notes as comments at the top.
  */
 export function printConfig({ config, options, notes }: LoadedConfig, heading: string): string {
   const groups = Object.fromEntries(config.groups.map((group) => [group.name, groupToJson(group)]));

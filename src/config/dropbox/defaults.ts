@@ -11,7 +11,7 @@ export const LEGACY_DEFAULTS = {
   cps: 4,
   tos: 0,
   timeoutMs: 1000,
-  /** Of the Go version; the Python version's reflectors listen on 60000. */
+  /** The default of the Go version; the Python version's reflectors listen on 60000. */
   targetPort: 8100,
 } as const;
 

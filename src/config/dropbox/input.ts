@@ -15,7 +15,7 @@ interface Place {
 
 /**
  * A LLAMA configuration in our own form, not yet validated: every value is checked by the same readers as a file in our
- * form, and `places` says where in the LLAMA file it came from.
+ * form, and `places` has its position in the LLAMA file.
  */
 export interface Converted {
   readonly value: Record<string, unknown>;
@@ -57,7 +57,7 @@ export class LegacyInput {
     if (times <= MOST_ALIKE) this.notes.push(note);
   }
 
-  /** All notes, in the end; of a thousand that say the same, the first few. */
+  /** All notes, at the end; of many equal ones, the first few. */
   allNotes(): string[] {
     const more = [...this.times].filter(([, times]) => times > MOST_ALIKE);
     return [...this.notes, ...more.map(([message, times]) => `${times - MOST_ALIKE} times more: ${message}`)];

@@ -64,7 +64,7 @@ export class ProblemList {
   }
 }
 
-/** The last line of a text with the first of `count` problems: how many more there are. Empty when there are none. */
+/** The last line of a text with the first of `count` problems: the number of further ones. Empty without any. */
 export function andMore(count: number, listed: number): string {
   return count > listed ? `\nand ${count - listed} more problem${count - listed === 1 ? '' : 's'}` : '';
 }
@@ -114,7 +114,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The known word that `word` is most likely a slip of; undefined when none is near. */
+/** The known word that `word` is most likely a typo of; undefined when none is similar. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.ceil(word.length / 3)) + 1;

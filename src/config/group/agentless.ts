@@ -25,7 +25,7 @@ export function checkPort(port: number, protocol: Protocol, path: Path, report: 
     report(path, `found 0, expected a port from 1 to 65535: only tcp-syn probes port 0, and this is ${protocol}`);
 }
 
-/** From how many of the source ports probes leave, where a group says so. */
+/** Number of source ports that probes leave from, where a group limits it. */
 export function readSourcePorts({ sourcePorts }: Input, protocol: Protocol, report: Report): number | undefined {
   if (typeof sourcePorts !== 'number') return undefined;
   if (protocol === 'icmp')

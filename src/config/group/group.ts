@@ -37,7 +37,7 @@ export const MIN_DURATION_NS = NS_PER_MS;
 const MAX_PERIOD_NS = 3600 * NS_PER_S;
 export const MAX_TIMEOUT_NS = 60 * NS_PER_S;
 
-/** A group as it is written, with everything optional filled in. */
+/** A group as it is written, with all defaults filled in. */
 export interface GroupJson extends SourceJson {
   readonly protocol: Protocol;
   readonly port: number;
@@ -64,7 +64,7 @@ export interface GroupJson extends SourceJson {
   }[];
 }
 
-/** Where the input is a file, the line of something in it; a duplicate names the line of the first. */
+/** For a file, the line of a part of the input; the message about a duplicate names the line of the first. */
 type LineOf = (path: readonly (string | number)[]) => number;
 
 /**

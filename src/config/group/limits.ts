@@ -47,7 +47,7 @@ export interface PlanFigures {
   readonly slots: number;
   readonly memoryBytes: number;
   readonly probesPerSecond: number;
-  /** One direction, with IP and UDP headers; replies take the same. */
+  /** One direction, with IP and UDP headers; replies need the same. */
   readonly wireBytesPerSecond: number;
 }
 
@@ -61,8 +61,8 @@ export function slotsPerPath(group: Pick<Group, 'periodNs' | 'timeoutNs'>): numb
 }
 
 /**
- * How many of the collector's source ports a group probes from: the first of them. ICMP has no ports, so one path per
- * class is all there is.
+ * Number of the collector's source ports that a group probes from: the first of them. ICMP has no ports, so it has one
+ * path per class.
  */
 export function sourcePortsOf(
   { protocol, sourcePorts }: Pick<Group, 'protocol' | 'sourcePorts'>,
@@ -71,7 +71,7 @@ export function sourcePortsOf(
   return protocol === 'icmp' ? 1 : Math.min(sourcePorts ?? ports, ports);
 }
 
-/** The interface or VRF that the probes of a group leave by; undefined: as routes say. */
+/** The interface or VRF that the probes of a group leave by; undefined: as routes decide. */
 export function sourceInterfaceOf(
   { sourceInterface }: Pick<Group, 'sourceInterface'>,
   source: Pick<SourceSettings, 'interface'>,

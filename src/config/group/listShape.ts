@@ -8,11 +8,11 @@ import { Compile, type Validator } from 'typebox/compile';
 import { isRecord, type Report } from '../files/problems.js';
 import { reportShape } from './schemaProblems.js';
 
-/** Items that are looked at between two chances for others to run, about a millisecond; a wrong one counts as many. */
+/** Items between two yields, about a millisecond; an invalid one counts as many. */
 const ITEMS_A_TURN = 250;
 const PROBLEM_ITEMS = 10;
 
-/** Passes problems on and says when it is time to let others run. */
+/** Passes problems on and decides when to yield. */
 export class Pace {
   /** How many there were. */
   problems = 0;
@@ -27,7 +27,7 @@ export class Pace {
     };
   }
 
-  /** Asked once an item: true when work has been going on for about a millisecond. */
+  /** Called once an item: true after about a millisecond of work. */
   get due(): boolean {
     this.items += 1;
     if (this.items < ITEMS_A_TURN) return false;

@@ -1,6 +1,6 @@
 /**
- * Where a group's targets come from, when they are not listed: from the shape in which it is written to the one that
- * discovery works with, and back.
+ * The source of a group's targets, when they are not listed: converts between the written form and the one of
+ * discovery.
  */
 
 import { isIP } from 'node:net';

@@ -35,7 +35,7 @@ const NONE: CollectorList = { kind: 'listed', collectors: [] };
 
 type Written = Readonly<Record<string, unknown>>;
 
-/** Reports every problem of `collectors`; `lineOf` says where an earlier one stands. */
+/** Reports every problem of `collectors`; `lineOf` gives the line of an earlier one. */
 export function readCollectors(written: unknown, report: Report, lineOf: (path: Path) => string): CollectorList {
   const here: Report = (path, message, at) => report(['collectors', ...path], message, at);
   if (Array.isArray(written)) return readListed(written, here, (path) => lineOf(['collectors', ...path]));

@@ -147,7 +147,10 @@ function originText({ name, origin }: EffectiveOption, lineOf: (path: Path) => s
   }
 }
 
-/** YAML with every option as it is in effect (environment and command line too), collectors and writers. `parseScraperConfig` makes an equal config of it. */
+/**
+ * YAML with the effective value of every option (environment and command line too), collectors and writers.
+ * `parseScraperConfig` makes an equal config of it.
+ */
 export function printScraperConfig({ config, options }: LoadedScraperConfig, heading: string): string {
   const settings = settingsOf(options, namedOptions(SCRAPER_OPTIONS as OptionTable));
   const lists = { collectors: collectorsToJson(config.collectors), writers: writersToJson(config.writers) };

@@ -9,7 +9,7 @@ export interface CollectorAccess {
   readonly kind: CollectorKind;
   /** File with the bearer token to send; null: no token is sent. */
   readonly tokenFile: string | null;
-  /** Of the kind `llama`, which does not tell it: the length of its intervals. */
+  /** For the kind `llama`, which does not report it: the length of its intervals. */
   readonly intervalMs: number;
 }
 
@@ -18,26 +18,26 @@ export interface CollectorAddress extends CollectorAccess {
   readonly url: string;
 }
 
-/** Where the collectors come from: listed, or followed like the targets of a group are. */
+/** The collectors: listed, or from a source like the targets of a group. */
 export type CollectorList =
   | { readonly kind: 'listed'; readonly collectors: readonly CollectorAddress[] }
   | {
       readonly kind: 'followed';
       readonly from: TargetSource;
       readonly scheme: 'http' | 'https';
-      /** Of collectors that the source gives without one. */
+      /** For collectors from the source without one. */
       readonly port: number;
       readonly access: CollectorAccess;
     };
 
 interface ScraperSettings {
-  /** How long results are kept in memory for the matrix; 0: none are. */
+  /** How long results are kept in memory for the matrix; 0: not at all. */
   readonly matrixHours: number;
   /** Most bytes that they take. */
   readonly matrixMemoryBytes: number;
   /** Requests to collectors under way at a time. */
   readonly concurrency: number;
-  /** Until the connection stands (with TLS), the head of the answer is here, all of it is here. */
+  /** Timeouts until the connection is established (with TLS), until the head of the answer, and until its end. */
   readonly connectTimeoutMs: number;
   readonly headerTimeoutMs: number;
   readonly timeoutMs: number;

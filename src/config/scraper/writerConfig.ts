@@ -4,8 +4,8 @@
  */
 
 /**
- * Which points an interval becomes: `llama` is one point of measurement `raw_stats` for a row, with every field;
- * `llama-legacy` is that of Dropbox's LLAMA in Python, measurements `rtt` and `loss` with a field `value`.
+ * The points of an interval: `llama` is one point of measurement `raw_stats` for a row, with every field;
+ * `llama-legacy` is the form of Dropbox's LLAMA in Python, measurements `rtt` and `loss` with a field `value`.
  */
 export type PointLayout = 'llama' | 'llama-legacy';
 
@@ -23,7 +23,7 @@ interface HttpConfig extends CommonConfig {
   readonly url: string;
   /** Points in one request; default 5000. */
   readonly batchPoints?: number;
-  /** How long the answer to one request may take, ms; default 10,000. */
+  /** Timeout of one request, ms; default 10,000. */
   readonly timeoutMs?: number;
   /** Whether requests are compressed; default true. */
   readonly gzip?: boolean;
@@ -60,7 +60,7 @@ export interface FileConfig extends CommonConfig {
   readonly maxBytes?: number;
   /** … or when it is this old, ms; default one hour. */
   readonly maxAgeMs?: number;
-  /** How many closed files are kept, the oldest being removed; default 0: all. */
+  /** Number of closed files to keep, the oldest being removed; default 0: all. */
   readonly keep?: number;
 }
 
@@ -78,14 +78,14 @@ export const WRITER_DEFAULTS = {
 export interface DeliveryOptions {
   /** Each writer has a directory of its own in here, made when it is missing. */
   readonly stateDir: string;
-  /** Bytes that one writer's spool may take; default 1 GiB. Over it the oldest intervals are dropped, by name. */
+  /** Bound of one writer's spool, bytes; default 1 GiB. Above it the oldest intervals are dropped, by name. */
   readonly spoolMaxBytes?: number;
   /**
    * Rows in memory for one writer. Above that, intervals go to its spool while it fails, or takes 2 s for a batch;
    * default 5,000.
    */
   readonly queueMaxRows?: number;
-  /** How long an interval waits in memory for a writer that is away before it goes to the spool, ms; default 5000. */
+  /** How long an interval waits in memory for an unavailable writer before it is spooled, ms; default 5000. */
   readonly spoolAfterMs?: number;
 }
 

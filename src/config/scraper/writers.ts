@@ -27,7 +27,7 @@ const MOST_FILE_BYTES = 2 ** 40;
 
 type Written = Readonly<Record<string, unknown>>;
 
-/** Reports every problem of `writers`; `lineOf` says where an earlier one stands. */
+/** Reports every problem of `writers`; `lineOf` gives the line of an earlier one. */
 export function readWriters(written: unknown, report: Report, lineOf: (path: Path) => string): WriterConfig[] {
   if (!Array.isArray(written)) {
     report(['writers'], `found ${kindOf(written)}, expected ${LIST}`, written === undefined ? 'key' : 'value');

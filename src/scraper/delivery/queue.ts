@@ -36,7 +36,7 @@ export interface QueueOptions extends BackoffOptions {
   readonly batchRows: number;
   /** Whether another interval replaces this one in the sink; then it is not written. Default: never. */
   readonly superseded?: (interval: CollectedInterval) => boolean;
-  /** How long a disk that refused an interval is left alone, ms. */
+  /** Pause after the disk refused an interval, ms. */
   readonly spoolRetryMs: number;
 }
 
@@ -80,7 +80,7 @@ export class WriterQueue {
   private diskDown = false;
   /** Start of the current batch, `performance.now()`; undefined between batches. */
   private writingSinceMs: number | undefined;
-  /** Since then more rows wait than `queueMaxRows`. */
+  /** Start of the time with more than `queueMaxRows` waiting rows. */
   private crowdedSinceMs: number | undefined;
   private spoolsTurn = false;
   /** A former process left intervals in the spool. */

@@ -14,7 +14,7 @@ import type { CollectedInterval } from '../results/types.js';
 /** Of a collector; the oldest are forgotten. */
 const MOST_EPOCHS = 16;
 
-/** Of an epoch: each is a stretch of intervals without a pause. */
+/** For one epoch: each is a stretch of intervals without a gap. */
 const MOST_KEPT_RUNS = 32;
 
 type Named = Pick<CollectedInterval, 'collector' | 'clockEpoch' | 'endMs' | 'intervalMs'>;

@@ -111,7 +111,7 @@ async function ask(collector: ReachableCollector, query: URLSearchParams, timeou
   }
 }
 
-/** A moment is asked for by this host's clock, and looked up by the collector's. */
+/** A moment is requested by this host's clock, and looked up by the collector's. */
 function onItsClock(query: URLSearchParams, clockAheadMs: number): URLSearchParams {
   const at = query.get('at');
   if (at === null || clockAheadMs === 0) return query;

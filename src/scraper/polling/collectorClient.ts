@@ -22,7 +22,7 @@ interface Question {
 
 export interface Reply {
   readonly page: Page;
-  /** The collector's clock when it answered, of some kinds to half a second only; undefined when it does not tell. */
+  /** The collector's clock when it answered, for some kinds to half a second only; undefined when it reports none. */
   readonly nowMs: number | undefined;
   /** Of the answer. */
   readonly bytes: number;

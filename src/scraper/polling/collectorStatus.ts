@@ -10,7 +10,7 @@ const BEHIND_INTERVALS = 2;
 export class CollectorRecord {
   name: string | null = null;
   intervalMs: number | null = null;
-  /** Of the last interval that is safe; 0 before the first. */
+  /** End of the last safe interval; 0 before the first. */
   cursor = 0;
   /** End of the last interval that is safe, epoch ms, by the collector's clock of then; 0: not known. */
   endMs = 0;

@@ -122,7 +122,7 @@ export class Fleet {
     return { added, changed, removed };
   }
 
-  /** Starts when the last poller of this URL has ended: the new one goes on where that one stopped. */
+  /** Starts when the last poller of this URL has ended: the new one continues from its cursor. */
   private add(address: CollectorAddress): void {
     const member: Member = { address, poller: undefined, ended: false };
     this.members.set(address.url, member);

@@ -14,7 +14,7 @@ const LEAST_PAUSE_MS = 1_000;
 /** The texts come from a collector, so their number is bounded. */
 const MOST_TROUBLES = 10;
 const MOST_CHARACTERS = 300;
-/** A collector with a hundred threads says a tenth of this. */
+/** A collector with a hundred threads reports a tenth of this. */
 export const MOST_STATUS_BYTES = 2 ** 20;
 
 export class CollectorHealth {

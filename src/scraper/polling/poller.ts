@@ -23,8 +23,8 @@ import type { Gate } from './requestLimiter.js';
 import { Schedule } from './schedule.js';
 
 /**
- * How far collectors were fetched, kept over restarts: the cursor of the last interval that is safe with every writer.
- * By URL that of the collector which answered there last, and by URL and name that of each which ever did.
+ * Positions of collectors, kept over restarts: the cursor of the last interval that is safe with every writer. Stored
+ * by URL for the collector that answered there last, and by URL and name for each that ever did.
  */
 export interface Positions {
   get(key: string): number | undefined;
@@ -81,7 +81,7 @@ export class Poller {
   private readonly ending = new AbortController();
   private readonly ended: Promise<void>;
   private limit = FIRST_LIMIT;
-  /** Of the last answer with intervals: the next one is as large, or about. */
+  /** From the last answer with intervals: the next one is about as large. */
   private usualBytes = FIRST_BYTES;
   /** The clock of the collector named `record.name`. */
   private clock = new CollectorClock();
@@ -220,7 +220,7 @@ export class Poller {
       Math.min(MOST_INTERVALS, Math.floor((PAGE_BYTES * page.intervals.length) / Math.max(1, bytes))),
     );
     const passedMs = tools.timing.nowMs() - startedMs;
-    // By the clock of now: a step since must not look like an interval that is late.
+    // By the current clock: a step since then must not look like a late interval.
     const endMs = newest.endMs - (newest.clockAheadMs ?? 0);
     const waitMs = schedule.afterIntervals(endMs, nowMs === undefined ? undefined : nowMs + passedMs);
     record.settleMs = schedule.settleMs;
@@ -234,7 +234,7 @@ export class Poller {
     return { ...interval, clockEpoch, aheadMs: clockAheadMs + this.clock.offsetMs };
   }
 
-  /** All are handed over at once, so that writers can take them together; the position follows one by one, in order. */
+  /** All are delivered at once, so that writers can batch them; the position follows one by one, in order. */
   private async handOver(intervals: readonly CollectedInterval[], place: Place): Promise<void> {
     const { tools } = this;
     const handed = intervals.map((interval) => {
@@ -273,9 +273,9 @@ export class Poller {
   }
 
   /**
-   * Another name than before. False when the question was meant for the other one: then the answer is not to be used.
-   * Cursors of both are kept, for an address that is shared by two (a load balancer) must not have everything fetched
-   * again each time.
+   * The collector's name has changed. False when the request was meant for the other one: the answer is then not used.
+   * Cursors of both are kept, because an address shared by two (a load balancer) must not cause everything to be
+   * fetched again each time.
    */
   private meet(name: string): boolean {
     const { record, tools, logger, address } = this;

@@ -7,11 +7,11 @@
  * whatever the clocks do meanwhile.
  */
 
-/** A share of the interval over which the collectors are spread, so that they are not all asked in one moment. */
+/** A share of the interval over which the requests to the collectors are spread. */
 const SPREAD = 0.2;
 const MOST_SPREAD_MS = 5_000;
 const FIRST_SETTLE_MS = 500;
-/** How much of the learned time is kept after each answer that was there at once: so it can fall again. */
+/** Share of the learned time that is kept after each answer that was ready at once, so that the time can fall again. */
 const FORGETTING = 0.98;
 const LEAST_RETRY_MS = 100;
 const FIRST_BACKOFF_MS = 1_000;
@@ -81,7 +81,7 @@ export class Schedule {
     return Math.max(Math.min(leastMs, LONGEST_BACKOFF_MS), this.jittered(waitMs));
   }
 
-  /** One late interval must not make all later ones late: a collector that stood still goes on as before. */
+  /** One late interval must not delay all later ones: after a pause a collector continues with its old phase. */
   private learn(readyMs: number): void {
     const mostMs = Math.min(this.intervalMs, this.settleMs + this.intervalMs * SPREAD);
     this.settleMs = Math.max(this.settleMs, Math.min(readyMs, mostMs));

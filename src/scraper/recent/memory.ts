@@ -34,7 +34,7 @@ interface MemoryOptions {
   readonly now?: () => number;
   /** `SteadyClock.aheadMs` of the same clock. */
   readonly clockAheadMs?: () => number;
-  /** `recent.end` of an earlier process; 0 when not given: none is known. */
+  /** `recent.end` of an earlier process; default 0: unknown. */
   readonly earlierEnd?: number;
   /** Called with the bytes that the history released. */
   readonly letGo?: (bytes: number) => void;
@@ -127,7 +127,7 @@ export class ScraperMemory {
   private async takeIn(interval: CollectedInterval): Promise<void> {
     const recent = this.recent.begin(interval);
     await this.history.add(this.feed.interval(interval, (row) => recent.add(row)));
-    // A history that does not want the interval, for its age or the collector's clock, did not look at its rows.
+    // A history that refuses the interval, for its age or the collector's clock, did not read its rows.
     if (recent.length === interval.rows.length) this.recent.take(recent);
     else await this.recent.add(interval);
   }

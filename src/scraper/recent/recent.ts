@@ -25,11 +25,11 @@ export class RecentResults {
   /** Cursor of the newest interval that was dropped; at first, of everything before this process. */
   private dropped: number;
   private readonly listeners = new Set<() => void>();
-  /** By collector: how far its clock is ahead of the steady clock of this process, ms, as of its last interval. */
+  /** By collector: how far its clock is ahead of the steady clock of this process at its last interval, ms. */
   private readonly offsets = new Map<string, number>();
   private readonly tools = new RecentRowsTools();
 
-  /** `earlierEnd`: the last number that is known of an earlier process; 0: none is. */
+  /** `earlierEnd`: the last known number of an earlier process; 0: unknown. */
   constructor(mostBytes: number, earlierEnd = 0) {
     this.mostBytes = mostBytes;
     this.last = earlierEnd === 0 ? drawCursorStart() : earlierEnd + UNKNOWN_NUMBERS;
@@ -48,8 +48,8 @@ export class RecentResults {
   }
 
   /**
-   * How far the times of an interval are ahead of the clock of its collector as it is now, ms: that was stepped by as
-   * much since. 0: not at all.
+   * How far the times of an interval are ahead of its collector's present clock, ms: the sum of the clock's steps since
+   * then. 0 without steps.
    */
   clockAheadMs({ collector, report }: Pick<RecentInterval, 'collector' | 'report'>): number {
     return report.aheadMs - (this.offsets.get(collector) ?? report.aheadMs);

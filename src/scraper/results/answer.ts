@@ -17,7 +17,7 @@ export interface Page {
   /** The collector's own name. */
   readonly collector: string;
   readonly intervalMs: number;
-  /** Its wall clock when it answered, epoch ms; undefined when it does not tell. */
+  /** Its wall clock when it answered, epoch ms; undefined when it reports none. */
   readonly nowMs?: number;
   /** Oldest first; each comes after the cursor that was asked with, unless there is a gap. */
   readonly intervals: readonly CollectedInterval[];

@@ -52,7 +52,7 @@ export function endOfText(bytes: Uint8Array, at: number): number {
   return -1;
 }
 
-/** Where a value of this kind ends; -1 when it is not surely one. */
+/** End of a value of this kind; -1 when that is uncertain. */
 export function endOfValue(bytes: Uint8Array, at: number, kind: number): number {
   if (kind === COUNT) return endOfCount(bytes, at);
   if (kind === NUMBER) return endOfNumber(bytes, at);

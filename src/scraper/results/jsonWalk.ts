@@ -56,7 +56,7 @@ export class JsonWalk {
     return this.inside(at, LIST_END, visit);
   }
 
-  /** Where the value that begins at `at` ends; only its brackets and quotes are looked at. Hot. */
+  /** End of the value that begins at `at`; checks only its brackets and quotes. Hot. */
   endOf(at: number): number {
     const { bytes } = this;
     const { length } = bytes;

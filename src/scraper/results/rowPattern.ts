@@ -75,7 +75,7 @@ export interface RowPattern {
   readonly ending: Ending;
 }
 
-/** Of a row that is right. undefined when it is written in a way that is not worth following. */
+/** The pattern of a valid row; undefined when it is written in a way that is not worth following. */
 export function patternOf(row: Buffer, checked: CheckedFields): RowPattern | undefined {
   if (row.length > MOST_ROW_BYTES) return undefined;
   const pattern = new Uint8Array(MOST_PATTERN_BYTES);
@@ -104,7 +104,7 @@ export function patternOf(row: Buffer, checked: CheckedFields): RowPattern | und
         if (end - at > MOST_NAME_BYTES) return undefined;
         name = row.toString('utf8', at + 1, quote);
         const names = around.at(-1)?.names;
-        // Of a name that is there twice the last one counts, and a tag of this name would be none.
+        // Of a duplicate name the last one counts, and a tag of this name would not be checked.
         if (names === undefined || names.has(name) || name === '__proto__') return undefined;
         names.add(name);
       } else {

@@ -38,7 +38,7 @@ export class RowShape {
     this.between = bytes.length - values.length;
   }
 
-  /** Of a row that is right. undefined when it is written in a way that is not worth following. */
+  /** The shape of a valid row; undefined when it is written in a way that is not worth following. */
   static of(row: Buffer, checked: CheckedFields): RowShape | undefined {
     const pattern = patternOf(row, checked);
     if (pattern === undefined) return undefined;
@@ -92,7 +92,7 @@ export class RowShape {
     }
   }
 
-  /** Where in a row of this shape all that is no histogram ends. */
+  /** End of all but the histogram in a row of this shape. */
   endWithoutHistogram(row: RowPlace, lengths: Uint8Array): number {
     const { bytes, histogram } = this.ending;
     if (!histogram) return row.end - bytes;
@@ -114,7 +114,7 @@ export interface RowPlace {
   readonly first: number;
 }
 
-/** Of the values of rows, one row after the other. */
+/** Lengths of the values of rows, one row after the other. */
 export class ValueLengths {
   length = 0;
   private bytes = new Uint8Array(4096);
@@ -147,7 +147,7 @@ const KNOWN_FOR_ONE = 8;
 
 /** The shapes in an answer: rows without replies differ from others, and groups differ in the names of their tags. */
 export class RowShapes {
-  /** Of the values of all rows that were of a known shape. */
+  /** Lengths of the values of all rows with a known shape. */
   readonly lengths = new ValueLengths();
   /** The one that the last row had: the next one has it more often than not. */
   last: RowShape | undefined;
@@ -160,7 +160,7 @@ export class RowShapes {
     this.checked = checked;
   }
 
-  /** Where the row that begins at `at` ends, when it is of a known shape (`last`); -1: it has to be looked at. */
+  /** End of the row that begins at `at`, when it has a known shape (`last`); -1: it has to be parsed. */
   endOf(bytes: Uint8Array, at: number): number {
     const { last, lengths } = this;
     let end = last?.endOf(bytes, at, lengths) ?? -1;

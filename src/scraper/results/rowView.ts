@@ -231,7 +231,7 @@ export class RowView implements ResultRow {
     return isText ? texts.of(this.bytes, this.starts[value], this.ends[value]) : null;
   }
 
-  /** Of an entry of a list; null: it is no number. */
+  /** For an item of a list; null: it is not a number. */
   private numberOf(value: number): number | null {
     const kind = this.shape?.values[value]?.kind;
     if (kind === undefined || kind === TEXT || kind === BOOLEAN) return null;

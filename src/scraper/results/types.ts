@@ -33,9 +33,9 @@ export interface ResultRow {
   readonly reordered: number | null;
   readonly sendErrors: number | null;
   readonly localDrops: number;
-  /** Larger than a link of the path lets through; absent from collectors that do not tell. */
+  /** Probes larger than the MTU of a link of the path; absent from collectors that do not report it. */
   readonly tooBig?: number | null;
-  /** The least MTU that a probe was too big for; null or absent when none was named. */
+  /** The smallest MTU reported for a probe that was too big; null or absent without a report. */
   readonly mtu?: number | null;
   /**
    * Reasons of refused sends, ICMP errors that came back, and senders of "too big" errors; null or absent when there
@@ -110,22 +110,23 @@ export interface CollectedInterval {
   /** Its cursor at the collector; `endMs` where the collector reports none. */
   readonly cursor?: number;
   /**
-   * Cursor of the interval that it goes on from without a pause; 0: it is the first of a process, or it does not tell.
+   * Cursor of the interval that this one follows without a gap; 0: it is the first of a process, or the collector does
+   * not report it.
    */
   readonly follows?: number;
   /**
-   * A random number of the collector: another one after a start that did not go on where the process before ended.
-   * Absent when it does not tell.
+   * A random number of the collector: a new one after a start that did not continue where the process before ended.
+   * Absent when the collector reports none.
    */
   readonly incarnation?: number | undefined;
   /** Grows when the collector's clock was set back over time already reported; 0 when not given. */
   readonly clockEpoch?: number;
   /**
-   * How far its times are ahead of the collector's clock of the moment it was fetched, ms: that was stepped by as much
-   * since. 0 when not given.
+   * How far its times are ahead of the collector's clock at the moment of fetching, ms: the sum of the clock's steps
+   * since then. Default 0.
    */
   readonly clockAheadMs?: number;
-  /** How far its times are ahead of the steady clock of this process, ms (`SteadyClock`); 0 when not given. */
+  /** How far its times are ahead of the steady clock of this process, ms (`SteadyClock`); default 0. */
   readonly aheadMs?: number;
   readonly rows: Rows;
 }

@@ -97,7 +97,7 @@ export function isUnfinished(bytes: Buffer, offset: number): boolean {
   return left < HEADER_BYTES || (length !== undefined && length > left);
 }
 
-/** The next offset from `from` on at which a whole record begins; undefined when there is none. */
+/** The next offset from `from` on at which a whole record begins; undefined without one. */
 export function findRecord(bytes: Buffer, from: number): number | undefined {
   for (let at = bytes.indexOf(MAGIC, from); at !== -1; at = bytes.indexOf(MAGIC, at + 1)) {
     if (isRecord(bytes, at)) return at;

@@ -9,7 +9,7 @@ export class SpoolReport {
   /** Intervals dropped because the spool was full. */
   lostIntervals = 0;
   damagedRecords = 0;
-  /** Times that the disk refused to take intervals. */
+  /** Number of times that the disk refused intervals. */
   errors = 0;
   private readonly dir: string;
   private readonly logger: Logger;

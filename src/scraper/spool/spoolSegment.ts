@@ -232,7 +232,7 @@ async function readAt(file: FileHandle, at: number, length: number): Promise<Buf
 }
 
 /**
- * Of the checkpoint of how far a segment is settled, in a file next to it, so that a restart after a kill does not begin
+ * For the checkpoint: how far a segment is settled, in a file next to it, so that a restart after a kill does not begin
  * at the front.
  */
 const MARK_SUFFIX = '.settled';

@@ -46,7 +46,7 @@ export async function removeOldest(dir: string, closed: readonly string[], keep:
   for (const name of closed.slice(0, Math.max(0, closed.length - keep))) await rm(join(dir, name), { force: true });
 }
 
-/** Which interval a line is of: its collector, as the line has it, and its time. */
+/** The interval of a line: its collector, as written in the line, and its time. */
 export function keyOf(line: string): string {
   // In a name or value, the comma and the equals sign would each have a backslash before them.
   const collector = /,collector=((?:\\.|[^\\, ])*)/.exec(line)?.[1] ?? '';

@@ -24,7 +24,7 @@ import { retryAfterMs, WriteLater } from './retryableError.js';
 const ABOUT_CONTENT = new Set([400, 413, 422]);
 const GZIP_FROM_BYTES = 1000;
 const NO_CONTENT = 204;
-/** Of an answer that is not JSON: enough of an HTML page to know it. */
+/** For an answer that is not JSON: enough of an HTML page to recognize it. */
 const MAX_PLAIN_TEXT = 300;
 
 const HINTS: Readonly<Record<number, string>> = {
@@ -116,8 +116,8 @@ export class InfluxWriter implements Writer {
           status = statusCode ?? 0;
         },
       );
-      // Anything else may be a login page of something that stands in between: to take it for an acknowledgement would
-      // lose the points.
+      // Any other answer may be a login page of a proxy in between: to count it as an acknowledgement would lose the
+      // points.
       if (status === NO_CONTENT || (status === 200 && isEmpty(answer))) return undefined;
       throw new WriteLater(`it answered ${status} with a body, not 204; check the URL`, { status });
     } catch (error) {
@@ -176,7 +176,7 @@ function refusalOf(error: HttpError): Refusal {
   );
 }
 
-/** InfluxDB 1 and 3 say it in `error`, 2 in `message`; others in plain text. */
+/** InfluxDB 1 and 3 put the message into `error`, 2 into `message`; others send plain text. */
 function messageOf(body: string): string {
   try {
     const answer: unknown = JSON.parse(body);

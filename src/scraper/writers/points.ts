@@ -15,7 +15,7 @@ import type { PointLayout } from '../../config/scraper/writerConfig.js';
 import { lossPct } from '../../stats/row.js';
 import { type CollectedInterval, oneByOne, type ResultRow } from '../results/types.js';
 
-/** Unit of a line's time. Files have nanoseconds, which their readers take for granted; requests name theirs. */
+/** Unit of a line's time. Files have nanoseconds, the default of their readers; requests name theirs. */
 type Precision = 'ms' | 'ns';
 
 const RAW_STATS = 'raw_stats';
@@ -105,7 +105,7 @@ function rowTags(row: ResultRow, collector: string): string {
   const base =
     ownTag(',src_ip=', row.source) +
     ownTag(',dst_ip=', row.target) +
-    // 0: a protocol without ports, or a collector that does not tell.
+    // 0: a protocol without ports, or a collector that does not report the port.
     (row.port === 0 ? '' : `,dst_port=${row.port}`) +
     collector +
     ownTag(',group=', row.group) +
@@ -225,8 +225,8 @@ const THREE = Array.from({ length: NS_DIGITS }, (_, n) => `${n}`.padStart(3, '0'
 const TRIMMED = THREE.map((digits) => digits.replace(/0+$/, ''));
 
 /**
- * As JavaScript writes `nsToMs(ns)`, in a third of the time: that has to find out how many digits are needed to tell it
- * from all others.
+ * As JavaScript writes `nsToMs(ns)`, in a third of the time: JavaScript has to find out how many digits distinguish it
+ * from all other numbers.
  */
 export function msText(ns: number): string {
   if (!(ns >= 0 && ns < EXACT_NS)) return `${nsToMs(ns)}`;

@@ -16,8 +16,8 @@ export interface Refusal {
 }
 
 /**
- * Sends lines in one request: undefined when they were acknowledged. Throws when the database is away, or says "later"
- * or "not you".
+ * Sends lines in one request: undefined when they were acknowledged. Throws when the database is unavailable, asks to
+ * retry later, or rejects the credentials.
  */
 type SendLines = (lines: readonly string[]) => Promise<Refusal | undefined>;
 
@@ -35,7 +35,7 @@ const MAX_REASON_LENGTH = 300;
  * parameter, for instance.
  */
 const CANARY = 24;
-/** How databases speak of points: InfluxDB 1, 2 and 3, VictoriaMetrics. */
+/** Words about points in the messages of InfluxDB 1, 2 and 3, and VictoriaMetrics. */
 const ABOUT_POINTS =
   /partial write|unable to parse|parse error|parsing error|parsing failed|field type conflict|line protocol|beyond retention|points? |max-(values|series)|invalid (field|tag|column|number|timestamp)|missing (fields|tag)|duplicate tags|schema/i;
 
@@ -81,7 +81,7 @@ interface Bad {
   readonly reason: string;
 }
 
-/** Which lines are known to be bad, and the parts in which the others are sent again. */
+/** The lines known to be bad, and the parts in which the others are sent again. */
 function split(part: readonly string[], refusal: Refusal): { bad: Bad[]; rest: (readonly string[])[] } {
   const named = namedLines(part, refusal);
   if (named.size > 0) {

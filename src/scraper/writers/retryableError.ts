@@ -17,7 +17,7 @@ export class WriteLater extends Error {
   }
 }
 
-/** Milliseconds of a `Retry-After` header (RFC 9110, section 10.2.3): seconds, or a date; 0 for none or nonsense. */
+/** Milliseconds of a `Retry-After` header (RFC 9110, section 10.2.3): seconds, or a date; 0 when absent or invalid. */
 export function retryAfterMs(header: string | undefined, nowMs: number): number {
   if (header === undefined) return 0;
   const text = header.trim();

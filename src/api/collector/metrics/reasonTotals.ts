@@ -23,7 +23,7 @@ const BY_ICMP: Named = {
 
 export class ReasonTotals {
   private readonly sourcePorts: number;
-  /** By name of a group, then by the labels behind it. */
+  /** By group name, then by the other labels. */
   private byGroup = new Map<string, { readonly errnos: Map<string, number>; readonly icmp: Map<string, number> }>();
 
   constructor(sourcePorts: number) {

@@ -62,7 +62,7 @@ const TARGET_INFO: Named = {
 };
 
 /**
- * Of groups: how many targets are in a state in the last finished interval. They show a single target also where
+ * For groups: the number of targets in each state in the last finished interval. They show a single target also where
  * targets have no series of their own.
  */
 const STATES: readonly (Named & { readonly value: (series: Series) => number })[] = [

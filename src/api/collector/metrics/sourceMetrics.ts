@@ -1,4 +1,4 @@
-/** How the sources of targets do, for Prometheus: one series for each group with a source. */
+/** The state of the sources of targets, for Prometheus: one series for each group with a source. */
 
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { msToS } from '../../../base/units.js';

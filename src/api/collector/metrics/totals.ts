@@ -19,7 +19,7 @@ const LINE = FIRST_BUCKET + RTT_BUCKETS;
 export interface Series {
   readonly labels: string;
   readonly values: Float64Array;
-  /** How many rows of the last interval had probes and no reply to any. */
+  /** Number of rows of the last interval with probes and without any reply. */
   silent: number;
   /** Number of rows of the last interval with refused probes only: nothing is known of the network to their targets. */
   unmeasured: number;
@@ -110,7 +110,7 @@ export class SeriesTotals {
     return this.selection.kept;
   }
 
-  /** Groups that have none, because there would be too many. */
+  /** Groups without series, because there would be too many. */
   get omitted(): readonly Group[] {
     return this.selection.omitted;
   }
