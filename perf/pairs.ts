@@ -6,7 +6,7 @@
 import { median, round } from './harness.js';
 
 export interface Pairs {
-  /** Of each pair, in the order of measuring. */
+  /** One for each pair, in the order of measuring. */
   readonly baselines: readonly number[];
   readonly values: readonly number[];
   /** value / baseline. */

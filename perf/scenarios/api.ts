@@ -23,8 +23,8 @@ const WARM_UP_MS = 3 * INTERVAL_MS;
 const WARM_UP_READ_SECONDS = 1;
 const CONNECTIONS = 10;
 /**
- * Of all connections together, in the stretch that is paced: many more readers than a collector has, yet a load that
- * leaves the machine time.
+ * For all connections together, in the paced stretch: many more readers than a collector has, yet a load that leaves
+ * the machine time.
  */
 const PACED_PER_SECOND = 50;
 /** No longer than an interval, so that an answer after the cursor stays at one interval or two. */

@@ -9,7 +9,7 @@ import type { Found } from './protocols/inTurns.js';
 import { measureReflector } from './protocols/reflector.js';
 import { measureSyn } from './protocols/syn.js';
 
-/** Of a slice. CPU time is counted in ticks of 10 ms: 2 % of this. */
+/** Length of a slice. CPU time is counted in ticks of 10 ms: 2 % of this. */
 const SLICE_MS = 500;
 
 async function run({ quick, progress }: ScenarioOptions): Promise<ScenarioResult> {

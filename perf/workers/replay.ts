@@ -17,7 +17,7 @@ import { RttHistogram } from '../../src/stats/histogram.js';
 
 const [collectors = 0, rows = 0, intervalMs = 0, settleMs = 0] = process.argv.slice(2).map(Number);
 const RETENTION = 60;
-/** Different sets of rows: an interval's numbers differ from those of the one before. */
+/** Different sets of rows: an interval's numbers differ from the interval before. */
 const SETS = 4;
 const SAMPLES = 160;
 const NEWLINE = 10;

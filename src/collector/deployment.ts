@@ -64,7 +64,7 @@ interface PreparedStep {
 type Prepared = readonly PreparedStep[];
 
 interface Outcome {
-  /** Steps that are in force: all of them, or after a failure those that could not be rolled back. */
+  /** Steps that are in force: all of them, or after a failure the steps that could not be rolled back. */
   readonly applied: readonly Step[];
   /** Undefined: all steps are in force. */
   readonly failure: unknown;

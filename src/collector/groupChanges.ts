@@ -121,7 +121,7 @@ export class GroupChanges {
     return this.changeInTurn(async () => this.applyFile(await this.defineFile(groups)));
   }
 
-  /** Adds this group to those of the config file, or replaces it. */
+  /** Adds this group to the groups of the config file, or replaces it. */
   putFromFile(group: Group): Promise<{ readonly created: boolean }> {
     return this.changeInTurn(async () => {
       const others = this.registry.file().filter(({ defined }) => defined.name !== group.name);

@@ -25,9 +25,9 @@ interface SeriesStates {
 }
 
 /**
- * Whether a series answers, and the end of its newest interval. `slots`, oldest first: those of a window in the past;
- * later data do not count. undefined: now. Within a slot the moment when a series stopped is unknown: it counts as
- * fresh to the slot's end.
+ * Whether a series answers, and the end of its newest interval. `slots`, oldest first: the slots of a window in the
+ * past; later data do not count. undefined: now. Within a slot the moment when a series stopped is unknown: it counts
+ * as fresh to the slot's end.
  */
 export const stateOf = (table: SeriesStates, series: number, slots: readonly Slot[] | undefined): Answering =>
   slots === undefined ? table.answering(series) : answeringIn(slots, series, table.cadenceMs(series));

@@ -1,4 +1,4 @@
-/** The dimensions that rows and columns of a matrix may have: those of every series, and any tag. */
+/** The dimensions that rows and columns of a matrix may have: the fields of every series, and any tag. */
 
 import type { SeriesTable } from './series.js';
 

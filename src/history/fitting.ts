@@ -130,7 +130,7 @@ function bestMerge(
       while (to < history.slots.length && history.slots[to].fromMs < fromMs + lengthMs) to += 1;
       const slots = history.slots.slice(from, to);
       from = to;
-      // Merging with a slot without histograms would lose those of the others.
+      // Merging with a slot without histograms would lose the histograms of the others.
       if (slots.length < 2 || (withHistograms && slots.some((slot) => slot.histograms === null))) continue;
       const age = (newest.fromMs + newest.lengthMs - fromMs) / lengthMs;
       if (age >= LEAST_AGE && (best === undefined || age > best.age)) best = { fromMs, lengthMs, slots, age };
@@ -161,7 +161,7 @@ async function carryOut(history: FittedHistory, merge: Merge, merging: Merging, 
   history.letGo(bytes);
 }
 
-/** Drops the oldest histograms, except those of the last slot: without them there would be no percentiles at all. */
+/** Drops the oldest histograms, except in the last slot: without them there would be no percentiles at all. */
 function dropHistograms(history: FittedHistory): boolean {
   const oldest = history.slots.findIndex(({ histograms }) => histograms !== null);
   if (oldest < 0 || oldest === history.slots.length - 1) return false;

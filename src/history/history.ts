@@ -117,7 +117,7 @@ export class MatrixHistory {
     });
   }
 
-  /** Of all typed arrays. */
+  /** Bytes of all typed arrays. */
   get bytes(): number {
     return this.slots.reduce((sum, slot) => sum + slot.columnBytes + slot.histogramBytes, this.series.bytes);
   }

@@ -27,7 +27,7 @@ export class Merging implements Numbers {
   p50Ns = 0;
   p90Ns = 0;
   p99Ns = 0;
-  /** The percentiles are the maxima over the parts, not those of the whole. */
+  /** The percentiles are the maxima over the parts, not the percentiles of the whole. */
   upperBound = false;
   parts = 0;
   /** The samples of all parts, when `complete`. */

@@ -188,7 +188,7 @@ export class SeriesTable {
     return this.reasons[series] === 0 ? null : this.reasonTexts.value(this.reasons[series] - 1);
   }
 
-  /** Of the typed arrays. */
+  /** Bytes of the typed arrays. */
   get bytes(): number {
     const { names, ports, intervals, cadences, ends, misses, outcomes, hashes, reasons, places } = this;
     return [names, ports, intervals, cadences, ends, misses, outcomes, hashes, reasons, places].reduce(

@@ -88,7 +88,7 @@ export class Slot {
     return this.flags.length;
   }
 
-  /** Of all columns, without the histograms. */
+  /** Bytes of all columns, without the histograms. */
   get columnBytes(): number {
     let bytes = 0;
     for (const { values } of this.counts()) bytes += values.byteLength;

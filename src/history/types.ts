@@ -31,9 +31,7 @@ export interface HistoryRow extends SeriesName, Numbers {
    * known.
    */
   readonly reason: string | null;
-  /**
-   * All samples, in the sparse form of `src/stats/histogramSum.ts`; null when there are none, or when they are unknown.
-   */
+  /** All samples, in the sparse form of `src/stats/histogramSum.ts`; null without samples, or when they are unknown. */
   readonly histogram: Uint8Array | null;
 }
 

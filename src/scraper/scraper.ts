@@ -125,7 +125,7 @@ export class Scraper implements ScraperService {
     this.fleet.follow(this.config.collectors);
   }
 
-  /** Polls the collectors of another list from now on. Those in both lists continue undisturbed. */
+  /** Polls the collectors of another list from now on. Collectors in both lists continue undisturbed. */
   follow(list: CollectorList): FleetChange {
     const change = this.fleet.follow(list);
     for (const url of change.removed) this.names.delete(url);

@@ -6,7 +6,7 @@ import type { Entry } from './source.js';
 
 export interface Derived {
   readonly group: Group;
-  /** Of the answer, in words. */
+  /** Entries left out of the answer, in words. */
   readonly leftOut: readonly string[];
 }
 

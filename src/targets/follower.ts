@@ -30,7 +30,7 @@ export interface FollowerOptions {
   /** In force until the first good answer. */
   readonly entries: readonly Entry[];
   /**
-   * Applies entries, and sets `entries`; resolves with those that are left out. Rejects on failure, and changes
+   * Applies entries, and sets `entries`; resolves with the entries that are left out. Rejects on failure, and changes
    * nothing.
    */
   readonly apply: (entries: readonly Entry[]) => Promise<readonly string[]>;

@@ -91,7 +91,7 @@ export function readTarget(text: string, tags: Readonly<Record<string, string>>)
 }
 
 /**
- * Labels become tags; those that begin with two underscores are for Prometheus only. A null value means that the label
+ * Labels become tags; labels that begin with two underscores are for Prometheus only. A null value means that the label
  * is not set.
  */
 function readLabels(labels: unknown, index: number, warnings: string[]): Record<string, string> {

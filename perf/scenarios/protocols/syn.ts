@@ -14,8 +14,8 @@ const PACED_PER_SECOND = 50_000;
 const ASKED_PER_SECOND = 300_000;
 const WINDOW = 1024;
 /**
- * Number of addresses, both ports of which are probed: enough that no path is probed again within the timeout, for a
- * server accepts one SYN at a time from a port.
+ * Number of addresses with both ports probed: enough that no path is probed again within the timeout, for a server
+ * accepts one SYN at a time from a port.
  */
 const TARGETS = 1000;
 const TIMEOUT_MS = 100;

@@ -172,7 +172,7 @@ const pythonTags =
 const lossPct = ({ sent, lost }: Point): number => (lost / sent) * 100;
 const rttMs = ({ rtts, rttSumNs }: Point): number => (rtts === 0 ? 0 : nsToMs(rttSumNs / rtts));
 
-/** A DataPoint as Go's encoding/json writes it: the keys of maps sorted, those of structs in their order. */
+/** A DataPoint as Go's encoding/json writes it: the keys of maps sorted, the keys of structs in their order. */
 function goPoint(point: Point, endMs: number): string {
   const fields = `{"loss":${goFloat(lossPct(point))},"lost":${goFloat(point.lost)},"rtt":${goFloat(rttMs(point))},"sent":${goFloat(point.sent)}}`;
   return `{"fields":${fields},"tags":${goMap(point.tags)},"time":"${goTime(endMs)}","measurement":"raw_stats"}`;

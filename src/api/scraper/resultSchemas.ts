@@ -1,4 +1,7 @@
-/** The shapes of requests and answers with the results of all collectors, where they differ from those of one. */
+/**
+ * The shapes of requests and answers with the results of all collectors, where they differ from the shapes for one
+ * collector.
+ */
 
 import { type Static, Type } from 'typebox';
 import { FILTERS, PathsQuery, ResultsQuery, StreamQuery } from '../server/schemas.js';
@@ -49,7 +52,7 @@ export const AllPathsQuery = Type.Object(
 );
 export type AllPathsQuery = Static<typeof AllPathsQuery>;
 
-/** Of a collector of another kind, which does not tell everything. */
+/** The row of a collector of another kind, which does not report every field. */
 const told = Type.Object({
   collector: Type.String({ description: 'name of the collector' }),
   ...ResultRowSchema.properties,

@@ -16,7 +16,7 @@ import type { ApiSection, Tokens } from './tokens.js';
 
 declare module 'fastify' {
   interface FastifySchema {
-    /** Codes that this route may answer with, in addition to those of every route. */
+    /** Codes that this route may answer with, in addition to the codes of every route. */
     readonly problems?: readonly ErrorCode[];
   }
 }

@@ -126,7 +126,7 @@ function protect(app: FastifyInstance, options: BaseOptions, refuse: ReturnType<
   });
 }
 
-/** A service manager must learn that the process lives, whoever else asks. */
+/** A service manager must see that the process lives, whatever the load. */
 const EXEMPT = '/healthz';
 
 /**

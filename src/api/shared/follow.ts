@@ -110,7 +110,7 @@ function eventData<Interval extends Placed, Query extends StreamQuery>(
 
 interface Reader<Interval> {
   readonly stream: EventStream;
-  /** Of the last interval that it has. */
+  /** Cursor of the last interval that it has. */
   readonly cursor: number;
   /** Most intervals. */
   readonly limit: number | undefined;

@@ -1,6 +1,6 @@
 /**
  * `GET /v1/matrix`: loss or a time between any two sets of tags, over a window that ends with the newest interval or
- * earlier. The same route serves a collector, over its own results, and a scraper, over those of all collectors.
+ * earlier. The same route serves a collector, over its own results, and a scraper, over the results of all collectors.
  */
 
 import type { FastifyInstance } from 'fastify';

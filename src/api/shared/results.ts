@@ -42,7 +42,7 @@ export function resultsRoute(app: FastifyInstance, service: CollectorService, pa
   });
 }
 
-/** Whole intervals up to `pageBytes`, at least one. The size counts all rows, even those that the filter removes. */
+/** Whole intervals up to `pageBytes`, at least one. The size counts all rows, even rows that the filter removes. */
 function fitting(page: ResultsPage, pageBytes: number, withHistograms: boolean): ResultsPage {
   let bytes = 0;
   let count = 0;

@@ -80,7 +80,7 @@ export async function runProbe(host: string, options: ProbeOptions): Promise<num
   }
 }
 
-/** Why the figures may be about this host. Of a few hundred probes, each one that was not sent is worth a word. */
+/** Why the figures may be about this host. With a few hundred probes, each unsent one is worth a note. */
 function notes(collector: Collector): string[] {
   const { warnings, totals } = collector.status();
   const { scheduleSlips } = totals;

@@ -27,7 +27,7 @@ import { HangUps, nothingToLose, signalled, unlessSignalled } from '../shared/si
 
 /** Files in addition to a connection to each collector: connections to databases and of readers of the API, spools. */
 const OTHER_FILES = 128;
-/** Of a source that has not answered yet. */
+/** Assumed number of collectors of a source that has not answered yet. */
 const FOLLOWED_COLLECTORS = 256;
 
 interface Served {

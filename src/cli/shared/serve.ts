@@ -12,7 +12,7 @@ import { listen } from './listen.js';
 
 /** Descriptors that Node keeps open for a worker thread, rounded up. */
 const FILES_PER_THREAD = 8;
-/** Of a collector without a config file. */
+/** The reload of a collector without a config file. */
 const NOTHING_RELOADED: ReloadAnswer = { added: [], changed: [], removed: [], kept: [], restart: [], notes: [] };
 
 export interface ServedCollector {

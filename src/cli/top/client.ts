@@ -8,7 +8,7 @@ import { readSecret } from '../../config/secrets.js';
 import { clean } from './text.js';
 
 const TIMEOUTS = { connectMs: 3_000, headerMs: 15_000, totalMs: 30_000 };
-/** Of a body that is quoted. */
+/** Characters of a body to quote. */
 const QUOTED = 300;
 const MOST_REFUSAL_CHARACTERS = 10_000;
 
@@ -135,7 +135,7 @@ function baseOf(text: string): URL {
   return url;
 }
 
-/** Of a problem document. */
+/** The detail of a problem document. */
 function detailOf(body: string): string | undefined {
   try {
     const detail: unknown = Reflect.get(JSON.parse(body), 'detail');

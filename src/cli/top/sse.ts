@@ -1,6 +1,6 @@
 /**
- * The events of `GET /v1/stream`: an interval is finished. Ends with the connection, or after a silence so long that
- * the connection must be dead.
+ * The events of `GET /v1/stream`: an interval is finished. Ends with the connection, or after a silence that only a
+ * dead connection explains.
  */
 
 import type { ServiceClient } from './client.js';

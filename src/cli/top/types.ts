@@ -39,7 +39,7 @@ interface CellColumns {
 
 /** An element of `paths` of `GET /v1/paths`, as far as it is shown. */
 export interface PathAnswer extends Explained {
-  /** Of a scraper only. */
+  /** Only from a scraper. */
   readonly collector?: string | null;
   readonly group: string;
   readonly source: string;
@@ -58,7 +58,7 @@ export interface PathsAnswer {
   readonly collectors?: readonly { readonly url: string; readonly error: string | null }[];
 }
 
-/** Of source, target and class, over the window. */
+/** A source, a target and a class, over the window. */
 export interface Pair {
   readonly collector: string;
   readonly group: string;

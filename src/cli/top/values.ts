@@ -54,7 +54,7 @@ export function timeStyle(us: number, medianUs: number): Style {
 /** For people who see no colour. */
 export const markOf = (style: Style): string => ({ bad: '!', warn: '+' })[style as string] ?? ' ';
 
-/** The middle of the values; 0 when there are none. */
+/** The middle of the values; 0 without values. */
 export function median(values: readonly (number | null)[]): number {
   const before = medians.get(values);
   if (before !== undefined) return before;

@@ -74,8 +74,8 @@ export class GroupRegistry {
   }
 
   /**
-   * Groups that are defined but not in force: those set by REST, then those of the config file that this process can't
-   * probe.
+   * Groups that are defined but not in force: first the groups set by REST, then groups of the config file that this
+   * process can't probe.
    */
   suspended(): readonly SuspendedGroup[] {
     const records = [...this.records.values()];
@@ -297,7 +297,7 @@ function isSame(active: ActiveGroup, group: DefinedGroup): boolean {
   return active.digest === group.digest && sameKeys(active.group, group.defined);
 }
 
-/** With the listed targets; those of a source come later. */
+/** With the listed targets; targets of a source come later. */
 function activate(group: DefinedGroup): ActiveGroup {
   return { ...group, group: group.defined };
 }

@@ -127,7 +127,7 @@ export async function planGroup(old: GroupPlan | undefined, group: Group, tools:
           const key = streamKey(target, trafficClass);
           const before = known.get(key);
           known.delete(key);
-          // Before a number is allocated: after a failure here there is none to release.
+          // Before a number is allocated: after a failure here no number has to be released.
           const source = before?.source ?? tools.sourceOf({ group, target });
           const id = before?.id ?? tools.numbers.take();
           const info: StreamInfo = { id, group, target, class: trafficClass, source };

@@ -49,7 +49,7 @@ export interface ResultsPage {
   readonly intervals: readonly StoredInterval[];
   /** Cursor of the last interval of the page, else the cursor that was asked with. */
   readonly next: number;
-  /** Cursor of the oldest interval in memory; 0 when there is none. */
+  /** Cursor of the oldest interval in memory; 0 without intervals. */
   readonly oldest: number;
   /**
    * Intervals after the cursor were dropped, or the cursor is unknown: it is of another incarnation, and all intervals
@@ -143,7 +143,7 @@ export class ResultsStore {
     return interval;
   }
 
-  /** The first interval after the cursor whose paths are in memory; `gap`: those of an earlier one are not. */
+  /** The first interval after the cursor whose paths are in memory; `gap`: the paths of an earlier one are not. */
   pathsAfter(cursor: number): { readonly interval: StoredInterval | undefined; readonly gap: boolean } {
     const { cursor: known, gap } = this.placeOf(cursor);
     const from = Math.max(known, this.pathlessCursor);
@@ -213,7 +213,7 @@ export class ResultsStore {
   }
 
   /**
-   * The interval that contains `ms`, or the first after it, with paths in memory; undefined when there is none. `ms` is
+   * The interval that contains `ms`, or the first after it, with paths in memory; undefined without one. `ms` is
    * without steps: epoch ms minus `SteadyClock.aheadMs`.
    */
   pathsAt(ms: number): StoredInterval | undefined {
@@ -233,8 +233,8 @@ export class ResultsStore {
   }
 
   /**
-   * The first interval after `cursor`, undefined while there is none; `gap`: one between them was dropped, or the
-   * cursor is unknown.
+   * The first interval after `cursor`, undefined before it exists; `gap`: one between them was dropped, or the cursor
+   * is unknown.
    */
   firstAfter(cursor: number): { readonly interval: StoredInterval | undefined; readonly gap: boolean } {
     const { cursor: known, gap } = this.placeOf(cursor);

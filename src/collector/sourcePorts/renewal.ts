@@ -83,7 +83,7 @@ export class PortRenewal {
       return;
     }
     const sockets = sources.release();
-    // A delayed thread still reads them. If they were closed now, their descriptors could become those of other files.
+    // A delayed thread still reads them. If they were closed now, other files could get their descriptors.
     while (!(await probers.closing(sockets))) if (this.ended.signal.aborted) return;
     if (this.ended.signal.aborted) return;
     sources.drained();

@@ -254,7 +254,7 @@ export class SourcePorts {
     return this.retired.flatMap(({ sockets }) => [...sockets]);
   }
 
-  /** The last probes of a group have been sent, or those of some of its targets. */
+  /** The last probes of a group have been sent, or the last probes to some of its targets. */
   ended(group: Group, nowMs: number): void {
     const key = this.keyOf(group);
     const untilMs = nowMs + nsToMs(group.timeoutNs + GRACE_NS) + LATE_MS;
@@ -291,7 +291,7 @@ export class SourcePorts {
     );
   }
 
-  /** What the results lack, and which probes can't be sent; `inForce`: the probed groups. */
+  /** Warnings about missing data in results, and about probes that can't be sent; `inForce`: the probed groups. */
   warnings(inForce: readonly Group[]): string[] {
     return [
       ...lacksOf(this.options.timestamps, this.refused),

@@ -63,9 +63,7 @@ export class KeptResults {
     }
   }
 
-  /**
-   * The newest of them, at most `most`; undefined when there are none. Damaged files are quarantined. Never rejects.
-   */
+  /** The newest of them, at most `most`; undefined without any. Damaged files are quarantined. Never rejects. */
   async load(most: number): Promise<HeldResults | undefined> {
     try {
       const content = readContent(await readFile(this.path));

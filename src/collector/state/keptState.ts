@@ -48,7 +48,7 @@ export class KeptState {
     return loaded;
   }
 
-  /** This process has an interval of its own: those of an earlier one are no longer the newest. */
+  /** This process has an interval of its own: the intervals of an earlier one are no longer the newest. */
   resultsContinued(): void {
     void this.results.discard();
   }

@@ -17,7 +17,7 @@ export type StateEntry =
   /** The whole text of a file of a newer version of LLAMA, kept unchanged for the time when that version runs again. */
   | { readonly kind: 'newer'; readonly version: string; readonly text: string };
 
-/** The result of reading: an entry whose group is parsed JSON but not checked, or why there is none. */
+/** The result of reading: an entry whose group is parsed JSON but not checked, or why there is no entry. */
 export type ReadState =
   | { readonly name: string; readonly entry: { readonly kind: 'group'; readonly input: unknown } }
   | { readonly name: string; readonly entry: Extract<StateEntry, { kind: 'removed' }> }

@@ -48,7 +48,7 @@ export class AggregatorThread {
   private portClosed: Promise<unknown> = Promise.resolve();
   private lastEndMs = 0;
   /**
-   * Final records in the received intervals, and those that were lost with an incarnation of the thread (without
+   * Final records in the received intervals, and final records lost with an incarnation of the thread (without
    * `orphans`, which the thread counts).
    */
   private reported = 0;

@@ -135,8 +135,8 @@ function readNumber(value: unknown): number | undefined {
 }
 
 /**
- * Go puts an address and a port together as text, so an IPv6 address of its configuration has brackets. Of the names
- * that it resolves, `localhost` alone is sure to mean the same everywhere. Anything else is returned as it is.
+ * Go puts an address and a port together as text, so an IPv6 address of its configuration has brackets. It also
+ * resolves names, but only `localhost` is sure to mean the same everywhere. Any other text is returned unchanged.
  */
 export function plainHost(text: string): string {
   if (text === 'localhost') return '127.0.0.1';

@@ -55,7 +55,7 @@ function localAddresses(input: LegacyInput, ports: readonly LegacyPort[]): Recor
   return result;
 }
 
-/** Fixed numbers are carried over when those of every class are the first of one range. */
+/** Fixed numbers are carried over when the numbers of every class are the first of one range. */
 function basePort(
   input: LegacyInput,
   flows: readonly LegacyFlow[],

@@ -23,8 +23,8 @@ interface StrangeVariable {
 }
 
 /**
- * `known` are the variables of the options of `command` (null: of every command); those of other commands (`ofOthers`)
- * may be in an environment that they share. A variable that is set but empty counts as not set.
+ * `known` are the variables of the options of `command` (null: of every command); variables of other commands
+ * (`ofOthers`) may be in an environment that they share. A variable that is set but empty counts as not set.
  */
 export function strangeVariables(
   environment: Environment,

@@ -10,7 +10,7 @@ import type { ProcessOption } from './schema.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Options by name; those of a section by the name of the section. */
+/** Options by name; the options of a section by the name of the section. */
 export type OptionTable = Readonly<
   Record<string, ProcessOption<unknown> | Readonly<Record<string, ProcessOption<unknown>>>>
 >;

@@ -1,7 +1,7 @@
 /**
  * Finds intervals of a collector that end at the same time because its clock was set back in between. A database keeps
- * one point for a time and a set of tags. Of such intervals it keeps the one that was closed last, in whatever order
- * they are written. The others are counted.
+ * one point for a time and a set of tags. It keeps the interval that was closed last, in whatever order they are
+ * written. The others are counted.
  *
  * Kept over restarts, with the cursors.
  */
@@ -11,7 +11,7 @@ import { type Run, TakenIntervals } from '../../history/seenIntervals.js';
 import { isCount } from '../results/answer.js';
 import type { CollectedInterval } from '../results/types.js';
 
-/** Of a collector; the oldest are forgotten. */
+/** For one collector; the oldest are forgotten. */
 const MOST_EPOCHS = 16;
 
 /** For one epoch: each is a stretch of intervals without a gap. */

@@ -24,7 +24,7 @@ export interface Reply {
   readonly page: Page;
   /** The collector's clock when it answered, for some kinds to half a second only; undefined when it reports none. */
   readonly nowMs: number | undefined;
-  /** Of the answer. */
+  /** Size of the answer. */
   readonly bytes: number;
 }
 

@@ -54,8 +54,8 @@ export class Fleet {
   }
 
   /**
-   * Polls the collectors of a list. With a source: those of its last good answer, or the previous ones until its first
-   * good answer.
+   * Polls the collectors of a list. With a source: the collectors of its last good answer, or the previous ones until
+   * its first good answer.
    */
   follow(list: CollectorList): FleetChange {
     const before = this.list;

@@ -135,7 +135,7 @@ interface Value {
 }
 
 /**
- * A map whose members are parsed, except those that `other` reads. Of a duplicate name the last one counts, as in
+ * A map whose members are parsed, except the members that `other` reads. The last one of a duplicate name counts, as in
  * `JSON.parse`.
  */
 function readMap(

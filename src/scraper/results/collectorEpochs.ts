@@ -9,7 +9,7 @@ import { isRecord } from '../../config/files/problems.js';
 import { isCount } from './answer.js';
 import type { CollectedInterval } from './types.js';
 
-/** Of a collector; the oldest are forgotten. */
+/** For one collector; the oldest are forgotten. */
 const MOST_EPOCHS = 16;
 
 /** The last interval that is safe. */

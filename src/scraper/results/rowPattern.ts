@@ -1,5 +1,5 @@
 /**
- * The pattern of a row, to compare rows by: its bytes without those of its values, and the positions of the values
+ * The pattern of a row, to compare rows by: its bytes without the bytes of its values, and the positions of the values
  * between them.
  */
 
@@ -104,7 +104,7 @@ export function patternOf(row: Buffer, checked: CheckedFields): RowPattern | und
         if (end - at > MOST_NAME_BYTES) return undefined;
         name = row.toString('utf8', at + 1, quote);
         const names = around.at(-1)?.names;
-        // Of a duplicate name the last one counts, and a tag of this name would not be checked.
+        // The last one of a duplicate name counts, and a tag of this name would not be checked.
         if (names === undefined || names.has(name) || name === '__proto__') return undefined;
         names.add(name);
       } else {

@@ -174,7 +174,7 @@ export class RowShapes {
     return end;
   }
 
-  /** Of a row that was looked at, and is right. */
+  /** Learns from a row that was parsed and is valid. */
   learn(row: Buffer): void {
     if (this.learned >= LEARNED_ANYWAY + this.known / KNOWN_FOR_ONE) return;
     this.learned += 1;

@@ -225,7 +225,7 @@ export class RowView implements ResultRow {
     return this.number(at) ?? 0;
   }
 
-  /** Of an entry of a list; null: it is no text. */
+  /** For an item of a list; null: it is not text. */
   private textOf(value: number): string | null {
     const isText = this.shape?.values[value]?.kind === TEXT;
     return isText ? texts.of(this.bytes, this.starts[value], this.ends[value]) : null;

@@ -57,7 +57,7 @@ export interface ResultRow {
   readonly hopChanges?: number | null;
   readonly forwardUs?: OneWayUs | null;
   readonly reverseUs?: OneWayUs | null;
-  /** The text of an HdrHistogram V2 in nanoseconds (`src/stats/hdrText.ts`); null or absent when there is none. */
+  /** The text of an HdrHistogram V2 in nanoseconds (`src/stats/hdrText.ts`); null or absent without one. */
   readonly hdr?: string | null;
 }
 

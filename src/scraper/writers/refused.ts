@@ -1,6 +1,6 @@
 /**
- * Finds the lines that a database refuses for their content among those that it accepts, so that a bad point never
- * keeps a good one from being written. Pure except for the `send` that is passed in.
+ * Separates the lines that a database refuses for their content from the accepted ones, so that a bad point never keeps
+ * a good one from being written. Pure except for the `send` that is passed in.
  *
  * A line counts as written only when a request with it was acknowledged whole. It counts as rejected only when the
  * database named it, or refused it alone. A partly refused request is sent again in parts: to write a point twice does

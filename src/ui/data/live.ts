@@ -23,7 +23,7 @@ const AGE_EVERY_MS = 1_000;
 let stream = NOT_YET;
 /** The state of the stream that listeners know. */
 let heardOf = NOT_YET;
-/** Of the answer that is shown, and when it came, by `performance.now()`. */
+/** Age of the shown answer when it came, and the time it came at, by `performance.now()`. */
 let shown: { readonly ageMs: number; readonly staleAfterMs: number; readonly atMs: number } | undefined;
 let live: Live = { ...NOT_YET, hasData: false, old: false };
 const listeners = new Set<(live: Live) => void>();
@@ -31,7 +31,7 @@ const listeners = new Set<(live: Live) => void>();
 let tickedAt = 0;
 let ticks = 0;
 
-/** Of the newest data that this tab shows, ms; undefined: it has none yet. */
+/** Age of the newest data in this tab, ms; undefined before the first. */
 function ageMs(): number | undefined {
   return shown === undefined ? undefined : shown.ageMs + performance.now() - shown.atMs;
 }

@@ -28,7 +28,7 @@ export const EMPTY: GroupForm = {
 };
 
 const SHOWN = ['name', 'protocol', 'port', 'period', 'timeout', 'classes', 'payloadBytes', 'targets'];
-/** Of an answer, and not of the group. */
+/** Fields of an answer, not of the group. */
 const ANSWERED = ['origin', 'hidesFile', 'notInForce', 'discovery'];
 
 interface Target {

@@ -9,7 +9,7 @@ type Level = 0 | 1 | 2 | 3 | 4;
 
 /** Bounds between the levels. Loss in percent: any loss at all is level 1. */
 export const DEFAULT_LOSS_BOUNDS: readonly number[] = [0, 0.2, 1, 5];
-/** Of times: how many times the pair's own normal. */
+/** For times: multiples of the pair's own normal. */
 export const DEFAULT_TIME_BOUNDS: readonly number[] = [1.25, 1.5, 2, 4];
 
 /** Above the last bound that it is greater than. */
@@ -22,7 +22,7 @@ export function levelOf(value: number, bounds: readonly number[]): Level {
 /** A smaller excess over the normal time means nothing: the scheduling of the hosts causes as much. */
 export const LEAST_EXCESS_US = 50;
 
-/** Of a time: how many times the normal it is, when it is above it by more than hosts alone make. */
+/** Level of a time: by its ratio to the normal, when it exceeds the normal by more than the hosts alone cause. */
 export function timeLevel(us: number, normalUs: number, bounds: readonly number[]): Level {
   return us - normalUs < LEAST_EXCESS_US ? 0 : levelOf(us / normalUs, bounds);
 }
@@ -56,7 +56,7 @@ export interface Palette {
   readonly text: string;
   readonly muted: string;
   readonly select: string;
-  /** Of charts. */
+  /** Lines of charts. */
   readonly lines: Readonly<Record<'loss' | 'p50' | 'p90' | 'p99' | 'max', string>>;
 }
 

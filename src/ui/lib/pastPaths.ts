@@ -1,4 +1,4 @@
-/** The paths of a moment in the past, while they are available: collectors keep those of their last intervals. */
+/** The paths of a moment in the past, while they are available: collectors keep the paths of their last intervals. */
 
 import { get, type Query } from './api.js';
 import { heldAt } from './heldAt.js';

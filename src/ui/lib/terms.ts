@@ -27,7 +27,7 @@ export function withTerm(text: string, name: string, value: string): string {
   ].join(' ');
 }
 
-/** Names in the terms in addition to those of the axis. */
+/** Names in the terms in addition to the names of the axis. */
 export function extraNames(terms: readonly Term[], names: readonly string[]): string[] {
   const asked = terms.flatMap(({ name }) => (name === undefined || names.includes(name) ? [] : [name]));
   return [...new Set(asked)];

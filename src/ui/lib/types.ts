@@ -108,7 +108,7 @@ export interface PathsAnswer {
   readonly cursor?: number | null;
   /** How far its times are ahead of the clock of the service, ms. */
   readonly clockAheadMs?: number | null;
-  /** Of a scraper. */
+  /** Only from a scraper. */
   readonly collectors?: readonly {
     readonly collector: string | null;
     readonly start: string | null;

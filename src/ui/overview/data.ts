@@ -34,7 +34,7 @@ export function askLatency(
   return askSlowness({ ...query, ...matrixStretch(view) }, before, startMs, MOST_TROUBLES, signal);
 }
 
-/** Of the last interval, or of the one that `toMs` falls in. */
+/** The paths of the last interval, or of the interval that contains `toMs`. */
 export const askPaths = (query: Query, toMs: number | undefined, signal: AbortSignal): Promise<PathsAnswer> =>
   toMs === undefined ? get<PathsAnswer>('/v1/paths', query, signal) : askPathsThen(query, toMs, signal);
 

@@ -1,6 +1,6 @@
 /**
- * The distribution of round-trip times on a logarithmic scale, a row of bars for each series. Its percentiles are those
- * of the table.
+ * The distribution of round-trip times on a logarithmic scale, a row of bars for each series. Its percentiles equal the
+ * table's.
  */
 
 import { formatCount, formatUs } from '../lib/format.js';

@@ -60,7 +60,7 @@ export async function askHistory(query: ReturnType<typeof historyQuery>, signal:
   return { ...answer, series: await Promise.all(series) };
 }
 
-/** The freshest series; those of a pair usually have the same interval. */
+/** The freshest series; the series of a pair usually have the same interval. */
 export function newestOf({ series }: HistoryAnswer): Newest {
   const [first, ...others] = series;
   if (first === undefined) return { ageMs: null, staleAfterMs: null };
@@ -95,7 +95,7 @@ const pathsQuery = (pair: Pair, scrapes: boolean) => ({
   ...(scrapes ? { collector: pair.collector } : {}),
 });
 
-/** Of the last finished interval. */
+/** The paths of the last finished interval. */
 export async function askPaths(pair: Pair, scrapes: boolean, signal: AbortSignal): Promise<PathInterval[]> {
   return intervalsOf(pair, await get<PathsAnswer>('/v1/paths', pathsQuery(pair, scrapes), signal));
 }
@@ -132,7 +132,7 @@ export async function askRecent(
   }
   // By the clock of now, for a step of the clock may have been since.
   const endOf = ({ endMs, clockAheadMs = 0 }: (typeof intervals)[number]): number => endMs - clockAheadMs;
-  // Of each collector, for their clocks may differ.
+  // By collector, for their clocks may differ.
   const lasts = new Map<string | undefined, number>();
   for (const one of intervals) lasts.set(one.collector, Math.max(lasts.get(one.collector) ?? 0, endOf(one)));
   const lastMs = ({ collector }: (typeof intervals)[number]): number => toMs ?? lasts.get(collector) ?? 0;

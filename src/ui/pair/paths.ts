@@ -55,7 +55,9 @@ export function isRemarked({ marking }: PathSum): boolean {
   return [marking.forward, marking.reverse].some((dscp) => dscp !== null && dscp !== marking.sent);
 }
 
-/** Of several intervals: by collector, group, port and class, under the name of that series; source ports in order. */
+/**
+ * Sums several intervals: by collector, group, port and class, under the name of that series; source ports in order.
+ */
 export function sumPaths(intervals: readonly (readonly PathRow[])[]): ReadonlyMap<string, readonly PathSum[]> {
   const sums = new Map<
     string,

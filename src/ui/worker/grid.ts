@@ -39,7 +39,7 @@ export interface GridOptions {
   readonly rowTerms: readonly Term[];
   readonly columnTerms: readonly Term[];
   readonly bounds: readonly number[];
-  /** Of the value itself (loss), or of its ratio to the pair's normal (times). */
+  /** Levels by the value itself (loss), or by its ratio to the pair's normal (times). */
   readonly isLoss: boolean;
   readonly worstFirst: boolean;
   /** The service does not answer: no shown data are current. */
@@ -165,7 +165,7 @@ function takeNormal(
   }
 }
 
-/** Of two cells of one colour the one without a value is the worse. */
+/** With equal colours, the cell without a value is the worse one. */
 const weightOf = (value = Number.NaN): number => (Number.isNaN(value) ? Number.POSITIVE_INFINITY : value);
 
 interface Cells {
@@ -197,7 +197,8 @@ function takeNow(
     const own = codeOf(known, to.normal[at] ?? Number.NaN, state, stale?.[i] === 1, options);
     const hidden = hiddenCode(now.cells, i, stale?.[i] === 1, options);
     const code = Math.max(own, hidden);
-    // A number explains its colour. Of one that comes from hidden series only a loss does, when they are silent.
+    // A number explains its colour. When the colour comes from hidden series, only a loss explains it, when they are
+    // silent.
     const isExplained = hidden <= own || (options.isLoss && known > 0 && hidden > UNMEASURED);
     const found = isExplained ? known : Number.NaN;
     const greater = code > (to.code[at] ?? 0) || (code === to.code[at] && weightOf(found) > weightOf(to.value[at]));
@@ -288,7 +289,7 @@ export function worstCells({ code, value }: Grid, most: number): number[] {
   const worst: number[] = [];
   for (let at = 0; at < code.length; at++) if (isWorse(code[at] ?? 0)) worst.push(at);
   const order = (a: number, b: number): number =>
-    // Of two that are infinite the difference is not a number.
+    // The difference of two infinities is not a number.
     (code[b] ?? 0) - (code[a] ?? 0) || weightOf(value[b]) - weightOf(value[a]) || a - b;
   return worst.sort(order).slice(0, most);
 }

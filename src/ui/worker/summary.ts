@@ -27,7 +27,7 @@ export interface SummaryRow {
 
 interface Freshness {
   readonly collector: string;
-  /** Of its newest data. */
+  /** Age of its newest data. */
   readonly ageMs: number;
   readonly stale: boolean;
 }

@@ -67,7 +67,7 @@ async function done(job: Job, signal: AbortSignal): Promise<Results[Job['kind']]
   }
 }
 
-/** The arrays of a grid are transferred to the page; those of the answers stay here, for the next grid. */
+/** The arrays of a grid are transferred to the page; the arrays of the answers stay here, for the next grid. */
 function handedOver(result: Results[Job['kind']]): Transferable[] {
   if (result === undefined || !('code' in result)) return [];
   return [result.code.buffer, result.value.buffer, result.normal.buffer, result.cell.buffer];

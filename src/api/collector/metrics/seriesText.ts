@@ -145,9 +145,9 @@ export async function* targetInfoText(groups: readonly Group[], breather: Breath
 }
 
 /**
- * A tag name may contain characters that a label must not; they become `_`. Of tags that become the same name, the one
- * with exactly that name keeps it, and the others get the suffix `_2`, `_3` … in alphabetical order: no tag vanishes,
- * and no series depends on the order of a file.
+ * A tag name may contain characters that a label must not; they become `_`. When several tags become the same name, the
+ * tag with exactly that name keeps it, and the others get the suffix `_2`, `_3` … in alphabetical order: no tag
+ * vanishes, and no series depends on the order of a file.
  */
 function tagLabels(tags: Readonly<Record<string, string>>): string[] {
   const names = Object.keys(tags).map(tagLabelName);

@@ -67,7 +67,7 @@ const targetKey = (group: string, address: string, port: number, className: stri
   `${group} ${className} ${address} ${port}`;
 const groupKey = (group: string, className: string): string => `${group} ${className}`;
 
-/** Groups with series within the limit, and those that are left out. */
+/** Groups with series within the limit, and the others, which are left out. */
 interface Selection {
   readonly kept: readonly Group[];
   readonly omitted: readonly Group[];
@@ -75,7 +75,7 @@ interface Selection {
 
 /**
  * Leaves out whole groups, the largest first, until the others have at most `most` series: a group has all of its
- * series or none, and a large one does not cost the small ones theirs. Of groups of the same size the last by name goes
+ * series or none, and a large group does not displace small ones. Among groups of the same size the last by name goes
  * first.
  */
 function select(groups: readonly Group[], kind: SeriesKind, most: number): Selection {
