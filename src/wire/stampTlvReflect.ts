@@ -2,8 +2,7 @@
  * How a reflector answers the TLVs of a request: RFC 8972 section 4, in place.
  *
  * - Understood: answered, U cleared. Not understood (or direct measurement on a reflector without counts): returned
- * with
- *   U set.
+ *   with U set.
  * - Malformed (a length that is invalid for its type, or exceeds the packet): M is set, and this TLV's value and all
  *   following bytes are returned unchanged.
  * - An HMAC TLV must be verified before anything is used. Where it is required but missing, misplaced or wrong, or

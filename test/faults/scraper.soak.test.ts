@@ -1,4 +1,7 @@
-/** Half an hour of faults; what was found is appended to `perf/results/soak-scraper-DATE.md`. `LLAMA_SOAK_MINUTES` makes it another time. */
+/**
+ * Half an hour of faults; what was found is appended to `perf/results/soak-scraper-DATE.md`. `LLAMA_SOAK_MINUTES` makes
+ * it another time.
+ */
 
 import { appendFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';

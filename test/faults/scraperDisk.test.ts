@@ -1,6 +1,7 @@
 /**
- * The scraper as a process whose disk fails it: a spool that is too small, a full disk, damaged files. What is then missing in the database is
- * what the log names, and nothing else. Real InfluxDB; collectors of the test, which hold what they finished.
+ * The scraper as a process whose disk fails it: a spool that is too small, a full disk, damaged files. What is then
+ * missing in the database is what the log names, and nothing else. Real InfluxDB; collectors of the test, which hold
+ * what they finished.
  */
 
 import { spawnSync } from 'node:child_process';

@@ -1,5 +1,6 @@
 /**
- * The commands under seccomp filters that refuse sockets of some address families with EAFNOSUPPORT, as systemd's RestrictAddressFamilies= does.
+ * The commands under seccomp filters that refuse sockets of some address families with EAFNOSUPPORT, as systemd's
+ * RestrictAddressFamilies= does.
  */
 
 import { spawn } from 'node:child_process';

@@ -1,4 +1,7 @@
-/** Probes that need no reflector, packet sizes and flow labels, through the fabric: held against tcpdump, the kernel's TCP and nftables. */
+/**
+ * Probes that need no reflector, packet sizes and flow labels, through the fabric: held against tcpdump, the kernel's
+ * TCP and nftables.
+ */
 
 import { once } from 'node:events';
 import { expect } from 'chai';
@@ -11,7 +14,10 @@ import { expectAccounted, printFound, startReflector } from './suites/lab.js';
 
 const OPEN_PORT = 4430;
 const SERVER = `require('net').createServer((s) => s.on('error', () => {}).end()).listen({ port: ${OPEN_PORT}, host: '::', backlog: 4096 }, () => console.log('up'))`;
-/** Opens 1,000 connections a second for two seconds; prints how many were made, and how long that took in the median, us. */
+/**
+ * Opens 1,000 connections a second for two seconds; prints how many were made, and how long that took in the median,
+ * us.
+ */
 const CLIENT = `const us = []; let begun = 0;
 const timer = setInterval(() => {
   for (let i = 0; i < 5 && begun < 2000; i++, begun++) {
@@ -21,7 +27,10 @@ const timer = setInterval(() => {
   if (begun === 2000) clearInterval(timer);
 }, 5);
 process.on('exit', () => console.log(JSON.stringify({ made: us.length, medianUs: us.sort((a, b) => a - b)[us.length >> 1] })));`;
-/** How much longer connections may take beside the probes than without: what two runs without differ by on a busy machine. */
+/**
+ * How much longer connections may take beside the probes than without: what two runs without differ by on a busy
+ * machine.
+ */
 const DISTURBANCE = 1.5;
 const at = (...addresses: string[]) => addresses.map((address) => ({ address }));
 const INTERVALS = 2;

@@ -1,7 +1,8 @@
 /**
  * tcpdump on a host of the lab: a witness of what was on the wire and when, independent of the product.
  *
- * A capture that lost a packet proves nothing, so `stop` makes sure that all was written and throws if the kernel dropped any.
+ * A capture that lost a packet proves nothing, so `stop` makes sure that all was written and throws if the kernel
+ * dropped any.
  */
 
 import type { ChildProcess } from 'node:child_process';
@@ -65,8 +66,8 @@ export class Capture {
   }
 
   /**
-   * Waits until all that the filter let through up to now is in the file (the kernel hands packets over in blocks, up to a second
-   * late), ends tcpdump, and resolves with the packets. Throws when the kernel dropped any.
+   * Waits until all that the filter let through up to now is in the file (the kernel hands packets over in blocks, up
+   * to a second late), ends tcpdump, and resolves with the packets. Throws when the kernel dropped any.
    */
   async stop(senderAddress: string): Promise<StampPackets> {
     const atStop = (await this.ask()).received;

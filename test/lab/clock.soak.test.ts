@@ -1,6 +1,6 @@
 /**
- * A real step of the machine's clock, forwards and backwards, under a real collector. It changes the clock of the whole host for some seconds, so it runs
- * only where nothing else does: with LLAMA_SOAK_CLOCK=1.
+ * A real step of the machine's clock, forwards and backwards, under a real collector. It changes the clock of the whole
+ * host for some seconds, so it runs only where nothing else does: with LLAMA_SOAK_CLOCK=1.
  */
 
 import { spawn } from 'node:child_process';

@@ -1,6 +1,6 @@
 /**
- * The commands of the documents, as they stand in the pages: `llama` and `curl` against a collector and a scraper on their usual ports, in a
- * namespace without any route. So no probe leaves it.
+ * The commands of the documents, as they stand in the pages: `llama` and `curl` against a collector and a scraper on
+ * their usual ports, in a namespace without any route. So no probe leaves it.
  */
 
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -30,7 +30,10 @@ const WAIT_MS = 20_000;
 const STREAM_S = 4;
 const CURL_TIMED_OUT = 28;
 
-/** Commands that talk to the two services, each in one line. InfluxDB is not there, and live pictures end with their terminal only. */
+/**
+ * Commands that talk to the two services, each in one line. InfluxDB is not there, and live pictures end with their
+ * terminal only.
+ */
 function commandsOf(path: string): string[] {
   return codeBlocks(page(path), 'sh')
     .flatMap((block) => block.replaceAll(/ *\\\n */g, ' ').split('\n'))

@@ -1,4 +1,7 @@
-/** A full connection table (nf_conntrack) of this host refuses probes with EPERM: they are not sent, and no loss of the network. */
+/**
+ * A full connection table (nf_conntrack) of this host refuses probes with EPERM: they are not sent, and no loss of the
+ * network.
+ */
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

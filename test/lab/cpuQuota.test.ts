@@ -1,4 +1,7 @@
-/** A collector inside a real CPU quota (cgroup version 1 or 2): it waits for its threads, says so, and names the throttling. */
+/**
+ * A collector inside a real CPU quota (cgroup version 1 or 2): it waits for its threads, says so, and names the
+ * throttling.
+ */
 
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';

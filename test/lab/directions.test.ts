@@ -1,4 +1,7 @@
-/** In which direction something is wrong: loss, rewritten markings and hops, on IPv4 and IPv6, held against what the spines did. */
+/**
+ * In which direction something is wrong: loss, rewritten markings and hops, on IPv4 and IPv6, held against what the
+ * spines did.
+ */
 
 import { expect } from 'chai';
 import type { ResultRow } from '../support/harness/contract.js';

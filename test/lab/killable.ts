@@ -1,4 +1,7 @@
-/** `llama` in a process whose prober threads can be killed from outside: SIGUSR2 kills one after the other, as a fault would. */
+/**
+ * `llama` in a process whose prober threads can be killed from outside: SIGUSR2 kills one after the other, as a fault
+ * would.
+ */
 
 import { Collector } from '../../src/collector/collector.js';
 

@@ -1,4 +1,7 @@
-/** Source ports that can't be opened at the start: what ends the collector, what is tried again, and what is said until then. */
+/**
+ * Source ports that can't be opened at the start: what ends the collector, what is tried again, and what is said until
+ * then.
+ */
 
 import { expect } from 'chai';
 import type { ConfigSpec, GroupSpec, ResultRow } from '../support/harness/contract.js';

@@ -11,7 +11,10 @@ import { Namespaces, run } from './namespaces.js';
 const PORT = 8_100;
 const START_MS = 20_000;
 
-/** Sends one STAMP packet from a link-local address and prints sequence number, length and source of the reply, and its hop limit. */
+/**
+ * Sends one STAMP packet from a link-local address and prints sequence number, length and source of the reply, and its
+ * hop limit.
+ */
 const ASK = `
 import socket, struct, sys
 s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.settimeout(5)

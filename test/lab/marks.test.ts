@@ -1,6 +1,6 @@
 /**
- * What reply and packet tell of each way where the reflector copies the sender's numbers: loss by direct measurement, congestion marks and hops, on
- * IPv4 and IPv6 at once, held against what the spines did.
+ * What reply and packet tell of each way where the reflector copies the sender's numbers: loss by direct measurement,
+ * congestion marks and hops, on IPv4 and IPv6 at once, held against what the spines did.
  */
 
 import { expect } from 'chai';
@@ -59,7 +59,10 @@ describe('direct measurement, congestion marks and hops', function () {
   const dropped = async (side: Side): Promise<number> =>
     (await lab.counters()).reduce((sum, { fromA, fromB }) => sum + (side === 'A' ? fromA : fromB).dropped.packets, 0);
 
-  /** Drops of what comes from a side, until enough probes were sent, or `meanwhile` is done; then what it made of the groups' sums. */
+  /**
+   * Drops of what comes from a side, until enough probes were sent, or `meanwhile` is done; then what it made of the
+   * groups' sums.
+   */
   async function dropFrom(
     side: Side,
     meanwhile?: () => Promise<void>,
@@ -104,7 +107,8 @@ describe('direct measurement, congestion marks and hops', function () {
     expect(stamp.lostForward).to.be.within((PROBES * PERCENT) / 400, drops);
     expect(stamp.lostUnknown).to.be.above(0);
     expect(stamp.lostForward + stamp.lostUnknown).to.equal(stamp.lost);
-    // More than the spines dropped: what the reflector had not read when it was killed, or answered late when it was back.
+    // More than the spines dropped: what the reflector had not read when it was killed, or answered late when it was
+    // back.
     expect(stamp.lost + llama.lost).to.be.at.least(drops);
   });
 

@@ -1,8 +1,8 @@
 /**
  * Network namespaces and the processes in them: made under names of their own, and gone afterwards, whatever happens.
  *
- * It ends only processes that it started, by their ids. Names hold the process's id and random digits, so runs side by side
- * (and leftovers of a run that was killed with SIGKILL) do not meet.
+ * It ends only processes that it started, by their ids. Names hold the process's id and random digits, so runs side by
+ * side (and leftovers of a run that was killed with SIGKILL) do not meet.
  */
 
 import { type ChildProcess, execFile, type SpawnOptions, spawn, spawnSync } from 'node:child_process';

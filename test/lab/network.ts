@@ -6,9 +6,9 @@
  *   10.1.0.2           ├── spine3 ──┤            10.2.0.2 … 10.2.0.9
  *   fd00:1::2          └── spine4 ──┘            fd00:2::2 … fd00:2::9
  *
- * The kernel's L4 hash of an IPv4 flow is the same for both directions, so with equal tables a reply would always come back over the
- * spine that its probe took. Real networks don't do that: leafB lists the spines one place further, so what went by spine1
- * comes back by spine2, and so on around. (IPv6 flows are hashed independently on their way back.)
+ * The kernel's L4 hash of an IPv4 flow is the same for both directions, so with equal tables a reply would always come
+ * back over the spine that its probe took. Real networks don't do that: leafB lists the spines one place further, so
+ * what went by spine1 comes back by spine2, and so on around. (IPv6 flows are hashed independently on their way back.)
  *
  * Neighbours are entered by hand: no packet waits for ARP, and none is lost to it.
  */
@@ -147,8 +147,8 @@ export class Network {
   }
 
   /**
-   * What comes from a side and goes over spine `over` takes another way: that spine gives it back to the leaf it came from, which sends it over spine
-   * `instead`. Two hops more. Resolves with what takes it back.
+   * What comes from a side and goes over spine `over` takes another way: that spine gives it back to the leaf it came
+   * from, which sends it over spine `instead`. Two hops more. Resolves with what takes it back.
    */
   async detour(from: Side, over: number, instead: number): Promise<() => Promise<void>> {
     const [leaf, net, to, to6] =
@@ -256,8 +256,8 @@ function multipath(net: number, order: readonly number[], to: string, to6: strin
 }
 
 /**
- * Packets that the machine itself dropped since it started, because a CPU's input queue was full (`net.core.netdev_max_backlog`).
- * When this grows during a test, the loss was the lab's and not the spine's.
+ * Packets that the machine itself dropped since it started, because a CPU's input queue was full
+ * (`net.core.netdev_max_backlog`). When this grows during a test, the loss was the lab's and not the spine's.
  */
 export async function backlogDrops(): Promise<number> {
   const text = await readFile('/proc/net/softnet_stat', 'utf8');

@@ -1,4 +1,7 @@
-/** A host that cannot send: its route is deleted, a firewall drops its output. Warnings, metrics and alerts say so; nothing is called healthy. */
+/**
+ * A host that cannot send: its route is deleted, a firewall drops its output. Warnings, metrics and alerts say so;
+ * nothing is called healthy.
+ */
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

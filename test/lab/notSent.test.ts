@@ -1,4 +1,7 @@
-/** Probes that this host refuses to send: their rows have no loss, and say why; `llama probe` says it too, by exit code and in words. */
+/**
+ * Probes that this host refuses to send: their rows have no loss, and say why; `llama probe` says it too, by exit code
+ * and in words.
+ */
 
 import { expect } from 'chai';
 import type { GroupSpec, PathsAnswer, ResultRow } from '../support/harness/contract.js';

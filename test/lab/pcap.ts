@@ -1,9 +1,10 @@
 /**
- * Reads a capture file of STAMP packets into typed columns. A reader of its own of some lines, so that hundreds of thousands of
- * packets can be compared one by one; tshark bears witness for it in its test.
+ * Reads a capture file of STAMP packets into typed columns. A reader of its own of some lines, so that hundreds of
+ * thousands of packets can be compared one by one; tshark bears witness for it in its test.
  *
- * File: header of 24 bytes (magic, version, zone, accuracy, snap length, link type), then per packet a header of 16 bytes
- * (seconds, fraction, bytes in the file, bytes on the wire; 32 bits each) and the packet. Byte order and unit of the fraction by the magic.
+ * File: header of 24 bytes (magic, version, zone, accuracy, snap length, link type), then per packet a header of 16
+ * bytes (seconds, fraction, bytes in the file, bytes on the wire; 32 bits each) and the packet. Byte order and unit of
+ * the fraction by the magic.
  *
  * | magic, read little-endian | byte order | fraction |
  * | --- | --- | --- |
@@ -44,7 +45,10 @@ export interface StampPackets {
   readonly ttl: Uint8Array;
   /** UDP payload as on the wire. */
   readonly payloadBytes: Uint16Array;
-  /** The sender's sequence number: bytes 0-3 of a request, 24-27 of a reply. Zero, as all that follow, where the packet is too short. */
+  /**
+   * The sender's sequence number: bytes 0-3 of a request, 24-27 of a reply. Zero, as all that follow, where the packet
+   * is too short.
+   */
   readonly sequence: Uint32Array;
   readonly ssid: Uint16Array;
   /** Timestamps as in the packet (seconds and nanoseconds in PTP format). T2 and T3 are zero in a request. */

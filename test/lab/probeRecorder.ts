@@ -1,9 +1,9 @@
 /**
- * Probes as the collector does, with its own prober threads and source ports, and keeps every single round trip, which the collector never
- * does. A process of its own, for a namespace: `node probeRecorder.js SECONDS FILE PORT TARGET…`.
+ * Probes as the collector does, with its own prober threads and source ports, and keeps every single round trip, which
+ * the collector never does. A process of its own, for a namespace: `node probeRecorder.js SECONDS FILE PORT TARGET…`.
  *
- * Sends 10,000 probes a second, dealt out over 16 source ports, two classes and all targets. Writes the columns of the received probes to `FILE` and
- * prints `{ count, totals }`. Exits 1 when a thread died.
+ * Sends 10,000 probes a second, dealt out over 16 source ports, two classes and all targets. Writes the columns of the
+ * received probes to `FILE` and prints `{ count, totals }`. Exits 1 when a thread died.
  *
  * | bytes of `FILE` | column, one entry a row |
  * | --- | --- |

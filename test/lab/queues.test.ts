@@ -1,4 +1,6 @@
-/** A queue of this host that is full for one destination or one class: its probes are refused, and cost no other probe. */
+/**
+ * A queue of this host that is full for one destination or one class: its probes are refused, and cost no other probe.
+ */
 
 import { expect } from 'chai';
 import { type GroupSpec, type Outcomes, type ResultRow, sumOf } from '../support/harness/contract.js';

@@ -8,7 +8,10 @@ import { Namespaces } from './namespaces.js';
 const START_MS = 20_000;
 const PORT = 8_100;
 
-/** Asks from an address (with its interface, where it is link-local) and prints where the reply came from, or `no reply`. */
+/**
+ * Asks from an address (with its interface, where it is link-local) and prints where the reply came from, or `no
+ * reply`.
+ */
 const ASK = `
 import socket, struct, sys
 source, target, port = sys.argv[1], sys.argv[2], int(sys.argv[3])

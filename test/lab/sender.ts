@@ -1,9 +1,10 @@
 /**
- * A plain sender of STAMP requests as a process of its own, for a namespace:
- * `node sender.js TARGET PORT FLOWS PER_FLOW GAP_MS [FIRST_SOURCE_PORT]`.
+ * A plain sender of STAMP requests as a process of its own, for a namespace: `node sender.js TARGET PORT FLOWS PER_FLOW
+ * GAP_MS [FIRST_SOURCE_PORT]`.
  *
- * Each flow has a source port of its own, an SSID (its number plus one) and sequence numbers from 0. One probe of each flow is sent every `GAP_MS`.
- * Ends when all replies are there, or 500 ms after the last probe was sent; prints `{ "sent", "received" }`.
+ * Each flow has a source port of its own, an SSID (its number plus one) and sequence numbers from 0. One probe of each
+ * flow is sent every `GAP_MS`. Ends when all replies are there, or 500 ms after the last probe was sent; prints `{
+ * "sent", "received" }`.
  */
 
 import { createSocket, type Socket } from 'node:dgram';

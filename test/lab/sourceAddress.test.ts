@@ -1,4 +1,7 @@
-/** `source` of a row is the address that its packets carry, also when the host gets its address late or gets another one. */
+/**
+ * `source` of a row is the address that its packets carry, also when the host gets its address late or gets another
+ * one.
+ */
 
 import { expect } from 'chai';
 import type { GroupSpec } from '../support/harness/contract.js';

@@ -1,6 +1,6 @@
 /**
- * One spine of the lab: nftables rules that drop what they are told to, and count every UDP packet of every flow before and behind
- * them, so that what a collector reports can be held against what really passed, to the packet.
+ * One spine of the lab: nftables rules that drop what they are told to, and count every UDP packet of every flow before
+ * and behind them, so that what a collector reports can be held against what really passed, to the packet.
  *
  * Three chains on the forward hook, one behind the other: `arrive` counts, `loss` drops, `leave` counts again.
  */
@@ -59,8 +59,8 @@ const STAGES = ['arrived', 'forwarded'] as const;
 type Stage = (typeof STAGES)[number];
 
 /**
- * The DSCP is taken from the first 16 bits of the IP header: `ip6 dscp` crosses a byte, and nft 1.0.6 makes a wrong set key of it.
- * The set's size is also its number of hash buckets, so it never grows and no packet meets it growing.
+ * The DSCP is taken from the first 16 bits of the IP header: `ip6 dscp` crosses a byte, and nft 1.0.6 makes a wrong set
+ * key of it. The set's size is also its number of hash buckets, so it never grows and no packet meets it growing.
  */
 function flowSet(stage: Stage, side: Side, family: 4 | 6): string {
   const address = `${family === 4 ? 'ip' : 'ip6'} ${side === 'A' ? 'daddr' : 'saddr'}`;
@@ -137,7 +137,10 @@ export class Spine {
     await this.exec('nft', ['-f', '-'], `${lines.join('\n')}\n`);
   }
 
-  /** Marks what comes from a side and says that it may be marked (ECT(0)) with "congestion experienced", as a full queue does. `clear` takes it back. */
+  /**
+   * Marks what comes from a side and says that it may be marked (ECT(0)) with "congestion experienced", as a full queue
+   * does. `clear` takes it back.
+   */
   async markCongestion(from: Side): Promise<void> {
     const lines = ['ip', 'ip6'].map(
       (family) => `add rule inet ${TABLE} loss iifname "${DEVICE[from]}" ${family} ecn ect0 ${family} ecn set ce`,
@@ -150,7 +153,9 @@ export class Spine {
     await this.exec('nft', ['flush', 'chain', 'inet', TABLE, 'loss']);
   }
 
-  /** Everything since the lab was made. Packets that pass while it is read may be in one part and not yet in another. */
+  /**
+   * Everything since the lab was made. Packets that pass while it is read may be in one part and not yet in another.
+   */
   async counters(): Promise<SpineCounters> {
     const text = await this.exec('nft', ['-j', 'list', 'table', 'inet', TABLE]);
     const { nftables } = JSON.parse(text) as { nftables: readonly NftItem[] };

@@ -1,4 +1,7 @@
-/** Flows that something on the way drops for ever, while any other flow gets through: a fresh port tells, and new source ports cure it. */
+/**
+ * Flows that something on the way drops for ever, while any other flow gets through: a fresh port tells, and new source
+ * ports cure it.
+ */
 
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,7 @@
-/** SYNs to port 0, the default, which a firewall of the target drops: total loss has a hint, and nothing but these SYNs is sent. */
+/**
+ * SYNs to port 0, the default, which a firewall of the target drops: total loss has a hint, and nothing but these SYNs
+ * is sent.
+ */
 
 import { expect } from 'chai';
 import type { GroupSpec } from '../support/harness/contract.js';

@@ -57,7 +57,9 @@ export interface Recording extends ProbeColumns {
   readonly totals: Readonly<Record<string, number>>;
 }
 
-/** Probes from A with the collector's own prober thread for so long, and keeps every round trip. See `probeRecorder.ts`. */
+/**
+ * Probes from A with the collector's own prober thread for so long, and keeps every round trip. See `probeRecorder.ts`.
+ */
 export async function recordProbes(network: Network, options: RecordOptions): Promise<Recording> {
   const { seconds, file, port, targets } = options;
   const args = [RECORDER, seconds, file, port, ...targets].map(String);

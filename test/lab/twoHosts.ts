@@ -1,4 +1,7 @@
-/** Two hosts on one or more links: network namespaces `a` and `b` with veth pairs `eth0`, `eth1`, … between them. No addresses yet. */
+/**
+ * Two hosts on one or more links: network namespaces `a` and `b` with veth pairs `eth0`, `eth1`, … between them. No
+ * addresses yet.
+ */
 
 import type { Spawner } from '../support/processes/process.js';
 import { type Running, startLlama } from '../support/processes/process.js';

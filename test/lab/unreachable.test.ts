@@ -7,7 +7,10 @@ import { runLlama } from '../support/processes/process.js';
 import { B_ADDRESSES, B_ADDRESSES6, HOLE_ADDRESS, SPINES } from './network.js';
 import { expectAccounted, Lab, REFLECTOR_PORT } from './suites/lab.js';
 
-/** leafA refuses to forward to it. (A router without a route is no good here: Linux then sends one ICMP error a second only.) */
+/**
+ * leafA refuses to forward to it. (A router without a route is no good here: Linux then sends one ICMP error a second
+ * only.)
+ */
 const REFUSED = '10.2.0.201';
 const REFUSE = `table inet refuse {
   chain forward {

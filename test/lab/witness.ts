@@ -1,9 +1,11 @@
 /**
- * Holds the RTT that the product reports for each probe against what a capture on the same interface saw of the same two packets.
+ * Holds the RTT that the product reports for each probe against what a capture on the same interface saw of the same
+ * two packets.
  *
  * witness RTT = (reply captured - request captured) - (T3 - T2 as the reply's payload says)
  *
- * So the reflector's own stamps cancel out, and what is left of the difference is the error of the collector's send and receive times.
+ * So the reflector's own stamps cancel out, and what is left of the difference is the error of the collector's send and
+ * receive times.
  */
 
 import type { StampPackets } from './pcap.js';

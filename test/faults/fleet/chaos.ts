@@ -1,6 +1,6 @@
 /**
- * Faults at random, several at a time: each lane has its own victim and does one thing to it after the other, until it is told to end. All
- * is whole again when `run` resolves.
+ * Faults at random, several at a time: each lane has its own victim and does one thing to it after the other, until it
+ * is told to end. All is whole again when `run` resolves.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,7 +13,9 @@ import type { Cut } from './star.js';
 /** The longest stretch that a random fault lasts; what follows one must fit into what collectors keep. */
 const LONGEST_MS = 4_000;
 
-/** An interval goes to the spool when its database has been away for 5 s, and the cursor is on the disk a second later. */
+/**
+ * An interval goes to the spool when its database has been away for 5 s, and the cursor is on the disk a second later.
+ */
 const LONG_LIFE_MS = 7_500;
 
 export interface Death {
@@ -40,8 +42,8 @@ export class Chaos {
   }
 
   /**
-   * All lanes until `done`, and once in between an outage of the database of `outageMs`. The last collector is the one that is killed; the
-   * others live, so that all of theirs must be there.
+   * All lanes until `done`, and once in between an outage of the database of `outageMs`. The last collector is the one
+   * that is killed; the others live, so that all of theirs must be there.
    */
   async run(done: () => boolean, outageMs: number): Promise<void> {
     const { fleet } = this;
@@ -78,7 +80,8 @@ export class Chaos {
         }
       }),
       this.lane(3, async (random) => {
-        // It acknowledges what it has not on disk yet: a kill would lose what no scraper can know of. So it is ended cleanly.
+        // It acknowledges what it has not on disk yet: a kill would lose what no scraper can know of. So it is ended
+        // cleanly.
         this.count('VictoriaMetrics ended and started');
         await fleet.victoria.stop('SIGTERM');
         await sleep((random.next() * LONGEST_MS) / 2);
@@ -103,8 +106,9 @@ export class Chaos {
   }
 
   /**
-   * Kills a collector, which takes what was not fetched with it. Its link is cut before, and the witness reads everything before it dies:
-   * so it is certain which intervals there were, and that the scraper cannot have had others.
+   * Kills a collector, which takes what was not fetched with it. Its link is cut before, and the witness reads
+   * everything before it dies: so it is certain which intervals there were, and that the scraper cannot have had
+   * others.
    */
   private async death(host: number): Promise<void> {
     const { fleet } = this;

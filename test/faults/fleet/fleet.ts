@@ -1,4 +1,7 @@
-/** A scraper with real databases and files, real collectors and one of Dropbox's, each on a host of its own; witnesses see what is finished. */
+/**
+ * A scraper with real databases and files, real collectors and one of Dropbox's, each on a host of its own; witnesses
+ * see what is finished.
+ */
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

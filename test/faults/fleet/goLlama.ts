@@ -1,7 +1,8 @@
 /**
- * Dropbox's LLAMA in Go as a scraper sees it: a process that answers `/influxdata` with the last interval, byte for byte as its encoding/json
- * writes it, without a time (Go's zero time). Sums up some time after the end of the interval, as its timer does. Prints every interval
- * when it is finished, with its end, so that a test knows what was measured when. Arguments: address, port, length of its intervals (ms).
+ * Dropbox's LLAMA in Go as a scraper sees it: a process that answers `/influxdata` with the last interval, byte for
+ * byte as its encoding/json writes it, without a time (Go's zero time). Sums up some time after the end of the
+ * interval, as its timer does. Prints every interval when it is finished, with its end, so that a test knows what was
+ * measured when. Arguments: address, port, length of its intervals (ms).
  */
 
 import { createServer } from 'node:http';

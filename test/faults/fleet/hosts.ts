@@ -17,8 +17,8 @@ const START_MS = 30_000;
 const WITNESS_MS = 200;
 
 /**
- * Reads `/v1/results` of one collector on its own host, so that no fault between hosts concerns it, several times an interval: what it
- * has seen is what was finished.
+ * Reads `/v1/results` of one collector on its own host, so that no fault between hosts concerns it, several times an
+ * interval: what it has seen is what was finished.
  */
 export class Witness {
   private readonly ledger: Ledger;
@@ -70,7 +70,10 @@ export class Witness {
     }
   }
 
-  /** It reads again, and so has not missed anything yet; on a host with too much to do that happens. A collector that dies while it is asked is no failure. */
+  /**
+   * It reads again, and so has not missed anything yet; on a host with too much to do that happens. A collector that
+   * dies while it is asked is no failure.
+   */
   private failed(error: Error): void {
     if (this.away || this.ended) return;
     console.error(`${new Date().toISOString()} the witness at ${this.name}: ${error.message}`);

@@ -1,4 +1,7 @@
-/** What was finished, as witnesses saw it on the collectors' own hosts, and what a database has: both as points by name, to be held against each other. */
+/**
+ * What was finished, as witnesses saw it on the collectors' own hosts, and what a database has: both as points by name,
+ * to be held against each other.
+ */
 
 export interface Point {
   readonly sent: number;

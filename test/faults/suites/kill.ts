@@ -1,6 +1,7 @@
 /**
- * `kill -9` at random instants while many clients create, change and delete groups, and while the collector starts: after each restart
- * exactly the acknowledged changes are there. A request that got no answer may or may not have happened.
+ * `kill -9` at random instants while many clients create, change and delete groups, and while the collector starts:
+ * after each restart exactly the acknowledged changes are there. A request that got no answer may or may not have
+ * happened.
  */
 
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';

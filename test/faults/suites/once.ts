@@ -1,9 +1,10 @@
 /**
- * Every interval of every collector reaches every database once, whatever dies meanwhile. What was finished is known from witnesses on the
- * collectors' own hosts; what is stored is read from InfluxDB, VictoriaMetrics and files; the two must be equal, point by point.
+ * Every interval of every collector reaches every database once, whatever dies meanwhile. What was finished is known
+ * from witnesses on the collectors' own hosts; what is stored is read from InfluxDB, VictoriaMetrics and files; the two
+ * must be equal, point by point.
  *
- * Two things can take an interval away before anybody fetches it: its collector dies, or (Dropbox's LLAMA, which holds one only) the next one
- * comes. These, and no others, may be missing, and only if the scraper's log names them.
+ * Two things can take an interval away before anybody fetches it: its collector dies, or (Dropbox's LLAMA, which holds
+ * one only) the next one comes. These, and no others, may be missing, and only if the scraper's log names them.
  */
 
 import { expect } from 'chai';
@@ -127,7 +128,10 @@ export function onceSuite({ seed, faults, runMs, retention, outageMs, report }: 
   });
 }
 
-/** What ends after the link was cut and before the collector died; and the interval before, which may not have been fetched yet when it was cut. */
+/**
+ * What ends after the link was cut and before the collector died; and the interval before, which may not have been
+ * fetched yet when it was cut.
+ */
 function isAbout({ cutMs, deadMs }: { readonly cutMs: number; readonly deadMs: number }, endMs: number): boolean {
   return endMs > cutMs - 10_000 && endMs <= deadMs;
 }

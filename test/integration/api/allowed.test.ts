@@ -1,4 +1,7 @@
-/** What a client with the right to change groups can have a collector read, send and show: a real collector, files and servers. */
+/**
+ * What a client with the right to change groups can have a collector read, send and show: a real collector, files and
+ * servers.
+ */
 
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -30,7 +30,10 @@ interface Sent {
   readonly body?: unknown;
 }
 
-/** Where the answer says that something is wrong: JSON pointers of its `problems`, line and column of the first; or the thing's name in `detail`. */
+/**
+ * Where the answer says that something is wrong: JSON pointers of its `problems`, line and column of the first; or the
+ * thing's name in `detail`.
+ */
 type Place = { readonly at: readonly string[]; readonly position?: readonly [line: number, column: number] } | string;
 
 interface BadRequest extends Sent {

@@ -1,4 +1,7 @@
-/** Live changes over HTTP against a collector that measures: conditions, dry runs, patches, and what a change leaves alone. */
+/**
+ * Live changes over HTTP against a collector that measures: conditions, dry runs, patches, and what a change leaves
+ * alone.
+ */
 
 import { expect } from 'chai';
 import type { FastifyInstance } from 'fastify';

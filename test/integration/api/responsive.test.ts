@@ -121,8 +121,8 @@ describe('a large plan', () => {
 });
 
 /**
- * The longest turn of the event loop in the best of some rounds: other work of this machine may take the processor in the middle of one. What
- * `prepare` does is not measured.
+ * The longest turn of the event loop in the best of some rounds: other work of this machine may take the processor in
+ * the middle of one. What `prepare` does is not measured.
  */
 async function bestOfSome<Prepared>(
   work: (prepared: Prepared) => Promise<void>,

@@ -72,7 +72,10 @@ describe('the end of a command', function () {
     }
   });
 
-  /** Signals at many moments of start and work: a default end by the signal before the command handles it, exit code 0 after that. */
+  /**
+   * Signals at many moments of start and work: a default end by the signal before the command handles it, exit code 0
+   * after that.
+   */
   for (const [name, args] of [
     ['collector', () => ['collector', '--config', collectorFile]],
     ['scraper', () => ['scraper', '--config', scraperFile]],

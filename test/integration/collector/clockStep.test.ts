@@ -1,4 +1,7 @@
-/** A real collector whose wall clock is stepped: an injected step, for every reading of the clock and for the kernel's stamps. */
+/**
+ * A real collector whose wall clock is stepped: an injected step, for every reading of the clock and for the kernel's
+ * stamps.
+ */
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -224,7 +224,8 @@ describe('A collector, by packet format', () => {
   it('counts a reply that is signed with an unknown key, and changes nothing', async () => {
     const { port } = await fixture.reflector({ keys: [Buffer.from(KEY, 'hex')] });
     const live = await start();
-    // The reflector takes the packet for one of another mode, or for a wrong signature: it does not answer. An echo signs nothing either.
+    // The reflector takes the packet for one of another mode, or for a wrong signature: it does not answer. An echo
+    // signs nothing either.
     const wrong = await echo('127.0.0.1', (bytes) => {
       const reply = Buffer.alloc(112);
       bytes.copy(reply, 26, 26, 28);

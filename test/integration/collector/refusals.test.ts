@@ -1,4 +1,6 @@
-/** A kernel that refuses socket options: measuring goes on without the feature, and a warning says what results lack. */
+/**
+ * A kernel that refuses socket options: measuring goes on without the feature, and a warning says what results lack.
+ */
 
 import { expect } from 'chai';
 import { grantedStamps, lacksOf } from '../../../src/collector/sourcePorts/refusals.js';

@@ -1,4 +1,6 @@
-/** The state directory, alone and with a collector: what is kept, what a full or damaged disk does, and who may use it. */
+/**
+ * The state directory, alone and with a collector: what is kept, what a full or damaged disk does, and who may use it.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';

@@ -4,7 +4,10 @@ import type { Collector } from '../../../src/collector/collector.js';
 import { Live } from '../../support/harness/live.js';
 import { waitFor } from '../../support/harness/wait.js';
 
-/** Policy of each thread of this process: 0 ordinary, 2 real time, round robin. Field 41 of stat, counted behind the name in brackets. */
+/**
+ * Policy of each thread of this process: 0 ordinary, 2 real time, round robin. Field 41 of stat, counted behind the
+ * name in brackets.
+ */
 function policies(): number[] {
   return readdirSync('/proc/self/task').map((task) => {
     const stat = readFileSync(`/proc/self/task/${task}/stat`, 'utf8');

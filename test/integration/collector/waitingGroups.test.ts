@@ -1,4 +1,7 @@
-/** Live groups that are kept and not in force, and the way back to the config file, over HTTP with a collector that measures. */
+/**
+ * Live groups that are kept and not in force, and the way back to the config file, over HTTP with a collector that
+ * measures.
+ */
 
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** A collector on loopback whose replies are wrong in one way each: its warnings say what came, how much, from where and since when. */
+/**
+ * A collector on loopback whose replies are wrong in one way each: its warnings say what came, how much, from where and
+ * since when.
+ */
 
 import { expect } from 'chai';
 import { type Mode, Responder } from '../../support/fakes/responder.js';

@@ -1,4 +1,7 @@
-/** Three real collectors whose clocks are stepped in different ways, and a scraper whose own clock is wrong and is stepped as well. */
+/**
+ * Three real collectors whose clocks are stepped in different ways, and a scraper whose own clock is wrong and is
+ * stepped as well.
+ */
 
 import { expect } from 'chai';
 import type { FastifyInstance } from 'fastify';

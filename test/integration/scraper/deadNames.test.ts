@@ -1,4 +1,7 @@
-/** A scraper whose name server is dead: what has no need of it goes on. In a namespace, with the product's own processes. */
+/**
+ * A scraper whose name server is dead: what has no need of it goes on. In a namespace, with the product's own
+ * processes.
+ */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** Groups with a source of targets among the live groups: tags, the state directory, patches and the budget speak of the definition, probes of what the source gave. */
+/**
+ * Groups with a source of targets among the live groups: tags, the state directory, patches and the budget speak of the
+ * definition, probes of what the source gave.
+ */
 
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

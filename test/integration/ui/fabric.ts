@@ -1,6 +1,6 @@
 /**
- * A mesh of collectors and reflectors in the lab's fabric, and a scraper over all of them: what the page's screenshots are of.
- * Every host has a collector of its own; what goes from one leaf to the other takes one of four spines.
+ * A mesh of collectors and reflectors in the lab's fabric, and a scraper over all of them: what the page's screenshots
+ * are of. Every host has a collector of its own; what goes from one leaf to the other takes one of four spines.
  */
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -1,4 +1,7 @@
-/** The groups page where a change needs a token: without one nothing changes, with one groups are changed and removed, after a look at what that does. */
+/**
+ * The groups page where a change needs a token: without one nothing changes, with one groups are changed and removed,
+ * after a look at what that does.
+ */
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** A network that became slower without any loss, on the page and in `llama top`; and one slow reply, which is no trouble. */
+/**
+ * A network that became slower without any loss, on the page and in `llama top`; and one slow reply, which is no
+ * trouble.
+ */
 
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';

@@ -1,4 +1,7 @@
-/** `npm run screenshots`: pictures of the page for the README, of a fabric in which one spine drops a part of what it gets from one side. Needs root. */
+/**
+ * `npm run screenshots`: pictures of the page for the README, of a fabric in which one spine drops a part of what it
+ * gets from one side. Needs root.
+ */
 
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -1,4 +1,7 @@
-/** The page over the lab's fabric: one spine goes bad, and the page shows where and on which source ports, and nothing else. */
+/**
+ * The page over the lab's fabric: one spine goes bad, and the page shows where and on which source ports, and nothing
+ * else.
+ */
 
 import { expect } from 'chai';
 import type { Browser } from 'playwright-core';
@@ -15,7 +18,9 @@ import { launchInside } from './inside.js';
 /** Few, so that no spine has flows to every target. */
 const SOURCE_PORTS = 4;
 const INTERVAL_MS = 2_000;
-/** Of 20 probes that a path sends in an interval half is lost: that a bad path shows none has the odds of a millionth. */
+/**
+ * Of 20 probes that a path sends in an interval half is lost: that a bad path shows none has the odds of a millionth.
+ */
 const PERIOD_MS = 100;
 const DROP_PERCENT = 50;
 const CLASSES = ['cs0', 'ef'];

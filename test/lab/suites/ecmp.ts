@@ -1,4 +1,6 @@
-/** Source ports spread probes over all spines, and what the collector says it sent and received is what the spines saw. */
+/**
+ * Source ports spread probes over all spines, and what the collector says it sent and received is what the spines saw.
+ */
 
 import { expect } from 'chai';
 import { sumOf } from '../../support/harness/contract.js';
@@ -7,7 +9,9 @@ import { B_ADDRESSES, B_ADDRESSES6, SPINES } from '../network.js';
 import { expectAccounted, Lab, pathKey, printFound, REFLECTOR_PORT, sumByPath } from './lab.js';
 
 const SOURCE_PORTS = 16;
-/** Towards a single target: the flows of 64 ports miss a spine once in 20 million runs, those of 16 ports once in 25. */
+/**
+ * Towards a single target: the flows of 64 ports miss a spine once in 20 million runs, those of 16 ports once in 25.
+ */
 const MANY_PORTS = 64;
 const [SINGLE, ...OTHERS] = B_ADDRESSES;
 

@@ -1,4 +1,7 @@
-/** Loss in one spine shows on the paths that go through it, in the classes that it hits, while it lasts; and nowhere else. */
+/**
+ * Loss in one spine shows on the paths that go through it, in the classes that it hits, while it lasts; and nowhere
+ * else.
+ */
 
 import { expect } from 'chai';
 import type { PathRow } from '../../support/harness/contract.js';
@@ -19,7 +22,10 @@ const TURN_MARGIN = 10;
 
 export interface LossOptions {
   readonly lossyIntervals: number;
-  /** How many times a spine drops for some intervals, one spine after the other: once around what comes from B, then what comes from A. */
+  /**
+   * How many times a spine drops for some intervals, one spine after the other: once around what comes from B, then
+   * what comes from A.
+   */
   readonly turns: number;
 }
 

@@ -1,6 +1,7 @@
 /**
- * The HTTP interfaces against their own documents, by Schemathesis: cases that it makes up from `/openapi.json`, right ones and wrong ones. It
- * makes groups, and those send packets and open URLs: everything runs in a namespace that has loopback only and no route, which is checked first.
+ * The HTTP interfaces against their own documents, by Schemathesis: cases that it makes up from `/openapi.json`, right
+ * ones and wrong ones. It makes groups, and those send packets and open URLs: everything runs in a namespace that has
+ * loopback only and no route, which is checked first.
  */
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

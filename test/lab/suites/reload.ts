@@ -1,6 +1,6 @@
 /**
- * Groups come, change and go all the time; a steady group does not notice, and no probe is unaccounted for. In the second half prober threads are
- * killed meanwhile.
+ * Groups come, change and go all the time; a steady group does not notice, and no probe is unaccounted for. In the
+ * second half prober threads are killed meanwhile.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,7 +22,10 @@ const KILLABLE = fileURLToPath(new URL('../killable.js', import.meta.url));
 const SEND_BATCH = 32;
 const [STEADY, ...OTHERS] = B_ADDRESSES;
 
-/** What a group turns into, one change after the other; null removes it. One target answers nothing, so there are timeouts as well. */
+/**
+ * What a group turns into, one change after the other; null removes it. One target answers nothing, so there are
+ * timeouts as well.
+ */
 const LIFE: readonly (Omit<GroupSpec, 'port' | 'timeout'> | null)[] = [
   { period: '20ms', classes: ['cs0'], targets: [{ address: OTHERS[0] }, { address: OTHERS[1] }] },
   { period: '50ms', classes: ['cs0'], targets: [{ address: OTHERS[0] }, { address: HOLE_ADDRESS }] },
@@ -128,7 +131,8 @@ export function reloadSuite({ seconds, kills }: { readonly seconds: number; read
     });
 
     it('the spines saw every probe, but for some of a system call that a thread died in', async () => {
-      // Not those from fresh ports, by which the collector asks whether a target that answers nothing is only out of reach of its ports.
+      // Not those from fresh ports, by which the collector asks whether a target that answers nothing is only out of
+      // reach of its ports.
       const ports = new Set((await lab.collector.status()).workers.flatMap(({ sourcePorts }) => sourcePorts));
       let arrived = 0;
       for (const flow of (await lab.flows('A')).values()) if (ports.has(flow.sourcePort)) arrived += flow.arrived;

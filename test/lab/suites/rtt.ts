@@ -1,8 +1,10 @@
 /**
- * The RTT of every single probe, held against a capture on the same interface: on a quiet machine, and on one whose cores are all taken.
+ * The RTT of every single probe, held against a capture on the same interface: on a quiet machine, and on one whose
+ * cores are all taken.
  *
- * The kernel stamps a received packet once, for tcpdump and the socket alike. A packet that is sent is stamped for tcpdump just before it is
- * handed to the driver, which makes the socket's stamp: so ours are later by what lies in between, and the RTT is shorter by that.
+ * The kernel stamps a received packet once, for tcpdump and the socket alike. A packet that is sent is stamped for
+ * tcpdump just before it is handed to the driver, which makes the socket's stamp: so ours are later by what lies in
+ * between, and the RTT is shorter by that.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';

@@ -18,8 +18,8 @@ export function stallSuite({ stalls }: { readonly stalls: number }): void {
 
     before(async function () {
       needs(this, 'root', 'ip', 'nft');
-      // 16 ports x 1 and 4 targets every 16 ms. Slow replies are under way by the hundred when the collector stops: they
-      // arrive in time, while nobody reads them.
+      // 16 ports x 1 and 4 targets every 16 ms. Slow replies are under way by the hundred when the collector stops:
+      // they arrive in time, while nobody reads them.
       const common = { period: '16ms', timeout: '1s' };
       const [fast, ...slow] = B_ADDRESSES.slice(0, 5);
       lab = await Lab.start({

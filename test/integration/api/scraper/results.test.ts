@@ -155,8 +155,8 @@ groups:
   });
 
   it('make a matrix whose cells are the sums of the fetched results', async () => {
-    // One answer during which nothing came: then it is of all that was fetched. Under load, intervals are fetched late at times: then cells
-    // are stale, as they should be.
+    // One answer during which nothing came: then it is of all that was fetched. Under load, intervals are fetched late
+    // at times: then cells are stale, as they should be.
     const { rows, columns, cells } = await waitFor<MatrixAnswer>('a quiet moment with fresh data', async () => {
       await memory.settled();
       const before = fetched.length;

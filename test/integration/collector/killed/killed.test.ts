@@ -1,4 +1,7 @@
-/** Real collectors killed with SIGKILL whose next process has its clock set back, and readers that come when it has passed their cursors. */
+/**
+ * Real collectors killed with SIGKILL whose next process has its clock set back, and readers that come when it has
+ * passed their cursors.
+ */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,7 @@
-/** A collector with its API in a process of its own, whose wall clock is START_MS at its start: PORT START_MS TARGET_PORT [STATE_DIR]. It says "ready". */
+/**
+ * A collector with its API in a process of its own, whose wall clock is START_MS at its start: PORT START_MS
+ * TARGET_PORT [STATE_DIR]. It says "ready".
+ */
 
 import { buildApi } from '../../../../src/api/collector/app.js';
 import { Collector } from '../../../../src/collector/collector.js';

@@ -1,4 +1,7 @@
-/** A process that delivers is killed at random, again and again, while the database refuses most: at the end, everything is there, and once in files. */
+/**
+ * A process that delivers is killed at random, again and again, while the database refuses most: at the end, everything
+ * is there, and once in files.
+ */
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';

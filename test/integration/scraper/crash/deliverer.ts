@@ -1,7 +1,7 @@
 /**
- * A scraper without pollers, to be killed: delivers the intervals of some collectors, each from its cursor on, to files and to a database, and
- * moves the cursor when an interval is safe. Prints a line for each. Arguments: state directory, directory of the files, URL of the database,
- * collectors, intervals, rows.
+ * A scraper without pollers, to be killed: delivers the intervals of some collectors, each from its cursor on, to files
+ * and to a database, and moves the cursor when an interval is safe. Prints a line for each. Arguments: state directory,
+ * directory of the files, URL of the database, collectors, intervals, rows.
  */
 
 import { join } from 'node:path';

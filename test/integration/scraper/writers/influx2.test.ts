@@ -1,4 +1,7 @@
-/** Against a real server with InfluxDB 2's write API (VictoriaMetrics), and against answers that it does not give, from a server of the test. */
+/**
+ * Against a real server with InfluxDB 2's write API (VictoriaMetrics), and against answers that it does not give, from
+ * a server of the test.
+ */
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';

@@ -204,7 +204,9 @@ interface GoPoint {
   readonly measurement: string;
 }
 
-/** As encoding/json fills LLAMA's DataPoint: map[string]float64, map[string]string, time.Time (RFC 3339 only), string. */
+/**
+ * As encoding/json fills LLAMA's DataPoint: map[string]float64, map[string]string, time.Time (RFC 3339 only), string.
+ */
 function goDecode(text: string): GoPoint[] {
   return (JSON.parse(text) as Record<string, unknown>[]).map((value) => {
     expect(Object.keys(value)).to.deep.equal(['fields', 'tags', 'time', 'measurement']);

@@ -5,7 +5,10 @@ import { FakeCollector, type PathSpec } from '../../../support/fakes/fakeCollect
 
 const T = 1_763_700_010_000;
 
-/** Streams of the fake: 0, 1 west 10.2.0.2 cs0, ef; 2, 3 west 2001:db8::2; 4 east. Two source ports: path = stream * 2 + index. */
+/**
+ * Streams of the fake: 0, 1 west 10.2.0.2 cs0, ef; 2, 3 west 2001:db8::2; 4 east. Two source ports: path = stream * 2 +
+ * index.
+ */
 const PATHS: readonly PathSpec[] = [
   { path: 0, sent: 10, lost: 0, rttNs: [50_000, 60_000, 70_000] },
   { path: 1, sent: 10, lost: 0, rttNs: [50_000, 90_000, 170_000] },

@@ -1,4 +1,6 @@
-/** The page's files as they are served: who may have them, how long they are kept, what they may do, how large they are. */
+/**
+ * The page's files as they are served: who may have them, how long they are kept, what they may do, how large they are.
+ */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -48,7 +48,10 @@ function inForce(meaning: Meaning): string | undefined {
   return version === undefined || version === removed ? undefined : `file ${version}`;
 }
 
-/** A registry, a deployment and a state directory that carry transitions out at once, and the model that they have to agree with. */
+/**
+ * A registry, a deployment and a state directory that carry transitions out at once, and the model that they have to
+ * agree with.
+ */
 class Machine {
   readonly model = new Map<string, Meaning>(
     NAMES.map((name) => [name, { file: undefined, removed: undefined, live: undefined }]),
@@ -130,7 +133,10 @@ class Machine {
     if (!isStart) this.checkReport(before, transition);
   }
 
-  /** A new process finds what the state directory keeps, and the same file. One live group in three does not fit for now. */
+  /**
+   * A new process finds what the state directory keeps, and the same file. One live group in three does not fit for
+   * now.
+   */
   restart(): void {
     this.registry = new GroupRegistry();
     this.deployed = new Map();

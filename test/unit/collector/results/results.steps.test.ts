@@ -1,4 +1,7 @@
-/** Intervals, cursor and epoch over random steps of the wall clock and restarts, against a naive list of what was closed. */
+/**
+ * Intervals, cursor and epoch over random steps of the wall clock and restarts, against a naive list of what was
+ * closed.
+ */
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** The last good targets of sources in the state directory: when they are written, what comes back, and what a bad disk or file does. */
+/**
+ * The last good targets of sources in the state directory: when they are written, what comes back, and what a bad disk
+ * or file does.
+ */
 
 import { spawnSync } from 'node:child_process';
 import {

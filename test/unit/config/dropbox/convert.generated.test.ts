@@ -1,4 +1,7 @@
-/** Generated configurations of LLAMA's full form: each probe that LLAMA would send is sent, and whatever is not carried over is named. */
+/**
+ * Generated configurations of LLAMA's full form: each probe that LLAMA would send is sent, and whatever is not carried
+ * over is named.
+ */
 
 import { expect } from 'chai';
 import { NS_PER_MS } from '../../../../src/base/units.js';

@@ -64,7 +64,10 @@ function shown(rows: RowBytes): number {
   return views;
 }
 
-/** What a row says of probes that were not sent, unreachable or too big: nothing, that there were none, or lists of any length. */
+/**
+ * What a row says of probes that were not sent, unreachable or too big: nothing, that there were none, or lists of any
+ * length.
+ */
 function explanations(random: Random): object {
   const list = <Entry>(entry: (i: number) => Entry): Entry[] | null =>
     random.below(3) > 0 ? Array.from({ length: 1 + random.below(4) }, (_, i) => entry(i)) : null;
