@@ -264,8 +264,9 @@ export class ResultsStore {
       if (known) return { cursor, gap: cursor < this.droppedCursor };
     } else if (cursor <= last.endMs) {
       const index = held.findIndex(({ report }) => report.endMs > cursor);
-      const dropped = this.droppedCursor > 0 && cursor < (oldest?.report.startMs ?? last.endMs);
-      return { cursor: index === -1 ? last.cursor : held[index].cursor - 1, gap: dropped };
+      // Whether an earlier process measured then is not known.
+      const gap = cursor < (oldest?.report.startMs ?? last.endMs);
+      return { cursor: index === -1 ? last.cursor : held[index].cursor - 1, gap };
     }
     return oldest === undefined ? { cursor, gap: false } : { cursor: 0, gap: true };
   }

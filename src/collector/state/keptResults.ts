@@ -5,7 +5,7 @@
  * or be wrong now. The file is deleted when the next process has an interval of its own: a later one must not take it
  * for the newest data.
  *
- * The file: `LKR1`, the CRC-32 of the rest (little-endian), then an object by `v8.serialize`. Only the same version
+ * The file: `LKR2`, the CRC-32 of the rest (little-endian), then an object by `v8.serialize`. Only the same version
  * reads it. A failure to write or read costs those intervals, and a line in the log, never a start or an end.
  */
 
@@ -23,7 +23,9 @@ import type { HeldResults } from '../results/results.js';
 import type { StateDirectory } from './state.js';
 
 export const KEPT_RESULTS = 'results.bin';
-const MAGIC = Buffer.from('LKR1', 'latin1');
+const MAGIC = Buffer.from('LKR2', 'latin1');
+/** Begins files of before: their intervals have no incarnation. */
+const OLDER_MAGIC = Buffer.from('LKR1', 'latin1');
 const HEADER_BYTES = MAGIC.length + 4;
 /** At the end a disk that hangs is not waited for longer than this. */
 const SAVE_MS = 500;
@@ -66,7 +68,9 @@ export class KeptResults {
   /** The newest of them, at most `most`; undefined without any. Damaged files are quarantined. Never rejects. */
   async load(most: number): Promise<HeldResults | undefined> {
     try {
-      const content = readContent(await readFile(this.path));
+      const file = await readFile(this.path);
+      if (file.subarray(0, OLDER_MAGIC.length).equals(OLDER_MAGIC)) return undefined;
+      const content = readContent(file);
       if (content === undefined) {
         await this.directory.setAside(KEPT_RESULTS, 'its bytes are not those that were written');
         return undefined;

@@ -11,7 +11,7 @@ export function readUrl(written: unknown, path: Path, example: string, remedy: s
   if (typeof written !== 'string') return '';
   const url = URL.canParse(written) ? new URL(written) : undefined;
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    const [host, port] = /^[^/:\s]+(:\d+)?$/.exec(written) ?? [];
+    const [host, port] = /^[^/:\s?#@]+(:\d+)?$/.exec(written) ?? [];
     const near =
       host === undefined ? '' : `; write http://${host}${port === undefined ? `:${new URL(example).port}` : ''}`;
     report(path, `found ${found(withoutSecrets(written))}, expected a URL such as ${example}${near}`);

@@ -230,7 +230,7 @@ export class Poller {
   /** The interval with its name and times as used here. */
   private placed(interval: CollectedInterval): CollectedInterval {
     const { clockAheadMs = 0 } = interval;
-    const clockEpoch = this.tools.positions.epochs.of(this.ownKey, interval);
+    const clockEpoch = this.tools.positions.epochs.of(interval.collector, interval);
     return { ...interval, clockEpoch, aheadMs: clockAheadMs + this.clock.offsetMs };
   }
 
@@ -334,13 +334,16 @@ export class Poller {
    * True when the first interval in the answer does not continue from the fetched ones: the collector does not know the
    * cursor.
    */
-  private isOfAnother({ endMs, cursor = endMs, incarnation }: CollectedInterval): boolean {
+  private isOfAnother({ endMs, cursor = endMs, follows = 0, incarnation }: CollectedInterval): boolean {
+    const { record } = this;
     const last = this.tools.positions.epochs.last(this.ownKey);
-    return cursor <= this.record.cursor || (last !== undefined && last.incarnation !== incarnation);
+    // A process that was killed before its first interval leaves fetched intervals to the next one, under new cursors.
+    const isRenamed = follows === 0 && endMs <= record.endMs;
+    return cursor <= record.cursor || isRenamed || (last !== undefined && last.incarnation !== incarnation);
   }
 
   /** The last end is kept: it shows how long the collector did not measure. */
-  private startedAgain({ endMs }: CollectedInterval): void {
+  private startedAgain({ collector, endMs, incarnation }: CollectedInterval): void {
     const { record, logger } = this;
     const isSetBack = endMs <= record.endMs;
     logger.warn(
@@ -348,6 +351,7 @@ export class Poller {
       `the collector was started again, without memory of what was fetched${isSetBack ? ', and its clock was set back' : ''}; fetching what it holds`,
     );
     if (isSetBack) record.resets += 1;
+    if (isSetBack && incarnation === undefined) this.tools.positions.epochs.startOver(collector);
     this.forgetPositions();
     record.cursor = 0;
   }
@@ -363,7 +367,7 @@ export class Poller {
       { name: record.name, cursor: record.cursor },
       'the clock of the collector was set back; fetching what it holds',
     );
-    tools.positions.epochs.startOver(this.ownKey);
+    if (record.name !== null) tools.positions.epochs.startOver(record.name);
     this.forgetPositions();
     record.moved(0, 0, 0);
   }

@@ -33,25 +33,25 @@ interface Known {
 export class CollectorEpochs {
   private readonly byKey = new Map<string, Known>();
 
-  /** `key` names a collector at its address. */
-  of(key: string, { incarnation, clockEpoch = 0 }: Pick<CollectedInterval, 'incarnation' | 'clockEpoch'>): number {
-    const known = this.known(key);
-    const name = `${incarnation ?? known.beginnings} ${clockEpoch}`;
-    const before = known.epochs.get(name);
+  /** `name`: of the collector, whatever its address. */
+  of(name: string, { incarnation, clockEpoch = 0 }: Pick<CollectedInterval, 'incarnation' | 'clockEpoch'>): number {
+    const known = this.known(name);
+    const epoch = `${incarnation ?? known.beginnings} ${clockEpoch}`;
+    const before = known.epochs.get(epoch);
     if (before !== undefined) return before;
     known.newest = Math.max(known.newest + 1, clockEpoch);
-    known.epochs.set(name, known.newest);
+    known.epochs.set(epoch, known.newest);
     const [oldest] = known.epochs.keys();
     if (known.epochs.size > MOST_EPOCHS && oldest !== undefined) known.epochs.delete(oldest);
     return known.newest;
   }
 
   /** A collector that reports no incarnation forgets the intervals it reported before. */
-  startOver(key: string): void {
-    this.known(key).beginnings += 1;
+  startOver(name: string): void {
+    this.known(name).beginnings += 1;
   }
 
-  /** An interval is safe. */
+  /** An interval is safe. `key` names a collector at its address. */
   moved(key: string, { incarnation, endMs, aheadMs = 0 }: CollectedInterval): void {
     this.known(key).last = { incarnation, endMs, aheadMs };
   }

@@ -62,6 +62,8 @@ function begin() {
 export class CollectorServer {
   url = '';
   name = 'host-a';
+  /** False: as a collector of an older version, without `incarnation`. */
+  tellsIncarnation = true;
   intervalMs = 1_000;
   retention = 60;
   manner: Manner = 'ok';
@@ -232,7 +234,8 @@ export class CollectorServer {
       oldest: this.held[0]?.cursor ?? 0,
       gap: unknown || (after > 0 && after < this.droppedCursor),
       intervals: page.map(({ endMs, cursor, follows, incarnation, clockEpoch, aheadMs, rows }) => ({
-        ...{ cursor, follows, incarnation, clockEpoch, clockAheadMs: aheadMs - (this.aheadMs ?? 0) },
+        ...(this.tellsIncarnation ? { incarnation } : {}),
+        ...{ cursor, follows, clockEpoch, clockAheadMs: aheadMs - (this.aheadMs ?? 0) },
         start: new Date(endMs - this.intervalMs).toISOString(),
         end: new Date(endMs).toISOString(),
         endMs,

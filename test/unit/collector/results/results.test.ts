@@ -62,6 +62,10 @@ describe('ResultsStore', () => {
     expect(steady.after(1_999, 10).intervals.map(({ report: { endMs } }) => endMs)).to.deep.equal([2_000, 3_000]);
     expect(steady.after(2_000, 10).intervals.map(({ report: { endMs } }) => endMs)).to.deep.equal([3_000]);
     expect(steady.after(3_000, 10)).to.deep.include({ intervals: [], gap: false });
+    // Nothing is known of the time before the first interval: an earlier process may have measured then.
+    const late = new ResultsStore(4);
+    late.add({ report: report(9_000, 1), infos: [] });
+    expect([late.after(7_000, 10).gap, late.after(8_000, 10).gap]).to.deep.equal([true, false]);
     // Its clock was ahead of what the collector's is now.
     expect(steady.after(9_000, 10).intervals).to.have.length(3);
     expect(steady.after(9_000, 10).gap).to.equal(true);

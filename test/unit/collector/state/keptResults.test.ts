@@ -66,6 +66,15 @@ describe('results that outlive a collector', () => {
     expect(logged).to.deep.equal([]);
   });
 
+  it('are left alone when an older version wrote them in another form', async () => {
+    await new KeptResults(directory(), 'a', logger).save(store(interval(T + 1000)).toKeep());
+    const bytes = readFileSync(file());
+    bytes.write('LKR1', 'latin1');
+    writeFileSync(file(), bytes);
+    expect(await new KeptResults(directory(), 'a', logger).load(60)).to.equal(undefined);
+    expect([aside, logged]).to.deep.equal([[], []]);
+  });
+
   it('are the newest that fit, and the omitted ones are a gap', async () => {
     const results = store(...[1, 2, 3, 4].map((step) => interval(T + step * 1000, 6 * 2 ** 20)));
     const { intervals, droppedCursor } = results.toKeep();

@@ -284,6 +284,13 @@ const BAD: readonly Bad[] = [
     says: /write http:\/\/10.1.0.2:5000/,
   },
   {
+    name: 'a secret behind a host name',
+    text: collectors('["h?token=abc"]'),
+    line: 2,
+    path: '/collectors/0',
+    says: /found "h\?…", expected a URL such as [^;]*$/,
+  },
+  {
     name: 'another protocol',
     text: collectors('["ftp://a"]'),
     line: 2,

@@ -381,6 +381,32 @@ describe('a poller', () => {
     expect(second.state()).to.include({ resets: 1 });
   });
 
+  it('tells intervals of an older version apart, which reports no incarnation, after a set-back', async () => {
+    collector.tellsIncarnation = false;
+    for (const s of [1, 2, 3]) collector.finish(T + s * 1000);
+    poll();
+    await delivered(3);
+    collector.restart();
+    for (const s of [1, 2]) collector.finish(T + s * 1000);
+    await delivered(5);
+    expect(delivery.delivered.map(({ clockEpoch }) => clockEpoch)).to.deep.equal([0, 0, 0, 1, 1]);
+  });
+
+  it('names the intervals of a collector alike at another address', async () => {
+    collector.finish(T + 9000);
+    const first = poll();
+    await delivered(1);
+    collector.restart();
+    for (const s of [10, 11, 12]) collector.finish(T + s * 1000);
+    await delivered(4);
+    await first.close();
+    poll({ url: collector.url.replace('127.0.0.1', 'localhost') });
+    await delivered(7);
+    const names = delivery.delivered.map(({ clockEpoch, endMs }) => [clockEpoch, (endMs - T) / 1000]);
+    const held = [10, 11, 12].map((s) => [1, s]);
+    expect(names).to.deep.equal([[0, 9], ...held, ...held]);
+  });
+
   it('knows from an earlier process how long a collector did not measure', async () => {
     for (const endMs of seconds(1, 3)) collector.finish(endMs);
     const first = poll();
