@@ -10,7 +10,7 @@ import {
 } from '../net/address.js';
 import { SendBatch } from '../net/batch.js';
 import { AF_INET, AF_INET6 } from '../net/constants.js';
-import { EADDRNOTAVAIL, EAGAIN, EINVAL, EMSGSIZE, ENOBUFS } from '../net/libc.js';
+import { EADDRNOTAVAIL, EAGAIN, EINVAL, EMSGSIZE, ENOBUFS, EPERM } from '../net/libc.js';
 import { pathMtu, routeErrno4, sendBufferFull, setFlowLabels, setFragmentation } from '../net/socket.js';
 import { Outcome } from '../ring/ring.js';
 import { UNKNOWN_SOURCE } from '../threads/messages.js';
@@ -166,8 +166,10 @@ export class Sender {
       // EAGAIN alone does not mean that the socket's buffer is full: the kernel also returns it for a single
       // destination (IPsec).
       const bufferFull = errno === EAGAIN && sendBufferFull(probes.socket.fd);
-      // ENOBUFS is never a pending error: a queue on this probe's way out of the host is full.
-      if (!bufferFull && errno !== ENOBUFS && tries < PENDING_ERRORS) {
+      // Neither is ever a pending error: a queue on this probe's way out of the host is full, or a rule of this host's
+      // firewall dropped this probe. A retry would hide a rule that drops a part.
+      const ownRefusal = errno === ENOBUFS || errno === EPERM;
+      if (!bufferFull && !ownRefusal && tries < PENDING_ERRORS) {
         tries++;
         continue;
       }

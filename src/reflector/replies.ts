@@ -39,7 +39,7 @@ const PAUSES = 10;
 const PAUSE_NS = 100_000;
 
 const NS_PER_S = 1_000_000_000;
-const { EAGAIN, ENOBUFS } = constants.errno;
+const { EAGAIN, ENOBUFS, EPERM } = constants.errno;
 
 export class ReplySender {
   /** Since construction, or since the owner reset them. */
@@ -142,8 +142,9 @@ export class ReplySender {
         }
         this.pause(PAUSE_NS);
         this.stamp(from, count);
-      } else if (!retried) {
-        // It may be a pending error of an earlier packet, which the kernel reports once.
+      } else if (!retried && result !== -EPERM) {
+        // It may be a pending error of an earlier packet, which the kernel reports once. EPERM never is: a rule of this
+        // host's firewall dropped this reply, and a retry would hide a rule that drops a part.
         retried = true;
       } else {
         this.failed(from++, -result);

@@ -61,10 +61,14 @@ const REFUSED = [
   },
 ] as const;
 
+/** Behind an output rule that drops every second packet. */
+const HALF = '10.9.0.4';
+
 const RULES = `table inet refuse {
   chain output {
     type filter hook output priority 0
     ip daddr 10.9.0.3 drop
+    ip daddr ${HALF} numgen inc mod 2 0 counter drop
   }
 }`;
 
@@ -97,6 +101,7 @@ describe('lab: probes that are not sent', function () {
       await hosts.ip(host, `address add 10.12.0.${last}/24 dev ${SMALL.device}`);
       await hosts.ip(host, `link set ${SMALL.device} mtu ${SMALL.mtu}`);
     }
+    await hosts.ip('b', `address add ${HALF}/24 dev eth0`);
     await hosts.ip('b', 'address add fd00:9::2/64 dev eth0 nodad');
     for (const [type, net] of [
       ['unreachable', '10.8.0.0/24'],
@@ -109,6 +114,7 @@ describe('lab: probes that are not sent', function () {
     await hosts.reflector('b');
     const groups = {
       good: spec(GOOD),
+      half: spec(HALF),
       tooBig: spec(TOO_BIG, { payloadBytes: SMALL.mtu, dontFragment: true }),
       syn: spec('10.5.0.1', SYN),
       icmp: spec('10.5.0.1', { protocol: 'icmp', port: 0 }),
@@ -167,6 +173,15 @@ describe('lab: probes that are not sent', function () {
     });
   }
 
+  it('counts each probe that an output rule drops, where the rule drops a part', () => {
+    const { sent, received, sendErrors, sendErrorsBy } = rowOf('half');
+    expect(received).to.equal(sent);
+    expect(sendErrors)
+      .to.be.above(5)
+      .and.within(sent - 1, sent + 1);
+    expect(sendErrorsBy).to.deep.equal([{ count: sendErrors, errno: 'EPERM' }]);
+  });
+
   it('probes of other protocols say the same', () => {
     expectRefused('icmp', 'ENETUNREACH');
     expectRefused('syn', 'ENETUNREACH');
@@ -208,12 +223,12 @@ describe('lab: probes that are not sent', function () {
       tags: { dst_ip: string };
       fields: object;
     }[];
-    expect(points.map(({ tags }) => tags.dst_ip).sort()).to.deep.equal([TOO_BIG, GOOD].sort());
+    expect(points.map(({ tags }) => tags.dst_ip).sort()).to.deep.equal([TOO_BIG, GOOD, HALF].sort());
     const lossOf = (address: string): unknown => points.find(({ tags }) => tags.dst_ip === address)?.fields;
     expect(lossOf(GOOD)).to.include({ loss: 0 });
     expect(lossOf(TOO_BIG), 'nothing came back').to.include({ loss: 100 });
     const latency = JSON.parse((await collector.get('/latency')).body) as { tags: { dst_host: string } }[];
-    expect(latency.map(({ tags }) => tags.dst_host).sort()).to.deep.equal([TOO_BIG, GOOD].sort());
+    expect(latency.map(({ tags }) => tags.dst_host).sort()).to.deep.equal([TOO_BIG, GOOD, HALF].sort());
   });
 
   it('a neighbour that does not exist is unreachable, as this host itself says', async () => {

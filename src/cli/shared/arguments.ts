@@ -19,6 +19,6 @@ export function parseDuration(option: string, text: string, leastNs: number, mos
   const ns = parseDurationNs(text);
   if (ns !== undefined && ns >= leastNs && ns <= mostNs) return ns;
   throw argumentError(
-    `${option} ${JSON.stringify(text)}: expected a duration with a unit, such as 500us, 10ms, 1s, from ${formatDuration(leastNs)} to ${formatDuration(mostNs)}`,
+    `${option} ${JSON.stringify(text)}: expected a duration with a unit, such as 10ms or 1s, from ${formatDuration(leastNs)} to ${formatDuration(mostNs)}`,
   );
 }

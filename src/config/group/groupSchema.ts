@@ -61,14 +61,14 @@ export const GroupSchema = Type.Object(
     period: Type.Optional(
       Type.String({
         default: '1s',
-        description: 'a duration such as 500us, 10ms, 1s, 5m, from 1ms to 1h: every path is probed once a period',
+        description: 'a duration such as 10ms, 1s, 5m, from 1ms to 1h: every path is probed once a period',
       }),
     ),
     timeout: Type.Optional(
       Type.String({
         default: '1s',
         description:
-          'a duration such as 500us, 10ms, 1s, from 1ms to 60s: a probe without a reply by then is lost; 200ms by default for llama-legacy',
+          'a duration such as 10ms, 1s, from 1ms to 60s: a probe without a reply by then is lost; 200ms by default for llama-legacy',
       }),
     ),
     classes: Type.Optional(

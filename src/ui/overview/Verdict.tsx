@@ -170,8 +170,11 @@ function worstText({ summary, troubles, toMs }: VerdictProps): string {
   return `${parts.join(' · ')}.`;
 }
 
-function pathText({ badPorts, ports }: Trouble): string[] {
+function pathText({ badPorts, ports, isPartial }: Trouble): string[] {
   if (ports === undefined || badPorts.length === 0) return [];
   if (badPorts.length === ports) return ['on every path'];
-  return [`on ${badPorts.length} of ${ports} source ports: some paths of the fabric, not all`];
+  const bad = `on ${badPorts.length} of ${ports} source ports`;
+  return [
+    isPartial === true ? `${bad}: some paths of the fabric, not all` : `${bad}, too few probes to tell paths apart`,
+  ];
 }

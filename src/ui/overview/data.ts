@@ -10,6 +10,7 @@ import type { HistoryAnswer, PathsAnswer } from '../lib/types.js';
 import { askSlowness, askSummary } from '../worker/client.js';
 import { COLUMN_TAGS, FIELDS, ROW_TAGS, type Summary, type SummaryRow } from '../worker/summary.js';
 import { type Onset, onsetOf } from './lossOnset.js';
+import { isPartialLoss } from './partialLoss.js';
 
 const MOST_TROUBLES = 10;
 
@@ -44,6 +45,8 @@ export interface Trouble {
   readonly badPorts: readonly number[];
   /** undefined: not known yet; 0: no longer available. */
   readonly ports: number | undefined;
+  /** Ports without loss are too many to be chance: only some paths lose probes. */
+  readonly isPartial?: boolean;
 }
 
 /** The details of the worst rows. A failed request leaves its row unchanged. */
@@ -73,6 +76,9 @@ export function askTroubles(
           .filter((path) => (path.lossPct ?? 0) > 0 || answeringOf(countsOf(path)) === 'silent')
           .flatMap(({ sourcePort }) => (sourcePort === null ? [] : [sourcePort])),
         ports: mine.length,
+        isPartial: isPartialLoss(
+          mine.map(({ sent, lost, unreachable, tooBig }) => ({ sent, failed: lost + unreachable + (tooBig ?? 0) })),
+        ),
       };
     }),
   );

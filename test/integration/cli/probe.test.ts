@@ -158,12 +158,12 @@ describe('llama probe', () => {
     [['127.0.0.1', '--period', '10'], '--period "10": expected a duration'],
     [
       ['127.0.0.1', '--period', '2h'],
-      '--period "2h": expected a duration with a unit, such as 500us, 10ms, 1s, from 1ns to 1h',
+      '--period "2h": expected a duration with a unit, such as 10ms or 1s, from 1ns to 1h',
     ],
     [['127.0.0.1', '--period', '0s'], 'from 1ns to 1h'],
     [
       ['127.0.0.1', '--timeout', '0s'],
-      '--timeout "0s": expected a duration with a unit, such as 500us, 10ms, 1s, from 1ms to 1m',
+      '--timeout "0s": expected a duration with a unit, such as 10ms or 1s, from 1ms to 1m',
     ],
     [['::1:8100'], 'may be meant as port 8100 of ::1; write [::1]:8100 or [::1:8100]'],
     [['fe80::1%lo:862'], 'port 862 of fe80::1%lo; write [fe80::1%lo]:862'],

@@ -157,7 +157,7 @@ groups:
     const lines = err.split('\n');
     expect(lines).to.have.length(3);
     expect(lines[0]).to.equal(
-      `${file}:2:19: /groups/west/period: found "1 sec", expected a duration such as 500us, 10ms, 1s, 5m, from 1ms to 1h`,
+      `${file}:2:19: /groups/west/period: found "1 sec", expected a duration such as 10ms, 1s, 5m, from 1ms to 1h`,
     );
     expect(lines[1]).to.match(/host names are not resolved/);
   });

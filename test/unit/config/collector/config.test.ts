@@ -177,7 +177,7 @@ collectr: 1
       'c.yaml:7:11: /api/listen: found 5000, expected an IP address and a port from 0 to 65535, such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000',
       'c.yaml:9:3: /groups/we st: found the group name "we st", expected 1 to 64 letters, digits, dots, dashes and underscores, not dots and dashes alone',
       'c.yaml:11:5: /groups/west/prot: found "prot", expected one of the keys protocol, port, period, timeout, classes, payloadBytes, dontFragment, keyFile, tlvs, ecn, anySource, sourcePorts, sourceInterface, skipSelf, targets, fromFile, fromHttp, fromDns; did you mean "port"?',
-      'c.yaml:12:13: /groups/west/period: found "1 sec", expected a duration such as 500us, 10ms, 1s, 5m, from 1ms to 1h',
+      'c.yaml:12:13: /groups/west/period: found "1 sec", expected a duration such as 10ms, 1s, 5m, from 1ms to 1h',
       `c.yaml:13:11: /groups/west/port: found 70000, expected ${port}`,
       'c.yaml:14:15: /groups/west/classes/0: found "eff", expected a class such as cs0, af41, ef, or a DSCP from 0 to 63; did you mean "ef"?',
       'c.yaml:14:24: /groups/west/classes/2: found 46, whose DSCP 46 is already probed as "ef", expected every class once; remove one of the two',
