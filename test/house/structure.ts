@@ -52,7 +52,7 @@ export const ENTRY_POINTS: readonly string[] = [
 ];
 
 /** Comment lines wider than the formatter's width, without tables and URLs. May only go down. */
-export const WIDE_COMMENTS = 187;
+export const WIDE_COMMENTS = 65;
 
 /** Figures that may only go down. */
 export const CEILINGS = {

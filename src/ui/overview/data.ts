@@ -1,7 +1,7 @@
 /** The data of the overview: the worst pairs, the start of their trouble, and their bad paths. */
 
 import { NORMAL_WINDOW, type Slowness } from '../../history/slowness.js';
-import { answeringOf, countsOf } from '../../stats/outcome.js';
+import { answeringOf, countsOf, isPartialLoss } from '../../stats/outcome.js';
 import { get, type Query } from '../lib/api.js';
 import { askPathsThen } from '../lib/pastPaths.js';
 import type { ViewState } from '../lib/store.js';
@@ -10,7 +10,6 @@ import type { HistoryAnswer, PathsAnswer } from '../lib/types.js';
 import { askSlowness, askSummary } from '../worker/client.js';
 import { COLUMN_TAGS, FIELDS, ROW_TAGS, type Summary, type SummaryRow } from '../worker/summary.js';
 import { type Onset, onsetOf } from './lossOnset.js';
-import { isPartialLoss } from './partialLoss.js';
 
 const MOST_TROUBLES = 10;
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { isPartialLoss } from '../../../../src/ui/overview/partialLoss.js';
-import { type Random, seededRandom } from '../../../support/harness/random.js';
+import { isPartialLoss } from '../../../src/stats/outcome.js';
+import { type Random, seededRandom } from '../../support/harness/random.js';
 
 /** Paths with so many probes each, of which a share is lost by chance. */
 function paths(random: Random, count: number, sent: number, loss: number) {
