@@ -40,9 +40,10 @@ export class Witness {
     this.running = this.run();
   }
 
-  /** Reads on, when the collector is there. */
+  /** Reads all of the next process, when the collector is there: it has nothing of the process before. */
   async back(): Promise<void> {
     await this.http.waitForHttp(`${this.url}/readyz`, START_MS);
+    this.cursor = 0;
     this.away = false;
   }
 
@@ -88,12 +89,12 @@ export class Witness {
     if (status !== 200) return;
     const { collector, gap, intervals } = JSON.parse(body) as ResultsAnswer;
     if (gap && this.cursor > 0) throw new TooLate(`${collector}: it came too late for an interval`);
-    for (const { endMs, results } of intervals) {
+    for (const { cursor, endMs, results } of intervals) {
       // Two reads at a time may see the same.
-      if (endMs <= this.cursor) continue;
+      if (cursor <= this.cursor) continue;
       for (const { group, target, class: trafficClass, sent, lost } of results)
         this.ledger.add({ collector, endMs, group, target, class: trafficClass }, { sent, lost });
-      this.cursor = endMs;
+      this.cursor = cursor;
     }
   }
 }

@@ -72,6 +72,7 @@ export interface ResultRow extends Outcomes, Directions, Reasons {
 }
 
 export interface ResultInterval {
+  readonly cursor: number;
   readonly start: string;
   readonly end: string;
   readonly endMs: number;
