@@ -3,7 +3,7 @@
  * that stopped answering must not look healthy until the window has passed over it.
  */
 
-import { type Answering, answeringOf } from '../stats/outcome.js';
+import { type Answering, answeringOf, type OutcomeCounts } from '../stats/outcome.js';
 import type { Slot } from './slot.js';
 
 export type { Answering } from '../stats/outcome.js';
@@ -15,6 +15,15 @@ export const STALE_INTERVALS = 2.5;
  * one.
  */
 export const MOST_MISSES = 1;
+/**
+ * With this many probes an interval without a reply is not chance: at a loss of one half it happens once in a thousand
+ * intervals.
+ */
+export const CERTAIN_PROBES = 10;
+
+/** Number of misses that an interval without a reply counts as. */
+export const missesOf = ({ sent, sendErrors }: Pick<OutcomeCounts, 'sent' | 'sendErrors'>): number =>
+  sent + sendErrors >= CERTAIN_PROBES ? MOST_MISSES + 1 : 1;
 
 /** The part of the table of series that gives their present state. */
 interface SeriesStates {
@@ -52,7 +61,7 @@ function answeringIn(slots: readonly Slot[], series: number, cadenceMs: number):
     if (now === 'answers') return now;
     state ??= now;
     newerMs = slot.endMs;
-    misses += 1;
+    misses += missesOf(counts);
   }
   return state ?? 'unmeasured';
 }

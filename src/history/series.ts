@@ -8,7 +8,7 @@
  */
 
 import { ANSWERING, type Answering, answeringOf, type OutcomeCounts } from '../stats/outcome.js';
-import { MOST_MISSES, STALE_INTERVALS } from './answering.js';
+import { MOST_MISSES, missesOf, STALE_INTERVALS } from './answering.js';
 import { Interner } from './interner.js';
 import type { SeriesName } from './types.js';
 
@@ -211,7 +211,7 @@ export class SeriesTable {
     const cadenceMs = Math.max(intervalMs, this.cadences[series]);
     if (row.received > 0) this.misses[series] = 0;
     else if (sinceMs > STALE_INTERVALS * cadenceMs) this.misses[series] = NO_ANSWER;
-    else if (this.misses[series] < NO_ANSWER) this.misses[series] += 1;
+    else this.misses[series] = Math.min(NO_ANSWER, this.misses[series] + missesOf(row));
     // It doubles at most: the time for which a collector was away is not its cadence.
     this.cadences[series] = sinceMs === 0 ? cadenceMs : Math.max(intervalMs, Math.min(sinceMs, 2 * cadenceMs));
     this.outcomes[series] = ANSWERING.indexOf(answeringOf(row));

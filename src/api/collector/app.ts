@@ -36,10 +36,10 @@ const ABOUT: ApiDescription = {
   description: `Loss and latency of a network, as this collector measures them.
 
 Times are ISO 8601 in UTC, or epoch milliseconds where the name ends in Ms; latencies are microseconds. Errors are problem documents
-(RFC 9457) with a stable code. Changes need the token of api.tokenFile; where there is none they come from the collector's own host, unless api.writes is token.`,
+(RFC 9457) with a stable code. Changes need the token of api.tokenFile. Without that option, only the collector's own host may change anything, unless api.writes is token.`,
   tags: [
-    { name: 'results', description: 'What was measured' },
-    { name: 'groups', description: 'What is probed' },
+    { name: 'results', description: 'Results of the measurement' },
+    { name: 'groups', description: 'Groups of targets' },
     { name: 'service', description: 'State of the collector' },
   ],
   section: 'api',

@@ -29,7 +29,7 @@ export const DryRunSchema = Type.Object(
       { ...COUNTS, retagged: Type.Integer({ description: 'kept, with other tags' }) },
       { description: 'what the change does to the targets of the group' },
     ),
-    paths: Type.Object(COUNTS, { description: 'those that are kept go on with their sequence and history' }),
+    paths: Type.Object(COUNTS, { description: 'kept paths go on with their sequence and history' }),
     group: Type.Object(Figures.properties, { description: 'what the group would ask for' }),
     total: Type.Object(Figures.properties, { description: 'what all groups together would ask for' }),
     budget: Type.Object(

@@ -13,7 +13,7 @@ const ports = (description: string) => Type.Array(Type.Integer(), { description 
 const RenewedSchema = Type.Object(
   {
     before: ports('UDP source ports over IPv4 until now, of groups without an interface of their own'),
-    after: ports('those that probes leave from now'),
+    after: ports('source ports in use from now on'),
     drainMs: Type.Number({ description: 'replies to probes from the old ports are awaited for so long, ms' }),
   },
   { description: 'probes leave from new ports' },

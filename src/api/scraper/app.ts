@@ -24,9 +24,9 @@ const ABOUT: ApiDescription = {
   description: `Results of many collectors on their way into databases.
 
 Times are ISO 8601 in UTC, or epoch milliseconds where the name ends in Ms. Errors are problem documents (RFC 9457) with a stable code.
-Reloads need the token of scraper.tokenFile; where there is none they come from the scraper's own host, unless scraper.writes is token.`,
+Reloads need the token of scraper.tokenFile. Without that option, only the scraper's own host may reload, unless scraper.writes is token.`,
   tags: [
-    { name: 'results', description: 'What all collectors measured' },
+    { name: 'results', description: 'Results of all collectors' },
     { name: 'service', description: 'State of the collectors, the writers and the scraper' },
   ],
   section: 'scraper',

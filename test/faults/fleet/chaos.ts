@@ -98,11 +98,14 @@ export class Chaos {
       this.lane(5, () => this.death(victim), 3 * LONGEST_MS),
     ];
     try {
-      await Promise.race([waitFor('the faults are done', done, 2 ** 31 - 1, 100), Promise.all(lanes)]);
+      const ended = (): boolean => this.ending || done();
+      await Promise.race([waitFor('the faults are done', ended, 2 ** 31 - 1, 100), Promise.all(lanes)]);
     } finally {
       this.ending = true;
-      await Promise.all(lanes);
+      // After a failure, too, every lane ends before the fleet is taken down.
+      await Promise.allSettled(lanes);
     }
+    await Promise.all(lanes);
   }
 
   /**

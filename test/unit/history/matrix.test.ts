@@ -336,7 +336,7 @@ describe('the matrix', () => {
     expect(after.sums.tooBig[0]).to.equal(7);
   });
 
-  it('calls no series well two intervals after its last answer, though the window holds earlier ones', async () => {
+  it('calls no series well after an interval with many probes and no answer, or two with few', async () => {
     const clock = { nowMs: START };
     const history = new MatrixHistory({ horizonMs: 60 * MINUTE, memoryBytes: 2 ** 20, now: () => clock.nowMs });
     const intervalMs = 10_000;
@@ -350,13 +350,20 @@ describe('the matrix', () => {
       return [cells.sums.answering(0), cells.reason(0), cells.value[0]];
     };
     const answered = { rttsNs: [1000, 2000] };
-    const refused = { sendErrors: 20, reason };
+    const [refused, fewRefused] = [
+      { sendErrors: 20, reason },
+      { sendErrors: 9, reason },
+    ];
     for (let i = 0; i < 6; i++) expect(await next(answered)).to.deep.equal(['answers', null, 0]);
-    expect(await next(refused), 'one interval may be chance').to.deep.equal(['answers', reason, 0]);
+    expect(await next(fewRefused), 'one interval may be chance').to.deep.equal(['answers', reason, 0]);
     expect(await next(refused)).to.deep.equal(['unmeasured', reason, 0]);
     expect((await next({ tooBig: 7 }))[0]).to.equal('silent');
     expect((await next({ lost: 2 }))[0]).to.equal('silent');
     expect((await next(answered))[0]).to.equal('answers');
+    for (const many of [refused, { lost: 10 }, { tooBig: 10 }]) {
+      expect((await next(many))[0], 'with many probes it is not').to.not.equal('answers');
+      expect((await next(answered))[0]).to.equal('answers');
+    }
     // The same of a window that ended when nothing was sent, and of one that ended before.
     const until = async (intervals: number) => {
       const toMs = START + intervals * intervalMs;
@@ -365,11 +372,12 @@ describe('the matrix', () => {
       });
       return cells.sums.answering(0);
     };
-    expect([await until(6), await until(8), await until(10), await until(11)]).to.deep.equal([
+    expect([await until(6), await until(8), await until(10), await until(11), await until(14)]).to.deep.equal([
       'answers',
       'unmeasured',
       'silent',
       'answers',
+      'silent',
     ]);
   });
 

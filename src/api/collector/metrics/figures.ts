@@ -33,7 +33,7 @@ export const GAUGES: readonly (Named & { readonly value: (figures: Figures) => n
   },
   {
     name: 'llama_interval_age_seconds',
-    help: 'Time since the end of the last finished interval, since the start when there is none.',
+    help: 'Time since the end of the last finished interval; since the start before the first one.',
     value: ({ status, endMs, nowMs }) => Math.max(0, msToS(endMs === undefined ? status.uptimeMs : nowMs - endMs)),
   },
   ...PROCESS_GAUGES,
